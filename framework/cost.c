@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <bnn/cost.h>
+
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+static double seconds(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Inside a parallel region this thread is one job among others; outside it, every thread works for this job. */
+bnn_stopwatch bnn_stopwatch_start(void) {
+    clockid_t cpu = omp_in_parallel() ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID;
+    return (bnn_stopwatch){.wall = seconds(CLOCK_MONOTONIC), .cpu = seconds(cpu)};
+}
+
+static uint64_t peak_bytes(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+}
+
+void bnn_stopwatch_stop(bnn_stopwatch since, bnn_cost *cost) {
+    bnn_stopwatch now = bnn_stopwatch_start();
+    uint64_t peak = peak_bytes();
+    cost->seconds_wall += now.wall - since.wall;
+    cost->seconds_cpu += now.cpu - since.cpu;
+    if (peak > cost->peak_bytes) cost->peak_bytes = peak;
+}
+
+void bnn_cost_add(bnn_cost *to, const bnn_cost *from) {
+    to->gradients += from->gradients;
+    to->forwards += from->forwards;
+    to->flops += from->flops;
+    to->seconds_wall += from->seconds_wall;
+    to->seconds_cpu += from->seconds_cpu;
+    if (from->peak_bytes > to->peak_bytes) to->peak_bytes = from->peak_bytes;
+}
+
+/* Bytes that can still be had: MemAvailable of the kernel, and what the address-space limit leaves. -1: not known. */
+static double free_bytes(void) {
+    double available = -1, kb;
+    char line[128];
+    FILE *f = fopen("/proc/meminfo", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "MemAvailable: %lf kB", &kb) == 1) available = kb * 1024;
+    if (f) fclose(f);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+        double left = (double)limit.rlim_cur - (double)peak_bytes();
+        if (available < 0 || left < available) available = left > 0 ? left : 0;
+    }
+    return available;
+}
+
+bnn_status bnn_memory_check(double bytes, const char *what, const char *way_out) {
+    double available = free_bytes();
+    if (available < 0 || bytes <= available) return BNN_OK;
+    return bnn_fail(BNN_ERR_MEMORY, "%s needs %.3g GB, %.3g GB are free; %s", what, bytes / 1e9, available / 1e9, way_out);
+}

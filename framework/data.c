@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <bnn/cost.h>
+#include <bnn/data.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- tables ---- */
+
+bnn_status bnn_table_new(int n, bnn_shape x_shape, int y_dim, int n_classes, bnn_table **out) {
+    *out = NULL;
+    size_t width = (size_t)bnn_shape_size(x_shape), rows = (size_t)n;
+    if (n < 0 || width == 0 || y_dim < 1) return bnn_fail(BNN_ERR_SHAPE, "a table needs at least one feature and one target");
+    if (n_classes > 0 && y_dim > 1) return bnn_fail(BNN_ERR_SHAPE, "a table of classes has one target column, not %d", y_dim);
+    BNN_TRY(bnn_memory_check((double)rows * (double)(width + (size_t)y_dim) * sizeof(double), "the table", "take fewer rows"));
+    bnn_table *t = calloc(1, sizeof *t);
+    if (!t) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a table");
+    *t = (bnn_table){.n = n, .x_shape = x_shape, .y_dim = y_dim, .n_classes = n_classes, .range = 1};
+    t->title = strdup(""), t->source = strdup(""), t->license = strdup(""), t->split_origin = strdup("");
+    t->x = calloc(rows * width + 1, sizeof(double)), t->y = calloc(rows * (size_t)y_dim + 1, sizeof(double));
+    if (!t->title || !t->source || !t->license || !t->split_origin || !t->x || !t->y) {
+        bnn_table_free(t);
+        return bnn_fail(BNN_ERR_MEMORY, "out of memory for a table of %d rows", n);
+    }
+    *out = t;
+    return BNN_OK;
+}
+
+static void free_names(char **names, int n) {
+    for (int i = 0; names && i < n; i++) free(names[i]);
+    free(names);
+}
+
+void bnn_table_free(bnn_table *t) {
+    if (!t) return;
+    free_names(t->x_names, bnn_shape_size(t->x_shape));
+    free_names(t->y_names, t->y_dim);
+    free_names(t->class_names, t->n_classes);
+    free(t->title), free(t->source), free(t->license), free(t->split_origin);
+    free(t->x), free(t->y), free(t->order), free(t->role);
+    free(t);
+}
+
+const char *bnn_table_column(const bnn_table *t, int i, char text[BNN_COLUMN_TEXT]) {
+    const bnn_shape *s = &t->x_shape;
+    if (t->x_names) snprintf(text, BNN_COLUMN_TEXT, "'%s'", t->x_names[i]);
+    else if (s->rank == 3) snprintf(text, BNN_COLUMN_TEXT, "[%d,%d,%d]", i / (s->d[1] * s->d[2]), i / s->d[2] % s->d[1], i % s->d[2]);
+    else snprintf(text, BNN_COLUMN_TEXT, "%d", i + 1);
+    return text;
+}
+
+static const char *target_name(const bnn_table *t, int j) { return t->y_names ? t->y_names[j] : "target"; }
+
+static bnn_status check_row(const bnn_table *t, int row) {
+    char text[BNN_COLUMN_TEXT];
+    int width = bnn_shape_size(t->x_shape);
+    const double *x = t->x + (size_t)row * (size_t)width, *y = t->y + (size_t)row * (size_t)t->y_dim;
+    for (int i = 0; i < width; i++)
+        if (!isfinite(x[i])) return bnn_fail(BNN_ERR_DATA, "row %d, column %s: %g is not a finite number", row + 1, bnn_table_column(t, i, text), x[i]);
+    for (int j = 0; j < t->y_dim; j++) {
+        if (!isfinite(y[j])) return bnn_fail(BNN_ERR_DATA, "row %d, column '%s': %g is not a finite number", row + 1, target_name(t, j), y[j]);
+        if (t->n_classes > 0 && !(y[j] >= 0 && y[j] < t->n_classes && y[j] == floor(y[j])))
+            return bnn_fail(BNN_ERR_DATA, "row %d, column '%s': %g is not a class from 0 to %d", row + 1, target_name(t, j), y[j], t->n_classes - 1);
+    }
+    return BNN_OK;
+}
+
+bnn_status bnn_table_check(const bnn_table *t) {
+    for (int row = 0; row < t->n; row++) BNN_TRY(check_row(t, row));
+    return BNN_OK;
+}
+
+/* ---- scaling ---- */
+
+static bnn_status scaling_new(int x_size, int y_dim, bnn_scaling *s) {
+    *s = (bnn_scaling){.x_size = x_size, .y_dim = y_dim};
+    double *all = calloc(2 * (size_t)(x_size + y_dim), sizeof(double)); /* one block: freed through x_mean */
+    if (!all) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a scaling");
+    s->x_mean = all, s->x_sd = all + x_size, s->y_mean = all + 2 * x_size, s->y_sd = all + 2 * x_size + y_dim;
+    return BNN_OK;
+}
+
+bnn_status bnn_scaling_copy(const bnn_scaling *from, bnn_scaling *to) {
+    BNN_TRY(scaling_new(from->x_size, from->y_dim, to));
+    size_t x = (size_t)from->x_size * sizeof(double), y = (size_t)from->y_dim * sizeof(double);
+    memcpy(to->x_mean, from->x_mean, x), memcpy(to->x_sd, from->x_sd, x);
+    memcpy(to->y_mean, from->y_mean, y), memcpy(to->y_sd, from->y_sd, y);
+    return BNN_OK;
+}
+
+void bnn_scaling_free(bnn_scaling *s) {
+    free(s->x_mean);
+    *s = (bnn_scaling){0};
+}
+
+/* Mean and sd (divisor n) of one column; whether it is constant is asked of the values, since a rounded mean would leave a tiny sd. */
+static void moments(int n, const int *rows, const double *v, int width, int column, double *mean, double *sd) {
+    const double *c = v + column;
+    double sum = 0, squares = 0;
+    bool constant = true;
+    for (int i = 0; i < n; i++) {
+        double value = c[(size_t)rows[i] * (size_t)width];
+        sum += value;
+        constant = constant && value == c[(size_t)rows[0] * (size_t)width];
+    }
+    *mean = constant ? c[(size_t)rows[0] * (size_t)width] : sum / n;
+    for (int i = 0; i < n; i++) {
+        double d = c[(size_t)rows[i] * (size_t)width] - *mean;
+        squares += d * d;
+    }
+    *sd = squares > 0 ? sqrt(squares / n) : 1;
+}
+
+static bnn_status measure_x(const bnn_table *t, int n, const int *rows, bnn_scaling *s) {
+    char text[BNN_COLUMN_TEXT];
+    for (int i = 0; i < s->x_size; i++) {
+        if (t->scale == BNN_SCALE_RANGE) s->x_mean[i] = 0, s->x_sd[i] = t->range;
+        else moments(n, rows, t->x, s->x_size, i, &s->x_mean[i], &s->x_sd[i]);
+        if (!isfinite(s->x_mean[i]) || !isfinite(s->x_sd[i]))
+            return bnn_fail(BNN_ERR_DATA, "column %s: its values are too large to be standardised", bnn_table_column(t, i, text));
+    }
+    return BNN_OK;
+}
+
+static bnn_status measure_y(const bnn_table *t, int n, const int *rows, bnn_scaling *s) {
+    for (int j = 0; j < s->y_dim; j++) {
+        if (t->n_classes > 0) s->y_mean[j] = 0, s->y_sd[j] = 1;
+        else moments(n, rows, t->y, s->y_dim, j, &s->y_mean[j], &s->y_sd[j]);
+        if (!isfinite(s->y_mean[j]) || !isfinite(s->y_sd[j]))
+            return bnn_fail(BNN_ERR_DATA, "column '%s': its values are too large to be standardised", target_name(t, j));
+    }
+    return BNN_OK;
+}
+
+static bnn_status make_scaling(const bnn_table *t, int n, const int *rows, const bnn_scaling *given, bnn_scaling *out) {
+    int width = bnn_shape_size(t->x_shape);
+    if (given && (given->x_size != width || given->y_dim != t->y_dim))
+        return bnn_fail(BNN_ERR_SHAPE, "the data have %d feature and %d target columns, the scaling has %d and %d", width, t->y_dim, given->x_size, given->y_dim);
+    if (given) return bnn_scaling_copy(given, out);
+    if (n == 0) return bnn_fail(BNN_ERR_DATA, "no rows to take means and standard deviations from");
+    BNN_TRY(scaling_new(width, t->y_dim, out));
+    BNN_TRY(measure_x(t, n, rows, out));
+    return measure_y(t, n, rows, out);
+}
+
+/* ---- standardised rows ---- */
+
+static bnn_status standardise(bnn_data *d) {
+    char text[BNN_COLUMN_TEXT];
+    const bnn_table *t = d->table;
+    const bnn_scaling *s = &d->scaling;
+    for (int i = 0; i < d->n; i++) {
+        const double *x = t->x + (size_t)d->rows[i] * (size_t)s->x_size, *y = t->y + (size_t)d->rows[i] * (size_t)s->y_dim;
+        bnn_real *to_x = d->x + (size_t)i * (size_t)s->x_size, *to_y = d->y + (size_t)i * (size_t)s->y_dim;
+        for (int k = 0; k < s->x_size; k++) {
+            to_x[k] = (bnn_real)((x[k] - s->x_mean[k]) / s->x_sd[k]);
+            if (!isfinite(to_x[k]))
+                return bnn_fail(BNN_ERR_DATA, "row %d, column %s: %g is not finite once standardised", d->rows[i] + 1, bnn_table_column(t, k, text), x[k]);
+        }
+        for (int k = 0; k < s->y_dim; k++) {
+            to_y[k] = (bnn_real)((y[k] - s->y_mean[k]) / s->y_sd[k]);
+            if (!isfinite(to_y[k]))
+                return bnn_fail(BNN_ERR_DATA, "row %d, column '%s': %g is not finite once standardised", d->rows[i] + 1, target_name(t, k), y[k]);
+        }
+    }
+    return BNN_OK;
+}
+
+static bnn_status fill(bnn_data *d, const int *rows, const bnn_scaling *scaling) {
+    const bnn_table *t = d->table;
+    size_t n = (size_t)d->n, width = (size_t)bnn_shape_size(t->x_shape);
+    BNN_TRY(bnn_memory_check((double)n * (double)(width + (size_t)t->y_dim) * sizeof(bnn_real), "standardising the rows", "take fewer rows"));
+    d->rows = malloc((n + 1) * sizeof(int)), d->x = malloc((n * width + 1) * sizeof(bnn_real)), d->y = malloc((n * (size_t)t->y_dim + 1) * sizeof(bnn_real));
+    if (!d->rows || !d->x || !d->y) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d standardised rows", d->n);
+    for (int i = 0; i < d->n; i++) {
+        if (rows[i] < 0 || rows[i] >= t->n) return bnn_fail(BNN_ERR_DATA, "row number %d is not from 0 to %d", rows[i], t->n - 1);
+        d->rows[i] = rows[i];
+    }
+    BNN_TRY(make_scaling(t, d->n, rows, scaling, &d->scaling));
+    return standardise(d);
+}
+
+bnn_status bnn_data_new(const bnn_table *table, int n, const int *rows, const bnn_scaling *scaling, bnn_data **out) {
+    *out = NULL;
+    bnn_data *d = calloc(1, sizeof *d);
+    if (!d) return bnn_fail(BNN_ERR_MEMORY, "out of memory for data");
+    *d = (bnn_data){.table = table, .n = n, .x_shape = table->x_shape, .y_dim = table->y_dim, .n_classes = table->n_classes};
+    bnn_status s = fill(d, rows, scaling);
+    if (s < 0) bnn_data_free(d);
+    else *out = d;
+    return s;
+}
+
+static bnn_status every_row(const bnn_table *t, const bnn_scaling *scaling, bnn_data **out) {
+    int *rows = malloc(((size_t)t->n + 1) * sizeof(int));
+    if (!rows) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d row numbers", t->n);
+    for (int i = 0; i < t->n; i++) rows[i] = i;
+    bnn_status s = bnn_data_new(t, t->n, rows, scaling, out);
+    free(rows);
+    return s;
+}
+
+int bnn_table_count(const bnn_table *t, int split, bnn_split_role role) {
+    int n = 0;
+    for (int i = 0; i < t->n; i++) n += t->role[(size_t)split * (size_t)t->n + (size_t)i] == (int8_t)role;
+    return n;
+}
+
+bnn_status bnn_data_split(const bnn_table *t, int split, bnn_split_role role, const bnn_scaling *scaling, bnn_data **out) {
+    *out = NULL;
+    if (split < 0) return every_row(t, scaling, out);
+    if (t->n_splits == 0) return bnn_fail(BNN_ERR_DATA, "there is no split %d: the data have no splits yet", split);
+    if (split >= t->n_splits) return bnn_fail(BNN_ERR_DATA, "there is no split %d: the data have splits 0 to %d", split, t->n_splits - 1);
+    const int *order = t->order + (size_t)split * (size_t)t->n;
+    for (bnn_split_role before = BNN_TRAIN; before < role; before++) order += bnn_table_count(t, split, before);
+    return bnn_data_new(t, bnn_table_count(t, split, role), order, scaling, out);
+}
+
+bnn_status bnn_data_slice(const bnn_data *data, int from, int to, const bnn_scaling *scaling, bnn_data **out) {
+    *out = NULL;
+    if (from < 0 || to < from || to > data->n) return bnn_fail(BNN_ERR_DATA, "rows %d to %d are not among the %d rows of the data", from, to, data->n);
+    return bnn_data_new(data->table, to - from, data->rows + from, scaling, out);
+}
+
+void bnn_data_free(bnn_data *d) {
+    if (!d) return;
+    bnn_scaling_free(&d->scaling);
+    free(d->rows), free(d->x), free(d->y);
+    free(d);
+}

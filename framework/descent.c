@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <bnn/descent.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const bnn_schedule_names[] = {"constant", "cosine", NULL};
+
+enum { EPOCHS, STEPS }; /* bnn_descent.counter */
+
+static bnn_real *reals(size_t n) { return aligned_alloc(64, (n * sizeof(bnn_real) + 64) / 64 * 64); }
+
+/* Runs of parameters that share a step size: HYPER blocks have their own (p moves at the speed of its own step). */
+static bnn_status find_ranges(bnn_descent *d) {
+    bnn_block_info info;
+    for (int b = 0; bnn_model_block(d->model, b, &info); b++) {
+        bool hyper = info.role == BNN_HYPER;
+        struct bnn_range *last = d->n_ranges ? &d->range[d->n_ranges - 1] : NULL;
+        if (last && last->hyper == hyper) {
+            last->length += (int)info.length;
+            continue;
+        }
+        struct bnn_range *more = realloc(d->range, (size_t)(d->n_ranges + 1) * sizeof *more);
+        if (!more) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+        d->range = more;
+        d->range[d->n_ranges++] = (struct bnn_range){.offset = info.offset, .length = (int)info.length, .hyper = hyper};
+    }
+    return BNN_OK;
+}
+
+static double bytes_needed(const bnn_descent *d, const bnn_data *data) {
+    const bnn_model *m = d->model;
+    size_t theta = (size_t)m->n_theta * (size_t)(2 + bnn_optimizer_vtable(&d->optimizer)->state_per_theta);
+    size_t rows = (size_t)d->batch * (size_t)(bnn_shape_size(m->x_shape) + data->y_dim);
+    return (double)bnn_workspace_bytes(m->net, d->batch, true) + (double)(theta + rows) * sizeof(bnn_real) + (double)data->n * sizeof(int);
+}
+
+static bnn_status allocate(bnn_descent *d, const bnn_data *data) {
+    const bnn_model *m = d->model;
+    size_t n = (size_t)m->n_theta, batch = (size_t)d->batch, planes = (size_t)bnn_optimizer_vtable(&d->optimizer)->state_per_theta;
+    BNN_TRY(bnn_memory_check(bytes_needed(d, data), "training", "use a smaller batch or a smaller network"));
+    d->theta = reals(n);
+    d->grad = reals(n);
+    d->moments = calloc(planes * n + 1, sizeof *d->moments);
+    d->x = reals(batch * (size_t)bnn_shape_size(m->x_shape));
+    d->y = reals(batch * (size_t)data->y_dim);
+    d->order = calloc((size_t)data->n + 1, sizeof *d->order);
+    if (!d->theta || !d->grad || !d->moments || !d->x || !d->y || !d->order) return bnn_fail(BNN_ERR_MEMORY, "out of memory for training");
+    BNN_TRY(find_ranges(d));
+    return data->n > 0 ? bnn_workspace_new(m->net, d->batch, true, &d->ws) : BNN_OK;
+}
+
+bnn_status bnn_descent_open(bnn_engine *engine, const bnn_descent_conf *conf, const bnn_data *data, bnn_mode mode) {
+    bnn_descent *d = engine->state;
+    d->conf = conf;
+    d->model = engine->model;
+    d->rng = engine->rng;
+    d->mode = mode;
+    d->batch = conf->batch < data->n ? conf->batch : data->n;
+    BNN_TRY(bnn_optimizer_new(conf->optimizer, &d->optimizer));
+    BNN_TRY(allocate(d, data));
+    bnn_model_init(d->model, bnn_rng_split(d->rng, BNN_STREAM_INIT), d->theta);
+    return BNN_OK;
+}
+
+void bnn_descent_close(bnn_engine *engine) {
+    bnn_descent *d = engine->state;
+    if (d->optimizer.object.type) bnn_optimizer_free(&d->optimizer);
+    bnn_workspace_free(d->ws);
+    free(d->range);
+    free(d->theta);
+    free(d->grad);
+    free(d->moments);
+    free(d->x);
+    free(d->y);
+    free(d->order);
+}
+
+static void gather(const bnn_descent *d, const bnn_data *data, int from, int m) {
+    size_t in = (size_t)bnn_shape_size(d->model->x_shape), out = (size_t)data->y_dim;
+    for (int i = 0; i < m; i++) {
+        size_t row = (size_t)d->order[from + i];
+        memcpy(d->x + (size_t)i * in, data->x + row * in, in * sizeof *d->x);
+        memcpy(d->y + (size_t)i * out, data->y + row * out, out * sizeof *d->y);
+    }
+}
+
+static double step_size(const bnn_descent *d, bool hyper, double progress) {
+    double lr = hyper ? d->conf->lr_hyper : d->conf->lr;
+    return d->conf->schedule == 1 ? lr * 0.5 * (1 + cos(M_PI * progress)) : lr;
+}
+
+/* Share of KL and prior in minibatch i of B, times B: 1, or B 2^(B-i) / (2^B - 1) for i = 1..B. */
+static double kl_weight(const bnn_descent *d, int i, int batches) {
+    return d->geometric_kl ? batches * exp2(-(double)(i + 1)) / (1 - exp2(-(double)batches)) : 1;
+}
+
+static void update(bnn_descent *d, double progress) {
+    const bnn_optimizer_type *optimizer = bnn_optimizer_vtable(&d->optimizer);
+    for (int r = 0; r < d->n_ranges; r++) {
+        const struct bnn_range *range = &d->range[r];
+        optimizer->step(&d->optimizer, step_size(d, range->hyper, progress), d->counter[STEPS], range->length, d->theta + range->offset, d->grad + range->offset,
+                        d->moments + range->offset, (size_t)d->model->n_theta);
+    }
+}
+
+static bnn_terms minibatch(bnn_descent *d, const bnn_data *data, int i, int batches) {
+    int from = i * d->batch, m = data->n - from < d->batch ? data->n - from : d->batch;
+    bnn_objective objective = {.n_total = data->n, .scale = 1.0 / data->n, .kl_weight = kl_weight(d, i, batches), .mode = d->mode};
+    bnn_rng noise = bnn_rng_split(bnn_rng_split(d->rng, BNN_STREAM_STEP), d->counter[STEPS]++);
+    gather(d, data, from, m);
+    return bnn_model_u(d->model, d->ws, &objective, noise, d->theta, m, d->x, d->y, d->grad);
+}
+
+bnn_status bnn_descent_step(bnn_engine *engine, const bnn_data *data, bnn_step *out) {
+    bnn_descent *d = engine->state;
+    int batches = (data->n + d->batch - 1) / d->batch;
+    double steps = (double)d->conf->epochs * batches;
+    bnn_rng_permutation(bnn_rng_split(bnn_rng_split(d->rng, BNN_STREAM_SHUFFLE), d->counter[EPOCHS]), data->n, d->order);
+    for (int i = 0; i < batches; i++) {
+        bnn_terms terms = minibatch(d, data, i, batches);
+        if (!isfinite(bnn_terms_u(terms)))
+            return bnn_fail(BNN_ERR_NUMERIC, "the objective is not finite in epoch %llu, step %d (nll %g, prior %g, kl %g): a smaller lr may help",
+                            (unsigned long long)d->counter[EPOCHS] + 1, i + 1, terms.nll, terms.prior, terms.kl);
+        update(d, (double)d->counter[STEPS] / steps);
+        out->terms.nll += terms.nll / batches;
+        out->terms.prior += terms.prior / batches;
+        out->terms.kl += terms.kl / batches;
+    }
+    engine->cost.gradients += (uint64_t)batches;
+    engine->cost.flops += (batches - 1) * bnn_model_gradient_flops(d->model, d->batch) + bnn_model_gradient_flops(d->model, data->n - (batches - 1) * d->batch);
+    d->counter[EPOCHS]++;
+    out->theta = d->theta;
+    out->progress = (double)d->counter[EPOCHS] / d->conf->epochs;
+    out->done = d->counter[EPOCHS] >= (uint64_t)d->conf->epochs;
+    return BNN_OK;
+}
+
+bnn_status bnn_descent_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta) {
+    const bnn_descent *d = engine->state;
+    (void)s, (void)rng; /* one parameter vector; the layers make the noise */
+    memcpy(theta, d->theta, (size_t)d->model->n_theta * sizeof *theta);
+    return BNN_OK;
+}
+
+int bnn_descent_blocks(bnn_engine *engine, bnn_block *out) {
+    bnn_descent *d = engine->state;
+    size_t n = (size_t)d->model->n_theta, planes = (size_t)bnn_optimizer_vtable(&d->optimizer)->state_per_theta;
+    out[0] = (bnn_block){.name = "theta", .kind = BNN_BLOCK_REAL, .data = d->theta, .length = n, .theta = true};
+    out[1] = (bnn_block){.name = "moments", .kind = BNN_BLOCK_REAL, .data = d->moments, .length = planes * n};
+    out[2] = (bnn_block){.name = "counter", .kind = BNN_BLOCK_U64, .data = d->counter, .length = 2};
+    return 3;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <bnn/engine.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for an engine"); }
+
+/* texts.net becomes the canonical text of what adapt made of the plain one. */
+static bnn_status adapt(bnn_engine *e, const char *plain, char **out) {
+    const bnn_engine_type *type = bnn_engine_vtable(e);
+    bnn_netspec spec;
+    BNN_TRY(bnn_netspec_parse(plain, &spec));
+    bnn_status s = type->adapt ? type->adapt(e->object.conf, &spec) : BNN_OK;
+    if (s == BNN_OK && !(*out = bnn_netspec_print(&spec))) s = out_of_memory();
+    bnn_netspec_free(&spec);
+    return s;
+}
+
+static bnn_status build(bnn_engine *e, const char *spec, const bnn_texts *texts, const bnn_data *data) {
+    BNN_TRY(bnn_object_parse(BNN_ENGINE, spec, &e->object));
+    char *adapted = NULL;
+    BNN_TRY(adapt(e, texts->net, &adapted));
+    bnn_status s = bnn_model_new(&(bnn_texts){.net = adapted, .likelihood = texts->likelihood, .prior = texts->prior}, data, &e->model);
+    free(adapted);
+    BNN_TRY(s);
+    e->plain_net = strdup(texts->net);
+    e->texts.net = bnn_net_print(e->model->net);
+    e->texts.likelihood = bnn_object_print(&e->model->likelihood.object, false);
+    e->texts.prior = bnn_object_print(&e->model->prior.object, false);
+    e->state = calloc(1, bnn_engine_vtable(e)->state_size);
+    if (!e->plain_net || !e->texts.net || !e->texts.likelihood || !e->texts.prior || !e->state) return out_of_memory();
+    s = bnn_engine_vtable(e)->open(e, data);
+    return s < 0 ? bnn_note(s, "engine '%s'", e->object.type->name) : BNN_OK;
+}
+
+bnn_status bnn_engine_new(const char *spec, const bnn_texts *texts, const bnn_data *data, bnn_rng rng, bnn_engine **out) {
+    bnn_engine *e = calloc(1, sizeof *e);
+    if (!e) return out_of_memory();
+    e->rng = rng;
+    bnn_status s = build(e, spec, texts, data);
+    if (s < 0) bnn_engine_free(e);
+    else *out = e;
+    return s;
+}
+
+bnn_status bnn_engine_step(bnn_engine *engine, const bnn_data *data, bnn_step *out) {
+    bnn_stopwatch since = bnn_stopwatch_start();
+    *out = (bnn_step){0};
+    bnn_status s = bnn_engine_vtable(engine)->step(engine, data, out);
+    bnn_stopwatch_stop(since, &engine->cost);
+    return s < 0 ? bnn_note(s, "engine '%s'", engine->object.type->name) : BNN_OK;
+}
+
+void bnn_engine_free(bnn_engine *engine) {
+    if (!engine) return;
+    if (engine->state) bnn_engine_vtable(engine)->close(engine);
+    free(engine->state);
+    bnn_model_free(engine->model);
+    free((char *)engine->texts.net);
+    free((char *)engine->texts.likelihood);
+    free((char *)engine->texts.prior);
+    free(engine->plain_net);
+    bnn_object_free(&engine->object);
+    free(engine);
+}
+
+const bnn_engine *bnn_engine_fitted(const bnn_engine *engine) {
+    while (engine && bnn_engine_vtable(engine)->fitted) engine = bnn_engine_vtable(engine)->fitted(engine);
+    return engine;
+}
+
+bnn_status bnn_engine_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta) {
+    const bnn_engine *fitted = bnn_engine_fitted(engine);
+    if (!fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has not been fitted yet", engine->object.type->name);
+    return bnn_engine_vtable(fitted)->draw(fitted, s, rng, theta);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * gaussian.c: the hooks of gaussian.h.
+ *
+ * pass = [sd | eps | work], each [P]; work is what the linear map takes for w besides mu, and dpass [P] its gradient:
+ *
+ *   sampled  work = mu + sd eps     dsd = dwork eps       (dmu = dwork)
+ *   local    work = sd^2            dsd = dwork 2 sd
+ *   flipout  work = sd eps          dsd = dwork eps
+ */
+#include <bnn/gaussian.h>
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const bnn_gaussian_estimators[] = {"weight", "local", "flipout", NULL}, *const bnn_gaussian_no_yes[] = {"no", "yes", NULL};
+
+typedef enum { SAMPLED, LOCAL, FLIPOUT, AT_MEAN } method; /* the first three are the estimators in their order */
+
+static method method_of(const bnn_layer *l, const bnn_io *io) {
+    const bnn_gaussian_conf *c = l->object.conf;
+    return io->mode == BNN_MEAN ? AT_MEAN : io->mode == BNN_DRAW ? SAMPLED : (method)c->estimator;
+}
+
+enum { STREAM_WEIGHTS, STREAM_ROWS_IN, STREAM_ROWS_OUT };
+
+static const bnn_prior *prior_of(const bnn_layer *l) { return l->private ? l->private : l->prior; }
+static int n_kernel(const bnn_layer *l) { return bnn_param_size(&l->plan.param[0]); }
+static int n_weights(const bnn_layer *l) { return l->n_theta / 2; } /* P */
+
+/* The bias in an array [P], or NULL. */
+static bnn_real *bias(const bnn_layer *l, const bnn_real *w) {
+    const bnn_gaussian_conf *c = l->object.conf;
+    return c->bias ? (bnn_real *)w + n_kernel(l) : NULL;
+}
+
+static bnn_status read_prior(bnn_layer *l, const char *text) {
+    if (!*text) return l->prior ? BNN_OK : bnn_fail(BNN_ERR_STATE, "option 'prior' is left out, but there is no model to take it from");
+    bnn_prior *prior = calloc(1, sizeof *prior);
+    if (!prior) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a prior");
+    l->private = prior;
+    return bnn_prior_new(text, prior);
+}
+
+bnn_status bnn_gaussian_bind(bnn_layer *l, bnn_shape out, int rows, int cols, double flops) {
+    const bnn_gaussian_conf *c = l->object.conf;
+    double weights = (rows + 1.0) * cols;
+    if (weights > INT_MAX / 4) return bnn_fail(BNN_ERR_MEMORY, "has %.3g weights: too many", weights);
+    int in = bnn_layer_size_in(l), units = bnn_shape_size(out), p = rows * cols + (c->bias ? cols : 0);
+    bool local = c->estimator == LOCAL, flipout = c->estimator == FLIPOUT;
+    BNN_TRY(read_prior(l, c->prior));
+    l->plan = (bnn_plan){
+        .out = out,
+        .pass = 3 * p,
+        .dpass = p,
+        .cache_row = local     ? units
+                     : flipout ? in + units
+                               : 0,
+        .scratch_row = in + units,
+        .flops_row = (local || flipout ? 2 : 1) * flops,
+        .flops_pass = 40.0 * p,
+        .back_flops_row = (local || flipout ? 4 : 2) * flops,
+        .back_flops_pass = 60.0 * p,
+    };
+    bnn_param kernel = {.role = BNN_VARIATIONAL, .rows = rows, .cols = cols, .fan_in = rows},
+              offset = {.role = BNN_VARIATIONAL, .cols = cols, .fan_in = rows};
+    static const char *const names[] = {"kernel_mu", "kernel_rho", "bias_mu", "bias_rho"};
+    for (int k = 0; k < 2; k++) {
+        bnn_param *at = l->plan.param + l->plan.n_params;
+        kernel.name = names[k], offset.name = names[2 + k];
+        at[0] = kernel;
+        if (c->bias) at[1] = offset;
+        l->plan.n_params += c->bias ? 2 : 1;
+    }
+    return BNN_OK;
+}
+
+void bnn_gaussian_close(bnn_layer *l) {
+    if (l->private) bnn_prior_free(l->private);
+    free(l->private);
+}
+
+void bnn_gaussian_init(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {
+    const bnn_gaussian_conf *c = l->object.conf;
+    int p = n_weights(l), k = n_kernel(l), fan_in = l->plan.param[0].fan_in;
+    const bnn_real sd_mu = (bnn_real)sqrt(2.0 / fan_in), rho = (bnn_real)bnn_softplus_inverse(c->sd0 / sqrt(fan_in));
+    bnn_rng_normal(rng, 0, 1, k, theta);
+    for (int i = 0; i < p; i++) {
+        theta[i] = i < k ? sd_mu * theta[i] : 0;
+        theta[p + i] = rho;
+    }
+}
+
+void bnn_gaussian_prepare(const bnn_layer *l, bnn_io *io) {
+    int p = n_weights(l);
+    method m = method_of(l, io);
+    bool kl_sampled = !bnn_prior_vtable(prior_of(l))->kl_gaussian;
+    const bnn_real *restrict mu = io->theta, floor = (bnn_real)BNN_GAUSSIAN_SD_FLOOR;
+    bnn_real *restrict sd = io->pass, *restrict eps = sd + p, *restrict work = eps + p;
+    bnn_vec_softplus((size_t)p, mu + p, sd);
+    for (int i = 0; i < p; i++) sd[i] += floor;
+    if (m == SAMPLED || m == FLIPOUT || kl_sampled) bnn_rng_normal(bnn_rng_split(io->rng, STREAM_WEIGHTS), 0, 1, p, eps);
+    if (m == SAMPLED)
+        for (int i = 0; i < p; i++) work[i] = mu[i] + sd[i] * eps[i];
+    else if (m == LOCAL)
+        for (int i = 0; i < p; i++) work[i] = sd[i] * sd[i];
+    else if (m == FLIPOUT)
+        for (int i = 0; i < p; i++) work[i] = sd[i] * eps[i];
+}
+
+static void square(size_t n, const bnn_real *restrict x, bnn_real *restrict y) {
+    for (size_t i = 0; i < n; i++) y[i] = x[i] * x[i];
+}
+
+static void multiply(size_t n, const bnn_real *restrict a, const bnn_real *restrict b, bnn_real *restrict y) {
+    for (size_t i = 0; i < n; i++) y[i] = a[i] * b[i];
+}
+
+static void multiply_add(size_t n, const bnn_real *restrict a, const bnn_real *restrict b, bnn_real *restrict y) {
+    for (size_t i = 0; i < n; i++) y[i] += a[i] * b[i];
+}
+
+/* y += sqrt(v) e; half[n], in: e, out: dy/dv = e / (2 sqrt v). v is 0 only where all inputs are: tiny keeps the quotient finite, and it is
+ * multiplied by them. */
+static void add_noise(size_t n, const bnn_real *restrict v, bnn_real *restrict half, bnn_real *restrict y) {
+    const bnn_real tiny = (bnn_real)1e-20;
+    for (size_t i = 0; i < n; i++) {
+        const bnn_real sd = (bnn_real)sqrt(v[i]);
+        y[i] += sd * half[i];
+        half[i] /= 2 * sd + tiny;
+    }
+}
+
+static void forward_local(const bnn_layer *l, bnn_io *io, const bnn_gaussian_map *map) {
+    size_t in = (size_t)io->n * bnn_layer_size_in(l), out = (size_t)io->n * bnn_layer_size_out(l);
+    const bnn_real *var = io->pass + 2 * n_weights(l);
+    bnn_real *x2 = io->scratch, *v = x2 + in;
+    square(in, io->x[0], x2);
+    map->y(l, io->n, x2, var, bias(l, var), v);
+    bnn_rng_normal(bnn_rng_split(io->rng, STREAM_ROWS_OUT), io->row0, io->n, bnn_layer_size_out(l), io->cache);
+    add_noise(out, v, io->cache, io->y);
+}
+
+/* dv = dy e / (2 sqrt v);  dvar += (x^2)^T dv;  dx += 2 x (dv var^T) */
+static void backward_local(const bnn_layer *l, bnn_io *io, const bnn_gaussian_map *map) {
+    size_t in = (size_t)io->n * bnn_layer_size_in(l), out = (size_t)io->n * bnn_layer_size_out(l);
+    const bnn_real *x = io->x[0];
+    bnn_real *part = io->scratch, *dv = part + in, *dx = io->dx[0];
+    multiply(out, io->dy, io->cache, dv);
+    square(in, x, part);
+    if (io->dtheta) map->dw(l, io->n, part, dv, io->dpass, bias(l, io->dpass));
+    if (!dx) return;
+    memset(part, 0, in * sizeof *part);
+    map->dx(l, io->n, dv, io->pass + 2 * n_weights(l), part);
+    for (size_t i = 0; i < in; i++) dx[i] += 2 * x[i] * part[i];
+}
+
+/* s[n,width] of -1 and 1 */
+static void draw_signs(const bnn_io *io, uint64_t stream, int width, bnn_real *s) {
+    bnn_rng_mask(bnn_rng_split(io->rng, stream), io->row0, io->n, width, 0.5, 2, s);
+    for (size_t i = 0; i < (size_t)io->n * width; i++) s[i] -= 1;
+}
+
+static void forward_flipout(const bnn_layer *l, bnn_io *io, const bnn_gaussian_map *map) {
+    size_t in = (size_t)io->n * bnn_layer_size_in(l), out = (size_t)io->n * bnn_layer_size_out(l);
+    const bnn_real *delta = io->pass + 2 * n_weights(l);
+    bnn_real *s = io->cache, *r = s + in, *xs = io->scratch, *noise = xs + in;
+    draw_signs(io, STREAM_ROWS_IN, bnn_layer_size_in(l), s);
+    draw_signs(io, STREAM_ROWS_OUT, bnn_layer_size_out(l), r);
+    multiply(in, io->x[0], s, xs);
+    map->y(l, io->n, xs, delta, bias(l, delta), noise);
+    multiply_add(out, noise, r, io->y);
+}
+
+/* ddelta += (x s)^T (dy r);  dx += s ((dy r) delta^T) */
+static void backward_flipout(const bnn_layer *l, bnn_io *io, const bnn_gaussian_map *map) {
+    size_t in = (size_t)io->n * bnn_layer_size_in(l), out = (size_t)io->n * bnn_layer_size_out(l);
+    bnn_real *s = io->cache, *r = s + in, *part = io->scratch, *dnoise = part + in;
+    multiply(out, io->dy, r, dnoise);
+    multiply(in, io->x[0], s, part);
+    if (io->dtheta) map->dw(l, io->n, part, dnoise, io->dpass, bias(l, io->dpass));
+    if (!io->dx[0]) return;
+    memset(part, 0, in * sizeof *part);
+    map->dx(l, io->n, dnoise, io->pass + 2 * n_weights(l), part);
+    multiply_add(in, part, s, io->dx[0]);
+}
+
+void bnn_gaussian_forward(const bnn_layer *l, bnn_io *io, const bnn_gaussian_map *map) {
+    method m = method_of(l, io);
+    const bnn_real *w = m == SAMPLED ? io->pass + 2 * n_weights(l) : io->theta;
+    map->y(l, io->n, io->x[0], w, bias(l, w), io->y);
+    if (m == LOCAL) forward_local(l, io, map);
+    if (m == FLIPOUT) forward_flipout(l, io, map);
+}
+
+void bnn_gaussian_backward(const bnn_layer *l, bnn_io *io, const bnn_gaussian_map *map) {
+    method m = method_of(l, io);
+    const bnn_real *w = m == SAMPLED ? io->pass + 2 * n_weights(l) : io->theta;
+    bnn_real *dw = m == SAMPLED ? io->dpass : io->dtheta;
+    if (io->dx[0]) map->dx(l, io->n, io->dy, w, io->dx[0]);
+    if (io->dtheta) map->dw(l, io->n, io->x[0], io->dy, dw, bias(l, dw));
+    if (m == LOCAL) backward_local(l, io, map);
+    if (m == FLIPOUT) backward_flipout(l, io, map);
+}
+
+enum { PIECE = 512 }; /* weights at a time, on the stack */
+
+/* drho += dsd d sd / d rho */
+static void add_drho(int n, const bnn_real *rho, const bnn_real *dsd, bnn_real scale, bnn_real *drho) {
+    bnn_real slope[PIECE];
+    bnn_vec_sigmoid((size_t)n, rho, slope);
+    for (int i = 0; i < n; i++) drho[i] += scale * dsd[i] * slope[i];
+}
+
+void bnn_gaussian_finish(const bnn_layer *l, bnn_io *io) {
+    int p = n_weights(l);
+    method m = method_of(l, io);
+    const bnn_real *sd = io->pass, *eps = sd + p, *dwork = io->dpass;
+    bnn_real dsd[PIECE];
+    if (m == AT_MEAN) return;
+    for (int i = 0; m == SAMPLED && i < p; i++) io->dtheta[i] += dwork[i];
+    for (int from = 0; from < p; from += PIECE) {
+        int n = p - from < PIECE ? p - from : PIECE;
+        multiply((size_t)n, dwork + from, (m == LOCAL ? sd : eps) + from, dsd);
+        add_drho(n, io->theta + p + from, dsd, m == LOCAL ? 2 : 1, io->dtheta + p + from);
+    }
+}
+
+/* log q(w) - log p(w) at w = mu + sd eps, and its gradient along the path: dmu = -(log p)', dsd = -(log p)' eps - 1/sd. */
+static double kl_sampled(const bnn_prior *prior, bool weight, int fan_in, int n, const bnn_real *mu, const bnn_real *sd,
+                         const bnn_real *eps, bnn_real *dmu, bnn_real *dsd) {
+    const double half_log_2pi = 0.91893853320467274178;
+    bnn_real w[PIECE], log_sd[PIECE];
+    for (int i = 0; i < n; i++) w[i] = mu[i] + sd[i] * eps[i];
+    bnn_vec_log((size_t)n, sd, log_sd);
+    double kl = -bnn_prior_vtable(prior)->logp(prior, weight, fan_in, n, w, dmu) - n * half_log_2pi;
+    for (int i = 0; i < n; i++) {
+        kl -= (double)log_sd[i] + 0.5 * (double)eps[i] * (double)eps[i];
+        dsd[i] = -dmu[i] * eps[i] - 1 / sd[i];
+        dmu[i] = -dmu[i];
+    }
+    return kl;
+}
+
+/* KL of weights from .. from+n (at most PIECE), all of the kernel or all of the bias. */
+static double penalty_piece(const bnn_layer *l, bnn_io *io, double scale, bool weight, int from, int n) {
+    int p = n_weights(l), fan_in = l->plan.param[0].fan_in;
+    const bnn_prior *prior = prior_of(l);
+    const bnn_prior_type *type = bnn_prior_vtable(prior);
+    const bnn_real *mu = io->theta + from, *sd = io->pass + from;
+    bnn_real dmu[PIECE], dsd[PIECE];
+    double kl = type->kl_gaussian ? type->kl_gaussian(prior, weight, fan_in, n, mu, sd, dmu, dsd)
+                                  : kl_sampled(prior, weight, fan_in, n, mu, sd, sd + p, dmu, dsd);
+    if (!io->dtheta) return kl;
+    for (int i = 0; i < n; i++) io->dtheta[from + i] += (bnn_real)scale * dmu[i];
+    add_drho(n, mu + p, dsd, (bnn_real)scale, io->dtheta + p + from);
+    return kl;
+}
+
+double bnn_gaussian_penalty(const bnn_layer *l, bnn_io *io, double scale) {
+    int p = n_weights(l), k = n_kernel(l);
+    double kl = 0;
+    for (int from = 0; from < p;) {
+        int end = from < k ? k : p, n = end - from < PIECE ? end - from : PIECE;
+        kl += penalty_piece(l, io, scale, from < k, from, n);
+        from += n;
+    }
+    return kl;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * import.h: what the importers share.
+ */
+#ifndef BNN_IMPORT_PRIVATE_H
+#define BNN_IMPORT_PRIVATE_H
+
+#include <bnn/import.h>
+
+/* A whole text file, NUL at its end; refuses an empty one and one with NUL bytes. Owned by the caller. */
+bnn_status bnn_import_read(const char *path, char **text);
+
+/* A whole text as one number; false for anything else, also for hexadecimal numbers. "nan" and "inf" are numbers. */
+bool bnn_import_number(const char *text, double *value);
+
+/* Sets title, source, license and raw_sha256 (of path). */
+bnn_status bnn_import_describe(bnn_table *table, const bnn_import_about *about, const char *path);
+
+#endif

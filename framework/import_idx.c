@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "import.h"
+
+#include <bnn/cost.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+/* One IDX file of unsigned bytes: two zeros, the type 0x08, the rank, big-endian extents, the bytes. */
+typedef struct {
+    const char *path;
+    int rank, extent[4];
+    size_t bytes; /* of one row */
+    uint8_t *v;   /* [extent[0], bytes] */
+} idx;
+
+static bnn_status cut_short(const idx *f, size_t wanted) {
+    return bnn_fail(BNN_ERR_FORMAT, "%s: is truncated: it ends before the %zu bytes that its header announces", f->path, wanted);
+}
+
+static bnn_status read_header(idx *f, gzFile file) {
+    uint8_t head[4], extents[16];
+    if (gzread(file, head, 4) != 4 || head[0] || head[1]) return bnn_fail(BNN_ERR_FORMAT, "%s: is not an IDX file: it does not begin with two zero bytes", f->path);
+    if (head[2] != 0x08) return bnn_fail(BNN_ERR_FORMAT, "%s: holds IDX type 0x%02x, only unsigned bytes (0x08) are read", f->path, head[2]);
+    if (head[3] < 1 || head[3] > 4) return bnn_fail(BNN_ERR_FORMAT, "%s: has %d dimensions, expected 1 to 4", f->path, head[3]);
+    f->rank = head[3], f->bytes = 1;
+    if (gzread(file, extents, 4u * (unsigned)f->rank) != 4 * f->rank) return cut_short(f, 4 + 4 * (size_t)f->rank);
+    for (int i = 0; i < f->rank; i++) {
+        const uint8_t *e = extents + 4 * i;
+        uint32_t extent = (uint32_t)e[0] << 24 | (uint32_t)e[1] << 16 | (uint32_t)e[2] << 8 | e[3];
+        if (extent == 0 || extent > INT32_MAX) return bnn_fail(BNN_ERR_FORMAT, "%s: has extent %u in dimension %d", f->path, extent, i + 1);
+        f->extent[i] = (int)extent;
+        if (i > 0) f->bytes *= extent;
+        if (f->bytes > INT32_MAX) return bnn_fail(BNN_ERR_FORMAT, "%s: has rows of more than 2 GB", f->path);
+    }
+    return BNN_OK;
+}
+
+static bnn_status read_bytes(idx *f, gzFile file) {
+    size_t total = (size_t)f->extent[0] * f->bytes, used = 0;
+    BNN_TRY(bnn_memory_check((double)total, f->path, "take a smaller file"));
+    f->v = malloc(total);
+    if (!f->v) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for its %zu bytes", f->path, total);
+    while (used < total) {
+        size_t left = total - used;
+        int n = gzread(file, f->v + used, left < 1 << 20 ? (unsigned)left : 1u << 20);
+        if (n <= 0) return cut_short(f, total);
+        used += (size_t)n;
+    }
+    char more;
+    return gzread(file, &more, 1) == 0 ? BNN_OK : bnn_fail(BNN_ERR_FORMAT, "%s: goes on behind the %zu bytes that its header announces", f->path, total);
+}
+
+static bnn_status read_idx(const char *path, idx *f) {
+    f->path = path;
+    gzFile file = gzopen(path, "rb"); /* reads plain files too */
+    if (!file) return bnn_fail(BNN_ERR_FILE, "%s: %s", path, strerror(errno));
+    bnn_status s = read_header(f, file);
+    if (s == BNN_OK) s = read_bytes(f, file);
+    gzclose_r(file);
+    return s;
+}
+
+typedef struct {
+    idx images, labels;
+} pair;
+
+static void pair_free(pair *p) { free(p->images.v), free(p->labels.v); }
+
+static bnn_status read_pair(const char *images, const char *labels, pair *p) {
+    BNN_TRY(read_idx(images, &p->images));
+    BNN_TRY(read_idx(labels, &p->labels));
+    if (p->images.rank < 3) return bnn_fail(BNN_ERR_FORMAT, "%s: has %d dimension(s), images have 3 (or 4 with channels)", images, p->images.rank);
+    if (p->labels.rank != 1) return bnn_fail(BNN_ERR_FORMAT, "%s: has %d dimensions, labels have 1", labels, p->labels.rank);
+    if (p->images.extent[0] != p->labels.extent[0])
+        return bnn_fail(BNN_ERR_FORMAT, "%s: holds %d labels for the %d images of %s", labels, p->labels.extent[0], p->images.extent[0], images);
+    return BNN_OK;
+}
+
+static bnn_shape image_shape(const idx *f) {
+    const int *e = f->extent;
+    return f->rank == 4 ? (bnn_shape){.rank = 3, .d = {e[1], e[2], e[3]}} : (bnn_shape){.rank = 3, .d = {1, e[1], e[2]}};
+}
+
+static int largest_label(const idx *f) {
+    int largest = 0;
+    for (int i = 0; i < f->extent[0]; i++)
+        if (f->v[i] > largest) largest = f->v[i];
+    return largest;
+}
+
+static void copy_rows(const pair *p, int from, bnn_table *t) {
+    size_t width = p->images.bytes, n = (size_t)p->images.extent[0];
+    for (size_t i = 0; i < n * width; i++) t->x[(size_t)from * width + i] = p->images.v[i];
+    for (size_t i = 0; i < n; i++) t->y[(size_t)from + i] = p->labels.v[i];
+}
+
+static bnn_status name_classes(bnn_table *t) {
+    t->y_names = calloc(1, sizeof *t->y_names), t->class_names = calloc((size_t)t->n_classes, sizeof *t->class_names);
+    bool done = t->y_names && t->class_names && (t->y_names[0] = strdup("label"));
+    for (int c = 0; done && c < t->n_classes; c++) done = asprintf(&t->class_names[c], "%d", c) >= 0;
+    return done ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for class names");
+}
+
+/* One split: the first pair trains, the second tests. */
+static bnn_status set_split(bnn_table *t, int n_train) {
+    int *order = malloc((size_t)t->n * sizeof *order);
+    int8_t *role = malloc((size_t)t->n);
+    bnn_status s = order && role ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a split");
+    for (int i = 0; s == BNN_OK && i < t->n; i++) order[i] = i, role[i] = i < n_train ? BNN_TRAIN : BNN_TEST;
+    if (s == BNN_OK) s = bnn_table_set_splits(t, 1, order, role, "published");
+    if (s < 0) free(order), free(role);
+    return s;
+}
+
+static bnn_status make_table(const pair *train, const pair *test, bnn_table **out) {
+    int n_train = train->images.extent[0], n_test = test->images.v ? test->images.extent[0] : 0, largest = largest_label(&train->labels);
+    bnn_shape shape = image_shape(&train->images);
+    if (n_test && !bnn_shape_equal(shape, image_shape(&test->images))) {
+        char a[BNN_SHAPE_TEXT], b[BNN_SHAPE_TEXT];
+        return bnn_fail(BNN_ERR_SHAPE, "%s: its images are %s, those of %s are %s", test->images.path, bnn_shape_print(image_shape(&test->images), a),
+                        train->images.path, bnn_shape_print(shape, b));
+    }
+    if (n_test && largest_label(&test->labels) > largest)
+        return bnn_fail(BNN_ERR_DATA, "%s: has label %d, the training labels end at %d", test->labels.path, largest_label(&test->labels), largest);
+    if (n_test > INT32_MAX - n_train) return bnn_fail(BNN_ERR_DATA, "%s: too many images", test->images.path);
+    BNN_TRY(bnn_table_new(n_train + n_test, shape, 1, largest + 1, out));
+    (*out)->scale = BNN_SCALE_RANGE, (*out)->range = 255;
+    copy_rows(train, 0, *out);
+    if (n_test) copy_rows(test, n_train, *out);
+    BNN_TRY(name_classes(*out));
+    return n_test ? set_split(*out, n_train) : BNN_OK;
+}
+
+bnn_status bnn_import_idx(const bnn_idx_files *files, const bnn_import_about *about, bnn_table **out) {
+    *out = NULL;
+    pair train = {0}, test = {0};
+    bnn_table *t = NULL;
+    bnn_status s = read_pair(files->images, files->labels, &train);
+    if (s == BNN_OK && files->test_images) s = read_pair(files->test_images, files->test_labels, &test);
+    if (s == BNN_OK) s = make_table(&train, &test, &t);
+    if (s == BNN_OK) s = bnn_import_describe(t, about, files->images);
+    pair_free(&train), pair_free(&test);
+    if (s < 0) bnn_table_free(t);
+    else *out = t;
+    return s;
+}

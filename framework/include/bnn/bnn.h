@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * bnn.h: everything, for experiments and for programs that embed the library.
+ */
+#ifndef BNN_BNN_H
+#define BNN_BNN_H
+
+#include <bnn/store.h>
+
+#endif

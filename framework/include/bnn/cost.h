@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * cost.h: what a result cost, and whether a job fits before it starts.
+ */
+#ifndef BNN_COST_H
+#define BNN_COST_H
+
+#include <bnn/status.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    uint64_t gradients, forwards;     /* evaluations on one batch each */
+    double flops;                     /* counted from shapes */
+    double seconds_wall, seconds_cpu; /* cpu: of the threads that did this work */
+    uint64_t peak_bytes;              /* the largest memory the process has held */
+} bnn_cost;
+
+/* The only place of the library that reads a clock; times never reach a result. */
+typedef struct {
+    double wall, cpu;
+} bnn_stopwatch;
+bnn_stopwatch bnn_stopwatch_start(void);
+void bnn_stopwatch_stop(bnn_stopwatch since, bnn_cost *cost); /* adds the times, raises the peak */
+
+/* to += from (the peak is the larger one). */
+void bnn_cost_add(bnn_cost *to, const bnn_cost *from);
+
+/* Refuses a job that cannot fit: "WHAT needs 9.1 GB, 6.0 GB are free; WAY_OUT". */
+bnn_status bnn_memory_check(double bytes, const char *what, const char *way_out);
+
+#endif

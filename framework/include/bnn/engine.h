@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * engine.h: the contract of an inference engine; all that an engine author includes.
+ *
+ * An engine sees a flat theta, U(theta) and its gradient (model.h), never a layer. For prediction it answers one question: draw(s) -> theta. The framework steps it, saves and restores
+ * its blocks, and runs one predict loop for all engines.
+ */
+#ifndef BNN_ENGINE_H
+#define BNN_ENGINE_H
+
+#include <bnn/cost.h>
+#include <bnn/model.h>
+
+enum { /* bnn_type.caps of an engine */
+    BNN_POINT = 1 /* one parameter vector and no noise: prediction is a single pass in BNN_MEAN */
+};
+
+typedef struct bnn_engine {
+    bnn_object object;      /* type and options */
+    bnn_texts texts;        /* owned copies; texts.net as adapted */
+    char *plain_net;        /* the network text before adapt */
+    bnn_model *model;       /* owned */
+    bnn_rng rng;            /* the engine's root stream; split it by the purposes below */
+    bnn_cost cost;          /* counts are added by the engine, times by the framework */
+    void *state;            /* state_size zeroed bytes, owned by the framework; what hangs on it by the engine */
+} bnn_engine;
+
+/* Purposes: the first split of an engine's root stream. */
+enum { BNN_STREAM_INIT = 1, BNN_STREAM_SHUFFLE, BNN_STREAM_STEP, BNN_STREAM_DRAW, BNN_STREAM_PREDICT, BNN_STREAM_INNER };
+
+typedef struct {
+    bnn_terms terms;          /* mean over the batches of this step */
+    const bnn_real *theta;    /* where it stands now; NULL: nowhere yet */
+    double progress;          /* share of the whole work done, 0..1 */
+    bool done;
+} bnn_step;
+
+typedef struct {
+    const char *name;                 /* unique within the engine; static storage */
+    enum { BNN_BLOCK_REAL, BNN_BLOCK_U64 } kind;
+    void *data;
+    size_t length;
+    bool theta;                       /* a parameter vector: files show it by layers */
+} bnn_block;
+#define BNN_MAX_BLOCKS 16
+
+#define BNN_MAX_COLUMNS 16
+
+/* A column of numbers that an engine wants kept beside the run (the cells of a grid). All columns of an engine have equal length. */
+typedef struct {
+    const char *name;
+    const double *data;
+    int length;
+} bnn_column;
+
+typedef struct bnn_engine_type {
+    bnn_type type;
+    size_t state_size;
+
+    /* REQUIRED */
+    /* Allocates and initialises. data may have no rows: then the engine is only to be restored from its blocks and to predict. */
+    bnn_status (*open)(bnn_engine *, const bnn_data *data);
+    bnn_status (*step)(bnn_engine *, const bnn_data *data, bnn_step *out); /* one epoch or transition */
+    void (*close)(bnn_engine *);
+
+    /* REQUIRED, unless fitted is there */
+    bnn_status (*draw)(const bnn_engine *, int s, bnn_rng rng, bnn_real *theta); /* theta of draw s; thread-safe */
+    int (*blocks)(bnn_engine *, bnn_block *out);                                 /* all state; returns the number of blocks */
+
+    /* OPTIONAL */
+    bnn_status (*adapt)(const void *conf, bnn_netspec *net);          /* plain network -> the one this engine needs; adapting twice changes nothing more */
+    int (*n_draws)(const bnn_engine *);                               /* stored draws; without it, unlimited */
+    const bnn_engine *(*fitted)(const bnn_engine *);                  /* of an engine that holds another: the one that predicts, NULL before there is one */
+    int (*columns)(const bnn_engine *, bnn_column *out);              /* at most BNN_MAX_COLUMNS; returns their number */
+    const char *(*remark)(const bnn_engine *);                        /* a sentence for people about what was done, or NULL */
+} bnn_engine_type;
+
+static inline const bnn_engine_type *bnn_engine_vtable(const bnn_engine *e) { return (const bnn_engine_type *)e->object.type; }
+
+/* Parses the spec, adapts the network, builds the model for the data and opens the engine. The streams follow from rng alone. */
+bnn_status bnn_engine_new(const char *spec, const bnn_texts *texts, const bnn_data *data, bnn_rng rng, bnn_engine **out);
+bnn_status bnn_engine_step(bnn_engine *engine, const bnn_data *data, bnn_step *out); /* one step, timed */
+void bnn_engine_free(bnn_engine *engine);
+const bnn_engine *bnn_engine_fitted(const bnn_engine *engine); /* the innermost engine: the one that predicts */
+bnn_status bnn_engine_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta);
+
+#endif

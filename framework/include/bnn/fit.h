@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * fit.h: from texts and data to a fitted engine, with its history and cost.
+ */
+#ifndef BNN_FIT_H
+#define BNN_FIT_H
+
+#include <bnn/engine.h>
+
+typedef struct {
+    const char *net, *engine, *likelihood, *prior; /* likelihood and prior may be NULL: gaussian or categorical as the data say; gauss */
+    uint64_t seed;
+    /* Called after every step in the fitting thread, with the share done, 0..1; may be NULL. A return of true asks to stop: the run so far is kept, with complete = false. */
+    bool (*progress)(void *context, double share);
+    void *context;
+} bnn_config;
+
+#define BNN_HISTORY_MOST 250
+
+/* The course of a fit: at most BNN_HISTORY_MOST epochs, evenly spaced, the last one always. */
+typedef struct {
+    int n;             /* recorded epochs */
+    int *epoch;        /* [n] counted from 1 */
+    double *nll, *prior, *kl; /* [n] parts of U, nats over the training set */
+    double *noise_sd;  /* [n] of the likelihood in standardised y; NaN where it has none */
+    int n_gates;
+    char **gate;       /* [n_gates] labels of the nodes with a drop probability */
+    double *p;         /* [n, n_gates] probability of dropping */
+} bnn_history;
+
+typedef struct {
+    char *engine_text;  /* canonical, as asked for */
+    uint64_t seed;
+    bnn_engine *engine; /* owned */
+    bnn_history history;
+    bnn_cost cost;
+    bool complete;
+} bnn_run;
+
+bnn_status bnn_fit(const bnn_config *config, const bnn_data *train, bnn_run **out);
+void bnn_run_free(bnn_run *run);
+
+/* An owned, empty run with an engine that is opened but not stepped: store.h fills it from a file. */
+bnn_status bnn_run_new(const bnn_config *config, const bnn_data *data, bnn_run **out);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * gaussian.h: what layers share whose weights have a mean-field Gaussian posterior (Blundell et al. 2015).
+ *
+ *   w = mu + sd eps,   sd = BNN_GAUSSIAN_SD_FLOOR + softplus(rho),   eps ~ N(0,1)
+ *
+ * theta = [mu | rho], each [P] = [kernel | bias]: blocks kernel_mu, bias_mu, kernel_rho, bias_rho, all VARIATIONAL. A layer brings its
+ * linear map and gets its hooks from here. Three estimators of the same output distribution in BNN_ROWS; BNN_DRAW always takes one sampled
+ * w, BNN_MEAN takes mu:
+ *
+ *   weight   y = x w                        one w for the pass (Blundell et al. 2015)
+ *   local    y = x mu + sqrt(x^2 sd^2) e    e ~ N(0,1) for each row and output (Kingma, Salimans & Welling 2015, eq. 6); x^2, sd^2: squares
+ * of elements flipout  y = x mu + ((x s) sd eps) r    one eps for the pass, signs s, r for each row (Wen et al. 2018, eq. 4)
+ *
+ * penalty: KL(q || prior) in closed form where the prior has one, else log q(w) - log p(w) at the eps of the pass.
+ */
+#ifndef BNN_GAUSSIAN_H
+#define BNN_GAUSSIAN_H
+
+#include <bnn/layer.h>
+
+#define BNN_GAUSSIAN_SD_FLOOR 1e-12 /* finite logarithms and quotients however small softplus(rho) is */
+
+/* The conf of such a layer begins with this; its option table with BNN_GAUSSIAN_OPTIONS. */
+typedef struct {
+    int units, estimator, bias;
+    char *prior;
+    double sd0;
+} bnn_gaussian_conf;
+
+extern const char *const bnn_gaussian_estimators[], *const bnn_gaussian_no_yes[];
+
+#define BNN_GAUSSIAN_OPTIONS                                                                                     \
+    {.name = "units",                                                                                            \
+     .kind = BNN_OPTION_INT,                                                                                     \
+     .offset = offsetof(bnn_gaussian_conf, units),                                                               \
+     .preset = "0",                                                                                              \
+     .min = 0,                                                                                                   \
+     .max = 1 << 24,                                                                                             \
+     .help = "outputs; 0 at the end of a network: as many as the likelihood needs"},                             \
+        {.name = "estimator",                                                                                    \
+         .kind = BNN_OPTION_CHOICE,                                                                              \
+         .offset = offsetof(bnn_gaussian_conf, estimator),                                                       \
+         .preset = "local",                                                                                      \
+         .choices = bnn_gaussian_estimators,                                                                     \
+         .help = "where the noise of training enters: weight, local (activations) or flipout"},                  \
+        {.name = "prior",                                                                                        \
+         .kind = BNN_OPTION_TEXT,                                                                                \
+         .offset = offsetof(bnn_gaussian_conf, prior),                                                           \
+         .preset = "",                                                                                           \
+         .help = "prior of these weights, such as gauss{sd=1}; left out: the model's"},                          \
+        {.name = "sd0",                                                                                          \
+         .kind = BNN_OPTION_REAL,                                                                                \
+         .offset = offsetof(bnn_gaussian_conf, sd0),                                                             \
+         .preset = "0.1",                                                                                        \
+         .min = 1e-9,                                                                                            \
+         .max = 1e3,                                                                                             \
+         .help = "initial standard deviation of a weight times sqrt(fan_in)"},                                   \
+    {                                                                                                            \
+        .name = "bias", .kind = BNN_OPTION_CHOICE, .offset = offsetof(bnn_gaussian_conf, bias), .preset = "yes", \
+        .choices = bnn_gaussian_no_yes, .help = "add a bias"                                                     \
+    }
+
+/* The layer as a map that is linear in x, w and b; w [rows,cols], b [cols] or NULL. */
+typedef struct {
+    void (*y)(const bnn_layer *l, int n, const bnn_real *x, const bnn_real *w, const bnn_real *b, bnn_real *y); /* y = */
+    void (*dx)(const bnn_layer *l, int n, const bnn_real *dy, const bnn_real *w, bnn_real *dx);                 /* dx += */
+    void (*dw)(const bnn_layer *l, int n, const bnn_real *x, const bnn_real *dy, bnn_real *dw,
+               bnn_real *db); /* dw, db += ; db may be NULL */
+} bnn_gaussian_map;
+
+/* Plans a kernel of rows x cols whose map takes flops for one row; reads the prior. For bind. */
+bnn_status bnn_gaussian_bind(bnn_layer *l, bnn_shape out, int rows, int cols, double flops);
+void bnn_gaussian_forward(const bnn_layer *l, bnn_io *io, const bnn_gaussian_map *map);
+void bnn_gaussian_backward(const bnn_layer *l, bnn_io *io, const bnn_gaussian_map *map);
+
+/* Hooks as they are. init: mu of the kernel ~ N(0, 2/fan_in), of the bias 0; sd = sd0/sqrt(fan_in). */
+void bnn_gaussian_init(const bnn_layer *l, bnn_rng rng, bnn_real *theta);
+void bnn_gaussian_prepare(const bnn_layer *l, bnn_io *io);
+void bnn_gaussian_finish(const bnn_layer *l, bnn_io *io);
+double bnn_gaussian_penalty(const bnn_layer *l, bnn_io *io, double scale);
+void bnn_gaussian_close(bnn_layer *l);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * holder.h: what engines that hold another engine share: validation rows, scoring, and counting what the inner engine spends.
+ */
+#ifndef BNN_HOLDER_H
+#define BNN_HOLDER_H
+
+#include <bnn/engine.h>
+
+/* The training rows cut in two, in their listed order: the first 1 - share to fit, the last `share` to score (Gal & Ghahramani's published UCI protocol). Both are scaled by the first part. */
+typedef struct {
+    bnn_data *fit, *score;
+} bnn_holdout;
+bnn_status bnn_holdout_open(const bnn_data *data, double share, bnn_holdout *out);
+void bnn_holdout_close(bnn_holdout *holdout);
+
+/* Steps inner and adds what it counted to outer's cost (the outer step is timed as a whole). */
+bnn_status bnn_holder_step(bnn_engine *outer, bnn_engine *inner, const bnn_data *data, bnn_step *out);
+void bnn_holder_count(bnn_engine *outer, const bnn_cost *spent);
+
+/* Mean predictive log-likelihood per row in nats; what it takes is counted on inner. */
+bnn_status bnn_holder_score(bnn_engine *inner, const bnn_data *rows, int samples, uint64_t seed, double *ll);
+
+/* Hands an inner engine's adapt through: for the adapt hook of the outer one. */
+bnn_status bnn_holder_adapt(const char *inner_spec, bnn_netspec *net);
+
+#endif

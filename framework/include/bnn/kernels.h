@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * kernels.h: the arithmetic that layers are made of, with a fixed order of summation.
+ *
+ * Two promises. Same bits at any number of threads: work is cut by the size of the problem only. Same bits at any cut of rows: row i of a product, and element i of a
+ * vector function, depend on their own inputs and on (columns, depth), never on how many rows the call has or where the row stands.
+ * Large products run in parallel inside (unless the caller already is in a parallel region); the rest is serial.
+ */
+#ifndef BNN_KERNELS_H
+#define BNN_KERNELS_H
+
+#include <bnn/real.h>
+
+/* y[n,out] = x[n,in] w[in,out] + b[out]; b may be NULL. */
+void bnn_affine(int n, int in, int out, const bnn_real *x, const bnn_real *w, const bnn_real *b, bnn_real *y);
+
+/* dx[n,in] += dy[n,out] w[in,out]^T */
+void bnn_affine_dx(int n, int in, int out, const bnn_real *dy, const bnn_real *w, bnn_real *dx);
+
+/* dw[in,out] += x[n,in]^T dy[n,out]; db[out] += column sums of dy. dw or db may be NULL. The sum over rows runs in row order. */
+void bnn_affine_dw(int n, int in, int out, const bnn_real *x, const bnn_real *dy, bnn_real *dw, bnn_real *db);
+
+/* y[i] = f(x[i]); y may be x. Accurate to a few ulp over the whole range, exact limits at +-inf. */
+void bnn_vec_exp(size_t n, const bnn_real *x, bnn_real *y);
+void bnn_vec_log(size_t n, const bnn_real *x, bnn_real *y);
+void bnn_vec_tanh(size_t n, const bnn_real *x, bnn_real *y);
+void bnn_vec_sigmoid(size_t n, const bnn_real *x, bnn_real *y);  /* 1/(1+exp(-x)), stable for all x */
+void bnn_vec_softplus(size_t n, const bnn_real *x, bnn_real *y); /* log(1+exp(x)), stable for all x: no overflow, no collapse to 0 above the smallest normal */
+
+/* Scalars in double, for hyper-parameters, tests and set-up. */
+double bnn_softplus(double x);
+double bnn_softplus_inverse(double y); /* y > 0 */
+double bnn_sigmoid(double x);
+double bnn_logsumexp(int n, const double *x);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * likelihood.h: the contract of an observation model p(y | f), f = output of the network for one row.
+ *
+ * A likelihood works on standardised targets; its options are in the units of y where they have units, and bind converts them with y_sd.
+ */
+#ifndef BNN_LIKELIHOOD_H
+#define BNN_LIKELIHOOD_H
+
+#include <bnn/prior.h>
+
+typedef struct bnn_likelihood {
+    bnn_object object;
+    /* what the data say, set before bind */
+    int y_dim;          /* columns of y */
+    int n_classes;      /* 0: y is real; else y holds class indices 0..n_classes-1 */
+    const double *y_sd; /* [y_dim] standard deviation of y on the training rows, by which y was divided */
+    /* filled by bind */
+    int out_dim;        /* units that the network must end with */
+    int n_theta;        /* own parameters, role HYPER, laid behind those of the network */
+    int mean_dim;       /* length of one predictive mean: y_dim, or n_classes probabilities */
+    int pit_dim;        /* y_dim where a continuous cdf exists, else 0 */
+    double data[4];     /* what bind precomputes */
+} bnn_likelihood;
+
+/* What the predictive loop needs of n rows under one draw of the parameters. NULL entries are not wanted. */
+typedef struct {
+    bnn_real *mean; /* [n, mean_dim] E[y | f] */
+    bnn_real *var;  /* [n, mean_dim] Var[y | f]; 0 for class probabilities */
+    double *logp;   /* [n] log p(y | f) in nats, of standardised y; y must be given */
+    bnn_real *pit;  /* [n, pit_dim] P(Y <= y | f) */
+} bnn_observation;
+
+typedef struct bnn_likelihood_type {
+    bnn_type type;
+
+    /* REQUIRED: fits y_dim and n_classes, or says why not. */
+    bnn_status (*bind)(bnn_likelihood *);
+
+    /* REQUIRED. Sum over n rows of -log p(y | f) in nats, of standardised y. df[n,out_dim] is set to scale times the gradient; dtheta[n_theta] += scale times the gradient. Both may be NULL. */
+    double (*nll)(const bnn_likelihood *, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta, double scale, bnn_real *df,
+                  bnn_real *dtheta);
+
+    /* REQUIRED: everything the predictive loop wants, row by row. y may be NULL. */
+    void (*observe)(const bnn_likelihood *, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta, const bnn_observation *out);
+
+    /* OPTIONAL: initial theta, default 0. */
+    void (*init)(const bnn_likelihood *, bnn_real *theta);
+
+    /* OPTIONAL: the standard deviation of the noise in standardised y, where it is one number; for logs and reports. */
+    double (*noise_sd)(const bnn_likelihood *, const bnn_real *theta);
+} bnn_likelihood_type;
+
+/* y_sd is borrowed and must outlive the likelihood. */
+bnn_status bnn_likelihood_new(const char *spec, int y_dim, int n_classes, const double *y_sd, bnn_likelihood *out);
+void bnn_likelihood_free(bnn_likelihood *likelihood);
+static inline const bnn_likelihood_type *bnn_likelihood_vtable(const bnn_likelihood *l) { return (const bnn_likelihood_type *)l->object.type; }
+
+#endif

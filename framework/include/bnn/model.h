@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * model.h: network + likelihood + prior, and the one objective that every engine works on.
+ *
+ *   U(theta) = (N/M) sum_{i in batch} -log p(y_i | f(x_i; theta, noise)) - log prior(theta) + sum_layers KL      [nats over the whole training set]
+ *
+ * N rows of the training set, M rows of the batch. The prior covers WEIGHT and BIAS blocks; weights behind a gate that keeps a unit with probability k count as k (-log p(w/k)) + (1-k) (-log p(0)),
+ * the expectation under q(W) = M diag(z), stored as w = k M (Gal & Ghahramani 2016, with inverted scaling).
+ */
+#ifndef BNN_MODEL_H
+#define BNN_MODEL_H
+
+#include <bnn/data.h>
+#include <bnn/likelihood.h>
+#include <bnn/net.h>
+
+typedef struct {
+    bnn_net *net;
+    bnn_likelihood likelihood;
+    bnn_prior prior;
+    bnn_scaling scaling; /* of the rows it was made for: predictions go back to the units of y through it */
+    bnn_shape x_shape;
+    int n_theta;         /* the net's parameters, then the likelihood's */
+} bnn_model;
+
+/* The texts that make a model, as a user writes them. */
+typedef struct {
+    const char *net, *likelihood, *prior;
+} bnn_texts;
+
+/* Binds the texts to the data's shapes and scaling (copied: the model outlives the data). */
+bnn_status bnn_model_new(const bnn_texts *texts, const bnn_data *data, bnn_model **out);
+void bnn_model_free(bnn_model *model);
+void bnn_model_init(const bnn_model *model, bnn_rng rng, bnn_real *theta);
+static inline const bnn_real *bnn_model_noise(const bnn_model *m, const bnn_real *theta) { return theta + m->net->n_theta; }
+
+/* Role of parameter block b counted over all nodes in order, then the likelihood's; false behind the last. offset and length are of the flat vector. */
+typedef struct {
+    const char *node, *name; /* label of the node ("likelihood" for the last), name of the block */
+    bnn_role role;
+    int rows, cols;
+    size_t offset, length;
+} bnn_block_info;
+bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out);
+
+/* The parts of U, in nats over the whole training set. */
+typedef struct {
+    double nll, prior, kl; /* (N/M) sum -log p(y|f);  -log prior;  KL of the layers */
+} bnn_terms;
+static inline double bnn_terms_u(bnn_terms t) { return t.nll + t.prior + t.kl; }
+
+typedef struct {
+    int n_total;      /* N */
+    double scale;     /* the gradient is of scale * U: 1/N for optimisers, 1 for samplers */
+    double kl_weight; /* factor on KL and prior in this batch; 1 in U itself */
+    bnn_mode mode;
+} bnn_objective;
+
+/* U on m rows x[m, in], y[m, y_dim], m <= rows of the workspace; grad[n_theta] is set (NULL: not wanted). */
+bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta, int m,
+                      const bnn_real *x, const bnn_real *y, bnn_real *grad);
+
+/* Floating-point operations of one gradient on m rows, and of one forward pass over m rows. */
+double bnn_model_gradient_flops(const bnn_model *model, int m);
+double bnn_model_forward_flops(const bnn_model *model, int m);
+
+#endif

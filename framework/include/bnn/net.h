@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * net.h: text -> nodes -> forward, backward, penalty.
+ *
+ * A net is immutable after bnn_net_new and shared by all threads; what changes lives in a workspace, one for each thread.
+ */
+#ifndef BNN_NET_H
+#define BNN_NET_H
+
+#include <bnn/layer.h>
+#include <bnn/netspec.h>
+
+typedef struct {
+    bnn_layer layer;
+    int *in;          /* [layer.n_in] node numbers */
+    size_t theta;     /* offset of its parameters in the flat vector */
+    int gate;         /* node whose keep() governs the prior of this node's weights, or -1 */
+    bool needs_grad;  /* it or a node before it has parameters */
+} bnn_node;
+
+typedef struct {
+    int n_nodes;
+    bnn_node *node;       /* [n_nodes] in execution order; node 0 is the input */
+    int n_theta;
+    int first_stochastic; /* nodes before this one do not depend on the noise; n_nodes if none does */
+    double flops_row, flops_pass, back_flops_row, back_flops_pass; /* sums over nodes */
+} bnn_net;
+
+/* What the text leaves open is taken from here. */
+typedef struct {
+    bnn_shape x_shape;      /* of the data; an `input` statement must agree with it */
+    int out_dim;            /* units that the likelihood needs; 0: any */
+    const bnn_prior *prior; /* borrowed, outlives the net */
+} bnn_net_env;
+
+bnn_status bnn_net_new(const char *text, const bnn_net_env *env, bnn_net **out);
+void bnn_net_free(bnn_net *net);
+/* The canonical text, all options written out; parses to the same net. Caller frees; NULL when out of memory. */
+char *bnn_net_print(const bnn_net *net);
+/* Nodes with a keep hook: those with a probability of dropping. */
+int bnn_net_gates(const bnn_net *net);
+/* Initial parameters: theta[n_theta]. */
+void bnn_net_init(const bnn_net *net, bnn_rng rng, bnn_real *theta);
+
+/* Memory of one thread's passes over up to `rows` rows. */
+typedef struct bnn_workspace bnn_workspace;
+bnn_status bnn_workspace_new(const bnn_net *net, int rows, bool gradient, bnn_workspace **out);
+size_t bnn_workspace_bytes(const bnn_net *net, int rows, bool gradient);
+void bnn_workspace_free(bnn_workspace *ws);
+
+/* Starts a pass: parameters (borrowed until the pass ends), mode and noise stream; runs every prepare hook. */
+void bnn_net_prepare(const bnn_net *net, bnn_workspace *ws, const bnn_real *theta, bnn_mode mode, bool train, bnn_rng rng);
+
+/* f[n, out] of rows row0.. of x[n, in], n <= rows of the workspace; valid until the next call. x is borrowed until backward is done. */
+const bnn_real *bnn_net_forward(const bnn_net *net, bnn_workspace *ws, int n, uint64_t row0, const bnn_real *x);
+/* Where the caller puts dU/df[n, out] before backward. */
+bnn_real *bnn_net_df(const bnn_net *net, bnn_workspace *ws);
+/* Gradients of the rows of the last forward: dtheta[n_theta] += . */
+void bnn_net_backward(const bnn_net *net, bnn_workspace *ws, bnn_real *dtheta);
+/* Ends the pass: finish hooks, then sum of the layers' KL in nats; dtheta += scale times its gradient. dtheta may be NULL. */
+double bnn_net_penalty(const bnn_net *net, bnn_workspace *ws, double scale, bnn_real *dtheta);
+
+#endif

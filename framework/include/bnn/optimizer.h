@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * optimizer.h: the contract of a first-order minimiser, one sweep over a range of parameters.
+ */
+#ifndef BNN_OPTIMIZER_H
+#define BNN_OPTIMIZER_H
+
+#include <bnn/registry.h>
+
+typedef struct bnn_optimizer {
+    bnn_object object;
+} bnn_optimizer;
+
+typedef struct bnn_optimizer_type {
+    bnn_type type;
+    int state_per_theta; /* reals of state for each parameter; zero at the start */
+
+    /* REQUIRED. One step on n parameters: theta -= ... with gradient g (of U/N) and step size lr; state[state_per_theta][n] lies in planes of length `stride`; t counts steps from 1. */
+    void (*step)(const bnn_optimizer *, double lr, uint64_t t, int n, bnn_real *theta, const bnn_real *g, bnn_real *state, size_t stride);
+} bnn_optimizer_type;
+
+bnn_status bnn_optimizer_new(const char *spec, bnn_optimizer *out);
+void bnn_optimizer_free(bnn_optimizer *optimizer);
+static inline const bnn_optimizer_type *bnn_optimizer_vtable(const bnn_optimizer *o) { return (const bnn_optimizer_type *)o->object.type; }
+
+#endif

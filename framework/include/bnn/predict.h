@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * predict.h: the predictive distribution by streaming over draws, and what it is worth.
+ *
+ * Memory does not grow with the number of draws. Everything is in the units of y.
+ *   mean = E_s[mu_s]   var_epistemic = Var_s[mu_s] (divisor S)   var_aleatoric = E_s[noise variance]   var_total = their sum
+ *   logp_i = logsumexp_s log p(y_i | f_s(x_i)) - log S,   pit_i = E_s P(Y <= y_i | f_s(x_i))
+ */
+#ifndef BNN_PREDICT_H
+#define BNN_PREDICT_H
+
+#include <bnn/engine.h>
+
+typedef struct {
+    int n, samples, mean_dim; /* mean_dim: targets, or classes */
+    bnn_mode mode;            /* the noise that was used */
+    bool has_target;          /* logp and pit are there */
+    bool is_class;
+    double *mean;             /* [n, mean_dim] predictive mean, or class probabilities */
+    double *var_epistemic, *var_aleatoric; /* [n, mean_dim]; of class probabilities var_epistemic is their variance over draws, var_aleatoric 0 */
+    double *mean_mcse;        /* [n, mean_dim] Monte Carlo standard error of mean: sqrt(var_epistemic / (S-1)) */
+    double *logp;             /* [n] */
+    double *pit;              /* [n, mean_dim] regression only */
+    bnn_cost cost;            /* of this prediction: forwards counts draws, each over all rows */
+    double *expected_entropy; /* [n] E_s H[p_s], classes only; entropy H[mean] and mutual information follow from it */
+} bnn_prediction;
+
+typedef struct {
+    int samples;     /* S; ignored for point engines */
+    bnn_mode mode;   /* BNN_DRAW (default where 0 = BNN_MEAN is given) or BNN_ROWS */
+    uint64_t seed;
+} bnn_predict_options;
+
+/* data must be scaled by the model's scaling. Parallel over blocks of draws; the same bits at any number of threads. */
+bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out);
+void bnn_prediction_free(bnn_prediction *prediction);
+
+static inline double bnn_var_total(const bnn_prediction *p, int i) { return p->var_epistemic[i] + p->var_aleatoric[i]; }
+double bnn_prediction_entropy(const bnn_prediction *p, int row);            /* H of the mean probabilities, nats */
+double bnn_prediction_mutual_information(const bnn_prediction *p, int row); /* entropy - expected entropy, >= 0 */
+
+#endif

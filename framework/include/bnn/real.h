@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * real.h: the number type and the shape of one row.
+ */
+#ifndef BNN_REAL_H
+#define BNN_REAL_H
+
+#include <bnn/config.h> /* made by meson: BNN_REAL_IS_DOUBLE, BNN_VERSION, BNN_ABI */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if BNN_REAL_IS_DOUBLE
+typedef double bnn_real;
+#else
+typedef float bnn_real; /* the precision is part of the ABI: meson -Dreal=double builds the other one */
+#endif
+
+#define BNN_MAX_RANK 4
+
+/* The shape of ONE row, row-major, channels first; the batch is never part of a shape. rank 0: not known yet. */
+typedef struct {
+    int rank, d[BNN_MAX_RANK];
+} bnn_shape;
+
+static inline bnn_shape bnn_shape_vector(int n) { return (bnn_shape){.rank = 1, .d = {n}}; }
+
+/* Number of reals in one row; 0 for rank 0. */
+static inline int bnn_shape_size(bnn_shape s) {
+    int n = s.rank > 0;
+    for (int i = 0; i < s.rank; i++) n *= s.d[i];
+    return n;
+}
+
+static inline bool bnn_shape_equal(bnn_shape a, bnn_shape b) {
+    if (a.rank != b.rank) return false;
+    for (int i = 0; i < a.rank; i++)
+        if (a.d[i] != b.d[i]) return false;
+    return true;
+}
+
+#define BNN_SHAPE_TEXT 48
+/* "[2x4]" into text; returns text. */
+const char *bnn_shape_print(bnn_shape s, char text[BNN_SHAPE_TEXT]);
+
+#endif

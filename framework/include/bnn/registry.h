@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * registry.h: the five kinds of type that bnn knows by name, and objects made from a spec text.
+ *
+ * Every vtable begins with a bnn_type, so one registry and one parser serve layers, engines, likelihoods, priors and optimisers alike.
+ */
+#ifndef BNN_REGISTRY_H
+#define BNN_REGISTRY_H
+
+#include <bnn/option.h>
+
+typedef enum { BNN_LAYER, BNN_ENGINE, BNN_LIKELIHOOD, BNN_PRIOR, BNN_OPTIMIZER, BNN_N_KINDS } bnn_kind;
+
+typedef struct {
+    uint32_t abi;  /* BNN_ABI */
+    uint32_t size; /* of the whole vtable: hooks are appended only, an older and shorter vtable has none of the later ones */
+    const char *name, *summary, *reference; /* reference: paper and equation */
+    uint32_t caps;                          /* bits, by kind */
+    size_t conf_size;
+    const bnn_option *options;
+    const char *const *checks; /* REQUIRED: specs to test this type with, NULL-terminated */
+} bnn_type;
+
+/* The first two fields of a vtable's head. */
+#define BNN_TYPE(vtable) .abi = BNN_ABI, .size = sizeof(vtable)
+
+/* A type with its options set: the common base of every object that a spec text names. */
+typedef struct {
+    const bnn_type *type;
+    void *conf; /* conf_size bytes, owned */
+} bnn_object;
+
+const char *bnn_kind_name(bnn_kind kind); /* "layer", "engine", ... */
+
+/* Finds a type by name; the failure's sentence lists the names there are. */
+bnn_status bnn_type_find(bnn_kind kind, const char *name, const bnn_type **out);
+
+/* Walks the types of a kind in registration order: NULL begins, NULL ends. */
+const bnn_type *bnn_type_next(bnn_kind kind, const bnn_type *after);
+
+/* Adds a type. Names are unique within a kind; another ABI or a missing field is refused. Not thread-safe; types are never removed. */
+bnn_status bnn_type_add(bnn_kind kind, const bnn_type *type);
+
+/* "name", "name:options" or "name{options}" -> object; free it with bnn_object_free. */
+bnn_status bnn_object_parse(bnn_kind kind, const char *text, bnn_object *out);
+/* The canonical text, all options written out; caller frees; NULL when out of memory. braces: name{options} instead of name:options. */
+char *bnn_object_print(const bnn_object *object, bool braces);
+void bnn_object_free(bnn_object *object);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * store.h: HDF5 files that stock tools open (docs/file_format.md). Every file is written under a temporary name, synced and renamed: a failure or a kill leaves what was
+ * there before.
+ */
+#ifndef BNN_STORE_H
+#define BNN_STORE_H
+
+#include <bnn/fit.h>
+#include <bnn/metrics.h>
+
+/* Schema "bnn-data". */
+bnn_status bnn_table_save(const bnn_table *table, const char *path);
+bnn_status bnn_table_load(const char *path, bnn_table **out);
+
+/* Who made a run, out of what: goes into its provenance group. Texts are borrowed and may be NULL. */
+typedef struct {
+    const char *command;     /* the whole command line */
+    const char *data_path;
+    const char *data_sha256;
+    int split;               /* -1: none */
+    int threads;
+    const char *started_at, *finished_at; /* ISO 8601 with zone */
+} bnn_provenance;
+
+/* Schema "bnn-run": weights by layer, history, cost, provenance; predictions and metrics of a test set where given (NULL: none). */
+bnn_status bnn_run_save(const bnn_run *run, const bnn_prediction *prediction, const bnn_data *data, const bnn_metrics *metrics,
+                        const bnn_provenance *provenance, const char *path);
+
+/* Where a run came from, read back; texts owned, NULL if absent. */
+typedef struct {
+    char *data_path, *data_sha256;
+    int split;
+} bnn_origin;
+void bnn_origin_free(bnn_origin *origin);
+
+/* A fitted run ready to predict. origin may be NULL. */
+bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin);
+
+/* Predictions alone: schema "bnn-prediction". */
+bnn_status bnn_prediction_save(const bnn_prediction *prediction, const bnn_data *data, const char *path);
+
+/* One engine of a comparison. Owns its arrays. */
+typedef struct {
+    char *label;          /* the engine text as it was asked for */
+    bnn_metrics *metrics; /* [n_splits] on the test rows */
+    bnn_cost *cost;       /* [n_splits] of fit and prediction */
+    bnn_history history;  /* of the first split */
+    char *remark;         /* of the first split; "" if none */
+    int n_points;         /* test rows of all splits, first target */
+    double *sd, *error;   /* [n_points] sqrt(var_total), and y - mean; of classes: 1 - largest probability, and 0 or 1 for a wrong class */
+} bnn_contestant;
+
+/* What `bnn compare` finds, and what a report is drawn from. */
+typedef struct {
+    char *title, *net, *likelihood, *prior, *data_path; /* never NULL */
+    uint64_t seed;
+    bool is_class;
+    int n_engines, n_splits;
+    int *split;             /* [n_splits] their numbers */
+    bnn_contestant *engine; /* [n_engines] */
+} bnn_comparison;
+
+/* Schema "bnn-comparison". */
+bnn_status bnn_comparison_save(const bnn_comparison *comparison, const bnn_provenance *provenance, const char *path);
+/* From a comparison, or from a run with predictions (one engine, one split). */
+bnn_status bnn_comparison_load(const char *path, bnn_comparison **out);
+void bnn_comparison_free(bnn_comparison *comparison);
+
+/* "bnn-data", "bnn-run", ... into schema[32], or a failure that says what the file is not. */
+bnn_status bnn_file_schema(const char *path, char schema[32]);
+
+/* Compares two files by value, leaving out the group provenance (who, when, how long) and the version of the writer. *same = false comes with a sentence saying where,
+ * into where[size]. */
+bnn_status bnn_file_diff(const char *a, const char *b, bool *same, char *where, size_t size);
+
+/* SHA-256 of a file in lower-case hex. */
+bnn_status bnn_file_sha256(const char *path, char hex[65]);
+
+#endif

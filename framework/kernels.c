@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * kernels.c: products of a layer, cut into fixed panels; vector functions. The inner loops are in kernels_simd.c or in a library.
+ *
+ * A small product runs in our own register tiles: a library call costs more than the arithmetic. A large one is cut into panels of the result
+ * that depend on its size only; each is one single-threaded library call, and the panels run in parallel.
+ *
+ * The bits of a library's row depend on the number of rows in the call (oneDNN has other code below 16, OpenBLAS below 64), so every call has
+ * PANEL_ROWS rows, the last ones padded; tests/test_kernels.c compares row counts and offsets.
+ */
+#include <bnn/kernels.h>
+
+#include "simd.h"
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#if defined(BNN_GEMM_ONEDNN)
+#include <dnnl.h>
+#elif defined(BNN_GEMM_CBLAS)
+#include <cblas.h>
+#endif
+
+#define OWN_PANEL 128
+#define PARALLEL_FLOPS 8e6 /* below, starting the threads costs as much as they save */
+
+static int smaller(int a, int b) { return a < b ? a : b; }
+
+static bool in_parallel(double flops) { return flops >= PARALLEL_FLOPS && !omp_in_parallel(); }
+
+/* Panel i of the result when it is cut into panels of rows x columns. */
+static bnn_product panel_of(const bnn_product *g, int i, int rows, int columns) {
+    const int across = (g->n + columns - 1) / columns, row = i / across * rows, column = i % across * columns;
+    bnn_product part = *g;
+    part.m = smaller(rows, g->m - row);
+    part.n = smaller(columns, g->n - column);
+    part.a += row * g->ar;
+    part.b += column * g->bk;
+    part.c += row * g->cr + column;
+    if (g->init) part.init += row * g->ir + column;
+    return part;
+}
+
+static int panel_count(const bnn_product *g, int rows, int columns) {
+    return (g->m + rows - 1) / rows * ((g->n + columns - 1) / columns);
+}
+
+/* In our own tiles; no bit depends on the cut, so a serial product is not cut. */
+static void own(const bnn_product *g) {
+    const bnn_kernels_simd *simd = bnn_kernels_simd_of(bnn_simd_level());
+    if (!in_parallel(2.0 * g->m * g->n * g->k)) {
+        simd->product(g);
+        return;
+    }
+    const int panels = panel_count(g, OWN_PANEL, OWN_PANEL);
+#pragma omp parallel for schedule(dynamic)
+    for (int i = 0; i < panels; i++) {
+        const bnn_product part = panel_of(g, i, OWN_PANEL, OWN_PANEL);
+        simd->product(&part);
+    }
+}
+
+#if defined(BNN_GEMM_ONEDNN) || defined(BNN_GEMM_CBLAS)
+
+#define PANEL_ROWS 64
+#define PANEL_COLUMNS 256
+#define DEPTH 512 /* of the buffer in which rows are padded; longer sums are cut there */
+
+/* c[m,n] += a[m,k] b[k,n], one thread. */
+static void library(const bnn_product *g) {
+    const bool ta = g->ar == 1 && g->ak != 1, tb = g->bk != 1;
+    const ptrdiff_t lda = ta ? g->ak : g->ar, ldb = tb ? g->bk : g->br;
+#if defined(BNN_GEMM_ONEDNN)
+    dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', g->m, g->n, g->k, 1, g->a, lda, g->b, ldb, 1, g->c, g->cr);
+#else
+    const CBLAS_TRANSPOSE at = ta ? CblasTrans : CblasNoTrans, bt = tb ? CblasTrans : CblasNoTrans;
+#if BNN_REAL_IS_DOUBLE
+    cblas_dgemm(CblasRowMajor, at, bt, g->m, g->n, g->k, 1, g->a, (int)lda, g->b, (int)ldb, 1, g->c, (int)g->cr);
+#else
+    cblas_sgemm(CblasRowMajor, at, bt, g->m, g->n, g->k, 1, g->a, (int)lda, g->b, (int)ldb, 1, g->c, (int)g->cr);
+#endif
+#endif
+}
+
+/* The last m < PANEL_ROWS rows, padded. */
+static void library_padded(const bnn_product *g) {
+    bnn_real a[PANEL_ROWS * DEPTH], c[PANEL_ROWS * PANEL_COLUMNS];
+    memset(a, 0, sizeof a);
+    memset(c, 0, sizeof c);
+    for (int i = 0; i < g->m; i++) {
+        memcpy(a + i * g->k, g->a + i * g->ar, (size_t)g->k * sizeof *a);
+        memcpy(c + i * g->n, g->c + i * g->cr, (size_t)g->n * sizeof *c);
+    }
+    bnn_product padded = *g;
+    padded.m = PANEL_ROWS;
+    padded.a = a;
+    padded.ar = g->k;
+    padded.c = c;
+    padded.cr = g->n;
+    library(&padded);
+    for (int i = 0; i < g->m; i++) memcpy(g->c + i * g->cr, c + i * g->n, (size_t)g->n * sizeof *c);
+}
+
+/* One panel of the result. rows_alike: the rows of a are rows of the batch, whose bits must not depend on m. */
+static void library_panel(const bnn_product *g, bool rows_alike) {
+    if (g->init != g->c)
+        for (int i = 0; i < g->m; i++) {
+            bnn_real *c = g->c + i * g->cr;
+            if (g->init) memcpy(c, g->init + i * g->ir, (size_t)g->n * sizeof *c);
+            else memset(c, 0, (size_t)g->n * sizeof *c);
+        }
+    for (int p = 0; p < g->k; p += DEPTH) {
+        bnn_product part = *g;
+        part.k = smaller(DEPTH, g->k - p);
+        part.a += p * g->ak;
+        part.b += p * g->br;
+        if (g->m < PANEL_ROWS && rows_alike) library_padded(&part);
+        else library(&part);
+    }
+}
+
+static void large(const bnn_product *g, bool rows_alike) {
+    const int panels = panel_count(g, PANEL_ROWS, PANEL_COLUMNS);
+    const bool parallel = in_parallel(2.0 * g->m * g->n * g->k);
+#if defined(BNN_GEMM_CBLAS)
+    openblas_set_num_threads(1);
+#endif
+#pragma omp parallel for schedule(dynamic) if (parallel)
+    for (int i = 0; i < panels; i++) {
+        const bnn_product part = panel_of(g, i, PANEL_ROWS, PANEL_COLUMNS);
+#if defined(BNN_GEMM_ONEDNN)
+        omp_set_num_threads(1); /* oneDNN's own threading would cut by their number; ends with the region, which exists even when serial */
+#endif
+        library_panel(&part, rows_alike);
+    }
+}
+
+/* Decided by the columns and the depth of the layer, never by the number of rows. */
+static bool is_large(int in, int out) { return in >= 256 && out >= 256; }
+
+#else
+
+static void large(const bnn_product *g, bool rows_alike) {
+    (void)rows_alike;
+    own(g);
+}
+
+static bool is_large(int in, int out) { return (void)in, (void)out, false; }
+
+#endif
+
+void bnn_affine(int n, int in, int out, const bnn_real *x, const bnn_real *w, const bnn_real *b, bnn_real *y) {
+    if (out == 1) {
+        bnn_kernels_simd_of(bnn_simd_level())->dot(n, in, x, w, b ? *b : 0, y);
+        return;
+    }
+    const bnn_product g = {.m = n, .n = out, .k = in, .a = x, .ar = in, .ak = 1, .b = w, .br = out, .bk = 1, .init = b, .ir = 0, .c = y, .cr = out};
+    if (is_large(in, out)) large(&g, true);
+    else own(&g);
+}
+
+void bnn_affine_dx(int n, int in, int out, const bnn_real *dy, const bnn_real *w, bnn_real *dx) {
+    const bnn_product g = {.m = n, .n = in, .k = out, .a = dy, .ar = out, .ak = 1, .b = w, .br = 1, .bk = out, .init = dx, .ir = in, .c = dx, .cr = in};
+    if (is_large(in, out)) large(&g, true);
+    else own(&g);
+}
+
+static void column_sums(int n, int out, const bnn_real *dy, bnn_real *db) {
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < out; j++) db[j] += dy[(size_t)i * (size_t)out + (size_t)j];
+}
+
+void bnn_affine_dw(int n, int in, int out, const bnn_real *x, const bnn_real *dy, bnn_real *dw, bnn_real *db) {
+    if (db) column_sums(n, out, dy, db);
+    if (!dw) return;
+    bnn_product g = {.m = in, .n = out, .k = n, .a = x, .ar = 1, .ak = in, .b = dy, .br = out, .bk = 1, .init = dw, .ir = out, .c = dw, .cr = out};
+    if (out == 1) /* transposed, dw[1,in] += dy[n,1]^T x[n,in], to have vectors along in */
+        g = (bnn_product){.m = 1, .n = in, .k = n, .a = dy, .ar = 1, .ak = 1, .b = x, .br = in, .bk = 1, .init = dw, .ir = in, .c = dw, .cr = in};
+    if (is_large(in, out)) large(&g, false);
+    else own(&g);
+}
+
+void bnn_vec_exp(size_t n, const bnn_real *x, bnn_real *y) { bnn_kernels_simd_of(bnn_simd_level())->exp(n, x, y); }
+
+void bnn_vec_log(size_t n, const bnn_real *x, bnn_real *y) { bnn_kernels_simd_of(bnn_simd_level())->log(n, x, y); }
+
+void bnn_vec_tanh(size_t n, const bnn_real *x, bnn_real *y) { bnn_kernels_simd_of(bnn_simd_level())->tanh(n, x, y); }
+
+void bnn_vec_sigmoid(size_t n, const bnn_real *x, bnn_real *y) { bnn_kernels_simd_of(bnn_simd_level())->sigmoid(n, x, y); }
+
+void bnn_vec_softplus(size_t n, const bnn_real *x, bnn_real *y) { bnn_kernels_simd_of(bnn_simd_level())->softplus(n, x, y); }
+
+double bnn_softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
+
+double bnn_softplus_inverse(double y) { return y + log(-expm1(-y)); }
+
+double bnn_sigmoid(double x) {
+    const double e = exp(-fabs(x));
+    return (x < 0 ? e : 1) / (1 + e);
+}
+
+double bnn_logsumexp(int n, const double *x) {
+    double top = -INFINITY, sum = 0;
+    for (int i = 0; i < n; i++)
+        if (x[i] > top || isnan(x[i])) top = x[i];
+    if (!isfinite(top)) return top;
+    for (int i = 0; i < n; i++) sum += exp(x[i] - top);
+    return top + log(sum);
+}

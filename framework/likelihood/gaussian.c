@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * gaussian: real targets with one noise level.
+ *
+ *   -log p(y | f) = sum_k (y_k - f_k)^2 tau / 2 - log(tau) / 2 + log(2 pi) / 2             f, y [n, y_dim]
+ *
+ * tau > 0 fixes the precision, in the units of y (a single target only, since it has a unit); in standardised y it is tau y_sd^2. tau = 0, the default, learns the noise: theta = log variance of
+ * standardised y, one for each target, starting at 0 (the noise explains all).
+ */
+#include <bnn/likelihood.h>
+
+#include <math.h>
+
+typedef struct {
+    double tau;
+} conf;
+
+static const bnn_option options[] = {{.name = "tau", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, tau), .preset = "0", .min = 0, .max = 1e30,
+                                      .help = "precision 1/variance of the noise, in the units of y; 0: learned"},
+                                     {0}};
+
+static const double half_log_2pi = 0.91893853320467274178;
+
+static bnn_status bind(bnn_likelihood *l) {
+    const conf *c = l->object.conf;
+    if (l->n_classes > 0) return bnn_fail(BNN_ERR_SHAPE, "needs real targets, but the data have %d classes: use categorical", l->n_classes);
+    if (c->tau > 0 && l->y_dim > 1) return bnn_fail(BNN_ERR_OPTION, "option 'tau': one fixed precision cannot serve %d targets", l->y_dim);
+    l->out_dim = l->mean_dim = l->pit_dim = l->y_dim;
+    l->n_theta = c->tau > 0 ? 0 : l->y_dim;
+    l->data[0] = -log(c->tau) - 2 * log(l->y_sd[0]); /* log variance of standardised y, where tau fixes it */
+    return BNN_OK;
+}
+
+static double log_var(const bnn_likelihood *l, const bnn_real *theta, int k) { return l->n_theta ? theta[k] : l->data[0]; }
+
+static double nll(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta, double scale, bnn_real *df, bnn_real *dtheta) {
+    int d = l->y_dim;
+    double total = 0;
+    for (int k = 0; k < d; k++) {
+        double s = log_var(l, theta, k), prec = exp(-s), squares = 0;
+        bnn_real slope = (bnn_real)(scale * prec);
+        for (int i = k; i < n * d; i += d) squares += (double)(f[i] - y[i]) * (double)(f[i] - y[i]);
+        for (int i = k; df && i < n * d; i += d) df[i] = slope * (f[i] - y[i]);
+        total += 0.5 * prec * squares + n * (0.5 * s + half_log_2pi);
+        if (dtheta && l->n_theta) dtheta[k] += (bnn_real)(scale * 0.5 * (n - prec * squares));
+    }
+    return total;
+}
+
+static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta, const bnn_observation *out) {
+    int d = l->y_dim;
+    for (int i = 0; out->logp && i < n; i++) out->logp[i] = 0;
+    for (int k = 0; k < d; k++) {
+        double s = log_var(l, theta, k), prec = exp(-s);
+        for (int i = 0; i < n; i++) {
+            int at = i * d + k;
+            double z2 = y ? (double)(y[at] - f[at]) * (double)(y[at] - f[at]) * prec : 0;
+            if (out->mean) out->mean[at] = f[at];
+            if (out->var) out->var[at] = (bnn_real)(1 / prec);
+            if (out->logp) out->logp[i] -= 0.5 * (z2 + s) + half_log_2pi;
+            if (out->pit) out->pit[at] = (bnn_real)(0.5 * erfc((double)(f[at] - y[at]) * sqrt(0.5 * prec)));
+        }
+    }
+}
+
+static double noise_sd(const bnn_likelihood *l, const bnn_real *theta) { return l->y_dim == 1 ? exp(0.5 * log_var(l, theta, 0)) : NAN; }
+
+static const char *const checks[] = {"gaussian", "gaussian:tau=0.5", NULL};
+
+const bnn_likelihood_type bnn_likelihood_gaussian = {
+    .type = {BNN_TYPE(bnn_likelihood_type), .name = "gaussian", .summary = "real targets with one noise level, learned or fixed", .reference = "Bishop 2006, eq. 5.12",
+             .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .bind = bind,
+    .nll = nll,
+    .observe = observe,
+    .noise_sd = noise_sd,
+};

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * heteroscedastic: real targets whose noise the network predicts, row by row (Nix & Weigend 1994; Kendall & Gal 2017, eq. 8).
+ *
+ *   -log p(y | f) = sum_k ( exp(-s_k) (y_k - m_k)^2 + s_k + log(2 pi) ) / 2              f = [m | s] [n, 2 y_dim], y [n, y_dim]
+ *
+ * s is the log variance of standardised y. It acts as if cut to [-30, 30], so the density is finite (its maximum without a cut is not).
+ */
+#include <bnn/likelihood.h>
+
+#include <gsl/gsl_cdf.h>
+#include <math.h>
+
+static const double half_log_2pi = 0.91893853320467274178, widest = 30;
+
+static bnn_status bind(bnn_likelihood *l) {
+    if (l->n_classes > 0) return bnn_fail(BNN_ERR_SHAPE, "needs real targets, but the data have %d classes: use categorical", l->n_classes);
+    l->out_dim = 2 * l->y_dim;
+    l->mean_dim = l->pit_dim = l->y_dim;
+    return BNN_OK;
+}
+
+static double log_var(bnn_real s) { return fmin(fmax((double)s, -widest), widest); }
+
+static double nll(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta, double scale, bnn_real *df,
+                  bnn_real *dtheta) {
+    int d = l->y_dim;
+    double total = 0;
+    (void)theta, (void)dtheta;
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < d; k++) {
+            int at = 2 * i * d + k;
+            double s = log_var(f[at + d]), prec = exp(-s), e = (double)f[at] - (double)y[i * d + k], z2 = prec * e * e;
+            total += 0.5 * (z2 + s) + half_log_2pi;
+            if (!df) continue;
+            df[at] = (bnn_real)(scale * prec * e);
+            df[at + d] = fabs((double)f[at + d]) > widest ? 0 : (bnn_real)(0.5 * scale * (1 - z2));
+        }
+    return total;
+}
+
+static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta,
+                    const bnn_observation *out) {
+    int d = l->y_dim;
+    (void)theta;
+    for (int i = 0; i < n; i++) {
+        if (out->logp) out->logp[i] = 0;
+        for (int k = 0; k < d; k++) {
+            int at = i * d + k;
+            double m = f[2 * i * d + k], s = log_var(f[2 * i * d + d + k]), z = y ? ((double)y[at] - m) * exp(-0.5 * s) : 0;
+            if (out->mean) out->mean[at] = (bnn_real)m;
+            if (out->var) out->var[at] = (bnn_real)exp(s);
+            if (out->logp) out->logp[i] -= 0.5 * (z * z + s) + half_log_2pi;
+            if (out->pit) out->pit[at] = (bnn_real)gsl_cdf_ugaussian_P(z);
+        }
+    }
+}
+
+static const char *const checks[] = {"heteroscedastic", NULL};
+
+const bnn_likelihood_type bnn_likelihood_heteroscedastic = {
+    .type = {BNN_TYPE(bnn_likelihood_type), .name = "heteroscedastic",
+             .summary = "real targets whose noise the network predicts, row by row",
+             .reference = "Nix & Weigend 1994; Kendall & Gal 2017, eq. 8", .checks = checks},
+    .bind = bind,
+    .nll = nll,
+    .observe = observe,
+};

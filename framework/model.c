@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <bnn/model.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static bnn_status bind(bnn_model *m, const bnn_texts *texts, const bnn_data *data) {
+    BNN_TRY(bnn_scaling_copy(&data->scaling, &m->scaling));
+    BNN_TRY(bnn_prior_new(texts->prior, &m->prior));
+    BNN_TRY(bnn_likelihood_new(texts->likelihood, data->y_dim, data->n_classes, m->scaling.y_sd, &m->likelihood));
+    bnn_net_env env = {.x_shape = data->x_shape, .out_dim = m->likelihood.out_dim, .prior = &m->prior};
+    BNN_TRY(bnn_net_new(texts->net, &env, &m->net));
+    m->x_shape = data->x_shape;
+    m->n_theta = m->net->n_theta + m->likelihood.n_theta;
+    return BNN_OK;
+}
+
+bnn_status bnn_model_new(const bnn_texts *texts, const bnn_data *data, bnn_model **out) {
+    bnn_model *m = calloc(1, sizeof *m);
+    if (!m) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a model");
+    bnn_status s = bind(m, texts, data);
+    if (s < 0) bnn_model_free(m);
+    else *out = m;
+    return s;
+}
+
+void bnn_model_free(bnn_model *model) {
+    if (!model) return;
+    bnn_net_free(model->net);
+    if (model->likelihood.object.type) bnn_likelihood_free(&model->likelihood);
+    if (model->prior.object.type) bnn_prior_free(&model->prior);
+    bnn_scaling_free(&model->scaling);
+    free(model);
+}
+
+void bnn_model_init(const bnn_model *model, bnn_rng rng, bnn_real *theta) {
+    const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&model->likelihood);
+    bnn_real *noise = theta + model->net->n_theta;
+    bnn_net_init(model->net, rng, theta);
+    memset(noise, 0, (size_t)model->likelihood.n_theta * sizeof *noise);
+    if (likelihood->init) likelihood->init(&model->likelihood, noise);
+}
+
+bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out) {
+    for (int i = 0; i < model->net->n_nodes; i++) {
+        const bnn_node *node = &model->net->node[i];
+        const bnn_plan *plan = &node->layer.plan;
+        size_t offset = node->theta;
+        for (int k = 0; k < plan->n_params; k++, b--) {
+            const bnn_param *p = &plan->param[k];
+            size_t length = (size_t)bnn_param_size(p);
+            *out = (bnn_block_info){.node = node->layer.label, .name = p->name, .role = p->role, .rows = p->rows, .cols = p->cols, .offset = offset, .length = length};
+            if (b == 0) return true;
+            offset += length;
+        }
+    }
+    int n = model->likelihood.n_theta;
+    *out = (bnn_block_info){.node = "likelihood", .name = "hyper", .role = BNN_HYPER, .cols = n, .offset = (size_t)model->net->n_theta, .length = (size_t)n};
+    return b == 0 && n > 0;
+}
+
+/* ---------------------------------------------------------------- U */
+
+/* Longest block at a time that the prior sees: its copies live on the stack. */
+enum { PIECE = 512 };
+
+/* -log prior of one block behind a gate that keeps with probability keep (1: no gate), gradients times scale.
+ *   k (-log p(w/k)) + (1-k) (-log p(0));   d/dw = -(log p)'(w/k);   d/dk = -log p(w/k) + log p(0) + (log p)'(w/k) w/k
+ * *dkeep += the derivative with respect to k, unscaled. */
+static double prior_block(const bnn_prior *prior, const bnn_param *p, int n, const bnn_real *w, double keep, double scale, bnn_real *grad, double *dkeep) {
+    const bnn_prior_type *type = bnn_prior_vtable(prior);
+    bool weight = p->role == BNN_WEIGHT;
+    bnn_real mean[PIECE], slope[PIECE];
+    double total = 0;
+    for (int from = 0; from < n; from += PIECE) {
+        int m = n - from < PIECE ? n - from : PIECE;
+        for (int i = 0; i < m; i++) mean[i] = w[from + i] / (bnn_real)keep;
+        double logp = type->logp(prior, weight, p->fan_in, m, mean, slope);
+        total -= keep * logp;
+        for (int i = 0; grad && i < m; i++) grad[from + i] -= (bnn_real)scale * slope[i];
+        if (keep == 1) continue;
+        double along = 0;
+        for (int i = 0; i < m; i++) along += (double)slope[i] * (double)mean[i];
+        memset(mean, 0, (size_t)m * sizeof *mean);
+        double at_zero = type->logp(prior, weight, p->fan_in, m, mean, NULL);
+        total -= (1 - keep) * at_zero;
+        *dkeep += at_zero - logp + along;
+    }
+    return total;
+}
+
+/* -log prior of the weights and biases of one node; the gate's parameters get their share of the gradient. */
+static double prior_node(const bnn_model *m, const bnn_node *node, const bnn_real *theta, double scale, bnn_real *grad) {
+    const bnn_node *gate = node->gate >= 0 ? &m->net->node[node->gate] : NULL;
+    bnn_real slope[BNN_MAX_PARAMS] = {0};
+    double keep = gate ? bnn_layer_vtable(&gate->layer)->keep(&gate->layer, theta + gate->theta, slope) : 1, dkeep = 0, total = 0;
+    size_t offset = node->theta;
+    for (int b = 0; b < node->layer.plan.n_params; b++) {
+        const bnn_param *p = &node->layer.plan.param[b];
+        int n = bnn_param_size(p);
+        if (p->role == BNN_WEIGHT || p->role == BNN_BIAS)
+            total += prior_block(&m->prior, p, n, theta + offset, p->role == BNN_WEIGHT ? keep : 1, scale, grad ? grad + offset : NULL, &dkeep);
+        offset += (size_t)n;
+    }
+    for (int i = 0; grad && gate && i < gate->layer.n_theta; i++) grad[gate->theta + (size_t)i] += (bnn_real)(scale * dkeep) * slope[i];
+    return total;
+}
+
+static double prior_of(const bnn_model *m, const bnn_real *theta, double scale, bnn_real *grad) {
+    double total = 0;
+    for (int i = 0; i < m->net->n_nodes; i++) total += prior_node(m, &m->net->node[i], theta, scale, grad);
+    return total;
+}
+
+bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta, int m,
+                      const bnn_real *x, const bnn_real *y, bnn_real *grad) {
+    const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&model->likelihood);
+    const bnn_net *net = model->net;
+    double per_row = m > 0 ? (double)objective->n_total / m : 0, scale = objective->scale, share = scale * objective->kl_weight;
+    bnn_terms terms = {0};
+    if (grad) memset(grad, 0, (size_t)model->n_theta * sizeof *grad);
+    bnn_net_prepare(net, ws, theta, objective->mode, true, rng);
+    const bnn_real *f = bnn_net_forward(net, ws, m, 0, x);
+    terms.nll = per_row * likelihood->nll(&model->likelihood, m, f, y, bnn_model_noise(model, theta), scale * per_row, grad ? bnn_net_df(net, ws) : NULL,
+                                          grad ? grad + net->n_theta : NULL);
+    if (grad) bnn_net_backward(net, ws, grad);
+    terms.kl = objective->kl_weight * bnn_net_penalty(net, ws, share, grad);
+    terms.prior = objective->kl_weight * prior_of(model, theta, share, grad);
+    return terms;
+}
+
+double bnn_model_forward_flops(const bnn_model *model, int m) { return model->net->flops_pass + m * model->net->flops_row; }
+
+double bnn_model_gradient_flops(const bnn_model *model, int m) {
+    return bnn_model_forward_flops(model, m) + model->net->back_flops_pass + m * model->net->back_flops_row;
+}

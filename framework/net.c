@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <bnn/net.h>
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- building */
+
+bnn_status bnn_layer_needs_vector(const bnn_layer *l) {
+    char shape[BNN_SHAPE_TEXT];
+    if (l->in[0].rank == 1) return BNN_OK;
+    return bnn_fail(BNN_ERR_SHAPE, "takes a vector, but its input has shape %s: put 'flatten' before it", bnn_shape_print(l->in[0], shape));
+}
+
+static int find_node(const bnn_net *net, const char *label) {
+    for (int i = 0; i < net->n_nodes; i++)
+        if (strcmp(net->node[i].layer.label, label) == 0) return i;
+    return -1;
+}
+
+/* "dense_2": the statement's own label, or its type and the first free number. Owned by the node. */
+static char *node_label(const bnn_net *net, const bnn_statement *s) {
+    char *label = NULL;
+    if (s->label) return strdup(s->label);
+    for (int k = 1;; k++) {
+        if (asprintf(&label, "%s_%d", s->type, k) < 0) return NULL;
+        if (find_node(net, label) < 0) return label;
+        free(label);
+    }
+}
+
+static bnn_status connect(const bnn_net *net, const bnn_statement *s, bnn_node *node) {
+    bnn_layer *l = &node->layer;
+    bool source = strcmp(s->type, "input") == 0;
+    l->n_in = source ? 0 : s->n_in > 0 ? s->n_in : 1;
+    node->in = calloc((size_t)l->n_in + 1, sizeof *node->in);
+    bnn_shape *shapes = calloc((size_t)l->n_in + 1, sizeof *shapes);
+    l->in = shapes;
+    if (!node->in || !shapes) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a node");
+    for (int k = 0; k < l->n_in; k++) {
+        node->in[k] = s->n_in ? find_node(net, s->in[k]) : net->n_nodes - 1;
+        if (node->in[k] < 0) return bnn_fail(BNN_ERR_NAME, "input '%s' is not the label of an earlier statement", s->in[k]);
+        shapes[k] = net->node[node->in[k]].layer.plan.out;
+    }
+    return BNN_OK;
+}
+
+static bnn_status check_inputs(const bnn_layer *l) {
+    const bnn_layer_type *type = bnn_layer_vtable(l);
+    if (l->n_in >= type->min_in && l->n_in <= type->max_in) return BNN_OK;
+    if (type->min_in == type->max_in) return bnn_fail(BNN_ERR_SHAPE, "takes %d input%s, not %d", type->min_in, type->min_in == 1 ? "" : "s", l->n_in);
+    return bnn_fail(BNN_ERR_SHAPE, "takes from %d to %d inputs, not %d", type->min_in, type->max_in, l->n_in);
+}
+
+/* Adds up the parameter blocks and refuses sizes that an int cannot count. */
+static bnn_status measure(bnn_net *net, bnn_node *node) {
+    bnn_layer *l = &node->layer;
+    double total = 0, out = 1;
+    for (int b = 0; b < l->plan.n_params; b++) total += (double)(l->plan.param[b].rows > 0 ? l->plan.param[b].rows : 1) * l->plan.param[b].cols;
+    for (int k = 0; k < l->plan.out.rank; k++) out *= l->plan.out.d[k];
+    if (total + net->n_theta > INT_MAX / 2 || out > INT_MAX / 4) return bnn_fail(BNN_ERR_MEMORY, "has more than 2^30 parameters or units");
+    l->n_theta = (int)total;
+    node->theta = (size_t)net->n_theta;
+    net->n_theta += l->n_theta;
+    net->flops_row += l->plan.flops_row;
+    net->flops_pass += l->plan.flops_pass;
+    net->back_flops_row += l->plan.back_flops_row;
+    net->back_flops_pass += l->plan.back_flops_pass;
+    return BNN_OK;
+}
+
+static bool has_weights(const bnn_layer *l) {
+    for (int b = 0; b < l->plan.n_params; b++)
+        if (l->plan.param[b].role == BNN_WEIGHT) return true;
+    return false;
+}
+
+/* The gate whose units the weights of this layer read, looking through changes of shape; -1: none. */
+static int find_gate(const bnn_net *net, const bnn_node *node) {
+    if (!has_weights(&node->layer) || node->layer.n_in != 1) return -1;
+    int k = node->in[0];
+    while (net->node[k].layer.object.type->caps & BNN_RESHAPE) k = net->node[k].in[0];
+    return bnn_layer_vtable(&net->node[k].layer)->keep ? k : -1;
+}
+
+static bnn_status bind_node(bnn_net *net, const bnn_statement *s, bnn_node *node, const bnn_net_env *env, bool last) {
+    bnn_layer *l = &node->layer;
+    const bnn_type *type;
+    BNN_TRY(bnn_type_find(BNN_LAYER, s->type, &type));
+    void *conf = calloc(1, type->conf_size ? type->conf_size : 1);
+    if (!conf) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a node");
+    bnn_status status = bnn_options_parse(type->options, s->options, conf);
+    if (status < 0) {
+        free(conf);
+        return status;
+    }
+    l->object = (bnn_object){.type = type, .conf = conf};
+    l->prior = env->prior;
+    l->out_hint = last ? env->out_dim : 0;
+    BNN_TRY(connect(net, s, node));
+    BNN_TRY(check_inputs(l));
+    if (l->n_in == 0) l->plan.out = env->x_shape; /* what the data say; bind compares it with what the text says */
+    BNN_TRY(bnn_layer_vtable(l)->bind(l));
+    BNN_TRY(measure(net, node));
+    node->gate = find_gate(net, node);
+    node->needs_grad = l->n_theta > 0;
+    for (int k = 0; k < l->n_in; k++) node->needs_grad |= net->node[node->in[k]].needs_grad;
+    return BNN_OK;
+}
+
+static bnn_status add_node(bnn_net *net, const bnn_statement *s, const bnn_net_env *env, bool last) {
+    bnn_node *node = &net->node[net->n_nodes];
+    if (s->label && find_node(net, s->label) >= 0) return bnn_fail(BNN_ERR_NAME, "label '%s' is given twice in the network", s->label);
+    char *label = node_label(net, s);
+    if (!label) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a node");
+    node->layer.label = label;
+    bnn_status status = bind_node(net, s, node, env, last);
+    net->n_nodes++; /* now bnn_net_free knows of it */
+    return status < 0 ? bnn_note(status, "node '%s' (%s)", label, s->type) : BNN_OK;
+}
+
+static bnn_status check_ends(const bnn_net *net, const bnn_net_env *env) {
+    char shape[BNN_SHAPE_TEXT];
+    for (int i = 0; i + 1 < net->n_nodes; i++) {
+        bool used = false;
+        for (int k = i + 1; k < net->n_nodes; k++)
+            for (int j = 0; j < net->node[k].layer.n_in; j++) used |= net->node[k].in[j] == i;
+        if (!used) return bnn_fail(BNN_ERR_SYNTAX, "node '%s' leads nowhere: no later statement reads it", net->node[i].layer.label);
+    }
+    bnn_shape out = net->node[net->n_nodes - 1].layer.plan.out;
+    if (env->out_dim > 0 && (out.rank != 1 || out.d[0] != env->out_dim))
+        return bnn_fail(BNN_ERR_SHAPE, "the network ends with shape %s, but the likelihood needs [%d]: end with 'dense', without a number, to get what is needed",
+                        bnn_shape_print(out, shape), env->out_dim);
+    return BNN_OK;
+}
+
+static bnn_status build(bnn_net *net, const bnn_netspec *spec, const bnn_net_env *env) {
+    static char input[] = "input", nothing[] = "";
+    bool given = strcmp(spec->s[0].type, "input") == 0;
+    net->node = calloc((size_t)spec->n + 1, sizeof *net->node);
+    if (!net->node) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a network of %d nodes", spec->n);
+    if (!given) BNN_TRY(add_node(net, &(bnn_statement){.type = input, .options = nothing}, env, false));
+    for (int i = 0; i < spec->n; i++) {
+        if (i > 0 && strcmp(spec->s[i].type, "input") == 0) return bnn_fail(BNN_ERR_SYNTAX, "'input' must be the first statement of the network");
+        BNN_TRY(add_node(net, &spec->s[i], env, i == spec->n - 1));
+    }
+    net->first_stochastic = net->n_nodes;
+    for (int i = net->n_nodes - 1; i >= 0; i--)
+        if (net->node[i].layer.object.type->caps & BNN_STOCHASTIC) net->first_stochastic = i;
+    return check_ends(net, env);
+}
+
+bnn_status bnn_net_new(const char *text, const bnn_net_env *env, bnn_net **out) {
+    bnn_netspec spec;
+    BNN_TRY(bnn_netspec_parse(text, &spec));
+    bnn_net *net = calloc(1, sizeof *net);
+    bnn_status s = net ? build(net, &spec, env) : bnn_fail(BNN_ERR_MEMORY, "out of memory for a network");
+    bnn_netspec_free(&spec);
+    if (s < 0) bnn_net_free(net);
+    else *out = net;
+    return s;
+}
+
+static void close_layer(bnn_layer *l) {
+    if (l->object.type && bnn_layer_vtable(l)->close) bnn_layer_vtable(l)->close(l);
+}
+
+void bnn_net_free(bnn_net *net) {
+    if (!net) return;
+    for (int i = 0; i < net->n_nodes; i++) {
+        bnn_node *node = &net->node[i];
+        close_layer(&node->layer);
+        bnn_object_free(&node->layer.object);
+        free((char *)node->layer.label);
+        free((bnn_shape *)node->layer.in);
+        free(node->in);
+    }
+    free(net->node);
+    free(net);
+}
+
+/* Labels that the text gave are printed; those made up here ("dense_1") come back by themselves. */
+static bool label_is_given(const bnn_node *node) {
+    const char *label = node->layer.label, *type = node->layer.object.type->name;
+    size_t n = strlen(type);
+    return strncmp(label, type, n) != 0 || label[n] != '_' || label[n + 1 + strspn(label + n + 1, "0123456789")] != '\0';
+}
+
+static bool print_node(FILE *out, const bnn_net *net, int i) {
+    const bnn_node *node = &net->node[i];
+    char *text = bnn_object_print(&node->layer.object, false);
+    if (!text) return false;
+    if (i > 0) fputs("; ", out);
+    if (label_is_given(node)) fprintf(out, "%s = ", node->layer.label);
+    fputs(text, out);
+    free(text);
+    bool plain = node->layer.n_in == 0 || (node->layer.n_in == 1 && node->in[0] == i - 1);
+    for (int k = 0; !plain && k < node->layer.n_in; k++) fprintf(out, "%s%s", k ? ", " : "(", net->node[node->in[k]].layer.label);
+    if (!plain) fputc(')', out);
+    return true;
+}
+
+char *bnn_net_print(const bnn_net *net) {
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return NULL;
+    bool ok = true;
+    for (int i = 0; i < net->n_nodes && ok; i++) ok = print_node(out, net, i);
+    if (fclose(out) == 0 && ok) return text;
+    free(text);
+    return NULL;
+}
+
+int bnn_net_gates(const bnn_net *net) {
+    int n = 0;
+    for (int i = 0; i < net->n_nodes; i++) n += bnn_layer_vtable(&net->node[i].layer)->keep != NULL;
+    return n;
+}
+
+/* He et al. 2015, eq. 10: Var w = 2/fan_in for weights; biases and all else 0. */
+static void init_default(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {
+    for (int b = 0; b < l->plan.n_params; b++) {
+        const bnn_param *p = &l->plan.param[b];
+        int n = bnn_param_size(p);
+        if (p->role == BNN_WEIGHT) {
+            bnn_rng_normal(rng, (uint64_t)b, 1, n, theta);
+            for (int i = 0; i < n; i++) theta[i] *= (bnn_real)sqrt(2.0 / p->fan_in);
+        } else {
+            memset(theta, 0, (size_t)n * sizeof *theta);
+        }
+        theta += n;
+    }
+}
+
+void bnn_net_init(const bnn_net *net, bnn_rng rng, bnn_real *theta) {
+    for (int i = 0; i < net->n_nodes; i++) {
+        const bnn_layer *l = &net->node[i].layer;
+        const bnn_layer_type *type = bnn_layer_vtable(l);
+        (type->init ? type->init : init_default)(l, bnn_rng_split(rng, (uint64_t)i), theta + net->node[i].theta);
+    }
+}
+
+/* ---------------------------------------------------------------- passes */
+
+struct bnn_workspace {
+    int rows;
+    bool gradient;
+    bnn_real *block;        /* everything below points into it */
+    size_t length;          /* of block */
+    bnn_real *scratch;      /* shared by all nodes */
+    size_t scratch_length;
+    bnn_io *io;             /* [n_nodes] */
+    const bnn_real **x;     /* the io's pointers to inputs, one after the other */
+    bnn_real **dx;
+};
+
+/* Arrays start on cache lines. */
+static size_t padded(size_t n) { return (n + 15) / 16 * 16; }
+
+/* Hands out pieces of a block; with a NULL block it only counts. */
+static bnn_real *carve(bnn_real *block, size_t *used, size_t n) {
+    bnn_real *piece = block ? block + *used : NULL;
+    *used += padded(n);
+    return piece;
+}
+
+/* Lays out all arrays; with io == NULL it only counts. Returns the length of the block. */
+static size_t lay_out(const bnn_net *net, size_t rows, bool gradient, bnn_real *block, bnn_io *io, bnn_real **scratch, size_t *scratch_length) {
+    size_t used = 0, most_scratch = 0;
+    for (int i = 0; i < net->n_nodes; i++) {
+        const bnn_plan *plan = &net->node[i].layer.plan;
+        size_t out = (size_t)bnn_shape_size(plan->out), scratch_here = (size_t)plan->scratch_pass + rows * (size_t)plan->scratch_row;
+        bool back = gradient && net->node[i].needs_grad;
+        bnn_real *y = i > 0 ? carve(block, &used, rows * out) : NULL; /* the input lends x as its y */
+        bnn_real *dy = back ? carve(block, &used, rows * out) : NULL;
+        bnn_real *cache = carve(block, &used, rows * (size_t)plan->cache_row);
+        bnn_real *pass = carve(block, &used, (size_t)plan->pass);
+        bnn_real *dpass = gradient ? carve(block, &used, (size_t)plan->dpass) : NULL;
+        if (io) io[i] = (bnn_io){.y = y, .dy = dy, .cache = cache, .pass = pass, .dpass = dpass};
+        most_scratch = scratch_here > most_scratch ? scratch_here : most_scratch;
+    }
+    *scratch = carve(block, &used, most_scratch);
+    *scratch_length = most_scratch;
+    return used;
+}
+
+size_t bnn_workspace_bytes(const bnn_net *net, int rows, bool gradient) {
+    bnn_real *scratch;
+    size_t scratch_length;
+    return sizeof(bnn_real) * lay_out(net, (size_t)rows, gradient, NULL, NULL, &scratch, &scratch_length);
+}
+
+static int count_inputs(const bnn_net *net) {
+    int n = 0;
+    for (int i = 0; i < net->n_nodes; i++) n += net->node[i].layer.n_in;
+    return n;
+}
+
+/* Joins the nodes: x[k] is the y of the source, dx[k] its dy where a gradient is needed there. */
+static void join(const bnn_net *net, bnn_workspace *ws) {
+    const bnn_real **x = ws->x;
+    bnn_real **dx = ws->dx;
+    for (int i = 0; i < net->n_nodes; i++) {
+        bnn_io *io = &ws->io[i];
+        io->x = x;
+        io->dx = dx;
+        io->scratch = ws->scratch;
+        for (int k = 0; k < net->node[i].layer.n_in; k++) {
+            bnn_io *source = &ws->io[net->node[i].in[k]];
+            *x++ = source->y;
+            *dx++ = (bnn_real *)source->dy;
+        }
+    }
+}
+
+bnn_status bnn_workspace_new(const bnn_net *net, int rows, bool gradient, bnn_workspace **out) {
+    bnn_workspace *ws = calloc(1, sizeof *ws);
+    if (!ws) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a workspace");
+    ws->rows = rows;
+    ws->gradient = gradient;
+    size_t bytes = bnn_workspace_bytes(net, rows, gradient), n_in = (size_t)count_inputs(net) + 1;
+    ws->block = aligned_alloc(64, bytes > 0 ? bytes : 64);
+    ws->io = calloc((size_t)net->n_nodes, sizeof *ws->io);
+    ws->x = calloc(n_in, sizeof *ws->x);
+    ws->dx = calloc(n_in, sizeof *ws->dx);
+    if (!ws->block || !ws->io || !ws->x || !ws->dx) {
+        bnn_workspace_free(ws);
+        return bnn_fail(BNN_ERR_MEMORY, "out of memory: a workspace of %d rows takes %.1f MB", rows, (double)bytes / 1e6);
+    }
+    ws->length = lay_out(net, (size_t)rows, gradient, ws->block, ws->io, &ws->scratch, &ws->scratch_length);
+    memset(ws->block, 0, bytes);
+    join(net, ws);
+    *out = ws;
+    return BNN_OK;
+}
+
+void bnn_workspace_free(bnn_workspace *ws) {
+    if (!ws) return;
+    free(ws->block);
+    free(ws->io);
+    free(ws->x);
+    free(ws->dx);
+    free(ws);
+}
+
+/* In debug builds nothing can be read from scratch that the hook did not write. */
+static void soil_scratch(bnn_workspace *ws) {
+#ifndef NDEBUG
+    for (size_t i = 0; i < ws->scratch_length; i++) ws->scratch[i] = (bnn_real)NAN;
+#else
+    (void)ws;
+#endif
+}
+
+void bnn_net_prepare(const bnn_net *net, bnn_workspace *ws, const bnn_real *theta, bnn_mode mode, bool train, bnn_rng rng) {
+    for (int i = 0; i < net->n_nodes; i++) {
+        const bnn_layer *l = &net->node[i].layer;
+        const bnn_layer_type *type = bnn_layer_vtable(l);
+        bnn_io *io = &ws->io[i];
+        io->mode = mode;
+        io->train = train;
+        io->theta = theta + net->node[i].theta;
+        if (l->object.type->caps & BNN_STOCHASTIC) io->rng = bnn_rng_split(rng, (uint64_t)i);
+        if (io->dpass) memset(io->dpass, 0, (size_t)l->plan.dpass * sizeof *io->dpass);
+        soil_scratch(ws);
+        if (type->prepare) type->prepare(l, io);
+    }
+}
+
+const bnn_real *bnn_net_forward(const bnn_net *net, bnn_workspace *ws, int n, uint64_t row0, const bnn_real *x) {
+    ws->io[0].y = (bnn_real *)x; /* lent, not written: the input has no hook that runs */
+    for (int i = 0, k = 0; i < net->n_nodes; i++)
+        for (int j = 0; j < net->node[i].layer.n_in; j++, k++)
+            if (net->node[i].in[j] == 0) ws->x[k] = x;
+    for (int i = 1; i < net->n_nodes; i++) {
+        const bnn_layer *l = &net->node[i].layer;
+        ws->io[i].n = n;
+        ws->io[i].row0 = row0;
+        soil_scratch(ws);
+        bnn_layer_vtable(l)->forward(l, &ws->io[i]);
+    }
+    return ws->io[net->n_nodes - 1].y;
+}
+
+bnn_real *bnn_net_df(const bnn_net *net, bnn_workspace *ws) { return (bnn_real *)ws->io[net->n_nodes - 1].dy; }
+
+void bnn_net_backward(const bnn_net *net, bnn_workspace *ws, bnn_real *dtheta) {
+    int last = net->n_nodes - 1;
+    for (int i = 0; i < last; i++)
+        if (ws->io[i].dy) memset((bnn_real *)ws->io[i].dy, 0, (size_t)ws->io[last].n * (size_t)bnn_layer_size_out(&net->node[i].layer) * sizeof(bnn_real));
+    for (int i = last; i > 0; i--) {
+        if (!net->node[i].needs_grad) continue;
+        const bnn_layer *l = &net->node[i].layer;
+        ws->io[i].dtheta = l->n_theta ? dtheta + net->node[i].theta : NULL;
+        soil_scratch(ws);
+        bnn_layer_vtable(l)->backward(l, &ws->io[i]);
+    }
+}
+
+double bnn_net_penalty(const bnn_net *net, bnn_workspace *ws, double scale, bnn_real *dtheta) {
+    double kl = 0;
+    for (int i = 0; i < net->n_nodes; i++) {
+        const bnn_layer *l = &net->node[i].layer;
+        const bnn_layer_type *type = bnn_layer_vtable(l);
+        bnn_io *io = &ws->io[i];
+        io->dtheta = dtheta && l->n_theta ? dtheta + net->node[i].theta : NULL;
+        soil_scratch(ws);
+        if (type->finish && io->dtheta) type->finish(l, io);
+        if (type->penalty) kl += type->penalty(l, io, scale);
+    }
+    return kl;
+}

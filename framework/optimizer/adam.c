@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * adam: adaptive moments (Kingma & Ba 2015, algorithm 1).
+ *
+ *   m = b1 m + (1-b1) g    v = b2 v + (1-b2) g^2    theta -= lr sqrt(1-b2^t)/(1-b1^t) m / (sqrt(v) + eps')
+ *
+ * eps' = eps sqrt(1-b2^t), so that eps stands where the algorithm (not the faster form of section 2) has it.
+ */
+#include <bnn/optimizer.h>
+
+#include <tgmath.h>
+
+typedef struct {
+    double beta1, beta2, eps;
+} conf;
+
+static const bnn_option options[] = {
+    {.name = "beta1", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, beta1), .preset = "0.9", .min = 0, .max = 0.999999, .help = "decay of the mean of gradients"},
+    {.name = "beta2", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, beta2), .preset = "0.999", .min = 0, .max = 0.999999,
+     .help = "decay of the mean of squared gradients"},
+    {.name = "eps", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, eps), .preset = "1e-8", .min = 1e-30, .max = 1, .help = "added to the root of the squares"},
+    {0}};
+
+static void step(const bnn_optimizer *o, double lr, uint64_t t, int n, bnn_real *theta, const bnn_real *g, bnn_real *state, size_t stride) {
+    const conf *c = o->object.conf;
+    double root = sqrt(1 - pow(c->beta2, (double)t));
+    const bnn_real b1 = (bnn_real)c->beta1, b2 = (bnn_real)c->beta2, eps = (bnn_real)(c->eps * root), one = 1;
+    const bnn_real rate = (bnn_real)(lr * root / (1 - pow(c->beta1, (double)t)));
+    bnn_real *restrict m = state, *restrict v = state + stride;
+    for (int i = 0; i < n; i++) {
+        m[i] = b1 * m[i] + (one - b1) * g[i];
+        v[i] = b2 * v[i] + (one - b2) * g[i] * g[i];
+        theta[i] -= rate * m[i] / (sqrt(v[i]) + eps);
+    }
+}
+
+static const char *const checks[] = {"adam", "adam:beta1=0.5,eps=1e-7", NULL};
+
+const bnn_optimizer_type bnn_optimizer_adam = {
+    .type = {BNN_TYPE(bnn_optimizer_type), .name = "adam", .summary = "adaptive moments", .reference = "Kingma & Ba 2015, algorithm 1", .conf_size = sizeof(conf),
+             .options = options, .checks = checks},
+    .state_per_theta = 2,
+    .step = step,
+};

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * gauss: independent Gaussian prior.
+ *
+ *   log p(w) = sum_i -w_i^2 / (2 s^2) - log s - log(2 pi)/2
+ *   KL( N(m, v^2) || N(0, s^2) ) = sum_i log(s/v_i) + (v_i^2 + m_i^2) / (2 s^2) - 1/2
+ *
+ * s = sd for weights, divided by sqrt(fan_in) under scale=fan_in (the width scaling of Neal 1996); s = bias_sd for biases. An infinite bias_sd is the flat prior, density 1 (improper).
+ */
+#include <bnn/prior.h>
+
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+    double sd, bias_sd;
+    int scale;
+} conf;
+
+enum { NONE, FAN_IN };
+static const char *const scales[] = {"none", "fan_in", NULL};
+
+static const bnn_option options[] = {
+    {.name = "sd", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, sd), .preset = "1", .min = 1e-12, .max = 1e12, .help = "standard deviation of a weight"},
+    {.name = "bias_sd", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, bias_sd), .preset = "1", .min = 1e-12, .max = INFINITY,
+     .help = "standard deviation of a bias; inf: flat"},
+    {.name = "scale", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, scale), .preset = "none", .choices = scales,
+     .help = "fan_in divides sd by the square root of the inputs of a unit"},
+    {0}};
+
+static double sd_of(const bnn_prior *p, bool weight, int fan_in) {
+    const conf *c = p->object.conf;
+    if (!weight) return c->bias_sd;
+    return c->scale == FAN_IN ? c->sd / sqrt(fan_in) : c->sd;
+}
+
+static const double half_log_2pi = 0.91893853320467274178;
+
+static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *w, bnn_real *dw) {
+    double sd = sd_of(p, weight, fan_in), squares = 0;
+    if (isinf(sd)) {
+        if (dw) memset(dw, 0, (size_t)n * sizeof *dw);
+        return 0;
+    }
+    const bnn_real prec = (bnn_real)(1 / (sd * sd));
+    for (int i = 0; i < n; i++) squares += (double)w[i] * (double)w[i];
+    for (int i = 0; dw && i < n; i++) dw[i] = -w[i] * prec;
+    return -squares / (2 * sd * sd) - n * (log(sd) + half_log_2pi);
+}
+
+static void draw(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n, bnn_real *out) {
+    double sd = sd_of(p, weight, fan_in);
+    bnn_rng_normal(rng, 0, 1, n, out);
+    for (int i = 0; i < n; i++) out[i] = isinf(sd) ? 0 : (bnn_real)sd * out[i]; /* the flat prior has no draws: its centre stands in */
+}
+
+static double kl_gaussian(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *mean, const bnn_real *sd, bnn_real *dmean, bnn_real *dsd) {
+    double s = sd_of(p, weight, fan_in), prec = isinf(s) ? 0 : 1 / (s * s), kl = 0;
+    double constant = isinf(s) ? -half_log_2pi - 0.5 : log(s) - 0.5; /* flat: minus the entropy of N(m, v^2) is all there is */
+    for (int i = 0; i < n; i++) {
+        double m = mean[i], v = sd[i];
+        kl += constant - log(v) + 0.5 * prec * (v * v + m * m);
+        if (dmean) dmean[i] = (bnn_real)(m * prec);
+        if (dsd) dsd[i] = (bnn_real)(v * prec - 1 / v);
+    }
+    return kl;
+}
+
+static const char *const checks[] = {"gauss", "gauss:sd=0.3,bias_sd=2", "gauss:sd=2,scale=fan_in", NULL};
+
+const bnn_prior_type bnn_prior_gauss = {
+    .type = {BNN_TYPE(bnn_prior_type), .name = "gauss", .summary = "independent Gaussian weights", .reference = "Neal 1996", .conf_size = sizeof(conf),
+             .options = options, .checks = checks},
+    .logp = logp,
+    .draw = draw,
+    .kl_gaussian = kl_gaussian,
+};

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * simd.h (private): the inner loops that are compiled once per instruction set, and the choice among them at run time.
+ *
+ * rng_simd.c and kernels_simd.c are compiled several times with -DBNN_ISA=avx512|avx2|base and the matching -march; each time they define
+ * the tables bnn_rng_simd_<isa> and bnn_kernels_simd_<isa>. So the library runs on any processor and uses the vectors it finds there.
+ */
+#ifndef BNN_SIMD_H
+#define BNN_SIMD_H
+
+#include <bnn/rng.h>
+
+/* Fills of rng.h, same arguments; threshold: a word below it is dropped (0 .. 2^32). */
+typedef struct {
+    void (*words)(bnn_rng r, uint64_t row0, int rows, int n, uint32_t *out);
+    void (*uniform)(bnn_rng r, uint64_t row0, int rows, int n, bnn_real *out);
+    void (*normal)(bnn_rng r, uint64_t row0, int rows, int n, bnn_real *out);
+    void (*mask)(bnn_rng r, uint64_t row0, int rows, int n, uint64_t threshold, bnn_real on, bnn_real *out);
+} bnn_rng_simd;
+
+/* c[m,n] = init[m,n] + a[m,k] b[k,n]. Element (i,p) of a is a[i*ar + p*ak]; b[p*br + j*bk] with one of br, bk being 1; init has the row stride
+ * ir (0: one row for all) or is NULL (zeros), and may be c. c[i*cr + j]. Sums run over p in order, whatever m and n. */
+typedef struct {
+    int m, n, k;
+    const bnn_real *a, *b, *init;
+    bnn_real *c;
+    ptrdiff_t ar, ak, br, bk, ir, cr;
+} bnn_product;
+
+typedef struct {
+    void (*product)(const bnn_product *g);
+    void (*dot)(int n, int in, const bnn_real *x, const bnn_real *w, bnn_real b, bnn_real *y); /* y[n] = x[n,in] w[in] + b */
+    void (*exp)(size_t n, const bnn_real *x, bnn_real *y);
+    void (*log)(size_t n, const bnn_real *x, bnn_real *y);
+    void (*tanh)(size_t n, const bnn_real *x, bnn_real *y);
+    void (*sigmoid)(size_t n, const bnn_real *x, bnn_real *y);
+    void (*softplus)(size_t n, const bnn_real *x, bnn_real *y);
+} bnn_kernels_simd;
+
+extern const bnn_rng_simd bnn_rng_simd_base;
+extern const bnn_kernels_simd bnn_kernels_simd_base;
+#ifdef __x86_64__
+extern const bnn_rng_simd bnn_rng_simd_avx2, bnn_rng_simd_avx512;
+extern const bnn_kernels_simd bnn_kernels_simd_avx2, bnn_kernels_simd_avx512;
+#endif
+
+/* Level of this processor: 0 base, 1 AVX2 with FMA, 2 AVX-512. */
+static inline int bnn_simd_level(void) {
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        return 2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) return 1;
+#endif
+    return 0;
+}
+
+static inline const bnn_rng_simd *bnn_rng_simd_of(int level) {
+#ifdef __x86_64__
+    if (level > 0) return level > 1 ? &bnn_rng_simd_avx512 : &bnn_rng_simd_avx2;
+#endif
+    (void)level;
+    return &bnn_rng_simd_base;
+}
+
+static inline const bnn_kernels_simd *bnn_kernels_simd_of(int level) {
+#ifdef __x86_64__
+    if (level > 0) return level > 1 ? &bnn_kernels_simd_avx512 : &bnn_kernels_simd_avx2;
+#endif
+    (void)level;
+    return &bnn_kernels_simd_base;
+}
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <bnn/status.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SENTENCE_MAX 1024
+
+static _Thread_local char sentence[SENTENCE_MAX];
+
+const char *bnn_status_text(bnn_status s) {
+    switch (s) {
+#define CASE(name, value, text)                                                                                                       \
+    case name: return text;
+        BNN_STATUS_LIST(CASE)
+#undef CASE
+    }
+    return "unknown status";
+}
+
+const char *bnn_error(void) { return sentence; }
+
+bnn_status bnn_fail(bnn_status code, const char *format, ...) {
+    char text[SENTENCE_MAX]; /* the arguments may point into the old sentence */
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    memcpy(sentence, text, sizeof text);
+    return code;
+}
+
+bnn_status bnn_note(bnn_status code, const char *format, ...) {
+    char text[SENTENCE_MAX];
+    va_list args;
+    va_start(args, format);
+    int used = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (used >= 0 && used < SENTENCE_MAX) snprintf(text + used, sizeof text - (size_t)used, ": %.*s", SENTENCE_MAX - used - 3, sentence);
+    memcpy(sentence, text, sizeof text);
+    return code;
+}

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "store_hdf5.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <hdf5_hl.h>
+#include <libgen.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_RANK 4
+#define CONTIGUOUS_BYTES (16 * 1024) /* smaller arrays are not chunked: chunk indices would outweigh them */
+#define CHUNK_BYTES (1024 * 1024)
+
+static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* Without this a full disk ends in a crash when HDF5 cleans up at exit. */
+static void start(void) { H5dont_atexit(); }
+
+void bnn_h5_begin(void) {
+    pthread_once(&once, start);
+    pthread_mutex_lock(&lock);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+void bnn_h5_end(void) { pthread_mutex_unlock(&lock); }
+
+const char *bnn_h5_join(char path[BNN_H5_PATH], const char *group, const char *name) {
+    snprintf(path, BNN_H5_PATH, "%s/%s", strcmp(group, "/") == 0 ? "" : group, name);
+    return path;
+}
+
+static hid_t memory_type(bnn_h5_kind kind) {
+    switch (kind) {
+    case BNN_H5_REAL: return sizeof(bnn_real) == sizeof(double) ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT;
+    case BNN_H5_INT: return H5T_NATIVE_INT;
+    case BNN_H5_CODE: return H5T_NATIVE_INT8;
+    case BNN_H5_U64:
+    case BNN_H5_COUNT: return H5T_NATIVE_UINT64;
+    case BNN_H5_DOUBLE:
+    case BNN_H5_BYTES:
+    case BNN_H5_CLASSES: break;
+    }
+    return H5T_NATIVE_DOUBLE;
+}
+
+static hid_t file_type(bnn_h5_kind kind) {
+    switch (kind) {
+    case BNN_H5_REAL: return sizeof(bnn_real) == sizeof(double) ? H5T_IEEE_F64LE : H5T_IEEE_F32LE;
+    case BNN_H5_INT:
+    case BNN_H5_CLASSES: return H5T_STD_I32LE;
+    case BNN_H5_CODE: return H5T_STD_I8LE;
+    case BNN_H5_U64: return H5T_STD_U64LE;
+    case BNN_H5_COUNT: return H5T_STD_I64LE;
+    case BNN_H5_BYTES: return H5T_STD_U8LE;
+    case BNN_H5_DOUBLE: break;
+    }
+    return H5T_IEEE_F64LE;
+}
+
+/* Calls that return < 0 on failure, and closing of what may not have been opened. */
+static void close_space(hid_t id) {
+    if (id >= 0) H5Sclose(id);
+}
+static void close_list(hid_t id) {
+    if (id >= 0) H5Pclose(id);
+}
+static void close_object(hid_t id) {
+    if (id >= 0) H5Oclose(id);
+}
+
+/* ---- writing ---- */
+
+static void fail_write(bnn_h5_writer *w, const char *what, const char *object) {
+    if (w->status < 0) return;
+    if (errno) w->status = bnn_fail(BNN_ERR_FILE, "%s: cannot write %s%s: %s", w->path, what, object, strerror(errno));
+    else w->status = bnn_fail(BNN_ERR_FILE, "%s: HDF5 cannot write %s%s", w->path, what, object);
+}
+
+void bnn_h5_refuse(bnn_h5_writer *w, bnn_status status) {
+    if (w->status == BNN_OK) w->status = status;
+}
+
+static hid_t file_access(void) {
+    hid_t list = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(list, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
+    H5Pset_fclose_degree(list, H5F_CLOSE_SEMI); /* a leaked handle becomes an error, not an unfinished file */
+    return list;
+}
+
+/* Creation order lets netCDF append; no times, so that equal content is equal bytes. */
+static hid_t ordered(hid_t class) {
+    hid_t list = H5Pcreate(class);
+    if (class != H5P_DATASET_CREATE) H5Pset_link_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+    H5Pset_attr_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+    H5Pset_obj_track_times(list, false);
+    return list;
+}
+
+void bnn_h5_create(bnn_h5_writer *w, const char *path, const char *schema) {
+    *w = (bnn_h5_writer){.path = path, .file = -1};
+    bnn_h5_begin();
+    if (asprintf(&w->temporary, "%s.tmp.%ld", path, (long)getpid()) < 0) {
+        w->temporary = NULL;
+        w->status = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", path);
+        return;
+    }
+    hid_t creation = ordered(H5P_FILE_CREATE), access = file_access();
+    errno = 0;
+    w->file = H5Fcreate(w->temporary, H5F_ACC_TRUNC, creation, access);
+    if (w->file < 0) w->status = bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, errno ? strerror(errno) : "HDF5 cannot create it");
+    H5Pclose(creation), H5Pclose(access);
+    bnn_h5_text(w, "/", "schema", schema);
+    bnn_h5_ints(w, "/", "schema_version", 1, (const int[]){1});
+    bnn_h5_text(w, "/", "creation_library", "bnn");
+    bnn_h5_text(w, "/", "creation_library_version", BNN_VERSION);
+}
+
+void bnn_h5_group(bnn_h5_writer *w, const char *group) {
+    if (w->status < 0) return;
+    errno = 0;
+    hid_t list = ordered(H5P_GROUP_CREATE), id = H5Gcreate2(w->file, group, H5P_DEFAULT, list, H5P_DEFAULT);
+    if (id < 0) fail_write(w, "group ", group);
+    close_object(id);
+    H5Pclose(list);
+}
+
+/* Storage: contiguous, except larger arrays of whole numbers, which deflate well (draws and weights do not). */
+static hid_t storage(hid_t type, int rank, const hsize_t *extent) {
+    hid_t list = ordered(H5P_DATASET_CREATE);
+    hsize_t chunk[MAX_RANK], row = H5Tget_size(type), bytes = row;
+    for (int i = 0; i < rank; i++) chunk[i] = extent[i], bytes *= extent[i], row *= i > 0 ? extent[i] : 1;
+    if (H5Tget_class(type) != H5T_INTEGER || bytes < CONTIGUOUS_BYTES) return list;
+    if (row * chunk[0] > CHUNK_BYTES) chunk[0] = row < CHUNK_BYTES ? CHUNK_BYTES / row : 1;
+    for (int i = 1; i < rank && row > CHUNK_BYTES; i++) {
+        row /= chunk[i];
+        chunk[i] = row < CHUNK_BYTES ? CHUNK_BYTES / row : 1;
+        row *= chunk[i];
+    }
+    H5Pset_chunk(list, rank, chunk);
+    H5Pset_shuffle(list);
+    H5Pset_deflate(list, 4);
+    return list;
+}
+
+/* A new dataset with its numbers; < 0 after a failure. */
+static hid_t dataset(bnn_h5_writer *w, const char *object, hid_t in_file, hid_t in_memory, const void *data, int rank, const hsize_t *extent) {
+    errno = 0;
+    hid_t space = rank ? H5Screate_simple(rank, extent, NULL) : H5Screate(H5S_SCALAR), list = storage(in_file, rank, extent);
+    hid_t id = H5Dcreate2(w->file, object, in_file, space, H5P_DEFAULT, list, H5P_DEFAULT);
+    if (id < 0 || H5Dwrite(id, in_memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0) fail_write(w, "dataset ", object);
+    close_list(list), close_space(space);
+    return id;
+}
+
+static void attribute(bnn_h5_writer *w, const char *object, const char *name, hid_t in_file, hid_t in_memory, const hsize_t *n, const void *data) {
+    if (w->status < 0) return;
+    errno = 0;
+    hid_t space = n ? H5Screate_simple(1, n, NULL) : H5Screate(H5S_SCALAR);
+    hid_t id = H5Acreate_by_name(w->file, object, name, in_file, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    if (id < 0 || H5Awrite(id, in_memory, data) < 0) fail_write(w, "an attribute of ", object);
+    if (id >= 0) H5Aclose(id);
+    close_space(space);
+}
+
+void bnn_h5_dim(bnn_h5_writer *w, const char *group, const char *name, int n, bnn_h5_kind kind, const void *values) {
+    if (w->status < 0) return;
+    char path[BNN_H5_PATH];
+    bnn_h5_join(path, group, name);
+    int *count = NULL;
+    if (!values) {
+        values = count = malloc(((size_t)n + 1) * sizeof(int));
+        if (!count) {
+            w->status = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for dimension %s", w->path, path);
+            return;
+        }
+        for (int i = 0; i < n; i++) count[i] = i;
+    }
+    hid_t id = dataset(w, path, kind == BNN_H5_INT ? H5T_STD_I64LE : file_type(kind), memory_type(kind), values, 1, (const hsize_t[]){(hsize_t)n});
+    if (w->status == BNN_OK && H5DSset_scale(id, name) < 0) fail_write(w, "dimension ", path);
+    close_object(id);
+    free(count);
+    attribute(w, path, "_Netcdf4Dimid", H5T_STD_I32LE, H5T_NATIVE_INT, NULL, &w->n_dims);
+    w->n_dims++;
+}
+
+/* The dimension of this name (length characters) in the group or the nearest one above it. */
+static hid_t find_dim(const bnn_h5_writer *w, const char *group, const char *name, int length) {
+    char path[2 * BNN_H5_PATH], above[BNN_H5_PATH];
+    snprintf(above, sizeof above, "%s", strcmp(group, "/") == 0 ? "" : group);
+    for (;;) {
+        snprintf(path, sizeof path, "%s/%.*s", above, length, name);
+        hid_t id = H5Dopen2(w->file, path, H5P_DEFAULT);
+        if (id >= 0 || !*above) return id;
+        *strrchr(above, '/') = '\0';
+    }
+}
+
+static hsize_t extent_of(hid_t scale) {
+    hid_t space = H5Dget_space(scale);
+    hssize_t n = H5Sget_simple_extent_npoints(space);
+    close_space(space);
+    return n > 0 ? (hsize_t)n : 0;
+}
+
+/* Opens the dimensions of a list; returns their number, < 0 if one is missing. */
+static int open_dims(const bnn_h5_writer *w, const char *group, const char *dims, hid_t scale[MAX_RANK], hsize_t extent[MAX_RANK]) {
+    int rank = 0;
+    for (const char *d = dims; *d; d += strspn(d, " ")) {
+        int length = (int)strcspn(d, " ");
+        hid_t id = rank < MAX_RANK ? find_dim(w, group, d, length) : -1;
+        if (id < 0) {
+            while (rank > 0) close_object(scale[--rank]);
+            return -1;
+        }
+        scale[rank] = id, extent[rank++] = extent_of(id);
+        d += length;
+    }
+    return rank;
+}
+
+void bnn_h5_put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, const void *data, const char *dims) {
+    if (w->status < 0) return;
+    char path[BNN_H5_PATH];
+    bnn_h5_join(path, group, name);
+    hid_t scale[MAX_RANK];
+    hsize_t extent[MAX_RANK];
+    int rank = open_dims(w, group, dims, scale, extent);
+    if (rank < 0) {
+        w->status = bnn_fail(BNN_ERR_FILE, "%s: dataset %s lacks one of its dimensions '%s'", w->path, path, dims);
+        return;
+    }
+    hid_t id = dataset(w, path, file_type(kind), memory_type(kind), data, rank, extent);
+    for (int i = 0; i < rank; i++) {
+        if (w->status == BNN_OK && H5DSattach_scale(id, scale[i], (unsigned)i) < 0) fail_write(w, "the dimensions of ", path);
+        close_object(scale[i]);
+    }
+    close_object(id);
+}
+
+static hid_t text_type(void) {
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, H5T_VARIABLE);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    return type;
+}
+
+void bnn_h5_text(bnn_h5_writer *w, const char *object, const char *name, const char *text) {
+    hid_t type = text_type();
+    const char *written = text ? text : "";
+    attribute(w, object, name, type, type, NULL, &written);
+    H5Tclose(type);
+}
+
+void bnn_h5_texts(bnn_h5_writer *w, const char *object, const char *name, int n, char *const *texts) {
+    hid_t type = text_type();
+    attribute(w, object, name, type, type, (const hsize_t[]){(hsize_t)n}, texts);
+    H5Tclose(type);
+}
+
+void bnn_h5_ints(bnn_h5_writer *w, const char *object, const char *name, int n, const int *values) {
+    hsize_t count = (hsize_t)n;
+    attribute(w, object, name, H5T_STD_I32LE, H5T_NATIVE_INT, n > 1 ? &count : NULL, values);
+}
+
+void bnn_h5_number(bnn_h5_writer *w, const char *object, const char *name, double value) {
+    attribute(w, object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, NULL, &value);
+}
+
+void bnn_h5_u64(bnn_h5_writer *w, const char *object, const char *name, uint64_t value) {
+    char text[24], text_name[64];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    snprintf(text_name, sizeof text_name, "%s_text", name);
+    attribute(w, object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64, NULL, &value);
+    bnn_h5_text(w, object, text_name, text);
+}
+
+static int sync_path(const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC), failed = fd < 0 || fsync(fd) < 0;
+    if (fd >= 0) close(fd);
+    return failed ? -1 : 0;
+}
+
+/* A rename lasts through a loss of power only once its folder is synced; a file system that cannot do that is no failure. */
+static void sync_folder(const char *path) {
+    char *copy = strdup(path);
+    if (copy) sync_path(dirname(copy));
+    free(copy);
+}
+
+bnn_status bnn_h5_commit(bnn_h5_writer *w) {
+    errno = 0;
+    if (w->file >= 0 && H5Fclose(w->file) < 0) fail_write(w, "the end of the file", "");
+    errno = 0;
+    if (w->status == BNN_OK && (sync_path(w->temporary) < 0 || rename(w->temporary, w->path) < 0)) fail_write(w, "the file", "");
+    if (w->status == BNN_OK) sync_folder(w->path);
+    else if (w->temporary) unlink(w->temporary);
+    free(w->temporary);
+    bnn_h5_end();
+    return w->status;
+}
+
+/* ---- reading ---- */
+
+static bnn_status open_file(bnn_h5_reader *r) {
+    if (access(r->path, R_OK) < 0) return bnn_fail(BNN_ERR_FILE, "%s: %s", r->path, strerror(errno));
+    if (H5Fis_hdf5(r->path) <= 0) return bnn_fail(BNN_ERR_FORMAT, "%s: is not an HDF5 file", r->path);
+    hid_t access = file_access();
+    r->file = H5Fopen(r->path, H5F_ACC_RDONLY, access);
+    H5Pclose(access);
+    if (r->file < 0) return bnn_fail(BNN_ERR_FILE, "%s: HDF5 cannot open it: truncated, damaged, or being written", r->path);
+    return BNN_OK;
+}
+
+static bnn_status check_schema(bnn_h5_reader *r, const char *schema) {
+    if (!bnn_h5_has_attribute(r, "/", "schema")) return bnn_fail(BNN_ERR_FORMAT, "%s: is an HDF5 file, but not one of bnn: it has no attribute 'schema'", r->path);
+    char *found = bnn_h5_get_text(r, "/", "schema");
+    if (!found) return r->status;
+    if (schema && strcmp(found, schema) != 0) bnn_fail(r->status = BNN_ERR_FORMAT, "%s: holds '%s', expected '%s'", r->path, found, schema);
+    free(found);
+    int version = bnn_h5_get_int(r, "/", "schema_version");
+    if (r->status == BNN_OK && version != 1) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: has schema_version %d, this bnn reads 1", r->path, version);
+    return r->status;
+}
+
+bnn_status bnn_h5_open(bnn_h5_reader *r, const char *path, const char *schema) {
+    *r = (bnn_h5_reader){.path = path, .file = -1};
+    bnn_h5_begin();
+    r->status = open_file(r);
+    if (r->status == BNN_OK) r->status = check_schema(r, schema);
+    return r->status < 0 ? bnn_h5_close(r) : BNN_OK;
+}
+
+bnn_status bnn_h5_close(bnn_h5_reader *r) {
+    if (r->file >= 0) H5Fclose(r->file);
+    r->file = -1;
+    bnn_h5_end();
+    return r->status;
+}
+
+bool bnn_h5_has(const bnn_h5_reader *r, const char *object) { return r->file >= 0 && H5Oexists_by_name(r->file, object, H5P_DEFAULT) > 0; }
+
+bool bnn_h5_has_attribute(const bnn_h5_reader *r, const char *object, const char *name) {
+    return bnn_h5_has(r, object) && H5Aexists_by_name(r->file, object, name, H5P_DEFAULT) > 0;
+}
+
+void *bnn_h5_room(bnn_h5_reader *r, size_t count, size_t size) {
+    if (r->status < 0) return NULL;
+    void *room = calloc(count + 1, size);
+    if (!room) r->status = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %zu numbers", r->path, count);
+    return room;
+}
+
+/* An open dataset and its extents; < 0 after a failure. */
+static hid_t open_dataset(bnn_h5_reader *r, const char *object, int *rank, hsize_t extent[H5S_MAX_RANK]) {
+    hid_t id = r->status < 0 ? -1 : H5Dopen2(r->file, object, H5P_DEFAULT);
+    if (r->status < 0) return -1;
+    hid_t space = id < 0 ? -1 : H5Dget_space(id);
+    *rank = space < 0 ? -1 : H5Sget_simple_extent_dims(space, extent, NULL);
+    close_space(space);
+    if (*rank >= 0) return id;
+    r->status = bnn_fail(BNN_ERR_FORMAT, "%s: lacks dataset %s", r->path, object);
+    close_object(id);
+    return -1;
+}
+
+void bnn_h5_extents(bnn_h5_reader *r, const char *object, int rank, int *extents) {
+    hsize_t extent[H5S_MAX_RANK];
+    int found;
+    memset(extents, 0, (size_t)rank * sizeof *extents);
+    hid_t id = open_dataset(r, object, &found, extent);
+    close_object(id);
+    if (id < 0) return;
+    if (found != rank) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s has %d dimensions, expected %d", r->path, object, found, rank);
+    for (int i = 0; r->status == BNN_OK && i < rank; i++) {
+        if (extent[i] > INT32_MAX) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s is too long", r->path, object);
+        else extents[i] = (int)extent[i];
+    }
+}
+
+int bnn_h5_length(bnn_h5_reader *r, const char *object) {
+    int n;
+    bnn_h5_extents(r, object, 1, &n);
+    return n;
+}
+
+static bool is_number(hid_t dataset_id) {
+    hid_t type = H5Dget_type(dataset_id);
+    H5T_class_t class = H5Tget_class(type);
+    H5Tclose(type);
+    return class == H5T_INTEGER || class == H5T_FLOAT;
+}
+
+void bnn_h5_get(bnn_h5_reader *r, const char *object, bnn_h5_kind kind, size_t count, void *out) {
+    hsize_t extent[H5S_MAX_RANK], found = 1;
+    int rank;
+    hid_t id = open_dataset(r, object, &rank, extent);
+    if (id < 0) return;
+    for (int i = 0; i < rank; i++) found *= extent[i];
+    if (found != count) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s holds %llu numbers, expected %zu", r->path, object, (unsigned long long)found, count);
+    else if (!is_number(id)) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s does not hold numbers", r->path, object);
+    else if (H5Dread(id, memory_type(kind), H5S_ALL, H5S_ALL, H5P_DEFAULT, out) < 0)
+        r->status = bnn_fail(BNN_ERR_FILE, "%s: dataset %s cannot be read: the file is damaged", r->path, object);
+    close_object(id);
+}
+
+/* Reads an attribute of n entries (n < 0: as many as there are, a count) of a class of types. */
+static int read_attribute(bnn_h5_reader *r, const char *object, const char *name, H5T_class_t class, hid_t in_memory, int n, void *out) {
+    if (r->status < 0) return 0;
+    hid_t id = H5Aopen_by_name(r->file, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    if (id < 0) {
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: %s lacks attribute '%s'", r->path, object, name);
+        return 0;
+    }
+    hid_t space = H5Aget_space(id), type = H5Aget_type(id);
+    int found = (int)H5Sget_simple_extent_npoints(space);
+    bool fits = H5Tget_class(type) == class && (class != H5T_STRING || H5Tis_variable_str(type) > 0);
+    if (n >= 0 && (!fits || found != n || H5Aread(id, in_memory, out) < 0))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: attribute '%s' of %s does not hold %d %s", r->path, name, object, n,
+                             class == H5T_STRING ? "variable-length text(s)" : "number(s)");
+    close_space(space), H5Tclose(type), H5Aclose(id);
+    return found;
+}
+
+int bnn_h5_count_attribute(bnn_h5_reader *r, const char *object, const char *name) {
+    return read_attribute(r, object, name, H5T_NO_CLASS, -1, -1, NULL);
+}
+
+char **bnn_h5_get_texts(bnn_h5_reader *r, const char *object, const char *name, int n) {
+    char **texts = bnn_h5_room(r, (size_t)n, sizeof *texts);
+    if (!texts) return NULL;
+    hid_t type = text_type();
+    read_attribute(r, object, name, H5T_STRING, type, n, texts);
+    H5Tclose(type);
+    for (int i = 0; i < n; i++) /* HDF5 allocates the texts with malloc: they are ours; one never written is NULL */
+        if (r->status == BNN_OK && !texts[i] && !(texts[i] = strdup(""))) r->status = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for texts", r->path);
+    if (r->status == BNN_OK) return texts;
+    for (int i = 0; i < n; i++) free(texts[i]);
+    free(texts);
+    return NULL;
+}
+
+char *bnn_h5_get_text(bnn_h5_reader *r, const char *object, const char *name) {
+    char **texts = bnn_h5_get_texts(r, object, name, 1), *text = texts ? texts[0] : NULL;
+    free(texts);
+    return text;
+}
+
+void bnn_h5_get_ints(bnn_h5_reader *r, const char *object, const char *name, int n, int *out) {
+    memset(out, 0, (size_t)n * sizeof *out);
+    read_attribute(r, object, name, H5T_INTEGER, H5T_NATIVE_INT, n, out);
+}
+
+int bnn_h5_get_int(bnn_h5_reader *r, const char *object, const char *name) {
+    int value;
+    bnn_h5_get_ints(r, object, name, 1, &value);
+    return value;
+}
+
+double bnn_h5_get_number(bnn_h5_reader *r, const char *object, const char *name) {
+    double value = 0;
+    read_attribute(r, object, name, H5T_FLOAT, H5T_NATIVE_DOUBLE, 1, &value);
+    return value;
+}
+
+uint64_t bnn_h5_get_u64(bnn_h5_reader *r, const char *object, const char *name) {
+    uint64_t value = 0;
+    read_attribute(r, object, name, H5T_INTEGER, H5T_NATIVE_UINT64, 1, &value);
+    return value;
+}

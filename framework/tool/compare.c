@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool.h"
+
+#include <bnn/jobs.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_ENGINES = 32 };
+
+typedef struct {
+    tool_job job;
+    const char *engine[MOST_ENGINES], *splits, *out;
+    int n_engines;
+} request;
+
+static const struct argp_option options[] = {{"engine", 'e', "TEXT", 0, "an engine; once for each that is to be compared", 0},
+                                             {"splits", 'k', "all|A-B|K", 0, "splits to run (default: all)", 0},
+                                             {"output", 'o', "FILE", 0, "comparison file to write, for `bnn report`", 0},
+                                             {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    request *r = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &r->job; return 0;
+    case 'e':
+        if (r->n_engines == MOST_ENGINES) argp_error(state, "--engine: at most %d engines", MOST_ENGINES);
+        r->engine[r->n_engines++] = arg;
+        return 0;
+    case 'k': r->splits = arg; return 0;
+    case 'o': r->out = arg; return 0;
+    case ARGP_KEY_END:
+        if (!r->job.data) argp_error(state, "--data is missing");
+        if (!r->job.net) argp_error(state, "--net is missing, such as --net 'dense:50; relu; dense'");
+        if (r->n_engines == 0) argp_error(state, "--engine is missing: `bnn list engines` prints those there are");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---------------------------------------------------------------- work */
+
+/* One fit: engine e on split number k of the comparison. */
+typedef struct {
+    int n; /* test rows */
+    double *sd, *error;
+    double share;
+} task;
+
+typedef struct {
+    const request *r;
+    const bnn_table *table;
+    bnn_comparison *c;
+    task *task; /* [n_engines, n_splits] */
+    tool_progress progress;
+} contest;
+
+typedef struct {
+    contest *contest;
+    task *task;
+} watch;
+
+static bool show(void *context, double share) {
+    watch *w = context;
+    contest *c = w->contest;
+    int n = c->c->n_engines * c->c->n_splits;
+    double sum = 0;
+#pragma omp critical(compare_share)
+    {
+        w->task->share = share;
+        for (int i = 0; i < n; i++) sum += c->task[i].share;
+    }
+    tool_progress_show(&c->progress, sum / n);
+    return false;
+}
+
+/* sd and error of the first target; of classes, doubt and whether the class is wrong. */
+static bnn_status keep_points(task *t, const bnn_prediction *p, const bnn_data *test) {
+    t->n = p->n;
+    t->sd = malloc((size_t)p->n * sizeof *t->sd);
+    t->error = malloc((size_t)p->n * sizeof *t->error);
+    if (!t->sd || !t->error) return bnn_fail(BNN_ERR_MEMORY, "out of memory for predictions");
+    for (int i = 0; i < p->n; i++) {
+        const double *mean = p->mean + (size_t)i * (size_t)p->mean_dim;
+        int best = 0;
+        for (int k = 1; p->is_class && k < p->mean_dim; k++)
+            if (mean[k] > mean[best]) best = k;
+        double y = p->is_class ? (double)test->y[i] : (double)test->y[i * test->y_dim] * test->scaling.y_sd[0] + test->scaling.y_mean[0];
+        t->sd[i] = p->is_class ? 1 - mean[best] : sqrt(bnn_var_total(p, i * p->mean_dim));
+        t->error[i] = p->is_class ? (int)y != best : y - mean[0];
+    }
+    return BNN_OK;
+}
+
+static bnn_status keep(contest *c, int e, int k, bnn_run *run, const bnn_prediction *p, const bnn_data *test) {
+    bnn_contestant *who = &c->c->engine[e];
+    const bnn_engine_type *type = bnn_engine_vtable(run->engine);
+    const char *remark = type->remark ? type->remark(run->engine) : NULL;
+    who->cost[k] = run->cost;
+    bnn_cost_add(&who->cost[k], &p->cost);
+    BNN_TRY(bnn_metrics_compute(p, test, &who->metrics[k]));
+    if (k == 0) {
+        who->history = run->history; /* moves */
+        run->history = (bnn_history){0};
+        if (!(who->remark = strdup(remark ? remark : ""))) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    }
+    return keep_points(&c->task[e * c->c->n_splits + k], p, test);
+}
+
+static bnn_status fit_and_predict(contest *c, int e, int k, const bnn_data *train, const bnn_data *test) {
+    const tool_job *job = &c->r->job;
+    watch w = {.contest = c, .task = &c->task[e * c->c->n_splits + k]};
+    bnn_config config = {.net = job->net, .engine = c->r->engine[e], .likelihood = job->likelihood, .prior = job->prior, .seed = job->seed, .progress = show, .context = &w};
+    bnn_predict_options how = {.samples = job->samples, .seed = job->seed};
+    bnn_run *run;
+    bnn_prediction *p = NULL;
+    BNN_TRY(bnn_fit(&config, train, &run));
+    bnn_status s = bnn_predict(run->engine, test, &how, &p);
+    if (s == BNN_OK) s = keep(c, e, k, run, p, test);
+    bnn_prediction_free(p);
+    bnn_run_free(run);
+    return s;
+}
+
+/* Jobs run over the splits first, so that long engines start early on every split. */
+static bnn_status run_task(void *context, int i) {
+    contest *c = context;
+    int e = i % c->c->n_engines, k = i / c->c->n_engines, split = c->c->split[k];
+    bnn_data *train = NULL, *test = NULL;
+    bnn_status s = tool_rows(c->table, split, &train, &test);
+    if (s == BNN_OK && !test) s = bnn_fail(BNN_ERR_DATA, "there are no test rows");
+    if (s == BNN_OK) s = fit_and_predict(c, e, k, train, test);
+    bnn_data_free(test);
+    bnn_data_free(train);
+    return s < 0 ? bnn_note(s, "%s, split %d", c->r->engine[e], split) : BNN_OK;
+}
+
+/* Puts the test rows of all splits in one row. */
+static bnn_status join_points(contest *c) {
+    for (int e = 0; e < c->c->n_engines; e++) {
+        bnn_contestant *who = &c->c->engine[e];
+        task *t = &c->task[e * c->c->n_splits];
+        for (int k = 0; k < c->c->n_splits; k++) who->n_points += t[k].n;
+        who->sd = malloc((size_t)who->n_points * sizeof *who->sd);
+        who->error = malloc((size_t)who->n_points * sizeof *who->error);
+        if (!who->sd || !who->error) return bnn_fail(BNN_ERR_MEMORY, "out of memory for predictions");
+        for (int k = 0, at = 0; k < c->c->n_splits; at += t[k++].n) {
+            memcpy(who->sd + at, t[k].sd, (size_t)t[k].n * sizeof *who->sd);
+            memcpy(who->error + at, t[k].error, (size_t)t[k].n * sizeof *who->error);
+        }
+    }
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- the comparison */
+
+static bnn_status read_splits(const char *text, int n, int *first, int *last) {
+    char end;
+    *first = 0;
+    *last = n - 1;
+    if (n == 0) return bnn_fail(BNN_ERR_DATA, "the data have no splits, and a comparison needs test rows: `bnn split` makes them");
+    if (text && strcmp(text, "all") != 0) {
+        int read = sscanf(text, "%d-%d%c", first, last, &end);
+        if (read == 1 && strchr(text, '-') == NULL) *last = *first;
+        else if (read != 2) return bnn_fail(BNN_ERR_OPTION, "--splits: '%s' is not all, K or A-B", text);
+    }
+    if (*first < 0 || *last < *first || *last >= n) return bnn_fail(BNN_ERR_OPTION, "--splits: %s is not within 0-%d", text, n - 1);
+    return BNN_OK;
+}
+
+static char *copy(const char *text) { return strdup(text ? text : ""); }
+
+static bnn_status open_comparison(const request *r, const bnn_table *table, int first, int last, bnn_comparison **out) {
+    bnn_comparison *c = calloc(1, sizeof *c);
+    if (!c) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a comparison");
+    *out = c;
+    c->title = copy(table->title);
+    c->net = copy(r->job.net);
+    c->likelihood = copy(r->job.likelihood);
+    c->prior = copy(r->job.prior);
+    c->data_path = copy(r->job.data);
+    c->seed = r->job.seed;
+    c->is_class = table->n_classes > 0;
+    c->n_splits = last - first + 1;
+    c->split = calloc((size_t)c->n_splits, sizeof *c->split);
+    c->engine = calloc((size_t)r->n_engines, sizeof *c->engine);
+    bool ok = c->title && c->net && c->likelihood && c->prior && c->data_path && c->split && c->engine;
+    for (int k = 0; ok && k < c->n_splits; k++) c->split[k] = first + k;
+    for (int e = 0; ok && e < r->n_engines; e++, c->n_engines++) {
+        bnn_contestant *who = &c->engine[e];
+        who->label = copy(r->engine[e]);
+        who->metrics = calloc((size_t)c->n_splits, sizeof *who->metrics);
+        who->cost = calloc((size_t)c->n_splits, sizeof *who->cost);
+        ok = who->label && who->metrics && who->cost;
+    }
+    return ok ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a comparison");
+}
+
+static bnn_status work(contest *c) {
+    int n = c->c->n_engines * c->c->n_splits;
+    c->task = calloc((size_t)n, sizeof *c->task);
+    c->progress = tool_progress_start("compare");
+    bnn_status s = c->task ? bnn_jobs_run(n, run_task, c) : bnn_fail(BNN_ERR_MEMORY, "out of memory for a comparison");
+    tool_progress_end(&c->progress);
+    if (s == BNN_OK) s = join_points(c);
+    for (int i = 0; c->task && i < n; i++) {
+        free(c->task[i].sd);
+        free(c->task[i].error);
+    }
+    free(c->task);
+    return s;
+}
+
+/* ---------------------------------------------------------------- table */
+
+/* Mean over splits of the double at `offset` in each metrics struct, and its standard error (0 for one split). */
+static double mean_se(const bnn_contestant *who, int n, size_t offset, double *se) {
+    double mean = 0, squares = 0;
+    for (int k = 0; k < n; k++) mean += *(const double *)((const char *)&who->metrics[k] + offset) / n;
+    for (int k = 0; k < n; k++) {
+        double d = *(const double *)((const char *)&who->metrics[k] + offset) - mean;
+        squares += d * d;
+    }
+    *se = n > 1 ? sqrt(squares / (n - 1) / n) : 0;
+    return mean;
+}
+
+static void mean_cost(const bnn_contestant *who, int n, double *gradients, double *seconds) {
+    *gradients = *seconds = 0;
+    for (int k = 0; k < n; k++) {
+        *gradients += (double)who->cost[k].gradients / n;
+        *seconds += who->cost[k].seconds_cpu / n;
+    }
+}
+
+static void print_table(const bnn_comparison *c) {
+    double grid = 0, grid_seconds, se;
+    for (int e = c->n_engines - 1; e >= 0; e--)
+        if (strncmp(c->engine[e].label, "grid_search", 11) == 0) mean_cost(&c->engine[e], c->n_splits, &grid, &grid_seconds);
+    printf("%s, %d split%s, %s\n\n", *c->title ? c->title : c->data_path, c->n_splits, c->n_splits == 1 ? "" : "s", c->net);
+    printf("%-3s %20s %20s %12s %12s %9s %9s\n", "", c->is_class ? "accuracy (se)" : "rmse (se)", "ll (se)", c->is_class ? "ece" : "coverage_90", "gradients", "seconds", "cost/grid");
+    for (int e = 0; e < c->n_engines; e++) {
+        const bnn_contestant *who = &c->engine[e];
+        double gradients, seconds, third = mean_se(who, c->n_splits, c->is_class ? offsetof(bnn_metrics, ece) : offsetof(bnn_metrics, coverage[17]), &se);
+        double first = mean_se(who, c->n_splits, c->is_class ? offsetof(bnn_metrics, accuracy) : offsetof(bnn_metrics, rmse), &se), first_se = se;
+        double ll = mean_se(who, c->n_splits, offsetof(bnn_metrics, ll), &se);
+        mean_cost(who, c->n_splits, &gradients, &seconds);
+        printf("%-3c %12.4f (%.4f) %12.4f (%.4f) %12.3f %12.0f %9.2f", 'A' + e, first, first_se, ll, se, third, gradients, seconds);
+        if (grid > 0) printf(" %9.3f", gradients / grid);
+        putchar('\n');
+    }
+    putchar('\n');
+    for (int e = 0; e < c->n_engines; e++) {
+        printf("%-3c %s\n", 'A' + e, c->engine[e].label);
+        if (*c->engine[e].remark) printf("    split %d: %s\n", c->split[0], c->engine[e].remark);
+    }
+    printf("\nmean over splits and its standard error; ll in nats per row, in the units of the target; gradients and seconds of cpu per split, prediction included\n");
+}
+
+static bnn_status save(const request *r, const bnn_table *table, const bnn_comparison *c) {
+    bnn_provenance provenance = {.command = r->job.command, .data_path = r->job.data, .data_sha256 = table->sha256, .split = -1, .threads = r->job.threads,
+                                 .started_at = r->job.started_at};
+    BNN_TRY(bnn_comparison_save(c, &provenance, r->out));
+    printf("wrote %s\n", r->out);
+    return BNN_OK;
+}
+
+static bnn_status compare(const request *r) {
+    bnn_table *table;
+    contest c = {.r = r};
+    int first, last;
+    BNN_TRY(bnn_table_load(r->job.data, &table));
+    c.table = table;
+    bnn_status s = read_splits(r->splits, table->n_splits, &first, &last);
+    if (s == BNN_OK) s = open_comparison(r, table, first, last, &c.c);
+    if (s == BNN_OK) s = work(&c);
+    if (s == BNN_OK) print_table(c.c);
+    if (s == BNN_OK && r->out) s = save(r, table, c.c);
+    bnn_comparison_free(c.c);
+    bnn_table_free(table);
+    return s;
+}
+
+static int run(int argc, char **argv) {
+    static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {.options = options, .parser = parse, .children = children,
+                              .doc = "Fits the same network by several engines on several splits of the data, and prints how good each is and what it costs.\v"
+                                     "Examples:\n"
+                                     "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine map --engine mc_dropout --engine bayes_by_backprop --splits 0-4 -o cmp.h5\n"
+                                     "  bnn report cmp.h5 -o report.html"};
+    request r = {.n_engines = 0};
+    tool_job_open(&r.job, argc, argv);
+    argp_parse(&argp, argc, argv, 0, NULL, &r);
+    return compare(&r) < 0 ? tool_fail() : 0;
+}
+
+const command command_compare = {.name = "compare", .summary = "compare engines on the same network, data and splits", .run = run};

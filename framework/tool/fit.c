@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct {
+    tool_job job;
+    const char *engine, *out;
+    int split;
+    bool split_given;
+} request;
+
+static const struct argp_option options[] = {{"split", 'k', "K", 0, "rows to train on: those of split K, or 'all' (default: split 0 where the data have splits)", 0},
+                                             {"engine", 'e', "TEXT", 0, "how to infer, such as mc_dropout:gates=concrete (`bnn list engines`)", 0},
+                                             {"output", 'o', "FILE", 0, "the run file to write", 0},
+                                             {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    request *r = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &r->job; return 0;
+    case 'k':
+        r->split = tool_split(arg);
+        r->split_given = true;
+        return 0;
+    case 'e': r->engine = arg; return 0;
+    case 'o': r->out = arg; return 0;
+    case ARGP_KEY_END:
+        if (!r->job.data) argp_error(state, "--data is missing");
+        if (!r->job.net) argp_error(state, "--net is missing, such as --net 'dense:50; relu; dense'");
+        if (!r->engine) argp_error(state, "--engine is missing: `bnn list engines` prints those there are");
+        if (!r->out) argp_error(state, "-o is missing: the run file to write");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static bool show(void *context, double share) {
+    tool_progress_show(context, share);
+    return false;
+}
+
+static void print_run(const bnn_run *run) {
+    const bnn_engine *fitted = bnn_engine_fitted(run->engine);
+    const char *remark = bnn_engine_vtable(run->engine)->remark ? bnn_engine_vtable(run->engine)->remark(run->engine) : NULL;
+    const bnn_history *h = &run->history;
+    printf("network  %s\nengine   %s\n", fitted->texts.net, run->engine_text);
+    printf("likelihood  %s\nprior    %s\n", fitted->texts.likelihood, fitted->texts.prior);
+    if (remark) printf("%s\n", remark);
+    for (int g = 0; g < h->n_gates; g++) printf("p of %-20s %.4f\n", h->gate[g], h->p[(h->n - 1) * h->n_gates + g]);
+    tool_print_cost("fit", &run->cost);
+}
+
+/* Predicts the test rows, where there are any, and writes the run. */
+static bnn_status finish(const request *r, const bnn_table *table, const bnn_run *run, const bnn_data *test) {
+    bnn_provenance provenance = {.command = r->job.command, .data_path = r->job.data, .data_sha256 = table->sha256, .split = r->split, .threads = r->job.threads,
+                                 .started_at = r->job.started_at};
+    bnn_predict_options how = {.samples = r->job.samples, .seed = r->job.seed};
+    bnn_prediction *prediction = NULL;
+    bnn_metrics metrics;
+    bnn_status s = test ? bnn_predict(run->engine, test, &how, &prediction) : BNN_OK;
+    if (s == BNN_OK && test) s = bnn_metrics_compute(prediction, test, &metrics);
+    if (s == BNN_OK) s = bnn_run_save(run, prediction, test, test ? &metrics : NULL, &provenance, r->out);
+    if (s == BNN_OK) {
+        print_run(run);
+        if (test) printf("test: ");
+        if (test) tool_print_metrics(&metrics, prediction->samples);
+        printf("wrote %s\n", r->out);
+    }
+    bnn_prediction_free(prediction);
+    return s;
+}
+
+static bnn_status fit(request *r) {
+    bnn_table *table;
+    bnn_data *train = NULL, *test = NULL;
+    bnn_run *run = NULL;
+    BNN_TRY(bnn_table_load(r->job.data, &table));
+    if (!r->split_given) r->split = table->n_splits > 0 ? 0 : -1;
+    tool_progress progress = tool_progress_start("fit");
+    bnn_config config = {.net = r->job.net, .engine = r->engine, .likelihood = r->job.likelihood, .prior = r->job.prior, .seed = r->job.seed, .progress = show, .context = &progress};
+    bnn_status s = tool_rows(table, r->split, &train, &test);
+    if (s == BNN_OK) s = bnn_fit(&config, train, &run);
+    tool_progress_end(&progress);
+    if (s == BNN_OK) s = finish(r, table, run, test);
+    bnn_run_free(run);
+    bnn_data_free(test);
+    bnn_data_free(train);
+    bnn_table_free(table);
+    return s;
+}
+
+static int run(int argc, char **argv) {
+    static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {.options = options, .parser = parse, .children = children,
+                              .doc = "Fits a network to a table of data and writes a run file; test rows of the split, if any, are predicted and scored.\v"
+                                     "Examples:\n"
+                                     "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine mc_dropout -o run.h5\n"
+                                     "  bnn fit -d boston.h5 --split 3 --net 'dense:50; relu; dense' --engine mc_dropout:gates=concrete,epochs=1000 -o run.h5\n"
+                                     "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine 'grid_search:engine=mc_dropout,grid={p=0.01|0.1}' -o run.h5"};
+    request r = {.engine = NULL};
+    tool_job_open(&r.job, argc, argv);
+    argp_parse(&argp, argc, argv, 0, NULL, &r);
+    return fit(&r) < 0 ? tool_fail() : 0;
+}
+
+const command command_fit = {.name = "fit", .summary = "fit a network by an engine and write a run file", .run = run};

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_text(const char *name, const char *text) {
+    if (text && *text) printf("  %-11s %s\n", name, text);
+}
+
+/* ---- data ---- */
+
+static void print_columns(const bnn_table *t) {
+    enum { MOST = 50 };
+    int width = bnn_shape_size(t->x_shape);
+    printf("  %-24s %12s %12s %12s %12s\n", "feature", "mean", "sd", "min", "max");
+    for (int i = 0; i < width && i < MOST; i++) {
+        double sum = 0, squares = 0, low = INFINITY, high = -INFINITY;
+        for (int row = 0; row < t->n; row++) {
+            double v = t->x[(size_t)row * (size_t)width + (size_t)i];
+            sum += v, low = fmin(low, v), high = fmax(high, v);
+        }
+        for (int row = 0; row < t->n; row++) {
+            double d = t->x[(size_t)row * (size_t)width + (size_t)i] - sum / t->n;
+            squares += d * d;
+        }
+        printf("  %-24s %12.5g %12.5g %12.5g %12.5g\n", t->x_names[i], sum / t->n, sqrt(squares / t->n), low, high);
+    }
+    if (width > MOST) printf("  ... and %d more\n", width - MOST);
+}
+
+static void print_classes(const bnn_table *t) {
+    for (int c = 0; c < t->n_classes; c++) {
+        int n = 0;
+        for (int row = 0; row < t->n; row++) n += (int)t->y[row] == c;
+        printf("  class %-5d %-24s %d rows\n", c, t->class_names ? t->class_names[c] : "", n);
+    }
+}
+
+static bnn_status print_data(const char *path) {
+    bnn_table *t;
+    char shape[BNN_SHAPE_TEXT];
+    BNN_TRY(bnn_table_load(path, &t));
+    printf("%s: data, %d rows, features %s, %s\n", path, t->n, bnn_shape_print(t->x_shape, shape), t->n_classes ? "classification" : "regression");
+    print_text("title", t->title);
+    print_text("source", t->source);
+    print_text("license", t->license);
+    print_text("sha256", t->sha256);
+    for (int j = 0; j < t->y_dim; j++) print_text("target", t->y_names[j]);
+    if (t->n_splits)
+        printf("  %-11s %d (%s): %d train, %d validation, %d test rows in the first\n", "splits", t->n_splits, t->split_origin, bnn_table_count(t, 0, BNN_TRAIN),
+               bnn_table_count(t, 0, BNN_VALIDATION), bnn_table_count(t, 0, BNN_TEST));
+    if (t->n_classes) print_classes(t);
+    if (t->x_names && t->n) print_columns(t);
+    bnn_table_free(t);
+    return BNN_OK;
+}
+
+/* ---- runs and comparisons ---- */
+
+static void print_history(const bnn_history *h) {
+    if (h->n == 0) return;
+    int last = h->n - 1;
+    printf("  %-11s %d epochs; at the end nll %.6g, -log prior %.6g, kl %.6g", "history", h->epoch[last], h->nll[last], h->prior[last], h->kl[last]);
+    if (isfinite(h->noise_sd[last])) printf(", noise sd %.4g (standardised)", h->noise_sd[last]);
+    for (int g = 0; g < h->n_gates; g++) printf(", p_%s %.4g", h->gate[g], h->p[last * h->n_gates + g]);
+    printf("\n");
+}
+
+static void print_scores(const bnn_metrics *m) {
+    printf("  %-11s %d rows, log-likelihood %.4f, ", "predicted", m->n, m->ll);
+    if (m->is_class) printf("accuracy %.4f, brier %.4f\n", m->accuracy, m->brier);
+    else printf("rmse %.4g, crps %.4g\n", m->rmse, m->crps);
+}
+
+static bnn_status print_run(const char *path) {
+    bnn_run *run;
+    bnn_origin origin;
+    bnn_comparison *scores;
+    BNN_TRY(bnn_run_load(path, &run, &origin));
+    const bnn_engine *e = run->engine;
+    printf("%s: run%s, %d parameters\n", path, run->complete ? "" : " (stopped before its end)", e->model->n_theta);
+    print_text("engine", run->engine_text);
+    print_text("net", e->texts.net);
+    print_text("likelihood", e->texts.likelihood);
+    print_text("prior", e->texts.prior);
+    printf("  %-11s %llu\n", "seed", (unsigned long long)run->seed);
+    print_text("data", origin.data_path);
+    print_text("data sha256", origin.data_sha256);
+    if (origin.split >= 0) printf("  %-11s %d\n", "split", origin.split);
+    print_history(&run->history);
+    tool_print_cost("cost", &run->cost);
+    if (bnn_comparison_load(path, &scores) == BNN_OK) {
+        print_scores(&scores->engine[0].metrics[0]);
+        bnn_comparison_free(scores);
+    }
+    bnn_run_free(run);
+    bnn_origin_free(&origin);
+    return BNN_OK;
+}
+
+/* Mean over splits of one score. */
+static double mean_over_splits(const bnn_comparison *c, int e, bool ll) {
+    double sum = 0;
+    for (int k = 0; k < c->n_splits; k++) {
+        const bnn_metrics *m = &c->engine[e].metrics[k];
+        sum += ll ? m->ll : m->is_class ? m->accuracy : m->rmse;
+    }
+    return sum / c->n_splits;
+}
+
+static bnn_status print_comparison(const char *path) {
+    bnn_comparison *c;
+    BNN_TRY(bnn_comparison_load(path, &c));
+    printf("%s: comparison of %d engines on %d splits, %s\n", path, c->n_engines, c->n_splits, c->is_class ? "classification" : "regression");
+    print_text("title", c->title);
+    print_text("net", c->net);
+    print_text("likelihood", c->likelihood);
+    print_text("prior", c->prior);
+    print_text("data", c->data_path);
+    printf("  %12s %12s  engine\n", c->is_class ? "accuracy" : "rmse", "ll");
+    for (int e = 0; e < c->n_engines; e++) printf("  %12.5g %12.5g  %s\n", mean_over_splits(c, e, false), mean_over_splits(c, e, true), c->engine[e].label);
+    bnn_comparison_free(c);
+    return BNN_OK;
+}
+
+static bnn_status print_file(const char *path) {
+    char schema[32];
+    BNN_TRY(bnn_file_schema(path, schema));
+    if (strcmp(schema, "bnn-data") == 0) return print_data(path);
+    if (strcmp(schema, "bnn-run") == 0) return print_run(path);
+    if (strcmp(schema, "bnn-comparison") == 0) return print_comparison(path);
+    if (strcmp(schema, "bnn-prediction") == 0) return printf("%s: predictions, see `ncdump %s`\n", path, path), BNN_OK;
+    return bnn_fail(BNN_ERR_FORMAT, "%s: has the schema '%s', which this bnn does not know", path, schema);
+}
+
+/* ---- the command ---- */
+
+typedef struct {
+    char **file; /* borrowed from argv */
+    int n;
+} request;
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    request *r = state->input;
+    (void)arg;
+    switch (key) {
+    case ARGP_KEY_ARGS:
+        r->file = state->argv + state->next;
+        r->n = state->argc - state->next;
+        return 0;
+    case ARGP_KEY_NO_ARGS: argp_error(state, "which file?"); return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int run(int argc, char **argv) {
+    static const struct argp argp = {.parser = parse, .args_doc = "FILE.h5...",
+                                     .doc = "Says what is in a file of bnn: data, a run, predictions or a comparison.\v"
+                                            "The files are HDF5: h5ls, h5dump, ncdump, xarray and h5py open them, too.\n\nExamples:\n  bnn info boston.h5\n  bnn info run.h5"};
+    request r = {0};
+    argp_parse(&argp, argc, argv, 0, NULL, &r);
+    for (int i = 0; i < r.n; i++)
+        if (print_file(r.file[i]) < 0) return tool_fail();
+    return 0;
+}
+
+const command command_info = {.name = "info", .summary = "say what is in a file", .run = run};

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---------------------------------------------------------------- options */
+
+static const struct argp_option options[] = {
+    {"data", 'd', "FILE", 0, "data file made by `bnn import`", 1},
+    {"net", 'n', "TEXT", 0, "the network, such as 'dense:50; relu; dense'; every engine takes the same plain text", 1},
+    {"likelihood", 'l', "TEXT", 0, "observation model (default: gaussian with learned noise, or categorical for classes)", 1},
+    {"prior", 'p', "TEXT", 0, "prior over weights (default: gauss)", 1},
+    {"samples", 'S', "S", 0, "draws of the predictive distribution (default: 1000)", 2},
+    {"seed", 's', "N", 0, "seed of all randomness (default: 1); the same seed gives the same bits at any number of threads", 2},
+    {"threads", 't', "N", 0, "threads (default: all cores)", 2},
+    {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    tool_job *job = state->input;
+    switch (key) {
+    case 'd': job->data = arg; return 0;
+    case 'n': job->net = arg; return 0;
+    case 'l': job->likelihood = arg; return 0;
+    case 'p': job->prior = arg; return 0;
+    case 'S': job->samples = (int)tool_number("--samples", arg, 1, 1000000000); return 0;
+    case 's': job->seed = (uint64_t)tool_number("--seed", arg, 0, INT64_MAX); return 0;
+    case 't':
+        job->threads = (int)tool_number("--threads", arg, 1, 4096);
+        omp_set_num_threads(job->threads);
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp tool_job_argp = {.options = options, .parser = parse};
+
+void tool_job_open(tool_job *job, int argc, char **argv) {
+    static char line[4096], now[32];
+    time_t t = time(NULL);
+    strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime(&t));
+    for (int i = 0; i < argc; i++) {
+        size_t used = strlen(line);
+        bool plain = strcspn(argv[i], " ;:|{}()'\"") == strlen(argv[i]) || i == 0;
+        snprintf(line + used, sizeof line - used, plain ? "%s%s" : "%s'%s'", i ? " " : "", argv[i]);
+    }
+    *job = (tool_job){.seed = 1, .samples = 1000, .threads = omp_get_max_threads(), .started_at = now, .command = line};
+}
+
+int tool_split(const char *text) { return strcmp(text, "all") == 0 ? -1 : (int)tool_number("--split", text, 0, 1000000); }
+
+bnn_status tool_rows(const bnn_table *table, int split, bnn_data **train, bnn_data **test) {
+    *test = NULL;
+    if (split >= table->n_splits)
+        return bnn_fail(BNN_ERR_OPTION, "split %d was asked for, but the data have %d: `bnn split` makes more", split, table->n_splits);
+    BNN_TRY(bnn_data_split(table, split, BNN_TRAIN, NULL, train));
+    if (split < 0) return BNN_OK;
+    bnn_status s = bnn_data_split(table, split, BNN_TEST, &(*train)->scaling, test);
+    if (s == BNN_OK && (*test)->n == 0) {
+        bnn_data_free(*test);
+        *test = NULL;
+    }
+    if (s < 0) bnn_data_free(*train);
+    return s;
+}
+
+/* ---------------------------------------------------------------- progress */
+
+static double now_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+tool_progress tool_progress_start(const char *what) { return (tool_progress){.what = what, .started = now_seconds()}; }
+
+void tool_progress_show(tool_progress *progress, double share) {
+    if (!isatty(STDERR_FILENO)) return;
+#pragma omp critical(tool_progress)
+    {
+        double now = now_seconds(), spent = now - progress->started;
+        if (now - progress->shown > 0.1 && share > 0) {
+            int left = (int)(spent / share * (1 - share) + 0.5);
+            progress->shown = now;
+            progress->length = fprintf(stderr, "\r%s  %3.0f %%  %.3g %%/s  %d:%02d left  ", progress->what, 100 * share, 100 * share / spent, left / 60, left % 60) - 1;
+            fflush(stderr);
+        }
+    }
+}
+
+void tool_progress_end(tool_progress *progress) {
+    if (progress->length > 0) fprintf(stderr, "\r%*s\r", progress->length, "");
+    progress->length = 0;
+}
+
+/* ---------------------------------------------------------------- what was found */
+
+void tool_print_metrics(const bnn_metrics *m, int samples) {
+    printf("%d rows, %d draw%s\n", m->n, samples, samples == 1 ? "" : "s");
+    printf("  log-likelihood   %10.4f  (se %.4f; mean per row, nats)\n", m->ll, m->ll_se);
+    if (m->is_class) {
+        printf("  accuracy         %10.4f\n  brier            %10.4f\n  ece              %10.4f  (%d bins)\n", m->accuracy, m->brier, m->ece, BNN_ECE_BINS);
+        printf("  entropy          %10.4f  (of it mutual information %.4f)\n", m->mean_entropy, m->mean_mutual_information);
+    } else {
+        printf("  rmse             %10.4f\n  crps             %10.4f\n", m->rmse, m->crps);
+        printf("  coverage 50/90/95    %.3f  %.3f  %.3f  (calibration error %.3f)\n", m->coverage[9], m->coverage[17], m->coverage[18], m->calibration_error);
+        printf("  predictive sd    %10.4f epistemic, %.4f aleatoric\n", m->sd_epistemic, m->sd_aleatoric);
+    }
+}
+
+void tool_print_cost(const char *what, const bnn_cost *cost) {
+    printf("%s: %llu gradients, %llu forward passes, %.3g GFLOP, %.2f s (%.2f s of cpu), %.0f MB at most\n", what, (unsigned long long)cost->gradients,
+           (unsigned long long)cost->forwards, cost->flops / 1e9, cost->seconds_wall, cost->seconds_cpu, (double)cost->peak_bytes / 1e6);
+}

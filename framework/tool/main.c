@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int tool_fail(void) {
+    fprintf(stderr, "bnn: %s\n", bnn_error());
+    return 2;
+}
+
+int tool_refuse(const char *format, ...) {
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    bnn_fail(BNN_ERR_OPTION, "%s", text);
+    return tool_fail();
+}
+
+long long tool_number(const char *option, const char *text, long long min, long long max) {
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno || end == text || *end || value < min || value > max) exit(tool_refuse("%s: '%s' is not a whole number from %lld to %lld", option, text, min, max));
+    return value;
+}
+
+static void print_help(void) {
+    printf("Usage: bnn COMMAND [OPTION...]\nBayesian neural networks: fit, predict, compare.\n\n");
+    for (const command *const *c = commands; *c; c++) printf("  %-10s %s\n", (*c)->name, (*c)->summary);
+    printf("\n`bnn COMMAND --help` tells all of one command. --version prints the version.\n\n"
+           "Exit status: 0 all is well, 1 a difference was found, 2 a failure, with one sentence on stderr.\n");
+}
+
+static int unknown(const char *name) {
+    char known[512] = "";
+    for (const command *const *c = commands; *c; c++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", (*c)->name);
+    }
+    return tool_refuse("unknown command '%s': there are %s", name, known);
+}
+
+/* Runs a command under the name "bnn NAME", so that its usage and messages say so. */
+static int run(const command *c, int argc, char **argv) {
+    char name[64];
+    snprintf(name, sizeof name, "bnn %s", c->name);
+    argv[0] = name;
+    return c->run(argc, argv);
+}
+
+/* What was printed has to have arrived. */
+static int flushed(int status) {
+    if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+    return tool_refuse("standard output cannot be written: %s", strerror(errno));
+}
+
+int main(int argc, char **argv) {
+    argp_err_exit_status = 2;
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit becomes a failed write with its sentence */
+    if (argc < 2) {
+        print_help();
+        return 2;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) return print_help(), flushed(0);
+    if (strcmp(name, "--version") == 0) return printf("bnn " BNN_VERSION "\n"), flushed(0);
+    for (const command *const *c = commands; *c; c++)
+        if (strcmp(name, (*c)->name) == 0) return flushed(run(*c, argc - 1, argv + 1));
+    return unknown(name);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+    tool_rerun rerun;
+    const char *out;
+    bnn_mode noise;
+} request;
+
+enum { NOISE = 256 };
+
+static const struct argp_option options[] = {{"noise", NOISE, "draw|rows", 0, "one draw shared by all rows (default), or fresh noise for every row", 0},
+                                             {"output", 'o', "FILE", 0, "file.h5 or file.csv (default: CSV to standard output)", 0},
+                                             {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    request *r = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &r->rerun; return 0;
+    case 'o': r->out = arg; return 0;
+    case NOISE:
+        if (strcmp(arg, "draw") != 0 && strcmp(arg, "rows") != 0) argp_error(state, "--noise: '%s' is neither draw nor rows", arg);
+        r->noise = strcmp(arg, "rows") == 0 ? BNN_ROWS : BNN_DRAW;
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void write_names(FILE *out, const bnn_prediction *p, const bnn_table *t) {
+    fputs("row", out);
+    for (int k = 0; k < p->mean_dim; k++) {
+        const char *name = p->is_class ? (t->class_names ? t->class_names[k] : "class") : t->y_names[k];
+        if (p->is_class) fprintf(out, ",p_%s", name);
+        else fprintf(out, ",mean_%s,var_epistemic_%s,var_aleatoric_%s,var_total_%s,mcse_%s", name, name, name, name, name);
+    }
+    fputs(p->is_class ? ",entropy,mutual_information\n" : "\n", out);
+}
+
+static void write_rows(FILE *out, const bnn_prediction *p, const bnn_data *d) {
+    for (int i = 0; i < p->n; i++) {
+        fprintf(out, "%d", d->rows[i]);
+        for (int k = 0; k < p->mean_dim; k++) {
+            int at = i * p->mean_dim + k;
+            if (p->is_class) fprintf(out, ",%.9g", p->mean[at]);
+            else fprintf(out, ",%.9g,%.9g,%.9g,%.9g,%.9g", p->mean[at], p->var_epistemic[at], p->var_aleatoric[at], bnn_var_total(p, at), p->mean_mcse[at]);
+        }
+        if (p->is_class) fprintf(out, ",%.9g,%.9g", bnn_prediction_entropy(p, i), bnn_prediction_mutual_information(p, i));
+        fputc('\n', out);
+    }
+}
+
+/* Under a temporary name first: an old file is lost only to a whole new one. */
+static bnn_status write_csv(const bnn_prediction *p, const tool_rerun *r, const char *path) {
+    char temporary[4096];
+    snprintf(temporary, sizeof temporary, "%s.tmp.%d", path, (int)getpid());
+    FILE *out = fopen(temporary, "w");
+    if (!out) return bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno));
+    write_names(out, p, r->table);
+    write_rows(out, p, r->rows);
+    bool ok = !ferror(out) && fflush(out) == 0 && fsync(fileno(out)) == 0;
+    ok = fclose(out) == 0 && ok && rename(temporary, path) == 0;
+    if (ok) return BNN_OK;
+    bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno));
+    remove(temporary);
+    return BNN_ERR_FILE;
+}
+
+static bool ends_with(const char *text, const char *end) { return strlen(text) >= strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0; }
+
+static bnn_status write_out(const request *r, const bnn_prediction *p) {
+    if (r->out) return ends_with(r->out, ".csv") ? write_csv(p, &r->rerun, r->out) : bnn_prediction_save(p, r->rerun.rows, r->out);
+    write_names(stdout, p, r->rerun.table);
+    write_rows(stdout, p, r->rerun.rows);
+    return BNN_OK;
+}
+
+static bnn_status predict(request *r) {
+    bnn_prediction *p = NULL;
+    bnn_predict_options how = {.samples = r->rerun.job.samples, .seed = r->rerun.job.seed, .mode = r->noise};
+    BNN_TRY(tool_rerun_open(&r->rerun));
+    bnn_status s = bnn_predict(r->rerun.run->engine, r->rerun.rows, &how, &p);
+    if (s == BNN_OK) s = write_out(r, p);
+    if (s == BNN_OK && r->out) printf("predicted %d rows with %d draws, wrote %s\n", p->n, p->samples, r->out);
+    bnn_prediction_free(p);
+    tool_rerun_close(&r->rerun);
+    return s;
+}
+
+static int run(int argc, char **argv) {
+    static const struct argp_child children[] = {{&tool_rerun_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {.options = options, .parser = parse, .children = children, .args_doc = "RUN.h5",
+                              .doc = "Predicts rows with a fitted run: mean, epistemic, aleatoric and total variance in the units of the target, or class probabilities with entropy "
+                                     "and mutual information.\v"
+                                     "Examples:\n  bnn predict run.h5 -o pred.csv\n  bnn predict run.h5 --data new.h5 --samples 10000 -o pred.h5"};
+    request r = {.noise = BNN_DRAW};
+    tool_job_open(&r.rerun.job, argc, argv);
+    argp_parse(&argp, argc, argv, 0, NULL, &r);
+    return predict(&r) < 0 ? tool_fail() : 0;
+}
+
+const command command_predict = {.name = "predict", .summary = "predict rows with a fitted run", .run = run};

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GROUPS = 10, FEWEST_ROWS = 5, SHARES = 20, NAMED_GATES = 12 };
+
+/* ---------------------------------------------------------------- test rows by their sd */
+
+typedef struct {
+    double sd, error;
+    int row;
+} point;
+
+static int by_sd(const void *a, const void *b) {
+    const point *p = a, *q = b;
+    return p->sd != q->sd ? (p->sd > q->sd) - (p->sd < q->sd) : (p->row > q->row) - (p->row < q->row);
+}
+
+/* The finite rows, the surest first; owned. */
+static bnn_status sort_points(const bnn_contestant *who, point **out, int *n) {
+    *n = 0;
+    *out = malloc(((size_t)who->n_points + 1) * sizeof **out);
+    if (!*out) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a figure");
+    for (int i = 0; i < who->n_points; i++)
+        if (isfinite(who->sd[i]) && isfinite(who->error[i])) (*out)[(*n)++] = (point){who->sd[i], who->error[i], i};
+    qsort(*out, (size_t)*n, sizeof **out, by_sd);
+    return BNN_OK;
+}
+
+/* Of targets the root mean squared error; of classes, whose errors are 0 and 1, the accuracy. */
+static double score(const point *p, int n, bool is_class) {
+    double squares = 0;
+    for (int i = 0; i < n; i++) squares += p[i].error * p[i].error / n;
+    return is_class ? 1 - squares : sqrt(squares);
+}
+
+/* Of targets tenths of the rows; of classes bins of equal width in confidence, those of the expected calibration error. */
+static int group_of(const point *p, int i, int n, bool is_class) { return is_class ? (int)(BNN_ECE_BINS * (1 - p[i].sd)) : (int)((int64_t)i * GROUPS / n); }
+
+/* Rows of one sd belong together, since nothing says which is the surer: many engines have but one sd. */
+static bool same_sd(const point *p, int i) { return p[i].sd <= p[i - 1].sd * (1 + 1e-9); }
+
+static void group_points(const bnn_comparison *c, const point *p, int n, report_plot *plot) {
+    for (int from = 0, to; from < n; from = to) {
+        double sd = 0;
+        for (to = from + 1; to < n && (same_sd(p, to) || group_of(p, to, n, c->is_class) == group_of(p, from, n, c->is_class));) to++;
+        for (int i = from; i < to; i++) sd += p[i].sd / (to - from);
+        if (c->is_class && to - from < FEWEST_ROWS) continue;
+        report_plot_point(plot, c->is_class ? 1 - sd : sd, score(p + from, to - from, c->is_class), 0);
+    }
+}
+
+static void put_aside(const bnn_comparison *c, const point *p, int n, report_plot *plot) {
+    for (int k = 0; n > 0 && k < SHARES; k++) {
+        int kept = n - (int)((int64_t)n * k / SHARES);
+        if (kept == n || !same_sd(p, kept)) report_plot_point(plot, 100.0 * k / SHARES, score(p, kept, c->is_class), 0);
+    }
+}
+
+static bnn_status draw_points(const bnn_comparison *c, report_plot *plot, void (*draw)(const bnn_comparison *, const point *, int, report_plot *)) {
+    char letter[8];
+    point *p;
+    int n;
+    for (int e = 0; e < c->n_engines; e++) {
+        BNN_TRY(sort_points(&c->engine[e], &p, &n));
+        report_plot_curve(plot, e, 0, false, report_letter(e, letter));
+        draw(c, p, n, plot);
+        free(p);
+    }
+    return BNN_OK;
+}
+
+static bnn_status draw_groups(const bnn_comparison *c, report_plot *plot) { return draw_points(c, plot, group_points); }
+
+static bnn_status draw_aside(const bnn_comparison *c, report_plot *plot) { return draw_points(c, plot, put_aside); }
+
+/* ---------------------------------------------------------------- means over splits */
+
+static bnn_status draw_coverage(const bnn_comparison *c, report_plot *plot) {
+    char letter[8];
+    for (int e = 0; e < c->n_engines; e++) {
+        report_plot_curve(plot, e, 0, false, report_letter(e, letter));
+        report_plot_point(plot, 0, 0, 0);
+        for (int i = 0; i < BNN_CALIBRATION_LEVELS; i++) {
+            report_quantity share = {REPORT_METRIC, offsetof(bnn_metrics, coverage) + (size_t)i * sizeof(double)};
+            report_plot_point(plot, bnn_calibration_level(i), report_mean(c, e, share, NULL), 0);
+        }
+        report_plot_point(plot, 1, 1, 0);
+    }
+    return BNN_OK;
+}
+
+static bnn_status draw_cost(const bnn_comparison *c, report_plot *plot) {
+    const report_quantity ll = {REPORT_METRIC, offsetof(bnn_metrics, ll)}, gradients = {REPORT_GRADIENTS, 0};
+    char letter[8];
+    for (int e = 0; e < c->n_engines; e++) {
+        double se, mean = report_mean(c, e, ll, &se);
+        report_plot_curve(plot, e, 0, true, report_letter(e, letter));
+        report_plot_point(plot, fmax(1, report_mean(c, e, gradients, NULL)), mean, se);
+    }
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- the course of training */
+
+/* The first tenth is far above the rest, which it would press flat. */
+static bnn_status draw_training(const bnn_comparison *c, report_plot *plot) {
+    char letter[8];
+    for (int e = 0; e < c->n_engines; e++) {
+        const bnn_history *h = &c->engine[e].history;
+        report_plot_curve(plot, e, 0, false, report_letter(e, letter));
+        for (int i = h->n / 10; i < h->n; i++) report_plot_point(plot, h->epoch[i], h->nll[i] + h->prior[i] + h->kl[i], 0);
+    }
+    return BNN_OK;
+}
+
+/* One curve for each layer of each engine. Where there are many, the legend has room for the engines alone. */
+static bnn_status draw_gates(const bnn_comparison *c, report_plot *plot) {
+    char letter[8], title[64];
+    int n_curves = 0;
+    for (int e = 0; e < c->n_engines; e++) n_curves += c->engine[e].history.n_gates;
+    for (int e = 0; e < c->n_engines; e++) {
+        const bnn_history *h = &c->engine[e].history;
+        for (int g = 0; g < h->n_gates; g++) {
+            snprintf(title, sizeof title, n_curves <= NAMED_GATES ? "%s %s" : "%s", report_letter(e, letter), h->gate[g]);
+            report_plot_curve(plot, e, g, false, g == 0 || n_curves <= NAMED_GATES ? title : "");
+            for (int i = 0; i < h->n; i++) report_plot_point(plot, h->epoch[i], h->p[i * h->n_gates + g], 0);
+        }
+    }
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- all figures */
+
+enum { TARGETS = 1, CLASSES = 2, BOTH = 3 };
+
+typedef struct {
+    int what;
+    const char *title, *caption, *x, *y;
+    bool log_x, diagonal, from_zero;
+    bnn_status (*draw)(const bnn_comparison *c, report_plot *plot);
+} figure;
+
+static const figure figures[] = {
+    {TARGETS, "Calibration",
+     "Share of the test targets inside the central predictive interval against the share it promises, mean over splits: below the diagonal an engine is overconfident, "
+     "above it too cautious.",
+     "nominal coverage", "observed coverage", false, true, false, draw_coverage},
+    {TARGETS, "Predictive sd against error",
+     "Test rows of all splits in ten groups of rising sd: on the diagonal an engine states the error it makes, a rising line tells hard rows from easy ones, and few points "
+     "mean that many rows share one sd.",
+     "mean predictive sd", "root mean squared error", false, true, false, draw_groups},
+    {CLASSES, "Reliability",
+     "Test rows of all splits in 15 bins of confidence, those of fewer than 5 rows left out: below the diagonal an engine is surer than it is right, above it too cautious.",
+     "mean confidence", "accuracy", false, true, false, draw_groups},
+    {TARGETS, "Error of the rows that remain",
+     "Error when the rows of the largest sd are put aside: the further a curve falls, the better the sd finds the rows that go wrong, and few points mean "
+     "that many rows share one sd.", "rows put aside, %",
+     "root mean squared error", false, false, false, draw_aside},
+    {CLASSES, "Accuracy of the rows that remain",
+     "Accuracy when the rows of the least confidence are put aside: the further a curve rises, the better the confidence finds the rows that go wrong.", "rows put aside, %",
+     "accuracy", false, false, false, draw_aside},
+    {BOTH, "Score against cost",
+     "Mean log-likelihood over splits, with its standard error, against the gradients of one split: better is up, cheaper is left.", "gradients", "log-likelihood per row",
+     true, false, false, draw_cost},
+    {BOTH, "Training",
+     "U = nll + prior + kl over the whole training set on the first split, after the first tenth of the epochs: a curve that still falls at the end has not finished, "
+     "and heights compare only where U has the same parts.",
+     "epoch", "U, nats", false, false, false, draw_training},
+    {BOTH, "Probability of dropping, by layer",
+     "p of each layer on the first split: level lines are set, moving ones are learned, and those should have come to rest at the end.", "epoch", "p", false, false, true,
+     draw_gates},
+};
+
+/* A figure without points is left out. */
+static bnn_status add_figure(FILE *html, const bnn_comparison *c, const figure *f, const char *id) {
+    const report_frame frame = {.id = id, .x = f->x, .y = f->y, .alt = f->caption, .log_x = f->log_x, .diagonal = f->diagonal, .from_zero = f->from_zero};
+    report_plot plot;
+    BNN_TRY(report_plot_open(&plot));
+    bnn_status s = f->draw(c, &plot);
+    if (s == BNN_OK && !report_plot_empty(&plot)) {
+        fprintf(html, "<figure>\n<h3>%s</h3>\n", f->title);
+        s = report_plot_draw(&plot, &frame, html);
+        fprintf(html, "<figcaption>%s</figcaption>\n</figure>\n", f->caption);
+    }
+    report_plot_close(&plot);
+    return s;
+}
+
+bnn_status report_figures(FILE *html, const bnn_comparison *c, int number) {
+    char id[32];
+    fputs("<div class=\"figures\">\n", html);
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        if (!(figures[i].what & (c->is_class ? CLASSES : TARGETS))) continue;
+        snprintf(id, sizeof id, "f%d-%zu", number, i + 1);
+        BNN_TRY(add_figure(html, c, &figures[i], id));
+    }
+    fputs("</div>\n", html);
+    return BNN_OK;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool.h"
+
+#include <string.h>
+
+static const struct argp_option options[] = {{"data", 'd', "FILE", 0, "data file (default: the one the run was fitted to)", 1},
+                                             {"split", 'k', "K", 0, "test rows of split K, or 'all' (default: the run's own split; all rows of another file)", 1},
+                                             {"samples", 'S', "S", 0, "draws of the predictive distribution (default: 1000)", 1},
+                                             {"seed", 's', "N", 0, "seed (default: 1)", 1},
+                                             {"threads", 't', "N", 0, "threads (default: all cores)", 1},
+                                             {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    tool_rerun *r = state->input;
+    switch (key) {
+    case 'd': r->data = arg; return 0;
+    case 'k': r->split = arg; return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0) return ARGP_ERR_UNKNOWN;
+        r->run_path = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!r->run_path) argp_error(state, "a run file is needed");
+        return 0;
+    default: return tool_job_argp.parser(key, arg, &(struct argp_state){.input = &r->job});
+    }
+}
+
+const struct argp tool_rerun_argp = {.options = options, .parser = parse};
+
+/* The data that the run was fitted to must still be the same file; another file is the user's choice. */
+static bnn_status find_data(tool_rerun *r, const bnn_origin *origin) {
+    if (r->data) return bnn_table_load(r->data, &r->table);
+    if (!origin->data_path) return bnn_fail(BNN_ERR_STATE, "%s does not say which data it was fitted to: name them with --data", r->run_path);
+    BNN_TRY(bnn_table_load(origin->data_path, &r->table));
+    if (origin->data_sha256 && strcmp(origin->data_sha256, r->table->sha256) != 0)
+        return bnn_fail(BNN_ERR_DATA, "%s has changed since %s was fitted to it: name the data with --data", origin->data_path, r->run_path);
+    return BNN_OK;
+}
+
+static bnn_status open_with(tool_rerun *r, const bnn_origin *origin) {
+    BNN_TRY(find_data(r, origin));
+    r->split_used = r->split ? tool_split(r->split) : r->data ? -1 : origin->split;
+    if (r->split_used >= r->table->n_splits && r->split_used >= 0)
+        return bnn_fail(BNN_ERR_OPTION, "split %d was asked for, but the data have %d", r->split_used, r->table->n_splits);
+    BNN_TRY(bnn_data_split(r->table, r->split_used, BNN_TEST, &bnn_engine_fitted(r->run->engine)->model->scaling, &r->rows));
+    return r->rows->n > 0 ? BNN_OK : bnn_fail(BNN_ERR_DATA, "split %d of the data has no test rows", r->split_used);
+}
+
+bnn_status tool_rerun_open(tool_rerun *rerun) {
+    bnn_origin origin = {0};
+    BNN_TRY(bnn_run_load(rerun->run_path, &rerun->run, &origin));
+    bnn_status s = open_with(rerun, &origin);
+    bnn_origin_free(&origin);
+    if (s < 0) tool_rerun_close(rerun);
+    return s;
+}
+
+void tool_rerun_close(tool_rerun *rerun) {
+    bnn_data_free(rerun->rows);
+    bnn_table_free(rerun->table);
+    bnn_run_free(rerun->run);
+    rerun->rows = NULL;
+    rerun->table = NULL;
+    rerun->run = NULL;
+}

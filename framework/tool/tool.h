@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * tool.h: what the subcommands of the program `bnn` share. One file per subcommand, one const struct at its end; commands.c is the list.
+ */
+#ifndef BNN_TOOL_H
+#define BNN_TOOL_H
+
+#include <argp.h>
+#include <bnn/bnn.h>
+
+typedef struct {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv); /* argv[0] is "bnn NAME"; returns the exit status: 0, 1 (a difference was found), 2 (failure) */
+} command;
+
+extern const command *const commands[]; /* NULL-terminated */
+
+/* Prints "bnn: <sentence of the last failure>" to stderr and returns 2. */
+int tool_fail(void);
+
+/* Sets the sentence, prints it and returns 2: for mistakes in the arguments. */
+int tool_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Whole numbers with a range, for options; prints the sentence and leaves the program with status 2 where text is none: "--seed: 'x' is not a whole number from 0 to 9". */
+long long tool_number(const char *option, const char *text, long long min, long long max);
+
+/* What several subcommands ask for. Put tool_job_argp among an argp's children, with a tool_job as its input. */
+typedef struct {
+    const char *data, *net, *likelihood, *prior;
+    uint64_t seed;
+    int threads, samples;
+    const char *started_at, *command; /* set by tool_job_open */
+} tool_job;
+extern const struct argp tool_job_argp;
+void tool_job_open(tool_job *job, int argc, char **argv); /* defaults; remembers command line and time */
+
+/* "--split" as a number: "all" is -1. */
+int tool_split(const char *text);
+
+/* Training and test rows of a split; split -1: all rows train, and *test is NULL. A split with no test rows gives NULL, too. */
+bnn_status tool_rows(const bnn_table *table, int split, bnn_data **train, bnn_data **test);
+
+/* A fitted run and the rows to predict: those of another data file (all of them, or the test rows of a split), or the test rows that the run itself was made beside. */
+typedef struct {
+    tool_job job;                        /* samples, seed and threads are used */
+    const char *run_path, *data, *split; /* as given; data and split may be NULL */
+    bnn_run *run;
+    bnn_table *table;
+    bnn_data *rows;
+    int split_used; /* -1: all rows */
+} tool_rerun;
+extern const struct argp tool_rerun_argp; /* for an argp's children, with a tool_rerun as its input */
+bnn_status tool_rerun_open(tool_rerun *rerun);
+void tool_rerun_close(tool_rerun *rerun);
+
+/* The progress line on a terminal, nothing elsewhere: "what  45 %  0:12 left". Thread-safe. */
+typedef struct {
+    const char *what;
+    double started, shown;
+    int length;
+} tool_progress;
+tool_progress tool_progress_start(const char *what);
+void tool_progress_show(tool_progress *progress, double share);
+void tool_progress_end(tool_progress *progress); /* wipes the line */
+
+void tool_print_metrics(const bnn_metrics *metrics, int samples);
+void tool_print_cost(const char *what, const bnn_cost *cost);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * bayes_by_backprop: mean-field Gaussian weights by stochastic variational inference (Blundell et al. 2015).
+ *
+ *   q(w) = prod N(w_i; mu_i, softplus(rho_i)^2);   U = E_q[-log p(D | w)] + KL(q || prior), its gradient by reparameterisation;   predict by averaging over draws of w
+ *
+ * A plain network's dense layers become gaussian_dense. The estimator of the gradient is the layers': weight (one w per pass, as in the paper), local (Kingma, Salimans & Welling 2015),
+ * flipout (Wen et al. 2018); all three predict alike.
+ */
+#include <bnn/descent.h>
+
+#include <stdio.h>
+
+typedef struct {
+    int estimator, kl;
+    bnn_descent_conf descent;
+} conf;
+
+enum { UNIFORM, GEOMETRIC };
+static const char *const estimators[] = {"weight", "local", "flipout", NULL}, *const kl_names[] = {"uniform", "geometric", NULL};
+
+static const bnn_option options[] = {
+    {.name = "estimator", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, estimator), .preset = "local", .choices = estimators,
+     .help = "of the gradient: weight, local or flipout"},
+    {.name = "kl", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, kl), .preset = "uniform", .choices = kl_names,
+     .help = "share of KL in minibatch i of B: uniform 1/B, geometric 2^(B-i)/(2^B-1)"},
+    BNN_DESCENT_OPTIONS(conf, descent, "400"),
+    {0}};
+
+static bnn_status adapt(const void *options_set, bnn_netspec *net) {
+    const conf *c = options_set;
+    char estimator[32], type[128];
+    snprintf(estimator, sizeof estimator, "estimator=%s", estimators[c->estimator]);
+    for (int i = 0; i < net->n; i++) {
+        if (!bnn_netspec_affine(net, i)) continue;
+        snprintf(type, sizeof type, "gaussian_%s", net->s[i].type);
+        BNN_TRY(bnn_netspec_convert(net, i, type, estimator));
+    }
+    return BNN_OK;
+}
+
+static bnn_status open(bnn_engine *e, const bnn_data *data) {
+    const conf *c = e->object.conf;
+    ((bnn_descent *)e->state)->geometric_kl = c->kl == GEOMETRIC;
+    return bnn_descent_open(e, &c->descent, data, BNN_ROWS);
+}
+
+static const char *const checks[] = {"bayes_by_backprop:epochs=20,batch=16", "bayes_by_backprop:estimator=weight,kl=geometric,epochs=20,batch=16",
+                                     "bayes_by_backprop:estimator=flipout,epochs=20,batch=16", NULL};
+
+const bnn_engine_type bnn_engine_bayes_by_backprop = {
+    .type = {BNN_TYPE(bnn_engine_type), .name = "bayes_by_backprop", .summary = "mean-field Gaussian weights by variational inference",
+             .reference = "Blundell et al. 2015, eq. 1-9", .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .state_size = sizeof(bnn_descent),
+    .open = open,
+    .step = bnn_descent_step,
+    .close = bnn_descent_close,
+    .draw = bnn_descent_draw,
+    .blocks = bnn_descent_blocks,
+    .adapt = adapt,
+};

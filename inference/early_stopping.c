@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * early_stopping: another engine, stopped where its validation log-likelihood was best, then refitted for as long on all training rows.
+ *
+ * Learned dropout probabilities drift to 0 on small data, because the variational family has no width but the gates' (the weights are points) and a learned noise follows the training residuals down. On
+ * the way there they pass every p: one run, scored as it goes, is a search along that path for the price of one fit where a grid pays one fit for each cell.
+ */
+#include <bnn/holder.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct {
+    char *engine;
+    double validation;
+    int every, samples, patience;
+} conf;
+
+static const bnn_option options[] = {
+    {.name = "engine", .kind = BNN_OPTION_TEXT, .offset = offsetof(conf, engine), .preset = "mc_dropout{gates=concrete}", .help = "the engine to stop, as name or name{options}"},
+    {.name = "validation", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, validation), .preset = "0.2", .min = 0.01, .max = 0.99,
+     .help = "share of the training rows, the last ones, that the first run is scored on"},
+    {.name = "every", .kind = BNN_OPTION_INT, .offset = offsetof(conf, every), .preset = "20", .min = 1, .max = 1e9, .help = "steps of the engine (epochs) between scores"},
+    {.name = "samples", .kind = BNN_OPTION_INT, .offset = offsetof(conf, samples), .preset = "100", .min = 1, .max = 1e9,
+     .help = "draws of the predictive distribution for a score"},
+    {.name = "patience", .kind = BNN_OPTION_INT, .offset = offsetof(conf, patience), .preset = "20", .min = 1, .max = 1e9,
+     .help = "scores without a new best after which the first run ends"},
+    {0}};
+
+typedef struct {
+    bnn_holdout rows;
+    bnn_engine *probe, *chosen; /* the scored run; the refit */
+    int steps, best, refitted;  /* steps of the probe so far; of it when its score was best; of the refit */
+    double best_ll;
+    int n_scores;
+    double *score;              /* [2, room] step and log-likelihood of each */
+    int room;
+    char *remark;
+} stopper;
+
+enum { PROBE, REFIT }; /* tags of the streams */
+
+static bnn_status open_inner(const bnn_engine *e, const bnn_data *data, uint64_t tag, bnn_engine **out) {
+    bnn_texts texts = {.net = e->plain_net, .likelihood = e->texts.likelihood, .prior = e->texts.prior};
+    return bnn_engine_new(((const conf *)e->object.conf)->engine, &texts, data, bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_INNER), tag), out);
+}
+
+static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(((const conf *)options_set)->engine, net); }
+
+static bnn_status open(bnn_engine *e, const bnn_data *data) {
+    stopper *s = e->state;
+    s->best_ll = -INFINITY;
+    BNN_TRY(bnn_holdout_open(data, ((const conf *)e->object.conf)->validation, &s->rows));
+    return open_inner(e, s->rows.fit, PROBE, &s->probe);
+}
+
+/* Scores come in at most every step: the room doubles as they do. The log-likelihoods stand in the second half. */
+static bnn_status keep_score(stopper *s, double ll) {
+    if (s->n_scores == s->room) {
+        int room = s->room ? 2 * s->room : 64;
+        double *score = calloc(2 * (size_t)room, sizeof *score);
+        if (!score) return bnn_fail(BNN_ERR_MEMORY, "out of memory for scores");
+        for (int i = 0; i < s->n_scores; i++) {
+            score[i] = s->score[i];
+            score[room + i] = s->score[s->room + i];
+        }
+        free(s->score);
+        s->score = score;
+        s->room = room;
+    }
+    s->score[s->n_scores] = s->steps;
+    s->score[s->room + s->n_scores++] = ll;
+    return BNN_OK;
+}
+
+static bnn_status finish_probe(bnn_engine *e, stopper *s, const bnn_data *data) {
+    if (!isfinite(s->best_ll)) return bnn_fail(BNN_ERR_NUMERIC, "the validation log-likelihood was never finite");
+    if (asprintf(&s->remark, "stopped after %d steps: validation log-likelihood %.4f was best at step %d of %d", s->best, s->best_ll, s->best, s->steps) < 0)
+        return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    return open_inner(e, data, REFIT, &s->chosen);
+}
+
+static bnn_status advance_probe(bnn_engine *e, stopper *s, const bnn_data *data, bnn_step *out) {
+    const conf *c = e->object.conf;
+    bnn_step step;
+    double ll;
+    BNN_TRY(bnn_holder_step(e, s->probe, s->rows.fit, &step));
+    out->progress = step.progress / 2;
+    if (++s->steps % c->every != 0 && !step.done) return BNN_OK;
+    bnn_cost before = s->probe->cost;
+    BNN_TRY(bnn_holder_score(s->probe, s->rows.score, c->samples, e->rng.key, &ll));
+    bnn_holder_count(e, &(bnn_cost){.forwards = s->probe->cost.forwards - before.forwards, .flops = s->probe->cost.flops - before.flops});
+    BNN_TRY(keep_score(s, ll));
+    if (ll > s->best_ll) {
+        s->best_ll = ll;
+        s->best = s->steps;
+    }
+    bool tired = s->steps - s->best >= (int64_t)c->patience * c->every;
+    return step.done || tired ? finish_probe(e, s, data) : BNN_OK;
+}
+
+static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
+    stopper *s = e->state;
+    if (!s->chosen) return advance_probe(e, s, data, out);
+    BNN_TRY(bnn_holder_step(e, s->chosen, data, out));
+    out->progress = 0.5 + 0.5 * ++s->refitted / s->best;
+    out->done = s->refitted == s->best;
+    return BNN_OK;
+}
+
+static void close(bnn_engine *e) {
+    stopper *s = e->state;
+    bnn_holdout_close(&s->rows);
+    bnn_engine_free(s->probe);
+    bnn_engine_free(s->chosen);
+    free(s->score);
+    free(s->remark);
+}
+
+static const bnn_engine *fitted(const bnn_engine *e) { return ((const stopper *)e->state)->chosen; }
+
+static int columns(const bnn_engine *e, bnn_column *out) {
+    const stopper *s = e->state;
+    out[0] = (bnn_column){.name = "step", .data = s->score, .length = s->n_scores};
+    out[1] = (bnn_column){.name = "validation_ll", .data = s->score + s->room, .length = s->n_scores};
+    return 2;
+}
+
+static const char *remark(const bnn_engine *e) { return ((const stopper *)e->state)->remark; }
+
+static const char *const checks[] = {"early_stopping:engine=mc_dropout{gates=concrete,epochs=20,batch=16},every=2", NULL};
+
+const bnn_engine_type bnn_engine_early_stopping = {
+    .type = {BNN_TYPE(bnn_engine_type), .name = "early_stopping", .summary = "another engine, stopped at its best validation log-likelihood, then refitted",
+             .reference = "Prechelt 1998; Goodfellow, Bengio & Courville 2016, algorithm 7.2", .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .state_size = sizeof(stopper),
+    .open = open,
+    .step = step,
+    .close = close,
+    .adapt = adapt,
+    .fitted = fitted,
+    .columns = columns,
+    .remark = remark,
+};

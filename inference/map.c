@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * map: the maximum a posteriori parameters, the point estimate that every other engine is compared with.
+ *
+ *   theta* = argmin U(theta), by stochastic gradient descent on U/N, without noise in training and prediction
+ *
+ * Gates and random weights that the text has stand at their means.
+ */
+#include <bnn/descent.h>
+
+typedef struct {
+    bnn_descent_conf descent;
+} conf;
+
+static const bnn_option options[] = {BNN_DESCENT_OPTIONS(conf, descent, "400"), {0}};
+
+static bnn_status open(bnn_engine *e, const bnn_data *data) { return bnn_descent_open(e, &((const conf *)e->object.conf)->descent, data, BNN_MEAN); }
+
+static const char *const checks[] = {"map:epochs=20,batch=16", NULL};
+
+const bnn_engine_type bnn_engine_map = {
+    .type = {BNN_TYPE(bnn_engine_type), .name = "map", .summary = "maximum a posteriori: one point, no epistemic uncertainty", .reference = "MacKay 1992",
+             .caps = BNN_POINT, .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .state_size = sizeof(bnn_descent),
+    .open = open,
+    .step = bnn_descent_step,
+    .close = bnn_descent_close,
+    .draw = bnn_descent_draw,
+    .blocks = bnn_descent_blocks,
+};

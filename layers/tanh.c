@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * tanh: hyperbolic tangent units.
+ *
+ *   y = tanh(x)                             any shape
+ *   dx += dy (1 - y^2)
+ */
+#include <bnn/layer.h>
+
+static bnn_status bind(bnn_layer *l) {
+    int d = bnn_layer_size_in(l);
+    l->plan = (bnn_plan){.out = l->in[0], .flops_row = 10.0 * d, .back_flops_row = 4.0 * d};
+    return BNN_OK;
+}
+
+static void forward(const bnn_layer *l, bnn_io *io) { bnn_vec_tanh((size_t)io->n * bnn_layer_size_in(l), io->x[0], io->y); }
+
+static void backward(const bnn_layer *l, bnn_io *io) {
+    size_t n = (size_t)io->n * bnn_layer_size_in(l);
+    const bnn_real *y = io->y, *dy = io->dy;
+    bnn_real *dx = io->dx[0];
+    if (!dx) return;
+    for (size_t i = 0; i < n; i++) dx[i] += dy[i] * (1 - y[i]) * (1 + y[i]);
+}
+
+static const char *const checks[] = {"input:5; dense:4; tanh", "input:2x3; tanh", NULL};
+
+const bnn_layer_type bnn_layer_tanh = {
+    .type = {BNN_TYPE(bnn_layer_type), .name = "tanh", .summary = "hyperbolic tangent units", .checks = checks},
+    .min_in = 1,
+    .max_in = 1,
+    .bind = bind,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * test_data.c: tables, splits, standardisation.
+ */
+#include "files.h"
+
+#include <bnn/import.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* x = (row, 7), y = row squared. */
+static bnn_table *squares(int n) {
+    bnn_table *t;
+    OK(bnn_table_new(n, bnn_shape_vector(2), 1, 0, &t));
+    t->x_names = calloc(2, sizeof *t->x_names), t->y_names = calloc(1, sizeof *t->y_names);
+    t->x_names[0] = strdup("a"), t->x_names[1] = strdup("b"), t->y_names[0] = strdup("y");
+    for (int i = 0; i < n; i++) t->x[2 * i] = i, t->x[2 * i + 1] = 7, t->y[i] = (double)i * i;
+    return t;
+}
+
+START_TEST(pbp_is_numpy) {
+    /* numpy.random.RandomState(1).choice(n, n, replace=False), again and again */
+    static const int ten[2][10] = {{2, 9, 6, 4, 0, 3, 1, 7, 8, 5}, {9, 5, 3, 0, 8, 4, 2, 1, 6, 7}};
+    static const int boston[3][9] = {{307, 343, 47, 67, 362, 132, 396, 235, 37}, {457, 234, 329, 349, 206, 133, 209, 122, 176}, {53, 486, 324, 86, 290, 48, 437, 264, 187}};
+    bnn_table *t = squares(10), *b = squares(506);
+    OK(bnn_table_split(t, BNN_SPLIT_PBP, 2, 0));
+    ck_assert_mem_eq(t->order, ten, sizeof ten);
+    ck_assert_int_eq(bnn_table_count(t, 0, BNN_TEST), 1);
+    ck_assert_int_eq(t->role[5], BNN_TEST);
+    OK(bnn_table_split(b, BNN_SPLIT_PBP, 3, 0));
+    ck_assert_int_eq(bnn_table_count(b, 2, BNN_TRAIN), 455);
+    for (int k = 0; k < 3; k++) {
+        ck_assert_mem_eq(b->order + k * 506, boston[k], 6 * sizeof(int));
+        ck_assert_mem_eq(b->order + k * 506 + 503, boston[k] + 6, 3 * sizeof(int));
+    }
+    bnn_table_free(t), bnn_table_free(b);
+}
+END_TEST
+
+/* All splits of all sets of a folder with the published index files, where BNN_UCI names one. */
+START_TEST(pbp_is_published) {
+    static const char *const sets[] = {"bostonHousing", "concrete", "energy", "naval-propulsion-plant", "power-plant", "wine-quality-red"};
+    const char *folder = getenv("BNN_UCI");
+    for (size_t i = 0; folder && i < sizeof sets / sizeof *sets; i++) {
+        char path[4096];
+        bnn_table *t;
+        snprintf(path, sizeof path, "%s/%s", folder, sets[i]);
+        OK(bnn_import_uci(path, &(bnn_import_about){0}, &t));
+        size_t cells = (size_t)t->n_splits * (size_t)t->n;
+        ck_assert_int_eq(t->n_splits, 20);
+        int *order = malloc(cells * sizeof *order);
+        int8_t *role = malloc(cells);
+        memcpy(order, t->order, cells * sizeof *order), memcpy(role, t->role, cells);
+        OK(bnn_table_split(t, BNN_SPLIT_PBP, 20, 0));
+        ck_assert_mem_eq(t->order, order, cells * sizeof *order);
+        ck_assert_mem_eq(t->role, role, cells);
+        free(order), free(role);
+        bnn_table_free(t);
+    }
+}
+END_TEST
+
+static bool is_permutation(const bnn_table *t, int split) {
+    int seen = 0;
+    for (int row = 0; row < t->n; row++)
+        for (int i = 0; i < t->n; i++) seen += t->order[split * t->n + i] == row;
+    return seen == t->n;
+}
+
+START_TEST(folds_are_a_partition) {
+    bnn_table *t = squares(11);
+    OK(bnn_table_split(t, BNN_SPLIT_KFOLD, 4, 3));
+    for (int row = 0; row < 11; row++) {
+        int tested = 0;
+        for (int k = 0; k < 4; k++) tested += t->role[k * 11 + row] == BNN_TEST;
+        ck_assert_int_eq(tested, 1);
+    }
+    for (int k = 0; k < 4; k++) {
+        ck_assert(is_permutation(t, k));
+        ck_assert_int_ge(bnn_table_count(t, k, BNN_TEST), 2);
+        ck_assert_int_le(bnn_table_count(t, k, BNN_TEST), 3);
+    }
+    ck_assert_str_eq(t->split_origin, "kfold: 4 folds, seed 3");
+    bnn_table_free(t);
+}
+END_TEST
+
+START_TEST(holdout_follows_the_seed) {
+    bnn_table *a = squares(40), *b = squares(40), *c = squares(40);
+    OK(bnn_table_split(a, BNN_SPLIT_HOLDOUT, 2, 5));
+    OK(bnn_table_split(b, BNN_SPLIT_HOLDOUT, 2, 5));
+    OK(bnn_table_split(c, BNN_SPLIT_HOLDOUT, 2, 6));
+    ck_assert_mem_eq(a->order, b->order, 80 * sizeof(int));
+    ck_assert_mem_ne(a->order, c->order, 80 * sizeof(int));
+    ck_assert_mem_ne(a->order, a->order + 40, 40 * sizeof(int));
+    ck_assert_int_eq(bnn_table_count(a, 1, BNN_TEST), 4);
+    ck_assert(is_permutation(a, 0) && is_permutation(a, 1));
+    bnn_table *two = squares(2);
+    OK(bnn_table_split(two, BNN_SPLIT_HOLDOUT, 1, 0));
+    ck_assert_int_eq(bnn_table_count(two, 0, BNN_TEST), 1);
+    bnn_table_free(a), bnn_table_free(b), bnn_table_free(c), bnn_table_free(two);
+}
+END_TEST
+
+START_TEST(splits_are_refused) {
+    bnn_table *one = squares(1), *t = squares(5);
+    REFUSED(bnn_table_split(one, BNN_SPLIT_HOLDOUT, 1, 0), "a split needs at least 2 rows, the table has 1");
+    REFUSED(bnn_table_split(t, BNN_SPLIT_KFOLD, 6, 0), "6 folds: there can be 2 to 5, the number of rows");
+    REFUSED(bnn_table_split(t, BNN_SPLIT_KFOLD, 1, 0), "1 folds: there can be 2 to 5, the number of rows");
+    REFUSED(bnn_table_split(t, BNN_SPLIT_HOLDOUT, 0, 0), "0 splits: there must be at least 1");
+    REFUSED(bnn_table_split(t, BNN_SPLIT_PBP, 1, 0), "pbp leaves no test row of 5: it needs at least 6 rows");
+    int order[5] = {0, 1, 2, 3, 3};
+    int8_t role[5] = {0, 0, 0, 2, 2};
+    REFUSED(bnn_table_set_splits(t, 1, order, role, ""), "split 0: row 3 is listed twice");
+    order[4] = 5;
+    REFUSED(bnn_table_set_splits(t, 1, order, role, ""), "split 0: row number 5 is not from 0 to 4");
+    order[4] = 4, role[4] = 3;
+    REFUSED(bnn_table_set_splits(t, 1, order, role, ""), "split 0: row 4 has role 3, not 0, 1 or 2");
+    role[4] = 1;
+    REFUSED(bnn_table_set_splits(t, 1, order, role, ""), "split 0: its order is not sorted by role");
+    ck_assert_int_eq(t->n_splits, 0);
+    bnn_data *d;
+    REFUSED(bnn_data_split(t, 0, BNN_TRAIN, NULL, &d), "there is no split 0: the data have no splits yet");
+    OK(bnn_table_split(t, BNN_SPLIT_KFOLD, 2, 0));
+    REFUSED(bnn_data_split(t, 2, BNN_TRAIN, NULL, &d), "there is no split 2: the data have splits 0 to 1");
+    bnn_table_free(one), bnn_table_free(t);
+}
+END_TEST
+
+START_TEST(rows_are_standardised) {
+    bnn_table *t = squares(4); /* a: 0 1 2 3, mean 1.5, variance 1.25; y: 0 1 4 9, mean 3.5, variance 12.25 */
+    bnn_data *d, *part;
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &d));
+    ck_assert_int_eq(d->n, 4);
+    ck_assert_double_eq(d->scaling.x_mean[0], 1.5);
+    ck_assert_double_eq_tol(d->scaling.x_sd[0], sqrt(1.25), 1e-15);
+    ck_assert_double_eq(d->scaling.x_mean[1], 7);
+    ck_assert_double_eq(d->scaling.x_sd[1], 1); /* constant */
+    ck_assert_double_eq(d->scaling.y_sd[0], 3.5);
+    ck_assert_double_eq_tol((double)d->x[2], -0.5 / sqrt(1.25), 1e-7);
+    ck_assert_double_eq((double)d->x[3], 0);
+    ck_assert_double_eq((double)d->y[0], -1);
+    OK(bnn_data_slice(d, 2, 4, &d->scaling, &part));
+    ck_assert_int_eq(part->rows[1], 3);
+    ck_assert_mem_eq(part->x, d->x + 4, 4 * sizeof *d->x);
+    bnn_data_free(part);
+    OK(bnn_data_slice(d, 2, 4, NULL, &part));
+    ck_assert_double_eq(part->scaling.x_mean[0], 2.5);
+    bnn_data_free(part), bnn_data_free(d);
+    bnn_table_free(t);
+}
+END_TEST
+
+/* The mean of 0.1 over 10 rows is not 0.1 in doubles: the sd is 1 all the same. */
+START_TEST(constant_column_keeps_sd_1) {
+    bnn_table *t = squares(10);
+    bnn_data *d;
+    for (int i = 0; i < 10; i++) t->x[2 * i + 1] = 0.1;
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &d));
+    ck_assert_double_eq(d->scaling.x_sd[1], 1);
+    for (int i = 0; i < 10; i++) ck_assert_double_eq((double)d->x[2 * i + 1], 0);
+    bnn_data_free(d);
+    OK(bnn_data_new(t, 1, (const int[]){3}, NULL, &d)); /* one row */
+    ck_assert_double_eq(d->scaling.y_mean[0], 9);
+    ck_assert_double_eq((double)d->y[0], 0);
+    bnn_data_free(d), bnn_table_free(t);
+}
+END_TEST
+
+START_TEST(roles_keep_their_order) {
+    bnn_table *t = squares(5);
+    int *order = malloc(5 * sizeof *order);
+    int8_t *role = malloc(5);
+    memcpy(order, (const int[]){4, 2, 1, 0, 3}, 5 * sizeof *order);
+    memcpy(role, (const int8_t[]){1, 0, 0, 2, 0}, 5); /* of row 0, 1, ...: train 4 2 1, validation 0, test 3 */
+    OK(bnn_table_set_splits(t, 1, order, role, "by hand"));
+    bnn_data *train, *validation, *test;
+    OK(bnn_data_split(t, 0, BNN_TRAIN, NULL, &train));
+    OK(bnn_data_split(t, 0, BNN_VALIDATION, &train->scaling, &validation));
+    OK(bnn_data_split(t, 0, BNN_TEST, &train->scaling, &test));
+    ck_assert_mem_eq(train->rows, order, 3 * sizeof *order);
+    ck_assert_int_eq(validation->n, 1);
+    ck_assert_int_eq(validation->rows[0], 0);
+    ck_assert_int_eq(test->rows[0], 3);
+    ck_assert_double_eq(test->scaling.y_mean[0], 7); /* of rows 4 2 1 */
+    bnn_data_free(train), bnn_data_free(validation), bnn_data_free(test), bnn_table_free(t);
+}
+END_TEST
+
+START_TEST(classes_and_images_keep_their_values) {
+    bnn_table *t;
+    bnn_data *d;
+    OK(bnn_table_new(2, (bnn_shape){.rank = 3, .d = {1, 2, 2}}, 1, 3, &t));
+    t->scale = BNN_SCALE_RANGE, t->range = 255, t->x[0] = 255, t->y[0] = 2;
+    OK(bnn_table_check(t));
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &d));
+    ck_assert_double_eq((double)d->x[0], 1);
+    ck_assert_double_eq((double)d->x[1], 0);
+    ck_assert_double_eq((double)d->y[0], 2);
+    ck_assert_int_eq(d->n_classes, 3);
+    t->y[1] = 3;
+    REFUSED(bnn_table_check(t), "row 2, column 'target': 3 is not a class from 0 to 2");
+    t->y[1] = 0.5;
+    REFUSED(bnn_table_check(t), "row 2, column 'target': 0.5 is not a class from 0 to 2");
+    t->y[1] = 0, t->x[7] = NAN;
+    REFUSED(bnn_table_check(t), "row 2, column [0,1,1]: nan is not a finite number");
+    bnn_data_free(d), bnn_table_free(t);
+}
+END_TEST
+
+START_TEST(numbers_are_refused) {
+    bnn_table *t = squares(3), *none;
+    bnn_data *d, *empty;
+    t->x[2] = INFINITY;
+    REFUSED(bnn_table_check(t), "row 2, column 'a': inf is not a finite number");
+    t->x[2] = 1, t->y[2] = NAN;
+    REFUSED(bnn_table_check(t), "row 3, column 'y': nan is not a finite number");
+    t->y[2] = 1e308, t->y[1] = 1e308, t->y[0] = -1e308;
+    REFUSED(bnn_data_split(t, -1, BNN_TRAIN, NULL, &d), "column 'y': its values are too large to be standardised");
+    t->y[0] = 0, t->y[1] = 1, t->y[2] = 2;
+    OK(bnn_data_new(t, 2, (const int[]){0, 1}, NULL, &d));
+    t->x[4] = 1e308, d->scaling.x_sd[0] = 1e-9;
+    REFUSED(bnn_data_new(t, 1, (const int[]){2}, &d->scaling, &empty), "row 3, column 'a': 1e+308 is not finite once standardised");
+    REFUSED(bnn_data_new(t, 0, NULL, NULL, &empty), "no rows to take means and standard deviations from");
+    REFUSED(bnn_data_new(t, 1, (const int[]){3}, NULL, &empty), "row number 3 is not from 0 to 2");
+    REFUSED(bnn_data_slice(d, 1, 3, NULL, &empty), "rows 1 to 3 are not among the 2 rows of the data");
+    OK(bnn_data_new(t, 0, NULL, &d->scaling, &empty));
+    ck_assert_int_eq(empty->n, 0);
+    d->scaling.x_size = 3;
+    bnn_data *other;
+    REFUSED(bnn_data_new(t, 0, NULL, &d->scaling, &other), "the data have 2 feature and 1 target columns, the scaling has 3 and 1");
+    REFUSED(bnn_table_new(1, bnn_shape_vector(1), 2, 3, &none), "a table of classes has one target column, not 2");
+    REFUSED(bnn_table_new(1, (bnn_shape){.rank = 0}, 1, 0, &none), "a table needs at least one feature and one target");
+    ck_assert_int_eq(bnn_table_new(2000000000, bnn_shape_vector(2000000000), 1, 0, &none), BNN_ERR_MEMORY);
+    ck_assert_ptr_nonnull(strstr(bnn_error(), "take fewer rows"));
+    bnn_data_free(d), bnn_data_free(empty), bnn_table_free(t);
+}
+END_TEST
+
+int main(void) {
+    return run_tests("data", (const TTest *const[]){pbp_is_numpy, pbp_is_published, folds_are_a_partition, holdout_follows_the_seed, splits_are_refused,
+                                                    rows_are_standardised, constant_column_keeps_sd_1, roles_keep_their_order, classes_and_images_keep_their_values,
+                                                    numbers_are_refused, NULL});
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * test_likelihoods.c: every registered likelihood with every one of its check specs, on every kind of data that it takes.
+ */
+#include "helpers.h"
+
+#include <bnn/likelihood.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 5, MOST = 64 };
+
+typedef struct {
+    bnn_likelihood l;
+    const bnn_likelihood_type *type;
+    const char *spec;
+    bnn_real f[MOST], y[MOST], theta[8];
+} likelihood_case;
+
+static const double y_sd[] = {1.7, 0.6};
+static const struct { int y_dim, n_classes; } kinds_of_data[] = {{1, 0}, {2, 0}, {1, 2}, {1, 3}};
+
+static void fill(likelihood_case *k) {
+    bnn_rng rng = bnn_rng_seed(1);
+    bnn_rng_normal(rng, 0, ROWS, k->l.out_dim, k->f);
+    bnn_rng_normal(rng, 100, ROWS, k->l.y_dim, k->y);
+    bnn_rng_normal(rng, 200, 1, k->l.n_theta, k->theta);
+    for (int i = 0; k->l.n_classes > 0 && i < ROWS; i++) k->y[i] = (bnn_real)(i % k->l.n_classes);
+}
+
+static void for_all_cases(void (*property)(likelihood_case *)) {
+    for (const bnn_type *t = NULL; (t = bnn_type_next(BNN_LIKELIHOOD, t));)
+        for (int s = 0; t->checks[s]; s++) {
+            int taken = 0;
+            for (size_t d = 0; d < sizeof kinds_of_data / sizeof *kinds_of_data; d++) {
+                likelihood_case k = {.spec = t->checks[s]};
+                if (bnn_likelihood_new(t->checks[s], kinds_of_data[d].y_dim, kinds_of_data[d].n_classes, y_sd, &k.l) < 0) continue;
+                k.type = bnn_likelihood_vtable(&k.l);
+                fill(&k);
+                property(&k);
+                bnn_likelihood_free(&k.l);
+                taken++;
+            }
+            ck_assert_msg(taken > 0, "'%s' takes no data: %s", t->checks[s], bnn_error());
+        }
+}
+
+#define ASSERT_CASE(condition, k, format, ...) \
+    ck_assert_msg(condition, "'%s' on %d targets, %d classes: " format, (k)->spec, (k)->l.y_dim, (k)->l.n_classes, __VA_ARGS__)
+
+static double nll(void *of) {
+    likelihood_case *k = of;
+    return k->type->nll(&k->l, ROWS, k->f, k->y, k->theta, 1, NULL, NULL);
+}
+
+static void compare(likelihood_case *k, const char *name, int n, bnn_real *at, const bnn_real *gradient, double scale) {
+    for (int i = 0; i < n; i++) {
+        double slope = scale * difference(nll, k, &at[i], NULL);
+        ASSERT_CASE(fabs((double)gradient[i] - slope) < GRADIENT_TOLERANCE * (1 + fabs(slope)), k, "%s[%d] is %.9g, differences %.9g", name,
+                    i, (double)gradient[i], slope);
+    }
+}
+
+/* df is set, dtheta is added to; both scaled. */
+static void has_right_gradients(likelihood_case *k) {
+    const double scale = 2.5;
+    bnn_real df[MOST], dtheta[8];
+    for (int i = 0; i < MOST; i++) df[i] = (bnn_real)NAN;
+    for (int i = 0; i < 8; i++) dtheta[i] = 3;
+    double value = k->type->nll(&k->l, ROWS, k->f, k->y, k->theta, scale, df, dtheta);
+    ASSERT_CASE(fabs(value - nll(k)) <= ROUNDING * fabs(value), k, "the value %g depends on the scale of the gradient", value);
+    for (int i = 0; i < k->l.n_theta; i++) dtheta[i] -= 3;
+    compare(k, "df", ROWS * k->l.out_dim, k->f, df, scale);
+    compare(k, "dtheta", k->l.n_theta, k->theta, dtheta, scale);
+}
+
+START_TEST(gradients_are_those_of_differences) { for_all_cases(has_right_gradients); }
+END_TEST
+
+/* log p of row 0 with another y. */
+static double logp(likelihood_case *k, double y) {
+    bnn_real here = (bnn_real)y;
+    return -k->type->nll(&k->l, 1, k->f, &here, k->theta, 1, NULL, NULL);
+}
+
+static double density(double y, void *of) { return exp(logp(of, y)); }
+static double first_moment(double y, void *of) { return y * density(y, of); }
+static double second_moment(double y, void *of) { return y * y * density(y, of); }
+
+/* p(y) integrates to 1; mean, var, logp and pit are those of the density. */
+static void observes_its_density(likelihood_case *k) {
+    bnn_real mean[MOST], var[MOST], pit[MOST];
+    double logps[ROWS], m = integral(first_moment, k, -64, 64), v = integral(second_moment, k, -64, 64) - m * m,
+                        below = integral(density, k, -64, (double)k->y[0]);
+    k->type->observe(&k->l, ROWS, k->f, k->y, k->theta, &(bnn_observation){mean, var, logps, pit});
+    double mass = integral(density, k, -64, 64);
+    ASSERT_CASE(fabs(mass - 1) < ROUNDING, k, "the mass is %.12g", mass);
+    ASSERT_CASE(fabs((double)mean[0] - m) < 10 * ROUNDING && fabs((double)var[0] - v) < 10 * ROUNDING * (1 + v), k,
+                "mean %g and variance %g, not %g and %g", (double)mean[0], (double)var[0], m, v);
+    ASSERT_CASE(k->l.pit_dim == 1 && fabs((double)pit[0] - below) < 10 * ROUNDING, k, "pit %g, not %g", (double)pit[0], below);
+}
+
+static void observes_its_classes(likelihood_case *k) {
+    bnn_real mean[MOST], var[MOST];
+    double mass = 0;
+    k->type->observe(&k->l, ROWS, k->f, NULL, k->theta, &(bnn_observation){.mean = mean, .var = var});
+    ASSERT_CASE(k->l.mean_dim == k->l.n_classes && k->l.pit_dim == 0, k, "mean_dim %d", k->l.mean_dim);
+    for (int c = 0; c < k->l.n_classes; c++) {
+        double p = exp(logp(k, c));
+        mass += p;
+        ASSERT_CASE(fabs((double)mean[c] - p) < ROUNDING && var[c] == 0, k, "P(%d) is %g, not %g", c, (double)mean[c], p);
+    }
+    ASSERT_CASE(fabs(mass - 1) < ROUNDING, k, "the mass is %.12g", mass);
+}
+
+static void observes_itself(likelihood_case *k) {
+    double logps[ROWS], sum = 0;
+    if (k->l.n_classes > 0)
+        observes_its_classes(k);
+    else if (k->l.y_dim == 1)
+        observes_its_density(k);
+    k->type->observe(&k->l, ROWS, k->f, k->y, k->theta, &(bnn_observation){.logp = logps});
+    for (int i = 0; i < ROWS; i++) sum += logps[i];
+    ASSERT_CASE(fabs(sum + nll(k)) < ROUNDING * (1 + fabs(sum)), k, "observe has log p %.12g, nll %.12g", sum, nll(k));
+}
+
+START_TEST(observations_are_those_of_the_density) { for_all_cases(observes_itself); }
+END_TEST
+
+static void stays_finite(likelihood_case *k) {
+    bnn_real df[MOST], dtheta[8] = {0};
+    for (int e = -1; e <= 1; e += 2) {
+        for (int i = 0; i < ROWS * k->l.out_dim; i++) k->f[i] = (bnn_real)(i % 2 ? 1000 : e * 1000);
+        double value = k->type->nll(&k->l, ROWS, k->f, k->y, k->theta, 1, df, dtheta);
+        ASSERT_CASE(isfinite(value), k, "nll is %g at outputs of 1000", value);
+        for (int i = 0; i < ROWS * k->l.out_dim; i++) ASSERT_CASE(isfinite(df[i]), k, "df[%d] is %g at outputs of 1000", i, (double)df[i]);
+    }
+}
+
+START_TEST(extreme_outputs_stay_finite) { for_all_cases(stays_finite); }
+END_TEST
+
+START_TEST(refusals_name_the_way_out) {
+    static const struct {
+        const char *spec;
+        int y_dim, n_classes;
+        const char *sentence;
+    } refused[] = {
+        {"gaussian", 1, 3, "likelihood 'gaussian': needs real targets, but the data have 3 classes: use categorical"},
+        {"heteroscedastic", 1, 2, "likelihood 'heteroscedastic': needs real targets, but the data have 2 classes: use categorical"},
+        {"categorical", 1, 0, "likelihood 'categorical': needs class indices as targets, but the data have real ones: use gaussian"},
+        {"bernoulli", 1, 0, "likelihood 'bernoulli': needs class indices as targets, but the data have real ones: use gaussian"},
+        {"bernoulli", 1, 3, "likelihood 'bernoulli': needs two classes, but the data have 3: use categorical"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        bnn_likelihood l;
+        ck_assert_int_lt(bnn_likelihood_new(refused[i].spec, refused[i].y_dim, refused[i].n_classes, y_sd, &l), 0);
+        ck_assert_str_eq(bnn_error(), refused[i].sentence);
+    }
+}
+END_TEST
+
+int main(void) {
+    const TTest *const tests[] = {gradients_are_those_of_differences, observations_are_those_of_the_density, extreme_outputs_stay_finite,
+                                  refusals_name_the_way_out, NULL};
+    return run_tests("likelihoods", tests);
+}

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * test_store.c: HDF5 files: round trips, equal bytes, every refusal, and what a full disk leaves.
+ */
+#include "files.h"
+
+#include <bnn/import.h>
+#include <bnn/store.h>
+#include <hdf5.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- data ---- */
+
+static bnn_table *small_table(void) {
+    bnn_table *t;
+    const char *path = files_write("small.csv", "a,colour,y\n1.5,red,10\n2.25,blue,20\n-3,red,0.1\n4,blue,40\n5,red,50\n6,blue,61\n7,red,1e-300\n8,blue,8\n9,red,9\n10,blue,10\n");
+    OK(bnn_import_csv(path, &(bnn_csv_options){0}, &(bnn_import_about){.title = "small \xC3\xA9", .source = "made up", .license = "CC0-1.0"}, &t));
+    return t;
+}
+
+static bnn_table *image_table(void) {
+    bnn_table *t;
+    OK(bnn_table_new(60, (bnn_shape){.rank = 3, .d = {1, 20, 20}}, 1, 3, &t));
+    t->scale = BNN_SCALE_RANGE, t->range = 255;
+    t->y_names = calloc(1, sizeof *t->y_names), t->class_names = calloc(3, sizeof *t->class_names);
+    t->y_names[0] = strdup("label");
+    for (int c = 0; c < 3; c++) t->class_names[c] = strdup(((const char *[]){"T-shirt/top", "a b", "c"})[c]);
+    for (int i = 0; i < 60 * 400; i++) t->x[i] = i % 256;
+    for (int i = 0; i < 60; i++) t->y[i] = i % 3;
+    return t;
+}
+
+static void assert_equal_tables(const bnn_table *a, const bnn_table *b) {
+    size_t n = (size_t)a->n, width = (size_t)bnn_shape_size(a->x_shape), cells = (size_t)a->n_splits * n;
+    ck_assert_int_eq(a->n, b->n);
+    ck_assert(bnn_shape_equal(a->x_shape, b->x_shape));
+    ck_assert_int_eq(a->y_dim, b->y_dim);
+    ck_assert_int_eq(a->n_classes, b->n_classes);
+    ck_assert_mem_eq(a->x, b->x, n * width * sizeof *a->x);
+    ck_assert_mem_eq(a->y, b->y, n * (size_t)a->y_dim * sizeof *a->y);
+    ck_assert_str_eq(a->title, b->title);
+    ck_assert_str_eq(a->source, b->source);
+    ck_assert_str_eq(a->license, b->license);
+    ck_assert_str_eq(a->raw_sha256, b->raw_sha256);
+    ck_assert_str_eq(a->split_origin, b->split_origin);
+    ck_assert_int_eq(a->scale, b->scale);
+    ck_assert_double_eq(a->range, b->range);
+    ck_assert_int_eq(a->n_splits, b->n_splits);
+    if (cells) ck_assert_mem_eq(a->order, b->order, cells * sizeof *a->order);
+    if (cells) ck_assert_mem_eq(a->role, b->role, cells);
+    ck_assert_int_eq(!a->x_names, !b->x_names);
+    for (size_t i = 0; a->x_names && i < width; i++) ck_assert_str_eq(a->x_names[i], b->x_names[i]);
+    for (int i = 0; i < a->y_dim; i++) ck_assert_str_eq(a->y_names[i], b->y_names[i]);
+    for (int i = 0; i < a->n_classes; i++) ck_assert_str_eq(a->class_names[i], b->class_names[i]);
+}
+
+/* Saves, loads and saves again: equal tables, equal bytes, no other file left. */
+static void round_trip(bnn_table *t) {
+    bnn_table *back;
+    const char *a = files_path("a.h5"), *b = files_path("b.h5");
+    char hex[65];
+    OK(bnn_table_save(t, a));
+    OK(bnn_table_load(a, &back));
+    assert_equal_tables(t, back);
+    OK(bnn_file_sha256(a, hex));
+    ck_assert_str_eq(back->sha256, hex);
+    OK(bnn_table_save(back, b));
+    ck_assert(files_equal(a, b));
+    bnn_table_free(back);
+}
+
+START_TEST(tables_come_back) {
+    bnn_table *t = small_table(), *images = image_table();
+    round_trip(t);
+    OK(bnn_table_split(t, BNN_SPLIT_PBP, 3, 0));
+    t->role[t->order[8]] = BNN_VALIDATION; /* of the first split */
+    round_trip(t);
+    round_trip(images);
+    struct stat s;
+    ck_assert_int_eq(stat(files_path("a.h5"), &s), 0);
+    ck_assert_int_lt(s.st_size, 20000); /* 24,000 pixels as bytes, deflated */
+    images->x[5] = 0.5;
+    round_trip(images);
+    ck_assert_int_eq(files_count(), 3); /* small.csv, a.h5, b.h5 */
+    bnn_table_free(t), bnn_table_free(images);
+    files_remove();
+}
+END_TEST
+
+START_TEST(sha256_is_right) {
+    char hex[65];
+    OK(bnn_file_sha256(files_write("abc", "abc"), hex)); /* FIPS 180-2, B.1 */
+    ck_assert_str_eq(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    REFUSED(bnn_file_sha256("/nowhere/x", hex), "/nowhere/x: No such file or directory");
+    files_remove();
+}
+END_TEST
+
+/* ---- runs ---- */
+
+#define PLAIN_NET "dense:4; tanh; dense"
+
+static bnn_run *fit(const bnn_data *train, const char *net, const char *engine) {
+    bnn_run *run;
+    bnn_config config = {.net = net, .engine = engine, .seed = UINT64_MAX};
+    OK(bnn_fit(&config, train, &run));
+    return run;
+}
+
+static void predict(const bnn_run *run, const bnn_data *data, bnn_prediction **out, bnn_metrics *metrics) {
+    OK(bnn_predict(run->engine, data, &(bnn_predict_options){.samples = 20, .seed = 3}, out));
+    OK(bnn_metrics_compute(*out, data, metrics));
+}
+
+static void assert_equal_histories(const bnn_history *a, const bnn_history *b) {
+    ck_assert_int_eq(a->n, b->n);
+    ck_assert_int_eq(a->n_gates, b->n_gates);
+    ck_assert_mem_eq(a->epoch, b->epoch, (size_t)a->n * sizeof(int));
+    ck_assert_mem_eq(a->nll, b->nll, (size_t)a->n * sizeof(double));
+    ck_assert_mem_eq(a->prior, b->prior, (size_t)a->n * sizeof(double));
+    ck_assert_mem_eq(a->kl, b->kl, (size_t)a->n * sizeof(double));
+    if (a->n_gates) ck_assert_mem_eq(a->p, b->p, (size_t)(a->n * a->n_gates) * sizeof(double));
+    for (int g = 0; g < a->n_gates; g++) ck_assert_str_eq(a->gate[g], b->gate[g]);
+}
+
+/* A run saved, loaded and saved again predicts the same bits. */
+static void run_round_trip(const bnn_data *data, const char *net, const char *engine) {
+    bnn_run *run = fit(data, net, engine), *back;
+    bnn_prediction *p, *q;
+    bnn_metrics m, n;
+    bnn_origin origin;
+    bool same;
+    char where[256];
+    const char *a = files_path("run.h5"), *b = files_path("again.h5"), *c = files_path("back.h5");
+    bnn_provenance provenance = {.command = "test", .data_path = "small.h5", .data_sha256 = "00ff", .split = 7, .threads = 2, .started_at = "2026-01-01T00:00:00Z"};
+    predict(run, data, &p, &m);
+    OK(bnn_run_save(run, p, data, &m, &provenance, a));
+    OK(bnn_run_save(run, p, data, &m, &provenance, b));
+    ck_assert(files_equal(a, b));
+    OK(bnn_run_load(a, &back, &origin));
+    ck_assert_str_eq(origin.data_path, "small.h5");
+    ck_assert_str_eq(origin.data_sha256, "00ff");
+    ck_assert_int_eq(origin.split, 7);
+    ck_assert_str_eq(run->engine_text, back->engine_text);
+    ck_assert_uint_eq(back->seed, UINT64_MAX);
+    ck_assert(back->complete);
+    ck_assert_uint_eq(run->cost.gradients, back->cost.gradients);
+    ck_assert_double_eq(run->cost.seconds_wall, back->cost.seconds_wall);
+    assert_equal_histories(&run->history, &back->history);
+    predict(back, data, &q, &n);
+    ck_assert_mem_eq(p->mean, q->mean, (size_t)(p->n * p->mean_dim) * sizeof(double));
+    ck_assert_mem_eq(p->logp, q->logp, (size_t)p->n * sizeof(double));
+    OK(bnn_run_save(back, q, data, &n, &(bnn_provenance){.split = 7, .command = "another"}, c));
+    OK(bnn_file_diff(a, c, &same, where, sizeof where));
+    ck_assert_msg(same || strstr(engine, "grid_search"), "%s", where); /* the cells of a grid stay with the engine that searched */
+    bnn_prediction_free(p), bnn_prediction_free(q);
+    bnn_run_free(run), bnn_run_free(back);
+    bnn_origin_free(&origin);
+}
+
+START_TEST(runs_come_back) {
+    bnn_table *t = small_table();
+    bnn_data *data;
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &data));
+    run_round_trip(data, PLAIN_NET, "map:epochs=5,batch=4");
+    run_round_trip(data, PLAIN_NET, "map:epochs=5,batch=4,optimizer=sgd");
+    run_round_trip(data, PLAIN_NET, "mc_dropout:gates=concrete,epochs=5,batch=4");
+    run_round_trip(data, PLAIN_NET, "bayes_by_backprop:epochs=5,batch=4");
+    run_round_trip(data, PLAIN_NET, "grid_search:engine=mc_dropout{epochs=2},grid={p=0.05|0.2}");
+    run_round_trip(data, "dense:3; relu; dense:5; dense", "map:epochs=2");
+    bnn_data_free(data), bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
+START_TEST(class_runs_come_back) {
+    bnn_table *t = image_table();
+    bnn_data *data;
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &data));
+    run_round_trip(data, "flatten; dense:4; relu; dense", "mc_dropout:epochs=2");
+    bnn_data_free(data), bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
+static bool stop_at_once(void *context, double share) {
+    (void)context, (void)share;
+    return true;
+}
+
+START_TEST(a_stopped_run_says_so) {
+    bnn_table *t = small_table();
+    bnn_data *data;
+    bnn_run *run, *back;
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &data));
+    OK(bnn_fit(&(bnn_config){.net = PLAIN_NET, .engine = "map:epochs=50", .progress = stop_at_once}, data, &run));
+    OK(bnn_run_save(run, NULL, NULL, NULL, NULL, files_path("part.h5")));
+    OK(bnn_run_load(files_path("part.h5"), &back, NULL));
+    ck_assert(!back->complete);
+    bnn_run_free(back), bnn_run_free(run);
+    OK(bnn_fit(&(bnn_config){.net = PLAIN_NET, .engine = "grid_search:engine=mc_dropout{epochs=2},grid={p=0.05|0.2}", .progress = stop_at_once}, data, &run));
+    if (!bnn_engine_fitted(run->engine)) {
+        ck_assert_int_eq(bnn_run_save(run, NULL, NULL, NULL, NULL, files_path("none.h5")), BNN_ERR_STATE);
+        ck_assert_ptr_nonnull(strstr(bnn_error(), "has fitted nothing yet that could be saved"));
+    }
+    bnn_run_free(run), bnn_data_free(data), bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
+START_TEST(equal_runs_are_equal_provenance_apart) {
+    bnn_table *t = small_table();
+    bnn_data *data;
+    bool same;
+    char where[256];
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &data));
+    bnn_run *a = fit(data, PLAIN_NET, "map:epochs=5"), *b = fit(data, PLAIN_NET, "map:epochs=5");
+    OK(bnn_run_save(a, NULL, NULL, NULL, &(bnn_provenance){.command = "one", .split = -1}, files_path("one.h5")));
+    OK(bnn_run_save(b, NULL, NULL, NULL, &(bnn_provenance){.command = "two", .split = -1}, files_path("two.h5")));
+    OK(bnn_file_diff(files_path("one.h5"), files_path("two.h5"), &same, where, sizeof where));
+    ck_assert_msg(same, "%s", where);
+    b->history.nll[3] = -1;
+    OK(bnn_run_save(b, NULL, NULL, NULL, NULL, files_path("two.h5")));
+    OK(bnn_file_diff(files_path("one.h5"), files_path("two.h5"), &same, where, sizeof where));
+    ck_assert(!same);
+    ck_assert_ptr_nonnull(strstr(where, "/metrics/nll: entry 3 of 5 is "));
+    bnn_run_free(a), bnn_run_free(b), bnn_data_free(data), bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
+/* ---- predictions and comparisons ---- */
+
+static bnn_comparison *two_engines(const bnn_data *data) {
+    bnn_comparison *c = calloc(1, sizeof *c);
+    *c = (bnn_comparison){.title = strdup("two"), .net = strdup("n"), .likelihood = strdup("l"), .prior = strdup("p"), .data_path = strdup("d.h5"),
+                          .seed = 1, .n_engines = 2, .n_splits = 3};
+    c->split = malloc(3 * sizeof *c->split), c->engine = calloc(2, sizeof *c->engine);
+    memcpy(c->split, (const int[]){4, 5, 9}, 3 * sizeof *c->split);
+    for (int e = 0; e < 2; e++) {
+        bnn_contestant *k = &c->engine[e];
+        bnn_run *run = fit(data, PLAIN_NET, e ? "mc_dropout:gates=concrete,epochs=3" : "map:epochs=3");
+        *k = (bnn_contestant){.label = strdup(run->engine_text), .remark = strdup(e ? "" : "a remark"), .history = run->history, .n_points = 2 + e};
+        run->history = (bnn_history){0}; /* moved */
+        k->metrics = calloc(3, sizeof *k->metrics), k->cost = calloc(3, sizeof *k->cost);
+        for (int s = 0; s < 3; s++) {
+            k->metrics[s] = (bnn_metrics){.n = 10 + s, .ll = -e - s, .rmse = 0.5 * s, .calibration_error = 0.1};
+            k->metrics[s].coverage[18] = 0.9 + 0.01 * s;
+            k->cost[s] = (bnn_cost){.gradients = (uint64_t)s, .flops = 1e9 * e, .seconds_wall = s + 0.5, .peak_bytes = 1 << 20};
+        }
+        k->sd = calloc((size_t)k->n_points, sizeof(double)), k->error = calloc((size_t)k->n_points, sizeof(double));
+        k->sd[1] = 3, k->error[0] = -2;
+        bnn_run_free(run);
+    }
+    return c;
+}
+
+START_TEST(comparisons_come_back) {
+    bnn_table *t = small_table();
+    bnn_data *data;
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &data));
+    bnn_comparison *c = two_engines(data), *back;
+    bnn_provenance provenance = {.data_path = "d.h5", .split = -1};
+    OK(bnn_comparison_save(c, &provenance, files_path("c.h5")));
+    OK(bnn_comparison_load(files_path("c.h5"), &back));
+    ck_assert_int_eq(back->n_engines, 2);
+    ck_assert_mem_eq(back->split, c->split, 3 * sizeof *c->split);
+    ck_assert_str_eq(back->data_path, "d.h5");
+    ck_assert(!back->is_class);
+    for (int e = 0; e < 2; e++) {
+        const bnn_contestant *k = &c->engine[e], *l = &back->engine[e];
+        ck_assert_str_eq(k->label, l->label);
+        ck_assert_str_eq(k->remark, l->remark);
+        ck_assert_int_eq(k->n_points, l->n_points);
+        ck_assert_mem_eq(k->sd, l->sd, (size_t)k->n_points * sizeof(double));
+        ck_assert_mem_eq(k->error, l->error, (size_t)k->n_points * sizeof(double));
+        for (int s = 0; s < 3; s++) {
+            ck_assert_int_eq(l->metrics[s].n, 10 + s);
+            ck_assert_double_eq(l->metrics[s].ll, -e - s);
+            ck_assert_double_eq(l->metrics[s].rmse, 0.5 * s);
+            ck_assert_mem_eq(k->metrics[s].coverage, l->metrics[s].coverage, sizeof k->metrics[s].coverage);
+            ck_assert_mem_eq(&k->cost[s], &l->cost[s], sizeof k->cost[s]);
+        }
+        assert_equal_histories(&k->history, &l->history);
+    }
+    OK(bnn_comparison_save(back, &provenance, files_path("d.h5")));
+    ck_assert(files_equal(files_path("c.h5"), files_path("d.h5")));
+    back->n_splits = 0;
+    REFUSED(bnn_comparison_save(back, &provenance, files_path("d.h5")), "d.h5: a comparison needs an engine and a split");
+    bnn_comparison_free(c), bnn_comparison_free(back), bnn_data_free(data), bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
+START_TEST(a_run_with_predictions_is_a_comparison_of_one) {
+    bnn_table *t = small_table();
+    bnn_data *data;
+    bnn_prediction *p;
+    bnn_metrics m;
+    bnn_comparison *c;
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &data));
+    bnn_run *run = fit(data, PLAIN_NET, "map:epochs=5");
+    predict(run, data, &p, &m);
+    OK(bnn_run_save(run, p, data, &m, &(bnn_provenance){.split = 2}, files_path("run.h5")));
+    OK(bnn_comparison_load(files_path("run.h5"), &c));
+    ck_assert_int_eq(c->n_engines * c->n_splits, 1);
+    ck_assert_int_eq(c->split[0], 2);
+    ck_assert_double_eq(c->engine[0].metrics[0].rmse, m.rmse);
+    ck_assert_int_eq(c->engine[0].n_points, 10);
+    for (int i = 0; i < 10; i++) {
+        ck_assert_double_eq(c->engine[0].error[i], t->y[i] - p->mean[i]);
+        ck_assert_double_eq(c->engine[0].sd[i], sqrt(bnn_var_total(p, i)));
+    }
+    bnn_comparison_free(c);
+    char schema[32];
+    OK(bnn_prediction_save(p, data, files_path("p.h5")));
+    OK(bnn_file_schema(files_path("p.h5"), schema));
+    ck_assert_str_eq(schema, "bnn-prediction");
+    OK(bnn_run_save(run, NULL, NULL, NULL, NULL, files_path("run.h5")));
+    REFUSED(bnn_comparison_load(files_path("run.h5"), &c), "run.h5: is a run without predictions of a test set");
+    REFUSED(bnn_run_save(run, p, NULL, &m, NULL, files_path("q.h5")), "q.h5: a prediction is saved together with its data");
+    data->n = 9;
+    REFUSED(bnn_prediction_save(p, data, files_path("q.h5")), "q.h5: 10 rows were predicted, the data have 9");
+    ck_assert_int_lt(access(files_path("q.h5"), F_OK), 0);
+    bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(data), bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
+/* ---- refusals ---- */
+
+/* Changes a copy of a data file by HDF5 itself, and loads it. */
+static void spoilt(void (*spoil)(hid_t file), const char *sentence) {
+    bnn_table *t = small_table(), *back;
+    OK(bnn_table_split(t, BNN_SPLIT_PBP, 2, 0));
+    OK(bnn_table_save(t, files_path("bad.h5")));
+    bnn_table_free(t);
+    hid_t file = H5Fopen(files_path("bad.h5"), H5F_ACC_RDWR, H5P_DEFAULT);
+    spoil(file);
+    ck_assert_int_ge(H5Fclose(file), 0);
+    REFUSED(bnn_table_load(files_path("bad.h5"), &back), sentence);
+    ck_assert_ptr_null(back);
+    files_remove();
+}
+
+static void write_int_attribute(hid_t file, const char *object, const char *name, int value) {
+    hid_t a = H5Aopen_by_name(file, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    H5Awrite(a, H5T_NATIVE_INT, &value);
+    H5Aclose(a);
+}
+static void write_cell(hid_t file, const char *object, hsize_t at, double value) {
+    hid_t d = H5Dopen2(file, object, H5P_DEFAULT), space = H5Dget_space(d), one = H5Screate(H5S_SCALAR);
+    hsize_t position[2] = {0, at};
+    H5Sselect_elements(space, H5S_SELECT_SET, 1, position);
+    H5Dwrite(d, H5T_NATIVE_DOUBLE, one, space, H5P_DEFAULT, &value);
+    H5Sclose(one), H5Sclose(space), H5Dclose(d);
+}
+static void scalar_in_place_of(hid_t file, const char *name, hid_t type) {
+    H5Ldelete(file, name, H5P_DEFAULT);
+    hid_t space = H5Screate(H5S_SCALAR);
+    H5Dclose(H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Sclose(space);
+}
+
+static void no_schema(hid_t f) { H5Adelete(f, "schema"); }
+static void version_2(hid_t f) { write_int_attribute(f, "/", "schema_version", 2); }
+static void no_x(hid_t f) { H5Ldelete(f, "x", H5P_DEFAULT); }
+static void scalar_x(hid_t f) { scalar_in_place_of(f, "x", H5T_NATIVE_DOUBLE); }
+static void no_title(hid_t f) { H5Adelete(f, "title"); }
+static void other_title(hid_t f) { H5Adelete(f, "title"), H5Arename(f, "scale_range", "title"); }
+static void other_order(hid_t f) { H5Ldelete(f, "/splits/order", H5P_DEFAULT), H5Lmove(f, "/y", f, "/splits/order", H5P_DEFAULT, H5P_DEFAULT), H5Lcreate_hard(f, "/splits/order", f, "/y", H5P_DEFAULT, H5P_DEFAULT); }
+static void nan_x(hid_t f) { write_cell(f, "/x", 1, NAN); }
+static void wild_order(hid_t f) { write_cell(f, "/splits/order", 3, 10); }
+static void no_order(hid_t f) { H5Ldelete(f, "/splits/order", H5P_DEFAULT); }
+
+START_TEST(spoilt_files_are_refused) {
+    spoilt(no_schema, "bad.h5: is an HDF5 file, but not one of bnn: it has no attribute 'schema'");
+    spoilt(version_2, "bad.h5: has schema_version 2, this bnn reads 1");
+    spoilt(no_x, "bad.h5: lacks dataset /x");
+    spoilt(scalar_x, "bad.h5: dataset /x has 0 dimensions, expected 2");
+    spoilt(no_title, "bad.h5: / lacks attribute 'title'");
+    spoilt(other_title, "bad.h5: attribute 'title' of / does not hold 1 variable-length text(s)");
+    spoilt(no_order, "bad.h5: lacks dataset /splits/order");
+    spoilt(other_order, "bad.h5: dataset /splits/order holds 10 numbers, expected 20");
+    spoilt(nan_x, "bad.h5: row 1, column 'colour=blue': nan is not a finite number");
+    spoilt(wild_order, "bad.h5: split 0: row number 10 is not from 0 to 9");
+}
+END_TEST
+
+START_TEST(other_files_are_refused) {
+    bnn_table *t = small_table(), *back;
+    bnn_run *run;
+    bnn_comparison *c;
+    bool same;
+    char where[64];
+    const char *data = files_path("data.h5");
+    OK(bnn_table_save(t, data));
+    REFUSED(bnn_table_load("/nowhere/x.h5", &back), "/nowhere/x.h5: No such file or directory");
+    REFUSED(bnn_table_load(files_write("text.h5", "a,b\n1,2\n"), &back), "text.h5: is not an HDF5 file");
+    REFUSED(bnn_run_load(data, &run, NULL), "data.h5: holds 'bnn-data', expected 'bnn-run'");
+    REFUSED(bnn_comparison_load(data, &c), "data.h5: holds 'bnn-data', expected 'bnn-comparison'");
+    REFUSED(bnn_file_diff(data, files_path("none.h5"), &same, where, sizeof where), "none.h5: No such file or directory");
+    ck_assert(!same);
+    ck_assert_int_eq(truncate(data, 4000), 0);
+    REFUSED(bnn_table_load(data, &back), "data.h5: HDF5 cannot open it: truncated, damaged, or being written");
+    bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
+START_TEST(bad_tables_are_not_written) {
+    bnn_table *t = small_table();
+    t->x[1] = NAN;
+    REFUSED(bnn_table_save(t, files_path("a.h5")), "a.h5: row 1, column 'colour=blue': nan is not a finite number");
+    t->x[1] = 0;
+    REFUSED(bnn_table_save(t, files_path("nowhere/a.h5")), "nowhere/a.h5: cannot be written: No such file or directory");
+    ck_assert_int_eq(mkdir(files_path("folder"), 0777), 0);
+    REFUSED(bnn_table_save(t, files_path("folder")), "folder: cannot write the file: Is a directory");
+    if (geteuid() != 0) {
+        ck_assert_int_eq(chmod(files_path("folder"), 0555), 0);
+        REFUSED(bnn_table_save(t, files_path("folder/a.h5")), "folder/a.h5: cannot be written: Permission denied");
+    }
+    ck_assert_int_eq(files_count(), 2); /* small.csv and the folder: no temporary file */
+    bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
+/* A disk that is full after `bytes`: the old file stays, nothing else is left, and the process goes on. */
+START_TEST(a_full_disk_leaves_the_old_file) {
+    static const rlim_t bytes[] = {0, 100, 1000, 3000, 6000, 12000, 20000};
+    bnn_table *t = small_table(), *images = image_table(), *back;
+    struct rlimit old;
+    OK(bnn_table_save(t, files_path("a.h5")));
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    images->x[5] = 0.5; /* not bytes: 192,000 bytes in the file */
+    for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++) {
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){bytes[i], old.rlim_max});
+        bnn_status s = bnn_table_save(images, files_path("a.h5"));
+        setrlimit(RLIMIT_FSIZE, &old);
+        ck_assert_int_eq(s, BNN_ERR_FILE);
+        ck_assert_msg(strncmp(files_sentence(), "a.h5: ", 6) == 0 && strstr(bnn_error(), "File too large"), "%s", bnn_error());
+        ck_assert_int_eq(files_count(), 2);
+        OK(bnn_table_load(files_path("a.h5"), &back));
+        assert_equal_tables(t, back);
+        bnn_table_free(back);
+    }
+    OK(bnn_table_save(images, files_path("a.h5")));
+    bnn_table_free(t), bnn_table_free(images);
+    files_remove();
+}
+END_TEST
+
+/* Cut anywhere, a file is refused with a sentence and nothing worse. */
+START_TEST(truncated_runs_are_refused) {
+    bnn_table *t = small_table();
+    bnn_data *data;
+    bnn_run *back;
+    struct stat s;
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &data));
+    bnn_run *run = fit(data, PLAIN_NET, "map:epochs=2");
+    OK(bnn_run_save(run, NULL, NULL, NULL, NULL, files_path("run.h5")));
+    ck_assert_int_eq(stat(files_path("run.h5"), &s), 0);
+    for (off_t cut = s.st_size - 1; cut > 0; cut -= s.st_size / 50) {
+        ck_assert_int_eq(truncate(files_path("run.h5"), cut), 0);
+        ck_assert_int_lt(bnn_run_load(files_path("run.h5"), &back, NULL), 0);
+        ck_assert_ptr_null(back);
+    }
+    bnn_run_free(run), bnn_data_free(data), bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
+START_TEST(diff_says_where) {
+    bnn_table *t = small_table();
+    bool same;
+    char where[256];
+    const char *a = files_path("a.h5"), *b = files_path("b.h5");
+    OK(bnn_table_save(t, a));
+    t->x[4] += 1;
+    OK(bnn_table_save(t, b));
+    OK(bnn_file_diff(a, b, &same, where, sizeof where));
+    ck_assert(!same);
+    ck_assert_str_eq(where, "/x: entry 4 of 30 is 1 and 2");
+    t->x[4] -= 1;
+    OK(bnn_table_split(t, BNN_SPLIT_KFOLD, 2, 0));
+    OK(bnn_table_save(t, b));
+    OK(bnn_file_diff(a, b, &same, where, sizeof where));
+    ck_assert_str_eq(where, "/split: only in the second file");
+    OK(bnn_file_diff(b, a, &same, where, sizeof where));
+    ck_assert_str_eq(where, "/split: only in the first file");
+    OK(bnn_table_split(t, BNN_SPLIT_KFOLD, 3, 0));
+    OK(bnn_table_save(t, a));
+    OK(bnn_file_diff(a, b, &same, where, sizeof where));
+    ck_assert_str_eq(where, "/split: the sizes differ");
+    free(t->title);
+    t->title = strdup("t");
+    OK(bnn_table_save(t, b));
+    OK(bnn_file_diff(a, b, &same, where, sizeof where));
+    ck_assert_str_eq(where, "attribute 'title' of /: is 'small \xC3\xA9' and 't'");
+    bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
+int main(void) {
+    return run_tests("store", (const TTest *const[]){tables_come_back, sha256_is_right, runs_come_back, class_runs_come_back, a_stopped_run_says_so,
+                                                     equal_runs_are_equal_provenance_apart, comparisons_come_back, a_run_with_predictions_is_a_comparison_of_one,
+                                                     spoilt_files_are_refused, other_files_are_refused, bad_tables_are_not_written, a_full_disk_leaves_the_old_file,
+                                                     truncated_runs_are_refused, diff_says_where, NULL});
+}
