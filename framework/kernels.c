@@ -2,11 +2,10 @@
  *
  * kernels.c: products of a layer, cut into fixed panels; vector functions. The inner loops are in kernels_simd.c or in a library.
  *
- * A small product runs in our own register tiles: a library call costs more than the arithmetic. A large one is cut into panels of the result
- * that depend on its size only; each is one single-threaded library call, and the panels run in parallel.
- *
- * The bits of a library's row depend on the number of rows in the call (oneDNN has other code below 16, OpenBLAS below 64), so every call has
- * PANEL_ROWS rows, the last ones padded; tests/test_kernels.c compares row counts and offsets.
+ * A product runs in our own register tiles, in which no bit of a row depends on the other rows; a big one is cut into panels of the result
+ * that run in parallel. With BNN_GEMM_ONEDNN (float only) layers at least 256 wide on both sides go to oneDNN instead, one single-threaded
+ * call a panel. There the bits of a row depend on the number of rows in the call (other code below 16), so every call has PANEL_ROWS rows,
+ * the last ones padded. OpenBLAS is no choice: its float rows depend on their place in the call as well, and nothing restores the promise.
  */
 #include <bnn/kernels.h>
 
@@ -15,10 +14,8 @@
 #include <omp.h>
 #include <string.h>
 
-#if defined(BNN_GEMM_ONEDNN)
+#ifdef BNN_GEMM_ONEDNN
 #include <dnnl.h>
-#elif defined(BNN_GEMM_CBLAS)
-#include <cblas.h>
 #endif
 
 #define OWN_PANEL 128
@@ -41,9 +38,7 @@ static bnn_product panel_of(const bnn_product *g, int i, int rows, int columns) 
     return part;
 }
 
-static int panel_count(const bnn_product *g, int rows, int columns) {
-    return (g->m + rows - 1) / rows * ((g->n + columns - 1) / columns);
-}
+static int panel_count(const bnn_product *g, int rows, int columns) { return (g->m + rows - 1) / rows * ((g->n + columns - 1) / columns); }
 
 /* In our own tiles; no bit depends on the cut, so a serial product is not cut. */
 static void own(const bnn_product *g) {
@@ -60,7 +55,7 @@ static void own(const bnn_product *g) {
     }
 }
 
-#if defined(BNN_GEMM_ONEDNN) || defined(BNN_GEMM_CBLAS)
+#ifdef BNN_GEMM_ONEDNN
 
 #define PANEL_ROWS 64
 #define PANEL_COLUMNS 256
@@ -70,16 +65,7 @@ static void own(const bnn_product *g) {
 static void library(const bnn_product *g) {
     const bool ta = g->ar == 1 && g->ak != 1, tb = g->bk != 1;
     const ptrdiff_t lda = ta ? g->ak : g->ar, ldb = tb ? g->bk : g->br;
-#if defined(BNN_GEMM_ONEDNN)
     dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', g->m, g->n, g->k, 1, g->a, lda, g->b, ldb, 1, g->c, g->cr);
-#else
-    const CBLAS_TRANSPOSE at = ta ? CblasTrans : CblasNoTrans, bt = tb ? CblasTrans : CblasNoTrans;
-#if BNN_REAL_IS_DOUBLE
-    cblas_dgemm(CblasRowMajor, at, bt, g->m, g->n, g->k, 1, g->a, (int)lda, g->b, (int)ldb, 1, g->c, (int)g->cr);
-#else
-    cblas_sgemm(CblasRowMajor, at, bt, g->m, g->n, g->k, 1, g->a, (int)lda, g->b, (int)ldb, 1, g->c, (int)g->cr);
-#endif
-#endif
 }
 
 /* The last m < PANEL_ROWS rows, padded. */
@@ -101,68 +87,68 @@ static void library_padded(const bnn_product *g) {
     for (int i = 0; i < g->m; i++) memcpy(g->c + i * g->cr, c + i * g->n, (size_t)g->n * sizeof *c);
 }
 
-/* One panel of the result. rows_alike: the rows of a are rows of the batch, whose bits must not depend on m. */
+/* One panel of the result. */
 static void library_panel(const bnn_product *g, bool rows_alike) {
     if (g->init != g->c)
         for (int i = 0; i < g->m; i++) {
             bnn_real *c = g->c + i * g->cr;
-            if (g->init) memcpy(c, g->init + i * g->ir, (size_t)g->n * sizeof *c);
-            else memset(c, 0, (size_t)g->n * sizeof *c);
+            if (g->init)
+                memcpy(c, g->init + i * g->ir, (size_t)g->n * sizeof *c);
+            else
+                memset(c, 0, (size_t)g->n * sizeof *c);
         }
     for (int p = 0; p < g->k; p += DEPTH) {
         bnn_product part = *g;
         part.k = smaller(DEPTH, g->k - p);
         part.a += p * g->ak;
         part.b += p * g->br;
-        if (g->m < PANEL_ROWS && rows_alike) library_padded(&part);
-        else library(&part);
+        if (g->m < PANEL_ROWS && rows_alike)
+            library_padded(&part);
+        else
+            library(&part);
     }
 }
 
 static void large(const bnn_product *g, bool rows_alike) {
     const int panels = panel_count(g, PANEL_ROWS, PANEL_COLUMNS);
     const bool parallel = in_parallel(2.0 * g->m * g->n * g->k);
-#if defined(BNN_GEMM_CBLAS)
-    openblas_set_num_threads(1);
-#endif
 #pragma omp parallel for schedule(dynamic) if (parallel)
     for (int i = 0; i < panels; i++) {
         const bnn_product part = panel_of(g, i, PANEL_ROWS, PANEL_COLUMNS);
-#if defined(BNN_GEMM_ONEDNN)
         omp_set_num_threads(1); /* oneDNN's own threading would cut by their number; ends with the region, which exists even when serial */
-#endif
         library_panel(&part, rows_alike);
     }
 }
 
-/* Decided by the columns and the depth of the layer, never by the number of rows. */
-static bool is_large(int in, int out) { return in >= 256 && out >= 256; }
+#endif
 
+/* rows_alike: rows of a are rows of the batch; else the sum runs over them. The path depends on the sides of the layer, never on the rows. */
+static void multiply(const bnn_product *g, bool rows_alike) {
+#ifdef BNN_GEMM_ONEDNN
+    if ((rows_alike ? g->k : g->m) >= 256 && g->n >= 256) {
+        large(g, rows_alike);
+        return;
+    }
 #else
-
-static void large(const bnn_product *g, bool rows_alike) {
     (void)rows_alike;
+#endif
     own(g);
 }
-
-static bool is_large(int in, int out) { return (void)in, (void)out, false; }
-
-#endif
 
 void bnn_affine(int n, int in, int out, const bnn_real *x, const bnn_real *w, const bnn_real *b, bnn_real *y) {
     if (out == 1) {
         bnn_kernels_simd_of(bnn_simd_level())->dot(n, in, x, w, b ? *b : 0, y);
         return;
     }
-    const bnn_product g = {.m = n, .n = out, .k = in, .a = x, .ar = in, .ak = 1, .b = w, .br = out, .bk = 1, .init = b, .ir = 0, .c = y, .cr = out};
-    if (is_large(in, out)) large(&g, true);
-    else own(&g);
+    const bnn_product g = {
+        .m = n, .n = out, .k = in, .a = x, .ar = in, .ak = 1, .b = w, .br = out, .bk = 1, .init = b, .ir = 0, .c = y, .cr = out};
+    multiply(&g, true);
 }
 
 void bnn_affine_dx(int n, int in, int out, const bnn_real *dy, const bnn_real *w, bnn_real *dx) {
-    const bnn_product g = {.m = n, .n = in, .k = out, .a = dy, .ar = out, .ak = 1, .b = w, .br = 1, .bk = out, .init = dx, .ir = in, .c = dx, .cr = in};
-    if (is_large(in, out)) large(&g, true);
-    else own(&g);
+    const bnn_product g = {
+        .m = n, .n = in, .k = out, .a = dy, .ar = out, .ak = 1, .b = w, .br = 1, .bk = out, .init = dx, .ir = in, .c = dx, .cr = in};
+    multiply(&g, true);
 }
 
 static void column_sums(int n, int out, const bnn_real *dy, bnn_real *db) {
@@ -173,11 +159,12 @@ static void column_sums(int n, int out, const bnn_real *dy, bnn_real *db) {
 void bnn_affine_dw(int n, int in, int out, const bnn_real *x, const bnn_real *dy, bnn_real *dw, bnn_real *db) {
     if (db) column_sums(n, out, dy, db);
     if (!dw) return;
-    bnn_product g = {.m = in, .n = out, .k = n, .a = x, .ar = 1, .ak = in, .b = dy, .br = out, .bk = 1, .init = dw, .ir = out, .c = dw, .cr = out};
+    bnn_product g = {
+        .m = in, .n = out, .k = n, .a = x, .ar = 1, .ak = in, .b = dy, .br = out, .bk = 1, .init = dw, .ir = out, .c = dw, .cr = out};
     if (out == 1) /* transposed, dw[1,in] += dy[n,1]^T x[n,in], to have vectors along in */
-        g = (bnn_product){.m = 1, .n = in, .k = n, .a = dy, .ar = 1, .ak = 1, .b = x, .br = in, .bk = 1, .init = dw, .ir = in, .c = dw, .cr = in};
-    if (is_large(in, out)) large(&g, false);
-    else own(&g);
+        g = (bnn_product){
+            .m = 1, .n = in, .k = n, .a = dy, .ar = 1, .ak = 1, .b = x, .br = in, .bk = 1, .init = dw, .ir = in, .c = dw, .cr = in};
+    multiply(&g, false);
 }
 
 void bnn_vec_exp(size_t n, const bnn_real *x, bnn_real *y) { bnn_kernels_simd_of(bnn_simd_level())->exp(n, x, y); }

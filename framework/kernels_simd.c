@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * kernels_simd.c: small matrix products in register tiles, and elementary functions of vectors. Compiled once per instruction set (see simd.h).
+ * kernels_simd.c: small matrix products in register tiles, and elementary functions of vectors. Compiled once per instruction set (see
+ * simd.h).
  *
  * Every element of a product is one chain of fused multiply-adds over p = 0, 1, .. in order, in whatever tile it falls; so its bits depend
  * neither on its position nor on m and n.
@@ -17,8 +18,8 @@
 INLINE vreal load_last(const bnn_real *p, int last) { return last == VL ? load(p) : load_part(p, last); }
 
 /* c[mr, (nv-1) VL + last] = init + a[mr,k] b[k, same]; mr and nv are constants after inlining, so that acc lives in registers. */
-INLINE void tile(const int mr, const int nv, int last, int k, const bnn_real *a, ptrdiff_t ar, ptrdiff_t ak, const bnn_real *b, ptrdiff_t br,
-                 const bnn_real *init, ptrdiff_t ir, bnn_real *c, ptrdiff_t cr) {
+INLINE void tile(const int mr, const int nv, int last, int k, const bnn_real *a, ptrdiff_t ar, ptrdiff_t ak, const bnn_real *b,
+                 ptrdiff_t br, const bnn_real *init, ptrdiff_t ir, bnn_real *c, ptrdiff_t cr) {
     vreal acc[MR][2] = {0};
     if (init)
         for (int i = 0; i < mr; i++) {
@@ -41,9 +42,9 @@ INLINE void tile(const int mr, const int nv, int last, int k, const bnn_real *a,
 
 /* Rows of one panel of at most NR columns of the result; one of ar, ak is the constant 1. */
 INLINE void rows(const int nv, int last, int m, int k, const bnn_real *a, ptrdiff_t ar, ptrdiff_t ak, const bnn_real *b, ptrdiff_t br,
-                  const bnn_real *init, ptrdiff_t ir, bnn_real *c, ptrdiff_t cr) {
+                 const bnn_real *init, ptrdiff_t ir, bnn_real *c, ptrdiff_t cr) {
     int i = 0;
-#define ROWS(mr)                                                                                                                      \
+#define ROWS(mr) \
     for (; i + (mr) <= m; i += (mr)) tile(mr, nv, last, k, a + i * ar, ar, ak, b, br, init ? init + i * ir : NULL, ir, c + i * cr, cr)
     ROWS(MR);
     ROWS(MR / 2);
@@ -63,7 +64,8 @@ INLINE void transpose(vreal v[VL]) {
     }
 }
 
-/* packed[k][NR]: columns 0 .. n-1 are the rows of b, which have k reals each at stride bk; columns up to the next multiple of VL are zeros. */
+/* packed[k][NR]: columns 0 .. n-1 are the rows of b, which have k reals each at stride bk; columns up to the next multiple of VL are zeros.
+ */
 static void pack_transposed(int n, int k, const bnn_real *b, ptrdiff_t bk, bnn_real *packed) {
     for (int j = 0; j < n; j += VL)
         for (int p = 0; p < k; p += VL) {
@@ -77,8 +79,10 @@ static void pack_transposed(int n, int k, const bnn_real *b, ptrdiff_t bk, bnn_r
 
 INLINE void panel(const int nv, int last, int m, int k, const bnn_real *a, ptrdiff_t ar, ptrdiff_t ak, const bnn_real *b, ptrdiff_t br,
                   const bnn_real *init, ptrdiff_t ir, bnn_real *c, ptrdiff_t cr) {
-    if (ak == 1) rows(nv, last, m, k, a, ar, 1, b, br, init, ir, c, cr);
-    else rows(nv, last, m, k, a, 1, ak, b, br, init, ir, c, cr);
+    if (ak == 1)
+        rows(nv, last, m, k, a, ar, 1, b, br, init, ir, c, cr);
+    else
+        rows(nv, last, m, k, a, 1, ak, b, br, init, ir, c, cr);
 }
 
 static void product(const bnn_product *g) {
@@ -97,9 +101,12 @@ static void product(const bnn_product *g) {
                 b = packed;
                 br = NR;
             }
-            if (nv == 2 && last == VL) panel(2, VL, g->m, k, a, g->ar, g->ak, b, br, init, ir, g->c + j, g->cr);
-            else if (nv == 2) panel(2, last, g->m, k, a, g->ar, g->ak, b, br, init, ir, g->c + j, g->cr);
-            else panel(1, last, g->m, k, a, g->ar, g->ak, b, br, init, ir, g->c + j, g->cr);
+            if (nv == 2 && last == VL)
+                panel(2, VL, g->m, k, a, g->ar, g->ak, b, br, init, ir, g->c + j, g->cr);
+            else if (nv == 2)
+                panel(2, last, g->m, k, a, g->ar, g->ak, b, br, init, ir, g->c + j, g->cr);
+            else
+                panel(1, last, g->m, k, a, g->ar, g->ak, b, br, init, ir, g->c + j, g->cr);
             init = g->c + j;
             ir = g->cr;
             p += k;
@@ -137,8 +144,8 @@ INLINE vreal sigmoid1(vreal x) {
     return choose((vbits)(x < 0), e, splat(1)) / (1 + e);
 }
 
-/* log(1 + e) for 0 <= e <= 1: the rounding of u = 1 + e is undone by the factor e/(u - 1), u - 1 being exact (Kahan; Goldberg 1991, Theorem 4).
- * Half the time of SLEEF's log1p. */
+/* log(1 + e) for 0 <= e <= 1: the rounding of u = 1 + e is undone by the factor e/(u - 1), u - 1 being exact (Kahan; Goldberg 1991, Theorem
+ * 4). Half the time of SLEEF's log1p. */
 INLINE vreal log1p1(vreal e) {
     vreal u = 1 + e, d = u - 1;
     return choose((vbits)(d == 0), e, log1(u) * (e / d));
@@ -148,10 +155,10 @@ INLINE vreal log1p1(vreal e) {
 INLINE vreal softplus1(vreal x) { return choose((vbits)(x > 0), x, (vreal){0}) + log1p1(exp1(minus_abs(x))); }
 
 /* The tail is computed in a full vector, so a value does not depend on its position. */
-#define DEFINE_MAP(name, f)                                                                                                           \
-    static void name(size_t n, const bnn_real *x, bnn_real *y) {                                                                      \
-        for (; n >= (size_t)VL; n -= (size_t)VL, x += VL, y += VL) store(y, f(load(x)));                                              \
-        if (n) store_part(y, f(load_part(x, (int)n)), (int)n);                                                                        \
+#define DEFINE_MAP(name, f)                                                              \
+    static void name(size_t n, const bnn_real *x, bnn_real *y) {                         \
+        for (; n >= (size_t)VL; n -= (size_t)VL, x += VL, y += VL) store(y, f(load(x))); \
+        if (n) store_part(y, f(load_part(x, (int)n)), (int)n);                           \
     }
 DEFINE_MAP(map_exp, exp1)
 DEFINE_MAP(map_log, log1)

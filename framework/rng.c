@@ -2,8 +2,8 @@
  *
  * rng.c: streams and their fills; the inner loops are in rng_simd.c.
  *
- * Keys come from Philox blocks whose fourth counter word is not 0, which no number of any stream uses. Two of m streams get the same key with
- * a probability of about m^2 2^-65.
+ * Keys come from Philox blocks whose fourth counter word is not 0, which no number of any stream uses. Two of m streams get the same key
+ * with a probability of about m^2 2^-65.
  */
 #include <bnn/rng.h>
 
@@ -43,7 +43,8 @@ void bnn_rng_mask(bnn_rng r, uint64_t row0, int rows, int n, double p, bnn_real 
     bnn_rng_simd_of(bnn_simd_level())->mask(r, row0, rows, n, (uint64_t)nearbyint(p * 0x1p32), on, out);
 }
 
-/* Uniform on 0 .. bound-1: the high half of word * bound, with the words rejected that make some values too frequent (Lemire 2019, Algorithm 5). */
+/* Uniform on 0 .. bound-1: the high half of word * bound, with the words rejected that make some values too frequent (Lemire 2019,
+ * Algorithm 5). */
 static uint32_t below(rng_reader *r, uint32_t bound) {
     uint64_t m = (uint64_t)rng_next(r) * bound;
     if ((uint32_t)m < bound)

@@ -2,9 +2,9 @@
  *
  * rng_simd.c: Philox4x32-10 in vectors, and the fills of rng.h on top. Compiled once per instruction set (see simd.h).
  *
- * A fill of rows x n is one run over pairs (row, block of four words), laid out row after row, so many short rows are as fast as a long one.
- * Words are made in chunks, whole vectors at a time, transformed in place of the chunk and copied to where they belong; a value therefore
- * never depends on its position.
+ * A fill of rows x n is one run over pairs (row, block of four words), laid out row after row, so many short rows are as fast as a long
+ * one. Words are made in chunks, whole vectors at a time, transformed in place of the chunk and copied to where they belong; a value
+ * therefore never depends on its position.
  */
 #include "simd.h"
 #include "simd_vector.h"
@@ -113,15 +113,16 @@ typedef struct {
 } mask_of;
 typedef void transform(const uint32_t *words, int count, void *out, mask_of m);
 
-/* Copies count blocks of elements that start at block *b of row *k to out[rows,n]. Whole blocks are copied; where a row ends inside one, the
- * overhang is overwritten by the next row, so only the very end of out needs care. */
+/* Copies count blocks of elements that start at block *b of row *k to out[rows,n]. Whole blocks are copied; where a row ends inside one,
+ * the overhang is overwritten by the next row, so only the very end of out needs care. */
 INLINE void scatter(const char *from, size_t size, int count, int n, int nb, size_t total, size_t *k, int *b, char *out) {
     while (count > 0) {
         int blocks = nb - *b < count ? nb - *b : count;
         size_t at = *k * (size_t)n + 4 * (size_t)*b, room = (total - at) / 4;
         int whole = room < (size_t)blocks ? (int)room : blocks;
         for (int i = 0; i < whole; i++) memcpy(out + (at + 4 * (size_t)i) * size, from + 4 * (size_t)i * size, 4 * size);
-        if (whole < blocks) memcpy(out + (at + 4 * (size_t)whole) * size, from + 4 * (size_t)whole * size, (size_t)(n - 4 * (*b + whole)) * size);
+        if (whole < blocks)
+            memcpy(out + (at + 4 * (size_t)whole) * size, from + 4 * (size_t)whole * size, (size_t)(n - 4 * (*b + whole)) * size);
         from += 4 * (size_t)blocks * size;
         count -= blocks;
         *b += blocks;
@@ -195,8 +196,8 @@ INLINE void interleave(vreal a, vreal b, bnn_real *out) {
 
 #else
 
-/* ((word >> 8) + 1/2) 2^-24 rounded towards zero: (2 (word >> 8) + 1) 2^-25, without its last bit where it has 25. Rounding to nearest would
- * make the largest one 1. */
+/* ((word >> 8) + 1/2) 2^-24 rounded towards zero: (2 (word >> 8) + 1) 2^-25, without its last bit where it has 25. Rounding to nearest
+ * would make the largest one 1. */
 INLINE vreal unit(vu32 word) {
     vu32 odd = word >> 7 | 1;
     odd &= ~(odd >> 24);
@@ -222,8 +223,8 @@ INLINE void as_mask(const uint32_t *words, int count, void *out, mask_of m) {
     }
 }
 
-/* Two vectors of words hold VL pairs. The first words of the pairs go to u[0], the second to u[1]; even lanes are from the first vector, odd
- * lanes from the second, which costs no permutation, and interleave goes back the same way. */
+/* Two vectors of words hold VL pairs. The first words of the pairs go to u[0], the second to u[1]; even lanes are from the first vector,
+ * odd lanes from the second, which costs no permutation, and interleave goes back the same way. */
 INLINE void pairs_of(const uint32_t *words, vreal u[2]) {
     vu64 a = (vu64)load_words(words), b = (vu64)load_words(words + VL);
     u[0] = unit((vu32)((a & LOW) | b << 32));

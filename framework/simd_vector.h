@@ -46,8 +46,8 @@
 #define SLEEF_SHAPE_DOUBLE d2
 #endif
 
-/* SLEEF 3.5's double log of 3.5 ulp reads a constant under a mask that is almost always empty; while no other function has touched that page the
- * suppressed page fault costs 400 cycles a call. The one of 1 ulp has no such load. */
+/* SLEEF 3.5's double log of 3.5 ulp reads a constant under a mask that is almost always empty; while no other function has touched that
+ * page the suppressed page fault costs 400 cycles a call. The one of 1 ulp has no such load. */
 #if BNN_REAL_IS_DOUBLE
 typedef int64_t bnn_bits;
 #define SIGN_BIT INT64_MIN
@@ -141,14 +141,14 @@ INLINE vreal choose(vbits mask, vreal yes, vreal no) { return (vreal)((mask & (v
 /* SLEEF's function f with the error bound u: _u10 is 1.0 ulp, _u35 is 3.5 ulp. */
 #ifdef SLEEF_ISA
 #define SLEEF_NAME(f, u) PASTE(PASTE(Sleef_, f), PASTE(SLEEF_SHAPE, PASTE(u, SLEEF_ISA)))
-#define DEFINE_UNARY(name, f, u)                                                                                                      \
+#define DEFINE_UNARY(name, f, u) \
     INLINE vreal name(vreal x) { return (vreal)SLEEF_NAME(f, u)(x); }
 #else /* SLEEF has no vectors for this processor: lane by lane */
 #define SLEEF_NAME(f, u) PASTE(PASTE(Sleef_, f), PASTE(SLEEF_SCALAR, u))
-#define DEFINE_UNARY(name, f, u)                                                                                                      \
-    INLINE vreal name(vreal x) {                                                                                                      \
-        for (int i = 0; i < VL; i++) x[i] = SLEEF_NAME(f, u)(x[i]);                                                                   \
-        return x;                                                                                                                     \
+#define DEFINE_UNARY(name, f, u)                                    \
+    INLINE vreal name(vreal x) {                                    \
+        for (int i = 0; i < VL; i++) x[i] = SLEEF_NAME(f, u)(x[i]); \
+        return x;                                                   \
     }
 #endif
 

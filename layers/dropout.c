@@ -9,10 +9,9 @@
  * penalty: - K H(p), K units, H(p) = -p log p - (1-p) log(1-p): with the prior's part (see keep) the KL of Gal & Ghahramani 2016, appendix A, up to a constant.
  * The paper prints p for keeping and leaves 1/(1-p) to the weights; here stored weights are M (1-p).
  */
-#include <bnn/layer.h>
+#include <bnn/gate.h>
 
 #include <math.h>
-#include <string.h>
 
 typedef struct {
     double p;
@@ -32,36 +31,9 @@ static void draw_gates(const bnn_layer *l, const bnn_io *io, uint64_t row0, int 
     bnn_rng_mask(io->rng, row0, rows, bnn_layer_size_in(l), c->p, (bnn_real)(1 / (1 - c->p)), z);
 }
 
-static void prepare(const bnn_layer *l, bnn_io *io) {
-    if (io->mode == BNN_DRAW) draw_gates(l, io, 0, 1, io->pass);
-}
+static void prepare(const bnn_layer *l, bnn_io *io) { bnn_gate_prepare(l, io, draw_gates); }
 
-static void forward(const bnn_layer *l, bnn_io *io) {
-    size_t d = (size_t)bnn_layer_size_in(l), n = (size_t)io->n;
-    const bnn_real *x = io->x[0];
-    if (io->mode == BNN_MEAN) {
-        memcpy(io->y, x, n * d * sizeof *x);
-    } else if (io->mode == BNN_DRAW) {
-        for (size_t r = 0; r < n; r++)
-            for (size_t i = 0; i < d; i++) io->y[r * d + i] = x[r * d + i] * io->pass[i];
-    } else {
-        draw_gates(l, io, io->row0, io->n, io->cache);
-        for (size_t i = 0; i < n * d; i++) io->y[i] = x[i] * io->cache[i];
-    }
-}
-
-static void backward(const bnn_layer *l, bnn_io *io) {
-    size_t d = (size_t)bnn_layer_size_in(l), n = (size_t)io->n;
-    bnn_real *dx = io->dx[0];
-    if (!dx) return;
-    for (size_t r = 0; r < n; r++) {
-        const bnn_real *z = io->mode == BNN_DRAW ? io->pass : io->cache + r * d, *dy = io->dy + r * d;
-        if (io->mode == BNN_MEAN)
-            for (size_t i = 0; i < d; i++) dx[r * d + i] += dy[i];
-        else
-            for (size_t i = 0; i < d; i++) dx[r * d + i] += dy[i] * z[i];
-    }
-}
+static void forward(const bnn_layer *l, bnn_io *io) { bnn_gate_forward(l, io, draw_gates); }
 
 static double penalty(const bnn_layer *l, bnn_io *io, double scale) {
     const conf *c = l->object.conf;
@@ -87,7 +59,7 @@ const bnn_layer_type bnn_layer_dropout = {
     .max_in = 1,
     .bind = bind,
     .forward = forward,
-    .backward = backward,
+    .backward = bnn_gate_backward,
     .prepare = prepare,
     .penalty = penalty,
     .keep = keep,

@@ -60,10 +60,10 @@ static void layer_free(layer l) {
     for (int i = 0; i < 8; i++) free(all[i]);
 }
 
-/* Number of elements of c[m,n] further from init + a b than the rounding bound gamma_(k+2) (|init| + |a| |b|), gamma_k = k u/(1 - k u), which holds
- * for any order of summation (Higham 2002, section 3.1). init[i*ir + j], or NULL. */
-static int product_errors(int m, int n, int k, const bnn_real *a, int ar, int ak, const bnn_real *b, int br, int bk, const bnn_real *init, int ir,
-                          const bnn_real *c) {
+/* Number of elements of c[m,n] further from init + a b than the rounding bound gamma_(k+2) (|init| + |a| |b|), gamma_k = k u/(1 - k u),
+ * which holds for any order of summation (Higham 2002, section 3.1). init[i*ir + j], or NULL. */
+static int product_errors(int m, int n, int k, const bnn_real *a, int ar, int ak, const bnn_real *b, int br, int bk, const bnn_real *init,
+                          int ir, const bnn_real *c) {
     const double u = (double)EPSILON / 2 * (k + 2), gamma = u / (1 - u);
     int wrong = 0;
     for (int i = 0; i < m; i++)
@@ -145,7 +145,8 @@ START_TEST(rows_do_not_depend_on_the_cut) {
 END_TEST
 
 START_TEST(threads_do_not_change_bits) {
-    static const int shape[][3] = {{128, 13, 50}, {20000, 13, 50}, {700, 100, 120}, {133, 784, 400}, {1000, 300, 300}, {3000, 784, 10}, {60000, 100, 1}};
+    static const int shape[][3] = {{128, 13, 50},    {20000, 13, 50}, {700, 100, 120}, {133, 784, 400},
+                                   {1000, 300, 300}, {3000, 784, 10}, {60000, 100, 1}};
     for (size_t s = 0; s < sizeof shape / sizeof *shape; s++) {
         layer one = layer_new(shape[s][0], shape[s][1], shape[s][2]);
         const size_t nx = (size_t)(one.n * one.in), ny = (size_t)(one.n * one.out), nw = (size_t)(one.in * one.out);
@@ -180,7 +181,8 @@ START_TEST(every_instruction_set_is_right) {
                 for (int transposed = 0; transposed < 3; transposed++) {
                     const int k = 21;
                     layer l = layer_new(m, k, n);
-                    bnn_product g = {.m = m, .n = n, .k = k, .a = l.x, .ar = k, .ak = 1, .b = l.w, .br = n, .bk = 1, .init = l.b, .c = l.y, .cr = n};
+                    bnn_product g = {
+                        .m = m, .n = n, .k = k, .a = l.x, .ar = k, .ak = 1, .b = l.w, .br = n, .bk = 1, .init = l.b, .c = l.y, .cr = n};
                     if (transposed == 1) g.br = 1, g.bk = k;
                     if (transposed == 2) g.ar = 1, g.ak = m;
                     bnn_kernels_simd_of(level)->product(&g);
@@ -236,8 +238,8 @@ enum { EXP, LOG, TANH, SIGMOID, SOFTPLUS };
 #define OVERFLOW 88.
 #endif
 
-/* SLEEF's bounds (1.0 or 3.5 ulp) plus one rounding to the reference; sigmoid: exp 1, sum 1/2 (+ 1/2 from it), quotient 1/2, doubled where a binade
- * ends; softplus: exp 1, log 3.5, quotient and product 1/2 each, log1p's own condition, doubled likewise. */
+/* SLEEF's bounds (1.0 or 3.5 ulp) plus one rounding to the reference; sigmoid: exp 1, sum 1/2 (+ 1/2 from it), quotient 1/2, doubled where
+ * a binade ends; softplus: exp 1, log 3.5, quotient and product 1/2 each, log1p's own condition, doubled likewise. */
 START_TEST(functions_are_accurate) {
     ck_assert_double_le(worst(EXP, WIDE(exp), 1.2 * UNDERFLOW, OVERFLOW, false), 1.5);
     ck_assert_double_le(worst(EXP, WIDE(exp), -1, 1, false), 1.5);
@@ -267,8 +269,11 @@ START_TEST(functions_have_exact_limits) {
         for (int i = 0; i < 7; i++) {
             bnn_real y;
             all[f](1, x + i, &y);
-            if (isfinite(expected[f][i]) && expected[f][i] != WIDE(rint)(expected[f][i])) ck_assert_double_le(ulps(y, expected[f][i]), 8);
-            else ck_assert_msg((wide)y == expected[f][i] || (isnan(y) && isnan(expected[f][i])), "function %d of %g is %g", f, (double)x[i], (double)y);
+            if (isfinite(expected[f][i]) && expected[f][i] != WIDE(rint)(expected[f][i]))
+                ck_assert_double_le(ulps(y, expected[f][i]), 8);
+            else
+                ck_assert_msg((wide)y == expected[f][i] || (isnan(y) && isnan(expected[f][i])), "function %d of %g is %g", f, (double)x[i],
+                              (double)y);
         }
 }
 END_TEST
@@ -300,11 +305,13 @@ END_TEST
 START_TEST(scalars) {
     static const double x[] = {-700, -100, -30, -1, 0, 1e-8, 1, 30, 100, 1e300};
     for (int i = 0; i < 10; i++) {
-        ck_assert_double_eq_tol(bnn_softplus(x[i]), (double)(fmaxl(x[i], 0) + log1pl(expl(-fabsl(x[i])))), 4 * DBL_EPSILON * fmax(exp(x[i] < 0 ? x[i] : 0), fabs(x[i])));
+        ck_assert_double_eq_tol(bnn_softplus(x[i]), (double)(fmaxl(x[i], 0) + log1pl(expl(-fabsl(x[i])))),
+                                4 * DBL_EPSILON * fmax(exp(x[i] < 0 ? x[i] : 0), fabs(x[i])));
         ck_assert_double_gt(bnn_softplus(x[i]), 0);
         ck_assert_double_eq_tol(bnn_sigmoid(x[i]), (double)(1 / (1 + expl(-x[i]))), 4 * DBL_EPSILON * bnn_sigmoid(x[i]));
     }
-    for (double y = 1e-300; y < 1e300; y *= 1.7) ck_assert_double_eq_tol(bnn_softplus(bnn_softplus_inverse(y)) / y, 1, 4 * DBL_EPSILON * (1 + fabs(log(fmin(y, 1)))));
+    for (double y = 1e-300; y < 1e300; y *= 1.7)
+        ck_assert_double_eq_tol(bnn_softplus(bnn_softplus_inverse(y)) / y, 1, 4 * DBL_EPSILON * (1 + fabs(log(fmin(y, 1)))));
     ck_assert(bnn_logsumexp(0, NULL) == -INFINITY);
     ck_assert(bnn_logsumexp(2, (const double[]){-INFINITY, -INFINITY}) == -INFINITY);
     ck_assert(bnn_logsumexp(2, (const double[]){-INFINITY, 3}) == 3);

@@ -121,6 +121,7 @@ static void kl_by_monte_carlo(prior_case *k, double closed) {
         moments_add(&kl, -0.5 * z * z - log((double)k->sd) - 0.91893853320467274178 - logp(w, k));
     }
     ASSERT_CASE(fabs(moments_z(&kl, closed)) < MOST_Z, k, "KL %g, by Monte Carlo %g", closed, kl.mean);
+    reals_free(eps);
 }
 
 static void has_right_kl(prior_case *k) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * test_rng.c: the streams are Random123's Philox word for word, whatever the slicing and the instruction set, and what is made of
- * the words has the distributions it claims. Statistical tests use fixed seeds, so they cannot fail by chance; each was seen to fail on broken code.
+ * the words has the distributions it claims. Statistical tests use fixed seeds, so they cannot fail by chance; each was seen to fail on
+ * broken code.
  */
 #include "../framework/simd.h"
 #include <Random123/philox.h>
@@ -14,7 +15,8 @@
 #include <string.h>
 
 enum { MANY = 1 << 20, SHAPES = 12 };
-static const int shape[SHAPES][2] = {{1, 1}, {1, 4}, {1, 13}, {3, 5}, {128, 13}, {37, 1}, {9, 64}, {5, 1027}, {1, 5000}, {2, 4096}, {300, 7}, {7, 256}};
+static const int shape[SHAPES][2] = {{1, 1},  {1, 4},    {1, 13},   {3, 5},    {128, 13}, {37, 1},
+                                     {9, 64}, {5, 1027}, {1, 5000}, {2, 4096}, {300, 7},  {7, 256}};
 static const uint64_t first_row[] = {0, 117, UINT32_MAX - 1, 0xfedcba9876543210};
 
 static uint32_t word(bnn_rng r, uint64_t row, int i) {
@@ -47,13 +49,13 @@ static double kolmogorov(int n, bnn_real *x, double (*cdf)(double)) {
 
 static double uniform_cdf(double x) { return x; }
 
-/* The published vectors of Random123 (kat_vectors) whose fourth counter word is 0 are reached through the fills, the others through the reference. */
+/* The published vectors of Random123 (kat_vectors) whose fourth counter word is 0 are reached through the fills, the others through the
+ * reference. */
 START_TEST(known_answers) {
     static const uint32_t expect[3][4] = {{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
                                           {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
                                           {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}};
-    static const philox4x32_ctr_t counter[3] = {
-        {{0, 0, 0, 0}}, {{~0u, ~0u, ~0u, ~0u}}, {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}}};
+    static const philox4x32_ctr_t counter[3] = {{{0, 0, 0, 0}}, {{~0u, ~0u, ~0u, ~0u}}, {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}}};
     static const philox4x32_key_t key[3] = {{{0, 0}}, {{~0u, ~0u}}, {{0xa4093822, 0x299f31d0}}};
     for (int i = 0; i < 3; i++) {
         const philox4x32_ctr_t v = philox4x32_R(10, counter[i], key[i]);
@@ -186,7 +188,8 @@ START_TEST(normal_is_normal) {
         if (i) lag += (double)x[i] * (double)x[i - 1] / MANY;
         count[(int)fmin(BINS * gsl_cdf_ugaussian_P((double)x[i]), BINS - 1)]++;
     }
-    /* Moments 1..4 are 0, 1, 0, 3 with variances 1, 2, 15, 96 over MANY; neighbours (the cos and the sin of a pair among them) are uncorrelated. */
+    /* Moments 1..4 are 0, 1, 0, 3 with variances 1, 2, 15, 96 over MANY; neighbours (the cos and the sin of a pair among them) are
+     * uncorrelated. */
     ck_assert_double_lt(fabs(m[1]) * sqrt(MANY / 1.0), 4);
     ck_assert_double_lt(fabs(m[2] - 1) * sqrt(MANY / 2.0), 4);
     ck_assert_double_lt(fabs(m[3]) * sqrt(MANY / 15.0), 4);

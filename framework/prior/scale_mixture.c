@@ -47,7 +47,7 @@ enum { PIECE = 512 }; /* weights at a time, on the stack */
 static double logp_piece(const conf *c, int n, const bnn_real *w, bnn_real *dw) {
     const double top1 = log(c->pi) - log(c->sd1) - half_log_2pi, top2 = log1p(-c->pi) - log(c->sd2) - half_log_2pi;
     const double prec1 = 1 / (c->sd1 * c->sd1), prec2 = 1 / (c->sd2 * c->sd2);
-    bnn_real d[PIECE], small[PIECE];
+    bnn_real d[PIECE], small[PIECE] = {0};
     double total = 0;
     for (int i = 0; i < n; i++) {
         double w2 = 0.5 * (double)w[i] * (double)w[i], l1 = top1 - w2 * prec1, l2 = top2 - w2 * prec2;

@@ -6,6 +6,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct {
@@ -14,8 +15,7 @@ typedef struct {
     const char *out;
 } request;
 
-static const struct argp_option options[] = {{"output", 'o', "FILE", 0, "page to write (default: report.html)", 0},
-                                             {0}};
+static const struct argp_option options[] = {{"output", 'o', "FILE", 0, "page to write (default: report.html)", 0}, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
@@ -25,7 +25,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         r->file = state->argv + state->next;
         r->n_files = state->argc - state->next;
         return 0;
-    case ARGP_KEY_NO_ARGS: argp_error(state, "a file is missing: `bnn compare -o FILE.h5` and `bnn fit -o FILE.h5` write those that can be shown"); return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "a file is missing: `bnn compare -o FILE.h5` and `bnn fit -o FILE.h5` write those that can be shown");
+        return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -51,6 +53,8 @@ static bnn_status write_page(FILE *html, bnn_comparison *const *c, int n) {
 /* Under a temporary name first: an old report is lost only to a whole new one. */
 static bnn_status save(const char *page, size_t size, const char *path) {
     char temporary[4096];
+    struct stat about;
+    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode)) return bnn_fail(BNN_ERR_FILE, "%s: is not a regular file, and is left alone", path);
     snprintf(temporary, sizeof temporary, "%s.tmp.%d", path, (int)getpid());
     FILE *out = fopen(temporary, "w");
     if (!out) return bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno));
@@ -89,16 +93,20 @@ static bnn_status report_with_points(const request *r) {
 }
 
 static int run(int argc, char **argv) {
-    const struct argp argp = {.options = options, .parser = parse, .args_doc = "FILE.h5...",
-                              .doc = "Writes one HTML page that shows what comparisons found: a table of scores and costs, and figures of calibration, of the predictive sd against the "
-                                     "errors made, of the course of training and of the cost. A run with predictions is shown as a comparison of one engine.\v"
-                                     "The page holds everything it needs, follows the light or dark setting of its reader, and can be mailed or printed. The figures are drawn by gnuplot, "
-                                     "which must be in the PATH (`apt install gnuplot-nox`).\n\n"
-                                     "Examples:\n"
-                                     "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine map --engine mc_dropout --splits 0-4 -o cmp.h5\n"
-                                     "  bnn report cmp.h5\n"
-                                     "  bnn report boston.h5 concrete.h5 energy.h5 -o uci.html\n"
-                                     "  bnn report run.h5 -o run.html"};
+    const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "FILE.h5...",
+        .doc = "Writes one HTML page that shows what comparisons found: a table of scores and costs, and figures of calibration, of the "
+               "predictive sd against the errors made, of the course of training and of the cost. A run with predictions is shown as a "
+               "comparison of one engine.\v"
+               "The page holds everything it needs, follows the light or dark setting of its reader, and can be mailed or printed. The "
+               "figures are drawn by gnuplot, which must be in the PATH (`apt install gnuplot-nox`).\n\n"
+               "Examples:\n"
+               "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine map --engine mc_dropout --splits 0-4 -o cmp.h5\n"
+               "  bnn report cmp.h5\n"
+               "  bnn report boston.h5 concrete.h5 energy.h5 -o uci.html\n"
+               "  bnn report run.h5 -o run.html"};
     request r = {.out = "report.html"};
     argp_parse(&argp, argc, argv, 0, NULL, &r);
     if (report_with_points(&r) < 0) return tool_fail();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * report.h: the parts of `bnn report`. report.c reads the files and writes the page, report_page.c its words and numbers, report_figures.c says what is drawn,
- * report_plot.c has gnuplot draw it.
+ * report.h: the parts of `bnn report`. report.c reads the files and writes the page, report_page.c its words and numbers, report_figures.c
+ * says what is drawn, report_plot.c has gnuplot draw it.
  */
 #ifndef BNN_REPORT_H
 #define BNN_REPORT_H
@@ -9,8 +9,8 @@
 #include <bnn/bnn.h>
 #include <stdio.h>
 
-/* One colour per engine, in turn; told apart by eyes without red or green cones, and at least 3:1 on their ground. Plots are drawn in the light ones: the style sheet of
- * the page puts the dark ones in their place. */
+/* One colour per engine, in turn; told apart by eyes without red or green cones, and at least 3:1 on their ground. Plots are drawn in the
+ * light ones: the style sheet of the page puts the dark ones in their place. */
 enum { REPORT_COLOURS = 8, REPORT_INK = 0x000000, REPORT_AXIS = 0x6b6b6c, REPORT_GRID = 0xe4e4e5 };
 typedef struct {
     int light, dark; /* 0xRRGGBB */
@@ -34,7 +34,8 @@ void report_text(FILE *html, const char *text);
 
 /* From <!doctype> to the list of contents, which is left out for one file. */
 void report_head(FILE *html, bnn_comparison *const *files, int n);
-/* Title (heading: 1 for <h1>), facts, key of the engines and table of one file, counted from 1. Opens a <section> that the caller closes. */
+/* Title (heading: 1 for <h1>), facts, key of the engines and table of one file, counted from 1. Opens a <section> that the caller closes.
+ */
 void report_section(FILE *html, const bnn_comparison *c, int number, int heading);
 /* Its figures. Fails where gnuplot does. */
 bnn_status report_figures(FILE *html, const bnn_comparison *c, int number);
@@ -60,7 +61,8 @@ typedef struct {
 } report_frame;
 
 bnn_status report_plot_open(report_plot *plot);
-/* Starts a curve: engine gives the colour, and with variant (0: the engine's own) the marker and the dashes. title may be "". bars: markers with error bars, no line. */
+/* Starts a curve: engine gives the colour, and with variant (0: the engine's own) the marker and the dashes. title may be "". bars: markers
+ * with error bars, no line. */
 void report_plot_curve(report_plot *plot, int engine, int variant, bool bars, const char *title);
 /* Points that are not finite are left out. */
 void report_plot_point(report_plot *plot, double x, double y, double se);

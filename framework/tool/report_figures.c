@@ -38,7 +38,9 @@ static double score(const point *p, int n, bool is_class) {
 }
 
 /* Of targets tenths of the rows; of classes bins of equal width in confidence, those of the expected calibration error. */
-static int group_of(const point *p, int i, int n, bool is_class) { return is_class ? (int)(BNN_ECE_BINS * (1 - p[i].sd)) : (int)((int64_t)i * GROUPS / n); }
+static int group_of(const point *p, int i, int n, bool is_class) {
+    return is_class ? (int)fmin(BNN_ECE_BINS - 1, BNN_ECE_BINS * (1 - p[i].sd)) : (int)((int64_t)i * GROUPS / n);
+}
 
 /* Rows of one sd belong together, since nothing says which is the surer: many engines have but one sd. */
 static bool same_sd(const point *p, int i) { return p[i].sd <= p[i - 1].sd * (1 + 1e-9); }
@@ -60,7 +62,8 @@ static void put_aside(const bnn_comparison *c, const point *p, int n, report_plo
     }
 }
 
-static bnn_status draw_points(const bnn_comparison *c, report_plot *plot, void (*draw)(const bnn_comparison *, const point *, int, report_plot *)) {
+static bnn_status draw_points(const bnn_comparison *c, report_plot *plot,
+                              void (*draw)(const bnn_comparison *, const point *, int, report_plot *)) {
     char letter[8];
     point *p;
     int n;
@@ -146,38 +149,41 @@ typedef struct {
 
 static const figure figures[] = {
     {TARGETS, "Calibration",
-     "Share of the test targets inside the central predictive interval against the share it promises, mean over splits: below the diagonal an engine is overconfident, "
-     "above it too cautious.",
+     "Share of the test targets inside the central predictive interval against the share it promises, mean over splits: below the diagonal "
+     "an engine is overconfident, above it too cautious.",
      "nominal coverage", "observed coverage", false, true, false, draw_coverage},
     {TARGETS, "Predictive sd against error",
-     "Test rows of all splits in ten groups of rising sd: on the diagonal an engine states the error it makes, a rising line tells hard rows from easy ones, and few points "
-     "mean that many rows share one sd.",
+     "Test rows of all splits in ten groups of rising sd: on the diagonal an engine states the error it makes, a rising line tells hard "
+     "rows from easy ones, and few points mean that many rows share one sd.",
      "mean predictive sd", "root mean squared error", false, true, false, draw_groups},
     {CLASSES, "Reliability",
-     "Test rows of all splits in 15 bins of confidence, those of fewer than 5 rows left out: below the diagonal an engine is surer than it is right, above it too cautious.",
+     "Test rows of all splits in 15 bins of confidence, those of fewer than 5 rows left out: below the diagonal an engine is surer than it "
+     "is right, above it too cautious.",
      "mean confidence", "accuracy", false, true, false, draw_groups},
     {TARGETS, "Error of the rows that remain",
-     "Error when the rows of the largest sd are put aside: the further a curve falls, the better the sd finds the rows that go wrong, and few points mean "
-     "that many rows share one sd.", "rows put aside, %",
-     "root mean squared error", false, false, false, draw_aside},
+     "Error when the rows of the largest sd are put aside: the further a curve falls, the better the sd finds the rows that go wrong, and "
+     "few points mean that many rows share one sd.",
+     "rows put aside, %", "root mean squared error", false, false, false, draw_aside},
     {CLASSES, "Accuracy of the rows that remain",
-     "Accuracy when the rows of the least confidence are put aside: the further a curve rises, the better the confidence finds the rows that go wrong.", "rows put aside, %",
-     "accuracy", false, false, false, draw_aside},
+     "Accuracy when the rows of the least confidence are put aside: the further a curve rises, the better the confidence finds the rows "
+     "that go wrong.",
+     "rows put aside, %", "accuracy", false, false, false, draw_aside},
     {BOTH, "Score against cost",
-     "Mean log-likelihood over splits, with its standard error, against the gradients of one split: better is up, cheaper is left.", "gradients", "log-likelihood per row",
-     true, false, false, draw_cost},
+     "Mean log-likelihood over splits, with its standard error, against the gradients of one split: better is up, cheaper is left.",
+     "gradients", "log-likelihood per row", true, false, false, draw_cost},
     {BOTH, "Training",
-     "U = nll + prior + kl over the whole training set on the first split, after the first tenth of the epochs: a curve that still falls at the end has not finished, "
-     "and heights compare only where U has the same parts.",
+     "U = nll + prior + kl over the whole training set on the first split, after the first tenth of the epochs: a curve that still falls "
+     "at the end has not finished, and heights compare only where U has the same parts.",
      "epoch", "U, nats", false, false, false, draw_training},
     {BOTH, "Probability of dropping, by layer",
-     "p of each layer on the first split: level lines are set, moving ones are learned, and those should have come to rest at the end.", "epoch", "p", false, false, true,
-     draw_gates},
+     "p of each layer on the first split: level lines are set, moving ones are learned, and those should have come to rest at the end.",
+     "epoch", "p", false, false, true, draw_gates},
 };
 
 /* A figure without points is left out. */
 static bnn_status add_figure(FILE *html, const bnn_comparison *c, const figure *f, const char *id) {
-    const report_frame frame = {.id = id, .x = f->x, .y = f->y, .alt = f->caption, .log_x = f->log_x, .diagonal = f->diagonal, .from_zero = f->from_zero};
+    const report_frame frame = {
+        .id = id, .x = f->x, .y = f->y, .alt = f->caption, .log_x = f->log_x, .diagonal = f->diagonal, .from_zero = f->from_zero};
     report_plot plot;
     BNN_TRY(report_plot_open(&plot));
     bnn_status s = f->draw(c, &plot);

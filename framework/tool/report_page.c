@@ -6,7 +6,8 @@
 #include <string.h>
 
 void report_text(FILE *html, const char *text) {
-    for (; *text; text++) switch (*text) {
+    for (; *text; text++) {
+        switch (*text) {
         case '&': fputs("&amp;", html); break;
         case '<': fputs("&lt;", html); break;
         case '>': fputs("&gt;", html); break;
@@ -14,6 +15,7 @@ void report_text(FILE *html, const char *text) {
         case '\'': fputs("&#39;", html); break;
         default: fputc(*text, html);
         }
+    }
 }
 
 const char *report_letter(int engine, char letter[8]) {
@@ -30,7 +32,8 @@ static const char *const style[] = {
     "html{-webkit-text-size-adjust:100%;text-size-adjust:100%}\n"
     "body{margin:0 auto;padding:2.5rem clamp(1rem,4vw,3rem) 3rem;max-width:80rem;background:var(--paper);color:var(--ink);"
     "font:16px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','DejaVu Sans',sans-serif}\n"
-    "h1,h2{font-size:clamp(1.5rem,1.2rem + 1.5vw,2.1rem);line-height:1.2;letter-spacing:-.015em;margin:0 0 1.25rem;overflow-wrap:anywhere;text-wrap:balance}\n"
+    "h1,h2{font-size:clamp(1.5rem,1.2rem + 1.5vw,2.1rem);line-height:1.2;letter-spacing:-.015em;margin:0 0 "
+    "1.25rem;overflow-wrap:anywhere;text-wrap:balance}\n"
     "h3{font-size:1.05rem;line-height:1.3;margin:0 0 .5rem}\n"
     "code{font:.88em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;overflow-wrap:anywhere}\n"
     "nav ol{margin:0 0 2rem;padding-left:1.5rem}\n"
@@ -45,7 +48,8 @@ static const char *const style[] = {
     ".key li{display:grid;grid-template-columns:auto 1fr;gap:0 .75rem;align-items:start}\n"
     ".key p{margin:0;color:var(--soft);font-size:.9rem;overflow-wrap:anywhere}\n"
     ".key div{min-width:0}\n"
-    ".chip{display:inline-block;min-width:1.75rem;padding:0 .35rem;text-align:center;font-weight:650;font-size:.85rem;line-height:1.5rem;border-radius:.4rem;"
+    ".chip{display:inline-block;min-width:1.75rem;padding:0 "
+    ".35rem;text-align:center;font-weight:650;font-size:.85rem;line-height:1.5rem;border-radius:.4rem;"
     "border:2px solid var(--c);background:color-mix(in srgb,var(--c) 16%,transparent)}\n"
     ".wide{overflow-x:auto;margin:0 0 .5rem;border:1px solid var(--line);border-radius:.6rem}\n"
     "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums lining-nums;font-size:.92rem}\n"
@@ -64,20 +68,24 @@ static const char *const style[] = {
     "summary{cursor:pointer;color:var(--soft);font-size:.88rem}\n"
     ".meaning{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1.25rem;margin:.75rem 0 0}\n",
     ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,29rem),1fr));gap:1.5rem}\n"
-    "figure{margin:0;padding:1.1rem 1.2rem 1.2rem;border:1px solid var(--line);border-radius:.6rem;display:flex;flex-direction:column;min-width:0}\n"
+    "figure{margin:0;padding:1.1rem 1.2rem 1.2rem;border:1px solid "
+    "var(--line);border-radius:.6rem;display:flex;flex-direction:column;min-width:0}\n"
     "figcaption{color:var(--soft);font-size:.88rem;line-height:1.5;margin-top:.75rem}\n"
     ".plot{display:block;width:100%;max-width:38rem;height:auto;margin:auto}\n"
     ".plot [font-family]{font-family:inherit}\n"
     ".plot [color=black]{color:var(--ink)}.plot [color=white]{color:var(--paper)}.plot [fill=black]{fill:var(--ink)}\n"
-    "@media(max-width:40rem){.facts{column-gap:1rem;font-size:.95rem}.meaning{grid-template-columns:1fr;gap:0}.meaning dd{margin-bottom:.6rem}th[scope=row] .name{display:none}"
+    "@media(max-width:40rem){.facts{column-gap:1rem;font-size:.95rem}.meaning{grid-template-columns:1fr;gap:0}.meaning "
+    "dd{margin-bottom:.6rem}th[scope=row] .name{display:none}"
     "th[scope=row] .chip{margin:0}figure{padding:.9rem .6rem}figure h3,figcaption{padding:0 .3rem}.plot text{font-size:16px}}\n"
     "@media print{figure,tr{break-inside:avoid}.wide{overflow:visible}}\n"};
 
 /* gnuplot writes lines as rgb(  7,  94, 169) and texts as rgb(7,94,169). */
 static void put_in_place(FILE *html, int rgb, const char *name) {
     int r = rgb >> 16, g = rgb >> 8 & 255, b = rgb & 255;
-    fprintf(html, ".plot [stroke=\"rgb(%3d, %3d, %3d)\"]{stroke:var(--%s)}.plot [color=\"rgb(%3d, %3d, %3d)\"]{color:var(--%s)}.plot [fill=\"rgb(%d,%d,%d)\"]{fill:var(--%s)}\n", r, g,
-            b, name, r, g, b, name, r, g, b, name);
+    fprintf(html,
+            ".plot [stroke=\"rgb(%3d, %3d, %3d)\"]{stroke:var(--%s)}.plot [color=\"rgb(%3d, %3d, %3d)\"]{color:var(--%s)}.plot "
+            "[fill=\"rgb(%d,%d,%d)\"]{fill:var(--%s)}\n",
+            r, g, b, name, r, g, b, name, r, g, b, name);
 }
 
 static void write_style(FILE *html) {
@@ -90,7 +98,9 @@ static void write_style(FILE *html) {
         put_in_place(html, report_colours[i].light, name);
         fprintf(html, ".chip.c%d{--c:var(--c%d)}:root{--c%d:#%06x}\n", i, i, i, (unsigned)report_colours[i].light);
     }
-    fputs("@media(prefers-color-scheme:dark){:root{--paper:#15181c;--ink:#e7eaee;--soft:#a3acb7;--line:#30363d;--grid:#2a3037;--axis:#8a939e", html);
+    fputs(
+        "@media(prefers-color-scheme:dark){:root{--paper:#15181c;--ink:#e7eaee;--soft:#a3acb7;--line:#30363d;--grid:#2a3037;--axis:#8a939e",
+        html);
     for (int i = 0; i < REPORT_COLOURS; i++) fprintf(html, ";--c%d:#%06x", i, (unsigned)report_colours[i].dark);
     fputs("}}\n", html);
 }
@@ -98,7 +108,9 @@ static void write_style(FILE *html) {
 static const char *title_of(const bnn_comparison *c) { return *c->title ? c->title : *c->data_path ? c->data_path : "Report"; }
 
 void report_head(FILE *html, bnn_comparison *const *files, int n) {
-    fputs("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>", html);
+    fputs("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+          "content=\"width=device-width,initial-scale=1\">\n<title>",
+          html);
     report_text(html, n == 1 ? title_of(files[0]) : "Comparisons of bnn");
     fputs("</title>\n<style>\n", html);
     write_style(html);
@@ -121,7 +133,8 @@ static void fact(FILE *html, const char *name, const char *text, const char *if_
         fputs("<code>", html);
         report_text(html, text);
         fputs("</code>", html);
-    } else fprintf(html, "<i>%s</i>", if_empty);
+    } else
+        fprintf(html, "<i>%s</i>", if_empty);
     fputs("</dd>\n", html);
 }
 
@@ -130,8 +143,10 @@ static void write_splits(FILE *html, const bnn_comparison *c) {
     int first = c->split[0], last = c->split[c->n_splits - 1];
     bool in_a_row = last - first + 1 == c->n_splits;
     fputs("<dt>Splits</dt><dd>", html);
-    if (first < 0) fputs("none", html);
-    else if (in_a_row) fprintf(html, first == last ? "%d" : "%d–%d", first, last);
+    if (first < 0)
+        fputs("none", html);
+    else if (in_a_row)
+        fprintf(html, first == last ? "%d" : "%d–%d", first, last);
     else
         for (int k = 0; k < c->n_splits; k++) fprintf(html, "%s%d", k ? ", " : "", c->split[k]);
     fputs("</dd>\n", html);
@@ -195,37 +210,46 @@ typedef struct {
     const char *group, *name, *meaning;
     report_quantity of;
     int decimals;
-    int better; /* +1: more, -1: less, 0: neither */
+    int better;            /* +1: more, -1: less, 0: neither */
     bool has_se, relative; /* relative: over the mean of grid_search */
 } column;
 
 #define METRIC(field) {REPORT_METRIC, offsetof(bnn_metrics, field)}
+#define COST(kind) {kind, 0}
 
 static const column target_columns[] = {
     {"score", "rmse", "root mean squared error, in the units of the target", METRIC(rmse), FOUR_DIGITS, -1, true, false},
     {"score", "ll", "mean log predictive density of a row, in nats and the units of the target", METRIC(ll), FOUR_DIGITS, 1, true, false},
-    {"score", "crps", "continuous ranked probability score of a Gaussian with the predictive mean and variance, in the units of the target", METRIC(crps), FOUR_DIGITS, -1, true, false},
+    {"score", "crps", "continuous ranked probability score of a Gaussian with the predictive mean and variance, in the units of the target",
+     METRIC(crps), FOUR_DIGITS, -1, true, false},
     {"coverage", "50 %", "share of rows inside the central 50 % predictive interval; 0.5 is right", METRIC(coverage[9]), 3, 0, true, false},
     {"coverage", "90 %", "the same of 90 %; 0.9 is right", METRIC(coverage[17]), 3, 0, true, false},
     {"coverage", "95 %", "the same of 95 %; 0.95 is right", METRIC(coverage[18]), 3, 0, true, false},
-    {"coverage", "error", "calibration error: mean distance of coverage from what was promised, over 19 levels", METRIC(calibration_error), 3, -1, true, false},
-    {"predictive sd", "epistemic", "part of the predictive sd that comes from not knowing the weights, root mean square over rows", METRIC(sd_epistemic), FOUR_DIGITS, 0, true, false},
-    {"predictive sd", "aleatoric", "part of the predictive sd that is noise of the target", METRIC(sd_aleatoric), FOUR_DIGITS, 0, true, false},
+    {"coverage", "error", "calibration error: mean distance of coverage from what was promised, over 19 levels", METRIC(calibration_error),
+     3, -1, true, false},
+    {"predictive sd", "epistemic", "part of the predictive sd that comes from not knowing the weights, root mean square over rows",
+     METRIC(sd_epistemic), FOUR_DIGITS, 0, true, false},
+    {"predictive sd", "aleatoric", "part of the predictive sd that is noise of the target", METRIC(sd_aleatoric), FOUR_DIGITS, 0, true,
+     false},
 };
 
 static const column class_columns[] = {
     {"score", "accuracy", "share of rows whose most probable class is right", METRIC(accuracy), 4, 1, true, false},
     {"score", "ll", "mean log probability of the right class, in nats", METRIC(ll), FOUR_DIGITS, 1, true, false},
-    {"score", "brier", "squared distance of the class probabilities from the right class, sum over classes", METRIC(brier), 4, -1, true, false},
-    {"score", "ece", "expected calibration error: mean distance of confidence from accuracy, over 15 bins", METRIC(ece), 4, -1, true, false},
+    {"score", "brier", "squared distance of the class probabilities from the right class, sum over classes", METRIC(brier), 4, -1, true,
+     false},
+    {"score", "ece", "expected calibration error: mean distance of confidence from accuracy, over 15 bins", METRIC(ece), 4, -1, true,
+     false},
     {"uncertainty, nats", "entropy", "mean entropy of the predictive distribution", METRIC(mean_entropy), FOUR_DIGITS, 0, true, false},
-    {"uncertainty, nats", "mutual inf.", "mutual information: part of the entropy that comes from not knowing the weights", METRIC(mean_mutual_information), FOUR_DIGITS, 0, true, false},
+    {"uncertainty, nats", "mutual inf.", "mutual information: part of the entropy that comes from not knowing the weights",
+     METRIC(mean_mutual_information), FOUR_DIGITS, 0, true, false},
 };
 
 static const column cost_columns[] = {
-    {"cost of a split", "gradients", "gradients of one batch each, of fit and prediction", {REPORT_GRADIENTS, 0}, THOUSANDS, 0, false, false},
-    {"cost of a split", "cpu, s", "seconds of cpu, of fit and prediction", {REPORT_SECONDS, 0}, FOUR_DIGITS, 0, false, false},
-    {"cost of a split", "÷ grid", "gradients over those of grid_search", {REPORT_GRADIENTS, 0}, 3, 0, false, true},
+    {"cost of a split", "gradients", "gradients of one batch each, of fit and prediction", COST(REPORT_GRADIENTS), THOUSANDS, 0, false,
+     false},
+    {"cost of a split", "cpu, s", "seconds of cpu, of fit and prediction", COST(REPORT_SECONDS), FOUR_DIGITS, 0, false, false},
+    {"cost of a split", "÷ grid", "gradients over those of grid_search", COST(REPORT_GRADIENTS), 3, 0, false, true},
 };
 
 enum { MOST_COLUMNS = 16 };
@@ -271,8 +295,10 @@ static void plan_table(table *t, const bnn_comparison *c) {
     *t = (table){.c = c};
     for (int e = c->n_engines - 1; e >= 0; e--)
         if (strncmp(c->engine[e].label, "grid_search", 11) == 0) t->grid = report_mean(c, e, cost_columns[0].of, NULL);
-    if (c->is_class) add_columns(t, class_columns, sizeof class_columns / sizeof *class_columns);
-    else add_columns(t, target_columns, sizeof target_columns / sizeof *target_columns);
+    if (c->is_class)
+        add_columns(t, class_columns, sizeof class_columns / sizeof *class_columns);
+    else
+        add_columns(t, target_columns, sizeof target_columns / sizeof *target_columns);
     add_columns(t, cost_columns, sizeof cost_columns / sizeof *cost_columns);
 }
 
@@ -282,7 +308,8 @@ static void write_number(FILE *html, double x, int decimals) {
         fputs("–", html);
         return;
     }
-    int n = isinf(x) ? snprintf(digits, sizeof digits, "∞") : snprintf(digits, sizeof digits, "%.*f", decimals < 0 ? 0 : decimals, fabs(x));
+    int n = snprintf(digits, sizeof digits, "%.*f", decimals < 0 ? 0 : decimals, fabs(x));
+    if (isinf(x)) n = snprintf(digits, sizeof digits, "∞");
     if (x < 0 && (isinf(x) || strpbrk(digits, "123456789"))) fputs("−", html);
     for (int i = 0; i < n; i++) fprintf(html, "%s%c", decimals == THOUSANDS && i > 0 && (n - i) % 3 == 0 ? "&#8239;" : "", digits[i]);
 }
@@ -299,7 +326,8 @@ static void write_table_head(FILE *html, const table *t) {
     }
     fputs("</tr>\n<tr><th scope=\"col\" class=\"who\">engine</th>", html);
     for (int i = 0; i < t->n; i++)
-        fprintf(html, "<th scope=\"col\"%s>%s%s</th>", starts_group(t, i) ? " class=\"first\"" : "", t->column[i]->name, arrows[t->column[i]->better + 1]);
+        fprintf(html, "<th scope=\"col\"%s>%s%s</th>", starts_group(t, i) ? " class=\"first\"" : "", t->column[i]->name,
+                arrows[t->column[i]->better + 1]);
     fputs("</tr>\n</thead>\n", html);
 }
 
@@ -331,9 +359,12 @@ static void write_row(FILE *html, const table *t, int engine) {
 }
 
 static void write_meanings(FILE *html, const table *t) {
-    if (t->c->n_splits > 1) fputs("<p class=\"note\">Mean over splits ± its standard error.", html);
-    else fputs("<p class=\"note\">One split, hence no standard errors.", html);
-    if (t->c->n_engines > 1) fputs(" Arrows point to the better side, and the best mean is bold; hold differences against the standard errors.", html);
+    if (t->c->n_splits > 1)
+        fputs("<p class=\"note\">Mean over splits ± its standard error.", html);
+    else
+        fputs("<p class=\"note\">One split, hence no standard errors.", html);
+    if (t->c->n_engines > 1)
+        fputs(" Arrows point to the better side, and the best mean is bold; hold differences against the standard errors.", html);
     fputs("</p>\n<details><summary>What the columns mean</summary>\n<dl class=\"meaning\">\n", html);
     for (int i = 0; i < t->n; i++) {
         bool coverage = strcmp(t->column[i]->group, "coverage") == 0;

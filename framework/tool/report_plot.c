@@ -14,8 +14,9 @@
 extern char **environ;
 
 /* Greatest smallest distance in OKLab under normal, deuteranope and protanope sight; the later ones also differ by marker and dashes. */
-const report_colour report_colours[REPORT_COLOURS] = {{0x075ea9, 0x3a94f5}, {0x2f9e36, 0xb2ee62}, {0x8f2200, 0xe0763a}, {0x9588e9, 0xb4bfff},
-                                                      {0x098777, 0x2a9d9d}, {0x68305c, 0xf0a3c6}, {0xb8560a, 0xffb56b}, {0x333333, 0xe8e8e8}};
+const report_colour report_colours[REPORT_COLOURS] = {{0x075ea9, 0x3a94f5}, {0x2f9e36, 0xb2ee62}, {0x8f2200, 0xe0763a},
+                                                      {0x9588e9, 0xb4bfff}, {0x098777, 0x2a9d9d}, {0x68305c, 0xf0a3c6},
+                                                      {0xb8560a, 0xffb56b}, {0x333333, 0xe8e8e8}};
 
 /* Numbers of colours, markers and dashes have no common divisor: 280 engines look different. */
 static const int markers[] = {7, 5, 9, 13, 11, 15, 6};
@@ -56,8 +57,9 @@ static void end_curve(report_plot *p) {
     if (p->n_points == 0) return;
     int shape = p->engine + p->variant, every = p->n_points > MARKERS_A_CURVE ? p->n_points / MARKERS_A_CURVE : 1;
     fprintf(p->script, "EOD\n");
-    fprintf(p->clauses, "%s$d%d using 1:2%s lw 1.8 lc rgb '#%06x' pt %d ", p->n_curves ? ", " : "", p->n_curves, p->bars ? ":3 with yerrorbars" : " with linespoints",
-            (unsigned)report_colours[p->engine % REPORT_COLOURS].light, markers[shape % N_MARKERS]);
+    fprintf(p->clauses, "%s$d%d using 1:2%s lw 1.8 lc rgb '#%06x' pt %d ", p->n_curves ? ", " : "", p->n_curves,
+            p->bars ? ":3 with yerrorbars" : " with linespoints", (unsigned)report_colours[p->engine % REPORT_COLOURS].light,
+            markers[shape % N_MARKERS]);
     if (!p->bars) fprintf(p->clauses, "dt %s pi %d ", dashes[shape % N_DASHES], every);
     fputs(*p->title ? "title " : "notitle", p->clauses);
     if (*p->title) quote(p->clauses, p->title);
@@ -104,10 +106,10 @@ static void set_ranges(report_plot *p, const report_frame *f) {
         p->x0 = p->y0 = fmin(p->x0, p->y0);
         p->x1 = p->y1 = fmax(p->x1, p->y1);
     }
-    if (f->from_zero) p->y0 = 0;
     widen(&p->y0, &p->y1);
     if (f->from_zero) p->y0 = 0;
-    if (!f->log_x) widen(&p->x0, &p->x1);
+    if (!f->log_x)
+        widen(&p->x0, &p->x1);
     else { /* whole decades: two labelled tics at least */
         p->x0 = pow(10, floor(log10(p->x0 / 1.2)));
         p->x1 = pow(10, ceil(log10(p->x1 * 1.2)));
@@ -116,14 +118,17 @@ static void set_ranges(report_plot *p, const report_frame *f) {
 }
 
 static void write_settings(report_plot *p, const report_frame *f) {
-    fprintf(p->script,
-            "set terminal svg size 480,380 dynamic noenhanced rounded font 'sans-serif,14'\nset encoding utf8\n"
-            "set border 3 lw 1 lc rgb '#%06x'\nset tics out nomirror scale 0.6,0.3 tc rgb '#%06x'\nset xtics offset 0,0.3\nset grid lt 1 lw 1 lc rgb '#%06x'\n"
-            "set pointsize 0.8\nset errorbars 0.6\nset key outside top center horizontal Left reverse samplen 2.2\nset rmargin 2\n",
-            (unsigned)REPORT_AXIS, (unsigned)REPORT_AXIS, (unsigned)REPORT_GRID);
-    if (f->diagonal) fprintf(p->script, "set arrow from graph 0,0 to graph 1,1 nohead lw 1.5 dt (4,4) lc rgb '#%06x' back\n", (unsigned)REPORT_AXIS);
+    fprintf(
+        p->script,
+        "set terminal svg size 480,380 dynamic noenhanced rounded font 'sans-serif,14'\nset encoding utf8\n"
+        "set border 3 lw 1 lc rgb '#%06x'\nset tics out nomirror scale 0.6,0.3 tc rgb '#%06x'\nset xtics offset 0,0.3\nset grid lt 1 lw 1 "
+        "lc rgb '#%06x'\n"
+        "set pointsize 0.8\nset errorbars 0.6\nset key outside top center horizontal Left reverse samplen 2.2 maxcols 5\nset rmargin 2\n",
+        (unsigned)REPORT_AXIS, (unsigned)REPORT_AXIS, (unsigned)REPORT_GRID);
+    if (f->diagonal)
+        fprintf(p->script, "set arrow from graph 0,0 to graph 1,1 nohead lw 1.5 dt (4,4) lc rgb '#%06x' back\n", (unsigned)REPORT_AXIS);
     if (f->log_x) fputs("set logscale x\nset mxtics 10\nset format x '%.0s%c'\n", p->script);
-    fputs("set xlabel offset 0,0.4 ", p->script);
+    fputs("set xlabel offset 0,0.9 ", p->script);
     quote(p->script, f->x);
     fputs("\nset ylabel offset 0.8,0 ", p->script);
     quote(p->script, f->y);
@@ -149,13 +154,16 @@ static bnn_status spawn(int in, int out, int err) {
     posix_spawn_file_actions_t actions;
     pid_t pid;
     int exit_code = 0;
-    if (lseek(in, 0, SEEK_SET) < 0 || posix_spawn_file_actions_init(&actions) != 0) return bnn_fail(BNN_ERR_MEMORY, "out of memory for gnuplot");
+    if (lseek(in, 0, SEEK_SET) < 0 || posix_spawn_file_actions_init(&actions) != 0)
+        return bnn_fail(BNN_ERR_MEMORY, "out of memory for gnuplot");
     posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
     int failed = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
-    if (failed == ENOENT) return bnn_fail(BNN_ERR_FILE, "the program gnuplot, which draws the figures, is not in the PATH: `apt install gnuplot-nox` installs it");
+    if (failed == ENOENT)
+        return bnn_fail(BNN_ERR_FILE,
+                        "the program gnuplot, which draws the figures, is not in the PATH: `apt install gnuplot-nox` installs it");
     if (failed) return bnn_fail(BNN_ERR_FILE, "gnuplot cannot be started: %s", strerror(failed));
     while (waitpid(pid, &exit_code, 0) < 0 && errno == EINTR) continue;
     if (exit_code == 0) return BNN_OK;
@@ -173,7 +181,8 @@ static size_t before_name(const char *text) {
     return 0;
 }
 
-/* gnuplot names its parts alike in every plot, which one page cannot have: they get a prefix. Its <title>s would show as meaningless tooltips: they go. */
+/* gnuplot names its parts alike in every plot, which one page cannot have: they get a prefix. Its <title>s would show as meaningless
+ * tooltips: they go. */
 static void write_svg(FILE *html, const char *svg, const report_frame *f) {
     fputs("<svg class=\"plot\" role=\"img\" aria-label=\"", html);
     report_text(html, f->alt);
@@ -181,8 +190,10 @@ static void write_svg(FILE *html, const char *svg, const report_frame *f) {
     for (svg += strlen("<svg"); *svg;) {
         const char *end = strncmp(svg, "<title>", 7) == 0 ? strstr(svg, "</title>") : NULL;
         size_t n = end ? 0 : before_name(svg);
-        if (end) svg = end + strlen("</title>");
-        else if (n == 0) fputc(*svg++, html);
+        if (end)
+            svg = end + strlen("</title>");
+        else if (n == 0)
+            fputc(*svg++, html);
         else {
             fprintf(html, "%.*s%s-", (int)n, svg, f->id);
             svg += n;
@@ -200,8 +211,10 @@ bnn_status report_plot_draw(report_plot *p, const report_frame *f, FILE *html) {
     int out = memory_file(), err = memory_file();
     bnn_status s = out < 0 || err < 0 ? bnn_fail(BNN_ERR_MEMORY, "out of memory for a plot") : spawn(fileno(p->script), out, err);
     char *svg = s == BNN_OK ? contents(out) : NULL, *start = svg ? strstr(svg, "<svg") : NULL;
-    if (start) write_svg(html, start, f);
-    else if (s == BNN_OK) s = bnn_fail(BNN_ERR_FILE, "gnuplot drew nothing: its svg terminal is needed");
+    if (start)
+        write_svg(html, start, f);
+    else if (s == BNN_OK)
+        s = bnn_fail(BNN_ERR_FILE, "gnuplot drew nothing: its svg terminal is needed");
     free(svg);
     if (out >= 0) close(out);
     if (err >= 0) close(err);

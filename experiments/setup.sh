@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Sourced by experiments/run.sh and tests/run.sh from the top folder: packages, configuration, build. Says nothing when there is nothing to do.
+
+packages="gcc libc6-dev meson ninja-build pkg-config libgsl-dev libhdf5-dev libjansson-dev zlib1g-dev nettle-dev libsleef-dev librandom123-dev libdnnl-dev libopenblas-dev gnuplot-nox"
+
+# need PACKAGE...: installs what is missing; without the right to, prints the line that does it and stops.
+need() {
+    missing=""
+    for package; do
+        dpkg-query -W -f '${db:Status-Abbrev}\n' "$package" 2>/dev/null | grep -q '^ii' || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    if ! command -v apt-get >/dev/null; then
+        echo "this set-up knows Debian and Ubuntu only; install what corresponds to:$missing" >&2
+        exit 1
+    fi
+    sudo=""
+    if [ "$(id -u)" != 0 ]; then
+        if ! sudo -n true 2>/dev/null; then
+            echo "packages are missing; install them with: sudo apt-get update && sudo apt-get install --no-install-recommends$missing" >&2
+            exit 1
+        fi
+        sudo=sudo
+    fi
+    echo "installing$missing"
+    { $sudo apt-get update && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y --no-install-recommends $missing; } >apt.log 2>&1 || {
+        cat apt.log >&2
+        rm -f apt.log
+        exit 1
+    }
+    rm -f apt.log
+}
+
+# build FOLDER [MESON OPTION...]: configures once, then builds what changed.
+build() {
+    folder=$1
+    shift
+    if [ ! -f "$folder/build.ninja" ]; then
+        echo "configuring $folder"
+        meson setup "$folder" "$@" >"$folder.log" 2>&1 || {
+            cat "$folder.log" >&2
+            rm -rf "$folder" "$folder.log"
+            exit 1
+        }
+        rm -f "$folder.log"
+    fi
+    case "$(ninja -C "$folder" -n)" in *"no work to do"*) return 0 ;; esac
+    echo "building $folder"
+    ninja -C "$folder" >"$folder/build.log" 2>&1 || {
+        cat "$folder/build.log" >&2
+        exit 1
+    }
+}

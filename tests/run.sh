@@ -1,0 +1,25 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Every test: installs what is missing, builds in float and double, with gcc and clang, and with sanitizers, and runs the suite in each.
+#   sh tests/run.sh          all of that
+#   sh tests/run.sh fast     the default build only
+set -e
+cd "$(dirname "$0")/.."
+. experiments/setup.sh
+need $packages check
+export OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-Haswell}" # some older OpenBLAS miscompute on newer processors
+
+# suite FOLDER [MESON OPTION...]
+suite() {
+    build "$@"
+    meson test -C "$1" --quiet --print-errorlogs
+}
+
+if [ "$1" != fast ]; then
+    need clang libomp-dev netcdf-bin python3-h5py python3-netcdf4 python3-h5netcdf python3-xarray
+    suite build-double -Dwerror=true -Dreal=double
+    CC=clang suite build-clang -Dwerror=true -Dgemm=reference
+    suite build-sanitize -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debug -Doptimization=1 -Db_ndebug=false
+fi
+build build -Dwerror=true
+exec meson test -C build --print-errorlogs
