@@ -152,7 +152,8 @@ static bnn_status standardise(bnn_data *d) {
     const bnn_table *t = d->table;
     const bnn_scaling *s = &d->scaling;
     for (int i = 0; i < d->n; i++) {
-        const double *x = t->x + (size_t)d->rows[i] * (size_t)s->x_size, *y = t->y + (size_t)d->rows[i] * (size_t)s->y_dim;
+        size_t row = (size_t)d->rows[i];
+        const double *x = t->x + row * (size_t)s->x_size, *y = t->y + row * (size_t)s->y_dim;
         bnn_real *to_x = d->x + (size_t)i * (size_t)s->x_size, *to_y = d->y + (size_t)i * (size_t)s->y_dim;
         for (int k = 0; k < s->x_size; k++) {
             to_x[k] = (bnn_real)((x[k] - s->x_mean[k]) / s->x_sd[k]);
@@ -172,7 +173,8 @@ static bnn_status fill(bnn_data *d, const int *rows, const bnn_scaling *scaling)
     const bnn_table *t = d->table;
     size_t n = (size_t)d->n, width = (size_t)bnn_shape_size(t->x_shape);
     BNN_TRY(bnn_memory_check((double)n * (double)(width + (size_t)t->y_dim) * sizeof(bnn_real), "standardising the rows", "take fewer rows"));
-    d->rows = malloc((n + 1) * sizeof(int)), d->x = malloc((n * width + 1) * sizeof(bnn_real)), d->y = malloc((n * (size_t)t->y_dim + 1) * sizeof(bnn_real));
+    d->rows = malloc((n + 1) * sizeof *d->rows);
+    d->x = malloc((n * width + 1) * sizeof *d->x), d->y = malloc((n * (size_t)t->y_dim + 1) * sizeof *d->y);
     if (!d->rows || !d->x || !d->y) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d standardised rows", d->n);
     for (int i = 0; i < d->n; i++) {
         if (rows[i] < 0 || rows[i] >= t->n) return bnn_fail(BNN_ERR_DATA, "row number %d is not from 0 to %d", rows[i], t->n - 1);

@@ -7,11 +7,11 @@ void bnn_gate_prepare(const bnn_layer *l, bnn_io *io, bnn_gate_draw *draw) {
     if (io->mode == BNN_DRAW) draw(l, io, 0, 1, io->pass);
 }
 
-static void multiply(size_t n, const bnn_real *restrict x, const bnn_real *restrict z, bnn_real *restrict y) {
+BNN_LOOP static void multiply(size_t n, const bnn_real *restrict x, const bnn_real *restrict z, bnn_real *restrict y) {
     for (size_t i = 0; i < n; i++) y[i] = x[i] * z[i];
 }
 
-static void multiply_add(size_t n, const bnn_real *restrict dy, const bnn_real *restrict z, bnn_real *restrict dx) {
+BNN_LOOP static void multiply_add(size_t n, const bnn_real *restrict dy, const bnn_real *restrict z, bnn_real *restrict dx) {
     for (size_t i = 0; i < n; i++) dx[i] += dy[i] * z[i];
 }
 

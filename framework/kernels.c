@@ -15,6 +15,9 @@
 #include <string.h>
 
 #ifdef BNN_GEMM_ONEDNN
+#if BNN_REAL_IS_DOUBLE
+#error "oneDNN has no double precision"
+#endif
 #include <dnnl.h>
 #endif
 
@@ -122,7 +125,8 @@ static void large(const bnn_product *g, bool rows_alike) {
 
 #endif
 
-/* rows_alike: rows of a are rows of the batch; else the sum runs over them. The path depends on the sides of the layer, never on the rows. */
+/* rows_alike: rows of a are rows of the batch; else the sum runs over them. The path depends on the sides of the layer, never on the rows.
+ */
 static void multiply(const bnn_product *g, bool rows_alike) {
 #ifdef BNN_GEMM_ONEDNN
     if ((rows_alike ? g->k : g->m) >= 256 && g->n >= 256) {

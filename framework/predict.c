@@ -208,18 +208,18 @@ static bnn_status new_prediction(const bnn_model *m, const bnn_data *data, int s
     p->samples = samples;
     p->mean_dim = m->likelihood.mean_dim;
     p->mode = mode;
-    p->has_target = true;
+    p->has_target = data->y != NULL;
     p->is_class = data->n_classes > 0;
     size_t n = (size_t)p->n + 1, k = (size_t)p->mean_dim;
     p->mean = calloc(n * k, sizeof *p->mean);
     p->var_epistemic = calloc(n * k, sizeof *p->mean);
     p->var_aleatoric = calloc(n * k, sizeof *p->mean);
     p->mean_mcse = calloc(n * k, sizeof *p->mean);
-    p->logp = calloc(n, sizeof *p->logp);
-    p->pit = p->is_class ? NULL : calloc(n * k, sizeof *p->pit);
+    p->logp = p->has_target ? calloc(n, sizeof *p->logp) : NULL;
+    p->pit = p->has_target && !p->is_class ? calloc(n * k, sizeof *p->pit) : NULL;
     p->expected_entropy = p->is_class ? calloc(n, sizeof *p->expected_entropy) : NULL;
-    bool ok = p->mean && p->var_epistemic && p->var_aleatoric && p->mean_mcse && p->logp && (p->is_class ? p->expected_entropy : p->pit);
-    return ok ? BNN_OK : out_of_memory();
+    bool ok = p->mean && p->var_epistemic && p->var_aleatoric && p->mean_mcse && (p->logp || !p->has_target) && (p->expected_entropy || !p->is_class);
+    return ok && (p->pit || !p->has_target || p->is_class) ? BNN_OK : out_of_memory();
 }
 
 void bnn_prediction_free(bnn_prediction *prediction) {

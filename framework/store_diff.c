@@ -102,7 +102,9 @@ static void close_value(value *v) { H5Tclose(v->type), H5Sclose(v->space); }
 
 static void *read_value(walk *k, const value *v, size_t n) {
     void *buffer = calloc(n + 1, H5Tget_size(v->type));
-    herr_t failed = !buffer ? -1 : v->is_attribute ? H5Aread(v->id, v->type, buffer) : H5Dread(v->id, v->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer);
+    herr_t failed = -1;
+    if (buffer && v->is_attribute) failed = H5Aread(v->id, v->type, buffer);
+    else if (buffer) failed = H5Dread(v->id, v->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer);
     if (failed < 0 && k->status == BNN_OK) k->status = bnn_fail(BNN_ERR_FILE, "a value cannot be read: out of memory, or the file is damaged");
     if (failed < 0) free(buffer), buffer = NULL;
     return buffer;

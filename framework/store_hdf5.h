@@ -2,9 +2,10 @@
  *
  * store_hdf5.h: the little of HDF5 that the files of bnn need, so that a writer reads like the list of what is in its file.
  *
- * Failures stick: after the first one every further call does nothing, and the closing call returns it. Groups and objects are named by their path from the root,
- * "/metrics"; the root group is "/". A dataset takes its extents from its dimensions, which are 1-D datasets (HDF5 dimension scales, netCDF coordinate variables) in its
- * own group or in one above it. HDF5 is used by one thread at a time: a lock is held from create to commit and from open to close.
+ * Failures stick: after the first one every further call does nothing, and the closing call returns it. Groups and objects are named by
+ * their path from the root, "/metrics"; the root group is "/". A dataset takes its extents from its dimensions, which are 1-D datasets (HDF5
+ * dimension scales, netCDF coordinate variables) in its own group or in one above it. HDF5 is used by one thread at a time: a lock is held
+ * from create to commit and from open to close.
  */
 #ifndef BNN_STORE_HDF5_H
 #define BNN_STORE_HDF5_H
@@ -47,7 +48,8 @@ void bnn_h5_text(bnn_h5_writer *w, const char *object, const char *name, const c
 void bnn_h5_texts(bnn_h5_writer *w, const char *object, const char *name, int n, char *const *texts);
 void bnn_h5_ints(bnn_h5_writer *w, const char *object, const char *name, int n, const int *values);
 void bnn_h5_number(bnn_h5_writer *w, const char *object, const char *name, double value);
-void bnn_h5_u64(bnn_h5_writer *w, const char *object, const char *name, uint64_t value); /* and <name>_text in decimal, for readers without 64 unsigned bits */
+/* And <name>_text in decimal, for readers without 64 unsigned bits. */
+void bnn_h5_u64(bnn_h5_writer *w, const char *object, const char *name, uint64_t value);
 /* A failure of the writer's own. */
 void bnn_h5_refuse(bnn_h5_writer *w, bnn_status status);
 /* Closes, syncs and renames to path; after a failure removes the temporary file. */

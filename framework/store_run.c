@@ -2,8 +2,8 @@
  *
  * store_run.c: files of schema "bnn-run" and "bnn-prediction".
  *
- * What predicts is saved: the fitted engine with its network as adapted. Parameter vectors go to /model_weights/<node>/<block> (Keras's legacy layout; several vectors, as of an
- * ensemble, in front along the dimension draw), everything else of the engine's state to /engine_state.
+ * What predicts is saved: the fitted engine with its network as adapted. Parameter vectors go to /model_weights/<node>/<block> (Keras's legacy
+ * layout; several vectors, as of an ensemble, along a first dimension draw), everything else of the engine's state to /engine_state.
  */
 #include "store_parts.h"
 
@@ -26,7 +26,9 @@ typedef struct {
     int count;
 } vectors;
 
-static bool is_vector(const bnn_block *b, const bnn_model *m) { return b->theta && b->length > 0 && b->length % (size_t)m->n_theta == 0; }
+static bool is_vector(const bnn_block *b, const bnn_model *m) {
+    return b->theta && b->length > 0 && b->length % (size_t)m->n_theta == 0;
+}
 
 static vectors as_vectors(const bnn_block *b, const bnn_model *m) {
     return (vectors){.model = m, .theta = b->data, .count = (int)(b->length / (size_t)m->n_theta)};

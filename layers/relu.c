@@ -12,17 +12,18 @@ static bnn_status bind(bnn_layer *l) {
     return BNN_OK;
 }
 
-static void forward(const bnn_layer *l, bnn_io *io) {
-    size_t n = (size_t)io->n * bnn_layer_size_in(l);
-    const bnn_real *x = io->x[0];
-    for (size_t i = 0; i < n; i++) io->y[i] = x[i] > 0 ? x[i] : 0;
+BNN_LOOP static void rectify(size_t n, const bnn_real *restrict x, bnn_real *restrict y) {
+    for (size_t i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : 0;
 }
 
+BNN_LOOP static void rectify_back(size_t n, const bnn_real *restrict y, const bnn_real *restrict dy, bnn_real *restrict dx) {
+    for (size_t i = 0; i < n; i++) dx[i] += y[i] > 0 ? dy[i] : 0;
+}
+
+static void forward(const bnn_layer *l, bnn_io *io) { rectify((size_t)io->n * (size_t)bnn_layer_size_in(l), io->x[0], io->y); }
+
 static void backward(const bnn_layer *l, bnn_io *io) {
-    size_t n = (size_t)io->n * bnn_layer_size_in(l);
-    bnn_real *dx = io->dx[0];
-    if (!dx) return;
-    for (size_t i = 0; i < n; i++) dx[i] += io->y[i] > 0 ? io->dy[i] : 0;
+    if (io->dx[0]) rectify_back((size_t)io->n * (size_t)bnn_layer_size_in(l), io->y, io->dy, io->dx[0]);
 }
 
 static const char *const checks[] = {"input:5; dense:4; relu", "input:2x3; relu", NULL};

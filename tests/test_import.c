@@ -35,7 +35,7 @@ static void assert_numbers(const double *v, int n, const double *expected) {
 
 START_TEST(every_separator_is_guessed) {
     static const char *const texts[] = {"a,b,c\n1,2,3\n4,5,6e1\n",    "a;b;c\r\n1;2;3\r\n4;5;60\r\n", "a\tb\tc\n1\t2\t3\n4\t5\t60\n", "a b  c\n 1 2 3 \n4 5\t60",
-                                        "\"a\",\"b\",\"c\"\n1,2,3\n\n4,5,60\n\n", "\xEF\xBB\xBF" "a,b,c\n1, 2 ,3\n4,5,60", "# a comment, with commas\n# two\na,b,c\n1,2,3\n4,5,60\n",
+                                        "\"a\",\"b\",\"c\"\n1,2,3\n\n4,5,60\n\n", "\xEF\xBB\xBF\x61,b,c\n1, 2 ,3\n4,5,60", "# a comment, with commas\n# two\na,b,c\n1,2,3\n4,5,60\n",
                                         "a , \"b\" ,c\n1,\"2\",3\n\"4\" ,5,60\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         bnn_table *t = csv(texts[i], &(bnn_csv_options){0});
@@ -148,6 +148,7 @@ START_TEST(csv_is_refused) {
     refused("a\n1\n", &usual, "data.csv: has one column, a table needs features and a target");
     refused("a,b\n1,2\n3\n", &usual, "data.csv: line 3 has 1 fields, the lines before have 2");
     refused("a,b\n1,2\n3,4,5\n", &usual, "data.csv: line 3 has 3 fields, the lines before have 2");
+    refused("a,b\n\"1\n\",2\n3\n", &usual, "data.csv: line 4 has 1 fields, the lines before have 2");
     refused("a,b\n1,\"2\n3,4\n", &usual, "data.csv: line 2: a quoted field has no closing quote");
     refused("a,b\n1,\"2\"x\n", &usual, "data.csv: line 2: a quoted field goes on behind its closing quote");
     refused("a,b\n1,2\n,4\n", &usual, "data.csv: row 2, column 'a': value is missing");

@@ -6,6 +6,7 @@
  *
  * eps' = eps sqrt(1-b2^t), so that eps stands where the algorithm (not the faster form of section 2) has it.
  */
+#include <bnn/kernels.h>
 #include <bnn/optimizer.h>
 
 #include <tgmath.h>
@@ -21,17 +22,21 @@ static const bnn_option options[] = {
     {.name = "eps", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, eps), .preset = "1e-8", .min = 1e-30, .max = 1, .help = "added to the root of the squares"},
     {0}};
 
-static void step(const bnn_optimizer *o, double lr, uint64_t t, int n, bnn_real *theta, const bnn_real *g, bnn_real *state, size_t stride) {
-    const conf *c = o->object.conf;
-    double root = sqrt(1 - pow(c->beta2, (double)t));
-    const bnn_real b1 = (bnn_real)c->beta1, b2 = (bnn_real)c->beta2, eps = (bnn_real)(c->eps * root), one = 1;
-    const bnn_real rate = (bnn_real)(lr * root / (1 - pow(c->beta1, (double)t)));
-    bnn_real *restrict m = state, *restrict v = state + stride;
+BNN_LOOP static void sweep(int n, bnn_real b1, bnn_real b2, bnn_real rate, bnn_real eps, const bnn_real *restrict g, bnn_real *restrict m, bnn_real *restrict v,
+                           bnn_real *restrict theta) {
+    const bnn_real one = 1;
     for (int i = 0; i < n; i++) {
         m[i] = b1 * m[i] + (one - b1) * g[i];
         v[i] = b2 * v[i] + (one - b2) * g[i] * g[i];
         theta[i] -= rate * m[i] / (sqrt(v[i]) + eps);
     }
+}
+
+static void step(const bnn_optimizer *o, double lr, uint64_t t, int n, bnn_real *theta, const bnn_real *g, bnn_real *state, size_t stride) {
+    const conf *c = o->object.conf;
+    double root = sqrt(1 - pow(c->beta2, (double)t));
+    double rate = lr * root / (1 - pow(c->beta1, (double)t));
+    sweep(n, (bnn_real)c->beta1, (bnn_real)c->beta2, (bnn_real)rate, (bnn_real)(c->eps * root), g, state, state + stride, theta);
 }
 
 static const char *const checks[] = {"adam", "adam:beta1=0.5,eps=1e-7", NULL};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool.h"
 
-extern const command command_import, command_split, command_info, command_list, command_show, command_fit, command_predict, command_evaluate, command_compare,
-    command_report, command_diff;
+extern const command command_import, command_split, command_info, command_list, command_show, command_fit, command_predict,
+    command_evaluate, command_compare, command_report, command_diff;
 
 const command *const commands[] = {&command_import,  &command_split,    &command_info,    &command_list,   &command_show, &command_fit,
                                    &command_predict, &command_evaluate, &command_compare, &command_report, &command_diff, NULL};

@@ -54,7 +54,7 @@ static bnn_status write_page(FILE *html, bnn_comparison *const *c, int n) {
 static bnn_status save(const char *page, size_t size, const char *path) {
     char temporary[4096];
     struct stat about;
-    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode)) return bnn_fail(BNN_ERR_FILE, "%s: is not a regular file, and is left alone", path);
+    if (lstat(path, &about) == 0 && !S_ISREG(about.st_mode)) return bnn_fail(BNN_ERR_FILE, "%s: is not a plain file, and stays", path);
     snprintf(temporary, sizeof temporary, "%s.tmp.%d", path, (int)getpid());
     FILE *out = fopen(temporary, "w");
     if (!out) return bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno));

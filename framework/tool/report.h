@@ -51,7 +51,8 @@ typedef struct {
     int engine, variant;    /* of the last curve */
     bool bars;
     char title[64];
-    double x0, x1, y0, y1; /* the range of all points */
+    int n_titles, longest_title; /* of all curves so far, with points; in bytes */
+    double x0, x1, y0, y1;       /* the range of all points */
 } report_plot;
 
 typedef struct {

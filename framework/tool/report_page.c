@@ -34,6 +34,7 @@ static const char *const style[] = {
     "font:16px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','DejaVu Sans',sans-serif}\n"
     "h1,h2{font-size:clamp(1.5rem,1.2rem + 1.5vw,2.1rem);line-height:1.2;letter-spacing:-.015em;margin:0 0 "
     "1.25rem;overflow-wrap:anywhere;text-wrap:balance}\n"
+    ".long{font-size:1.2rem;line-height:1.4;letter-spacing:0}\n"
     "h3{font-size:1.05rem;line-height:1.3;margin:0 0 .5rem}\n"
     "code{font:.88em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;overflow-wrap:anywhere}\n"
     "nav ol{margin:0 0 2rem;padding-left:1.5rem}\n"
@@ -376,7 +377,8 @@ static void write_meanings(FILE *html, const table *t) {
 void report_section(FILE *html, const bnn_comparison *c, int number, int heading) {
     table t;
     plan_table(&t, c);
-    fprintf(html, "<section id=\"file-%d\">\n<h%d>", number, heading);
+    bool is_long = strlen(title_of(c)) > 60; /* runs are titled by their engine */
+    fprintf(html, "<section id=\"file-%d\">\n<h%d%s>", number, heading, is_long ? " class=\"long\"" : "");
     report_text(html, title_of(c));
     fprintf(html, "</h%d>\n", heading);
     write_facts(html, c);

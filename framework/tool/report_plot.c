@@ -62,7 +62,11 @@ static void end_curve(report_plot *p) {
             markers[shape % N_MARKERS]);
     if (!p->bars) fprintf(p->clauses, "dt %s pi %d ", dashes[shape % N_DASHES], every);
     fputs(*p->title ? "title " : "notitle", p->clauses);
-    if (*p->title) quote(p->clauses, p->title);
+    if (*p->title) {
+        quote(p->clauses, p->title);
+        p->n_titles++;
+        p->longest_title = (int)fmax(p->longest_title, (double)strlen(p->title));
+    }
     p->n_curves++;
     p->n_points = 0;
 }
@@ -117,18 +121,24 @@ static void set_ranges(report_plot *p, const report_frame *f) {
     fprintf(p->script, "set xrange [%.8g:%.8g]\nset yrange [%.8g:%.8g]\n", p->x0, p->x1, p->y0, p->y1);
 }
 
+/* The plot proper keeps its height however many rows the legend has. */
+static void set_size(report_plot *p) {
+    int fit = 410 / (46 + (int)(7.5 * p->longest_title)), columns = (int)fmax(1, fmin(6, fit)),
+        rows = (p->n_titles + columns - 1) / columns;
+    fprintf(p->script, "set terminal svg size 480,%d dynamic noenhanced rounded font 'sans-serif,14'\n", 360 + 18 * rows);
+    fprintf(p->script, "set key outside top center horizontal Left reverse samplen 1.8 maxcols %d\n", columns);
+}
+
 static void write_settings(report_plot *p, const report_frame *f) {
-    fprintf(
-        p->script,
-        "set terminal svg size 480,380 dynamic noenhanced rounded font 'sans-serif,14'\nset encoding utf8\n"
-        "set border 3 lw 1 lc rgb '#%06x'\nset tics out nomirror scale 0.6,0.3 tc rgb '#%06x'\nset xtics offset 0,0.3\nset grid lt 1 lw 1 "
-        "lc rgb '#%06x'\n"
-        "set pointsize 0.8\nset errorbars 0.6\nset key outside top center horizontal Left reverse samplen 2.2 maxcols 5\nset rmargin 2\n",
-        (unsigned)REPORT_AXIS, (unsigned)REPORT_AXIS, (unsigned)REPORT_GRID);
+    set_size(p);
+    fprintf(p->script,
+            "set encoding utf8\nset border 3 lw 1 lc rgb '#%06x'\nset tics out nomirror scale 0.6,0.3 tc rgb '#%06x'\n"
+            "set xtics offset 0,0.3\nset grid lt 1 lw 1 lc rgb '#%06x'\nset pointsize 0.8\nset errorbars 0.6\nset rmargin 2\n",
+            (unsigned)REPORT_AXIS, (unsigned)REPORT_AXIS, (unsigned)REPORT_GRID);
     if (f->diagonal)
         fprintf(p->script, "set arrow from graph 0,0 to graph 1,1 nohead lw 1.5 dt (4,4) lc rgb '#%06x' back\n", (unsigned)REPORT_AXIS);
     if (f->log_x) fputs("set logscale x\nset mxtics 10\nset format x '%.0s%c'\n", p->script);
-    fputs("set xlabel offset 0,0.9 ", p->script);
+    fputs("set xlabel offset 0,0.8 ", p->script);
     quote(p->script, f->x);
     fputs("\nset ylabel offset 0.8,0 ", p->script);
     quote(p->script, f->y);

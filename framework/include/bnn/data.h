@@ -78,7 +78,7 @@ typedef struct {
     bnn_shape x_shape;
     int y_dim, n_classes;
     bnn_real *x;       /* [n, size(x_shape)] standardised */
-    bnn_real *y;       /* [n, y_dim] standardised, or class indices */
+    bnn_real *y;       /* [n, y_dim] standardised, or class indices; NULL where the targets are not known: such rows can only be predicted */
     bnn_scaling scaling;
 } bnn_data;
 

@@ -11,6 +11,14 @@
 
 #include <bnn/real.h>
 
+/* Before a static function that only loops over elements: compiled for several instruction sets, the best one chosen when the program is loaded. Its arrays should be restrict, so that the
+ * compiler may use vectors. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define BNN_LOOP __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define BNN_LOOP
+#endif
+
 /* y[n,out] = x[n,in] w[in,out] + b[out]; b may be NULL. */
 void bnn_affine(int n, int in, int out, const bnn_real *x, const bnn_real *w, const bnn_real *b, bnn_real *y);
 

@@ -14,7 +14,7 @@
 typedef struct {
     int n, samples, mean_dim; /* mean_dim: targets, or classes */
     bnn_mode mode;            /* the noise that was used */
-    bool has_target;          /* logp and pit are there */
+    bool has_target;          /* the data had targets: logp and, for regression, pit are there, else NULL */
     bool is_class;
     double *mean;             /* [n, mean_dim] predictive mean, or class probabilities */
     double *var_epistemic, *var_aleatoric; /* [n, mean_dim]; of class probabilities var_epistemic is their variance over draws, var_aleatoric 0 */

@@ -8,7 +8,7 @@
  *
  *   word(r, row, i) = philox4x32_10(counter = {i / 4, row mod 2^32, row / 2^32, 0}, key = r)[i mod 4]
  *
- * uniform: float ((word >> 8) + 1/2) 2^-24, double (word + 1/2) 2^-32: open interval (0,1), never 0 nor 1.
+ * uniform: float ((word >> 8) + 1/2) 2^-24 rounded towards zero, double (word + 1/2) 2^-32: open interval (0,1), never 0 nor 1.
  * normal: Box-Muller on consecutive pairs of words, (2j, 2j+1) -> (r cos, r sin).
  *
  * All fills write out[k*n + i] for row = row0 + k, 0 <= k < rows, 0 <= i < n; a value depends on (r, row, i) alone, never on row0, rows or n.
