@@ -19,7 +19,7 @@ bnn_status bnn_run_new(const bnn_config *config, const bnn_data *data, bnn_run *
     return s;
 }
 
-static void free_history(bnn_history *h) {
+void bnn_history_free(bnn_history *h) {
     for (int g = 0; g < h->n_gates; g++) free(h->gate[g]);
     free(h->gate);
     free(h->epoch);
@@ -33,7 +33,7 @@ static void free_history(bnn_history *h) {
 void bnn_run_free(bnn_run *run) {
     if (!run) return;
     bnn_engine_free(run->engine);
-    free_history(&run->history);
+    bnn_history_free(&run->history);
     free(run->engine_text);
     free(run);
 }

@@ -21,27 +21,39 @@ static int find_node(const bnn_net *net, const char *label) {
     return -1;
 }
 
-/* "dense_2": the statement's own label, or its type and the first free number. Owned by the node. */
-static char *node_label(const bnn_net *net, const bnn_statement *s) {
+static bool text_has_label(const bnn_netspec *spec, const char *label) {
+    for (int i = 0; i < spec->n; i++)
+        if (spec->s[i].label && strcmp(spec->s[i].label, label) == 0) return true;
+    return false;
+}
+
+/* "dense_2": the statement's own label, or its type and the first number that is free here and in the whole text. Owned by the node. */
+static char *node_label(const bnn_net *net, const bnn_netspec *spec, const bnn_statement *s) {
     char *label = NULL;
     if (s->label) return strdup(s->label);
     for (int k = 1;; k++) {
         if (asprintf(&label, "%s_%d", s->type, k) < 0) return NULL;
-        if (find_node(net, label) < 0) return label;
+        if (find_node(net, label) < 0 && !text_has_label(spec, label)) return label;
         free(label);
     }
+}
+
+/* The node that a statement means by a label. Made-up labels do not count: engines that adapt the text move them. */
+static int find_named(const bnn_net *net, const char *label) {
+    int i = find_node(net, label);
+    return i >= 0 && net->node[i].named ? i : -1;
 }
 
 static bnn_status connect(const bnn_net *net, const bnn_statement *s, bnn_node *node) {
     bnn_layer *l = &node->layer;
     bool source = strcmp(s->type, "input") == 0;
-    l->n_in = source ? 0 : s->n_in > 0 ? s->n_in : 1;
+    l->n_in = s->n_in > 0 ? s->n_in : source ? 0 : 1;
     node->in = calloc((size_t)l->n_in + 1, sizeof *node->in);
     bnn_shape *shapes = calloc((size_t)l->n_in + 1, sizeof *shapes);
     l->in = shapes;
     if (!node->in || !shapes) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a node");
     for (int k = 0; k < l->n_in; k++) {
-        node->in[k] = s->n_in ? find_node(net, s->in[k]) : net->n_nodes - 1;
+        node->in[k] = s->n_in ? find_named(net, s->in[k]) : net->n_nodes - 1;
         if (node->in[k] < 0) return bnn_fail(BNN_ERR_NAME, "input '%s' is not the label of an earlier statement", s->in[k]);
         shapes[k] = net->node[node->in[k]].layer.plan.out;
     }
@@ -61,7 +73,7 @@ static bnn_status measure(bnn_net *net, bnn_node *node) {
     double total = 0, out = 1;
     for (int b = 0; b < l->plan.n_params; b++) total += (double)(l->plan.param[b].rows > 0 ? l->plan.param[b].rows : 1) * l->plan.param[b].cols;
     for (int k = 0; k < l->plan.out.rank; k++) out *= l->plan.out.d[k];
-    if (total + net->n_theta > INT_MAX / 2 || out > INT_MAX / 4) return bnn_fail(BNN_ERR_MEMORY, "has more than 2^30 parameters or units");
+    if (total + net->n_theta > INT_MAX / 2 || out > INT_MAX / 4) return bnn_fail(BNN_ERR_MEMORY, "has more than 2^30 parameters or units: use a smaller network");
     l->n_theta = (int)total;
     node->theta = (size_t)net->n_theta;
     net->n_theta += l->n_theta;
@@ -111,12 +123,13 @@ static bnn_status bind_node(bnn_net *net, const bnn_statement *s, bnn_node *node
     return BNN_OK;
 }
 
-static bnn_status add_node(bnn_net *net, const bnn_statement *s, const bnn_net_env *env, bool last) {
+static bnn_status add_node(bnn_net *net, const bnn_netspec *spec, const bnn_statement *s, const bnn_net_env *env, bool last) {
     bnn_node *node = &net->node[net->n_nodes];
     if (s->label && find_node(net, s->label) >= 0) return bnn_fail(BNN_ERR_NAME, "label '%s' is given twice in the network", s->label);
-    char *label = node_label(net, s);
+    char *label = node_label(net, spec, s);
     if (!label) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a node");
     node->layer.label = label;
+    node->named = s->label != NULL;
     bnn_status status = bind_node(net, s, node, env, last);
     net->n_nodes++; /* now bnn_net_free knows of it */
     return status < 0 ? bnn_note(status, "node '%s' (%s)", label, s->type) : BNN_OK;
@@ -142,10 +155,10 @@ static bnn_status build(bnn_net *net, const bnn_netspec *spec, const bnn_net_env
     bool given = strcmp(spec->s[0].type, "input") == 0;
     net->node = calloc((size_t)spec->n + 1, sizeof *net->node);
     if (!net->node) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a network of %d nodes", spec->n);
-    if (!given) BNN_TRY(add_node(net, &(bnn_statement){.type = input, .options = nothing}, env, false));
+    if (!given) BNN_TRY(add_node(net, spec, &(bnn_statement){.type = input, .options = nothing}, env, false));
     for (int i = 0; i < spec->n; i++) {
         if (i > 0 && strcmp(spec->s[i].type, "input") == 0) return bnn_fail(BNN_ERR_SYNTAX, "'input' must be the first statement of the network");
-        BNN_TRY(add_node(net, &spec->s[i], env, i == spec->n - 1));
+        BNN_TRY(add_node(net, spec, &spec->s[i], env, i == spec->n - 1));
     }
     net->first_stochastic = net->n_nodes;
     for (int i = net->n_nodes - 1; i >= 0; i--)
@@ -182,19 +195,12 @@ void bnn_net_free(bnn_net *net) {
     free(net);
 }
 
-/* Labels that the text gave are printed; those made up here ("dense_1") come back by themselves. */
-static bool label_is_given(const bnn_node *node) {
-    const char *label = node->layer.label, *type = node->layer.object.type->name;
-    size_t n = strlen(type);
-    return strncmp(label, type, n) != 0 || label[n] != '_' || label[n + 1 + strspn(label + n + 1, "0123456789")] != '\0';
-}
-
 static bool print_node(FILE *out, const bnn_net *net, int i) {
     const bnn_node *node = &net->node[i];
     char *text = bnn_object_print(&node->layer.object, false);
     if (!text) return false;
     if (i > 0) fputs("; ", out);
-    if (label_is_given(node)) fprintf(out, "%s = ", node->layer.label);
+    if (node->named) fprintf(out, "%s = ", node->layer.label);
     fputs(text, out);
     free(text);
     bool plain = node->layer.n_in == 0 || (node->layer.n_in == 1 && node->in[0] == i - 1);

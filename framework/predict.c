@@ -24,7 +24,7 @@ typedef struct {
     const bnn_engine *engine;
     const bnn_data *data;
     bnn_prediction *p;
-    bnn_rng rng;
+    bnn_rng noise, draws;       /* of the layers, and of the engine's draws: split by draw */
     int blocks;
     int from, rows;             /* the stretch */
     tally *block;               /* [blocks] */
@@ -63,7 +63,7 @@ static void add_logp(tally *t, size_t from, size_t n, const double *logp) {
         if (t->draws == 1 || logp[i] > *top) {
             *sum = t->draws == 1 ? 1 : *sum * exp(*top - logp[i]) + 1;
             *top = logp[i];
-        } else {
+        } else if (logp[i] != -INFINITY) { /* which adds nothing, also where there is nothing yet */
             *sum += exp(logp[i] - *top);
         }
     }
@@ -123,9 +123,8 @@ static bnn_status add_draws(const work *w, int b, const desk *d) {
     int first = (int)((int64_t)w->p->samples * b / w->blocks), end = (int)((int64_t)w->p->samples * (b + 1) / w->blocks);
     tally *t = &w->block[b];
     for (int s = first; s < end; s++) {
-        bnn_rng rng = bnn_rng_split(w->rng, (uint64_t)s);
-        BNN_TRY(bnn_engine_draw(w->engine, s, bnn_rng_split(rng, BNN_STREAM_DRAW), d->theta));
-        bnn_net_prepare(w->engine->model->net, d->ws, d->theta, w->p->mode, false, rng);
+        BNN_TRY(bnn_engine_draw(w->engine, s, bnn_rng_split(w->draws, (uint64_t)s), d->theta));
+        bnn_net_prepare(w->engine->model->net, d->ws, d->theta, w->p->mode, false, bnn_rng_split(w->noise, (uint64_t)s));
         t->draws++;
         for (int at = 0; at < w->rows; at += PIECE) add_piece(w, d, t, at, w->rows - at < PIECE ? w->rows - at : PIECE);
     }
@@ -256,7 +255,10 @@ bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn
     bnn_stopwatch since = bnn_stopwatch_start();
     bnn_prediction *p = NULL;
     bnn_status s = new_prediction(fitted->model, data, samples, point ? BNN_MEAN : options->mode == BNN_ROWS ? BNN_ROWS : BNN_DRAW, &p);
-    work w = {.engine = fitted, .data = data, .p = p, .rng = bnn_rng_split(bnn_rng_seed(options->seed), BNN_STREAM_PREDICT), .blocks = samples < MOST_BLOCKS ? samples : MOST_BLOCKS};
+    bnn_rng root = bnn_rng_seed(options->seed);
+    work w = {.engine = fitted, .data = data, .p = p, .blocks = samples < MOST_BLOCKS ? samples : MOST_BLOCKS};
+    w.noise = bnn_rng_split(root, BNN_STREAM_PREDICT);
+    w.draws = bnn_rng_split(root, BNN_STREAM_DRAW);
     int stretch = s == BNN_OK ? stretch_rows((size_t)p->mean_dim) : 1;
     for (w.from = 0; s == BNN_OK && w.from < data->n; w.from += stretch) {
         w.rows = data->n - w.from < stretch ? data->n - w.from : stretch;

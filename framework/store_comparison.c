@@ -86,7 +86,7 @@ void bnn_comparison_free(bnn_comparison *c) {
     if (!c) return;
     for (int e = 0; c->engine && e < c->n_engines; e++) {
         bnn_contestant *k = &c->engine[e];
-        bnn_store_free_history(&k->history);
+        bnn_history_free(&k->history);
         free(k->label), free(k->metrics), free(k->cost), free(k->remark), free(k->sd), free(k->error);
     }
     free(c->title), free(c->net), free(c->likelihood), free(c->prior), free(c->data_path);

@@ -76,12 +76,6 @@ void bnn_store_get_history(bnn_h5_reader *r, const char *group, bnn_history *h) 
     get_gates(r, group, h);
 }
 
-void bnn_store_free_history(bnn_history *h) {
-    for (int g = 0; g < h->n_gates; g++) free(h->gate[g]);
-    free(h->gate), free(h->epoch), free(h->nll), free(h->prior), free(h->kl), free(h->noise_sd), free(h->p);
-    *h = (bnn_history){0};
-}
-
 /* ---- metrics ---- */
 
 typedef enum { BOTH, REGRESSION, CLASSES } score_of;

@@ -27,6 +27,5 @@ void bnn_store_put_provenance(bnn_h5_writer *w, const bnn_provenance *p);
 /* Makes the group: moments, scores of each row, the targets. */
 void bnn_store_put_prediction(bnn_h5_writer *w, const char *group, const bnn_prediction *p, const bnn_data *data);
 
-void bnn_store_free_history(bnn_history *h); /* frees what is inside */
 
 #endif

@@ -198,7 +198,10 @@ static bnn_status advance_cell(void *context, int i) {
     c->done = step.done || s == BNN_ERR_NUMERIC;
     if (s == BNN_ERR_NUMERIC) return BNN_OK;
     BNN_TRY(s);
-    return c->done ? bnn_holder_score(c->fit, g->rows.score, ((const conf *)e->object.conf)->samples, e->rng.key, &c->ll) : BNN_OK;
+    if (!c->done) return BNN_OK;
+    BNN_TRY(bnn_holder_score(c->fit, g->rows.score, ((const conf *)e->object.conf)->samples, e->rng.key, &c->ll));
+    if (isnan(c->ll)) c->ll = -INFINITY;
+    return BNN_OK;
 }
 
 /* What was searched, what a search with one probability for each gate would take, and what was chosen. */

@@ -25,15 +25,15 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &r->job; return 0;
     case 'e':
-        if (r->n_engines == MOST_ENGINES) argp_error(state, "--engine: at most %d engines", MOST_ENGINES);
+        if (r->n_engines == MOST_ENGINES) tool_misuse(state, "--engine: at most %d engines", MOST_ENGINES);
         r->engine[r->n_engines++] = arg;
         return 0;
     case 'k': r->splits = arg; return 0;
     case 'o': r->out = arg; return 0;
     case ARGP_KEY_END:
-        if (!r->job.data) argp_error(state, "--data is missing");
-        if (!r->job.net) argp_error(state, "--net is missing, such as --net 'dense:50; relu; dense'");
-        if (r->n_engines == 0) argp_error(state, "--engine is missing: `bnn list engines` prints those there are");
+        if (!r->job.data) tool_misuse(state, "--data is missing");
+        if (!r->job.net) tool_misuse(state, "--net is missing, such as --net 'dense:50; relu; dense'");
+        if (r->n_engines == 0) tool_misuse(state, "--engine is missing: `bnn list engines` prints those there are");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -259,8 +259,7 @@ static void print_table(const bnn_comparison *c) {
 }
 
 static bnn_status save(const request *r, const bnn_table *table, const bnn_comparison *c) {
-    bnn_provenance provenance = {.command = r->job.command, .data_path = r->job.data, .data_sha256 = table->sha256, .split = -1, .threads = r->job.threads,
-                                 .started_at = r->job.started_at};
+    bnn_provenance provenance = tool_provenance(&r->job, table, -1);
     BNN_TRY(bnn_comparison_save(c, &provenance, r->out));
     printf("wrote %s\n", r->out);
     return BNN_OK;
@@ -270,6 +269,7 @@ static bnn_status compare(const request *r) {
     bnn_table *table;
     contest c = {.r = r};
     int first, last;
+    if (r->out) BNN_TRY(tool_writable(r->out));
     BNN_TRY(bnn_table_load(r->job.data, &table));
     c.table = table;
     bnn_status s = read_splits(r->splits, table->n_splits, &first, &last);
@@ -291,7 +291,7 @@ static int run(int argc, char **argv) {
                                      "  bnn report cmp.h5 -o report.html"};
     request r = {.n_engines = 0};
     tool_job_open(&r.job, argc, argv);
-    argp_parse(&argp, argc, argv, 0, NULL, &r);
+    tool_parse(&argp, argc, argv, &r);
     return compare(&r) < 0 ? tool_fail() : 0;
 }
 

@@ -15,7 +15,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         r->file[state->arg_num] = arg;
         return 0;
     case ARGP_KEY_END:
-        if (state->arg_num < 2) argp_error(state, "which two files?");
+        if (state->arg_num < 2) tool_misuse(state, "which two files?");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -29,7 +29,7 @@ static int run(int argc, char **argv) {
     request r = {0};
     bool same;
     char where[512];
-    argp_parse(&argp, argc, argv, 0, NULL, &r);
+    tool_parse(&argp, argc, argv, &r);
     if (bnn_file_diff(r.file[0], r.file[1], &same, where, sizeof where) < 0) return tool_fail();
     if (same) printf("%s and %s are equal, provenance apart\n", r.file[0], r.file[1]);
     else printf("%s and %s differ: %s\n", r.file[0], r.file[1], where);

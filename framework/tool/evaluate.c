@@ -100,7 +100,7 @@ static int run(int argc, char **argv) {
                                      "Examples:\n  bnn evaluate run.h5\n  bnn evaluate run.h5 --samples 10000 --json"};
     request r = {.json = false};
     tool_job_open(&r.rerun.job, argc, argv);
-    argp_parse(&argp, argc, argv, 0, NULL, &r);
+    tool_parse(&argp, argc, argv, &r);
     return evaluate(&r) < 0 ? tool_fail() : 0;
 }
 

@@ -27,10 +27,10 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case 'e': r->engine = arg; return 0;
     case 'o': r->out = arg; return 0;
     case ARGP_KEY_END:
-        if (!r->job.data) argp_error(state, "--data is missing");
-        if (!r->job.net) argp_error(state, "--net is missing, such as --net 'dense:50; relu; dense'");
-        if (!r->engine) argp_error(state, "--engine is missing: `bnn list engines` prints those there are");
-        if (!r->out) argp_error(state, "-o is missing: the run file to write");
+        if (!r->job.data) tool_misuse(state, "--data is missing");
+        if (!r->job.net) tool_misuse(state, "--net is missing, such as --net 'dense:50; relu; dense'");
+        if (!r->engine) tool_misuse(state, "--engine is missing: `bnn list engines` prints those there are");
+        if (!r->out) tool_misuse(state, "-o is missing: the run file to write");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -54,13 +54,12 @@ static void print_run(const bnn_run *run) {
 
 /* Predicts the test rows, where there are any, and writes the run. */
 static bnn_status finish(const request *r, const bnn_table *table, const bnn_run *run, const bnn_data *test) {
-    bnn_provenance provenance = {.command = r->job.command, .data_path = r->job.data, .data_sha256 = table->sha256, .split = r->split, .threads = r->job.threads,
-                                 .started_at = r->job.started_at};
     bnn_predict_options how = {.samples = r->job.samples, .seed = r->job.seed};
     bnn_prediction *prediction = NULL;
     bnn_metrics metrics;
     bnn_status s = test ? bnn_predict(run->engine, test, &how, &prediction) : BNN_OK;
     if (s == BNN_OK && test) s = bnn_metrics_compute(prediction, test, &metrics);
+    bnn_provenance provenance = tool_provenance(&r->job, table, r->split);
     if (s == BNN_OK) s = bnn_run_save(run, prediction, test, test ? &metrics : NULL, &provenance, r->out);
     if (s == BNN_OK) {
         print_run(run);
@@ -76,6 +75,7 @@ static bnn_status fit(request *r) {
     bnn_table *table;
     bnn_data *train = NULL, *test = NULL;
     bnn_run *run = NULL;
+    BNN_TRY(tool_writable(r->out));
     BNN_TRY(bnn_table_load(r->job.data, &table));
     if (!r->split_given) r->split = table->n_splits > 0 ? 0 : -1;
     tool_progress progress = tool_progress_start("fit");
@@ -101,7 +101,7 @@ static int run(int argc, char **argv) {
                                      "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine 'grid_search:engine=mc_dropout,grid={p=0.01|0.1}' -o run.h5"};
     request r = {.engine = NULL};
     tool_job_open(&r.job, argc, argv);
-    argp_parse(&argp, argc, argv, 0, NULL, &r);
+    tool_parse(&argp, argc, argv, &r);
     return fit(&r) < 0 ? tool_fail() : 0;
 }
 

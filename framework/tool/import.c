@@ -37,7 +37,7 @@ static error_t parse_csv(int key, char *arg, struct argp_state *state, request *
     case DROP: r->csv.drop = arg; return 0;
     case CLASSES: r->csv.classes = true; return 0;
     default:
-        if (strcmp(arg, "yes") != 0 && strcmp(arg, "no") != 0) argp_error(state, "--header: '%s' is neither yes nor no", arg);
+        if (strcmp(arg, "yes") != 0 && strcmp(arg, "no") != 0) tool_misuse(state, "--header: '%s' is neither yes nor no", arg);
         r->csv.header = strcmp(arg, "yes") == 0 ? BNN_HEADER_YES : BNN_HEADER_NO;
         return 0;
     }
@@ -49,12 +49,12 @@ static bool fits(const request *r) {
 }
 
 static void check(const request *r, struct argp_state *state) {
-    if (r->n_args == 0) argp_error(state, "which format: csv, uci or idx?");
+    if (r->n_args == 0) tool_misuse(state, "which format: csv, uci or idx?");
     const char *format = r->arg[0];
-    if (strcmp(format, "csv") != 0 && strcmp(format, "uci") != 0 && strcmp(format, "idx") != 0) argp_error(state, "'%s' is none of the formats csv, uci, idx", format);
-    if (!fits(r)) argp_error(state, "%s takes %s", format, strcmp(format, "idx") == 0 ? "two files, or four" : strcmp(format, "uci") == 0 ? "one folder" : "one file");
-    if (r->csv_used && strcmp(format, "csv") != 0) argp_error(state, "--target, --drop, --classes and --header are for csv, not for %s", format);
-    if (!r->out) argp_error(state, "--output: where shall the data file go?");
+    if (strcmp(format, "csv") != 0 && strcmp(format, "uci") != 0 && strcmp(format, "idx") != 0) tool_misuse(state, "'%s' is none of the formats csv, uci, idx", format);
+    if (!fits(r)) tool_misuse(state, "%s takes %s", format, strcmp(format, "idx") == 0 ? "two files, or four" : strcmp(format, "uci") == 0 ? "one folder" : "one file");
+    if (r->csv_used && strcmp(format, "csv") != 0) tool_misuse(state, "--target, --drop, --classes and --header are for csv, not for %s", format);
+    if (!r->out) tool_misuse(state, "--output: where shall the data file go?");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
@@ -112,7 +112,7 @@ static int run(int argc, char **argv) {
                "  bnn import uci UCI_Datasets/yacht/data -o yacht.h5\n"
                "  bnn import idx train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz -o mnist.h5"};
     request r = {0};
-    argp_parse(&argp, argc, argv, 0, NULL, &r);
+    tool_parse(&argp, argc, argv, &r);
     return import(&r) < 0 ? tool_fail() : 0;
 }
 

@@ -151,7 +151,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         r->file = state->argv + state->next;
         r->n = state->argc - state->next;
         return 0;
-    case ARGP_KEY_NO_ARGS: argp_error(state, "which file?"); return 0;
+    case ARGP_KEY_NO_ARGS: tool_misuse(state, "which file?"); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -161,7 +161,7 @@ static int run(int argc, char **argv) {
                                      .doc = "Says what is in a file of bnn: data, a run, predictions or a comparison.\v"
                                             "The files are HDF5: h5ls, h5dump, ncdump, xarray and h5py open them, too.\n\nExamples:\n  bnn info boston.h5\n  bnn info run.h5"};
     request r = {0};
-    argp_parse(&argp, argc, argv, 0, NULL, &r);
+    tool_parse(&argp, argc, argv, &r);
     for (int i = 0; i < r.n; i++)
         if (print_file(r.file[i]) < 0) return tool_fail();
     return 0;

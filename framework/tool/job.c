@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool.h"
 
+#include <errno.h>
+#include <libgen.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,19 +42,41 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 const struct argp tool_job_argp = {.options = options, .parser = parse};
 
-void tool_job_open(tool_job *job, int argc, char **argv) {
-    static char line[4096], now[32];
+enum { TIME_TEXT = 32 };
+
+static const char *time_text(char text[TIME_TEXT]) {
     time_t t = time(NULL);
-    strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime(&t));
+    strftime(text, TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", gmtime(&t));
+    return text;
+}
+
+void tool_job_open(tool_job *job, int argc, char **argv) {
+    static char line[4096], started[TIME_TEXT];
     for (int i = 0; i < argc; i++) {
         size_t used = strlen(line);
         bool plain = strcspn(argv[i], " ;:|{}()'\"") == strlen(argv[i]) || i == 0;
         snprintf(line + used, sizeof line - used, plain ? "%s%s" : "%s'%s'", i ? " " : "", argv[i]);
     }
-    *job = (tool_job){.seed = 1, .samples = 1000, .threads = omp_get_max_threads(), .started_at = now, .command = line};
+    *job = (tool_job){.seed = 1, .samples = 1000, .threads = omp_get_max_threads(), .started_at = time_text(started), .command = line};
+}
+
+bnn_provenance tool_provenance(const tool_job *job, const bnn_table *table, int split) {
+    static char finished[TIME_TEXT];
+    return (bnn_provenance){.command = job->command, .data_path = job->data, .data_sha256 = table->sha256, .split = split, .threads = job->threads,
+                            .started_at = job->started_at, .finished_at = time_text(finished)};
 }
 
 int tool_split(const char *text) { return strcmp(text, "all") == 0 ? -1 : (int)tool_number("--split", text, 0, 1000000); }
+
+bnn_status tool_writable(const char *path) {
+    struct stat about;
+    char *copy = strdup(path);
+    if (!copy) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    int why = access(dirname(copy), W_OK | X_OK) == 0 ? 0 : errno;
+    if (!why && stat(path, &about) == 0 && S_ISDIR(about.st_mode)) why = EISDIR;
+    free(copy);
+    return why ? bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(why)) : BNN_OK;
+}
 
 bnn_status tool_rows(const bnn_table *table, int split, bnn_data **train, bnn_data **test) {
     *test = NULL;

@@ -23,7 +23,7 @@ static int run(int argc, char **argv) {
     const struct argp argp = {.parser = parse, .args_doc = "[layers|engines|likelihoods|priors|optimizers]",
                               .doc = "Lists the types that networks and inference are made of, one line each.\v"
                                      "`bnn show NAME` tells all of one type.\n\nExamples:\n  bnn list\n  bnn list engines"};
-    argp_parse(&argp, argc, argv, 0, NULL, &want);
+    tool_parse(&argp, argc, argv, &want);
     bool found = false;
     for (bnn_kind kind = 0; kind < BNN_N_KINDS; kind++) {
         size_t n = strlen(bnn_kind_name(kind));

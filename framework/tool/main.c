@@ -23,6 +23,35 @@ int tool_refuse(const char *format, ...) {
     return tool_fail();
 }
 
+void tool_misuse(const struct argp_state *state, const char *format, ...) {
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fprintf(stderr, "%s: %s\n", state->name, text);
+    exit(2);
+}
+
+/* argp's second line, "Try ...", has nowhere to go: a mistake is one sentence. What getopt says of an unknown option goes to stderr by itself. */
+static error_t parse_quietly(int key, char *arg, struct argp_state *state) {
+    (void)arg;
+    if (key != ARGP_KEY_INIT) return ARGP_ERR_UNKNOWN;
+    state->child_inputs[0] = state->input;
+    state->err_stream = NULL;
+    return 0;
+}
+
+void tool_parse(const struct argp *argp, int argc, char **argv, void *input) {
+    const struct argp_child children[] = {{argp, 0, NULL, 0}, {0}};
+    const struct argp quiet = {.parser = parse_quietly, .children = children};
+    int end = argc;
+    error_t failure = argp_parse(&quiet, argc, argv, 0, &end, input);
+    if (failure == ENOMEM) exit(tool_refuse("out of memory"));
+    if (failure) exit(2);
+    if (end < argc) exit(tool_refuse("'%s' is one argument too many: see `%s --help`", argv[end], argv[0]));
+}
+
 long long tool_number(const char *option, const char *text, long long min, long long max) {
     char *end;
     errno = 0;

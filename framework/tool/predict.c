@@ -24,7 +24,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &r->rerun; return 0;
     case 'o': r->out = arg; return 0;
     case NOISE:
-        if (strcmp(arg, "draw") != 0 && strcmp(arg, "rows") != 0) argp_error(state, "--noise: '%s' is neither draw nor rows", arg);
+        if (strcmp(arg, "draw") != 0 && strcmp(arg, "rows") != 0) tool_misuse(state, "--noise: '%s' is neither draw nor rows", arg);
         r->noise = strcmp(arg, "rows") == 0 ? BNN_ROWS : BNN_DRAW;
         return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -82,6 +82,7 @@ static bnn_status write_out(const request *r, const bnn_prediction *p) {
 static bnn_status predict(request *r) {
     bnn_prediction *p = NULL;
     bnn_predict_options how = {.samples = r->rerun.job.samples, .seed = r->rerun.job.seed, .mode = r->noise};
+    if (r->out) BNN_TRY(tool_writable(r->out));
     BNN_TRY(tool_rerun_open(&r->rerun));
     bnn_status s = bnn_predict(r->rerun.run->engine, r->rerun.rows, &how, &p);
     if (s == BNN_OK) s = write_out(r, p);
@@ -99,7 +100,7 @@ static int run(int argc, char **argv) {
                                      "Examples:\n  bnn predict run.h5 -o pred.csv\n  bnn predict run.h5 --data new.h5 --samples 10000 -o pred.h5"};
     request r = {.noise = BNN_DRAW};
     tool_job_open(&r.rerun.job, argc, argv);
-    argp_parse(&argp, argc, argv, 0, NULL, &r);
+    tool_parse(&argp, argc, argv, &r);
     return predict(&r) < 0 ? tool_fail() : 0;
 }
 

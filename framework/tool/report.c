@@ -26,7 +26,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         r->n_files = state->argc - state->next;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "a file is missing: `bnn compare -o FILE.h5` and `bnn fit -o FILE.h5` write those that can be shown");
+        tool_misuse(state, "a file is missing: `bnn compare -o FILE.h5` and `bnn fit -o FILE.h5` write those that can be shown");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -108,7 +108,7 @@ static int run(int argc, char **argv) {
                "  bnn report boston.h5 concrete.h5 energy.h5 -o uci.html\n"
                "  bnn report run.h5 -o run.html"};
     request r = {.out = "report.html"};
-    argp_parse(&argp, argc, argv, 0, NULL, &r);
+    tool_parse(&argp, argc, argv, &r);
     if (report_with_points(&r) < 0) return tool_fail();
     printf("wrote %s\n", r.out);
     return 0;

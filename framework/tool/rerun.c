@@ -20,7 +20,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         r->run_path = arg;
         return 0;
     case ARGP_KEY_END:
-        if (!r->run_path) argp_error(state, "a run file is needed");
+        if (!r->run_path) tool_misuse(state, "a run file is needed");
         return 0;
     default: return tool_job_argp.parser(key, arg, &(struct argp_state){.input = &r->job});
     }

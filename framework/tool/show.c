@@ -30,7 +30,7 @@ static void print_type(bnn_kind kind, const bnn_type *t) {
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     const char **want = state->input;
-    if (key == ARGP_KEY_NO_ARGS) argp_error(state, "a NAME is needed: `bnn list` prints those there are");
+    if (key == ARGP_KEY_NO_ARGS) tool_misuse(state, "a NAME is needed: `bnn list` prints those there are");
     if (key != ARGP_KEY_ARG || state->arg_num > 0) return ARGP_ERR_UNKNOWN;
     *want = arg;
     return 0;
@@ -41,7 +41,7 @@ static int run(int argc, char **argv) {
     const struct argp argp = {.parser = parse, .args_doc = "NAME",
                               .doc = "Tells all of a layer, engine, likelihood, prior or optimizer: what it is, where it comes from, its options with defaults and ranges.\v"
                                      "Examples:\n  bnn show concrete_dropout\n  bnn show mc_dropout"};
-    argp_parse(&argp, argc, argv, 0, NULL, &want);
+    tool_parse(&argp, argc, argv, &want);
     bool found = false;
     for (bnn_kind kind = 0; kind < BNN_N_KINDS; kind++)
         for (const bnn_type *t = NULL; (t = bnn_type_next(kind, t));)

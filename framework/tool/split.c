@@ -31,7 +31,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
     switch (key) {
     case 'k':
-        if ((r->kind = find_kind(arg)) < 0) argp_error(state, "--kind: '%s' is none of holdout, kfold, pbp", arg);
+        if ((r->kind = find_kind(arg)) < 0) tool_misuse(state, "--kind: '%s' is none of holdout, kfold, pbp", arg);
         return 0;
     case 'n': r->count = (int)tool_number("--count", arg, 1, 100000); return 0;
     case 's': r->seed = (uint64_t)tool_number("--seed", arg, 0, INT64_MAX), r->has_seed = true; return 0;
@@ -41,8 +41,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         r->file = arg;
         return 0;
     case ARGP_KEY_END:
-        if (!r->file) argp_error(state, "which data file?");
-        if (r->has_seed && r->kind == BNN_SPLIT_PBP) argp_error(state, "--seed: the splits of pbp are fixed, they have no seed");
+        if (!r->file) tool_misuse(state, "which data file?");
+        if (r->has_seed && r->kind == BNN_SPLIT_PBP) tool_misuse(state, "--seed: the splits of pbp are fixed, they have no seed");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -69,7 +69,7 @@ static int run(int argc, char **argv) {
                                             "splits of the UCI regression sets (Hernandez-Lobato & Adams 2015), for tables with their rows in the published order.\n\n"
                                             "Examples:\n  bnn split boston.h5 --kind pbp\n  bnn split my.h5 --kind kfold --count 5 --seed 1 -o folds.h5"};
     request r = {.kind = BNN_SPLIT_HOLDOUT};
-    argp_parse(&argp, argc, argv, 0, NULL, &r);
+    tool_parse(&argp, argc, argv, &r);
     return split(&r) < 0 ? tool_fail() : 0;
 }
 

@@ -21,6 +21,12 @@ int tool_fail(void);
 /* Sets the sentence, prints it and returns 2: for mistakes in the arguments. */
 int tool_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* As argp_parse, but a mistake is one sentence and the end of the program with status 2. */
+void tool_parse(const struct argp *argp, int argc, char **argv, void *input);
+
+/* For parsers, in place of argp_error: prints "bnn NAME: sentence" and leaves the program with status 2. */
+_Noreturn void tool_misuse(const struct argp_state *state, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Whole numbers with a range, for options; prints the sentence and leaves the program with status 2 where text is none: "--seed: 'x' is not a whole number from 0 to 9". */
 long long tool_number(const char *option, const char *text, long long min, long long max);
 
@@ -34,8 +40,14 @@ typedef struct {
 extern const struct argp tool_job_argp;
 void tool_job_open(tool_job *job, int argc, char **argv); /* defaults; remembers command line and time */
 
+/* Who made a file: command line, data, machine and the time from tool_job_open to now. Texts are borrowed. */
+bnn_provenance tool_provenance(const tool_job *job, const bnn_table *table, int split);
+
 /* "--split" as a number: "all" is -1. */
 int tool_split(const char *text);
+
+/* Whether a file can be made at this path, asked before the work and not after it. Writes nothing. */
+bnn_status tool_writable(const char *path);
 
 /* Training and test rows of a split; split -1: all rows train, and *test is NULL. A split with no test rows gives NULL, too. */
 bnn_status tool_rows(const bnn_table *table, int split, bnn_data **train, bnn_data **test);

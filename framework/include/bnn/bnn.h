@@ -5,6 +5,9 @@
 #ifndef BNN_BNN_H
 #define BNN_BNN_H
 
+#include <bnn/import.h>
+#include <bnn/jobs.h>
+#include <bnn/import.h>
 #include <bnn/store.h>
 
 #endif

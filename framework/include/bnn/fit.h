@@ -27,6 +27,7 @@ typedef struct {
     char **gate;       /* [n_gates] labels of the nodes with a drop probability */
     double *p;         /* [n, n_gates] probability of dropping */
 } bnn_history;
+void bnn_history_free(bnn_history *history); /* frees what is inside */
 
 typedef struct {
     char *engine_text;  /* canonical, as asked for */

@@ -16,6 +16,7 @@ typedef struct {
     size_t theta;     /* offset of its parameters in the flat vector */
     int gate;         /* node whose keep() governs the prior of this node's weights, or -1 */
     bool needs_grad;  /* it or a node before it has parameters */
+    bool named;       /* the text gives its label; made-up labels are for messages and files only */
 } bnn_node;
 
 typedef struct {

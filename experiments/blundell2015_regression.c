@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Blundell, Cornebise, Kavukcuoglu & Wierstra 2015, Weight Uncertainty in Neural Networks, section 5.2: the regression curve.
+ *
+ *   y = x + 0.3 sin(2 pi (x + e)) + 0.3 sin(4 pi (x + e)) + e,   e ~ N(0, 0.02^2),   x in [0, 0.5]
+ *
+ * Fitted by Bayes by Backprop with the scale-mixture prior, and by plain maximum a posteriori. Away from the data the Bayesian bands open; the point estimate stays equally sure of
+ * itself everywhere.
+ *
+ * usage: blundell2015_regression [--smoke | CURVE.csv]      CURVE.csv: x, mean and the two sds over [-0.2, 1.2]
+ */
+#include <bnn/bnn.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N_TRAIN = 1000, N_CURVE = 141 };
+
+static double curve(double x, double e) { return x + 0.3 * sin(2 * M_PI * (x + e)) + 0.3 * sin(4 * M_PI * (x + e)) + e; }
+
+/* Training rows first, then the curve's grid without noise. */
+static bnn_status make_table(bnn_table **out) {
+    bnn_real x[N_TRAIN], e[N_TRAIN];
+    BNN_TRY(bnn_table_new(N_TRAIN + N_CURVE, bnn_shape_vector(1), 1, 0, out));
+    bnn_rng_uniform(bnn_rng_split(bnn_rng_seed(2015), 0), 0, 1, N_TRAIN, x);
+    bnn_rng_normal(bnn_rng_split(bnn_rng_seed(2015), 1), 0, 1, N_TRAIN, e);
+    for (int i = 0; i < N_TRAIN + N_CURVE; i++) {
+        bool train = i < N_TRAIN;
+        (*out)->x[i] = train ? 0.5 * (double)x[i] : -0.2 + 0.01 * (i - N_TRAIN);
+        (*out)->y[i] = curve((*out)->x[i], train ? 0.02 * (double)e[i] : 0);
+    }
+    return BNN_OK;
+}
+
+static bnn_status fit(const char *engine, const char *prior, const bnn_data *train, const bnn_data *grid, bnn_prediction **out) {
+    bnn_config config = {.net = "dense:100; relu; dense:100; relu; dense", .engine = engine, .prior = prior, .seed = 1};
+    bnn_run *run;
+    BNN_TRY(bnn_fit(&config, train, &run));
+    bnn_status s = bnn_predict(run->engine, grid, &(bnn_predict_options){.samples = 500, .seed = 1}, out);
+    bnn_run_free(run);
+    return s;
+}
+
+/* Root mean epistemic variance over [low, high]. */
+static double sd_between(const bnn_table *t, const bnn_prediction *p, double low, double high) {
+    double sum = 0;
+    int n = 0;
+    for (int i = 0; i < N_CURVE; i++) {
+        double x = t->x[N_TRAIN + i];
+        if (x < low || x > high) continue;
+        sum += p->var_epistemic[i];
+        n++;
+    }
+    return sqrt(sum / n);
+}
+
+static double rmse_inside(const bnn_table *t, const bnn_prediction *p) {
+    double sum = 0;
+    for (int i = 20; i <= 70; i++) sum += pow(p->mean[i] - t->y[N_TRAIN + i], 2) / 51; /* x = 0 ... 0.5 */
+    return sqrt(sum);
+}
+
+static bnn_status write_curve(const char *path, const bnn_table *t, const bnn_prediction *bayes, const bnn_prediction *point) {
+    FILE *out = fopen(path, "w");
+    if (!out) return bnn_fail(BNN_ERR_FILE, "%s: cannot be written", path);
+    fputs("x,truth,mean,sd_epistemic,sd_total,map,sd_map\n", out);
+    for (int i = 0; i < N_CURVE; i++)
+        fprintf(out, "%g,%g,%g,%g,%g,%g,%g\n", t->x[N_TRAIN + i], t->y[N_TRAIN + i], bayes->mean[i], sqrt(bayes->var_epistemic[i]), sqrt(bnn_var_total(bayes, i)),
+                point->mean[i], sqrt(bnn_var_total(point, i)));
+    return fclose(out) == 0 ? BNN_OK : bnn_fail(BNN_ERR_FILE, "%s: cannot be written", path);
+}
+
+static bnn_status experiment(bool smoke, const char *path) {
+    int train_rows[N_TRAIN], grid_rows[N_CURVE];
+    char engine[96], map[48];
+    bnn_table *t;
+    bnn_data *train, *grid;
+    bnn_prediction *bayes, *point;
+    for (int i = 0; i < N_TRAIN; i++) train_rows[i] = i;
+    for (int i = 0; i < N_CURVE; i++) grid_rows[i] = N_TRAIN + i;
+    BNN_TRY(make_table(&t));
+    BNN_TRY(bnn_data_new(t, N_TRAIN, train_rows, NULL, &train));
+    BNN_TRY(bnn_data_new(t, N_CURVE, grid_rows, &train->scaling, &grid));
+    snprintf(engine, sizeof engine, "bayes_by_backprop:epochs=%d,schedule=cosine", smoke ? 150 : 1500);
+    snprintf(map, sizeof map, "map:epochs=%d", smoke ? 150 : 1500);
+    BNN_TRY(fit(engine, "scale_mixture:pi=0.5,sd1=1,sd2=0.1", train, grid, &bayes));
+    BNN_TRY(fit(map, "gauss", train, grid, &point));
+    printf("rmse_inside %.4f\nsd_inside %.4f\nsd_left %.4f\nsd_right %.4f\nsd_map %.4f\n", rmse_inside(t, bayes), sd_between(t, bayes, 0, 0.5), sd_between(t, bayes, -0.2, -0.1),
+           sd_between(t, bayes, 0.8, 1.2), sd_between(t, point, -0.2, 1.2));
+    if (path) BNN_TRY(write_curve(path, t, bayes, point));
+    bnn_prediction_free(bayes);
+    bnn_prediction_free(point);
+    bnn_data_free(grid);
+    bnn_data_free(train);
+    bnn_table_free(t);
+    return BNN_OK;
+}
+
+int main(int argc, char **argv) {
+    bool smoke = argc > 1 && strcmp(argv[1], "--smoke") == 0;
+    if (experiment(smoke, argc > 1 && !smoke ? argv[1] : NULL) == BNN_OK) return 0;
+    fprintf(stderr, "%s\n", bnn_error());
+    return 2;
+}

