@@ -86,6 +86,7 @@ static void gather(const bnn_descent *d, const bnn_data *data, int from, int m) 
     }
 }
 
+/* progress: share of all steps that came before this one. */
 static double step_size(const bnn_descent *d, bool hyper, double progress) {
     double lr = hyper ? d->conf->lr_hyper : d->conf->lr;
     return d->conf->schedule == 1 ? lr * 0.5 * (1 + cos(M_PI * progress)) : lr;
@@ -105,11 +106,14 @@ static void update(bnn_descent *d, double progress) {
     }
 }
 
-static bnn_terms minibatch(bnn_descent *d, const bnn_data *data, int i, int batches) {
+static bnn_terms minibatch(bnn_engine *engine, const bnn_data *data, int i, int batches) {
+    bnn_descent *d = engine->state;
     int from = i * d->batch, m = data->n - from < d->batch ? data->n - from : d->batch;
     bnn_objective objective = {.n_total = data->n, .scale = 1.0 / data->n, .kl_weight = kl_weight(d, i, batches), .mode = d->mode};
     bnn_rng noise = bnn_rng_split(bnn_rng_split(d->rng, BNN_STREAM_STEP), d->counter[STEPS]++);
     gather(d, data, from, m);
+    engine->cost.gradients++;
+    engine->cost.flops += bnn_model_gradient_flops(d->model, m);
     return bnn_model_u(d->model, d->ws, &objective, noise, d->theta, m, d->x, d->y, d->grad);
 }
 
@@ -119,17 +123,15 @@ bnn_status bnn_descent_step(bnn_engine *engine, const bnn_data *data, bnn_step *
     double steps = (double)d->conf->epochs * batches;
     bnn_rng_permutation(bnn_rng_split(bnn_rng_split(d->rng, BNN_STREAM_SHUFFLE), d->counter[EPOCHS]), data->n, d->order);
     for (int i = 0; i < batches; i++) {
-        bnn_terms terms = minibatch(d, data, i, batches);
+        bnn_terms terms = minibatch(engine, data, i, batches);
         if (!isfinite(bnn_terms_u(terms)))
             return bnn_fail(BNN_ERR_NUMERIC, "the objective is not finite in epoch %llu, step %d (nll %g, prior %g, kl %g): a smaller lr may help",
                             (unsigned long long)d->counter[EPOCHS] + 1, i + 1, terms.nll, terms.prior, terms.kl);
-        update(d, (double)d->counter[STEPS] / steps);
+        update(d, (double)(d->counter[STEPS] - 1) / steps);
         out->terms.nll += terms.nll / batches;
         out->terms.prior += terms.prior / batches;
         out->terms.kl += terms.kl / batches;
     }
-    engine->cost.gradients += (uint64_t)batches;
-    engine->cost.flops += (batches - 1) * bnn_model_gradient_flops(d->model, d->batch) + bnn_model_gradient_flops(d->model, data->n - (batches - 1) * d->batch);
     d->counter[EPOCHS]++;
     out->theta = d->theta;
     out->progress = (double)d->counter[EPOCHS] / d->conf->epochs;

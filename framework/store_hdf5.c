@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_RANK 4
@@ -102,8 +103,13 @@ static hid_t ordered(hid_t class) {
 }
 
 void bnn_h5_create(bnn_h5_writer *w, const char *path, const char *schema) {
+    struct stat about;
     *w = (bnn_h5_writer){.path = path, .file = -1};
     bnn_h5_begin();
+    if (lstat(path, &about) == 0 && !S_ISREG(about.st_mode)) { /* a rename would put the file in its place */
+        w->status = bnn_fail(BNN_ERR_FILE, "%s: is not a plain file, and stays", path);
+        return;
+    }
     if (asprintf(&w->temporary, "%s.tmp.%ld", path, (long)getpid()) < 0) {
         w->temporary = NULL;
         w->status = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", path);

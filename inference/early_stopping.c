@@ -3,7 +3,7 @@
  * early_stopping: another engine, stopped where its validation log-likelihood was best, then refitted for as long on all training rows.
  *
  * Learned dropout probabilities drift to 0 on small data, because the variational family has no width but the gates' (the weights are points) and a learned noise follows the training residuals down. On
- * the way there they pass every p: one run, scored as it goes, is a search along that path for the price of one fit where a grid pays one fit for each cell.
+ * the way there they pass every p: one run, scored as it goes, is a search along that path for the price of one fit where a grid pays one fit for each cell. For that path to be searched well p must move slowly against the weights: a small lr_hyper beside a large lr.
  */
 #include <bnn/holder.h>
 
@@ -18,13 +18,13 @@ typedef struct {
 } conf;
 
 static const bnn_option options[] = {
-    {.name = "engine", .kind = BNN_OPTION_TEXT, .offset = offsetof(conf, engine), .preset = "mc_dropout{gates=concrete}", .help = "the engine to stop, as name or name{options}"},
+    {.name = "engine", .kind = BNN_OPTION_TEXT, .offset = offsetof(conf, engine), .preset = "mc_dropout{gates=concrete,p=0.1,epochs=2000,lr=0.003,lr_hyper=0.0005}", .help = "the engine to stop, as name or name{options}"},
     {.name = "validation", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, validation), .preset = "0.2", .min = 0.01, .max = 0.99,
      .help = "share of the training rows, the last ones, that the first run is scored on"},
     {.name = "every", .kind = BNN_OPTION_INT, .offset = offsetof(conf, every), .preset = "20", .min = 1, .max = 1e9, .help = "steps of the engine (epochs) between scores"},
     {.name = "samples", .kind = BNN_OPTION_INT, .offset = offsetof(conf, samples), .preset = "100", .min = 1, .max = 1e9,
      .help = "draws of the predictive distribution for a score"},
-    {.name = "patience", .kind = BNN_OPTION_INT, .offset = offsetof(conf, patience), .preset = "20", .min = 1, .max = 1e9,
+    {.name = "patience", .kind = BNN_OPTION_INT, .offset = offsetof(conf, patience), .preset = "100", .min = 1, .max = 1e9,
      .help = "scores without a new best after which the first run ends"},
     {0}};
 

@@ -94,6 +94,34 @@ double integral(double (*f)(double x, void *of), void *of, double from, double t
     return total;
 }
 
+/* ---------------------------------------------------------------- data */
+
+static double class_of(double y, int n_classes) { return fmin(fmax(floor(n_classes * (0.5 + (y - 10) / 15)), 0), n_classes - 1); }
+
+bnn_table *table_new(int n, int d, int n_classes, uint64_t seed) {
+    bnn_table *t;
+    bnn_real *noise = reals_new((size_t)n * (size_t)(d + 1));
+    ck_assert_msg(bnn_table_new(n, bnn_shape_vector(d), 1, n_classes, &t) == BNN_OK, "%s", bnn_error());
+    bnn_rng_normal(bnn_rng_seed(seed), 0, n, d + 1, noise);
+    for (int i = 0; i < n; i++) {
+        const bnn_real *e = noise + (size_t)i * (size_t)(d + 1);
+        double sum = 0.4 * (double)e[d];
+        for (int k = 0; k < d; k++) {
+            t->x[i * d + k] = (double)e[k];
+            sum += (k % 2 ? -1 : 1) * (double)e[k] / (k + 1);
+        }
+        t->y[i] = n_classes > 0 ? class_of(10 + 3 * sum, n_classes) : 10 + 3 * sum;
+    }
+    reals_free(noise);
+    return t;
+}
+
+bnn_data *data_new(const bnn_table *table) {
+    bnn_data *d;
+    ck_assert_msg(bnn_data_split(table, -1, BNN_TRAIN, NULL, &d) == BNN_OK, "%s", bnn_error());
+    return d;
+}
+
 /* ---------------------------------------------------------------- nets */
 
 static bnn_shape input_shape(const char *text) {

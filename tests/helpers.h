@@ -5,8 +5,10 @@
 #ifndef HELPERS_H
 #define HELPERS_H
 
+#include <bnn/data.h>
 #include <bnn/net.h>
 #include <check.h>
+#include <string.h>
 
 #if BNN_REAL_IS_DOUBLE
 #define GRADIENT_TOLERANCE 1e-7 /* relative to the largest entry */
@@ -19,6 +21,13 @@
 #endif
 
 #define MOST_Z 5.0 /* of a deterministic stream: a correct program passes for ever */
+
+/* The call fails, and its sentence holds this one. */
+#define SAYS(call, part)                                                                             \
+    do {                                                                                             \
+        ck_assert_int_lt((call), 0);                                                                 \
+        ck_assert_msg(strstr(bnn_error(), (part)) != NULL, "the sentence is: %s", bnn_error());      \
+    } while (0)
 
 /* Runs a NULL-terminated list of tests; the exit status of main. */
 int run_tests(const char *name, const TTest *const tests[]);
@@ -42,6 +51,11 @@ void moments_add(moments *m, double x);
 double moments_var(const moments *m);
 double moments_z(const moments *m, double expected);     /* of the mean */
 double moments_var_z(const moments *m, double expected); /* of the variance, for normal data */
+
+/* n rows of normal x [n,d]; y = 10 + 3 (x_0 - x_1/2 + x_2/3 - ... + 2/5 e), or, with classes, the interval of equal width that this falls into. */
+bnn_table *table_new(int n, int d, int n_classes, uint64_t seed);
+/* All rows of a table, scaled by themselves. */
+bnn_data *data_new(const bnn_table *table);
 
 /* A net whose input is as its text says, with prior gauss and no likelihood. */
 typedef struct {

@@ -269,10 +269,11 @@ static bnn_status compare(const request *r) {
     bnn_table *table;
     contest c = {.r = r};
     int first, last;
-    if (r->out) BNN_TRY(tool_writable(r->out));
+    if (r->out) BNN_TRY(tool_output_ready(r->out));
     BNN_TRY(bnn_table_load(r->job.data, &table));
     c.table = table;
     bnn_status s = read_splits(r->splits, table->n_splits, &first, &last);
+    if (s < 0) bnn_note(s, "%s", r->job.data);
     if (s == BNN_OK) s = open_comparison(r, table, first, last, &c.c);
     if (s == BNN_OK) s = work(&c);
     if (s == BNN_OK) print_table(c.c);

@@ -77,9 +77,8 @@ static void print_json(const request *r, const bnn_prediction *p, const bnn_metr
 static bnn_status evaluate(request *r) {
     bnn_prediction *p = NULL;
     bnn_metrics m;
-    bnn_predict_options how = {.samples = r->rerun.job.samples, .seed = r->rerun.job.seed};
     BNN_TRY(tool_rerun_open(&r->rerun));
-    bnn_status s = bnn_predict(r->rerun.run->engine, r->rerun.rows, &how, &p);
+    bnn_status s = tool_rerun_predict(&r->rerun, BNN_DRAW, &p);
     if (s == BNN_OK) s = bnn_metrics_compute(p, r->rerun.rows, &m);
     if (s == BNN_OK && r->json) print_json(r, p, &m);
     if (s == BNN_OK && !r->json) {

@@ -75,12 +75,13 @@ static bnn_status fit(request *r) {
     bnn_table *table;
     bnn_data *train = NULL, *test = NULL;
     bnn_run *run = NULL;
-    BNN_TRY(tool_writable(r->out));
+    BNN_TRY(tool_output_ready(r->out));
     BNN_TRY(bnn_table_load(r->job.data, &table));
     if (!r->split_given) r->split = table->n_splits > 0 ? 0 : -1;
     tool_progress progress = tool_progress_start("fit");
     bnn_config config = {.net = r->job.net, .engine = r->engine, .likelihood = r->job.likelihood, .prior = r->job.prior, .seed = r->job.seed, .progress = show, .context = &progress};
     bnn_status s = tool_rows(table, r->split, &train, &test);
+    if (s < 0) bnn_note(s, "%s", r->job.data);
     if (s == BNN_OK) s = bnn_fit(&config, train, &run);
     tool_progress_end(&progress);
     if (s == BNN_OK) s = finish(r, table, run, test);

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool.h"
 
-#include <errno.h>
-#include <libgen.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -68,16 +65,6 @@ bnn_provenance tool_provenance(const tool_job *job, const bnn_table *table, int 
 
 int tool_split(const char *text) { return strcmp(text, "all") == 0 ? -1 : (int)tool_number("--split", text, 0, 1000000); }
 
-bnn_status tool_writable(const char *path) {
-    struct stat about;
-    char *copy = strdup(path);
-    if (!copy) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
-    int why = access(dirname(copy), W_OK | X_OK) == 0 ? 0 : errno;
-    if (!why && stat(path, &about) == 0 && S_ISDIR(about.st_mode)) why = EISDIR;
-    free(copy);
-    return why ? bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(why)) : BNN_OK;
-}
-
 bnn_status tool_rows(const bnn_table *table, int split, bnn_data **train, bnn_data **test) {
     *test = NULL;
     if (split >= table->n_splits)
@@ -111,7 +98,10 @@ void tool_progress_show(tool_progress *progress, double share) {
         if (now - progress->shown > 0.1 && share > 0) {
             int left = (int)(spent / share * (1 - share) + 0.5);
             progress->shown = now;
-            progress->length = fprintf(stderr, "\r%s  %3.0f %%  %.3g %%/s  %d:%02d left  ", progress->what, 100 * share, 100 * share / spent, left / 60, left % 60) - 1;
+            char line[128];
+            int length = snprintf(line, sizeof line, "%s  %3.0f %%  %.3g %%/s  %d:%02d left", progress->what, 100 * share, 100 * share / spent, left / 60, left % 60);
+            if (length > progress->length) progress->length = length; /* the longest so far: blanks wipe what a longer line left */
+            fprintf(stderr, "\r%-*s", progress->length, line);
             fflush(stderr);
         }
     }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool.h"
 
-#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct {
     tool_rerun rerun;
@@ -54,20 +53,16 @@ static void write_rows(FILE *out, const bnn_prediction *p, const bnn_data *d) {
     }
 }
 
-/* Under a temporary name first: an old file is lost only to a whole new one. */
 static bnn_status write_csv(const bnn_prediction *p, const tool_rerun *r, const char *path) {
-    char temporary[4096];
-    snprintf(temporary, sizeof temporary, "%s.tmp.%d", path, (int)getpid());
-    FILE *out = fopen(temporary, "w");
-    if (!out) return bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno));
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return bnn_fail(BNN_ERR_MEMORY, "out of memory for predictions");
     write_names(out, p, r->table);
     write_rows(out, p, r->rows);
-    bool ok = !ferror(out) && fflush(out) == 0 && fsync(fileno(out)) == 0;
-    ok = fclose(out) == 0 && ok && rename(temporary, path) == 0;
-    if (ok) return BNN_OK;
-    bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno));
-    remove(temporary);
-    return BNN_ERR_FILE;
+    bnn_status s = fclose(out) == 0 ? tool_save(text, size, path) : bnn_fail(BNN_ERR_MEMORY, "out of memory for predictions");
+    free(text);
+    return s;
 }
 
 static bool ends_with(const char *text, const char *end) { return strlen(text) >= strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0; }
@@ -81,10 +76,9 @@ static bnn_status write_out(const request *r, const bnn_prediction *p) {
 
 static bnn_status predict(request *r) {
     bnn_prediction *p = NULL;
-    bnn_predict_options how = {.samples = r->rerun.job.samples, .seed = r->rerun.job.seed, .mode = r->noise};
-    if (r->out) BNN_TRY(tool_writable(r->out));
+    if (r->out) BNN_TRY(tool_output_ready(r->out));
     BNN_TRY(tool_rerun_open(&r->rerun));
-    bnn_status s = bnn_predict(r->rerun.run->engine, r->rerun.rows, &how, &p);
+    bnn_status s = tool_rerun_predict(&r->rerun, r->noise, &p);
     if (s == BNN_OK) s = write_out(r, p);
     if (s == BNN_OK && r->out) printf("predicted %d rows with %d draws, wrote %s\n", p->n, p->samples, r->out);
     bnn_prediction_free(p);

@@ -2,12 +2,8 @@
 #include "report.h"
 #include "tool.h"
 
-#include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 typedef struct {
     char **file;
@@ -50,22 +46,6 @@ static bnn_status write_page(FILE *html, bnn_comparison *const *c, int n) {
     return BNN_OK;
 }
 
-/* Under a temporary name first: an old report is lost only to a whole new one. */
-static bnn_status save(const char *page, size_t size, const char *path) {
-    char temporary[4096];
-    struct stat about;
-    if (lstat(path, &about) == 0 && !S_ISREG(about.st_mode)) return bnn_fail(BNN_ERR_FILE, "%s: is not a plain file, and stays", path);
-    snprintf(temporary, sizeof temporary, "%s.tmp.%d", path, (int)getpid());
-    FILE *out = fopen(temporary, "w");
-    if (!out) return bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno));
-    bool ok = fwrite(page, 1, size, out) == size && fflush(out) == 0 && fsync(fileno(out)) == 0;
-    ok = fclose(out) == 0 && ok && rename(temporary, path) == 0;
-    if (ok) return BNN_OK;
-    bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno));
-    remove(temporary);
-    return BNN_ERR_FILE;
-}
-
 /* The whole page is made in memory, so that a failure writes nothing. */
 static bnn_status report(const request *r, bnn_comparison **c) {
     char *page = NULL;
@@ -75,7 +55,7 @@ static bnn_status report(const request *r, bnn_comparison **c) {
     if (!html) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a report");
     bnn_status s = write_page(html, c, r->n_files);
     if (fclose(html) != 0 && s == BNN_OK) s = bnn_fail(BNN_ERR_MEMORY, "out of memory for a report");
-    if (s == BNN_OK) s = save(page, size, r->out);
+    if (s == BNN_OK) s = tool_save(page, size, r->out);
     free(page);
     return s;
 }

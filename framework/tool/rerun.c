@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct argp_option options[] = {{"data", 'd', "FILE", 0, "data file (default: the one the run was fitted to)", 1},
@@ -40,11 +41,14 @@ static bnn_status find_data(tool_rerun *r, const bnn_origin *origin) {
 
 static bnn_status open_with(tool_rerun *r, const bnn_origin *origin) {
     BNN_TRY(find_data(r, origin));
+    r->data_used = r->data ? r->data : strdup(origin->data_path);
+    if (!r->data_used) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     r->split_used = r->split ? tool_split(r->split) : r->data ? -1 : origin->split;
     if (r->split_used >= r->table->n_splits && r->split_used >= 0)
-        return bnn_fail(BNN_ERR_OPTION, "split %d was asked for, but the data have %d", r->split_used, r->table->n_splits);
-    BNN_TRY(bnn_data_split(r->table, r->split_used, BNN_TEST, &bnn_engine_fitted(r->run->engine)->model->scaling, &r->rows));
-    return r->rows->n > 0 ? BNN_OK : bnn_fail(BNN_ERR_DATA, "split %d of the data has no test rows", r->split_used);
+        return bnn_fail(BNN_ERR_OPTION, "%s: split %d was asked for, but the data have %d", r->data_used, r->split_used, r->table->n_splits);
+    bnn_status s = bnn_data_split(r->table, r->split_used, BNN_TEST, &bnn_engine_fitted(r->run->engine)->model->scaling, &r->rows);
+    if (s < 0) return bnn_note(s, "%s", r->data_used);
+    return r->rows->n > 0 ? BNN_OK : bnn_fail(BNN_ERR_DATA, "%s: split %d has no test rows", r->data_used, r->split_used);
 }
 
 bnn_status tool_rerun_open(tool_rerun *rerun) {
@@ -56,7 +60,15 @@ bnn_status tool_rerun_open(tool_rerun *rerun) {
     return s;
 }
 
+bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, bnn_prediction **out) {
+    bnn_predict_options how = {.samples = rerun->job.samples, .seed = rerun->job.seed, .mode = noise};
+    bnn_status s = bnn_predict(rerun->run->engine, rerun->rows, &how, out);
+    return s < 0 ? bnn_note(s, "%s", rerun->data_used) : BNN_OK;
+}
+
 void tool_rerun_close(tool_rerun *rerun) {
+    if (rerun->data_used != rerun->data) free((char *)rerun->data_used);
+    rerun->data_used = NULL;
     bnn_data_free(rerun->rows);
     bnn_table_free(rerun->table);
     bnn_run_free(rerun->run);

@@ -46,9 +46,6 @@ bnn_provenance tool_provenance(const tool_job *job, const bnn_table *table, int 
 /* "--split" as a number: "all" is -1. */
 int tool_split(const char *text);
 
-/* Whether a file can be made at this path, asked before the work and not after it. Writes nothing. */
-bnn_status tool_writable(const char *path);
-
 /* Training and test rows of a split; split -1: all rows train, and *test is NULL. A split with no test rows gives NULL, too. */
 bnn_status tool_rows(const bnn_table *table, int split, bnn_data **train, bnn_data **test);
 
@@ -59,11 +56,18 @@ typedef struct {
     bnn_run *run;
     bnn_table *table;
     bnn_data *rows;
+    const char *data_used;
     int split_used; /* -1: all rows */
 } tool_rerun;
 extern const struct argp tool_rerun_argp; /* for an argp's children, with a tool_rerun as its input */
 bnn_status tool_rerun_open(tool_rerun *rerun);
+bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, bnn_prediction **out); /* a failure names the data file */
 void tool_rerun_close(tool_rerun *rerun);
+
+/* Refuses a place where a file cannot be written, before the work that is to go there; and anything there but a plain file, since a rename would replace it. */
+bnn_status tool_output_ready(const char *path);
+/* Writes a whole file under a temporary name and renames it: an old one is lost only to a whole new one. */
+bnn_status tool_save(const char *bytes, size_t size, const char *path);
 
 /* The progress line on a terminal, nothing elsewhere: "what  45 %  0:12 left". Thread-safe. */
 typedef struct {

@@ -1,0 +1,752 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * test_engines.c: engines against closed forms, what every engine promises, and the searches against the fits they are made of.
+ */
+#include "files.h"
+
+#include <bnn/descent.h>
+#include <bnn/fit.h>
+#include <bnn/metrics.h>
+#include <gsl/gsl_linalg.h>
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 40, IN = 3 };
+
+typedef struct {
+    bnn_table *table;
+    bnn_data *data;
+} rows;
+
+static rows rows_new(int n_classes) {
+    rows r = {.table = table_new(ROWS, IN, n_classes, 1)};
+    r.data = data_new(r.table);
+    return r;
+}
+
+static void rows_free(rows *r) {
+    bnn_data_free(r->data);
+    bnn_table_free(r->table);
+}
+
+static bnn_run *fit(const char *engine, const char *net, uint64_t seed, const bnn_data *data) {
+    bnn_run *run;
+    OK(bnn_fit(&(bnn_config){.net = net, .engine = engine, .likelihood = data->n_classes ? NULL : "gaussian:tau=0.5", .prior = "gauss:sd=0.8,bias_sd=3", .seed = seed}, data, &run));
+    ck_assert(run->complete);
+    return run;
+}
+
+static bnn_engine *open_engine(const char *spec, const char *net, bnn_rng rng, const bnn_data *data) {
+    bnn_engine *e;
+    OK(bnn_engine_new(spec, &(bnn_texts){net, data->n_classes ? "categorical" : "gaussian:tau=0.5", "gauss:sd=0.8,bias_sd=3"}, data, rng, &e));
+    return e;
+}
+
+static bnn_step steps(bnn_engine *e, const bnn_data *data, int n) {
+    bnn_step step = {0};
+    for (int i = 0; i < n; i++) OK(bnn_engine_step(e, data, &step));
+    return step;
+}
+
+static size_t theta_of(const bnn_engine *e, bnn_real **theta) {
+    size_t n = (size_t)bnn_engine_fitted(e)->model->n_theta;
+    *theta = reals_new(n);
+    OK(bnn_engine_draw(e, 0, bnn_rng_seed(0), *theta));
+    return n;
+}
+
+static bool same_theta(const bnn_engine *a, const bnn_engine *b) {
+    bnn_real *x, *y;
+    size_t n = theta_of(a, &x);
+    bool same = n == theta_of(b, &y) && memcmp(x, y, n * sizeof *x) == 0;
+    reals_free(x), reals_free(y);
+    return same;
+}
+
+static const char plain_net[] = "dense:6; tanh; dense";
+
+/* ---------------------------------------------------------------- linear regression in closed form */
+
+enum { W = IN + 1 }; /* weights and bias, as theta has them */
+
+typedef struct {
+    double precision[W * W], mean[W];
+} posterior;
+
+/* Of weights ~ N(0, 1/prec_w), bias ~ N(0, 1/prec_b), noise precision tau (of standardised y), and `more` tau x_d^2 on top for each weight. */
+static void solve(const bnn_data *data, double tau, double prec_w, double prec_b, double more, posterior *p) {
+    double factor[W * W];
+    *p = (posterior){.precision = {0}};
+    for (int i = 0; i < W; i++) p->precision[i * W + i] = i < IN ? prec_w : prec_b;
+    for (int r = 0; r < data->n; r++)
+        for (int i = 0; i < W; i++) {
+            double xi = i < IN ? (double)data->x[r * IN + i] : 1;
+            p->mean[i] += tau * xi * (double)data->y[r];
+            for (int j = 0; j < W; j++) p->precision[i * W + j] += tau * xi * (j < IN ? (double)data->x[r * IN + j] : 1);
+            if (i < IN) p->precision[i * W + i] += more * tau * xi * xi;
+        }
+    memcpy(factor, p->precision, sizeof factor);
+    gsl_matrix_view a = gsl_matrix_view_array(factor, W, W);
+    gsl_vector_view x = gsl_vector_view_array(p->mean, W);
+    ck_assert_int_eq(gsl_linalg_cholesky_decomp1(&a.matrix), 0);
+    gsl_linalg_cholesky_svx(&a.matrix, &x.vector);
+}
+
+static const double prec_w = 1 / (0.8 * 0.8), prec_b = 1 / (3.0 * 3.0);
+static double tau_of(const bnn_data *data) { return 0.5 * data->scaling.y_sd[0] * data->scaling.y_sd[0]; }
+
+/* Without noise the engines find the ridge solution; gates that never drop are no noise. */
+START_TEST(point_estimates_are_ridge_regression) {
+    static const char *const engines[] = {"map:epochs=1500,lr=0.05,optimizer=sgd{momentum=0.9}", "mc_dropout:p=0,epochs=1500,lr=0.05,optimizer=sgd{momentum=0.9}",
+                                          "map:epochs=3000,lr=0.02,schedule=cosine"};
+    rows r = rows_new(0);
+    posterior p;
+    solve(r.data, tau_of(r.data), prec_w, prec_b, 0, &p);
+    for (size_t k = 0; k < sizeof engines / sizeof *engines; k++) {
+        bnn_run *run = fit(engines[k], "dense", 1, r.data);
+        bnn_real *theta;
+        ck_assert_uint_eq(theta_of(run->engine, &theta), W);
+        for (int i = 0; i < W; i++)
+            ck_assert_msg(fabs((double)theta[i] - p.mean[i]) < (k == 2 ? 1e-4 : 10 * ROUNDING), "%s: weight %d is %.9g, not %.9g", engines[k], i, (double)theta[i], p.mean[i]);
+        reals_free(theta);
+        bnn_run_free(run);
+    }
+    rows_free(&r);
+}
+END_TEST
+
+/* The mean of the gradient over the noise is zero at theta. */
+static void is_stationary(const char *spec, const bnn_data *data, const bnn_real *theta) {
+    enum { DRAWS = 4000 };
+    bnn_engine *e = open_engine(spec, "dense", bnn_rng_seed(1), data);
+    bnn_workspace *ws;
+    int n = e->model->n_theta;
+    bnn_real *g = reals_new((size_t)n);
+    moments *mean = calloc((size_t)n, sizeof *mean);
+    OK(bnn_workspace_new(e->model->net, data->n, true, &ws));
+    bnn_objective u = {.n_total = data->n, .scale = 1, .kl_weight = 1, .mode = BNN_ROWS};
+    for (uint64_t s = 0; s < DRAWS; s++) {
+        bnn_model_u(e->model, ws, &u, bnn_rng_split(bnn_rng_seed(2), s), theta, data->n, data->x, data->y, g);
+        for (int i = 0; i < n; i++) moments_add(&mean[i], (double)g[i]);
+    }
+    for (int i = 0; i < n; i++) ck_assert_msg(fabs(moments_z(&mean[i], 0)) < MOST_Z, "%s: gradient %d is %g on average, z %g", spec, i, mean[i].mean, moments_z(&mean[i], 0));
+    free(mean);
+    reals_free(g);
+    bnn_workspace_free(ws);
+    bnn_engine_free(e);
+}
+
+/* Gates in front of a linear model add p/(1-p) x^2 w^2 to its squares and make the prior keep/2 (w/keep)^2 / sd^2: ridge regression again. */
+START_TEST(dropout_on_linear_regression_is_stationary_where_it_should) {
+    rows r = rows_new(0);
+    posterior p;
+    bnn_real theta[W];
+    solve(r.data, tau_of(r.data), prec_w / 0.7, prec_b, 0.3 / 0.7, &p);
+    for (int i = 0; i < W; i++) theta[i] = (bnn_real)p.mean[i];
+    is_stationary("mc_dropout:p=0.3", r.data, theta);
+    rows_free(&r);
+}
+END_TEST
+
+static const char *const estimators[] = {"weight", "local", "flipout"};
+
+/* The mean-field optimum has the mean of the posterior and variances 1 / Precision_ii. */
+START_TEST(mean_field_is_stationary_where_it_should) {
+    rows r = rows_new(0);
+    posterior p;
+    bnn_real theta[2 * W];
+    solve(r.data, tau_of(r.data), prec_w, prec_b, 0, &p);
+    for (int i = 0; i < W; i++) theta[i] = (bnn_real)p.mean[i], theta[W + i] = (bnn_real)bnn_softplus_inverse(1 / sqrt(p.precision[i * W + i]));
+    for (int k = 0; k < 3; k++) {
+        char spec[64];
+        snprintf(spec, sizeof spec, "bayes_by_backprop:estimator=%s", estimators[k]);
+        is_stationary(spec, r.data, theta);
+    }
+    rows_free(&r);
+}
+END_TEST
+
+/* What E_q[U] of q = N(mu, diag sd^2) has above its minimum, in nats. */
+static double excess(const posterior *p, const bnn_real *theta) {
+    double total = 0;
+    for (int i = 0; i < W; i++) {
+        double sd = bnn_softplus((double)theta[W + i]), ratio = sd * sd * p->precision[i * W + i];
+        total += 0.5 * (ratio - 1 - log(ratio));
+        for (int j = 0; j < W; j++) total += 0.5 * ((double)theta[i] - p->mean[i]) * p->precision[i * W + j] * ((double)theta[j] - p->mean[j]);
+    }
+    return total;
+}
+
+START_TEST(bayes_by_backprop_finds_the_mean_field_posterior) {
+    rows r = rows_new(0);
+    posterior p;
+    solve(r.data, tau_of(r.data), prec_w, prec_b, 0, &p);
+    for (int k = 0; k < 3; k++) {
+        char spec[96];
+        bnn_real *theta;
+        snprintf(spec, sizeof spec, "bayes_by_backprop:estimator=%s,epochs=4000,lr=0.02,schedule=cosine", estimators[k]);
+        bnn_run *run = fit(spec, "dense", 1, r.data);
+        ck_assert_uint_eq(theta_of(run->engine, &theta), 2 * W);
+        ck_assert_msg(excess(&p, theta) < 0.02, "%s: %g nats above the closed form", spec, excess(&p, theta));
+        reals_free(theta);
+        bnn_run_free(run);
+    }
+    rows_free(&r);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- descent */
+
+/* Shares of KL in three minibatches are 4/7, 2/7, 1/7; times 3, as weights of the one term. */
+enum { EPOCHS = 2, BATCH = 16, BATCHES = 3 };
+
+static bool is_hyper(const bnn_model *m, size_t at) {
+    bnn_block_info b;
+    for (int k = 0; bnn_model_block(m, k, &b); k++)
+        if (at >= b.offset && at < b.offset + b.length) return b.role == BNN_HYPER;
+    ck_abort_msg("no block holds parameter %zu", at);
+}
+
+/* theta after one minibatch of the epoch's order, step t (from 0). */
+static void step_by_hand(const bnn_engine *e, bnn_workspace *ws, const bnn_data *data, const int *order, int i, int t, bnn_real *theta) {
+    static const double share[] = {4. / 7, 2. / 7, 1. / 7};
+    const bnn_model *m = e->model;
+    bnn_real x[BATCH * IN], y[BATCH], *g = reals_new((size_t)m->n_theta);
+    int n = i < 2 ? BATCH : ROWS - 2 * BATCH;
+    for (int k = 0; k < n; k++) {
+        int row = order[i * BATCH + k];
+        memcpy(x + k * IN, data->x + row * IN, IN * sizeof *x);
+        y[k] = data->y[row];
+    }
+    bnn_objective u = {.n_total = ROWS, .scale = 1.0 / ROWS, .kl_weight = 3 * share[i], .mode = BNN_ROWS};
+    bnn_model_u(m, ws, &u, bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_STEP), (uint64_t)t), theta, n, x, y, g);
+    for (size_t k = 0; k < (size_t)m->n_theta; k++)
+        theta[k] -= (bnn_real)((is_hyper(m, k) ? 0.03 : 0.01) * 0.5 * (1 + cos(M_PI * t / (EPOCHS * BATCHES)))) * g[k];
+    reals_free(g);
+}
+
+/* Order, noise, N/M, share of KL, two step sizes and their schedule: two epochs written out. */
+START_TEST(two_epochs_are_those_by_hand) {
+    rows r = rows_new(0);
+    bnn_engine *e = open_engine("bayes_by_backprop:kl=geometric,epochs=2,batch=16,lr=0.01,lr_hyper=0.03,schedule=cosine,optimizer=sgd{momentum=0}",
+                                "concrete_dropout:0.2,0.5; dense:4; tanh; dense", bnn_rng_seed(5), r.data);
+    bnn_workspace *ws;
+    bnn_real *hand, *theta;
+    int order[ROWS];
+    OK(bnn_workspace_new(e->model->net, BATCH, true, &ws));
+    size_t n = theta_of(e, &hand);
+    for (int t = 0; t < EPOCHS * BATCHES; t++) {
+        if (t % BATCHES == 0) bnn_rng_permutation(bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_SHUFFLE), (uint64_t)(t / BATCHES)), ROWS, order);
+        step_by_hand(e, ws, r.data, order, t % BATCHES, t, hand);
+    }
+    ck_assert(steps(e, r.data, EPOCHS).done);
+    theta_of(e, &theta);
+    for (size_t k = 0; k < n; k++) ck_assert_msg(fabs((double)theta[k] - (double)hand[k]) < ROUNDING, "parameter %zu is %.9g, by hand %.9g", k, (double)theta[k], (double)hand[k]);
+    reals_free(hand), reals_free(theta);
+    bnn_workspace_free(ws);
+    bnn_engine_free(e);
+    rows_free(&r);
+}
+END_TEST
+
+/* With lr = 0 KL stands still: the mean over the minibatches is KL itself, however it is shared out. */
+START_TEST(kl_weights_sum_to_one) {
+    rows r = rows_new(0);
+    double kl[2];
+    for (int k = 0; k < 2; k++) {
+        bnn_engine *e = open_engine(k ? "bayes_by_backprop:kl=geometric,batch=3,lr=0" : "bayes_by_backprop:kl=uniform,batch=1000,lr=0", plain_net, bnn_rng_seed(1), r.data);
+        kl[k] = steps(e, r.data, 1).terms.kl;
+        bnn_engine_free(e);
+    }
+    ck_assert_double_gt(kl[0], 0);
+    ck_assert_double_eq_tol(kl[1] / kl[0], 1, 1e-12);
+    rows_free(&r);
+}
+END_TEST
+
+/* 2 3 4 + 2 4 1 multiply-adds forward and twice that back, for each row; gates add a product for each of their units. */
+START_TEST(the_ledger_is_exact) {
+    static const struct {
+        const char *engine;
+        int forward, back;
+    } cases[] = {{"map:epochs=5,batch=16", 32, 64}, {"mc_dropout:epochs=5,batch=16", 39, 71}};
+    rows r = rows_new(0);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        bnn_run *run = fit(cases[k].engine, "dense:4; dense", 1, r.data);
+        bnn_prediction *p;
+        OK(bnn_predict(run->engine, r.data, &(bnn_predict_options){.samples = 7}, &p));
+        int samples = k == 0 ? 1 : 7;
+        ck_assert_uint_eq(run->cost.gradients, 5 * 3);
+        ck_assert_uint_eq(run->cost.forwards, 0);
+        ck_assert_double_eq(run->cost.flops, 5.0 * ROWS * (cases[k].forward + cases[k].back));
+        ck_assert_double_gt(run->cost.seconds_wall, 0);
+        ck_assert_uint_gt(run->cost.peak_bytes, 0);
+        ck_assert_uint_eq(p->cost.forwards, (unsigned)samples);
+        ck_assert_double_eq(p->cost.flops, (double)samples * ROWS * cases[k].forward);
+        bnn_prediction_free(p);
+        bnn_run_free(run);
+    }
+    rows_free(&r);
+}
+END_TEST
+
+START_TEST(an_objective_that_is_not_finite_is_an_error) {
+    rows r = rows_new(0);
+    bnn_run *run;
+    bnn_engine *e = open_engine("map:batch=16", plain_net, bnn_rng_seed(1), r.data);
+    bnn_block block[BNN_MAX_BLOCKS];
+    bnn_step step;
+    steps(e, r.data, 2);
+    bnn_engine_vtable(e)->blocks(e, block);
+    ((bnn_real *)block[0].data)[0] = (bnn_real)NAN;
+    uint64_t before = e->cost.gradients;
+    SAYS(bnn_engine_step(e, r.data, &step), "engine 'map': the objective is not finite in epoch 3, step 1 (nll ");
+    ck_assert_uint_eq(e->cost.gradients, before + 1);
+    ck_assert_int_eq(bnn_fit(&(bnn_config){.net = plain_net, .engine = "mc_dropout:lr=1e9,optimizer=sgd"}, r.data, &run), BNN_ERR_NUMERIC);
+    ck_assert_ptr_nonnull(strstr(bnn_error(), "engine 'mc_dropout': the objective is not finite in epoch "));
+    bnn_engine_free(e);
+    rows_free(&r);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_is_refused) {
+    char path_out[] = "use a smaller batch";
+    bnn_table *t = table_new(100000, 1, 0, 1);
+    bnn_data *d = data_new(t);
+    bnn_run *run;
+    OK(bnn_memory_check(1, "nothing", path_out));
+    SAYS(bnn_memory_check(1e18, "the moon", path_out), "the moon needs 1e+09 GB, ");
+    SAYS(bnn_memory_check(1e18, "the moon", path_out), " GB are free; use a smaller batch");
+    ck_assert_int_eq(bnn_fit(&(bnn_config){.net = "dense:1000000; relu; dense", .engine = "map:batch=100000"}, d, &run), BNN_ERR_MEMORY);
+    ck_assert_ptr_nonnull(strstr(bnn_error(), "engine 'map': training needs "));
+    SAYS(bnn_fit(&(bnn_config){.net = "dense:100000; dense:100000; dense", .engine = "map"}, d, &run), "node 'dense_2' (dense): has more than 2^30 parameters or units");
+    bnn_data_free(d);
+    bnn_table_free(t);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- every engine */
+
+/* Calls property for every check spec of every engine. */
+static void for_all_engines(void (*property)(const char *spec, const bnn_engine_type *type)) {
+    for (const bnn_type *t = NULL; (t = bnn_type_next(BNN_ENGINE, t));)
+        for (int s = 0; t->checks[s]; s++) property(t->checks[s], (const bnn_engine_type *)t);
+}
+
+static void has_same_bits(const char *spec, const bnn_engine_type *type) {
+    rows r = rows_new(0);
+    bnn_run *run[3];
+    (void)type;
+    for (int k = 0; k < 3; k++) {
+        omp_set_num_threads(1 << k);
+        run[k] = fit(spec, "concrete_dropout; dense:70; relu; dense", 1, r.data);
+    }
+    ck_assert_msg(same_theta(run[0]->engine, run[1]->engine) && same_theta(run[0]->engine, run[2]->engine), "%s: other bits at other numbers of threads", spec);
+    for (int k = 0; k < 3; k++) bnn_run_free(run[k]);
+    rows_free(&r);
+}
+
+START_TEST(threads_do_not_change_bits) { for_all_engines(has_same_bits); }
+END_TEST
+
+/* Products large enough to be cut. */
+START_TEST(threads_do_not_change_bits_of_large_nets) {
+    bnn_table *t = table_new(300, 50, 0, 1);
+    bnn_data *d = data_new(t);
+    bnn_run *run[3];
+    for (int k = 0; k < 3; k++) {
+        omp_set_num_threads(1 << k);
+        run[k] = fit("mc_dropout:epochs=2,batch=300", "dense:400; relu; dense:300; relu; dense", 1, d);
+    }
+    ck_assert(same_theta(run[0]->engine, run[1]->engine) && same_theta(run[0]->engine, run[2]->engine));
+    for (int k = 0; k < 3; k++) bnn_run_free(run[k]);
+    bnn_data_free(d);
+    bnn_table_free(t);
+}
+END_TEST
+
+static void follows_its_seed(const char *spec, const bnn_engine_type *type) {
+    rows r = rows_new(0);
+    bnn_run *a = fit(spec, plain_net, 1, r.data), *same = fit(spec, plain_net, 1, r.data), *other = fit(spec, plain_net, 2, r.data);
+    (void)type;
+    ck_assert_msg(same_theta(a->engine, same->engine), "%s: the same seed gives other bits", spec);
+    ck_assert_msg(!same_theta(a->engine, other->engine), "%s: another seed gives the same bits", spec);
+    bnn_run_free(a), bnn_run_free(same), bnn_run_free(other);
+    rows_free(&r);
+}
+
+START_TEST(seeds_decide) { for_all_engines(follows_its_seed); }
+END_TEST
+
+static void copy_blocks(bnn_engine *from, bnn_engine *to) {
+    bnn_block a[BNN_MAX_BLOCKS], b[BNN_MAX_BLOCKS];
+    int n = bnn_engine_vtable(from)->blocks(from, a);
+    ck_assert_int_eq(bnn_engine_vtable(to)->blocks(to, b), n);
+    for (int i = 0; i < n; i++) {
+        ck_assert_str_eq(a[i].name, b[i].name);
+        ck_assert_uint_eq(a[i].length, b[i].length);
+        memcpy(b[i].data, a[i].data, a[i].length * (a[i].kind == BNN_BLOCK_REAL ? sizeof(bnn_real) : sizeof(uint64_t)));
+    }
+}
+
+static void resumes(const char *spec, const bnn_engine_type *type) {
+    if (!type->blocks) return;
+    rows r = rows_new(0);
+    bnn_engine *whole = open_engine(spec, plain_net, bnn_rng_seed(1), r.data), *part = open_engine(spec, plain_net, bnn_rng_seed(1), r.data), *rest;
+    bnn_step a = {0}, b = {0};
+    while (!a.done) OK(bnn_engine_step(whole, r.data, &a));
+    for (int k = 0; k < 3; k++) OK(bnn_engine_step(part, r.data, &b));
+    rest = open_engine(spec, plain_net, bnn_rng_seed(1), r.data);
+    copy_blocks(part, rest);
+    while (!b.done) OK(bnn_engine_step(rest, r.data, &b));
+    ck_assert_msg(same_theta(whole, rest) && memcmp(&a.terms, &b.terms, sizeof a.terms) == 0, "%s: stopped and resumed is not uninterrupted", spec);
+    ck_assert_msg(!same_theta(whole, part), "%s: stands still", spec);
+    bnn_engine_free(whole), bnn_engine_free(part), bnn_engine_free(rest);
+    rows_free(&r);
+}
+
+START_TEST(resumed_is_uninterrupted) { for_all_engines(resumes); }
+END_TEST
+
+/* Progress rises to 1, the last step is done, and prediction is possible then and not before there is something to predict with. */
+static void reaches_its_end(const char *spec, const bnn_engine_type *type) {
+    rows r = rows_new(0);
+    bnn_engine *e = open_engine(spec, plain_net, bnn_rng_seed(1), r.data);
+    bnn_prediction *p;
+    bnn_step step = {0};
+    if (type->fitted) SAYS(bnn_predict(e, r.data, &(bnn_predict_options){.samples = 2}, &p), "has not been fitted yet");
+    for (double before = 0; !step.done; before = step.progress) {
+        OK(bnn_engine_step(e, r.data, &step));
+        ck_assert_msg(step.progress >= before - 1e-12 && step.progress <= 1 + 1e-12, "%s: progress goes from %g to %g", spec, before, step.progress);
+        ck_assert_msg(isfinite(bnn_terms_u(step.terms)), "%s: U is not finite", spec);
+    }
+    ck_assert_msg(fabs(step.progress - 1) < 1e-12, "%s: done at progress %g", spec, step.progress);
+    OK(bnn_predict(e, r.data, &(bnn_predict_options){.samples = 2}, &p));
+    bnn_prediction_free(p);
+    bnn_engine_free(e);
+    rows_free(&r);
+}
+
+START_TEST(engines_reach_their_end) { for_all_engines(reaches_its_end); }
+END_TEST
+
+static const char *const nets[] = {
+    "dense",
+    plain_net,
+    "x = input; dense:3; a = tanh; b = add(a, x); concat(a, b, x); dense",
+    "dropout:0.3; dense:4; relu; concrete_dropout; dense:4; gaussian_dropout; gaussian_dense",
+    "dropout_1 = dense:3; gaussian_dense_1 = tanh; dense_2 = dense:3(dropout_1); add(dense_2, gaussian_dense_1); flatten; dense",
+};
+
+/* Plain, and as any other engine has adapted and printed it. */
+static void takes_every_net(const char *spec, const bnn_engine_type *type) {
+    rows r = rows_new(0);
+    (void)type;
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
+        bnn_engine *first = open_engine(spec, nets[i], bnn_rng_seed(1), r.data);
+        for (const bnn_type *t = NULL; (t = bnn_type_next(BNN_ENGINE, t));) {
+            bnn_engine *second = open_engine(t->checks[0], first->texts.net, bnn_rng_seed(1), r.data);
+            steps(second, r.data, 1);
+            bnn_engine_free(second);
+        }
+        bnn_engine *again = open_engine(spec, first->texts.net, bnn_rng_seed(1), r.data);
+        ck_assert_str_eq(again->texts.net, first->texts.net);
+        bnn_engine_free(first), bnn_engine_free(again);
+    }
+    rows_free(&r);
+}
+
+START_TEST(every_engine_takes_every_net) { for_all_engines(takes_every_net); }
+END_TEST
+
+/* ---------------------------------------------------------------- fits */
+
+START_TEST(long_histories_are_thinned_evenly) {
+    rows r = rows_new(0);
+    bnn_run *run = fit("mc_dropout:gates=concrete,epochs=1207", "dense", 1, r.data);
+    const bnn_history *h = &run->history;
+    ck_assert(h->n > BNN_HISTORY_MOST / 2 && h->n <= BNN_HISTORY_MOST && h->epoch[0] == 1 && h->epoch[h->n - 1] == 1207);
+    for (int i = 2; i < h->n - 1; i++) ck_assert_int_eq(h->epoch[i] - h->epoch[i - 1], 8);
+    ck_assert_int_eq(h->n_gates, 1);
+    ck_assert_str_eq(h->gate[0], "concrete_dropout_1");
+    bnn_real *theta;
+    theta_of(run->engine, &theta);
+    ck_assert_double_eq_tol(h->p[h->n - 1], bnn_sigmoid((double)theta[0]), ROUNDING);
+    ck_assert_double_eq_tol(h->noise_sd[0], 1 / sqrt(tau_of(r.data)), ROUNDING);
+    reals_free(theta);
+    bnn_run_free(run);
+    rows_free(&r);
+}
+END_TEST
+
+static bool stop_at_third(void *context, double share) {
+    (void)share;
+    return ++*(int *)context == 3;
+}
+
+START_TEST(a_fit_stops_when_asked) {
+    rows r = rows_new(0);
+    bnn_run *run;
+    int calls = 0;
+    OK(bnn_fit(&(bnn_config){.net = plain_net, .engine = "map", .progress = stop_at_third, .context = &calls}, r.data, &run));
+    ck_assert(!run->complete && run->history.n == 3);
+    bnn_run_free(run);
+    rows_free(&r);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- searches */
+
+enum { KEPT = 30, SAMPLES = 20, CELL_STREAM = 0, REFIT_STREAM = 1 }; /* 3/4 of the rows; streams inside BNN_STREAM_INNER */
+
+static bnn_rng inner_stream(uint64_t tag) { return bnn_rng_split(bnn_rng_split(bnn_rng_seed(1), BNN_STREAM_INNER), tag); }
+
+typedef struct {
+    bnn_data *fit, *score;
+} halves;
+
+static halves cut(const bnn_data *data) {
+    halves h;
+    OK(bnn_data_slice(data, 0, KEPT, NULL, &h.fit));
+    OK(bnn_data_slice(data, KEPT, ROWS, &h.fit->scaling, &h.score));
+    return h;
+}
+
+static void halves_free(halves *h) {
+    bnn_data_free(h->fit);
+    bnn_data_free(h->score);
+}
+
+static double score(const bnn_engine *e, const bnn_data *data) {
+    bnn_prediction *p;
+    bnn_metrics m;
+    OK(bnn_predict(e, data, &(bnn_predict_options){.samples = SAMPLES, .seed = bnn_rng_seed(1).key}, &p));
+    OK(bnn_metrics_compute(p, data, &m));
+    bnn_prediction_free(p);
+    return m.ll;
+}
+
+enum { CELLS = 6, KEYS = 2 };
+static const char grid_spec[] = "grid_search:engine=mc_dropout{epochs=10,batch=16},grid={p=0.05|0.2|0.5,lr=0.001|0.05},validation=0.25,samples=20";
+static const char *const p_values[] = {"0.05", "0.2", "0.5"}, *const lr_values[] = {"0.001", "0.05"};
+
+static void cell_spec(int i, char spec[96]) { snprintf(spec, 96, "mc_dropout:epochs=10,batch=16,p=%s,lr=%s", p_values[i / 2], lr_values[i % 2]); }
+
+/* Every cell is a fit of its options to the first rows, scored on the others; the best one is fitted again to all. */
+START_TEST(a_grid_is_its_cells) {
+    rows r = rows_new(0);
+    halves h = cut(r.data);
+    bnn_run *run = fit(grid_spec, plain_net, 1, r.data);
+    bnn_column c[BNN_MAX_COLUMNS];
+    static const char *const names[] = {"p", "lr", "validation_ll", "gradients"};
+    ck_assert_int_eq(bnn_engine_vtable(run->engine)->columns(run->engine, c), KEYS + 2);
+    int best = 0;
+    char spec[96], sentence[256];
+    for (int k = 0; k < KEYS + 2; k++) {
+        ck_assert_str_eq(c[k].name, names[k]);
+        ck_assert_int_eq(c[k].length, CELLS);
+    }
+    for (int i = 0; i < CELLS; i++) {
+        cell_spec(i, spec);
+        bnn_engine *e = open_engine(spec, plain_net, inner_stream(CELL_STREAM), h.fit);
+        ck_assert(steps(e, h.fit, 10).done);
+        ck_assert_msg(c[2].data[i] == score(e, h.score), "cell %d", i);
+        ck_assert(c[0].data[i] == atof(p_values[i / 2]) && c[1].data[i] == atof(lr_values[i % 2]) && c[3].data[i] == 10 * 2);
+        if (c[2].data[i] > c[2].data[best]) best = i;
+        bnn_engine_free(e);
+    }
+    cell_spec(best, spec);
+    bnn_engine *refit = open_engine(spec, plain_net, inner_stream(REFIT_STREAM), r.data);
+    ck_assert(steps(refit, r.data, 10).done && same_theta(run->engine, refit));
+    snprintf(sentence, sizeof sentence,
+             "searched 6 cells: p (3), the same in all 2 gates x lr (2); with one p for each gate there would be 18; chose p=%s lr=%s, validation log-likelihood %.4f",
+             p_values[best / 2], lr_values[best % 2], c[2].data[best]);
+    ck_assert_str_eq(bnn_engine_vtable(run->engine)->remark(run->engine), sentence);
+    /* gates 3 + 6, products 2 18 + 2 6, tanh 10 6; back: the gates, twice the products, tanh 4 6 */
+    const double forward = 9 + 48 + 60, both = forward + 9 + 96 + 24;
+    ck_assert_uint_eq(run->cost.gradients, CELLS * 10 * 2 + 10 * 3);
+    ck_assert_uint_eq(run->cost.forwards, CELLS * SAMPLES);
+    ck_assert_double_eq(run->cost.flops, CELLS * (10 * KEPT * both + SAMPLES * (ROWS - KEPT) * forward) + 10 * ROWS * both);
+    bnn_engine_free(refit);
+    bnn_run_free(run);
+    halves_free(&h);
+    rows_free(&r);
+}
+END_TEST
+
+START_TEST(a_grid_has_the_same_bits_at_any_number_of_threads) {
+    rows r = rows_new(0);
+    bnn_run *run[3];
+    bnn_column c[3][BNN_MAX_COLUMNS];
+    for (int k = 0; k < 3; k++) {
+        omp_set_num_threads(1 << k);
+        run[k] = fit(grid_spec, plain_net, 1, r.data);
+        bnn_engine_vtable(run[k]->engine)->columns(run[k]->engine, c[k]);
+    }
+    for (int k = 1; k < 3; k++) {
+        ck_assert(same_theta(run[0]->engine, run[k]->engine));
+        for (int j = 0; j < KEYS + 2; j++) ck_assert_mem_eq(c[0][j].data, c[k][j].data, CELLS * sizeof(double));
+    }
+    for (int k = 0; k < 3; k++) bnn_run_free(run[k]);
+    rows_free(&r);
+}
+END_TEST
+
+/* Keys of the likelihood, the prior and a labelled layer reach them; the model of the refit has the chosen values. */
+START_TEST(a_grid_reaches_every_owner) {
+    static const char *const keys[] = {"likelihood.tau", "prior.sd", "d.p", "temperature"};
+    rows r = rows_new(0);
+    bnn_run *run = fit("grid_search:engine=mc_dropout{epochs=3,gates=concrete},grid={likelihood.tau=0.1|5,prior.sd=0.25|4;d.p=0.125|0.375, temperature=0.5},samples=3",
+                       "d = dropout:0.3; dense:3; tanh; dense", 1, r.data);
+    const bnn_engine *chosen = bnn_engine_fitted(run->engine);
+    bnn_column c[BNN_MAX_COLUMNS];
+    char text[4][64];
+    ck_assert_int_eq(bnn_engine_vtable(run->engine)->columns(run->engine, c), 6);
+    int best = 0;
+    for (int i = 0; i < 8; i++)
+        if (c[4].data[i] > c[4].data[best]) best = i;
+    for (int k = 0; k < 4; k++) ck_assert_str_eq(c[k].name, keys[k]);
+    snprintf(text[0], sizeof text[0], "tau=%g", c[0].data[best]);
+    snprintf(text[1], sizeof text[1], "sd=%g,", c[1].data[best]);
+    snprintf(text[2], sizeof text[2], "d = dropout:p=%g;", c[2].data[best]);
+    snprintf(text[3], sizeof text[3], "temperature=%g;", c[3].data[best]);
+    ck_assert_ptr_nonnull(strstr(chosen->texts.likelihood, text[0]));
+    ck_assert_ptr_nonnull(strstr(chosen->texts.prior, text[1]));
+    ck_assert_ptr_nonnull(strstr(chosen->texts.net, text[2]));
+    ck_assert_ptr_nonnull(strstr(chosen->texts.net, text[3]));
+    bnn_run_free(run);
+    rows_free(&r);
+}
+END_TEST
+
+/* Wherever they stand: not finite while it is fitted, or only once it predicts. */
+START_TEST(diverging_cells_are_out_of_the_race) {
+    static const char *const specs[] = {"grid_search:engine=map{epochs=10,optimizer=sgd},grid={lr=1e9|1e-6},samples=2", "grid_search:engine=map{epochs=10,optimizer=sgd},grid={lr=1e-6|1e9},samples=2",
+                                        "grid_search:engine=mc_dropout{epochs=1,optimizer=sgd},grid={lr=1e9|1e-6},samples=4"};
+    rows r = rows_new(0);
+    bnn_run *run;
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        bnn_column c[BNN_MAX_COLUMNS];
+        run = fit(specs[i], "dense:4; dense:4; dense:4; dense:4; dense:4; dense", 1, r.data);
+        bnn_engine_vtable(run->engine)->columns(run->engine, c);
+        int good = i != 1;
+        ck_assert_msg(isfinite(c[1].data[good]) && c[1].data[!good] < -1e9, "cell %d has %g, the other %g", good, c[1].data[good], c[1].data[!good]);
+        ck_assert_ptr_nonnull(strstr(bnn_engine_vtable(run->engine)->remark(run->engine), "chose lr=1e-6,"));
+        bnn_run_free(run);
+    }
+    SAYS(bnn_fit(&(bnn_config){.net = plain_net, .engine = "grid_search:engine=map{optimizer=sgd},grid={lr=1e9},samples=2"}, r.data, &run),
+         "engine 'grid_search': no cell of the grid has a finite validation log-likelihood");
+    rows_free(&r);
+}
+END_TEST
+
+START_TEST(grids_are_refused_with_the_key) {
+    static const char *const refused[][2] = {
+        {"grid={q=1}", "engine 'grid_search': grid: engine 'mc_dropout': unknown option 'q': there are p, gates, temperature, epochs, "},
+        {"grid={likelihood.q=1}", "grid: likelihood 'gaussian': unknown option 'q': there are tau"},
+        {"grid={prior.q=1}", "grid: prior 'gauss': unknown option 'q': there are sd, bias_sd, scale"},
+        {"grid={h.p=1}", "grid: 'h' is neither likelihood, prior nor the label of a layer"},
+        {"grid={p=0.1|2}", "grid: engine 'mc_dropout': option 'p': '2' is not a number from 0 to 0.999"},
+        {"grid={p=0.1|}", "grid: value '' of 'p' is not a number"},
+        {"grid={p=0.1|low}", "grid: value 'low' of 'p' is not a number"},
+        {"grid={p}", "grid: 'p' is not of the form key=value|value"},
+        {"grid={}", "grid: '' is not of the form key=value|value"},
+        {"grid=p=0.1", "grid: 'p=0.1' is not of the form {key=value|value, ...}"},
+        {"engine=mc_drop", "unknown engine 'mc_drop': there are "},
+        {"engine=mc_dropout{p=2}", "engine 'mc_dropout': option 'p': '2' is not a number from 0 to 0.999"},
+    };
+    rows r = rows_new(0);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char spec[96];
+        bnn_run *run;
+        snprintf(spec, sizeof spec, "grid_search:%s", refused[i][0]);
+        SAYS(bnn_fit(&(bnn_config){.net = plain_net, .engine = spec}, r.data, &run), refused[i][1]);
+    }
+    rows_free(&r);
+}
+END_TEST
+
+START_TEST(searches_need_rows_to_cut) {
+    bnn_table *t = table_new(1, IN, 0, 1);
+    bnn_data *d = data_new(t);
+    bnn_run *run;
+    SAYS(bnn_fit(&(bnn_config){.net = "dense", .engine = "grid_search"}, d, &run), "engine 'grid_search': 1 training rows cannot be cut into a part to fit and a part to score");
+    SAYS(bnn_fit(&(bnn_config){.net = "dense", .engine = "early_stopping"}, d, &run), "engine 'early_stopping': 1 training rows cannot be cut");
+    bnn_data_free(d);
+    bnn_table_free(t);
+}
+END_TEST
+
+/* The probe run again by hand, scored every 5 steps until 3 scores in a row are no better or its 200 epochs are over. */
+static int best_step_by_hand(const char *inner, const rows *r, int *n_scores, double *ll) {
+    halves h = cut(r->data);
+    bnn_engine *e = open_engine(inner, "dense:20; tanh; dense", inner_stream(CELL_STREAM), h.fit);
+    int best = -1;
+    for (*n_scores = 0; *n_scores < 40 && *n_scores - best <= 3; ++*n_scores) {
+        steps(e, h.fit, 5);
+        ll[*n_scores] = score(e, h.score);
+        if (best < 0 || ll[*n_scores] > ll[best]) best = *n_scores;
+    }
+    bnn_engine_free(e);
+    halves_free(&h);
+    return best;
+}
+
+START_TEST(early_stopping_is_its_probe_and_its_refit) {
+    static const char inner[] = "mc_dropout{gates=concrete,epochs=200,batch=16,lr=0.01}";
+    rows r = rows_new(0);
+    char spec[160], sentence[160];
+    double ll[64];
+    int n, best = best_step_by_hand(inner, &r, &n, ll);
+    snprintf(spec, sizeof spec, "early_stopping:engine=%s,validation=0.25,every=5,samples=20,patience=3", inner);
+    bnn_run *run = fit(spec, "dense:20; tanh; dense", 1, r.data);
+    bnn_column c[BNN_MAX_COLUMNS];
+    ck_assert_int_eq(bnn_engine_vtable(run->engine)->columns(run->engine, c), 2);
+    ck_assert_int_eq(c[0].length, n);
+    ck_assert_int_eq(c[1].length, n);
+    ck_assert_msg(best > 0 && n < 40, "nothing to stop: best of %d scores is %d", n, best);
+    for (int i = 0; i < n; i++) ck_assert_msg(c[0].data[i] == 5 * (i + 1) && c[1].data[i] == ll[i], "score %d", i);
+    snprintf(sentence, sizeof sentence, "stopped after %d steps: validation log-likelihood %.4f was best at step %d of %d", 5 * (best + 1), ll[best], 5 * (best + 1), 5 * n);
+    ck_assert_str_eq(bnn_engine_vtable(run->engine)->remark(run->engine), sentence);
+    bnn_engine *refit = open_engine(inner, "dense:20; tanh; dense", inner_stream(REFIT_STREAM), r.data);
+    steps(refit, r.data, 5 * (best + 1));
+    ck_assert(same_theta(run->engine, refit));
+    ck_assert_uint_eq(run->cost.gradients, 5 * (unsigned)n * 2 + 5 * (unsigned)(best + 1) * 3);
+    ck_assert_uint_eq(run->cost.forwards, (unsigned)n * SAMPLES);
+    bnn_engine_free(refit);
+    bnn_run_free(run);
+    rows_free(&r);
+}
+END_TEST
+
+int main(void) {
+    const TTest *const tests[] = {point_estimates_are_ridge_regression,
+                                  dropout_on_linear_regression_is_stationary_where_it_should,
+                                  mean_field_is_stationary_where_it_should,
+                                  bayes_by_backprop_finds_the_mean_field_posterior,
+                                  two_epochs_are_those_by_hand,
+                                  kl_weights_sum_to_one,
+                                  the_ledger_is_exact,
+                                  an_objective_that_is_not_finite_is_an_error,
+                                  what_does_not_fit_is_refused,
+                                  threads_do_not_change_bits,
+                                  threads_do_not_change_bits_of_large_nets,
+                                  seeds_decide,
+                                  resumed_is_uninterrupted,
+                                  engines_reach_their_end,
+                                  every_engine_takes_every_net,
+                                  long_histories_are_thinned_evenly,
+                                  a_fit_stops_when_asked,
+                                  a_grid_is_its_cells,
+                                  a_grid_has_the_same_bits_at_any_number_of_threads,
+                                  a_grid_reaches_every_owner,
+                                  diverging_cells_are_out_of_the_race,
+                                  grids_are_refused_with_the_key,
+                                  searches_need_rows_to_cut,
+                                  early_stopping_is_its_probe_and_its_refit,
+                                  NULL};
+    return run_tests("engines", tests);
+}

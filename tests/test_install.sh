@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# test_install.sh BUILD: installs a built tree into an empty folder, and uses it from there as somebody else's project would: by pkg-config alone.
+tests=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "$1" && pwd) || exit 2
+folder=$(mktemp -d) || exit 2
+trap 'rm -rf "$folder"' EXIT
+passed=0 failed=0
+export OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-Haswell}" LC_ALL=C
+
+# check WHAT COMMAND...: passes if the command succeeds; shows what it printed if not.
+check() {
+    what=$1
+    shift
+    if "$@" >"$folder/log" 2>&1; then passed=$((passed + 1)); else
+        failed=$((failed + 1))
+        echo "FAILED: $what"
+        head -n 8 "$folder/log"
+    fi
+}
+
+if grep -qa __asan_init "$build/framework/libbnn.so"; then
+    echo 'skipped: a library with sanitizers is not for others'
+    exit 77
+fi
+root=$folder/root
+check 'meson install' meson install -C "$build" --destdir "$root" --no-rebuild --quiet
+pc=$(find "$root" -name bnn.pc)
+library=$(dirname "$(dirname "$pc")")
+include=$(find "$root" -type d -path '*/include/bnn')
+export PKG_CONFIG_PATH="${pc%/*}" PKG_CONFIG_SYSROOT_DIR="$root" LD_LIBRARY_PATH="$library"
+
+# ---------------------------------------------------------------- what is there
+
+find "$root" -type f -o -type l | sed "s|.*/||" | sort >"$folder/found"
+(cd "$tests/../framework/include/bnn" && ls -- *.h) >"$folder/wanted"
+printf '%s\n' bnn bnn.pc config.h libbnn.so libbnn.so.1 "libbnn.so.$(pkg-config --modversion bnn)" >>"$folder/wanted"
+sort "$folder/wanted" | check 'the program, the library, bnn.pc and every public header are installed, nothing else' diff - "$folder/found"
+version=$(sed -n "s/^project(.* version: '\([^']*\)'.*/\1/p" "$tests/../meson.build")
+check 'bnn.pc has the version of the project' [ "$(pkg-config --modversion bnn)" = "$version" ]
+check 'bnn.pc is valid' pkg-config --validate bnn
+check 'bnn.pc asks for the library alone' [ "$(pkg-config --libs-only-l bnn | tr -d ' ')" = -lbnn ]
+program=$(find "$root" -type f -name bnn -path '*/bin/*')
+check 'the program runs' [ "$("$program" --version)" = "bnn $version" ]
+check 'the program knows its types' "$program" show mc_dropout
+check 'the library exports names of its own only' sh -c "! nm -D --defined-only '$library/libbnn.so' | awk '{ print \$3 }' | grep -Ev '^(bnn_|\\.gomp_critical_user_bnn_)'"
+
+# ---------------------------------------------------------------- headers
+
+flags=$(pkg-config --cflags bnn)
+for header in "$include"/*.h; do
+    name=bnn/${header##*/}
+    for standard in c11 gnu17 c2x; do
+        printf '#include <%s>\n#include <%s>\ntypedef int one_declaration;\n' "$name" "$name" >"$folder/alone.c"
+        check "$name alone in -std=$standard" ${CC:-cc} $flags -std=$standard -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$folder/alone.c"
+    done
+    check "$name names no header that is not installed" sh -c "
+        ! sed -n 's/^#include <\(bnn\/[^>]*\)>.*/\1/p; s/^#include \"\([^\"]*\)\".*/\1/p' '$header' | while read -r inner; do [ -f '${include%/bnn}'/\$inner ] || echo \"\$inner\"; done | grep ."
+done
+
+# ---------------------------------------------------------------- a project of somebody else
+
+cd "$folder" || exit 2
+cp "$tests/consumer/consumer.c" .
+check 'the consumer compiles' ${CC:-cc} consumer.c $(pkg-config --cflags --libs bnn) -o consumer
+check 'the consumer runs' ./consumer
+cat log >answer
+check 'its four predictions are near 2x' awk '{ d = $2 - 2 * $1; if (d < -0.5 || d > 0.5) bad = 1 } END { exit bad || NR != 4 }' answer
+check 'it uses the library that was installed' sh -c "ldd ./consumer | grep -qF 'libbnn.so.1 => $library/'"
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * test_model.c: the objective U: its gradient, its scale, and that it is what the papers on dropout minimise.
+ */
+#include "files.h"
+
+#include <bnn/model.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 12, IN = 3 };
+
+typedef struct {
+    bnn_table *table;
+    bnn_data *data;
+    bnn_model *m;
+    bnn_workspace *ws;
+    bnn_objective objective;
+    bnn_rng rng;
+    int n; /* rows of the batch, the first ones */
+    bnn_real *theta, *grad;
+} problem;
+
+static void problem_open(const char *net, const char *likelihood, const char *prior, int n_classes, problem *p) {
+    *p = (problem){.table = table_new(ROWS, IN, n_classes, 1), .rng = bnn_rng_seed(2), .n = ROWS};
+    p->data = data_new(p->table);
+    OK(bnn_model_new(&(bnn_texts){net, likelihood, prior}, p->data, &p->m));
+    OK(bnn_workspace_new(p->m->net, ROWS, true, &p->ws));
+    p->objective = (bnn_objective){.n_total = ROWS, .scale = 1, .kl_weight = 1, .mode = BNN_ROWS};
+    size_t n = (size_t)p->m->n_theta;
+    p->theta = reals_new(n), p->grad = reals_new(n);
+    bnn_real *noise = reals_new(n);
+    bnn_model_init(p->m, bnn_rng_seed(3), p->theta);
+    bnn_rng_normal(bnn_rng_seed(4), 0, 1, (int)n, noise);
+    for (size_t i = 0; i < n; i++) p->theta[i] += (bnn_real)0.3 * noise[i];
+    reals_free(noise);
+}
+
+static void problem_close(problem *p) {
+    reals_free(p->theta), reals_free(p->grad);
+    bnn_workspace_free(p->ws);
+    bnn_model_free(p->m);
+    bnn_data_free(p->data);
+    bnn_table_free(p->table);
+}
+
+/* U on rows from .. from+n of the data. */
+static bnn_terms u_of(problem *p, int from, bnn_real *grad) {
+    return bnn_model_u(p->m, p->ws, &p->objective, p->rng, p->theta, p->n, p->data->x + from * IN, p->data->y + from, grad);
+}
+
+static void assert_close(double a, double b, double size, const char *what, int i) {
+    ck_assert_msg(fabs(a - b) <= 10 * ROUNDING * size, "%s[%d] is %.12g, not %.12g", what, i, a, b);
+}
+
+static double largest(size_t n, const bnn_real *a) {
+    double most = 0;
+    for (size_t i = 0; i < n; i++) most = fmax(most, fabs((double)a[i]));
+    return most;
+}
+
+/* ---------------------------------------------------------------- gradient and scale */
+
+static const struct {
+    const char *net, *likelihood, *prior;
+    int n_classes;
+} models[] = {
+    {"dropout:0.3; dense:4; tanh; dropout:0.2; dense", "gaussian", "gauss:sd=0.7,bias_sd=2", 0},
+    {"concrete_dropout:0.2,temperature=0.5; dense:4; softplus; concrete_dropout:0.1,0.5; dense", "gaussian:tau=0.4", "scale_mixture:pi=0.25,sd1=1,sd2=0.3", 0},
+    {"gaussian_dropout:0.3; dense:3,bias=no; tanh; gaussian_dense", "heteroscedastic", "gauss:sd=2,scale=fan_in", 0},
+    {"g = concrete_dropout:0.3,0.5; a = dense:4(g); b = dense:4(g); add(a, b); tanh; concrete_dropout:0.2,0.5; flatten; dense", "categorical", "gauss", 3},
+    {"x = input; a = gaussian_dense:4,weight; tanh; b = gaussian_dense:3,flipout; concat(a, x, b); dense:units=1", "bernoulli", "scale_mixture:pi=0.5,sd1=1,sd2=0.5", 2},
+};
+enum { MODELS = sizeof models / sizeof *models };
+
+static void open_model(int i, problem *p) { problem_open(models[i].net, models[i].likelihood, models[i].prior, models[i].n_classes, p); }
+
+static double value(void *of) {
+    problem *p = of;
+    return p->objective.scale * bnn_terms_u(u_of(p, 0, NULL));
+}
+
+static void check_gradient(problem *p, int model) {
+    u_of(p, 0, p->grad);
+    double size = largest((size_t)p->m->n_theta, p->grad);
+    for (int i = 0; i < p->m->n_theta; i++) {
+        double slope = difference(value, p, &p->theta[i], NULL);
+        ck_assert_msg(fabs((double)p->grad[i] - slope) <= GRADIENT_TOLERANCE * size, "'%s' in mode %d: gradient %d is %.9g, differences %.9g", models[model].net,
+                      (int)p->objective.mode, i, (double)p->grad[i], slope);
+    }
+}
+
+/* Of every parameter: weights, biases, spreads, drop probabilities (by the noise, their KL and the prior behind the gate), noise. */
+START_TEST(gradients_are_those_of_differences) {
+    for (int i = 0; i < MODELS; i++)
+        for (int mode = BNN_MEAN; mode <= BNN_DRAW; mode++) {
+            problem p;
+            open_model(i, &p);
+            p.objective = (bnn_objective){.n_total = 30, .scale = 0.37, .kl_weight = 0.6, .mode = (bnn_mode)mode};
+            check_gradient(&p, i);
+            problem_close(&p);
+        }
+}
+END_TEST
+
+/* Average of U and its gradient over all minibatches of `size` rows. */
+static bnn_terms average(problem *p, int size, double *grad) {
+    bnn_terms sum = {0};
+    int batches = ROWS / size;
+    p->n = size;
+    memset(grad, 0, (size_t)p->m->n_theta * sizeof *grad);
+    for (int b = 0; b < batches; b++) {
+        bnn_terms t = u_of(p, b * size, p->grad);
+        sum.nll += t.nll / batches, sum.prior += t.prior / batches, sum.kl += t.kl / batches;
+        for (int i = 0; i < p->m->n_theta; i++) grad[i] += (double)p->grad[i] / batches;
+    }
+    return sum;
+}
+
+START_TEST(minibatches_average_to_the_whole) {
+    static const int sizes[] = {1, 2, 3, 4, 6};
+    for (int i = 0; i < MODELS; i++) {
+        problem p;
+        open_model(i, &p);
+        p.objective.mode = BNN_MEAN;
+        size_t n = (size_t)p.m->n_theta;
+        double *whole = calloc(n, sizeof *whole), *parts = calloc(n, sizeof *parts);
+        bnn_terms u = average(&p, ROWS, whole);
+        for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+            bnn_terms v = average(&p, sizes[k], parts);
+            assert_close(v.nll, u.nll, fabs(u.nll), "nll of size", sizes[k]);
+            assert_close(v.prior, u.prior, fabs(u.prior), "prior of size", sizes[k]);
+            assert_close(v.kl, u.kl, fabs(u.kl), "kl of size", sizes[k]);
+            for (size_t j = 0; j < n; j++) assert_close(parts[j], whole[j], 1 + fabs(u.nll), "gradient", (int)j);
+        }
+        free(whole), free(parts);
+        problem_close(&p);
+    }
+}
+END_TEST
+
+/* N, M and kl_weight stand where the formula has them, and nowhere else. */
+START_TEST(each_term_has_its_own_scale) {
+    for (int i = 0; i < MODELS; i++) {
+        problem p;
+        open_model(i, &p);
+        bnn_terms u = u_of(&p, 0, NULL);
+        p.objective.n_total = 5 * ROWS;
+        bnn_terms more_rows = u_of(&p, 0, NULL);
+        assert_close(more_rows.nll, 5 * u.nll, fabs(5 * u.nll), "nll of model", i);
+        ck_assert(more_rows.prior == u.prior && more_rows.kl == u.kl);
+        p.objective.kl_weight = 0.25, p.objective.n_total = ROWS, p.objective.scale = 7;
+        bnn_terms lighter = u_of(&p, 0, p.grad);
+        ck_assert(lighter.nll == u.nll && lighter.prior == 0.25 * u.prior && lighter.kl == 0.25 * u.kl);
+        problem_close(&p);
+    }
+}
+END_TEST
+
+/* sum over blocks of log p(w), by the prior itself; slope[n_theta] as well. */
+static double log_prior(const problem *p, bnn_real *slope) {
+    bnn_block_info b;
+    double total = 0;
+    for (int k = 0; bnn_model_block(p->m, k, &b); k++) {
+        bool weight = b.role == BNN_WEIGHT;
+        if (!weight && b.role != BNN_BIAS) continue;
+        total += bnn_prior_vtable(&p->m->prior)->logp(&p->m->prior, weight, b.rows > 0 ? b.rows : IN, (int)b.length, p->theta + b.offset, slope + b.offset);
+    }
+    return total;
+}
+
+START_TEST(without_rows_u_is_the_prior) {
+    for (int rows = 0; rows <= ROWS; rows += ROWS) {
+        problem p;
+        problem_open("dense:4; tanh; dense", "gaussian", "gauss:sd=0.7,bias_sd=2", 0, &p);
+        bnn_real *slope = reals_new((size_t)p.m->n_theta);
+        p.objective.n_total = 0, p.n = rows;
+        bnn_terms u = u_of(&p, 0, p.grad);
+        ck_assert(u.nll == 0 && u.kl == 0);
+        assert_close(u.prior, -log_prior(&p, slope), fabs(u.prior), "prior of rows", rows);
+        for (int i = 0; i < p.m->n_theta; i++) assert_close((double)p.grad[i], -(double)slope[i], 1, "gradient", i);
+        reals_free(slope);
+        problem_close(&p);
+    }
+}
+END_TEST
+
+START_TEST(blocks_cover_theta_in_order) {
+    problem p;
+    problem_open("concrete_dropout; dense:4; gaussian_dense", "gaussian", "gauss", 0, &p);
+    static const char *const names[][2] = {{"concrete_dropout_1", "p_logit"},        {"dense_1", "kernel"},           {"dense_1", "bias"},
+                                           {"gaussian_dense_1", "kernel_mu"},        {"gaussian_dense_1", "bias_mu"}, {"gaussian_dense_1", "kernel_rho"},
+                                           {"gaussian_dense_1", "bias_rho"},         {"likelihood", "hyper"}};
+    size_t at = 0;
+    int n = 0;
+    for (bnn_block_info b; bnn_model_block(p.m, n, &b); n++) {
+        ck_assert_str_eq(b.node, names[n][0]);
+        ck_assert_str_eq(b.name, names[n][1]);
+        ck_assert_uint_eq(b.offset, at);
+        at += b.length;
+    }
+    ck_assert_int_eq(n, 8);
+    ck_assert_uint_eq(at, (size_t)p.m->n_theta);
+    problem_close(&p);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- dropout, by hand */
+
+enum { UNITS = 4, W1 = 0, B1 = W1 + IN * UNITS, W2 = B1 + UNITS, B2 = W2 + UNITS, WEIGHTS = B2 + 1, LAYERS = 2, GATE_1 = 1, GATE_2 = 4 };
+static const double tau = 0.4, length_scale = 1.3;
+
+/* One row, two layers: f = b2 + (h z2) W2, h = tanh(b1 + (x z1) W1); the gates z are 0 or `on`. */
+typedef struct {
+    double keep[LAYERS], on[LAYERS];
+    bnn_real z1[ROWS * IN], z2[ROWS * UNITS]; /* 0 or 1: those of the model */
+} gates;
+
+static void draw_gates(bnn_rng rng, gates *g) {
+    bnn_rng_mask(bnn_rng_split(rng, GATE_1), 0, ROWS, IN, 1 - g->keep[0], 1, g->z1);
+    bnn_rng_mask(bnn_rng_split(rng, GATE_2), 0, ROWS, UNITS, 1 - g->keep[1], 1, g->z2);
+}
+
+static double hidden(const problem *p, const gates *g, int row, const double *w, int u) {
+    double a = w[B1 + u];
+    for (int d = 0; d < IN; d++) a += (double)p->data->x[row * IN + d] * g->on[0] * (double)g->z1[row * IN + d] * w[W1 + d * UNITS + u];
+    return tanh(a);
+}
+
+/* (y - f)^2 of one row; dw[WEIGHTS] += its gradient. */
+static double square(const problem *p, const gates *g, int row, const double *w, double *dw) {
+    double f = w[B2], h[UNITS];
+    for (int u = 0; u < UNITS; u++) f += (h[u] = hidden(p, g, row, w, u)) * g->on[1] * (double)g->z2[row * UNITS + u] * w[W2 + u];
+    double error = f - (double)p->data->y[row];
+    dw[B2] += 2 * error;
+    for (int u = 0; u < UNITS; u++) {
+        double gate = g->on[1] * (double)g->z2[row * UNITS + u], da = 2 * error * gate * w[W2 + u] * (1 - h[u] * h[u]);
+        dw[W2 + u] += 2 * error * gate * h[u];
+        dw[B1 + u] += da;
+        for (int d = 0; d < IN; d++) dw[W1 + d * UNITS + u] += da * (double)p->data->x[row * IN + d] * g->on[0] * (double)g->z1[row * IN + d];
+    }
+    return error * error;
+}
+
+/* factor * sum of squares of w[from, to), and its gradient. */
+static double decay(double factor, int from, int to, const double *w, double *dw) {
+    double sum = 0;
+    for (int i = from; i < to; i++) {
+        sum += factor * w[i] * w[i];
+        dw[i] += 2 * factor * w[i];
+    }
+    return sum;
+}
+
+static int layer_of(int i) { return i >= W2; }
+static bool is_bias(int i) { return (i >= B1 && i < W2) || i >= B2; }
+
+/* Gal & Ghahramani 2016, eq. 7 in nats and their M: 1/N sum (y-f)^2/2 + sum_i keep_i l^2/(2 tau N) ||M_i||^2 + l^2/(2 tau N) ||m_i||^2. Gates are 0 or 1; y is standardised,
+ * tau goes with it. dm: gradient. */
+static double paper_cost(const problem *p, const gates *g, double tau_here, const double *m, double *dm) {
+    double cost = 0, l2 = length_scale * length_scale / (2 * tau_here * ROWS);
+    memset(dm, 0, WEIGHTS * sizeof *dm);
+    for (int r = 0; r < ROWS; r++) cost += square(p, g, r, m, dm) / (2 * ROWS);
+    for (int i = 0; i < WEIGHTS; i++) dm[i] /= 2 * ROWS;
+    cost += decay(g->keep[0] * l2, W1, B1, m, dm) + decay(g->keep[1] * l2, W2, B2, m, dm);
+    return cost + decay(l2, B1, W2, m, dm) + decay(l2, B2, WEIGHTS, m, dm);
+}
+
+/* The published script for the UCI tables (2018): Keras dropout (gates 0 or 1/keep), MSE of standardised y, l^2 keep / (2 N tau) ||W||^2 with tau in the units of y, biases free. */
+static double script_cost(const problem *p, const gates *g, const double *w, double *dw) {
+    double cost = 0, l2 = length_scale * length_scale / (2 * ROWS * tau);
+    memset(dw, 0, WEIGHTS * sizeof *dw);
+    for (int r = 0; r < ROWS; r++) cost += square(p, g, r, w, dw) / ROWS;
+    for (int i = 0; i < WEIGHTS; i++) dw[i] /= ROWS;
+    return cost + decay(l2 * g->keep[0], W1, B1, w, dw) + decay(l2 * g->keep[1], W2, B2, w, dw);
+}
+
+/* Another theta for the same masks. */
+static void move(problem *p) {
+    for (int i = 0; i < WEIGHTS; i++) p->theta[i] += (bnn_real)(0.1 * (i % 5 - 2));
+}
+
+static double stored_per_mean(const gates *g, int i) { return is_bias(i) ? 1 : g->keep[layer_of(i)]; }
+
+START_TEST(u_is_the_objective_of_mc_dropout) {
+    problem p;
+    gates g = {.keep = {0.7, 0.8}, .on = {1, 1}};
+    double m[WEIGHTS], dm[WEIGHTS], u[2], cost[2];
+    char prior[96];
+    snprintf(prior, sizeof prior, "gauss:sd=%.17g,bias_sd=%.17g", 1 / length_scale, 1 / length_scale);
+    problem_open("dropout:0.3; dense:4; tanh; dropout:0.2; dense", "gaussian:tau=0.4", prior, 0, &p);
+    double tau_here = tau * p.data->scaling.y_sd[0] * p.data->scaling.y_sd[0], factor = ROWS * tau_here;
+    draw_gates(p.rng, &g);
+    ck_assert_int_eq(p.m->n_theta, WEIGHTS);
+    for (int k = 0; k < 2; k++, move(&p)) {
+        for (int i = 0; i < WEIGHTS; i++) m[i] = (double)p.theta[i] / stored_per_mean(&g, i);
+        cost[k] = paper_cost(&p, &g, tau_here, m, dm);
+        u[k] = bnn_terms_u(u_of(&p, 0, p.grad)) / factor;
+        for (int i = 0; i < WEIGHTS; i++) assert_close((double)p.grad[i] / factor, dm[i] / stored_per_mean(&g, i), 1, "gradient", i);
+    }
+    assert_close(u[1] - u[0], cost[1] - cost[0], 1, "difference", 0);
+    problem_close(&p);
+}
+END_TEST
+
+static double y_sd_of_problem(void) {
+    bnn_table *t = table_new(ROWS, IN, 0, 1);
+    bnn_data *d = data_new(t);
+    double sd = d->scaling.y_sd[0];
+    bnn_data_free(d);
+    bnn_table_free(t);
+    return sd;
+}
+
+/* With prior sd = sqrt(2) / (l keep sd(y)) and flat biases U is N tau sd(y)^2 / 2 times the script's loss, up to a constant. */
+START_TEST(u_is_the_loss_of_the_published_script) {
+    problem p;
+    gates g = {.keep = {0.7, 0.7}, .on = {1 / 0.7, 1 / 0.7}};
+    double w[WEIGHTS], dw[WEIGHTS], u[2], cost[2], y_sd = y_sd_of_problem(), factor = ROWS * tau * y_sd * y_sd / 2;
+    char prior[96];
+    snprintf(prior, sizeof prior, "gauss:sd=%.17g,bias_sd=inf", sqrt(2) / (length_scale * 0.7 * y_sd));
+    problem_open("dropout:0.3; dense:4; tanh; dropout:0.3; dense", "gaussian:tau=0.4", prior, 0, &p);
+    draw_gates(p.rng, &g);
+    for (int k = 0; k < 2; k++, move(&p)) {
+        for (int i = 0; i < WEIGHTS; i++) w[i] = (double)p.theta[i];
+        cost[k] = script_cost(&p, &g, w, dw);
+        u[k] = bnn_terms_u(u_of(&p, 0, p.grad)) / factor;
+        for (int i = 0; i < WEIGHTS; i++) assert_close((double)p.grad[i] / factor, dw[i], 1, "gradient", i);
+    }
+    assert_close(u[1] - u[0], cost[1] - cost[0], 1, "difference", 0);
+    problem_close(&p);
+}
+END_TEST
+
+/* E_z[-log p(M z)] over all 2^IN states of the gates in front of a layer of IN x 1 weights w = keep M, and a bias. */
+static double expected_prior(const problem *p, const bnn_real *w, double k) {
+    const bnn_prior_type *type = bnn_prior_vtable(&p->m->prior);
+    double total = -type->logp(&p->m->prior, false, IN, 1, w + IN, NULL);
+    for (int state = 0; state < 1 << IN; state++) {
+        bnn_real gated[IN];
+        double chance = 1;
+        for (int d = 0; d < IN; d++) {
+            bool on = state >> d & 1;
+            gated[d] = on ? (bnn_real)((double)w[d] / k) : 0;
+            chance *= on ? k : 1 - k;
+        }
+        total -= chance * type->logp(&p->m->prior, true, IN, IN, gated, NULL);
+    }
+    return total;
+}
+
+START_TEST(a_prior_behind_a_gate_is_expected_over_its_states) {
+    static const char *const nets[] = {"dropout:0.3; dense", "dropout:0.3; flatten; dense", "concrete_dropout:0.3; dense", "dropout:0; dense"};
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
+        problem p;
+        problem_open(nets[i], "gaussian:tau=1", "scale_mixture:pi=0.25,sd1=1,sd2=0.05", 0, &p);
+        bool learned = p.m->n_theta > IN + 1;
+        double k = learned ? 1 / (1 + exp((double)p.theta[0])) : strstr(nets[i], "0.3") ? 0.7 : 1;
+        double prior = u_of(&p, 0, NULL).prior;
+        assert_close(prior, expected_prior(&p, p.theta + learned, k), fabs(prior), nets[i], 0);
+        problem_close(&p);
+    }
+}
+END_TEST
+
+int main(void) {
+    const TTest *const tests[] = {gradients_are_those_of_differences,
+                                  minibatches_average_to_the_whole,
+                                  each_term_has_its_own_scale,
+                                  without_rows_u_is_the_prior,
+                                  blocks_cover_theta_in_order,
+                                  u_is_the_objective_of_mc_dropout,
+                                  u_is_the_loss_of_the_published_script,
+                                  a_prior_behind_a_gate_is_expected_over_its_states,
+                                  NULL};
+    return run_tests("model", tests);
+}

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * test_predict.c: the predictive distribution against stored draws, closed forms and itself.
+ */
+#include "files.h"
+
+#include <bnn/predict.h>
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { IN = 3, SEED = 9 };
+
+typedef struct {
+    bnn_table *table;
+    bnn_data *data;
+    bnn_engine *engine; /* opened, not fitted: parameters are set by hand */
+    bnn_real *theta;    /* its own: writing here sets them */
+} predictor;
+
+static void predictor_open_on(bnn_table *table, const char *engine, const char *net, const char *likelihood, predictor *p) {
+    bnn_block block[BNN_MAX_BLOCKS];
+    *p = (predictor){.table = table, .data = data_new(table)};
+    OK(bnn_engine_new(engine, &(bnn_texts){net, likelihood, "gauss"}, p->data, bnn_rng_seed(1), &p->engine));
+    bnn_engine_vtable(p->engine)->blocks(p->engine, block);
+    ck_assert(block[0].theta);
+    p->theta = block[0].data;
+    bnn_real *noise = reals_new(block[0].length);
+    bnn_rng_normal(bnn_rng_seed(2), 0, 1, (int)block[0].length, noise);
+    for (size_t i = 0; i < block[0].length; i++) p->theta[i] += (bnn_real)0.3 * noise[i];
+    reals_free(noise);
+}
+
+static void predictor_open(int n, int n_classes, const char *engine, const char *net, const char *likelihood, predictor *p) {
+    predictor_open_on(table_new(n, IN, n_classes, 1), engine, net, likelihood, p);
+}
+
+static void predictor_close(predictor *p) {
+    bnn_engine_free(p->engine);
+    bnn_data_free(p->data);
+    bnn_table_free(p->table);
+}
+
+static bnn_prediction *predict(const predictor *p, const bnn_data *data, int samples, bnn_mode mode) {
+    bnn_prediction *out;
+    OK(bnn_predict(p->engine, data, &(bnn_predict_options){.samples = samples, .mode = mode, .seed = SEED}, &out));
+    return out;
+}
+
+static const struct {
+    const char *engine, *net, *likelihood;
+    int n_classes;
+} cases[] = {
+    {"mc_dropout", "dropout:0.3; dense:5; tanh; dropout:0.2; dense", "gaussian", 0},
+    {"mc_dropout:gates=concrete", "dense:5; relu; dense", "heteroscedastic", 0},
+    {"bayes_by_backprop", "dense:5; tanh; dense", "gaussian:tau=0.3", 0},
+    {"bayes_by_backprop:flipout", "dropout:0.3; dense:5; tanh; dense", "categorical", 3},
+    {"mc_dropout:p=0.4", "dense:5; tanh; dense", "bernoulli", 2},
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+static void open_case(int i, int n, predictor *p) { predictor_open(n, cases[i].n_classes, cases[i].engine, cases[i].net, cases[i].likelihood, p); }
+
+/* ---------------------------------------------------------------- against stored draws */
+
+/* What S draws say of n rows, k = mean_dim, in standardised y. */
+typedef struct {
+    int samples, n, k;
+    bnn_real *mean, *var, *pit; /* [S, n, k] */
+    double *logp;               /* [S, n] */
+} draws;
+
+static draws draw_by_hand(const predictor *p, int samples, bnn_mode mode) {
+    const bnn_model *m = p->engine->model;
+    draws d = {.samples = samples, .n = p->data->n, .k = m->likelihood.mean_dim};
+    size_t one = (size_t)d.n * (size_t)d.k, all = (size_t)samples * one;
+    d.mean = reals_new(all), d.var = reals_new(all), d.pit = reals_new(all);
+    d.logp = calloc((size_t)samples * (size_t)d.n, sizeof *d.logp);
+    bnn_workspace *ws;
+    OK(bnn_workspace_new(m->net, d.n, false, &ws));
+    for (int s = 0; s < samples; s++) {
+        size_t at = (size_t)s * one;
+        bnn_net_prepare(m->net, ws, p->theta, mode, false, bnn_rng_split(bnn_rng_split(bnn_rng_seed(SEED), BNN_STREAM_PREDICT), (uint64_t)s));
+        const bnn_real *f = bnn_net_forward(m->net, ws, d.n, 0, p->data->x);
+        bnn_observation seen = {d.mean + at, d.var + at, d.logp + (size_t)s * (size_t)d.n, m->likelihood.pit_dim ? d.pit + at : NULL};
+        bnn_likelihood_vtable(&m->likelihood)->observe(&m->likelihood, d.n, f, p->data->y, bnn_model_noise(m, p->theta), &seen);
+    }
+    bnn_workspace_free(ws);
+    return d;
+}
+
+static void draws_free(draws *d) {
+    reals_free(d->mean), reals_free(d->var), reals_free(d->pit);
+    free(d->logp);
+}
+
+static double mean_at(const draws *d, const bnn_real *a, int i) {
+    long double sum = 0;
+    for (int s = 0; s < d->samples; s++) sum += (long double)a[(size_t)s * (size_t)(d->n * d->k) + (size_t)i];
+    return (double)(sum / d->samples);
+}
+
+static double var_at(const draws *d, int i) {
+    long double sum = 0, mean = mean_at(d, d->mean, i);
+    for (int s = 0; s < d->samples; s++) {
+        long double e = (long double)d->mean[(size_t)s * (size_t)(d->n * d->k) + (size_t)i] - mean;
+        sum += e * e;
+    }
+    return (double)(sum / d->samples);
+}
+
+static double logp_at(const draws *d, int i) {
+    long double top = -INFINITY, sum = 0;
+    for (int s = 0; s < d->samples; s++) top = fmaxl(top, d->logp[(size_t)s * (size_t)d->n + (size_t)i]);
+    for (int s = 0; s < d->samples; s++) sum += expl(d->logp[(size_t)s * (size_t)d->n + (size_t)i] - top);
+    return (double)(top + logl(sum / d->samples));
+}
+
+static double entropy(const double *p, int k) {
+    double h = 0;
+    for (int c = 0; c < k; c++) h -= p[c] > 0 ? p[c] * log(p[c]) : 0;
+    return h;
+}
+
+static double expected_entropy_at(const draws *d, int row) {
+    double sum = 0, p[8];
+    for (int s = 0; s < d->samples; s++) {
+        for (int c = 0; c < d->k; c++) p[c] = (double)d->mean[((size_t)s * (size_t)d->n + (size_t)row) * (size_t)d->k + (size_t)c];
+        sum += entropy(p, d->k) / d->samples;
+    }
+    return sum;
+}
+
+/* Sums in double of numbers that are the same on both sides. */
+static void assert_equal(double a, double b, double size, const char *what, int i, const char *of) {
+    ck_assert_msg(fabs(a - b) <= 1e-11 * (size + fabs(b)), "%s: %s[%d] is %.15g, not %.15g", of, what, i, a, b);
+}
+
+static void compare_moments(const bnn_prediction *p, const draws *d, const bnn_scaling *scaling, const char *of) {
+    double sd = p->is_class ? 1 : scaling->y_sd[0], shift = p->is_class ? 0 : scaling->y_mean[0];
+    for (int i = 0; i < d->n * d->k; i++) {
+        double var = var_at(d, i) * sd * sd;
+        assert_equal(p->mean[i], mean_at(d, d->mean, i) * sd + shift, 1, "mean", i, of);
+        assert_equal(p->var_epistemic[i], var, 1, "var_epistemic", i, of);
+        assert_equal(p->var_aleatoric[i], mean_at(d, d->var, i) * sd * sd, 1, "var_aleatoric", i, of);
+        assert_equal(p->mean_mcse[i], sqrt(var / (d->samples - 1)), 1e3, "mean_mcse", i, of);
+        ck_assert(bnn_var_total(p, i) == p->var_epistemic[i] + p->var_aleatoric[i]);
+        if (p->pit) assert_equal(p->pit[i], mean_at(d, d->pit, i), 1, "pit", i, of);
+    }
+}
+
+static void compare_rows(const bnn_prediction *p, const draws *d, const bnn_scaling *scaling, const char *of) {
+    for (int i = 0; i < d->n; i++) {
+        assert_equal(p->logp[i], logp_at(d, i) - (p->is_class ? 0 : log(scaling->y_sd[0])), 1, "logp", i, of);
+        if (!p->is_class) continue;
+        const double *q = p->mean + i * d->k;
+        double sum = 0, information = entropy(q, d->k) - expected_entropy_at(d, i);
+        for (int c = 0; c < d->k; c++) sum += q[c];
+        ck_assert_msg(fabs(sum - 1) < ROUNDING, "%s: probabilities of row %d sum to %.9g", of, i, sum);
+        assert_equal(p->expected_entropy[i], expected_entropy_at(d, i), 1, "expected_entropy", i, of);
+        assert_equal(bnn_prediction_entropy(p, i), entropy(q, d->k), 1, "entropy", i, of);
+        ck_assert_double_ge(bnn_prediction_mutual_information(p, i), 0);
+        assert_equal(bnn_prediction_mutual_information(p, i), information, 1, "information", i, of);
+    }
+}
+
+/* 37 draws in 16 blocks of two or three: running moments, merged, are those of two passes over what is stored. */
+START_TEST(streamed_moments_are_those_of_stored_draws) {
+    static const int samples[] = {2, 16, 37};
+    for (int i = 0; i < CASES; i++)
+        for (int mode = BNN_ROWS; mode <= BNN_DRAW; mode++)
+            for (int k = 0; k < 3; k++) {
+                predictor p;
+                open_case(i, 40, &p);
+                bnn_prediction *q = predict(&p, p.data, samples[k], (bnn_mode)mode);
+                draws d = draw_by_hand(&p, samples[k], (bnn_mode)mode);
+                ck_assert(q->n == 40 && q->samples == samples[k] && q->mean_dim == d.k && q->mode == (bnn_mode)mode && q->has_target);
+                ck_assert(q->is_class == (cases[i].n_classes > 0) && !q->pit == q->is_class && !q->expected_entropy == !q->is_class);
+                compare_moments(q, &d, &p.data->scaling, cases[i].net);
+                compare_rows(q, &d, &p.data->scaling, cases[i].net);
+                draws_free(&d);
+                bnn_prediction_free(q);
+                predictor_close(&p);
+            }
+}
+END_TEST
+
+/* Targets so far off that every exp(log p) is 0; outputs that are infinite. */
+START_TEST(log_densities_are_summed_in_logs) {
+    predictor p;
+    open_case(2, 10, &p);
+    int out = p.engine->model->n_theta - 7; /* bias_mu of the last layer, before kernel_rho [5] and bias_rho [1] */
+    p.theta[out] = 1000;
+    bnn_prediction *q = predict(&p, p.data, 20, BNN_DRAW);
+    draws d = draw_by_hand(&p, 20, BNN_DRAW);
+    ck_assert_double_lt(q->logp[0], -1e5);
+    compare_rows(q, &d, &p.data->scaling, cases[2].net);
+    draws_free(&d);
+    bnn_prediction_free(q);
+    p.theta[out] = (bnn_real)INFINITY;
+    q = predict(&p, p.data, 20, BNN_DRAW);
+    for (int i = 0; i < 10; i++) ck_assert_msg(q->logp[i] == -INFINITY, "log p of an infinite output is %g", q->logp[i]);
+    bnn_prediction_free(q);
+    predictor_close(&p);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- against closed forms */
+
+/* f = b + sum_d x_d w_d z_d / keep: mean b + x w, variance sum (x w)^2 (1-keep)/keep; *fourth: central moment, from the cumulants of z. */
+static double dropout_var(const predictor *p, int row, double keep, double *mean, double *fourth) {
+    double var = 0, cumulant = 0;
+    *mean = (double)p->theta[IN];
+    for (int d = 0; d < IN; d++) {
+        double a = (double)p->data->x[row * IN + d] * (double)p->theta[d] / keep, v = keep * (1 - keep);
+        *mean += a * keep;
+        var += a * a * v;
+        cumulant += a * a * a * a * v * (1 - 6 * v);
+    }
+    *fourth = cumulant + 3 * var * var;
+    return var;
+}
+
+START_TEST(one_layer_of_dropout_has_its_moments) {
+    enum { S = 4000, ROWS = 10 };
+    for (int mode = BNN_ROWS; mode <= BNN_DRAW; mode++) {
+        predictor p;
+        predictor_open(ROWS, 0, "mc_dropout:p=0.3", "dense", "gaussian:tau=0.3", &p);
+        bnn_prediction *q = predict(&p, p.data, S, (bnn_mode)mode);
+        double sd = p.data->scaling.y_sd[0];
+        for (int i = 0; i < ROWS; i++) {
+            double mean, fourth, var = dropout_var(&p, i, 0.7, &mean, &fourth);
+            double z = ((q->mean[i] - p.data->scaling.y_mean[0]) / sd - mean) / sqrt(var / S);
+            double z_var = (q->var_epistemic[i] / (sd * sd) - var) / sqrt((fourth - var * var) / S);
+            ck_assert_msg(fabs(z) < MOST_Z && fabs(z_var) < MOST_Z, "mode %d, row %d: z of the mean %g, of the variance %g", mode, i, z, z_var);
+            ck_assert_double_eq_tol(q->var_aleatoric[i], 1 / 0.3, 1e-5);
+        }
+        bnn_prediction_free(q);
+        predictor_close(&p);
+    }
+}
+END_TEST
+
+/* Two draws, one with the gate open, one with it shut: p = softmax(2 x w) or 1/2, 1/2. */
+START_TEST(information_of_two_draws_is_known) {
+    bnn_table *t = table_new(6, 1, 2, 1);
+    predictor p;
+    predictor_open_on(t, "mc_dropout:p=0.5", "dense", "categorical", &p);
+    static const bnn_real theta[] = {1, -1, 0, 0};
+    memcpy(p.theta, theta, sizeof theta);
+    int found = 0;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        bnn_prediction *q;
+        OK(bnn_predict(p.engine, p.data, &(bnn_predict_options){.samples = 2, .seed = seed}, &q));
+        for (int i = 0; i < 6 && q->var_epistemic[0] > 0; i++) {
+            double open = 1 / (1 + exp(-4 * (double)p.data->x[i])), both = (open + 0.5) / 2;
+            double h = entropy((double[]){both, 1 - both}, 2), expected = (entropy((double[]){open, 1 - open}, 2) + log(2)) / 2;
+            ck_assert_double_eq_tol(q->mean[2 * i], both, ROUNDING);
+            ck_assert_double_eq_tol(bnn_prediction_entropy(q, i), h, ROUNDING);
+            ck_assert_double_eq_tol(bnn_prediction_mutual_information(q, i), h - expected, ROUNDING);
+            found++;
+        }
+        bnn_prediction_free(q);
+    }
+    ck_assert_int_gt(found, 0);
+    predictor_close(&p);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- against itself */
+
+static bool same(size_t n, const double *a, const double *b) { return !a == !b && (!a || memcmp(a, b, n * sizeof *a) == 0); }
+
+/* Row i of p and row j of q, bit for bit. */
+static bool same_row(const bnn_prediction *p, int i, const bnn_prediction *q, int j) {
+    size_t k = (size_t)p->mean_dim, a = (size_t)i * k, b = (size_t)j * k;
+    return same(k, p->mean + a, q->mean + b) && same(k, p->var_epistemic + a, q->var_epistemic + b) && same(k, p->var_aleatoric + a, q->var_aleatoric + b) &&
+           same(k, p->mean_mcse + a, q->mean_mcse + b) && same(1, p->logp + i, q->logp + j) && same(k, p->pit ? p->pit + a : NULL, q->pit ? q->pit + b : NULL) &&
+           same(1, p->expected_entropy ? p->expected_entropy + i : NULL, q->expected_entropy ? q->expected_entropy + j : NULL);
+}
+
+START_TEST(threads_do_not_change_bits) {
+    for (int i = 0; i < CASES; i++)
+        for (int mode = BNN_ROWS; mode <= BNN_DRAW; mode++) {
+            predictor p;
+            bnn_prediction *q[3];
+            open_case(i, 300, &p);
+            for (int k = 0; k < 3; k++) {
+                omp_set_num_threads(1 << k);
+                q[k] = predict(&p, p.data, 21, (bnn_mode)mode);
+            }
+            for (int r = 0; r < 300; r++) ck_assert_msg(same_row(q[0], r, q[1], r) && same_row(q[0], r, q[2], r), "'%s', row %d", cases[i].net, r);
+            for (int k = 0; k < 3; k++) bnn_prediction_free(q[k]);
+            predictor_close(&p);
+        }
+}
+END_TEST
+
+/* In DRAW a row's prediction does not know of the other rows: every third one, from the last, also across the stretches that memory is cut into. */
+START_TEST(rows_are_predicted_alike_in_any_company) {
+    for (int i = 0; i < CASES; i++) {
+        int n = i == 0 ? 8500 : 300, *rows = malloc((size_t)n * sizeof *rows), m = 0;
+        predictor p;
+        bnn_data *some;
+        open_case(i, n, &p);
+        for (int r = n - 1; r >= 0; r -= 3) rows[m++] = r;
+        OK(bnn_data_new(p.table, m, rows, &p.data->scaling, &some));
+        bnn_prediction *all = predict(&p, p.data, 5, BNN_MEAN), *few = predict(&p, some, 5, BNN_DRAW);
+        ck_assert(all->mode == BNN_DRAW && few->n == m);
+        for (int k = 0; k < m; k++) ck_assert_msg(same_row(all, rows[k], few, k), "'%s', row %d", cases[i].net, rows[k]);
+        bnn_prediction_free(all), bnn_prediction_free(few);
+        bnn_data_free(some);
+        predictor_close(&p);
+        free(rows);
+    }
+}
+END_TEST
+
+START_TEST(equal_rows_have_equal_draws) {
+    static const int twice[] = {4, 4};
+    for (int i = 0; i < CASES; i++) {
+        predictor p;
+        bnn_data *pair;
+        open_case(i, 10, &p);
+        OK(bnn_data_new(p.table, 2, twice, &p.data->scaling, &pair));
+        bnn_prediction *shared = predict(&p, pair, 9, BNN_DRAW), *own = predict(&p, pair, 9, BNN_ROWS);
+        ck_assert_msg(same_row(shared, 0, shared, 1), "'%s': equal rows differ in DRAW", cases[i].net);
+        ck_assert_msg(!same_row(own, 0, own, 1), "'%s': equal rows share their noise in ROWS", cases[i].net);
+        bnn_prediction_free(shared), bnn_prediction_free(own);
+        bnn_data_free(pair);
+        predictor_close(&p);
+    }
+}
+END_TEST
+
+/* y -> 5 y - 300 leaves standardised y, and so all that is fitted, as they are: predictions move along. */
+START_TEST(predictions_are_in_the_units_of_y) {
+    predictor p, q;
+    bnn_table *moved = table_new(40, IN, 0, 1);
+    for (int i = 0; i < 40; i++) moved->y[i] = 5 * moved->y[i] - 300;
+    predictor_open(40, 0, "mc_dropout:p=0.2", "dense:5; tanh; dense", "gaussian", &p);
+    predictor_open_on(moved, "mc_dropout:p=0.2", "dense:5; tanh; dense", "gaussian", &q);
+    bnn_step step;
+    for (int s = 0; s < 20; s++) {
+        OK(bnn_engine_step(p.engine, p.data, &step));
+        OK(bnn_engine_step(q.engine, q.data, &step));
+    }
+    bnn_prediction *a = predict(&p, p.data, 10, BNN_DRAW), *b = predict(&q, q.data, 10, BNN_DRAW);
+    for (int i = 0; i < 40; i++) {
+        ck_assert_double_eq_tol(b->mean[i], 5 * a->mean[i] - 300, 1e3 * ROUNDING);
+        ck_assert_double_eq_tol(b->var_epistemic[i], 25 * a->var_epistemic[i], 1e3 * ROUNDING);
+        ck_assert_double_eq_tol(b->var_aleatoric[i], 25 * a->var_aleatoric[i], 1e3 * ROUNDING * a->var_aleatoric[i]);
+        ck_assert_double_eq_tol(b->mean_mcse[i], 5 * a->mean_mcse[i], 1e3 * ROUNDING);
+        ck_assert_double_eq_tol(b->logp[i], a->logp[i] - log(5), 1e3 * ROUNDING);
+        ck_assert_double_eq_tol(b->pit[i], a->pit[i], 1e2 * ROUNDING);
+    }
+    bnn_prediction_free(a), bnn_prediction_free(b);
+    predictor_close(&p), predictor_close(&q);
+}
+END_TEST
+
+START_TEST(a_point_takes_one_pass) {
+    predictor p;
+    predictor_open(10, 0, "map", "dropout:0.5; dense:4; tanh; gaussian_dense", "gaussian:tau=0.3", &p);
+    bnn_prediction *q = predict(&p, p.data, 100, BNN_ROWS);
+    draws d = draw_by_hand(&p, 1, BNN_MEAN);
+    ck_assert(q->samples == 1 && q->mode == BNN_MEAN && q->cost.forwards == 1);
+    ck_assert_double_eq(q->cost.flops, bnn_model_forward_flops(p.engine->model, 10));
+    for (int i = 0; i < 10; i++) {
+        ck_assert(q->var_epistemic[i] == 0 && q->mean_mcse[i] == 0);
+        assert_equal(q->mean[i], (double)d.mean[i] * p.data->scaling.y_sd[0] + p.data->scaling.y_mean[0], 1, "mean", i, "map");
+    }
+    draws_free(&d);
+    bnn_prediction_free(q);
+    predictor_close(&p);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_is_refused) {
+    predictor p, wide, classes;
+    bnn_prediction *q;
+    bnn_data *none;
+    open_case(0, 10, &p);
+    predictor_open_on(table_new(10, IN + 1, 0, 1), "map", "dense", "gaussian", &wide);
+    open_case(3, 10, &classes);
+    const bnn_predict_options how = {.samples = 2};
+    SAYS(bnn_predict(p.engine, p.data, &(bnn_predict_options){0}, &q), "0 samples were asked for: at least 1 is needed");
+    SAYS(bnn_predict(p.engine, wide.data, &how, &q), "the data's rows have shape [4], the model was fitted to [3]");
+    SAYS(bnn_predict(p.engine, classes.data, &how, &q), "the data have 1 targets and 3 classes, the model was fitted to 1 and 0");
+    OK(bnn_data_slice(p.data, 0, 0, &p.data->scaling, &none));
+    OK(bnn_predict(p.engine, none, &how, &q));
+    ck_assert_int_eq(q->n, 0);
+    bnn_prediction_free(q);
+    bnn_data_free(none);
+    predictor_close(&p), predictor_close(&wide), predictor_close(&classes);
+}
+END_TEST
+
+int main(void) {
+    const TTest *const tests[] = {streamed_moments_are_those_of_stored_draws,
+                                  log_densities_are_summed_in_logs,
+                                  one_layer_of_dropout_has_its_moments,
+                                  information_of_two_draws_is_known,
+                                  threads_do_not_change_bits,
+                                  rows_are_predicted_alike_in_any_company,
+                                  equal_rows_have_equal_draws,
+                                  predictions_are_in_the_units_of_y,
+                                  a_point_takes_one_pass,
+                                  what_does_not_fit_is_refused,
+                                  NULL};
+    return run_tests("predict", tests);
+}

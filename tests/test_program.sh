@@ -1,0 +1,151 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# test_program.sh BNN: what the program does when all is well, from text files to a report, by exit status, output and files.
+. "$(dirname "$0")/test_program_common.sh"
+
+# has KEY...: the last stdout is one JSON object with these keys, all numbers finite; "cost.flops" is flops inside cost.
+has() {
+    if command -v python3 >/dev/null; then
+        check "JSON with $*" python3 - "$out" "$@" <<'P'
+import json, math, sys
+o = json.load(open(sys.argv[1]))
+for path in sys.argv[2:]:
+    v = o
+    for key in path.split('.'): v = v[key]
+    assert isinstance(v, str) and v or isinstance(v, (int, float)) and math.isfinite(v), path
+P
+    else
+        for key; do check "JSON with $key" grep -q "\"${key#*.}\": [\"0-9-]" "$out"; done
+    fi
+}
+cost='cost.gradients cost.forwards cost.flops cost.seconds_wall cost.seconds_cpu cost.peak_bytes'
+
+# ---------------------------------------------------------------- from a table to a report
+
+tables
+works info r.h5
+says 'r.h5: data, 60 rows, features [2], regression'
+says '48 train, 0 validation, 12 test rows'
+works fit -d r.h5 --net "$net" --engine mc_dropout:epochs=30 --samples 40 -o run.h5
+says 'wrote run.h5'
+says 'log-likelihood'
+works info run.h5
+says 'run.h5: run, '
+works predict run.h5 --samples 20 -o pred.csv
+check 'a line of CSV for each row, and one of names' [ "$(wc -l <pred.csv)" = 13 ]
+check 'names of columns' grep -qx 'row,mean_y,var_epistemic_y,var_aleatoric_y,var_total_y,mcse_y' pred.csv
+works predict run.h5 --samples 20
+check 'CSV to standard output is that of the file' cmp -s "$out" pred.csv
+works predict run.h5 --samples 20 --noise rows -o pred.h5
+works info pred.h5
+says 'pred.h5: predictions'
+works predict run.h5 --data r.h5 --split all --samples 5
+check 'all rows of a table' [ "$(wc -l <"$out")" = 61 ]
+works evaluate run.h5 --samples 40
+says 'coverage 50/90/95'
+works evaluate run.h5 --samples 40 --json
+has engine n samples split rmse ll crps coverage_50 coverage_90 coverage_95 $cost
+check 'no tests rows are lost' grep -q '"n": 12,' "$out"
+works evaluate run.h5 --data r.h5 --split 3 --json
+says '"split": 3'
+
+works compare -d r.h5 --net "$net" --engine map:epochs=5 --engine 'grid_search:engine=mc_dropout{epochs=5},grid={p=0.01|0.1},samples=10' \
+    --engine bayes_by_backprop:epochs=5 --splits 0-1 --samples 20 -o cmp.h5
+says 'rmse (se)'
+says 'chose p='
+works info cmp.h5
+says 'comparison of 3 engines on 2 splits'
+if command -v gnuplot >/dev/null; then
+    works report cmp.h5 run.h5 -o report.html
+    check 'the page is whole' grep -q '</html>' report.html
+    check 'the page has figures' grep -q '<svg' report.html
+else
+    echo 'skipped: report, for want of gnuplot'
+fi
+
+# ---------------------------------------------------------------- the same seed, the same bits
+
+fit() { works fit -d r.h5 --net "$net" --engine "$3" --samples 40 --seed "$1" --threads "$2" -o "$4"; }
+# differs STATUS A B TEXT: of bnn diff
+differs() {
+    run diff "$2" "$3"
+    if [ $status = "$1" ] && grep -qF -- "$4" "$out"; then pass; else fail "bnn diff $2 $3: exit status $status, expected $1 and '$4'"; fi
+}
+for engine in map:epochs=20 mc_dropout:epochs=20 bayes_by_backprop:epochs=20 'grid_search:engine=mc_dropout{epochs=5},grid={p=0.01|0.1},samples=10'; do
+    fit 4 1 "$engine" a.h5
+    fit 4 1 "$engine" b.h5
+    fit 4 2 "$engine" c.h5
+    fit 5 1 "$engine" d.h5
+    differs 0 a.h5 b.h5 'are equal, provenance apart'
+    differs 0 a.h5 c.h5 'are equal, provenance apart'
+    differs 1 a.h5 d.h5 'a.h5 and d.h5 differ: '
+done
+for threads in 1 2; do works compare -d r.h5 --net "$net" --engine mc_dropout:epochs=5 --samples 20 --threads $threads -o cmp$threads.h5; done
+if command -v h5dump >/dev/null; then check 'a comparison can be read by stock tools' h5dump -H cmp1.h5; fi
+for threads in 1 2; do works predict a.h5 --samples 50 --threads $threads -o pred$threads.h5; done
+differs 0 pred1.h5 pred2.h5 'are equal'
+
+# ---------------------------------------------------------------- kinds of targets
+
+works fit -d c3.h5 --net "$net" --engine mc_dropout:epochs=30 --samples 20 -o c3run.h5
+works predict c3run.h5 --samples 20
+check 'probabilities by name' grep -qx 'row,p_x,p_y,p_z,entropy,mutual_information' "$out"
+check 'probabilities add up to 1' awk -F, 'NR > 1 && ($2 + $3 + $4 - 1 > 1e-6 || $2 + $3 + $4 - 1 < -1e-6) { exit 1 }' "$out"
+works evaluate c3run.h5 --samples 20 --json
+has engine n samples accuracy nll brier ece mean_entropy mean_mutual_information $cost
+works compare -d c3.h5 --net "$net" --engine map:epochs=5 --engine mc_dropout:epochs=5 --splits 0 --samples 10
+says 'accuracy (se)'
+
+works fit -d c2.h5 --net "$net" --likelihood bernoulli --engine map:epochs=30 -o c2run.h5
+works evaluate c2run.h5 --json
+has accuracy nll brier ece mean_entropy mean_mutual_information $cost
+
+works fit -d r.h5 --net "$net" --likelihood heteroscedastic --engine mc_dropout:epochs=30 --samples 20 -o hetero.h5
+works predict hetero.h5 --samples 20
+check 'the noise differs by row' awk -F, 'NR == 2 { v = $4 } NR > 2 && $4 != v { other = 1 } END { exit !other }' "$out"
+works evaluate hetero.h5 --samples 20 --json
+has rmse ll crps coverage_50 coverage_90 coverage_95 $cost
+
+works fit -d t.h5 --net "$net" --engine bayes_by_backprop:epochs=30 --samples 20 -o two.h5
+works predict two.h5 --samples 20
+check 'both targets have columns' grep -q 'mean_u,.*mean_v,' "$out"
+works evaluate two.h5 --samples 20 --json
+has rmse ll crps coverage_50 coverage_90 coverage_95 $cost
+
+# ---------------------------------------------------------------- what there is
+
+for name in dense mc_dropout gaussian gauss adam; do
+    works list
+    says "  $name "
+    works show $name
+    says "$name: "
+done
+works list engines
+check 'engines alone' [ "$(head -n 1 "$out")" = engines ]
+works --version
+works --help
+# Long options in the text of a command's --usage are those that --help tells of.
+for command in $(awk '/^  [a-z]/ { print $1 }' "$out"); do
+    works $command --usage
+    options=$(grep -o -- '--[a-z]*' "$out" | sort -u)
+    works $command --help
+    for option in $options; do says " $option"; done
+    says "  bnn $command "
+    check "bnn $command --help has examples" grep -q '^Examples:$' "$out"
+    check "bnn --help tells of $command" [ "$("$bnn" --help | grep -c "^  $command ")" = 1 ]
+done
+
+# ---------------------------------------------------------------- the progress line
+
+# slow_fit: long enough for a few lines of progress.
+slow_fit="'$bnn' fit -d r.h5 --net 'dense:200; relu; dense:200; relu; dense' --engine map:epochs=400 -o slow.h5"
+works fit -d r.h5 --net 'dense:200; relu; dense:200; relu; dense' --engine map:epochs=400 -o slow.h5
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
+    script -qec "$slow_fit >/dev/null" /dev/null >"$out" 2>"$err" </dev/null
+    tr '\r' '\n' <"$out" >lines
+    check 'a progress line on a terminal' grep -Eq '^fit +[0-9]+ %  .* left *$' lines
+    check 'the line is wiped at the end' awk '/left/ { seen = length($0); n = NR } /^ +$/ { if (length($0) >= seen) wiped = NR } END { exit !(seen && wiped > n) }' lines
+else
+    echo 'skipped: the progress line, for want of script'
+fi
+finish
