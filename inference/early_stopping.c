@@ -18,7 +18,7 @@ typedef struct {
 } conf;
 
 static const bnn_option options[] = {
-    {.name = "engine", .kind = BNN_OPTION_TEXT, .offset = offsetof(conf, engine), .preset = "mc_dropout{gates=concrete,p=0.1,epochs=2000,lr=0.003,lr_hyper=0.0005}", .help = "the engine to stop, as name or name{options}"},
+    {.name = "engine", .kind = BNN_OPTION_TEXT, .offset = offsetof(conf, engine), .preset = "mc_dropout{gates=concrete,p=0.1,epochs=2000,lr=0.004,lr_hyper=0.0004}", .help = "the engine to stop, as name or name{options}"},
     {.name = "validation", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, validation), .preset = "0.2", .min = 0.01, .max = 0.99,
      .help = "share of the training rows, the last ones, that the first run is scored on"},
     {.name = "every", .kind = BNN_OPTION_INT, .offset = offsetof(conf, every), .preset = "20", .min = 1, .max = 1e9, .help = "steps of the engine (epochs) between scores"},
