@@ -66,7 +66,7 @@ static void write_entry(bnn_history *h, int at, int epoch, const bnn_model *m, c
     h->kl[at] = step->terms.kl;
     h->noise_sd[at] = likelihood->noise_sd ? likelihood->noise_sd(&m->likelihood, bnn_model_noise(m, step->theta)) : NAN;
     for (int i = 0, g = 0; i < m->net->n_nodes; i++) {
-        bnn_real slope[BNN_MAX_PARAMS];
+        bnn_real slope[BNN_MAX_GATE_THETA];
         const bnn_node *node = &m->net->node[i];
         if (is_gate(node)) h->p[at * h->n_gates + g++] = 1 - bnn_layer_vtable(&node->layer)->keep(&node->layer, step->theta + node->theta, slope);
     }

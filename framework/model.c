@@ -92,7 +92,7 @@ static double prior_block(const bnn_prior *prior, const bnn_param *p, int n, con
 /* -log prior of the weights and biases of one node; the gate's parameters get their share of the gradient. */
 static double prior_node(const bnn_model *m, const bnn_node *node, const bnn_real *theta, double scale, bnn_real *grad) {
     const bnn_node *gate = node->gate >= 0 ? &m->net->node[node->gate] : NULL;
-    bnn_real slope[BNN_MAX_PARAMS] = {0};
+    bnn_real slope[BNN_MAX_GATE_THETA] = {0};
     double keep = gate ? bnn_layer_vtable(&gate->layer)->keep(&gate->layer, theta + gate->theta, slope) : 1, dkeep = 0, total = 0;
     size_t offset = node->theta;
     for (int b = 0; b < node->layer.plan.n_params; b++) {

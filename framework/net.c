@@ -75,6 +75,8 @@ static bnn_status measure(bnn_net *net, bnn_node *node) {
     for (int k = 0; k < l->plan.out.rank; k++) out *= l->plan.out.d[k];
     if (total + net->n_theta > INT_MAX / 2 || out > INT_MAX / 4) return bnn_fail(BNN_ERR_MEMORY, "has more than 2^30 parameters or units: use a smaller network");
     l->n_theta = (int)total;
+    if (bnn_layer_vtable(l)->keep && l->n_theta > BNN_MAX_GATE_THETA)
+        return bnn_fail(BNN_ERR_SHAPE, "is a gate with %d parameters: at most %d are allowed", l->n_theta, BNN_MAX_GATE_THETA);
     node->theta = (size_t)net->n_theta;
     net->n_theta += l->n_theta;
     net->flops_row += l->plan.flops_row;

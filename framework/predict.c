@@ -237,9 +237,10 @@ static bnn_status check_fit(const bnn_model *m, const bnn_data *data) {
     char want[BNN_SHAPE_TEXT], have[BNN_SHAPE_TEXT];
     if (!bnn_shape_equal(m->x_shape, data->x_shape))
         return bnn_fail(BNN_ERR_SHAPE, "the data's rows have shape %s, the model was fitted to %s", bnn_shape_print(data->x_shape, have), bnn_shape_print(m->x_shape, want));
-    if (m->likelihood.y_dim != data->y_dim || m->likelihood.n_classes != data->n_classes)
-        return bnn_fail(BNN_ERR_SHAPE, "the data have %d targets and %d classes, the model was fitted to %d and %d", data->y_dim, data->n_classes, m->likelihood.y_dim,
-                        m->likelihood.n_classes);
+    if (m->likelihood.n_classes != data->n_classes)
+        return bnn_fail(BNN_ERR_SHAPE, "the data have %d classes, the model was fitted to %d (0: real targets)", data->n_classes, m->likelihood.n_classes);
+    if (m->likelihood.y_dim != data->y_dim)
+        return bnn_fail(BNN_ERR_SHAPE, "the data have %d target columns, the model was fitted to %d", data->y_dim, m->likelihood.y_dim);
     return BNN_OK;
 }
 
@@ -251,6 +252,7 @@ bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn
     int samples = point ? 1 : options->samples;
     if (samples < 1) return bnn_fail(BNN_ERR_OPTION, "%d samples were asked for: at least 1 is needed", samples);
     if (type->n_draws && type->n_draws(fitted) < samples) samples = type->n_draws(fitted);
+    if (samples < 1) return bnn_fail(BNN_ERR_STATE, "engine '%s' has no draws yet", type->type.name);
     BNN_TRY(check_fit(fitted->model, data));
     bnn_stopwatch since = bnn_stopwatch_start();
     bnn_prediction *p = NULL;

@@ -242,9 +242,10 @@ bnn_status bnn_run_save(const bnn_run *run, const bnn_prediction *prediction, co
     return bnn_h5_commit(&w);
 }
 
-bnn_status bnn_prediction_save(const bnn_prediction *prediction, const bnn_data *data, const char *path) {
+bnn_status bnn_prediction_save(const bnn_prediction *prediction, const bnn_data *data, const bnn_provenance *provenance, const char *path) {
     bnn_h5_writer w;
     bnn_h5_create(&w, path, "bnn-prediction");
+    bnn_store_put_provenance(&w, provenance);
     bnn_store_put_prediction(&w, "/predictions", prediction, data);
     return bnn_h5_commit(&w);
 }

@@ -186,18 +186,22 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     return BNN_OK;
 }
 
-/* One step of one cell; a cell that leaves the finite numbers is out of the race, not an end to it. */
+enum { STEPS_AT_ONCE = 16 }; /* threads meet between rounds: not after every short epoch */
+
+/* Some steps of one cell; a cell that leaves the finite numbers is out of the race, not an end to it. */
 static bnn_status advance_cell(void *context, int i) {
     bnn_engine *e = context;
     search *g = e->state;
     cell *c = &g->cell[i];
-    bnn_step step;
     if (c->done) return BNN_OK;
-    bnn_status s = bnn_engine_step(c->fit, g->rows.fit, &step);
-    c->share = step.progress;
-    c->done = step.done || s == BNN_ERR_NUMERIC;
-    if (s == BNN_ERR_NUMERIC) return BNN_OK;
-    BNN_TRY(s);
+    for (int k = 0; k < STEPS_AT_ONCE && !c->done; k++) {
+        bnn_step step;
+        bnn_status s = bnn_engine_step(c->fit, g->rows.fit, &step);
+        c->share = step.progress;
+        c->done = step.done || s == BNN_ERR_NUMERIC;
+        if (s == BNN_ERR_NUMERIC) return BNN_OK;
+        BNN_TRY(s);
+    }
     if (!c->done) return BNN_OK;
     BNN_TRY(bnn_holder_score(c->fit, g->rows.score, ((const conf *)e->object.conf)->samples, e->rng.key, &c->ll));
     if (isnan(c->ll)) c->ll = -INFINITY;

@@ -9,6 +9,8 @@ cd "$(dirname "$0")/.."
 need $packages check
 export OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-Haswell}" # some older OpenBLAS miscompute on newer processors
 
+export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
+
 # suite FOLDER [MESON OPTION...]
 suite() {
     build "$@"

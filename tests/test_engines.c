@@ -32,16 +32,23 @@ static void rows_free(rows *r) {
     bnn_table_free(r->table);
 }
 
+/* Strong enough to be seen beside the data: see the closed forms. */
+static const char prior_text[] = "gauss:sd=0.15,bias_sd=0.5";
+static const double prec_w = 1 / (0.15 * 0.15), prec_b = 1 / (0.5 * 0.5);
+
 static bnn_run *fit(const char *engine, const char *net, uint64_t seed, const bnn_data *data) {
     bnn_run *run;
-    OK(bnn_fit(&(bnn_config){.net = net, .engine = engine, .likelihood = data->n_classes ? NULL : "gaussian:tau=0.5", .prior = "gauss:sd=0.8,bias_sd=3", .seed = seed}, data, &run));
+    OK(bnn_fit(
+        &(bnn_config){
+            .net = net, .engine = engine, .likelihood = data->n_classes ? NULL : "gaussian:tau=0.5", .prior = prior_text, .seed = seed},
+        data, &run));
     ck_assert(run->complete);
     return run;
 }
 
 static bnn_engine *open_engine(const char *spec, const char *net, bnn_rng rng, const bnn_data *data) {
     bnn_engine *e;
-    OK(bnn_engine_new(spec, &(bnn_texts){net, data->n_classes ? "categorical" : "gaussian:tau=0.5", "gauss:sd=0.8,bias_sd=3"}, data, rng, &e));
+    OK(bnn_engine_new(spec, &(bnn_texts){net, data->n_classes ? "categorical" : "gaussian:tau=0.5", prior_text}, data, rng, &e));
     return e;
 }
 
@@ -76,11 +83,11 @@ typedef struct {
     double precision[W * W], mean[W];
 } posterior;
 
-/* Of weights ~ N(0, 1/prec_w), bias ~ N(0, 1/prec_b), noise precision tau (of standardised y), and `more` tau x_d^2 on top for each weight. */
-static void solve(const bnn_data *data, double tau, double prec_w, double prec_b, double more, posterior *p) {
+/* Of priors with precisions `weight` and `bias`, noise precision tau (of standardised y), and `more` tau x_d^2 on top for each weight. */
+static void solve(const bnn_data *data, double tau, double weight, double bias, double more, posterior *p) {
     double factor[W * W];
     *p = (posterior){.precision = {0}};
-    for (int i = 0; i < W; i++) p->precision[i * W + i] = i < IN ? prec_w : prec_b;
+    for (int i = 0; i < W; i++) p->precision[i * W + i] = i < IN ? weight : bias;
     for (int r = 0; r < data->n; r++)
         for (int i = 0; i < W; i++) {
             double xi = i < IN ? (double)data->x[r * IN + i] : 1;
@@ -95,12 +102,12 @@ static void solve(const bnn_data *data, double tau, double prec_w, double prec_b
     gsl_linalg_cholesky_svx(&a.matrix, &x.vector);
 }
 
-static const double prec_w = 1 / (0.8 * 0.8), prec_b = 1 / (3.0 * 3.0);
 static double tau_of(const bnn_data *data) { return 0.5 * data->scaling.y_sd[0] * data->scaling.y_sd[0]; }
 
 /* Without noise the engines find the ridge solution; gates that never drop are no noise. */
 START_TEST(point_estimates_are_ridge_regression) {
-    static const char *const engines[] = {"map:epochs=1500,lr=0.05,optimizer=sgd{momentum=0.9}", "mc_dropout:p=0,epochs=1500,lr=0.05,optimizer=sgd{momentum=0.9}",
+    static const char *const engines[] = {"map:epochs=1500,lr=0.05,optimizer=sgd{momentum=0.9}",
+                                          "mc_dropout:p=0,epochs=1500,lr=0.05,optimizer=sgd{momentum=0.9}",
                                           "map:epochs=3000,lr=0.02,schedule=cosine"};
     rows r = rows_new(0);
     posterior p;
@@ -110,7 +117,8 @@ START_TEST(point_estimates_are_ridge_regression) {
         bnn_real *theta;
         ck_assert_uint_eq(theta_of(run->engine, &theta), W);
         for (int i = 0; i < W; i++)
-            ck_assert_msg(fabs((double)theta[i] - p.mean[i]) < (k == 2 ? 1e-4 : 10 * ROUNDING), "%s: weight %d is %.9g, not %.9g", engines[k], i, (double)theta[i], p.mean[i]);
+            ck_assert_msg(fabs((double)theta[i] - p.mean[i]) < (k == 2 ? 1e-4 : 10 * ROUNDING), "%s: weight %d is %.9g, not %.9g",
+                          engines[k], i, (double)theta[i], p.mean[i]);
         reals_free(theta);
         bnn_run_free(run);
     }
@@ -132,14 +140,17 @@ static void is_stationary(const char *spec, const bnn_data *data, const bnn_real
         bnn_model_u(e->model, ws, &u, bnn_rng_split(bnn_rng_seed(2), s), theta, data->n, data->x, data->y, g);
         for (int i = 0; i < n; i++) moments_add(&mean[i], (double)g[i]);
     }
-    for (int i = 0; i < n; i++) ck_assert_msg(fabs(moments_z(&mean[i], 0)) < MOST_Z, "%s: gradient %d is %g on average, z %g", spec, i, mean[i].mean, moments_z(&mean[i], 0));
+    for (int i = 0; i < n; i++)
+        ck_assert_msg(fabs(moments_z(&mean[i], 0)) < MOST_Z, "%s: gradient %d is %g on average, z %g", spec, i, mean[i].mean,
+                      moments_z(&mean[i], 0));
     free(mean);
     reals_free(g);
     bnn_workspace_free(ws);
     bnn_engine_free(e);
 }
 
-/* Gates in front of a linear model add p/(1-p) x^2 w^2 to its squares and make the prior keep/2 (w/keep)^2 / sd^2: ridge regression again. */
+/* Gates in front of a linear model add p/(1-p) x^2 w^2 to its squares and make the prior keep/2 (w/keep)^2 / sd^2: ridge regression again.
+ */
 START_TEST(dropout_on_linear_regression_is_stationary_where_it_should) {
     rows r = rows_new(0);
     posterior p;
@@ -159,7 +170,8 @@ START_TEST(mean_field_is_stationary_where_it_should) {
     posterior p;
     bnn_real theta[2 * W];
     solve(r.data, tau_of(r.data), prec_w, prec_b, 0, &p);
-    for (int i = 0; i < W; i++) theta[i] = (bnn_real)p.mean[i], theta[W + i] = (bnn_real)bnn_softplus_inverse(1 / sqrt(p.precision[i * W + i]));
+    for (int i = 0; i < W; i++)
+        theta[i] = (bnn_real)p.mean[i], theta[W + i] = (bnn_real)bnn_softplus_inverse(1 / sqrt(p.precision[i * W + i]));
     for (int k = 0; k < 3; k++) {
         char spec[64];
         snprintf(spec, sizeof spec, "bayes_by_backprop:estimator=%s", estimators[k]);
@@ -175,7 +187,8 @@ static double excess(const posterior *p, const bnn_real *theta) {
     for (int i = 0; i < W; i++) {
         double sd = bnn_softplus((double)theta[W + i]), ratio = sd * sd * p->precision[i * W + i];
         total += 0.5 * (ratio - 1 - log(ratio));
-        for (int j = 0; j < W; j++) total += 0.5 * ((double)theta[i] - p->mean[i]) * p->precision[i * W + j] * ((double)theta[j] - p->mean[j]);
+        for (int j = 0; j < W; j++)
+            total += 0.5 * ((double)theta[i] - p->mean[i]) * p->precision[i * W + j] * ((double)theta[j] - p->mean[j]);
     }
     return total;
 }
@@ -231,20 +244,24 @@ static void step_by_hand(const bnn_engine *e, bnn_workspace *ws, const bnn_data 
 /* Order, noise, N/M, share of KL, two step sizes and their schedule: two epochs written out. */
 START_TEST(two_epochs_are_those_by_hand) {
     rows r = rows_new(0);
-    bnn_engine *e = open_engine("bayes_by_backprop:kl=geometric,epochs=2,batch=16,lr=0.01,lr_hyper=0.03,schedule=cosine,optimizer=sgd{momentum=0}",
-                                "concrete_dropout:0.2,0.5; dense:4; tanh; dense", bnn_rng_seed(5), r.data);
+    bnn_engine *e =
+        open_engine("bayes_by_backprop:kl=geometric,epochs=2,batch=16,lr=0.01,lr_hyper=0.03,schedule=cosine,optimizer=sgd{momentum=0}",
+                    "concrete_dropout:0.2,0.5; dense:4; tanh; dense", bnn_rng_seed(5), r.data);
     bnn_workspace *ws;
     bnn_real *hand, *theta;
     int order[ROWS];
     OK(bnn_workspace_new(e->model->net, BATCH, true, &ws));
     size_t n = theta_of(e, &hand);
     for (int t = 0; t < EPOCHS * BATCHES; t++) {
-        if (t % BATCHES == 0) bnn_rng_permutation(bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_SHUFFLE), (uint64_t)(t / BATCHES)), ROWS, order);
+        if (t % BATCHES == 0)
+            bnn_rng_permutation(bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_SHUFFLE), (uint64_t)(t / BATCHES)), ROWS, order);
         step_by_hand(e, ws, r.data, order, t % BATCHES, t, hand);
     }
     ck_assert(steps(e, r.data, EPOCHS).done);
     theta_of(e, &theta);
-    for (size_t k = 0; k < n; k++) ck_assert_msg(fabs((double)theta[k] - (double)hand[k]) < ROUNDING, "parameter %zu is %.9g, by hand %.9g", k, (double)theta[k], (double)hand[k]);
+    for (size_t k = 0; k < n; k++)
+        ck_assert_msg(fabs((double)theta[k] - (double)hand[k]) < ROUNDING, "parameter %zu is %.9g, by hand %.9g", k, (double)theta[k],
+                      (double)hand[k]);
     reals_free(hand), reals_free(theta);
     bnn_workspace_free(ws);
     bnn_engine_free(e);
@@ -257,7 +274,8 @@ START_TEST(kl_weights_sum_to_one) {
     rows r = rows_new(0);
     double kl[2];
     for (int k = 0; k < 2; k++) {
-        bnn_engine *e = open_engine(k ? "bayes_by_backprop:kl=geometric,batch=3,lr=0" : "bayes_by_backprop:kl=uniform,batch=1000,lr=0", plain_net, bnn_rng_seed(1), r.data);
+        bnn_engine *e = open_engine(k ? "bayes_by_backprop:kl=geometric,batch=3,lr=0" : "bayes_by_backprop:kl=uniform,batch=1000,lr=0",
+                                    plain_net, bnn_rng_seed(1), r.data);
         kl[k] = steps(e, r.data, 1).terms.kl;
         bnn_engine_free(e);
     }
@@ -322,7 +340,8 @@ START_TEST(what_does_not_fit_is_refused) {
     SAYS(bnn_memory_check(1e18, "the moon", path_out), " GB are free; use a smaller batch");
     ck_assert_int_eq(bnn_fit(&(bnn_config){.net = "dense:1000000; relu; dense", .engine = "map:batch=100000"}, d, &run), BNN_ERR_MEMORY);
     ck_assert_ptr_nonnull(strstr(bnn_error(), "engine 'map': training needs "));
-    SAYS(bnn_fit(&(bnn_config){.net = "dense:100000; dense:100000; dense", .engine = "map"}, d, &run), "node 'dense_2' (dense): has more than 2^30 parameters or units");
+    SAYS(bnn_fit(&(bnn_config){.net = "dense:100000; dense:100000; dense", .engine = "map"}, d, &run),
+         "node 'dense_2' (dense): has more than 2^30 parameters or units");
     bnn_data_free(d);
     bnn_table_free(t);
 }
@@ -344,7 +363,8 @@ static void has_same_bits(const char *spec, const bnn_engine_type *type) {
         omp_set_num_threads(1 << k);
         run[k] = fit(spec, "concrete_dropout; dense:70; relu; dense", 1, r.data);
     }
-    ck_assert_msg(same_theta(run[0]->engine, run[1]->engine) && same_theta(run[0]->engine, run[2]->engine), "%s: other bits at other numbers of threads", spec);
+    ck_assert_msg(same_theta(run[0]->engine, run[1]->engine) && same_theta(run[0]->engine, run[2]->engine),
+                  "%s: other bits at other numbers of threads", spec);
     for (int k = 0; k < 3; k++) bnn_run_free(run[k]);
     rows_free(&r);
 }
@@ -395,14 +415,19 @@ static void copy_blocks(bnn_engine *from, bnn_engine *to) {
 static void resumes(const char *spec, const bnn_engine_type *type) {
     if (!type->blocks) return;
     rows r = rows_new(0);
-    bnn_engine *whole = open_engine(spec, plain_net, bnn_rng_seed(1), r.data), *part = open_engine(spec, plain_net, bnn_rng_seed(1), r.data), *rest;
+    bnn_engine *whole = open_engine(spec, plain_net, bnn_rng_seed(1), r.data),
+               *part = open_engine(spec, plain_net, bnn_rng_seed(1), r.data), *rest;
     bnn_step a = {0}, b = {0};
-    while (!a.done) OK(bnn_engine_step(whole, r.data, &a));
+    int steps = 0, resumed = 3;
+    for (; !a.done; steps++) OK(bnn_engine_step(whole, r.data, &a));
     for (int k = 0; k < 3; k++) OK(bnn_engine_step(part, r.data, &b));
     rest = open_engine(spec, plain_net, bnn_rng_seed(1), r.data);
     copy_blocks(part, rest);
-    while (!b.done) OK(bnn_engine_step(rest, r.data, &b));
-    ck_assert_msg(same_theta(whole, rest) && memcmp(&a.terms, &b.terms, sizeof a.terms) == 0, "%s: stopped and resumed is not uninterrupted", spec);
+    for (; !b.done; resumed++) OK(bnn_engine_step(rest, r.data, &b));
+    ck_assert_msg(resumed == steps, "%s: %d steps before and after the stop, %d without it", spec, resumed,
+                  steps); /* an engine that restores nothing starts again */
+    ck_assert_msg(same_theta(whole, rest) && memcmp(&a.terms, &b.terms, sizeof a.terms) == 0,
+                  "%s: stopped and resumed is not uninterrupted", spec);
     ck_assert_msg(!same_theta(whole, part), "%s: stands still", spec);
     bnn_engine_free(whole), bnn_engine_free(part), bnn_engine_free(rest);
     rows_free(&r);
@@ -420,7 +445,8 @@ static void reaches_its_end(const char *spec, const bnn_engine_type *type) {
     if (type->fitted) SAYS(bnn_predict(e, r.data, &(bnn_predict_options){.samples = 2}, &p), "has not been fitted yet");
     for (double before = 0; !step.done; before = step.progress) {
         OK(bnn_engine_step(e, r.data, &step));
-        ck_assert_msg(step.progress >= before - 1e-12 && step.progress <= 1 + 1e-12, "%s: progress goes from %g to %g", spec, before, step.progress);
+        ck_assert_msg(step.progress >= before - 1e-12 && step.progress <= 1 + 1e-12, "%s: progress goes from %g to %g", spec, before,
+                      step.progress);
         ck_assert_msg(isfinite(bnn_terms_u(step.terms)), "%s: U is not finite", spec);
     }
     ck_assert_msg(fabs(step.progress - 1) < 1e-12, "%s: done at progress %g", spec, step.progress);
@@ -530,10 +556,13 @@ static double score(const bnn_engine *e, const bnn_data *data) {
 }
 
 enum { CELLS = 6, KEYS = 2 };
-static const char grid_spec[] = "grid_search:engine=mc_dropout{epochs=10,batch=16},grid={p=0.05|0.2|0.5,lr=0.001|0.05},validation=0.25,samples=20";
+static const char grid_spec[] =
+    "grid_search:engine=mc_dropout{epochs=10,batch=16},grid={p=0.05|0.2|0.5,lr=0.001|0.05},validation=0.25,samples=20";
 static const char *const p_values[] = {"0.05", "0.2", "0.5"}, *const lr_values[] = {"0.001", "0.05"};
 
-static void cell_spec(int i, char spec[96]) { snprintf(spec, 96, "mc_dropout:epochs=10,batch=16,p=%s,lr=%s", p_values[i / 2], lr_values[i % 2]); }
+static void cell_spec(int i, char spec[96]) {
+    snprintf(spec, 96, "mc_dropout:epochs=10,batch=16,p=%s,lr=%s", p_values[i / 2], lr_values[i % 2]);
+}
 
 /* Every cell is a fit of its options to the first rows, scored on the others; the best one is fitted again to all. */
 START_TEST(a_grid_is_its_cells) {
@@ -562,7 +591,8 @@ START_TEST(a_grid_is_its_cells) {
     bnn_engine *refit = open_engine(spec, plain_net, inner_stream(REFIT_STREAM), r.data);
     ck_assert(steps(refit, r.data, 10).done && same_theta(run->engine, refit));
     snprintf(sentence, sizeof sentence,
-             "searched 6 cells: p (3), the same in all 2 gates x lr (2); with one p for each gate there would be 18; chose p=%s lr=%s, validation log-likelihood %.4f",
+             "searched 6 cells: p (3), the same in all 2 gates x lr (2); with one p for each gate there would be 18; chose p=%s lr=%s, "
+             "validation log-likelihood %.4f",
              p_values[best / 2], lr_values[best % 2], c[2].data[best]);
     ck_assert_str_eq(bnn_engine_vtable(run->engine)->remark(run->engine), sentence);
     /* gates 3 + 6, products 2 18 + 2 6, tanh 10 6; back: the gates, twice the products, tanh 4 6 */
@@ -599,7 +629,8 @@ END_TEST
 START_TEST(a_grid_reaches_every_owner) {
     static const char *const keys[] = {"likelihood.tau", "prior.sd", "d.p", "temperature"};
     rows r = rows_new(0);
-    bnn_run *run = fit("grid_search:engine=mc_dropout{epochs=3,gates=concrete},grid={likelihood.tau=0.1|5,prior.sd=0.25|4;d.p=0.125|0.375, temperature=0.5},samples=3",
+    bnn_run *run = fit("grid_search:engine=mc_dropout{epochs=3,gates=concrete},grid={likelihood.tau=0.1|5,prior.sd=0.25|4;d.p=0.125|0.375, "
+                       "temperature=0.5},samples=3",
                        "d = dropout:0.3; dense:3; tanh; dense", 1, r.data);
     const bnn_engine *chosen = bnn_engine_fitted(run->engine);
     bnn_column c[BNN_MAX_COLUMNS];
@@ -624,7 +655,8 @@ END_TEST
 
 /* Wherever they stand: not finite while it is fitted, or only once it predicts. */
 START_TEST(diverging_cells_are_out_of_the_race) {
-    static const char *const specs[] = {"grid_search:engine=map{epochs=10,optimizer=sgd},grid={lr=1e9|1e-6},samples=2", "grid_search:engine=map{epochs=10,optimizer=sgd},grid={lr=1e-6|1e9},samples=2",
+    static const char *const specs[] = {"grid_search:engine=map{epochs=10,optimizer=sgd},grid={lr=1e9|1e-6},samples=2",
+                                        "grid_search:engine=map{epochs=10,optimizer=sgd},grid={lr=1e-6|1e9},samples=2",
                                         "grid_search:engine=mc_dropout{epochs=1,optimizer=sgd},grid={lr=1e9|1e-6},samples=4"};
     rows r = rows_new(0);
     bnn_run *run;
@@ -633,7 +665,8 @@ START_TEST(diverging_cells_are_out_of_the_race) {
         run = fit(specs[i], "dense:4; dense:4; dense:4; dense:4; dense:4; dense", 1, r.data);
         bnn_engine_vtable(run->engine)->columns(run->engine, c);
         int good = i != 1;
-        ck_assert_msg(isfinite(c[1].data[good]) && c[1].data[!good] < -1e9, "cell %d has %g, the other %g", good, c[1].data[good], c[1].data[!good]);
+        ck_assert_msg(isfinite(c[1].data[good]) && c[1].data[!good] < -1e9, "cell %d has %g, the other %g", good, c[1].data[good],
+                      c[1].data[!good]);
         ck_assert_ptr_nonnull(strstr(bnn_engine_vtable(run->engine)->remark(run->engine), "chose lr=1e-6,"));
         bnn_run_free(run);
     }
@@ -673,8 +706,10 @@ START_TEST(searches_need_rows_to_cut) {
     bnn_table *t = table_new(1, IN, 0, 1);
     bnn_data *d = data_new(t);
     bnn_run *run;
-    SAYS(bnn_fit(&(bnn_config){.net = "dense", .engine = "grid_search"}, d, &run), "engine 'grid_search': 1 training rows cannot be cut into a part to fit and a part to score");
-    SAYS(bnn_fit(&(bnn_config){.net = "dense", .engine = "early_stopping"}, d, &run), "engine 'early_stopping': 1 training rows cannot be cut");
+    SAYS(bnn_fit(&(bnn_config){.net = "dense", .engine = "grid_search"}, d, &run),
+         "engine 'grid_search': 1 training rows cannot be cut into a part to fit and a part to score");
+    SAYS(bnn_fit(&(bnn_config){.net = "dense", .engine = "early_stopping"}, d, &run),
+         "engine 'early_stopping': 1 training rows cannot be cut");
     bnn_data_free(d);
     bnn_table_free(t);
 }
@@ -709,7 +744,8 @@ START_TEST(early_stopping_is_its_probe_and_its_refit) {
     ck_assert_int_eq(c[1].length, n);
     ck_assert_msg(best > 0 && n < 40, "nothing to stop: best of %d scores is %d", n, best);
     for (int i = 0; i < n; i++) ck_assert_msg(c[0].data[i] == 5 * (i + 1) && c[1].data[i] == ll[i], "score %d", i);
-    snprintf(sentence, sizeof sentence, "stopped after %d steps: validation log-likelihood %.4f was best at step %d of %d", 5 * (best + 1), ll[best], 5 * (best + 1), 5 * n);
+    snprintf(sentence, sizeof sentence, "stopped after %d steps: validation log-likelihood %.4f was best at step %d of %d", 5 * (best + 1),
+             ll[best], 5 * (best + 1), 5 * n);
     ck_assert_str_eq(bnn_engine_vtable(run->engine)->remark(run->engine), sentence);
     bnn_engine *refit = open_engine(inner, "dense:20; tanh; dense", inner_stream(REFIT_STREAM), r.data);
     steps(refit, r.data, 5 * (best + 1));

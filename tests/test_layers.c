@@ -247,7 +247,7 @@ static void keeps_its_gradient(const layer_case *k) {
     const bnn_layer *l = &k->net->net->node[k->node].layer;
     if (!bnn_layer_vtable(l)->keep) return;
     for (double at = -3; at <= 3; at += 1.5) {
-        bnn_real theta[BNN_MAX_PARAMS], dkeep[BNN_MAX_PARAMS], unused[BNN_MAX_PARAMS];
+        bnn_real theta[BNN_MAX_GATE_THETA], dkeep[BNN_MAX_GATE_THETA], unused[BNN_MAX_GATE_THETA];
         for (int i = 0; i < l->n_theta; i++) theta[i] = (bnn_real)at;
         double keep = bnn_layer_vtable(l)->keep(l, theta, dkeep);
         ASSERT_CASE(keep > 0 && keep <= 1, k, "keep is %g", keep);

@@ -22,10 +22,13 @@ static void forecast_open(int n, int y_dim, int n_classes, const double *y, fore
     OK(bnn_table_new(n, bnn_shape_vector(1), y_dim, n_classes, &f->table));
     for (int i = 0; i < n * y_dim; i++) f->table->y[i] = y[i];
     f->data = data_new(f->table);
-    f->p.mean = calloc(all, sizeof(double)), f->p.var_epistemic = calloc(all, sizeof(double)), f->p.var_aleatoric = calloc(all, sizeof(double));
+    f->p.mean = calloc(all, sizeof(double)), f->p.var_epistemic = calloc(all, sizeof(double)),
+    f->p.var_aleatoric = calloc(all, sizeof(double));
     f->p.logp = calloc((size_t)n + 1, sizeof(double));
-    if (n_classes) f->p.expected_entropy = calloc((size_t)n + 1, sizeof(double));
-    else f->p.pit = calloc(all, sizeof(double));
+    if (n_classes)
+        f->p.expected_entropy = calloc((size_t)n + 1, sizeof(double));
+    else
+        f->p.pit = calloc(all, sizeof(double));
 }
 
 static void forecast_close(forecast *f) {
@@ -64,7 +67,8 @@ START_TEST(crps_is_the_integral_that_defines_it) {
     for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
         point p = points[i];
         double defined = integral(below, &p, -64, p.y) + integral(above, &p, p.y, 64), closed = bnn_crps_gaussian(p.y, p.mean, p.sd);
-        ck_assert_msg(fabs(closed - defined) < 10 * ROUNDING, "crps of y=%g under N(%g, %g^2) is %.12g, by quadrature %.12g", p.y, p.mean, p.sd, closed, defined);
+        ck_assert_msg(fabs(closed - defined) < 10 * ROUNDING, "crps of y=%g under N(%g, %g^2) is %.12g, by quadrature %.12g", p.y, p.mean,
+                      p.sd, closed, defined);
     }
 }
 END_TEST
@@ -92,7 +96,8 @@ static void covers(double width) {
     bnn_metrics m = measure(&f);
     for (int i = 0; i < BNN_CALIBRATION_LEVELS; i++) {
         double level = bnn_calibration_level(i), share = 2 * gsl_cdf_ugaussian_P(width * gsl_cdf_ugaussian_Pinv(0.5 + 0.5 * level)) - 1;
-        ck_assert_msg(fabs(m.coverage[i] - share) < MOST_Z * sqrt(share * (1 - share) / N), "width %g: level %g covers %g, not %g", width, level, m.coverage[i], share);
+        ck_assert_msg(fabs(m.coverage[i] - share) < MOST_Z * sqrt(share * (1 - share) / N), "width %g: level %g covers %g, not %g", width,
+                      level, m.coverage[i], share);
         ck_assert(m.coverage[i] == bnn_metrics_coverage(&f.p, level));
         error += fabs(m.coverage[i] - level) / BNN_CALIBRATION_LEVELS;
     }
@@ -112,7 +117,8 @@ END_TEST
 
 /* Two targets of different scale: errors 1, -2, 3, 0 of y = (10, -200; 30, 100). */
 START_TEST(regression_scores_are_those_by_hand) {
-    static const double y[] = {10, -200, 30, 100}, error[] = {1, -2, 3, 0}, epistemic[] = {1, 4, 0, 3}, aleatoric[] = {3, 5, 4, 0}, pit[] = {0.5, 0.02, 0.69, 0.99};
+    static const double y[] = {10, -200, 30, 100}, error[] = {1, -2, 3, 0}, epistemic[] = {1, 4, 0, 3}, aleatoric[] = {3, 5, 4, 0},
+                        pit[] = {0.5, 0.02, 0.69, 0.99};
     forecast f;
     double crps = 0;
     forecast_open(2, 2, 0, y, &f);
@@ -129,7 +135,8 @@ START_TEST(regression_scores_are_those_by_hand) {
     ck_assert_double_eq_tol(m.crps, crps, 100 * ROUNDING);
     ck_assert_double_eq_tol(m.sd_epistemic, sqrt(2), 1e-12);
     ck_assert_double_eq_tol(m.sd_aleatoric, sqrt(3), 1e-12);
-    for (int i = 0; i < BNN_CALIBRATION_LEVELS - 1; i++) ck_assert_double_eq(m.coverage[i], i < 7 ? 0.25 : 0.5); /* |0.69 - 1/2| 2 = 0.38 joins at 0.4 */
+    for (int i = 0; i < BNN_CALIBRATION_LEVELS - 1; i++)
+        ck_assert_double_eq(m.coverage[i], i < 7 ? 0.25 : 0.5); /* |0.69 - 1/2| 2 = 0.38 joins at 0.4 */
     ck_assert_double_eq(bnn_metrics_coverage(&f.p, 0.97), 0.75);
     ck_assert_double_eq(bnn_metrics_coverage(&f.p, 1), 1);
     forecast_close(&f);
@@ -157,11 +164,12 @@ END_TEST
 
 /* ---------------------------------------------------------------- classes */
 
-/* Confidences .72 right, .71 wrong (one bin), .62 wrong, .82 right, 1 right. */
+/* Confidences .72 right and .71 wrong in one bin, .62 wrong, .82 right, 1 wrong and .95 right in the last bin. */
 START_TEST(class_scores_are_those_by_hand) {
-    enum { N = 5, C = 3 };
-    static const double y[N] = {0, 1, 2, 2, 1},
-                        p[N][C] = {{0.72, 0.2, 0.08}, {0.71, 0.29, 0}, {0.2, 0.62, 0.18}, {0.1, 0.08, 0.82}, {0, 1, 0}}, expected[N] = {0.7, 0.6, 0.9, 0.1, 0};
+    enum { N = 6, C = 3 };
+    static const double y[N] = {0, 1, 2, 2, 2, 0},
+                        p[N][C] = {{0.72, 0.2, 0.08}, {0.71, 0.29, 0}, {0.2, 0.62, 0.18}, {0.1, 0.08, 0.82}, {0, 1, 0}, {0.95, 0.03, 0.02}},
+                        expected[N] = {0.7, 0.6, 0.9, 0.1, 0, 0}, logp[N] = {-1, -2, -3, -4, -5, -6};
     forecast f;
     double entropy = 0, information = 0;
     forecast_open(N, 1, C, y, &f);
@@ -171,16 +179,16 @@ START_TEST(class_scores_are_those_by_hand) {
             f.p.mean[i * C + c] = p[i][c];
             h -= p[i][c] > 0 ? p[i][c] * log(p[i][c]) : 0;
         }
-        f.p.logp[i] = log(p[i][(int)y[i]]), f.p.expected_entropy[i] = expected[i];
+        f.p.logp[i] = logp[i], f.p.expected_entropy[i] = expected[i];
         entropy += h / N, information += fmax(0, h - expected[i]) / N;
     }
     bnn_metrics m = measure(&f);
     ck_assert(m.is_class && m.n == N);
-    ck_assert_double_eq_tol(m.accuracy, 3.0 / 5, 1e-12);
-    /* .0784+.04+.0064, .5041+.5041, .04+.3844+.6724, .01+.0064+.0324, 0 */
-    ck_assert_double_eq_tol(m.brier, (0.1248 + 1.0082 + 1.0968 + 0.0488) / 5, 1e-12);
-    ck_assert_double_eq_tol(m.ece, (fabs(0.72 + 0.71 - 1) + 0.62 + (1 - 0.82)) / 5, 1e-12);
-    ck_assert_double_eq_tol(m.ll, (log(0.72) + log(0.29) + log(0.18) + log(0.82)) / 5, 1e-12);
+    ck_assert_double_eq_tol(m.accuracy, 3.0 / 6, 1e-12);
+    /* .0784+.04+.0064, .5041+.5041, .04+.3844+.6724, .01+.0064+.0324, 2, .0025+.0009+.0004 */
+    ck_assert_double_eq_tol(m.brier, (0.1248 + 1.0082 + 1.0968 + 0.0488 + 2 + 0.0038) / 6, 1e-12);
+    ck_assert_double_eq_tol(m.ece, (fabs(0.72 + 0.71 - 1) + 0.62 + (1 - 0.82) + fabs(1 + 0.95 - 1)) / 6, 1e-12);
+    ck_assert_double_eq_tol(m.ll, -3.5, 1e-12);
     ck_assert_double_eq_tol(m.mean_entropy, entropy, 1e-12);
     ck_assert_double_eq_tol(m.mean_mutual_information, information, 1e-12);
     forecast_close(&f);
@@ -188,13 +196,13 @@ START_TEST(class_scores_are_those_by_hand) {
 END_TEST
 
 START_TEST(equal_probabilities_are_the_first_class) {
-    static const double y[] = {0, 1};
+    static const double y[] = {0, 0};
     forecast f;
     forecast_open(2, 1, 2, y, &f);
     for (int i = 0; i < 4; i++) f.p.mean[i] = 0.5;
     for (int i = 0; i < 2; i++) f.p.logp[i] = f.p.expected_entropy[i] = -log(2);
     bnn_metrics m = measure(&f);
-    ck_assert(m.accuracy == 0.5 && m.ece == 0 && m.brier == 0.5);
+    ck_assert(m.accuracy == 1 && m.ece == 0.5 && m.brier == 0.5);
     ck_assert(m.ll == -log(2) && m.ll_se == 0);
     forecast_close(&f);
 }

@@ -68,10 +68,13 @@ static const struct {
     int n_classes;
 } models[] = {
     {"dropout:0.3; dense:4; tanh; dropout:0.2; dense", "gaussian", "gauss:sd=0.7,bias_sd=2", 0},
-    {"concrete_dropout:0.2,temperature=0.5; dense:4; softplus; concrete_dropout:0.1,0.5; dense", "gaussian:tau=0.4", "scale_mixture:pi=0.25,sd1=1,sd2=0.3", 0},
+    {"concrete_dropout:0.2,temperature=0.5; dense:4; softplus; concrete_dropout:0.1,0.5; dense", "gaussian:tau=0.4",
+     "scale_mixture:pi=0.25,sd1=1,sd2=0.3", 0},
     {"gaussian_dropout:0.3; dense:3,bias=no; tanh; gaussian_dense", "heteroscedastic", "gauss:sd=2,scale=fan_in", 0},
-    {"g = concrete_dropout:0.3,0.5; a = dense:4(g); b = dense:4(g); add(a, b); tanh; concrete_dropout:0.2,0.5; flatten; dense", "categorical", "gauss", 3},
-    {"x = input; a = gaussian_dense:4,weight; tanh; b = gaussian_dense:3,flipout; concat(a, x, b); dense:units=1", "bernoulli", "scale_mixture:pi=0.5,sd1=1,sd2=0.5", 2},
+    {"g = concrete_dropout:0.3,0.5; a = dense:4(g); b = dense:4(g); add(a, b); tanh; concrete_dropout:0.2,0.5; flatten; dense",
+     "categorical", "gauss", 3},
+    {"x = input; a = gaussian_dense:4,weight; tanh; b = gaussian_dense:3,flipout; concat(a, x, b); dense:units=1", "bernoulli",
+     "scale_mixture:pi=0.5,sd1=1,sd2=0.5", 2},
 };
 enum { MODELS = sizeof models / sizeof *models };
 
@@ -87,8 +90,9 @@ static void check_gradient(problem *p, int model) {
     double size = largest((size_t)p->m->n_theta, p->grad);
     for (int i = 0; i < p->m->n_theta; i++) {
         double slope = difference(value, p, &p->theta[i], NULL);
-        ck_assert_msg(fabs((double)p->grad[i] - slope) <= GRADIENT_TOLERANCE * size, "'%s' in mode %d: gradient %d is %.9g, differences %.9g", models[model].net,
-                      (int)p->objective.mode, i, (double)p->grad[i], slope);
+        ck_assert_msg(fabs((double)p->grad[i] - slope) <= GRADIENT_TOLERANCE * size,
+                      "'%s' in mode %d: gradient %d is %.9g, differences %.9g", models[model].net, (int)p->objective.mode, i,
+                      (double)p->grad[i], slope);
     }
 }
 
@@ -166,7 +170,8 @@ static double log_prior(const problem *p, bnn_real *slope) {
     for (int k = 0; bnn_model_block(p->m, k, &b); k++) {
         bool weight = b.role == BNN_WEIGHT;
         if (!weight && b.role != BNN_BIAS) continue;
-        total += bnn_prior_vtable(&p->m->prior)->logp(&p->m->prior, weight, b.rows > 0 ? b.rows : IN, (int)b.length, p->theta + b.offset, slope + b.offset);
+        total += bnn_prior_vtable(&p->m->prior)
+                     ->logp(&p->m->prior, weight, b.rows > 0 ? b.rows : IN, (int)b.length, p->theta + b.offset, slope + b.offset);
     }
     return total;
 }
@@ -190,9 +195,10 @@ END_TEST
 START_TEST(blocks_cover_theta_in_order) {
     problem p;
     problem_open("concrete_dropout; dense:4; gaussian_dense", "gaussian", "gauss", 0, &p);
-    static const char *const names[][2] = {{"concrete_dropout_1", "p_logit"},        {"dense_1", "kernel"},           {"dense_1", "bias"},
-                                           {"gaussian_dense_1", "kernel_mu"},        {"gaussian_dense_1", "bias_mu"}, {"gaussian_dense_1", "kernel_rho"},
-                                           {"gaussian_dense_1", "bias_rho"},         {"likelihood", "hyper"}};
+    static const char *const names[][2] = {
+        {"concrete_dropout_1", "p_logit"}, {"dense_1", "kernel"},           {"dense_1", "bias"},
+        {"gaussian_dense_1", "kernel_mu"}, {"gaussian_dense_1", "bias_mu"}, {"gaussian_dense_1", "kernel_rho"},
+        {"gaussian_dense_1", "bias_rho"},  {"likelihood", "hyper"}};
     size_t at = 0;
     int n = 0;
     for (bnn_block_info b; bnn_model_block(p.m, n, &b); n++) {
@@ -239,7 +245,8 @@ static double square(const problem *p, const gates *g, int row, const double *w,
         double gate = g->on[1] * (double)g->z2[row * UNITS + u], da = 2 * error * gate * w[W2 + u] * (1 - h[u] * h[u]);
         dw[W2 + u] += 2 * error * gate * h[u];
         dw[B1 + u] += da;
-        for (int d = 0; d < IN; d++) dw[W1 + d * UNITS + u] += da * (double)p->data->x[row * IN + d] * g->on[0] * (double)g->z1[row * IN + d];
+        for (int d = 0; d < IN; d++)
+            dw[W1 + d * UNITS + u] += da * (double)p->data->x[row * IN + d] * g->on[0] * (double)g->z1[row * IN + d];
     }
     return error * error;
 }
@@ -257,8 +264,8 @@ static double decay(double factor, int from, int to, const double *w, double *dw
 static int layer_of(int i) { return i >= W2; }
 static bool is_bias(int i) { return (i >= B1 && i < W2) || i >= B2; }
 
-/* Gal & Ghahramani 2016, eq. 7 in nats and their M: 1/N sum (y-f)^2/2 + sum_i keep_i l^2/(2 tau N) ||M_i||^2 + l^2/(2 tau N) ||m_i||^2. Gates are 0 or 1; y is standardised,
- * tau goes with it. dm: gradient. */
+/* Gal & Ghahramani 2016, eq. 7 in nats and their M: 1/N sum (y-f)^2/2 + sum_i keep_i l^2/(2 tau N) ||M_i||^2 + l^2/(2 tau N) ||m_i||^2.
+ * Gates are 0 or 1; y is standardised, tau goes with it. dm: gradient. */
 static double paper_cost(const problem *p, const gates *g, double tau_here, const double *m, double *dm) {
     double cost = 0, l2 = length_scale * length_scale / (2 * tau_here * ROWS);
     memset(dm, 0, WEIGHTS * sizeof *dm);
@@ -268,7 +275,8 @@ static double paper_cost(const problem *p, const gates *g, double tau_here, cons
     return cost + decay(l2, B1, W2, m, dm) + decay(l2, B2, WEIGHTS, m, dm);
 }
 
-/* The published script for the UCI tables (2018): Keras dropout (gates 0 or 1/keep), MSE of standardised y, l^2 keep / (2 N tau) ||W||^2 with tau in the units of y, biases free. */
+/* The published script for the UCI tables (2018): Keras dropout (gates 0 or 1/keep), MSE of standardised y, l^2 keep / (2 N tau) ||W||^2
+ * with tau in the units of y, biases free. */
 static double script_cost(const problem *p, const gates *g, const double *w, double *dw) {
     double cost = 0, l2 = length_scale * length_scale / (2 * ROWS * tau);
     memset(dw, 0, WEIGHTS * sizeof *dw);
@@ -352,7 +360,8 @@ static double expected_prior(const problem *p, const bnn_real *w, double k) {
 }
 
 START_TEST(a_prior_behind_a_gate_is_expected_over_its_states) {
-    static const char *const nets[] = {"dropout:0.3; dense", "dropout:0.3; flatten; dense", "concrete_dropout:0.3; dense", "dropout:0; dense"};
+    static const char *const nets[] = {"dropout:0.3; dense", "dropout:0.3; flatten; dense", "concrete_dropout:0.3; dense",
+                                       "dropout:0; dense"};
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
         problem p;
         problem_open(nets[i], "gaussian:tau=1", "scale_mixture:pi=0.25,sd1=1,sd2=0.05", 0, &p);

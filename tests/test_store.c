@@ -320,14 +320,14 @@ START_TEST(a_run_with_predictions_is_a_comparison_of_one) {
     }
     bnn_comparison_free(c);
     char schema[32];
-    OK(bnn_prediction_save(p, data, files_path("p.h5")));
+    OK(bnn_prediction_save(p, data, &(bnn_provenance){.split = -1}, files_path("p.h5")));
     OK(bnn_file_schema(files_path("p.h5"), schema));
     ck_assert_str_eq(schema, "bnn-prediction");
     OK(bnn_run_save(run, NULL, NULL, NULL, NULL, files_path("run.h5")));
     REFUSED(bnn_comparison_load(files_path("run.h5"), &c), "run.h5: is a run without predictions of a test set");
     REFUSED(bnn_run_save(run, p, NULL, &m, NULL, files_path("q.h5")), "q.h5: a prediction is saved together with its data");
     data->n = 9;
-    REFUSED(bnn_prediction_save(p, data, files_path("q.h5")), "q.h5: 10 rows were predicted, the data have 9");
+    REFUSED(bnn_prediction_save(p, data, &(bnn_provenance){.split = -1}, files_path("q.h5")), "q.h5: 10 rows were predicted, the data have 9");
     ck_assert_int_lt(access(files_path("q.h5"), F_OK), 0);
     bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(data), bnn_table_free(t);
     files_remove();

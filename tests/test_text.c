@@ -118,10 +118,22 @@ START_TEST(numbers_are_printed_shortest_and_read_back) {
     static const struct {
         double x;
         const char *text;
-    } numbers[] = {{0.1, "0.1"},           {1e-300, "1e-300"},    {INFINITY, "inf"},   {-INFINITY, "-inf"},
-                   {123456789, "123456789"}, {10, "10"},          {999999, "999999"},  {1e6, "1e+06"},
-                   {0, "0"},               {-2.5, "-2.5"},        {1.0 / 3, "0.3333333333333333"}, {0.1 + 0.2, "0.30000000000000004"},
-                   {DBL_TRUE_MIN, "5e-324"}, {DBL_MAX, "1.7976931348623157e+308"}, {1e22, "1e+22"}, {0.05, "0.05"}};
+    } numbers[] = {{0.1, "0.1"},
+                   {1e-300, "1e-300"},
+                   {INFINITY, "inf"},
+                   {-INFINITY, "-inf"},
+                   {123456789, "123456789"},
+                   {10, "10"},
+                   {999999, "999999"},
+                   {1e6, "1e+06"},
+                   {0, "0"},
+                   {-2.5, "-2.5"},
+                   {1.0 / 3, "0.3333333333333333"},
+                   {0.1 + 0.2, "0.30000000000000004"},
+                   {DBL_TRUE_MIN, "5e-324"},
+                   {DBL_MAX, "1.7976931348623157e+308"},
+                   {1e22, "1e+22"},
+                   {0.05, "0.05"}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         char text[BNN_NUMBER_TEXT];
         ck_assert_str_eq(bnn_number_print(numbers[i].x, text), numbers[i].text);
@@ -216,7 +228,8 @@ END_TEST
 START_TEST(statements_are_read) {
     static const char *const read[][2] = {
         {"dense:50; relu; dense", "dense:50; relu; dense"},
-        {"\n a=input:3 \n\n# a comment; dense:{\n b\t=\tdense:4,bias=no # and ; another\n ;; c = concat ( a ,b )", "a = input:3; b = dense:4,bias=no; c = concat(a, b)"},
+        {"\n a=input:3 \n\n# a comment; dense:{\n b\t=\tdense:4,bias=no # and ; another\n ;; c = concat ( a ,b )",
+         "a = input:3; b = dense:4,bias=no; c = concat(a, b)"},
         {"gaussian_dense:3,prior=gauss{sd=1,bias_sd=2}; _x9 = tanh", "gaussian_dense:3,prior=gauss{sd=1,bias_sd=2}; _x9 = tanh"},
     };
     for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
@@ -292,7 +305,9 @@ END_TEST
 
 START_TEST(affine_and_gated_statements_are_known) {
     bnn_netspec spec;
-    OK(bnn_netspec_parse("a = input:2x3; d = dropout; flatten; dense:2; e = dense:2(a); unheard(d); dense(d); gaussian_dense; concrete_dropout; dense", &spec));
+    OK(bnn_netspec_parse(
+        "a = input:2x3; d = dropout; flatten; dense:2; e = dense:2(a); unheard(d); dense(d); gaussian_dense; concrete_dropout; dense",
+        &spec));
     static const bool affine[] = {0, 0, 0, 1, 1, 0, 1, 0, 0, 1}, gated[] = {0, 0, 1, 1, 0, 1, 1, 0, 0, 1};
     for (int i = 0; i < spec.n; i++) {
         ck_assert_msg(bnn_netspec_affine(&spec, i) == affine[i], "statement %d, %s", i, spec.s[i].type);
@@ -321,7 +336,7 @@ START_TEST(printed_nets_are_the_same_nets) {
     static const char *const nets[] = {
         "input:3; dense:50; relu; dense:1",
         "x = input:4; a = dense:4; r = relu; b = add(r, x); c = concat(x, a, b); dense:2(c)",
-        "x = input:3; dense_2 = dense:3; dense_1 = dense:3; add(dense_2, x); e = tanh; d = dense:3(x); add(d, dense_2, dense_1, e); dense:1",
+        "x = input:3; dense_2 = dense:3; dense_1 = dense:3; e = add(dense_2, x); d = dense:3(x); add(d, dense_2, dense_1, e)",
         "x = input:3; dense:3; dense_1 = dense:3; add_7 = add(x, dense_1); dense:2",
         "input_1 = input:2x3; flatten; dropout:0.3; gaussian_dense:4,prior=gauss{sd=0.1,bias_sd=inf}; concrete_dropout; dense:2",
     };
@@ -341,7 +356,8 @@ END_TEST
 
 static void assert_labels(const bnn_net *net, const char *labels) {
     char text[256] = "";
-    for (int i = 0; i < net->n_nodes; i++) snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? " " : "", net->node[i].layer.label);
+    for (int i = 0; i < net->n_nodes; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? " " : "", net->node[i].layer.label);
     ck_assert_str_eq(text, labels);
 }
 
@@ -387,9 +403,11 @@ START_TEST(nets_fit_data_and_likelihood) {
     OK(bnn_net_new("dense:3; relu; dense", &env, &net));
     ck_assert_int_eq(net->n_theta, 5 * 3 + 3 + 3 * 2 + 2);
     bnn_net_free(net);
-    SAYS(bnn_net_new("dense:3", &env, &net), "the network ends with shape [3], but the likelihood needs [2]: end with 'dense', without a number");
+    SAYS(bnn_net_new("dense:3", &env, &net),
+         "the network ends with shape [3], but the likelihood needs [2]: end with 'dense', without a number");
     SAYS(bnn_net_new("input:4; dense", &env, &net), "node 'input_1' (input): the text says [4], but a row of the data has shape [5]");
-    SAYS(bnn_net_new("dense; relu; dense", &env, &net), "node 'dense_1' (dense): option 'units' may be left out only at the end of a network");
+    SAYS(bnn_net_new("dense; relu; dense", &env, &net),
+         "node 'dense_1' (dense): option 'units' may be left out only at the end of a network");
     bnn_prior_free(&prior);
 }
 END_TEST
@@ -414,14 +432,20 @@ START_TEST(engines_adapt_a_net_once) {
     static const char *const cases[][3] = {
         {"map", "dense:5; relu; dense", "dense:5; relu; dense"},
         {"mc_dropout", "dense:5; relu; dense", "dropout:p=0.05; dense:5; relu; dropout:p=0.05; dense"},
-        {"mc_dropout:p=0.2,gates=concrete,temperature=0.5", "dense:5; dense", "concrete_dropout:p=0.2,temperature=0.5; dense:5; concrete_dropout:p=0.2,temperature=0.5; dense"},
-        {"mc_dropout", "dropout:0.3; dense:5; concrete_dropout:0.2; flatten; dense:4; gaussian_dropout; dense", "dropout:0.3; dense:5; concrete_dropout:0.2; flatten; dense:4; gaussian_dropout; dense"},
+        {"mc_dropout:p=0.2,gates=concrete,temperature=0.5", "dense:5; dense",
+         "concrete_dropout:p=0.2,temperature=0.5; dense:5; concrete_dropout:p=0.2,temperature=0.5; dense"},
+        {"mc_dropout", "dropout:0.3; dense:5; concrete_dropout:0.2; flatten; dense:4; gaussian_dropout; dense",
+         "dropout:0.3; dense:5; concrete_dropout:0.2; flatten; dense:4; gaussian_dropout; dense"},
         {"mc_dropout", "x = input:2x3; flatten; dense", "x = input:2x3; flatten; dropout:p=0.05; dense"},
-        {"mc_dropout", "a = input; b = dense:4(a); c = dense:4(a); add(b, c)", "a = input; dropout:p=0.05(a); b = dense:4; dropout:p=0.05(a); c = dense:4; add(b, c)"},
-        {"mc_dropout", "d = dropout:0.4; b = dense:4(d); c = dense:4(d); add(b, c)", "d = dropout:0.4; b = dense:4(d); c = dense:4(d); add(b, c)"},
+        {"mc_dropout", "a = input; b = dense:4(a); c = dense:4(a); add(b, c)",
+         "a = input; dropout:p=0.05(a); b = dense:4; dropout:p=0.05(a); c = dense:4; add(b, c)"},
+        {"mc_dropout", "d = dropout:0.4; b = dense:4(d); c = dense:4(d); add(b, c)",
+         "d = dropout:0.4; b = dense:4(d); c = dense:4(d); add(b, c)"},
         {"mc_dropout", "gaussian_dense:4; relu; gaussian_dense", "gaussian_dense:4; relu; gaussian_dense"},
-        {"bayes_by_backprop", "h = dense:5; relu; dense:bias=no", "h = gaussian_dense:units=5,bias=yes,estimator=local; relu; gaussian_dense:units=0,bias=no,estimator=local"},
-        {"bayes_by_backprop:flipout", "dropout:0.3; dense:5; gaussian_dense:2,weight", "dropout:0.3; gaussian_dense:units=5,bias=yes,estimator=flipout; gaussian_dense:2,weight"},
+        {"bayes_by_backprop", "h = dense:5; relu; dense:bias=no",
+         "h = gaussian_dense:units=5,bias=yes,estimator=local; relu; gaussian_dense:units=0,bias=no,estimator=local"},
+        {"bayes_by_backprop:flipout", "dropout:0.3; dense:5; gaussian_dense:2,weight",
+         "dropout:0.3; gaussian_dense:units=5,bias=yes,estimator=flipout; gaussian_dense:2,weight"},
         {"grid_search:engine=mc_dropout{p=0.1}", "dense", "dropout:p=0.1; dense"},
         {"early_stopping:engine=grid_search{engine=mc_dropout}", "dense", "dropout:p=0.05; dense"},
     };

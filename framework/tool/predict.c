@@ -68,7 +68,8 @@ static bnn_status write_csv(const bnn_prediction *p, const tool_rerun *r, const 
 static bool ends_with(const char *text, const char *end) { return strlen(text) >= strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0; }
 
 static bnn_status write_out(const request *r, const bnn_prediction *p) {
-    if (r->out) return ends_with(r->out, ".csv") ? write_csv(p, &r->rerun, r->out) : bnn_prediction_save(p, r->rerun.rows, r->out);
+    bnn_provenance provenance = tool_provenance(&r->rerun.job, r->rerun.table, r->rerun.split_used);
+    if (r->out) return ends_with(r->out, ".csv") ? write_csv(p, &r->rerun, r->out) : bnn_prediction_save(p, r->rerun.rows, &provenance, r->out);
     write_names(stdout, p, r->rerun.table);
     write_rows(stdout, p, r->rerun.rows);
     return BNN_OK;

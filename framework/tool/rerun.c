@@ -41,6 +41,7 @@ static bnn_status find_data(tool_rerun *r, const bnn_origin *origin) {
 
 static bnn_status open_with(tool_rerun *r, const bnn_origin *origin) {
     BNN_TRY(find_data(r, origin));
+    r->job.data = r->data; /* for the provenance of what is written */
     r->data_used = r->data ? r->data : strdup(origin->data_path);
     if (!r->data_used) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     r->split_used = r->split ? tool_split(r->split) : r->data ? -1 : origin->split;

@@ -5,9 +5,13 @@
 #ifndef BNN_BNN_H
 #define BNN_BNN_H
 
+#include <bnn/descent.h>
+#include <bnn/gate.h>
+#include <bnn/gaussian.h>
+#include <bnn/gsl_rng.h>
+#include <bnn/holder.h>
 #include <bnn/import.h>
 #include <bnn/jobs.h>
-#include <bnn/import.h>
 #include <bnn/store.h>
 
 #endif

@@ -65,7 +65,7 @@ typedef struct bnn_engine_type {
 
     /* REQUIRED, unless fitted is there */
     bnn_status (*draw)(const bnn_engine *, int s, bnn_rng rng, bnn_real *theta); /* theta of draw s; thread-safe */
-    int (*blocks)(bnn_engine *, bnn_block *out);                                 /* all state; returns the number of blocks */
+    int (*blocks)(bnn_engine *, bnn_block *out);                                 /* all state, the theta that predicts first; returns the number of blocks */
 
     /* OPTIONAL */
     bnn_status (*adapt)(const void *conf, bnn_netspec *net);          /* plain network -> the one this engine needs; adapting twice changes nothing more */

@@ -14,7 +14,8 @@
 #include <bnn/kernels.h>
 #include <bnn/prior.h>
 
-#define BNN_MAX_PARAMS 8
+#define BNN_MAX_PARAMS 8      /* blocks of parameters of a layer */
+#define BNN_MAX_GATE_THETA 8  /* parameters of a layer with a keep hook */
 
 typedef enum {
     BNN_MEAN, /* no noise: every gate at its mean, every weight at its mean */
@@ -93,7 +94,7 @@ struct bnn_layer_type {
     /* KL of the layer's own posterior in nats, summed, never scaled; adds scale times its gradient to dtheta (NULL: not wanted). Called after finish; pass is still there. */
     double (*penalty)(const bnn_layer *, bnn_io *, double scale);
     /* A gate: the probability of KEEPING a unit. The model takes the prior of the weights that read this node at w/keep with probability keep and at 0 otherwise.
-     * dkeep[n_theta] is set to its gradient. */
+     * dkeep[n_theta], n_theta <= BNN_MAX_GATE_THETA, is set to its gradient. */
     double (*keep)(const bnn_layer *, const bnn_real *theta, bnn_real *dkeep);
     void (*close)(bnn_layer *); /* frees private; also called after a bind that failed */
 };

@@ -38,7 +38,7 @@ void bnn_origin_free(bnn_origin *origin);
 bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin);
 
 /* Predictions alone: schema "bnn-prediction". */
-bnn_status bnn_prediction_save(const bnn_prediction *prediction, const bnn_data *data, const char *path);
+bnn_status bnn_prediction_save(const bnn_prediction *prediction, const bnn_data *data, const bnn_provenance *provenance, const char *path);
 
 /* One engine of a comparison. Owns its arrays. */
 typedef struct {
