@@ -22,12 +22,12 @@ for set in boston concrete; do
         $bnn split "$data" --kind pbp --count 20 >/dev/null
     fi
     $bnn compare --data "$data" --net 'dense:50; relu; dense' --splits "$splits" -o build/$set-comparison.h5 \
-        --engine map:epochs=1000 \
-        --engine mc_dropout:epochs=1000 \
-        --engine mc_dropout:gates=concrete,epochs=1000 \
-        --engine 'early_stopping:engine=mc_dropout{gates=concrete,p=0.1,lr_hyper=0.003,epochs=1000}' \
-        --engine "grid_search:engine=mc_dropout{epochs=1000},grid={p=0.005|0.01|0.05|0.1,likelihood.tau=$tau}" \
-        --engine bayes_by_backprop:epochs=1000
+        --engine map:epochs=4000 \
+        --engine mc_dropout:epochs=4000 \
+        --engine mc_dropout:gates=concrete,epochs=4000 \
+        --engine early_stopping \
+        --engine "grid_search:engine=mc_dropout{epochs=4000},grid={p=0.005|0.01|0.05|0.1,likelihood.tau=$tau}" \
+        --engine bayes_by_backprop:epochs=4000
     echo
 done
 $bnn report build/boston-comparison.h5 build/concrete-comparison.h5 -o build/report.html

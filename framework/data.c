@@ -12,15 +12,15 @@
 bnn_status bnn_table_new(int n, bnn_shape x_shape, int y_dim, int n_classes, bnn_table **out) {
     *out = NULL;
     size_t width = (size_t)bnn_shape_size(x_shape), rows = (size_t)n;
-    if (n < 0 || width == 0 || y_dim < 1) return bnn_fail(BNN_ERR_SHAPE, "a table needs at least one feature and one target");
-    if (n_classes > 0 && y_dim > 1) return bnn_fail(BNN_ERR_SHAPE, "a table of classes has one target column, not %d", y_dim);
+    if (n < 0 || width == 0 || y_dim < 0) return bnn_fail(BNN_ERR_SHAPE, "a table needs at least one feature");
+    if (n_classes > 0 && y_dim != 1) return bnn_fail(BNN_ERR_SHAPE, "a table of classes has one target column, not %d", y_dim);
     BNN_TRY(bnn_memory_check((double)rows * (double)(width + (size_t)y_dim) * sizeof(double), "the table", "take fewer rows"));
     bnn_table *t = calloc(1, sizeof *t);
     if (!t) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a table");
     *t = (bnn_table){.n = n, .x_shape = x_shape, .y_dim = y_dim, .n_classes = n_classes, .range = 1};
     t->title = strdup(""), t->source = strdup(""), t->license = strdup(""), t->split_origin = strdup("");
-    t->x = calloc(rows * width + 1, sizeof(double)), t->y = calloc(rows * (size_t)y_dim + 1, sizeof(double));
-    if (!t->title || !t->source || !t->license || !t->split_origin || !t->x || !t->y) {
+    t->x = calloc(rows * width + 1, sizeof(double)), t->y = y_dim ? calloc(rows * (size_t)y_dim + 1, sizeof(double)) : NULL;
+    if (!t->title || !t->source || !t->license || !t->split_origin || !t->x || (y_dim && !t->y)) {
         bnn_table_free(t);
         return bnn_fail(BNN_ERR_MEMORY, "out of memory for a table of %d rows", n);
     }
@@ -56,7 +56,7 @@ static const char *target_name(const bnn_table *t, int j) { return t->y_names ? 
 static bnn_status check_row(const bnn_table *t, int row) {
     char text[BNN_COLUMN_TEXT];
     int width = bnn_shape_size(t->x_shape);
-    const double *x = t->x + (size_t)row * (size_t)width, *y = t->y + (size_t)row * (size_t)t->y_dim;
+    const double *x = t->x + (size_t)row * (size_t)width, *y = t->y_dim ? t->y + (size_t)row * (size_t)t->y_dim : NULL;
     for (int i = 0; i < width; i++)
         if (!isfinite(x[i])) return bnn_fail(BNN_ERR_DATA, "row %d, column %s: %g is not a finite number", row + 1, bnn_table_column(t, i, text), x[i]);
     for (int j = 0; j < t->y_dim; j++) {
@@ -136,9 +136,13 @@ static bnn_status measure_y(const bnn_table *t, int n, const int *rows, bnn_scal
 
 static bnn_status make_scaling(const bnn_table *t, int n, const int *rows, const bnn_scaling *given, bnn_scaling *out) {
     int width = bnn_shape_size(t->x_shape);
-    if (given && (given->x_size != width || given->y_dim != t->y_dim))
+    if (given && t->y_dim == 0 && given->x_size != width)
+        return bnn_fail(BNN_ERR_SHAPE, "the data have %d feature columns, those of the fit had %d", width, given->x_size);
+    if (given && t->y_dim > 0 && (given->x_size != width || given->y_dim != t->y_dim))
         return bnn_fail(BNN_ERR_SHAPE, "the data have %d feature and %d target columns, the scaling has %d and %d", width, t->y_dim, given->x_size, given->y_dim);
     if (given) return bnn_scaling_copy(given, out);
+    if (t->y_dim == 0)
+        return bnn_fail(BNN_ERR_DATA, "the rows have no targets, so they can only be predicted with the scaling of a fitted run");
     if (n == 0) return bnn_fail(BNN_ERR_DATA, "no rows to take means and standard deviations from");
     BNN_TRY(scaling_new(width, t->y_dim, out));
     BNN_TRY(measure_x(t, n, rows, out));
@@ -153,14 +157,14 @@ static bnn_status standardise(bnn_data *d) {
     const bnn_scaling *s = &d->scaling;
     for (int i = 0; i < d->n; i++) {
         size_t row = (size_t)d->rows[i];
-        const double *x = t->x + row * (size_t)s->x_size, *y = t->y + row * (size_t)s->y_dim;
-        bnn_real *to_x = d->x + (size_t)i * (size_t)s->x_size, *to_y = d->y + (size_t)i * (size_t)s->y_dim;
+        const double *x = t->x + row * (size_t)s->x_size, *y = d->y ? t->y + row * (size_t)s->y_dim : NULL;
+        bnn_real *to_x = d->x + (size_t)i * (size_t)s->x_size, *to_y = d->y ? d->y + (size_t)i * (size_t)s->y_dim : NULL;
         for (int k = 0; k < s->x_size; k++) {
             to_x[k] = (bnn_real)((x[k] - s->x_mean[k]) / s->x_sd[k]);
             if (!isfinite(to_x[k]))
                 return bnn_fail(BNN_ERR_DATA, "row %d, column %s: %g is not finite once standardised", d->rows[i] + 1, bnn_table_column(t, k, text), x[k]);
         }
-        for (int k = 0; k < s->y_dim; k++) {
+        for (int k = 0; y && k < s->y_dim; k++) {
             to_y[k] = (bnn_real)((y[k] - s->y_mean[k]) / s->y_sd[k]);
             if (!isfinite(to_y[k]))
                 return bnn_fail(BNN_ERR_DATA, "row %d, column '%s': %g is not finite once standardised", d->rows[i] + 1, target_name(t, k), y[k]);
@@ -174,8 +178,8 @@ static bnn_status fill(bnn_data *d, const int *rows, const bnn_scaling *scaling)
     size_t n = (size_t)d->n, width = (size_t)bnn_shape_size(t->x_shape);
     BNN_TRY(bnn_memory_check((double)n * (double)(width + (size_t)t->y_dim) * sizeof(bnn_real), "standardising the rows", "take fewer rows"));
     d->rows = malloc((n + 1) * sizeof *d->rows);
-    d->x = malloc((n * width + 1) * sizeof *d->x), d->y = malloc((n * (size_t)t->y_dim + 1) * sizeof *d->y);
-    if (!d->rows || !d->x || !d->y) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d standardised rows", d->n);
+    d->x = malloc((n * width + 1) * sizeof *d->x), d->y = t->y_dim ? malloc((n * (size_t)t->y_dim + 1) * sizeof *d->y) : NULL;
+    if (!d->rows || !d->x || (t->y_dim && !d->y)) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d standardised rows", d->n);
     for (int i = 0; i < d->n; i++) {
         if (rows[i] < 0 || rows[i] >= t->n) return bnn_fail(BNN_ERR_DATA, "row number %d is not from 0 to %d", rows[i], t->n - 1);
         d->rows[i] = rows[i];

@@ -114,6 +114,7 @@ static bnn_status advance(bnn_run *run, const bnn_config *config, const bnn_data
 bnn_status bnn_fit(const bnn_config *config, const bnn_data *train, bnn_run **out) {
     bnn_run *run;
     if (train->n == 0) return bnn_fail(BNN_ERR_DATA, "there are no training rows");
+    if (!train->y) return bnn_fail(BNN_ERR_DATA, "the training rows have no targets: they can be predicted, not fitted");
     BNN_TRY(bnn_run_new(config, train, &run));
     bnn_status s = advance(run, config, train);
     run->cost = run->engine->cost;

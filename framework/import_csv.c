@@ -153,7 +153,6 @@ static bnn_status read_cells(sheet *s) {
         else BNN_TRY(read_row(s, &at));
     }
     if (s->rows == 0) return bnn_fail(BNN_ERR_FORMAT, "%s: holds no data", s->path);
-    if (s->cols < 2) return bnn_fail(BNN_ERR_FORMAT, "%s: has one column, a table needs features and a target", s->path);
     return BNN_OK;
 }
 
@@ -243,9 +242,11 @@ static int count_role(const sheet *s, column_role role) {
 }
 
 static bnn_status choose_columns(sheet *s, const bnn_csv_options *o) {
+    bool none = o->targets && strcmp(o->targets, "none") == 0;
+    if (s->cols < 2 && !none) return bnn_fail(BNN_ERR_FORMAT, "%s: has one column, a table needs features and a target", s->path);
     if (o->drop) BNN_TRY(set_role(s, o->drop, DROPPED));
-    if (o->targets) BNN_TRY(set_role(s, o->targets, TARGET));
-    else {
+    if (o->targets && !none) BNN_TRY(set_role(s, o->targets, TARGET));
+    if (!o->targets) {
         int c = s->cols - 1;
         while (c > 0 && s->column[c].role == DROPPED) c--;
         s->column[c].role = TARGET;
@@ -356,9 +357,10 @@ static bool fill_target(const sheet *s, int c, bnn_table *t) {
 }
 
 static bool fill_table(const sheet *s, bnn_table *t) {
-    t->x_names = calloc((size_t)bnn_shape_size(t->x_shape), sizeof *t->x_names), t->y_names = calloc((size_t)t->y_dim, sizeof *t->y_names);
+    t->x_names = calloc((size_t)bnn_shape_size(t->x_shape), sizeof *t->x_names);
+    t->y_names = t->y_dim ? calloc((size_t)t->y_dim, sizeof *t->y_names) : NULL;
     t->class_names = t->n_classes ? calloc((size_t)t->n_classes, sizeof *t->class_names) : NULL;
-    bool done = t->x_names && t->y_names && (t->class_names || !t->n_classes);
+    bool done = t->x_names && (t->y_names || !t->y_dim) && (t->class_names || !t->n_classes);
     for (int c = 0, at = 0; done && c < s->cols; c++) {
         const column *col = &s->column[c];
         if (col->role == TARGET) done = fill_target(s, c, t);

@@ -179,9 +179,11 @@ static bnn_status read_items(const bnn_option *table, char *text, void *conf) {
         if (!balanced) return bnn_fail(BNN_ERR_SYNTAX, "braces do not match in the options");
         char *sign = equals_sign(item);
         if (sign) {
-            *sign = '\0';
+            char *key_end = sign;
+            while (key_end > item && (key_end[-1] == ' ' || key_end[-1] == '\t')) key_end--;
+            *key_end = '\0';
             keyed = true;
-            BNN_TRY(bnn_options_set(table, conf, item, sign + 1));
+            BNN_TRY(bnn_options_set(table, conf, item, sign + 1 + strspn(sign + 1, " \t")));
         } else if (keyed) {
             return bnn_fail(BNN_ERR_SYNTAX, "option value '%s' has no name, but comes after a named one", item);
         } else if (!position || !position->name) {
@@ -223,9 +225,12 @@ char *bnn_options_print(const bnn_option *table, const void *conf) {
     size_t size;
     FILE *out = open_memstream(&text, &size);
     if (!out) return NULL;
+    const char *comma = "";
     for (const bnn_option *o = table; o && o->name; o++) {
-        fprintf(out, "%s%s=", o == table ? "" : ",", o->name);
+        if (o->kind == BNN_OPTION_SHAPE && ((const bnn_shape *)const_field(o, conf))->rank == 0) continue; /* not known: nothing to say */
+        fprintf(out, "%s%s=", comma, o->name);
         print_value(out, o, conf);
+        comma = ",";
     }
     if (fclose(out) != 0) {
         free(text);

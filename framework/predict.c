@@ -208,8 +208,9 @@ static bnn_status new_prediction(const bnn_model *m, const bnn_data *data, int s
     p->mean_dim = m->likelihood.mean_dim;
     p->mode = mode;
     p->has_target = data->y != NULL;
-    p->is_class = data->n_classes > 0;
+    p->is_class = m->likelihood.n_classes > 0;
     size_t n = (size_t)p->n + 1, k = (size_t)p->mean_dim;
+    BNN_TRY(bnn_memory_check((double)n * (double)(5 * k + 2) * sizeof(double), "the prediction", "predict fewer rows at a time"));
     p->mean = calloc(n * k, sizeof *p->mean);
     p->var_epistemic = calloc(n * k, sizeof *p->mean);
     p->var_aleatoric = calloc(n * k, sizeof *p->mean);
@@ -237,6 +238,7 @@ static bnn_status check_fit(const bnn_model *m, const bnn_data *data) {
     char want[BNN_SHAPE_TEXT], have[BNN_SHAPE_TEXT];
     if (!bnn_shape_equal(m->x_shape, data->x_shape))
         return bnn_fail(BNN_ERR_SHAPE, "the data's rows have shape %s, the model was fitted to %s", bnn_shape_print(data->x_shape, have), bnn_shape_print(m->x_shape, want));
+    if (!data->y) return BNN_OK; /* new rows fit any model */
     if (m->likelihood.n_classes != data->n_classes)
         return bnn_fail(BNN_ERR_SHAPE, "the data have %d classes, the model was fitted to %d (0: real targets)", data->n_classes, m->likelihood.n_classes);
     if (m->likelihood.y_dim != data->y_dim)

@@ -117,6 +117,7 @@ static bnn_status make(plan *p, bnn_split_kind kind, uint64_t seed) {
 }
 
 bnn_status bnn_table_split(bnn_table *table, bnn_split_kind kind, int count, uint64_t seed) {
+    if (table->y_dim == 0) return bnn_fail(BNN_ERR_DATA, "the table has no targets: there is nothing to train on or to test");
     if (table->n < 2) return bnn_fail(BNN_ERR_DATA, "a split needs at least 2 rows, the table has %d", table->n);
     if (kind == BNN_SPLIT_KFOLD && (count < 2 || count > table->n))
         return bnn_fail(BNN_ERR_DATA, "%d folds: there can be 2 to %d, the number of rows", count, table->n);

@@ -63,6 +63,7 @@ static void put_classes(bnn_h5_writer *w, const bnn_table *t) {
 }
 
 static void put_y(bnn_h5_writer *w, const bnn_table *t) {
+    if (t->y_dim == 0) return;
     bnn_h5_dim(w, "/", "output", t->y_dim, BNN_H5_INT, NULL);
     bnn_h5_texts(w, "/output", "labels", t->y_dim, t->y_names);
     bnn_h5_put(w, "/", "y", t->n_classes > 0 ? BNN_H5_CLASSES : BNN_H5_DOUBLE, t->y, "obs_id output");
@@ -82,7 +83,7 @@ static void put_splits(bnn_h5_writer *w, const bnn_table *t) {
 
 bnn_status bnn_table_save(const bnn_table *t, const char *path) {
     bnn_status checked = bnn_table_check(t);
-    if (checked == BNN_OK && !t->y_names) checked = bnn_fail(BNN_ERR_STATE, "the targets have no names");
+    if (checked == BNN_OK && t->y_dim > 0 && !t->y_names) checked = bnn_fail(BNN_ERR_STATE, "the targets have no names");
     if (checked < 0) return bnn_note(checked, "%s", path);
     bnn_h5_writer w;
     bnn_h5_create(&w, path, "bnn-data");
@@ -90,7 +91,7 @@ bnn_status bnn_table_save(const bnn_table *t, const char *path) {
     bnn_h5_text(&w, "/", "title", t->title);
     bnn_h5_text(&w, "/", "source", t->source);
     bnn_h5_text(&w, "/", "license", t->license);
-    bnn_h5_text(&w, "/", "task", t->n_classes > 0 ? "classification" : "regression");
+    bnn_h5_text(&w, "/", "task", t->y_dim == 0 ? "prediction" : t->n_classes > 0 ? "classification" : "regression");
     bnn_h5_text(&w, "/", "raw_sha256", t->raw_sha256);
     bnn_h5_text(&w, "/", "scale_rule", t->scale == BNN_SCALE_RANGE ? "range" : "standard");
     bnn_h5_number(&w, "/", "scale_range", t->range);
@@ -103,11 +104,14 @@ bnn_status bnn_table_save(const bnn_table *t, const char *path) {
 
 /* ---- reading ---- */
 
+static bool has_targets(const bnn_h5_reader *r) { return bnn_h5_has(r, "/y") || bnn_h5_has(r, "/output"); }
+
 /* Rows, shapes and classes, from which the table is made. */
 static bnn_table *get_size(bnn_h5_reader *r) {
-    int images = bnn_h5_has(r, "/channel"), extents[4], y[2], n_classes = 0;
+    int images = bnn_h5_has(r, "/channel"), extents[4], y[2] = {0}, n_classes = 0;
     bnn_h5_extents(r, "/x", images ? 4 : 2, extents);
-    bnn_h5_extents(r, "/y", 2, y);
+    if (has_targets(r)) bnn_h5_extents(r, "/y", 2, y);
+    else y[0] = extents[0];
     if (bnn_h5_has_attribute(r, "/y", "n_classes")) n_classes = bnn_h5_get_int(r, "/y", "n_classes");
     bnn_shape shape = bnn_shape_vector(extents[1]);
     if (images) shape = (bnn_shape){.rank = 3, .d = {extents[1], extents[2], extents[3]}};
@@ -145,10 +149,12 @@ static void get_root(bnn_h5_reader *r, bnn_table *t) {
 static void get_columns(bnn_h5_reader *r, bnn_table *t) {
     int width = bnn_shape_size(t->x_shape);
     bnn_h5_get(r, "/x", BNN_H5_DOUBLE, (size_t)t->n * (size_t)width, t->x);
-    bnn_h5_get(r, "/y", BNN_H5_DOUBLE, (size_t)t->n * (size_t)t->y_dim, t->y);
     if (bnn_h5_has_attribute(r, "/feature", "labels")) t->x_names = bnn_h5_get_texts(r, "/feature", "labels", width);
-    t->y_names = bnn_h5_get_texts(r, "/output", "labels", t->y_dim);
-    if (bnn_h5_has_attribute(r, "/y", "labels")) t->class_names = bnn_h5_get_texts(r, "/y", "labels", t->n_classes);
+    if (t->y_dim > 0) {
+        bnn_h5_get(r, "/y", BNN_H5_DOUBLE, (size_t)t->n * (size_t)t->y_dim, t->y);
+        t->y_names = bnn_h5_get_texts(r, "/output", "labels", t->y_dim);
+        if (bnn_h5_has_attribute(r, "/y", "labels")) t->class_names = bnn_h5_get_texts(r, "/y", "labels", t->n_classes);
+    }
     if (is_image(t) || r->status < 0 || !bnn_h5_has_attribute(r, "/x", "shape")) return;
     bnn_shape shape = {.rank = bnn_h5_count_attribute(r, "/x", "shape")};
     if (shape.rank > BNN_MAX_RANK) shape.rank = 0;

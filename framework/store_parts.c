@@ -243,7 +243,7 @@ static void put_targets(bnn_h5_writer *w, const char *group, const bnn_data *dat
 void bnn_store_put_prediction(bnn_h5_writer *w, const char *group, const bnn_prediction *p, const bnn_data *data) {
     static const char *const modes[] = {[BNN_MEAN] = "mean", [BNN_ROWS] = "rows", [BNN_DRAW] = "draw"};
     const char *column = p->is_class ? "class_id" : "output", *on = p->is_class ? "obs_id class_id" : "obs_id output";
-    char *const *labels = p->is_class ? data->table->class_names : data->table->y_names;
+    char *const *labels = !p->has_target ? NULL : p->is_class ? data->table->class_names : data->table->y_names;
     char path[BNN_H5_PATH];
     if (data->n != p->n) bnn_h5_refuse(w, bnn_fail(BNN_ERR_SHAPE, "%s: %d rows were predicted, the data have %d", w->path, p->n, data->n));
     bnn_h5_group(w, group);

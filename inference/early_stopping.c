@@ -52,7 +52,9 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     stopper *s = e->state;
     s->best_ll = -INFINITY;
     BNN_TRY(bnn_holdout_open(data, ((const conf *)e->object.conf)->validation, &s->rows));
-    return open_inner(e, s->rows.fit, PROBE, &s->probe);
+    BNN_TRY(open_inner(e, s->rows.fit, PROBE, &s->probe));
+    if (!bnn_engine_vtable(s->probe)->fitted) return BNN_OK;
+    return bnn_fail(BNN_ERR_OPTION, "option 'engine': '%s' cannot be scored on its way, since it has nothing to predict with before its end", s->probe->object.type->name);
 }
 
 /* Scores come in at most every step: the room doubles as they do. The log-likelihoods stand in the second half. */
@@ -85,7 +87,9 @@ static bnn_status advance_probe(bnn_engine *e, stopper *s, const bnn_data *data,
     const conf *c = e->object.conf;
     bnn_step step;
     double ll;
-    BNN_TRY(bnn_holder_step(e, s->probe, s->rows.fit, &step));
+    bnn_status status = bnn_holder_step(e, s->probe, s->rows.fit, &step);
+    if (status == BNN_ERR_NUMERIC && isfinite(s->best_ll)) return finish_probe(e, s, data); /* it left the finite numbers after its best */
+    BNN_TRY(status);
     out->progress = step.progress / 2;
     if (++s->steps % c->every != 0 && !step.done) return BNN_OK;
     bnn_cost before = s->probe->cost;

@@ -232,15 +232,44 @@ START_TEST(numbers_are_refused) {
     bnn_data *other;
     REFUSED(bnn_data_new(t, 0, NULL, &d->scaling, &other), "the data have 2 feature and 1 target columns, the scaling has 3 and 1");
     REFUSED(bnn_table_new(1, bnn_shape_vector(1), 2, 3, &none), "a table of classes has one target column, not 2");
-    REFUSED(bnn_table_new(1, (bnn_shape){.rank = 0}, 1, 0, &none), "a table needs at least one feature and one target");
+    REFUSED(bnn_table_new(1, (bnn_shape){.rank = 0}, 1, 0, &none), "a table needs at least one feature");
+    REFUSED(bnn_table_new(1, bnn_shape_vector(1), 0, 3, &none), "a table of classes has one target column, not 0");
     ck_assert_int_eq(bnn_table_new(2000000000, bnn_shape_vector(2000000000), 1, 0, &none), BNN_ERR_MEMORY);
     ck_assert_ptr_nonnull(strstr(bnn_error(), "take fewer rows"));
     bnn_data_free(d), bnn_data_free(empty), bnn_table_free(t);
 }
 END_TEST
 
+START_TEST(rows_without_targets_need_a_scaling) {
+    bnn_table *known = squares(4), *t;
+    bnn_data *fitted, *d, *part;
+    OK(bnn_data_split(known, -1, BNN_TRAIN, NULL, &fitted));
+    OK(bnn_table_new(3, bnn_shape_vector(2), 0, 0, &t));
+    ck_assert_ptr_null(t->y);
+    memcpy(t->x, known->x, 6 * sizeof *t->x);
+    OK(bnn_table_check(t));
+    REFUSED(bnn_data_split(t, -1, BNN_TEST, NULL, &d),
+            "the rows have no targets, so they can only be predicted with the scaling of a fitted run");
+    OK(bnn_data_split(t, -1, BNN_TEST, &fitted->scaling, &d));
+    ck_assert(d->n == 3 && d->y_dim == 0 && d->n_classes == 0 && !d->y);
+    ck_assert_mem_eq(d->x, fitted->x, 6 * sizeof *d->x);
+    ck_assert_int_eq(d->scaling.y_dim, 1); /* that of the fit */
+    OK(bnn_data_slice(d, 1, 3, &d->scaling, &part));
+    ck_assert(!part->y);
+    ck_assert_mem_eq(part->x, d->x + 2, 4 * sizeof *d->x);
+    fitted->scaling.x_size = 3;
+    bnn_data *none;
+    REFUSED(bnn_data_split(t, -1, BNN_TEST, &fitted->scaling, &none), "the data have 2 feature columns, those of the fit had 3");
+    fitted->scaling.x_size = 2;
+    REFUSED(bnn_table_split(t, BNN_SPLIT_HOLDOUT, 1, 0), "the table has no targets: there is nothing to train on or to test");
+    t->x[3] = NAN;
+    REFUSED(bnn_table_check(t), "row 2, column 2: nan is not a finite number");
+    bnn_data_free(d), bnn_data_free(part), bnn_data_free(fitted), bnn_table_free(known), bnn_table_free(t);
+}
+END_TEST
+
 int main(void) {
     return run_tests("data", (const TTest *const[]){pbp_is_numpy, pbp_is_published, folds_are_a_partition, holdout_follows_the_seed, splits_are_refused,
                                                     rows_are_standardised, constant_column_keeps_sd_1, roles_keep_their_order, classes_and_images_keep_their_values,
-                                                    numbers_are_refused, NULL});
+                                                    numbers_are_refused, rows_without_targets_need_a_scaling, NULL});
 }

@@ -698,6 +698,8 @@ START_TEST(grids_are_refused_with_the_key) {
         snprintf(spec, sizeof spec, "grid_search:%s", refused[i][0]);
         SAYS(bnn_fit(&(bnn_config){.net = plain_net, .engine = spec}, r.data, &run), refused[i][1]);
     }
+    bnn_run *run;
+    SAYS(bnn_fit(&(bnn_config){.net = plain_net, .engine = "early_stopping:engine=grid_search"}, r.data, &run), "'grid_search' cannot be scored on its way");
     rows_free(&r);
 }
 END_TEST

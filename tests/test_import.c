@@ -121,6 +121,19 @@ START_TEST(targets_come_in_the_order_asked_for) {
 }
 END_TEST
 
+START_TEST(rows_to_predict_have_no_target) {
+    bnn_table *t = csv("a,colour,y\n1,red,5\n2,blue,6\n", &(bnn_csv_options){.targets = "none", .drop = "y"});
+    ck_assert(t->y_dim == 0 && t->n_classes == 0 && !t->y && !t->y_names && !t->class_names);
+    ck_assert_int_eq(bnn_shape_size(t->x_shape), 3);
+    NUMBERS(t->x, 1, 0, 1, 2, 1, 0);
+    bnn_table_free(t);
+    t = csv("a\n1\n2\n", &(bnn_csv_options){.targets = "none"}); /* one column is enough */
+    ck_assert_int_eq(t->n, 2);
+    NUMBERS(t->x, 1, 2);
+    bnn_table_free(t);
+}
+END_TEST
+
 START_TEST(one_row_is_a_table) {
     bnn_table *t = csv("a,b\n1,2\n", &(bnn_csv_options){0});
     ck_assert_int_eq(t->n, 1);
@@ -162,6 +175,7 @@ START_TEST(csv_is_refused) {
     refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "z"}, "data.csv: has no column 'z': there are a, b");
     refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "3"}, "data.csv: has no column '3': there are a, b");
     refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "a,b"}, "data.csv: no column is left as a feature");
+    refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "none", .drop = "a,b"}, "data.csv: no column is left as a feature");
     refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "b", .drop = "b"}, "data.csv: column 'b' is named twice among targets and left-out columns");
     refused("a,b,c\n1,x,2\n3,y,4\n", &(bnn_csv_options){.targets = "b,c"}, "data.csv: column 'b' holds classes: it must be the only target");
     refused("a,b\n1,x\n2,x\n", &usual, "data.csv: column 'b' holds a single class, 'x'");
@@ -308,6 +322,7 @@ END_TEST
 
 int main(void) {
     return run_tests("import", (const TTest *const[]){every_separator_is_guessed, quoted_fields_hold_anything, headers_are_guessed, texts_become_columns,
-                                                      classes_are_numbered_by_name, targets_come_in_the_order_asked_for, one_row_is_a_table, csv_is_refused,
+                                                      classes_are_numbered_by_name, targets_come_in_the_order_asked_for, rows_to_predict_have_no_target,
+                                                      one_row_is_a_table, csv_is_refused,
                                                       identifiers_are_refused, uci_folders_are_read, uci_is_refused, idx_pairs_are_read, idx_is_refused, NULL});
 }

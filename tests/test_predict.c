@@ -4,6 +4,8 @@
  */
 #include "files.h"
 
+#include <bnn/fit.h>
+#include <bnn/metrics.h>
 #include <bnn/predict.h>
 #include <math.h>
 #include <omp.h>
@@ -385,6 +387,34 @@ START_TEST(a_point_takes_one_pass) {
 }
 END_TEST
 
+START_TEST(new_rows_are_predicted_like_known_ones) {
+    for (int i = 0; i < CASES; i++) {
+        predictor p;
+        bnn_table *t;
+        bnn_data *d;
+        bnn_metrics m;
+        bnn_run *run;
+        open_case(i, 20, &p);
+        OK(bnn_table_new(20, bnn_shape_vector(IN), 0, 0, &t));
+        memcpy(t->x, p.table->x, 20 * IN * sizeof *t->x);
+        OK(bnn_data_split(t, -1, BNN_TEST, &p.data->scaling, &d));
+        bnn_prediction *known = predict(&p, p.data, 7, BNN_ROWS), *q = predict(&p, d, 7, BNN_ROWS);
+        size_t cells = (size_t)(q->n * q->mean_dim);
+        ck_assert(!q->has_target && !q->logp && !q->pit && q->is_class == known->is_class && q->mean_dim == known->mean_dim);
+        ck_assert_mem_eq(q->mean, known->mean, cells * sizeof *q->mean);
+        ck_assert_mem_eq(q->var_epistemic, known->var_epistemic, cells * sizeof *q->mean);
+        ck_assert_mem_eq(q->var_aleatoric, known->var_aleatoric, cells * sizeof *q->mean);
+        if (q->is_class) ck_assert_mem_eq(q->expected_entropy, known->expected_entropy, 20 * sizeof *q->mean);
+        SAYS(bnn_metrics_compute(q, d, &m), "metrics need targets, but the prediction was made without them");
+        bnn_config config = {.net = "dense", .engine = "map"};
+        SAYS(bnn_fit(&config, d, &run), "the training rows have no targets: they can be predicted, not fitted");
+        bnn_prediction_free(known), bnn_prediction_free(q);
+        bnn_data_free(d), bnn_table_free(t);
+        predictor_close(&p);
+    }
+}
+END_TEST
+
 START_TEST(what_does_not_fit_is_refused) {
     predictor p, wide, classes;
     bnn_prediction *q;
@@ -415,6 +445,7 @@ int main(void) {
                                   equal_rows_have_equal_draws,
                                   predictions_are_in_the_units_of_y,
                                   a_point_takes_one_pass,
+                                  new_rows_are_predicted_like_known_ones,
                                   what_does_not_fit_is_refused,
                                   NULL};
     return run_tests("predict", tests);

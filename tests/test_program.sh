@@ -112,6 +112,25 @@ check 'both targets have columns' grep -q 'mean_u,.*mean_v,' "$out"
 works evaluate two.h5 --samples 20 --json
 has rmse ll crps coverage_50 coverage_90 coverage_95 $cost
 
+# ---------------------------------------------------------------- new rows, whose target is not known
+
+works import csv r.csv --drop y --target none -o new.h5
+says 'features [2], no targets, 0 splits'
+works info new.h5
+says 'new.h5: data, 60 rows, features [2], no targets'
+works predict run.h5 --data r.h5 --split all --samples 20 -o known.csv
+works predict run.h5 --data new.h5 --samples 20 -o new.csv
+check 'new rows are predicted like known ones' cmp -s new.csv known.csv
+works predict run.h5 --data new.h5 --samples 20 -o new_pred.h5
+works predict two.h5 --data new.h5 --samples 20
+check 'targets without names are counted' grep -q 'mean_y1,.*mean_y2,' "$out"
+works predict c3run.h5 --data c3.h5 --split all --samples 20 -o known.csv
+works import csv c3.csv --drop kind --target none -o new3.h5
+works predict c3run.h5 --data new3.h5 --samples 20 -o new.csv
+check 'classes are numbered' grep -qx 'row,p_0,p_1,p_2,entropy,mutual_information' new.csv
+for file in new known; do tail -n +2 $file.csv >$file.rows; done
+check 'new rows have the classes of known ones' cmp -s new.rows known.rows
+
 # ---------------------------------------------------------------- what there is
 
 for name in dense mc_dropout gaussian gauss adam; do

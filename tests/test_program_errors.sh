@@ -107,6 +107,17 @@ refuses '--output: where' import csv r.csv
 refuses 'closed/data.txt: No such file' import uci closed -o new.h5
 refuses 'r.csv: is not an IDX file' import idx r.csv r.csv -o new.h5
 
+# ---------------------------------------------------------------- rows without targets
+
+works import csv r.csv --drop y --target none -o blind.h5
+works import csv r.csv --drop a,y --target none -o narrow.h5
+fits 'blind.h5: has no targets: its rows can be predicted with a fitted run, not fitted' blind.h5
+compares 'blind.h5: has no targets: its rows can be predicted with a fitted run, not fitted' blind.h5
+refuses 'blind.h5: has no targets: its rows can be predicted, not scored' evaluate run.h5 --data blind.h5
+refuses 'blind.h5: the table has no targets: there is nothing to train on or to test' split blind.h5
+refuses 'narrow.h5: the data have 1 feature columns, those of the fit had 2' predict run.h5 --data narrow.h5
+refuses 'with --target none there is no target' import csv r.csv --target none --classes -o new.h5
+
 # ---------------------------------------------------------------- outputs
 
 # writes SENTENCE FILE: what every command says that cannot write FILE

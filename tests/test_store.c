@@ -44,7 +44,7 @@ static void assert_equal_tables(const bnn_table *a, const bnn_table *b) {
     ck_assert_int_eq(a->y_dim, b->y_dim);
     ck_assert_int_eq(a->n_classes, b->n_classes);
     ck_assert_mem_eq(a->x, b->x, n * width * sizeof *a->x);
-    ck_assert_mem_eq(a->y, b->y, n * (size_t)a->y_dim * sizeof *a->y);
+    if (a->y_dim) ck_assert_mem_eq(a->y, b->y, n * (size_t)a->y_dim * sizeof *a->y);
     ck_assert_str_eq(a->title, b->title);
     ck_assert_str_eq(a->source, b->source);
     ck_assert_str_eq(a->license, b->license);
@@ -90,6 +90,30 @@ START_TEST(tables_come_back) {
     round_trip(images);
     ck_assert_int_eq(files_count(), 3); /* small.csv, a.h5, b.h5 */
     bnn_table_free(t), bnn_table_free(images);
+    files_remove();
+}
+END_TEST
+
+START_TEST(rows_to_predict_come_back) {
+    bnn_table *t, *known = small_table();
+    bnn_data *train, *d;
+    bnn_prediction *p;
+    bnn_run *run;
+    OK(bnn_import_csv(files_path("small.csv"), &(bnn_csv_options){.targets = "none", .drop = "y"}, &(bnn_import_about){0}, &t));
+    round_trip(t);
+    OK(bnn_data_split(known, -1, BNN_TRAIN, NULL, &train));
+    bnn_config config = {.net = "dense", .engine = "mc_dropout:epochs=2"};
+    OK(bnn_fit(&config, train, &run));
+    OK(bnn_data_split(t, -1, BNN_TEST, &train->scaling, &d));
+    OK(bnn_predict(run->engine, d, &(bnn_predict_options){.samples = 5}, &p));
+    OK(bnn_prediction_save(p, d, NULL, files_path("p.h5")));
+    hid_t file = H5Fopen(files_path("p.h5"), H5F_ACC_RDONLY, H5P_DEFAULT);
+    ck_assert_int_gt(H5Lexists(file, "/predictions/mean", H5P_DEFAULT), 0);
+    static const char *const absent[] = {"/predictions/y", "/predictions/logp", "/predictions/pit"};
+    for (int i = 0; i < 3; i++) ck_assert_int_eq(H5Lexists(file, absent[i], H5P_DEFAULT), 0);
+    H5Fclose(file);
+    bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(d), bnn_data_free(train);
+    bnn_table_free(t), bnn_table_free(known);
     files_remove();
 }
 END_TEST
@@ -512,7 +536,7 @@ START_TEST(diff_says_where) {
 END_TEST
 
 int main(void) {
-    return run_tests("store", (const TTest *const[]){tables_come_back, sha256_is_right, runs_come_back, class_runs_come_back, a_stopped_run_says_so,
+    return run_tests("store", (const TTest *const[]){tables_come_back, rows_to_predict_come_back, sha256_is_right, runs_come_back, class_runs_come_back, a_stopped_run_says_so,
                                                      equal_runs_are_equal_provenance_apart, comparisons_come_back, a_run_with_predictions_is_a_comparison_of_one,
                                                      spoilt_files_are_refused, other_files_are_refused, bad_tables_are_not_written, a_full_disk_leaves_the_old_file,
                                                      truncated_runs_are_refused, diff_says_where, NULL});

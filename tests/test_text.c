@@ -33,14 +33,15 @@ START_TEST(options_are_read_by_position_and_by_name) {
     static const struct {
         const char *text, *printed;
     } read[] = {
-        {"", "whole=3,real=0.1,choice=green,text=none,shape="},
-        {"-5", "whole=-5,real=0.1,choice=green,text=none,shape="},
+        {"", "whole=3,real=0.1,choice=green,text=none"},
+        {"-5", "whole=-5,real=0.1,choice=green,text=none"},
         {"10,1e-300,red,gauss{sd=2,bias_sd=1},3x32x32", "whole=10,real=1e-300,choice=red,text=gauss{sd=2,bias_sd=1},shape=3x32x32"},
-        {" 4 ,\t-inf ", "whole=4,real=-inf,choice=green,text=none,shape="},
+        {" 4 ,\t-inf ", "whole=4,real=-inf,choice=green,text=none"},
         {"7,shape=5,real=-2.5e3", "whole=7,real=-2500,choice=green,text=none,shape=5"},
-        {"text=a{b={c,d},e=f},choice=red", "whole=3,real=0.1,choice=red,text=a{b={c,d},e=f},shape="},
-        {"text={p=1|2},whole=1", "whole=1,real=0.1,choice=green,text={p=1|2},shape="},
-        {"whole=1,whole=2,text=", "whole=2,real=0.1,choice=green,text=,shape="},
+        {"text=a{b={c,d},e=f},choice=red", "whole=3,real=0.1,choice=red,text=a{b={c,d},e=f}"},
+        {"text={p=1|2},whole=1", "whole=1,real=0.1,choice=green,text={p=1|2}"},
+        {" whole = 1 , real =\t2", "whole=1,real=2,choice=green,text=none"},
+        {"whole=1,whole=2,text=", "whole=2,real=0.1,choice=green,text="},
         {"real=123456789,shape=1x2x3x4", "whole=3,real=123456789,choice=green,text=none,shape=1x2x3x4"},
     };
     for (size_t i = 0; i < sizeof read / sizeof *read; i++) {

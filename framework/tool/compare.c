@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "report.h"
 #include "tool.h"
 
 #include <bnn/jobs.h>
@@ -111,8 +112,9 @@ static bnn_status keep(contest *c, int e, int k, bnn_run *run, const bnn_predict
 static bnn_status fit_and_predict(contest *c, int e, int k, const bnn_data *train, const bnn_data *test) {
     const tool_job *job = &c->r->job;
     watch w = {.contest = c, .task = &c->task[e * c->c->n_splits + k]};
-    bnn_config config = {.net = job->net, .engine = c->r->engine[e], .likelihood = job->likelihood, .prior = job->prior, .seed = job->seed, .progress = show, .context = &w};
-    bnn_predict_options how = {.samples = job->samples, .seed = job->seed};
+    uint64_t seed = job->seed + (uint64_t)c->c->split[k]; /* the same for all engines of a split, another for every split: what chance adds averages out */
+    bnn_config config = {.net = job->net, .engine = c->r->engine[e], .likelihood = job->likelihood, .prior = job->prior, .seed = seed, .progress = show, .context = &w};
+    bnn_predict_options how = {.samples = job->samples, .seed = seed};
     bnn_run *run;
     bnn_prediction *p = NULL;
     BNN_TRY(bnn_fit(&config, train, &run));
@@ -214,45 +216,41 @@ static bnn_status work(contest *c) {
 
 /* ---------------------------------------------------------------- table */
 
-/* Mean over splits of the double at `offset` in each metrics struct, and its standard error (0 for one split). */
-static double mean_se(const bnn_contestant *who, int n, size_t offset, double *se) {
-    double mean = 0, squares = 0;
-    for (int k = 0; k < n; k++) mean += *(const double *)((const char *)&who->metrics[k] + offset) / n;
-    for (int k = 0; k < n; k++) {
-        double d = *(const double *)((const char *)&who->metrics[k] + offset) - mean;
-        squares += d * d;
-    }
-    *se = n > 1 ? sqrt(squares / (n - 1) / n) : 0;
-    return mean;
+static double mean_of(const bnn_comparison *c, int e, size_t offset, double *se) { return report_mean(c, e, (report_quantity){REPORT_METRIC, offset}, se); }
+
+static double gradients_of(const bnn_comparison *c, int e) { return report_mean(c, e, (report_quantity){.of = REPORT_GRADIENTS}, NULL); }
+
+static void print_mean(double mean, double se) {
+    if (isnan(se)) printf(" %12.4f         ", mean); /* one split has no standard error */
+    else printf(" %12.4f (%.4f)", mean, se);
 }
 
-static void mean_cost(const bnn_contestant *who, int n, double *gradients, double *seconds) {
-    *gradients = *seconds = 0;
-    for (int k = 0; k < n; k++) {
-        *gradients += (double)who->cost[k].gradients / n;
-        *seconds += who->cost[k].seconds_cpu / n;
-    }
+/* One line of the table; grid: gradients of the grid search, 0 if there is none. */
+static void print_engine(const bnn_comparison *c, int e, double grid) {
+    double se, mean = mean_of(c, e, c->is_class ? offsetof(bnn_metrics, accuracy) : offsetof(bnn_metrics, rmse), &se);
+    char letter[8];
+    printf("%-3s", report_letter(e, letter));
+    print_mean(mean, se);
+    mean = mean_of(c, e, offsetof(bnn_metrics, ll), &se);
+    print_mean(mean, se);
+    printf(" %12.3f %12.0f %9.2f", mean_of(c, e, c->is_class ? offsetof(bnn_metrics, ece) : offsetof(bnn_metrics, coverage[17]), NULL), gradients_of(c, e),
+           report_mean(c, e, (report_quantity){.of = REPORT_SECONDS}, NULL));
+    if (grid > 0) printf(" %9.3f", gradients_of(c, e) / grid);
+    putchar('\n');
 }
 
 static void print_table(const bnn_comparison *c) {
-    double grid = 0, grid_seconds, se;
+    double grid = 0;
+    char letter[8];
     for (int e = c->n_engines - 1; e >= 0; e--)
-        if (strncmp(c->engine[e].label, "grid_search", 11) == 0) mean_cost(&c->engine[e], c->n_splits, &grid, &grid_seconds);
+        if (strncmp(c->engine[e].label, "grid_search", 11) == 0) grid = gradients_of(c, e);
     printf("%s, %d split%s, %s\n\n", *c->title ? c->title : c->data_path, c->n_splits, c->n_splits == 1 ? "" : "s", c->net);
-    printf("%-3s %20s %20s %12s %12s %9s %9s\n", "", c->is_class ? "accuracy (se)" : "rmse (se)", "ll (se)", c->is_class ? "ece" : "coverage_90", "gradients", "seconds", "cost/grid");
-    for (int e = 0; e < c->n_engines; e++) {
-        const bnn_contestant *who = &c->engine[e];
-        double gradients, seconds, third = mean_se(who, c->n_splits, c->is_class ? offsetof(bnn_metrics, ece) : offsetof(bnn_metrics, coverage[17]), &se);
-        double first = mean_se(who, c->n_splits, c->is_class ? offsetof(bnn_metrics, accuracy) : offsetof(bnn_metrics, rmse), &se), first_se = se;
-        double ll = mean_se(who, c->n_splits, offsetof(bnn_metrics, ll), &se);
-        mean_cost(who, c->n_splits, &gradients, &seconds);
-        printf("%-3c %12.4f (%.4f) %12.4f (%.4f) %12.3f %12.0f %9.2f", 'A' + e, first, first_se, ll, se, third, gradients, seconds);
-        if (grid > 0) printf(" %9.3f", gradients / grid);
-        putchar('\n');
-    }
+    printf("%-3s %20s  %20s  %12s %12s %9s%s\n", "", c->is_class ? "accuracy (se)" : "rmse (se)", "ll (se)", c->is_class ? "ece" : "coverage_90", "gradients", "seconds",
+           grid > 0 ? " cost/grid" : "");
+    for (int e = 0; e < c->n_engines; e++) print_engine(c, e, grid);
     putchar('\n');
     for (int e = 0; e < c->n_engines; e++) {
-        printf("%-3c %s\n", 'A' + e, c->engine[e].label);
+        printf("%-3s %s\n", report_letter(e, letter), c->engine[e].label);
         if (*c->engine[e].remark) printf("    split %d: %s\n", c->split[0], c->engine[e].remark);
     }
     printf("\nmean over splits and its standard error; ll in nats per row, in the units of the target; gradients and seconds of cpu per split, prediction included\n");
@@ -270,7 +268,7 @@ static bnn_status compare(const request *r) {
     contest c = {.r = r};
     int first, last;
     if (r->out) BNN_TRY(tool_output_ready(r->out));
-    BNN_TRY(bnn_table_load(r->job.data, &table));
+    BNN_TRY(tool_table(r->job.data, &table));
     c.table = table;
     bnn_status s = read_splits(r->splits, table->n_splits, &first, &last);
     if (s < 0) bnn_note(s, "%s", r->job.data);
@@ -286,7 +284,7 @@ static bnn_status compare(const request *r) {
 static int run(int argc, char **argv) {
     static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {.options = options, .parser = parse, .children = children,
-                              .doc = "Fits the same network by several engines on several splits of the data, and prints how good each is and what it costs.\v"
+                              .doc = "Fits the same network by several engines on several splits of the data, and prints how good each is and what it costs. Split K takes the seed N + K, for every engine.\v"
                                      "Examples:\n"
                                      "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine map --engine mc_dropout --engine bayes_by_backprop --splits 0-4 -o cmp.h5\n"
                                      "  bnn report cmp.h5 -o report.html"};

@@ -76,7 +76,7 @@ static bnn_status fit(request *r) {
     bnn_data *train = NULL, *test = NULL;
     bnn_run *run = NULL;
     BNN_TRY(tool_output_ready(r->out));
-    BNN_TRY(bnn_table_load(r->job.data, &table));
+    BNN_TRY(tool_table(r->job.data, &table));
     if (!r->split_given) r->split = table->n_splits > 0 ? 0 : -1;
     tool_progress progress = tool_progress_start("fit");
     bnn_config config = {.net = r->job.net, .engine = r->engine, .likelihood = r->job.likelihood, .prior = r->job.prior, .seed = r->job.seed, .progress = show, .context = &progress};

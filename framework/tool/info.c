@@ -43,7 +43,8 @@ static bnn_status print_data(const char *path) {
     bnn_table *t;
     char shape[BNN_SHAPE_TEXT];
     BNN_TRY(bnn_table_load(path, &t));
-    printf("%s: data, %d rows, features %s, %s\n", path, t->n, bnn_shape_print(t->x_shape, shape), t->n_classes ? "classification" : "regression");
+    const char *task = t->y_dim == 0 ? "no targets" : t->n_classes ? "classification" : "regression";
+    printf("%s: data, %d rows, features %s, %s\n", path, t->n, bnn_shape_print(t->x_shape, shape), task);
     print_text("title", t->title);
     print_text("source", t->source);
     print_text("license", t->license);

@@ -65,6 +65,14 @@ bnn_provenance tool_provenance(const tool_job *job, const bnn_table *table, int 
 
 int tool_split(const char *text) { return strcmp(text, "all") == 0 ? -1 : (int)tool_number("--split", text, 0, 1000000); }
 
+bnn_status tool_table(const char *path, bnn_table **table) {
+    BNN_TRY(bnn_table_load(path, table));
+    if ((*table)->y_dim > 0) return BNN_OK;
+    bnn_table_free(*table);
+    *table = NULL;
+    return bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted with a fitted run, not fitted", path);
+}
+
 bnn_status tool_rows(const bnn_table *table, int split, bnn_data **train, bnn_data **test) {
     *test = NULL;
     if (split >= table->n_splits)

@@ -30,10 +30,19 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
+/* Of target or class k; new rows do not know it: "y", or "y1", "y2", ... of several, and the number of the class. */
+static const char *name_of(const bnn_prediction *p, const bnn_table *t, int k, char made[16]) {
+    char *const *names = !p->has_target ? NULL : p->is_class ? t->class_names : t->y_names;
+    if (names) return names[k];
+    snprintf(made, 16, p->is_class ? "%d" : p->mean_dim > 1 ? "y%d" : "y", p->is_class ? k : k + 1);
+    return made;
+}
+
 static void write_names(FILE *out, const bnn_prediction *p, const bnn_table *t) {
     fputs("row", out);
     for (int k = 0; k < p->mean_dim; k++) {
-        const char *name = p->is_class ? (t->class_names ? t->class_names[k] : "class") : t->y_names[k];
+        char made[16];
+        const char *name = name_of(p, t, k, made);
         if (p->is_class) fprintf(out, ",p_%s", name);
         else fprintf(out, ",mean_%s,var_epistemic_%s,var_aleatoric_%s,var_total_%s,mcse_%s", name, name, name, name, name);
     }
@@ -92,6 +101,7 @@ static int run(int argc, char **argv) {
     const struct argp argp = {.options = options, .parser = parse, .children = children, .args_doc = "RUN.h5",
                               .doc = "Predicts rows with a fitted run: mean, epistemic, aleatoric and total variance in the units of the target, or class probabilities with entropy "
                                      "and mutual information.\v"
+                                     "Rows whose target is not known come by `bnn import csv FILE --target none`.\n\n"
                                      "Examples:\n  bnn predict run.h5 -o pred.csv\n  bnn predict run.h5 --data new.h5 --samples 10000 -o pred.h5"};
     request r = {.noise = BNN_DRAW};
     tool_job_open(&r.rerun.job, argc, argv);

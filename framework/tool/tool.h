@@ -46,6 +46,9 @@ bnn_provenance tool_provenance(const tool_job *job, const bnn_table *table, int 
 /* "--split" as a number: "all" is -1. */
 int tool_split(const char *text);
 
+/* A table to learn from: refuses one without targets, naming the file. */
+bnn_status tool_table(const char *path, bnn_table **table);
+
 /* Training and test rows of a split; split -1: all rows train, and *test is NULL. A split with no test rows gives NULL, too. */
 bnn_status tool_rows(const bnn_table *table, int split, bnn_data **train, bnn_data **test);
 

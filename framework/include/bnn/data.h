@@ -22,12 +22,12 @@ typedef struct {
     char *title, *source, *license; /* texts, never NULL */
     int n;                          /* rows */
     bnn_shape x_shape;              /* of one row: a vector of features, or channels x height x width */
-    int y_dim;                      /* target columns */
+    int y_dim;                      /* target columns; 0: the targets are not known, the rows can only be predicted */
     int n_classes;                  /* 0: regression; else y_dim = 1 and y holds indices 0..n_classes-1 */
     double *x;                      /* [n, size(x_shape)] */
-    double *y;                      /* [n, y_dim] */
+    double *y;                      /* [n, y_dim], or NULL where y_dim is 0 */
     char **x_names;                 /* [size(x_shape)], or NULL for images */
-    char **y_names;                 /* [y_dim] */
+    char **y_names;                 /* [y_dim], or NULL where y_dim is 0 */
     char **class_names;             /* [n_classes], or NULL */
     bnn_scale_rule scale;
     double range;                   /* of BNN_SCALE_RANGE */
@@ -46,7 +46,7 @@ void bnn_table_free(bnn_table *table);
 /* Refuses values that are not finite and class indices out of range, naming row (counted from 1) and column. */
 bnn_status bnn_table_check(const bnn_table *table);
 
-/* count splits, replacing those there are. Needs two rows; a failure leaves the table as it was.
+/* count splits, replacing those there are. Needs two rows, and targets; a failure leaves the table as it was.
  * holdout: count times 10 % (at least one row) test rows at random. kfold: the folds (2..n) of one permutation. pbp: the published splits of
  * Hernandez-Lobato & Adams 2015: NumPy's RandomState(1) whatever the seed, one permutation of the rows a split, the first round(0.9 n) train. */
 typedef enum { BNN_SPLIT_HOLDOUT, BNN_SPLIT_KFOLD, BNN_SPLIT_PBP } bnn_split_kind;
@@ -78,11 +78,12 @@ typedef struct {
     bnn_shape x_shape;
     int y_dim, n_classes;
     bnn_real *x;       /* [n, size(x_shape)] standardised */
-    bnn_real *y;       /* [n, y_dim] standardised, or class indices; NULL where the targets are not known: such rows can only be predicted */
+    bnn_real *y;       /* [n, y_dim] standardised, or class indices; NULL, with y_dim = n_classes = 0, where the table has no targets */
     bnn_scaling scaling;
 } bnn_data;
 
-/* The given rows of the table (rows[n], copied), scaled by `scaling`, or, where that is NULL, by their own mean and sd. n = 0 is allowed with a scaling. */
+/* The given rows of the table (rows[n], copied), scaled by `scaling`, or, where that is NULL, by their own mean and sd. n = 0 is allowed with a scaling.
+ * Rows without targets need one: that of a fitted run, whatever its y_dim. */
 bnn_status bnn_data_new(const bnn_table *table, int n, const int *rows, const bnn_scaling *scaling, bnn_data **out);
 
 /* The rows of a role in one split (split < 0: every row of the table), in listed order. */

@@ -38,6 +38,7 @@ typedef struct {
     bool complete;
 } bnn_run;
 
+/* Refuses no rows, and rows without targets. */
 bnn_status bnn_fit(const bnn_config *config, const bnn_data *train, bnn_run **out);
 void bnn_run_free(bnn_run *run);
 

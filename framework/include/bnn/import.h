@@ -16,7 +16,8 @@ typedef struct {
 typedef enum { BNN_HEADER_GUESS, BNN_HEADER_YES, BNN_HEADER_NO } bnn_header;
 
 typedef struct {
-    const char *targets; /* names or numbers (from 1) of columns, separated by commas; NULL: the last column */
+    const char *targets; /* names or numbers (from 1) of columns, separated by commas; NULL: the last column;
+                            "none": rows to predict, whose target is not known (a column of this name goes by its number) */
     const char *drop;    /* columns to leave out, written likewise; NULL: none */
     bool classes;        /* the target is a class even if it looks like a number; a text always is one */
     bnn_header header;

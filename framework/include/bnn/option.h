@@ -38,7 +38,7 @@ bnn_status bnn_options_set(const bnn_option *table, void *conf, const char *name
 
 const bnn_option *bnn_options_find(const bnn_option *table, const char *name); /* NULL if there is none */
 
-/* All options as "key=value,key=value", numbers in the shortest decimals that read back exactly; caller frees. NULL when out of memory. */
+/* All options as "key=value,key=value" (a shape that is not known is left out), numbers in the shortest decimals that read back exactly; caller frees. NULL when out of memory. */
 char *bnn_options_print(const bnn_option *table, const void *conf);
 
 /* Frees the texts inside conf (not conf itself). */
