@@ -4,8 +4,8 @@
  *
  *   y = x + 0.3 sin(2 pi (x + e)) + 0.3 sin(4 pi (x + e)) + e,   e ~ N(0, 0.02^2),   x in [0, 0.5]
  *
- * Fitted by Bayes by Backprop with the scale-mixture prior, and by plain maximum a posteriori. Away from the data the Bayesian bands open; the point estimate stays equally sure of
- * itself everywhere.
+ * Fitted by Bayes by Backprop with the scale-mixture prior, and by plain maximum a posteriori. Away from the data the Bayesian bands open;
+ * the point estimate stays equally sure of itself everywhere.
  *
  * usage: blundell2015_regression [--smoke | CURVE.csv]      CURVE.csv: x, mean and the two sds over [-0.2, 1.2]
  */
@@ -67,8 +67,8 @@ static bnn_status write_curve(const char *path, const bnn_table *t, const bnn_pr
     if (!out) return bnn_fail(BNN_ERR_FILE, "%s: cannot be written", path);
     fputs("x,truth,mean,sd_epistemic,sd_total,map,sd_map\n", out);
     for (int i = 0; i < N_CURVE; i++)
-        fprintf(out, "%g,%g,%g,%g,%g,%g,%g\n", t->x[N_TRAIN + i], t->y[N_TRAIN + i], bayes->mean[i], sqrt(bayes->var_epistemic[i]), sqrt(bnn_var_total(bayes, i)),
-                point->mean[i], sqrt(bnn_var_total(point, i)));
+        fprintf(out, "%g,%g,%g,%g,%g,%g,%g\n", t->x[N_TRAIN + i], t->y[N_TRAIN + i], bayes->mean[i], sqrt(bayes->var_epistemic[i]),
+                sqrt(bnn_var_total(bayes, i)), point->mean[i], sqrt(bnn_var_total(point, i)));
     return fclose(out) == 0 ? BNN_OK : bnn_fail(BNN_ERR_FILE, "%s: cannot be written", path);
 }
 
@@ -87,8 +87,8 @@ static bnn_status experiment(bool smoke, const char *path) {
     snprintf(map, sizeof map, "map:epochs=%d", smoke ? 150 : 1500);
     BNN_TRY(fit(engine, "scale_mixture:pi=0.5,sd1=1,sd2=0.1", train, grid, &bayes));
     BNN_TRY(fit(map, "gauss", train, grid, &point));
-    printf("rmse_inside %.4f\nsd_inside %.4f\nsd_left %.4f\nsd_right %.4f\nsd_map %.4f\n", rmse_inside(t, bayes), sd_between(t, bayes, 0, 0.5), sd_between(t, bayes, -0.2, -0.1),
-           sd_between(t, bayes, 0.8, 1.2), sd_between(t, point, -0.2, 1.2));
+    printf("rmse_inside %.4f\nsd_inside %.4f\nsd_left %.4f\nsd_right %.4f\nsd_map %.4f\n", rmse_inside(t, bayes),
+           sd_between(t, bayes, 0, 0.5), sd_between(t, bayes, -0.2, -0.1), sd_between(t, bayes, 0.8, 1.2), sd_between(t, point, -0.2, 1.2));
     if (path) BNN_TRY(write_curve(path, t, bayes, point));
     bnn_prediction_free(bayes);
     bnn_prediction_free(point);

@@ -6,8 +6,8 @@
  *       for every p and tau of the grid: train on the first 80 % of the training list, score log p(y | x) on the last 20 %
  *       train on the whole list with the best p and tau; report RMSE and log-likelihood of T passes on the test rows
  *
- * The code minimises MSE + l^2 (1-p)/(2 N tau) ||W||^2 with standardised y, tau in the units of y and free biases. That is U up to a factor, under a prior of standard deviation
- * sqrt(2) / (l (1-p) sd(y)) and flat biases: the loss here is exactly theirs.
+ * The code minimises MSE + l^2 (1-p)/(2 N tau) ||W||^2 with standardised y, tau in the units of y and free biases. That is U up to a
+ * factor, under a prior of standard deviation sqrt(2) / (l (1-p) sd(y)) and flat biases: the loss here is exactly theirs.
  *
  * usage: gal2016_dropout_uci DATA.h5 TAU,TAU,TAU [FIRST-LAST [EPOCHS [T]]]   (published: all splits, 4000 epochs, T = 10000)
  *        gal2016_dropout_uci --smoke BOSTON.csv
@@ -31,12 +31,17 @@ typedef struct {
 } protocol;
 
 /* Trains on `train`, scores on `rows`. */
-static bnn_status train_and_score(protocol *q, const bnn_data *train, const bnn_data *rows, double p, double tau, int split, bnn_metrics *out) {
+static bnn_status train_and_score(protocol *q, const bnn_data *train, const bnn_data *rows, double p, double tau, int split,
+                                  bnn_metrics *out) {
     char engine[160], likelihood[64], prior[64];
     snprintf(engine, sizeof engine, "mc_dropout:p=%g,epochs=%d,batch=128,lr=0.001,optimizer=adam{eps=1e-7}", p, q->epochs);
     snprintf(likelihood, sizeof likelihood, "gaussian:tau=%g", tau);
     snprintf(prior, sizeof prior, "gauss:sd=%.17g,bias_sd=inf", sqrt(2) / (length_scale * (1 - p) * train->scaling.y_sd[0]));
-    bnn_config config = {.net = "dense:50,init=glorot; relu; dense:1,init=glorot", .engine = engine, .likelihood = likelihood, .prior = prior, .seed = 1 + (uint64_t)split};
+    bnn_config config = {.net = "dense:50,init=glorot; relu; dense:1,init=glorot",
+                         .engine = engine,
+                         .likelihood = likelihood,
+                         .prior = prior,
+                         .seed = 1 + (uint64_t)split};
     bnn_predict_options passes = {.samples = q->samples, .mode = BNN_ROWS, .seed = 1}; /* as the code does it: fresh masks for every row */
     bnn_run *run;
     bnn_prediction *prediction = NULL;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Gal, Hron & Kendall 2017, Concrete Dropout, on the UCI regression sets of section 4.2: is the grid search over dropout probabilities needed?
+ * Gal, Hron & Kendall 2017, Concrete Dropout, on the UCI regression sets of section 4.2: is the grid search over dropout probabilities
+ * needed?
  *
  *   baseline:  grid search over p and tau as in Gal & Ghahramani 2016 (12 fits on 80 % of the training rows, then a refit)
- *   concrete:  p of every layer learned by gradient with the weights and the noise; one fit, stopped where the last 20 % of the training rows are predicted best, then a refit
+ *   concrete:  p of every layer learned by gradient with the weights and the noise; one fit, stopped where the last 20 % of the training
+ * rows are predicted best, then a refit
  *
  * Reported for both: RMSE, log-likelihood and gradient evaluations on the published splits; for concrete gates the learned p as well.
  *
@@ -82,9 +84,11 @@ static void report(const study *s) {
 static bnn_status open_study(int argc, char **argv, study *s) {
     bool smoke = argc == 3 && strcmp(argv[1], "--smoke") == 0;
     if (argc < 3) return bnn_fail(BNN_ERR_OPTION, "usage: gal2017_concrete_uci DATA.h5 'TAU|TAU|TAU' [FIRST-LAST]");
-    snprintf(s->engine[GRID], sizeof s->engine[GRID], "grid_search:engine=mc_dropout{epochs=%d},grid={p=0.005|0.01|0.05|0.1,likelihood.tau=%s}", smoke ? 100 : 4000,
+    snprintf(s->engine[GRID], sizeof s->engine[GRID],
+             "grid_search:engine=mc_dropout{epochs=%d},grid={p=0.005|0.01|0.05|0.1,likelihood.tau=%s}", smoke ? 100 : 4000,
              smoke ? "0.1|0.15|0.2" : argv[2]);
-    snprintf(s->engine[CONCRETE], sizeof s->engine[CONCRETE], "early_stopping:engine=mc_dropout{gates=concrete,p=0.1,lr=0.004,lr_hyper=0.0004,epochs=%d}", smoke ? 60 : 2000);
+    snprintf(s->engine[CONCRETE], sizeof s->engine[CONCRETE],
+             "early_stopping:engine=mc_dropout{gates=concrete,p=0.1,lr=0.005,lr_hyper=0.0004,epochs=%d}", smoke ? 60 : 2000);
     if (smoke) {
         bnn_csv_options target = {.targets = "medv"};
         BNN_TRY(bnn_import_csv(argv[2], &target, &(bnn_import_about){.title = "boston"}, &s->table));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * How fast are the two jobs of a small table? The sizes are those of a Boston-like set, 455 x 13, and the network 13-50-1 with gates on both inputs, p = 0.05.
+ * How fast are the two jobs of a small table? The sizes are those of a Boston-like set, 455 x 13, and the network 13-50-1 with gates on
+ * both inputs, p = 0.05.
  *
  *   train_uci   dropout training, Adam, batch 128                          steps per second, one fit
  *   mc_uci      MC-dropout prediction of 1000 rows with 1000 draws         network evaluations (rows x draws) per second

@@ -7,7 +7,7 @@
 
 #include <bnn/registry.h>
 
-extern const bnn_type *const bnn_builtin_layers[], *const bnn_builtin_engines[], *const bnn_builtin_likelihoods[],
-    *const bnn_builtin_priors[], *const bnn_builtin_optimizers[];
+extern const bnn_type *const bnn_builtin_layers[],
+    *const bnn_builtin_engines[], *const bnn_builtin_likelihoods[], *const bnn_builtin_priors[], *const bnn_builtin_optimizers[];
 
 #endif

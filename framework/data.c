@@ -45,9 +45,12 @@ void bnn_table_free(bnn_table *t) {
 
 const char *bnn_table_column(const bnn_table *t, int i, char text[BNN_COLUMN_TEXT]) {
     const bnn_shape *s = &t->x_shape;
-    if (t->x_names) snprintf(text, BNN_COLUMN_TEXT, "'%s'", t->x_names[i]);
-    else if (s->rank == 3) snprintf(text, BNN_COLUMN_TEXT, "[%d,%d,%d]", i / (s->d[1] * s->d[2]), i / s->d[2] % s->d[1], i % s->d[2]);
-    else snprintf(text, BNN_COLUMN_TEXT, "%d", i + 1);
+    if (t->x_names)
+        snprintf(text, BNN_COLUMN_TEXT, "'%s'", t->x_names[i]);
+    else if (s->rank == 3)
+        snprintf(text, BNN_COLUMN_TEXT, "[%d,%d,%d]", i / (s->d[1] * s->d[2]), i / s->d[2] % s->d[1], i % s->d[2]);
+    else
+        snprintf(text, BNN_COLUMN_TEXT, "%d", i + 1);
     return text;
 }
 
@@ -58,11 +61,14 @@ static bnn_status check_row(const bnn_table *t, int row) {
     int width = bnn_shape_size(t->x_shape);
     const double *x = t->x + (size_t)row * (size_t)width, *y = t->y_dim ? t->y + (size_t)row * (size_t)t->y_dim : NULL;
     for (int i = 0; i < width; i++)
-        if (!isfinite(x[i])) return bnn_fail(BNN_ERR_DATA, "row %d, column %s: %g is not a finite number", row + 1, bnn_table_column(t, i, text), x[i]);
+        if (!isfinite(x[i]))
+            return bnn_fail(BNN_ERR_DATA, "row %d, column %s: %g is not a finite number", row + 1, bnn_table_column(t, i, text), x[i]);
     for (int j = 0; j < t->y_dim; j++) {
-        if (!isfinite(y[j])) return bnn_fail(BNN_ERR_DATA, "row %d, column '%s': %g is not a finite number", row + 1, target_name(t, j), y[j]);
+        if (!isfinite(y[j]))
+            return bnn_fail(BNN_ERR_DATA, "row %d, column '%s': %g is not a finite number", row + 1, target_name(t, j), y[j]);
         if (t->n_classes > 0 && !(y[j] >= 0 && y[j] < t->n_classes && y[j] == floor(y[j])))
-            return bnn_fail(BNN_ERR_DATA, "row %d, column '%s': %g is not a class from 0 to %d", row + 1, target_name(t, j), y[j], t->n_classes - 1);
+            return bnn_fail(BNN_ERR_DATA, "row %d, column '%s': %g is not a class from 0 to %d", row + 1, target_name(t, j), y[j],
+                            t->n_classes - 1);
     }
     return BNN_OK;
 }
@@ -116,8 +122,10 @@ static void moments(int n, const int *rows, const double *v, int width, int colu
 static bnn_status measure_x(const bnn_table *t, int n, const int *rows, bnn_scaling *s) {
     char text[BNN_COLUMN_TEXT];
     for (int i = 0; i < s->x_size; i++) {
-        if (t->scale == BNN_SCALE_RANGE) s->x_mean[i] = 0, s->x_sd[i] = t->range;
-        else moments(n, rows, t->x, s->x_size, i, &s->x_mean[i], &s->x_sd[i]);
+        if (t->scale == BNN_SCALE_RANGE)
+            s->x_mean[i] = 0, s->x_sd[i] = t->range;
+        else
+            moments(n, rows, t->x, s->x_size, i, &s->x_mean[i], &s->x_sd[i]);
         if (!isfinite(s->x_mean[i]) || !isfinite(s->x_sd[i]))
             return bnn_fail(BNN_ERR_DATA, "column %s: its values are too large to be standardised", bnn_table_column(t, i, text));
     }
@@ -126,8 +134,10 @@ static bnn_status measure_x(const bnn_table *t, int n, const int *rows, bnn_scal
 
 static bnn_status measure_y(const bnn_table *t, int n, const int *rows, bnn_scaling *s) {
     for (int j = 0; j < s->y_dim; j++) {
-        if (t->n_classes > 0) s->y_mean[j] = 0, s->y_sd[j] = 1;
-        else moments(n, rows, t->y, s->y_dim, j, &s->y_mean[j], &s->y_sd[j]);
+        if (t->n_classes > 0)
+            s->y_mean[j] = 0, s->y_sd[j] = 1;
+        else
+            moments(n, rows, t->y, s->y_dim, j, &s->y_mean[j], &s->y_sd[j]);
         if (!isfinite(s->y_mean[j]) || !isfinite(s->y_sd[j]))
             return bnn_fail(BNN_ERR_DATA, "column '%s': its values are too large to be standardised", target_name(t, j));
     }
@@ -139,7 +149,8 @@ static bnn_status make_scaling(const bnn_table *t, int n, const int *rows, const
     if (given && t->y_dim == 0 && given->x_size != width)
         return bnn_fail(BNN_ERR_SHAPE, "the data have %d feature columns, those of the fit had %d", width, given->x_size);
     if (given && t->y_dim > 0 && (given->x_size != width || given->y_dim != t->y_dim))
-        return bnn_fail(BNN_ERR_SHAPE, "the data have %d feature and %d target columns, the scaling has %d and %d", width, t->y_dim, given->x_size, given->y_dim);
+        return bnn_fail(BNN_ERR_SHAPE, "the data have %d feature and %d target columns, the scaling has %d and %d", width, t->y_dim,
+                        given->x_size, given->y_dim);
     if (given) return bnn_scaling_copy(given, out);
     if (t->y_dim == 0)
         return bnn_fail(BNN_ERR_DATA, "the rows have no targets, so they can only be predicted with the scaling of a fitted run");
@@ -162,12 +173,14 @@ static bnn_status standardise(bnn_data *d) {
         for (int k = 0; k < s->x_size; k++) {
             to_x[k] = (bnn_real)((x[k] - s->x_mean[k]) / s->x_sd[k]);
             if (!isfinite(to_x[k]))
-                return bnn_fail(BNN_ERR_DATA, "row %d, column %s: %g is not finite once standardised", d->rows[i] + 1, bnn_table_column(t, k, text), x[k]);
+                return bnn_fail(BNN_ERR_DATA, "row %d, column %s: %g is not finite once standardised", d->rows[i] + 1,
+                                bnn_table_column(t, k, text), x[k]);
         }
         for (int k = 0; y && k < s->y_dim; k++) {
             to_y[k] = (bnn_real)((y[k] - s->y_mean[k]) / s->y_sd[k]);
             if (!isfinite(to_y[k]))
-                return bnn_fail(BNN_ERR_DATA, "row %d, column '%s': %g is not finite once standardised", d->rows[i] + 1, target_name(t, k), y[k]);
+                return bnn_fail(BNN_ERR_DATA, "row %d, column '%s': %g is not finite once standardised", d->rows[i] + 1, target_name(t, k),
+                                y[k]);
         }
     }
     return BNN_OK;
@@ -176,7 +189,8 @@ static bnn_status standardise(bnn_data *d) {
 static bnn_status fill(bnn_data *d, const int *rows, const bnn_scaling *scaling) {
     const bnn_table *t = d->table;
     size_t n = (size_t)d->n, width = (size_t)bnn_shape_size(t->x_shape);
-    BNN_TRY(bnn_memory_check((double)n * (double)(width + (size_t)t->y_dim) * sizeof(bnn_real), "standardising the rows", "take fewer rows"));
+    BNN_TRY(
+        bnn_memory_check((double)n * (double)(width + (size_t)t->y_dim) * sizeof(bnn_real), "standardising the rows", "take fewer rows"));
     d->rows = malloc((n + 1) * sizeof *d->rows);
     d->x = malloc((n * width + 1) * sizeof *d->x), d->y = t->y_dim ? malloc((n * (size_t)t->y_dim + 1) * sizeof *d->y) : NULL;
     if (!d->rows || !d->x || (t->y_dim && !d->y)) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d standardised rows", d->n);
@@ -194,8 +208,10 @@ bnn_status bnn_data_new(const bnn_table *table, int n, const int *rows, const bn
     if (!d) return bnn_fail(BNN_ERR_MEMORY, "out of memory for data");
     *d = (bnn_data){.table = table, .n = n, .x_shape = table->x_shape, .y_dim = table->y_dim, .n_classes = table->n_classes};
     bnn_status s = fill(d, rows, scaling);
-    if (s < 0) bnn_data_free(d);
-    else *out = d;
+    if (s < 0)
+        bnn_data_free(d);
+    else
+        *out = d;
     return s;
 }
 
@@ -226,7 +242,8 @@ bnn_status bnn_data_split(const bnn_table *t, int split, bnn_split_role role, co
 
 bnn_status bnn_data_slice(const bnn_data *data, int from, int to, const bnn_scaling *scaling, bnn_data **out) {
     *out = NULL;
-    if (from < 0 || to < from || to > data->n) return bnn_fail(BNN_ERR_DATA, "rows %d to %d are not among the %d rows of the data", from, to, data->n);
+    if (from < 0 || to < from || to > data->n)
+        return bnn_fail(BNN_ERR_DATA, "rows %d to %d are not among the %d rows of the data", from, to, data->n);
     return bnn_data_new(data->table, to - from, data->rows + from, scaling, out);
 }
 

@@ -101,8 +101,8 @@ static void update(bnn_descent *d, double progress) {
     const bnn_optimizer_type *optimizer = bnn_optimizer_vtable(&d->optimizer);
     for (int r = 0; r < d->n_ranges; r++) {
         const struct bnn_range *range = &d->range[r];
-        optimizer->step(&d->optimizer, step_size(d, range->hyper, progress), d->counter[STEPS], range->length, d->theta + range->offset, d->grad + range->offset,
-                        d->moments + range->offset, (size_t)d->model->n_theta);
+        optimizer->step(&d->optimizer, step_size(d, range->hyper, progress), d->counter[STEPS], range->length, d->theta + range->offset,
+                        d->grad + range->offset, d->moments + range->offset, (size_t)d->model->n_theta);
     }
 }
 
@@ -125,7 +125,8 @@ bnn_status bnn_descent_step(bnn_engine *engine, const bnn_data *data, bnn_step *
     for (int i = 0; i < batches; i++) {
         bnn_terms terms = minibatch(engine, data, i, batches);
         if (!isfinite(bnn_terms_u(terms)))
-            return bnn_fail(BNN_ERR_NUMERIC, "the objective is not finite in epoch %llu, step %d (nll %g, prior %g, kl %g): a smaller lr may help",
+            return bnn_fail(BNN_ERR_NUMERIC,
+                            "the objective is not finite in epoch %llu, step %d (nll %g, prior %g, kl %g): a smaller lr may help",
                             (unsigned long long)d->counter[EPOCHS] + 1, i + 1, terms.nll, terms.prior, terms.kl);
         update(d, (double)(d->counter[STEPS] - 1) / steps);
         out->terms.nll += terms.nll / batches;

@@ -39,8 +39,10 @@ bnn_status bnn_engine_new(const char *spec, const bnn_texts *texts, const bnn_da
     if (!e) return out_of_memory();
     e->rng = rng;
     bnn_status s = build(e, spec, texts, data);
-    if (s < 0) bnn_engine_free(e);
-    else *out = e;
+    if (s < 0)
+        bnn_engine_free(e);
+    else
+        *out = e;
     return s;
 }
 

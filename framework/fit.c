@@ -7,15 +7,20 @@
 
 bnn_status bnn_run_new(const bnn_config *config, const bnn_data *data, bnn_run **out) {
     bnn_texts texts = {.net = config->net,
-                       .likelihood = config->likelihood ? config->likelihood : data->n_classes > 0 ? "categorical" : "gaussian",
+                       .likelihood = config->likelihood    ? config->likelihood
+                                     : data->n_classes > 0 ? "categorical"
+                                                           : "gaussian",
                        .prior = config->prior ? config->prior : "gauss"};
     bnn_run *run = calloc(1, sizeof *run);
     if (!run) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a run");
     run->seed = config->seed;
     bnn_status s = bnn_engine_new(config->engine, &texts, data, bnn_rng_seed(config->seed), &run->engine);
-    if (s == BNN_OK && !(run->engine_text = bnn_object_print(&run->engine->object, false))) s = bnn_fail(BNN_ERR_MEMORY, "out of memory for a run");
-    if (s < 0) bnn_run_free(run);
-    else *out = run;
+    if (s == BNN_OK && !(run->engine_text = bnn_object_print(&run->engine->object, false)))
+        s = bnn_fail(BNN_ERR_MEMORY, "out of memory for a run");
+    if (s < 0)
+        bnn_run_free(run);
+    else
+        *out = run;
     return s;
 }
 
@@ -68,7 +73,8 @@ static void write_entry(bnn_history *h, int at, int epoch, const bnn_model *m, c
     for (int i = 0, g = 0; i < m->net->n_nodes; i++) {
         bnn_real slope[BNN_MAX_GATE_THETA];
         const bnn_node *node = &m->net->node[i];
-        if (is_gate(node)) h->p[at * h->n_gates + g++] = 1 - bnn_layer_vtable(&node->layer)->keep(&node->layer, step->theta + node->theta, slope);
+        if (is_gate(node))
+            h->p[at * h->n_gates + g++] = 1 - bnn_layer_vtable(&node->layer)->keep(&node->layer, step->theta + node->theta, slope);
     }
 }
 
@@ -81,7 +87,8 @@ static void move_entry(bnn_history *h, int to, int from) {
     memcpy(h->p + to * h->n_gates, h->p + from * h->n_gates, (size_t)h->n_gates * sizeof *h->p);
 }
 
-/* Keeps every stride-th epoch; when the room is full, every second of those, and so on. The last entry is provisional: it is overwritten unless it falls on the stride. */
+/* Keeps every stride-th epoch; when the room is full, every second of those, and so on. The last entry is provisional: it is overwritten
+ * unless it falls on the stride. */
 static void record(bnn_history *h, int *stride, int epoch, const bnn_model *m, const bnn_step *step) {
     if (h->n > 1 && h->epoch[h->n - 1] % *stride != 0) h->n--;
     if (h->n == BNN_HISTORY_MOST) {
@@ -118,7 +125,9 @@ bnn_status bnn_fit(const bnn_config *config, const bnn_data *train, bnn_run **ou
     BNN_TRY(bnn_run_new(config, train, &run));
     bnn_status s = advance(run, config, train);
     run->cost = run->engine->cost;
-    if (s < 0) bnn_run_free(run);
-    else *out = run;
+    if (s < 0)
+        bnn_run_free(run);
+    else
+        *out = run;
     return s;
 }

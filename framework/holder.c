@@ -4,7 +4,8 @@
 
 bnn_status bnn_holdout_open(const bnn_data *data, double share, bnn_holdout *out) {
     int kept = data->n - (int)(share * data->n);
-    if (kept < 1 || kept >= data->n) return bnn_fail(BNN_ERR_DATA, "%d training rows cannot be cut into a part to fit and a part to score", data->n);
+    if (kept < 1 || kept >= data->n)
+        return bnn_fail(BNN_ERR_DATA, "%d training rows cannot be cut into a part to fit and a part to score", data->n);
     BNN_TRY(bnn_data_slice(data, 0, kept, NULL, &out->fit));
     return bnn_data_slice(data, kept, data->n, &out->fit->scaling, &out->score);
 }

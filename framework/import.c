@@ -66,6 +66,7 @@ static bool set_title(bnn_table *t, const char *path) {
 
 bnn_status bnn_import_describe(bnn_table *t, const bnn_import_about *about, const char *path) {
     bool done = about->title ? set(&t->title, about->title) : set_title(t, path);
-    if (!done || !set(&t->source, about->source) || !set(&t->license, about->license)) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", path);
+    if (!done || !set(&t->source, about->source) || !set(&t->license, about->license))
+        return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", path);
     return bnn_file_sha256(path, t->raw_sha256);
 }

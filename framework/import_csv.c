@@ -16,12 +16,12 @@
 typedef enum { FEATURE, TARGET, DROPPED } column_role;
 
 typedef struct {
-    char *name;   /* owned */
+    char *name; /* owned */
     column_role role;
-    int place;    /* of a target: its number among the targets */
+    int place; /* of a target: its number among the targets */
     bool text;
-    int n_levels; /* of a text or a class */
-    char **level; /* [n_levels] sorted; the texts are borrowed from the cells */
+    int n_levels;                               /* of a text or a class */
+    char **level;                               /* [n_levels] sorted; the texts are borrowed from the cells */
     int (*compare)(const void *, const void *); /* their order */
 } column;
 
@@ -31,10 +31,10 @@ typedef struct {
     char separators[8]; /* that end a field, beside the end of the line */
     bool blanks;        /* separated by blanks: several count as one */
     int rows, cols;
-    char **cell;        /* [rows, cols], of the header too until it is taken off */
+    char **cell; /* [rows, cols], of the header too until it is taken off */
     size_t used, room;
-    int first;          /* row of `cell` where the data begin */
-    column *column;     /* [cols] */
+    int first;      /* row of `cell` where the data begin */
+    column *column; /* [cols] */
 } sheet;
 
 static void sheet_free(sheet *s) {
@@ -60,8 +60,10 @@ static void guess_separator(sheet *s, const char *text) {
     bool quoted = false;
     for (const char *p = text + strspn(text, " \r\n"); *p && *p != '\n'; p++) {
         const char *found = strchr(candidates, *p);
-        if (*p == '"') quoted = !quoted;
-        else if (found && !quoted) count[found - candidates]++;
+        if (*p == '"')
+            quoted = !quoted;
+        else if (found && !quoted)
+            count[found - candidates]++;
     }
     for (int i = 1; i < 3; i++)
         if (count[i] > count[best]) best = i;
@@ -106,8 +108,10 @@ static void plain_field(const sheet *s, cursor *at, char **field, char **end) {
 static bnn_status next_field(const sheet *s, cursor *at, char **field, bool *last) {
     char *end = NULL;
     while (is_blank(s, *at->at)) at->at++;
-    if (*at->at == '"') BNN_TRY(quoted_field(s, at, field));
-    else plain_field(s, at, field, &end);
+    if (*at->at == '"')
+        BNN_TRY(quoted_field(s, at, field));
+    else
+        plain_field(s, at, field, &end);
     while (is_blank(s, *at->at)) at->at++;
     *last = *at->at == '\n' || !*at->at;
     if (*at->at == '\n') at->line++;
@@ -136,7 +140,8 @@ static bnn_status read_row(sheet *s, cursor *at) {
         BNN_TRY(add_cell(s, field));
         cols++;
     } while (!last);
-    if (s->rows > 0 && cols != s->cols) return bnn_fail(BNN_ERR_FORMAT, "%s: line %d has %d fields, the lines before have %d", s->path, line, cols, s->cols);
+    if (s->rows > 0 && cols != s->cols)
+        return bnn_fail(BNN_ERR_FORMAT, "%s: line %d has %d fields, the lines before have %d", s->path, line, cols, s->cols);
     s->cols = cols, s->rows++;
     return BNN_OK;
 }
@@ -148,9 +153,12 @@ static bnn_status read_cells(sheet *s) {
     guess_separator(s, at.at);
     while (*at.at) {
         size_t blank = strspn(at.at, " \r");
-        if (at.at[blank] == '\n') at.at += blank + 1, at.line++;
-        else if (!at.at[blank]) break;
-        else BNN_TRY(read_row(s, &at));
+        if (at.at[blank] == '\n')
+            at.at += blank + 1, at.line++;
+        else if (!at.at[blank])
+            break;
+        else
+            BNN_TRY(read_row(s, &at));
     }
     if (s->rows == 0) return bnn_fail(BNN_ERR_FORMAT, "%s: holds no data", s->path);
     return BNN_OK;
@@ -163,7 +171,9 @@ static bool is_number(const char *text) {
     return bnn_import_number(text, &value);
 }
 
-static bool is_missing(const char *text) { return !*text || strcmp(text, "?") == 0 || strcasecmp(text, "NA") == 0 || strcasecmp(text, "nan") == 0; }
+static bool is_missing(const char *text) {
+    return !*text || strcmp(text, "?") == 0 || strcasecmp(text, "NA") == 0 || strcasecmp(text, "nan") == 0;
+}
 
 static bool numbers_below(const sheet *s, int c) {
     for (int row = 1; row < s->rows; row++)
@@ -193,8 +203,10 @@ static bnn_status name_columns(sheet *s, bnn_header header) {
     s->column = calloc((size_t)s->cols, sizeof *s->column);
     bool done = s->column;
     for (int c = 0; done && c < s->cols; c++) {
-        if (named && *cell(s, 0, c)) done = (s->column[c].name = strdup(cell(s, 0, c)));
-        else done = asprintf(&s->column[c].name, "column%d", c + 1) >= 0;
+        if (named && *cell(s, 0, c))
+            done = (s->column[c].name = strdup(cell(s, 0, c)));
+        else
+            done = asprintf(&s->column[c].name, "column%d", c + 1) >= 0;
     }
     if (!done) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %d columns", s->path, s->cols);
     s->first = named, s->rows -= named;
@@ -228,7 +240,8 @@ static bnn_status set_role(const sheet *s, const char *list, column_role role) {
     for (char *name; status == BNN_OK && (name = strsep(&rest, ","));) {
         column *c;
         status = find_column(s, name, &c);
-        if (status == BNN_OK && c->role != FEATURE) status = bnn_fail(BNN_ERR_NAME, "%s: column '%s' is named twice among targets and left-out columns", s->path, c->name);
+        if (status == BNN_OK && c->role != FEATURE)
+            status = bnn_fail(BNN_ERR_NAME, "%s: column '%s' is named twice among targets and left-out columns", s->path, c->name);
         if (status == BNN_OK) c->role = role, c->place = place++;
     }
     free(copy);
@@ -275,13 +288,18 @@ static bnn_status find_kind(const sheet *s, int c) {
     int numbers = 0, first = -1;
     double value;
     for (int row = 0; row < s->rows; row++) {
-        if (!bnn_import_number(cell(s, row, c), &value)) first = first < 0 ? row : first;
-        else if (isfinite(value)) numbers++;
-        else return bnn_fail(BNN_ERR_DATA, "%s: row %d, column '%s': '%s' is not a finite number", s->path, row + 1, col->name, cell(s, row, c));
+        if (!bnn_import_number(cell(s, row, c), &value))
+            first = first < 0 ? row : first;
+        else if (isfinite(value))
+            numbers++;
+        else
+            return bnn_fail(BNN_ERR_DATA, "%s: row %d, column '%s': '%s' is not a finite number", s->path, row + 1, col->name,
+                            cell(s, row, c));
     }
     col->text = first >= 0;
     if (first >= 0 && has_decimal_comma(cell(s, first, c)))
-        return bnn_fail(BNN_ERR_DATA, "%s: row %d, column '%s': '%s' has a decimal comma, numbers need a point", s->path, first + 1, col->name, cell(s, first, c));
+        return bnn_fail(BNN_ERR_DATA, "%s: row %d, column '%s': '%s' has a decimal comma, numbers need a point", s->path, first + 1,
+                        col->name, cell(s, first, c));
     if (first >= 0 && 2 * numbers > s->rows)
         return bnn_fail(BNN_ERR_DATA, "%s: row %d, column '%s': '%.40s' is not a number", s->path, first + 1, col->name, cell(s, first, c));
     return BNN_OK;
@@ -303,7 +321,8 @@ static bnn_status find_levels(const sheet *s, int c) {
     for (int row = 0; row < s->rows; row++)
         if (row == 0 || col->compare(&col->level[row], &col->level[col->n_levels - 1]) != 0) col->level[col->n_levels++] = col->level[row];
     if (col->n_levels > MANY_LEVELS && 2 * col->n_levels > s->rows)
-        return bnn_fail(BNN_ERR_DATA, "%s: column '%s' has %d different values in %d rows: leave it out, or make it a number", s->path, col->name, col->n_levels, s->rows);
+        return bnn_fail(BNN_ERR_DATA, "%s: column '%s' has %d different values in %d rows: leave it out, or make it a number", s->path,
+                        col->name, col->n_levels, s->rows);
     return BNN_OK;
 }
 
@@ -321,7 +340,8 @@ static bnn_status find_kinds(sheet *s, bool classes) {
         if (is_class && count_role(s, TARGET) > 1)
             return bnn_fail(BNN_ERR_DATA, "%s: column '%s' holds classes: it must be the only target", s->path, col->name);
         if (is_class || col->text) BNN_TRY(find_levels(s, c));
-        if (is_class && col->n_levels < 2) return bnn_fail(BNN_ERR_DATA, "%s: column '%s' holds a single class, '%s'", s->path, col->name, col->level[0]);
+        if (is_class && col->n_levels < 2)
+            return bnn_fail(BNN_ERR_DATA, "%s: column '%s' holds a single class, '%s'", s->path, col->name, col->level[0]);
     }
     return BNN_OK;
 }
@@ -332,8 +352,10 @@ static void fill_feature(const sheet *s, int c, bnn_table *t, int at) {
     int width = bnn_shape_size(t->x_shape);
     for (int row = 0; row < s->rows; row++) {
         double *x = t->x + (size_t)row * (size_t)width + at;
-        if (s->column[c].text) x[level_of(&s->column[c], cell(s, row, c))] = 1;
-        else bnn_import_number(cell(s, row, c), x);
+        if (s->column[c].text)
+            x[level_of(&s->column[c], cell(s, row, c))] = 1;
+        else
+            bnn_import_number(cell(s, row, c), x);
     }
 }
 
@@ -348,8 +370,10 @@ static bool fill_target(const sheet *s, int c, bnn_table *t) {
     const column *col = &s->column[c];
     for (int row = 0; row < s->rows; row++) {
         double *y = t->y + (size_t)row * (size_t)t->y_dim + col->place;
-        if (t->n_classes) *y = level_of(col, cell(s, row, c));
-        else bnn_import_number(cell(s, row, c), y);
+        if (t->n_classes)
+            *y = level_of(col, cell(s, row, c));
+        else
+            bnn_import_number(cell(s, row, c), y);
     }
     for (int l = 0; l < t->n_classes; l++)
         if (!(t->class_names[l] = strdup(col->level[l]))) return false;
@@ -394,7 +418,9 @@ bnn_status bnn_import_csv(const char *path, const bnn_csv_options *options, cons
     if (status == BNN_OK) status = make_table(&s, &t);
     if (status == BNN_OK) status = bnn_import_describe(t, about, path);
     sheet_free(&s);
-    if (status < 0) bnn_table_free(t);
-    else *out = t;
+    if (status < 0)
+        bnn_table_free(t);
+    else
+        *out = t;
     return status;
 }

@@ -22,8 +22,10 @@ static bnn_status cut_short(const idx *f, size_t wanted) {
 
 static bnn_status read_header(idx *f, gzFile file) {
     uint8_t head[4], extents[16];
-    if (gzread(file, head, 4) != 4 || head[0] || head[1]) return bnn_fail(BNN_ERR_FORMAT, "%s: is not an IDX file: it does not begin with two zero bytes", f->path);
-    if (head[2] != 0x08) return bnn_fail(BNN_ERR_FORMAT, "%s: holds IDX type 0x%02x, only unsigned bytes (0x08) are read", f->path, head[2]);
+    if (gzread(file, head, 4) != 4 || head[0] || head[1])
+        return bnn_fail(BNN_ERR_FORMAT, "%s: is not an IDX file: it does not begin with two zero bytes", f->path);
+    if (head[2] != 0x08)
+        return bnn_fail(BNN_ERR_FORMAT, "%s: holds IDX type 0x%02x, only unsigned bytes (0x08) are read", f->path, head[2]);
     if (head[3] < 1 || head[3] > 4) return bnn_fail(BNN_ERR_FORMAT, "%s: has %d dimensions, expected 1 to 4", f->path, head[3]);
     f->rank = head[3], f->bytes = 1;
     if (gzread(file, extents, 4u * (unsigned)f->rank) != 4 * f->rank) return cut_short(f, 4 + 4 * (size_t)f->rank);
@@ -50,7 +52,9 @@ static bnn_status read_bytes(idx *f, gzFile file) {
         used += (size_t)n;
     }
     char more;
-    return gzread(file, &more, 1) == 0 ? BNN_OK : bnn_fail(BNN_ERR_FORMAT, "%s: goes on behind the %zu bytes that its header announces", f->path, total);
+    return gzread(file, &more, 1) == 0
+               ? BNN_OK
+               : bnn_fail(BNN_ERR_FORMAT, "%s: goes on behind the %zu bytes that its header announces", f->path, total);
 }
 
 static bnn_status read_idx(const char *path, idx *f) {
@@ -72,10 +76,12 @@ static void pair_free(pair *p) { free(p->images.v), free(p->labels.v); }
 static bnn_status read_pair(const char *images, const char *labels, pair *p) {
     BNN_TRY(read_idx(images, &p->images));
     BNN_TRY(read_idx(labels, &p->labels));
-    if (p->images.rank < 3) return bnn_fail(BNN_ERR_FORMAT, "%s: has %d dimension(s), images have 3 (or 4 with channels)", images, p->images.rank);
+    if (p->images.rank < 3)
+        return bnn_fail(BNN_ERR_FORMAT, "%s: has %d dimension(s), images have 3 (or 4 with channels)", images, p->images.rank);
     if (p->labels.rank != 1) return bnn_fail(BNN_ERR_FORMAT, "%s: has %d dimensions, labels have 1", labels, p->labels.rank);
     if (p->images.extent[0] != p->labels.extent[0])
-        return bnn_fail(BNN_ERR_FORMAT, "%s: holds %d labels for the %d images of %s", labels, p->labels.extent[0], p->images.extent[0], images);
+        return bnn_fail(BNN_ERR_FORMAT, "%s: holds %d labels for the %d images of %s", labels, p->labels.extent[0], p->images.extent[0],
+                        images);
     return BNN_OK;
 }
 
@@ -120,11 +126,12 @@ static bnn_status make_table(const pair *train, const pair *test, bnn_table **ou
     bnn_shape shape = image_shape(&train->images);
     if (n_test && !bnn_shape_equal(shape, image_shape(&test->images))) {
         char a[BNN_SHAPE_TEXT], b[BNN_SHAPE_TEXT];
-        return bnn_fail(BNN_ERR_SHAPE, "%s: its images are %s, those of %s are %s", test->images.path, bnn_shape_print(image_shape(&test->images), a),
-                        train->images.path, bnn_shape_print(shape, b));
+        return bnn_fail(BNN_ERR_SHAPE, "%s: its images are %s, those of %s are %s", test->images.path,
+                        bnn_shape_print(image_shape(&test->images), a), train->images.path, bnn_shape_print(shape, b));
     }
     if (n_test && largest_label(&test->labels) > largest)
-        return bnn_fail(BNN_ERR_DATA, "%s: has label %d, the training labels end at %d", test->labels.path, largest_label(&test->labels), largest);
+        return bnn_fail(BNN_ERR_DATA, "%s: has label %d, the training labels end at %d", test->labels.path, largest_label(&test->labels),
+                        largest);
     if (n_test > INT32_MAX - n_train) return bnn_fail(BNN_ERR_DATA, "%s: too many images", test->images.path);
     BNN_TRY(bnn_table_new(n_train + n_test, shape, 1, largest + 1, out));
     (*out)->scale = BNN_SCALE_RANGE, (*out)->range = 255;
@@ -143,7 +150,9 @@ bnn_status bnn_import_idx(const bnn_idx_files *files, const bnn_import_about *ab
     if (s == BNN_OK) s = make_table(&train, &test, &t);
     if (s == BNN_OK) s = bnn_import_describe(t, about, files->images);
     pair_free(&train), pair_free(&test);
-    if (s < 0) bnn_table_free(t);
-    else *out = t;
+    if (s < 0)
+        bnn_table_free(t);
+    else
+        *out = t;
     return s;
 }

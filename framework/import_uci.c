@@ -36,7 +36,8 @@ static bnn_status read_line(matrix *m, char *line, int number, size_t *used, siz
         ++*used, cols++;
     }
     if (cols == 0) return BNN_OK;
-    if (m->rows > 0 && cols != m->cols) return bnn_fail(BNN_ERR_FORMAT, "%s: line %d has %d numbers, the lines before have %d", m->path, number, cols, m->cols);
+    if (m->rows > 0 && cols != m->cols)
+        return bnn_fail(BNN_ERR_FORMAT, "%s: line %d has %d numbers, the lines before have %d", m->path, number, cols, m->cols);
     m->cols = cols, m->rows++;
     return BNN_OK;
 }
@@ -50,7 +51,8 @@ static bnn_status read_lines(matrix *m, char *text) {
 
 static bnn_status read_matrix(const char *folder, const char *name, matrix *m) {
     *m = (matrix){.rows = 0};
-    if (snprintf(m->path, sizeof m->path, "%s/%s", folder, name) >= (int)sizeof m->path) return bnn_fail(BNN_ERR_FILE, "%s: the path is too long", folder);
+    if (snprintf(m->path, sizeof m->path, "%s/%s", folder, name) >= (int)sizeof m->path)
+        return bnn_fail(BNN_ERR_FILE, "%s: the path is too long", folder);
     char *text;
     BNN_TRY(bnn_import_read(m->path, &text));
     bnn_status s = read_lines(m, text);
@@ -69,7 +71,8 @@ static bnn_status read_indices(const char *folder, const char *name, int limit, 
     for (int i = 0; s == BNN_OK && i < n; i++) {
         if (!(m.v[i] >= 0 && m.v[i] < limit && m.v[i] == floor(m.v[i])))
             s = bnn_fail(BNN_ERR_DATA, "%s: %g is not an index from 0 to %d", m.path, m.v[i], limit - 1);
-        else (*out)[i] = (int)m.v[i];
+        else
+            (*out)[i] = (int)m.v[i];
     }
     *count = n;
     free(m.v);
@@ -142,7 +145,8 @@ static bnn_status make_table(const folder_files *f, bnn_table **out) {
     bnn_table *t;
     BNN_TRY(bnn_table_new(m->rows, bnn_shape_vector(f->n_features), f->n_targets, 0, &t));
     *out = t;
-    if (!name(&t->x_names, "x", f->n_features) || !name(&t->y_names, "y", f->n_targets)) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for names", m->path);
+    if (!name(&t->x_names, "x", f->n_features) || !name(&t->y_names, "y", f->n_targets))
+        return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for names", m->path);
     for (int i = 0; i < m->rows; i++) {
         const double *row = m->v + (size_t)i * (size_t)m->cols;
         for (int k = 0; k < f->n_features; k++) t->x[(size_t)i * (size_t)f->n_features + (size_t)k] = row[f->feature[k]];
@@ -169,7 +173,9 @@ bnn_status bnn_import_uci(const char *folder, const bnn_import_about *about, bnn
     if (s == BNN_OK) s = read_splits(folder, t);
     if (s == BNN_OK) s = bnn_import_describe(t, &described, f.data.path);
     free(f.data.v), free(f.feature), free(f.target);
-    if (s < 0) bnn_table_free(t);
-    else *out = t;
+    if (s < 0)
+        bnn_table_free(t);
+    else
+        *out = t;
     return s;
 }

@@ -76,7 +76,9 @@ bnn_status bnn_metrics_compute(const bnn_prediction *prediction, const bnn_data 
     if (prediction->n == 0) return bnn_fail(BNN_ERR_DATA, "metrics need at least one row");
     *out = (bnn_metrics){.is_class = prediction->is_class, .n = prediction->n};
     log_likelihood(prediction, out);
-    if (prediction->is_class) classes(prediction, data, out);
-    else regression(prediction, data, out);
+    if (prediction->is_class)
+        classes(prediction, data, out);
+    else
+        regression(prediction, data, out);
     return BNN_OK;
 }

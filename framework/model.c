@@ -19,8 +19,10 @@ bnn_status bnn_model_new(const bnn_texts *texts, const bnn_data *data, bnn_model
     bnn_model *m = calloc(1, sizeof *m);
     if (!m) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a model");
     bnn_status s = bind(m, texts, data);
-    if (s < 0) bnn_model_free(m);
-    else *out = m;
+    if (s < 0)
+        bnn_model_free(m);
+    else
+        *out = m;
     return s;
 }
 
@@ -49,13 +51,20 @@ bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out) {
         for (int k = 0; k < plan->n_params; k++, b--) {
             const bnn_param *p = &plan->param[k];
             size_t length = (size_t)bnn_param_size(p);
-            *out = (bnn_block_info){.node = node->layer.label, .name = p->name, .role = p->role, .rows = p->rows, .cols = p->cols, .offset = offset, .length = length};
+            *out = (bnn_block_info){.node = node->layer.label,
+                                    .name = p->name,
+                                    .role = p->role,
+                                    .rows = p->rows,
+                                    .cols = p->cols,
+                                    .offset = offset,
+                                    .length = length};
             if (b == 0) return true;
             offset += length;
         }
     }
     int n = model->likelihood.n_theta;
-    *out = (bnn_block_info){.node = "likelihood", .name = "hyper", .role = BNN_HYPER, .cols = n, .offset = (size_t)model->net->n_theta, .length = (size_t)n};
+    *out = (bnn_block_info){
+        .node = "likelihood", .name = "hyper", .role = BNN_HYPER, .cols = n, .offset = (size_t)model->net->n_theta, .length = (size_t)n};
     return b == 0 && n > 0;
 }
 
@@ -67,7 +76,8 @@ enum { PIECE = 512 };
 /* -log prior of one block behind a gate that keeps with probability keep (1: no gate), gradients times scale.
  *   k (-log p(w/k)) + (1-k) (-log p(0));   d/dw = -(log p)'(w/k);   d/dk = -log p(w/k) + log p(0) + (log p)'(w/k) w/k
  * *dkeep += the derivative with respect to k, unscaled. */
-static double prior_block(const bnn_prior *prior, const bnn_param *p, int n, const bnn_real *w, double keep, double scale, bnn_real *grad, double *dkeep) {
+static double prior_block(const bnn_prior *prior, const bnn_param *p, int n, const bnn_real *w, double keep, double scale, bnn_real *grad,
+                          double *dkeep) {
     const bnn_prior_type *type = bnn_prior_vtable(prior);
     bool weight = p->role == BNN_WEIGHT;
     bnn_real mean[PIECE], slope[PIECE];
@@ -99,7 +109,8 @@ static double prior_node(const bnn_model *m, const bnn_node *node, const bnn_rea
         const bnn_param *p = &node->layer.plan.param[b];
         int n = bnn_param_size(p);
         if (p->role == BNN_WEIGHT || p->role == BNN_BIAS)
-            total += prior_block(&m->prior, p, n, theta + offset, p->role == BNN_WEIGHT ? keep : 1, scale, grad ? grad + offset : NULL, &dkeep);
+            total +=
+                prior_block(&m->prior, p, n, theta + offset, p->role == BNN_WEIGHT ? keep : 1, scale, grad ? grad + offset : NULL, &dkeep);
         offset += (size_t)n;
     }
     for (int i = 0; grad && gate && i < gate->layer.n_theta; i++) grad[gate->theta + (size_t)i] += (bnn_real)(scale * dkeep) * slope[i];
@@ -121,8 +132,8 @@ bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objec
     if (grad) memset(grad, 0, (size_t)model->n_theta * sizeof *grad);
     bnn_net_prepare(net, ws, theta, objective->mode, true, rng);
     const bnn_real *f = bnn_net_forward(net, ws, m, 0, x);
-    terms.nll = per_row * likelihood->nll(&model->likelihood, m, f, y, bnn_model_noise(model, theta), scale * per_row, grad ? bnn_net_df(net, ws) : NULL,
-                                          grad ? grad + net->n_theta : NULL);
+    terms.nll = per_row * likelihood->nll(&model->likelihood, m, f, y, bnn_model_noise(model, theta), scale * per_row,
+                                          grad ? bnn_net_df(net, ws) : NULL, grad ? grad + net->n_theta : NULL);
     if (grad) bnn_net_backward(net, ws, grad);
     terms.kl = objective->kl_weight * bnn_net_penalty(net, ws, share, grad);
     terms.prior = objective->kl_weight * prior_of(model, theta, share, grad);

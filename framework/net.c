@@ -63,7 +63,8 @@ static bnn_status connect(const bnn_net *net, const bnn_statement *s, bnn_node *
 static bnn_status check_inputs(const bnn_layer *l) {
     const bnn_layer_type *type = bnn_layer_vtable(l);
     if (l->n_in >= type->min_in && l->n_in <= type->max_in) return BNN_OK;
-    if (type->min_in == type->max_in) return bnn_fail(BNN_ERR_SHAPE, "takes %d input%s, not %d", type->min_in, type->min_in == 1 ? "" : "s", l->n_in);
+    if (type->min_in == type->max_in)
+        return bnn_fail(BNN_ERR_SHAPE, "takes %d input%s, not %d", type->min_in, type->min_in == 1 ? "" : "s", l->n_in);
     return bnn_fail(BNN_ERR_SHAPE, "takes from %d to %d inputs, not %d", type->min_in, type->max_in, l->n_in);
 }
 
@@ -71,9 +72,11 @@ static bnn_status check_inputs(const bnn_layer *l) {
 static bnn_status measure(bnn_net *net, bnn_node *node) {
     bnn_layer *l = &node->layer;
     double total = 0, out = 1;
-    for (int b = 0; b < l->plan.n_params; b++) total += (double)(l->plan.param[b].rows > 0 ? l->plan.param[b].rows : 1) * l->plan.param[b].cols;
+    for (int b = 0; b < l->plan.n_params; b++)
+        total += (double)(l->plan.param[b].rows > 0 ? l->plan.param[b].rows : 1) * l->plan.param[b].cols;
     for (int k = 0; k < l->plan.out.rank; k++) out *= l->plan.out.d[k];
-    if (total + net->n_theta > INT_MAX / 2 || out > INT_MAX / 4) return bnn_fail(BNN_ERR_MEMORY, "has more than 2^30 parameters or units: use a smaller network");
+    if (total + net->n_theta > INT_MAX / 2 || out > INT_MAX / 4)
+        return bnn_fail(BNN_ERR_MEMORY, "has more than 2^30 parameters or units: use a smaller network");
     l->n_theta = (int)total;
     if (bnn_layer_vtable(l)->keep && l->n_theta > BNN_MAX_GATE_THETA)
         return bnn_fail(BNN_ERR_SHAPE, "is a gate with %d parameters: at most %d are allowed", l->n_theta, BNN_MAX_GATE_THETA);
@@ -147,8 +150,10 @@ static bnn_status check_ends(const bnn_net *net, const bnn_net_env *env) {
     }
     bnn_shape out = net->node[net->n_nodes - 1].layer.plan.out;
     if (env->out_dim > 0 && (out.rank != 1 || out.d[0] != env->out_dim))
-        return bnn_fail(BNN_ERR_SHAPE, "the network ends with shape %s, but the likelihood needs [%d]: end with 'dense', without a number, to get what is needed",
-                        bnn_shape_print(out, shape), env->out_dim);
+        return bnn_fail(
+            BNN_ERR_SHAPE,
+            "the network ends with shape %s, but the likelihood needs [%d]: end with 'dense', without a number, to get what is needed",
+            bnn_shape_print(out, shape), env->out_dim);
     return BNN_OK;
 }
 
@@ -159,7 +164,8 @@ static bnn_status build(bnn_net *net, const bnn_netspec *spec, const bnn_net_env
     if (!net->node) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a network of %d nodes", spec->n);
     if (!given) BNN_TRY(add_node(net, spec, &(bnn_statement){.type = input, .options = nothing}, env, false));
     for (int i = 0; i < spec->n; i++) {
-        if (i > 0 && strcmp(spec->s[i].type, "input") == 0) return bnn_fail(BNN_ERR_SYNTAX, "'input' must be the first statement of the network");
+        if (i > 0 && strcmp(spec->s[i].type, "input") == 0)
+            return bnn_fail(BNN_ERR_SYNTAX, "'input' must be the first statement of the network");
         BNN_TRY(add_node(net, spec, &spec->s[i], env, i == spec->n - 1));
     }
     net->first_stochastic = net->n_nodes;
@@ -174,8 +180,10 @@ bnn_status bnn_net_new(const char *text, const bnn_net_env *env, bnn_net **out) 
     bnn_net *net = calloc(1, sizeof *net);
     bnn_status s = net ? build(net, &spec, env) : bnn_fail(BNN_ERR_MEMORY, "out of memory for a network");
     bnn_netspec_free(&spec);
-    if (s < 0) bnn_net_free(net);
-    else *out = net;
+    if (s < 0)
+        bnn_net_free(net);
+    else
+        *out = net;
     return s;
 }
 
@@ -257,12 +265,12 @@ void bnn_net_init(const bnn_net *net, bnn_rng rng, bnn_real *theta) {
 struct bnn_workspace {
     int rows;
     bool gradient;
-    bnn_real *block;        /* everything below points into it */
-    size_t length;          /* of block */
-    bnn_real *scratch;      /* shared by all nodes */
+    bnn_real *block;   /* everything below points into it */
+    size_t length;     /* of block */
+    bnn_real *scratch; /* shared by all nodes */
     size_t scratch_length;
-    bnn_io *io;             /* [n_nodes] */
-    const bnn_real **x;     /* the io's pointers to inputs, one after the other */
+    bnn_io *io;         /* [n_nodes] */
+    const bnn_real **x; /* the io's pointers to inputs, one after the other */
     bnn_real **dx;
 };
 
@@ -277,7 +285,8 @@ static bnn_real *carve(bnn_real *block, size_t *used, size_t n) {
 }
 
 /* Lays out all arrays; with io == NULL it only counts. Returns the length of the block. */
-static size_t lay_out(const bnn_net *net, size_t rows, bool gradient, bnn_real *block, bnn_io *io, bnn_real **scratch, size_t *scratch_length) {
+static size_t lay_out(const bnn_net *net, size_t rows, bool gradient, bnn_real *block, bnn_io *io, bnn_real **scratch,
+                      size_t *scratch_length) {
     size_t used = 0, most_scratch = 0;
     for (int i = 0; i < net->n_nodes; i++) {
         const bnn_plan *plan = &net->node[i].layer.plan;
@@ -399,7 +408,9 @@ bnn_real *bnn_net_df(const bnn_net *net, bnn_workspace *ws) { return (bnn_real *
 void bnn_net_backward(const bnn_net *net, bnn_workspace *ws, bnn_real *dtheta) {
     int last = net->n_nodes - 1;
     for (int i = 0; i < last; i++)
-        if (ws->io[i].dy) memset((bnn_real *)ws->io[i].dy, 0, (size_t)ws->io[last].n * (size_t)bnn_layer_size_out(&net->node[i].layer) * sizeof(bnn_real));
+        if (ws->io[i].dy)
+            memset((bnn_real *)ws->io[i].dy, 0,
+                   (size_t)ws->io[last].n * (size_t)bnn_layer_size_out(&net->node[i].layer) * sizeof(bnn_real));
     for (int i = last; i > 0; i--) {
         if (!net->node[i].needs_grad) continue;
         const bnn_layer *l = &net->node[i].layer;

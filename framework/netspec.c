@@ -123,10 +123,13 @@ bnn_status bnn_netspec_parse(const char *text, bnn_netspec *out) {
         if (!blank(at, stop)) s = append(&spec, at, stop);
         at = stop + 1;
     }
-    if (s == BNN_OK && spec.n == 0) s = bnn_fail(BNN_ERR_SYNTAX, "the network text is empty: expected something like 'dense:50; relu; dense'");
+    if (s == BNN_OK && spec.n == 0)
+        s = bnn_fail(BNN_ERR_SYNTAX, "the network text is empty: expected something like 'dense:50; relu; dense'");
     free(copy);
-    if (s < 0) bnn_netspec_free(&spec);
-    else *out = spec;
+    if (s < 0)
+        bnn_netspec_free(&spec);
+    else
+        *out = spec;
     return s;
 }
 
@@ -137,8 +140,8 @@ char *bnn_netspec_print(const bnn_netspec *spec) {
     if (!out) return NULL;
     for (int i = 0; i < spec->n; i++) {
         const bnn_statement *s = &spec->s[i];
-        fprintf(out, "%s%s%s%s%s%s", i ? "; " : "", s->label ? s->label : "", s->label ? " = " : "", s->type, *s->options && *s->options != '{' ? ":" : "",
-                s->options);
+        fprintf(out, "%s%s%s%s%s%s", i ? "; " : "", s->label ? s->label : "", s->label ? " = " : "", s->type,
+                *s->options && *s->options != '{' ? ":" : "", s->options);
         for (int k = 0; k < s->n_in; k++) fprintf(out, "%s%s", k ? ", " : "(", s->in[k]);
         if (s->n_in) fputc(')', out);
     }
@@ -149,7 +152,7 @@ char *bnn_netspec_print(const bnn_netspec *spec) {
 
 bnn_status bnn_netspec_insert(bnn_netspec *spec, int i, const char *type, const char *options) {
     bnn_statement new = {.type = strdup(type), .options = strdup(options)};
-    bnn_statement *s = new.type && new.options ? realloc(spec->s, (size_t)(spec->n + 1) * sizeof *s) : NULL;
+    bnn_statement *s = new.type &&new.options ? realloc(spec->s, (size_t)(spec->n + 1) * sizeof *s) : NULL;
     if (!s) {
         free_statement(&new);
         return out_of_memory();

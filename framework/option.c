@@ -145,7 +145,8 @@ static bnn_status set_presets(const bnn_option *table, void *conf) {
     return BNN_OK;
 }
 
-/* The next item of a list separated by commas outside braces; cuts it off in place, without surrounding blanks. NULL at the end; *balanced tells of stray braces. */
+/* The next item of a list separated by commas outside braces; cuts it off in place, without surrounding blanks. NULL at the end; *balanced
+ * tells of stray braces. */
 static char *next_item(char **rest, bool *balanced) {
     char *begin = *rest;
     if (!begin) return NULL;

@@ -6,17 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Draws are cut into this many blocks at most, rows into stretches and pieces: all by the size of the problem, never by threads. Every block streams over its draws; blocks are merged in order. */
+/* Draws are cut into this many blocks at most, rows into stretches and pieces: all by the size of the problem, never by threads. Every
+ * block streams over its draws; blocks are merged in order. */
 enum { MOST_BLOCKS = 16, PIECE = 256, SHORTEST_STRETCH = 256, LONGEST_STRETCH = 8192 };
 
 /* What one block of draws has seen of one stretch of rows. k = mean_dim. */
 typedef struct {
     int draws;
-    double *mean, *m2;          /* [rows, k] of the predictive means: running mean and sum of squared deviations (Welford 1962) */
-    double *var;                /* [rows, k] sum of noise variances */
-    double *top, *sum;          /* [rows] log p(y | f_s): largest, and sum of exp(. - largest) */
-    double *pit;                /* [rows, k] sum */
-    double *entropy;            /* [rows] sum of H[p_s] */
+    double *mean, *m2; /* [rows, k] of the predictive means: running mean and sum of squared deviations (Welford 1962) */
+    double *var;       /* [rows, k] sum of noise variances */
+    double *top, *sum; /* [rows] log p(y | f_s): largest, and sum of exp(. - largest) */
+    double *pit;       /* [rows, k] sum */
+    double *entropy;   /* [rows] sum of H[p_s] */
     double *memory;
 } tally;
 
@@ -24,10 +25,10 @@ typedef struct {
     const bnn_engine *engine;
     const bnn_data *data;
     bnn_prediction *p;
-    bnn_rng noise, draws;       /* of the layers, and of the engine's draws: split by draw */
+    bnn_rng noise, draws; /* of the layers, and of the engine's draws: split by draw */
     int blocks;
-    int from, rows;             /* the stretch */
-    tally *block;               /* [blocks] */
+    int from, rows; /* the stretch */
+    tally *block;   /* [blocks] */
 } work;
 
 static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for prediction"); }
@@ -218,7 +219,8 @@ static bnn_status new_prediction(const bnn_model *m, const bnn_data *data, int s
     p->logp = p->has_target ? calloc(n, sizeof *p->logp) : NULL;
     p->pit = p->has_target && !p->is_class ? calloc(n * k, sizeof *p->pit) : NULL;
     p->expected_entropy = p->is_class ? calloc(n, sizeof *p->expected_entropy) : NULL;
-    bool ok = p->mean && p->var_epistemic && p->var_aleatoric && p->mean_mcse && (p->logp || !p->has_target) && (p->expected_entropy || !p->is_class);
+    bool ok = p->mean && p->var_epistemic && p->var_aleatoric && p->mean_mcse && (p->logp || !p->has_target) &&
+              (p->expected_entropy || !p->is_class);
     return ok && (p->pit || !p->has_target || p->is_class) ? BNN_OK : out_of_memory();
 }
 
@@ -237,10 +239,12 @@ void bnn_prediction_free(bnn_prediction *prediction) {
 static bnn_status check_fit(const bnn_model *m, const bnn_data *data) {
     char want[BNN_SHAPE_TEXT], have[BNN_SHAPE_TEXT];
     if (!bnn_shape_equal(m->x_shape, data->x_shape))
-        return bnn_fail(BNN_ERR_SHAPE, "the data's rows have shape %s, the model was fitted to %s", bnn_shape_print(data->x_shape, have), bnn_shape_print(m->x_shape, want));
+        return bnn_fail(BNN_ERR_SHAPE, "the data's rows have shape %s, the model was fitted to %s", bnn_shape_print(data->x_shape, have),
+                        bnn_shape_print(m->x_shape, want));
     if (!data->y) return BNN_OK; /* new rows fit any model */
     if (m->likelihood.n_classes != data->n_classes)
-        return bnn_fail(BNN_ERR_SHAPE, "the data have %d classes, the model was fitted to %d (0: real targets)", data->n_classes, m->likelihood.n_classes);
+        return bnn_fail(BNN_ERR_SHAPE, "the data have %d classes, the model was fitted to %d (0: real targets)", data->n_classes,
+                        m->likelihood.n_classes);
     if (m->likelihood.y_dim != data->y_dim)
         return bnn_fail(BNN_ERR_SHAPE, "the data have %d target columns, the model was fitted to %d", data->y_dim, m->likelihood.y_dim);
     return BNN_OK;

@@ -61,7 +61,8 @@ bnn_status bnn_type_add(bnn_kind kind, const bnn_type *type) {
     if (lookup(kind, type->name)) return bnn_fail(BNN_ERR_NAME, "%s '%s' exists already", kind_name, type->name);
     if (!type->summary || !type->checks)
         return bnn_fail(BNN_ERR_ABI, "%s '%s' lacks %s", kind_name, type->name, type->summary ? "checks" : "a summary");
-    if (n_added[kind] == MOST_ADDED) return bnn_fail(BNN_ERR_STATE, "no room for %s '%s': %d are added already", kind_name, type->name, MOST_ADDED);
+    if (n_added[kind] == MOST_ADDED)
+        return bnn_fail(BNN_ERR_STATE, "no room for %s '%s': %d are added already", kind_name, type->name, MOST_ADDED);
     added[kind][n_added[kind]++] = type;
     return BNN_OK;
 }
@@ -109,8 +110,10 @@ bnn_status bnn_object_parse(bnn_kind kind, const char *text, bnn_object *out) {
 char *bnn_object_print(const bnn_object *object, bool braces) {
     char *options = bnn_options_print(object->type->options, object->conf), *text = NULL;
     if (!options) return NULL;
-    if (!*options) text = strdup(object->type->name);
-    else if (asprintf(&text, braces ? "%s{%s}" : "%s:%s", object->type->name, options) < 0) text = NULL;
+    if (!*options)
+        text = strdup(object->type->name);
+    else if (asprintf(&text, braces ? "%s{%s}" : "%s:%s", object->type->name, options) < 0)
+        text = NULL;
     free(options);
     return text;
 }

@@ -49,7 +49,8 @@ static bnn_status kfold(plan *p, uint64_t seed) {
 static int masked(gsl_rng *rng, int max) {
     uint32_t mask = (uint32_t)max, value;
     for (int shift = 1; shift < 32; shift *= 2) mask |= mask >> shift;
-    while ((value = (uint32_t)gsl_rng_get(rng) & mask) > (uint32_t)max) {}
+    while ((value = (uint32_t)gsl_rng_get(rng) & mask) > (uint32_t)max) {
+    }
     return (int)value;
 }
 
@@ -77,7 +78,8 @@ static bnn_status check_split(const bnn_table *t, int split, const int *order, c
         int row = order[i];
         if (row < 0 || row >= t->n) return bnn_fail(BNN_ERR_DATA, "split %d: row number %d is not from 0 to %d", split, row, t->n - 1);
         if (seen[row]++) return bnn_fail(BNN_ERR_DATA, "split %d: row %d is listed twice", split, row);
-        if (role[row] < BNN_TRAIN || role[row] > BNN_TEST) return bnn_fail(BNN_ERR_DATA, "split %d: row %d has role %d, not 0, 1 or 2", split, row, role[row]);
+        if (role[row] < BNN_TRAIN || role[row] > BNN_TEST)
+            return bnn_fail(BNN_ERR_DATA, "split %d: row %d has role %d, not 0, 1 or 2", split, row, role[row]);
         if (i > 0 && role[row] < role[order[i - 1]]) return bnn_fail(BNN_ERR_DATA, "split %d: its order is not sorted by role", split);
     }
     return BNN_OK;
@@ -102,7 +104,9 @@ static void describe(bnn_split_kind kind, int count, uint64_t seed, char *text, 
     switch (kind) {
     case BNN_SPLIT_HOLDOUT: snprintf(text, size, "holdout: %d times 10 %% test rows, seed %llu", count, (unsigned long long)seed); break;
     case BNN_SPLIT_KFOLD: snprintf(text, size, "kfold: %d folds, seed %llu", count, (unsigned long long)seed); break;
-    case BNN_SPLIT_PBP: snprintf(text, size, "pbp: %d permutations of NumPy's RandomState(1), 90 %% train (Hernandez-Lobato & Adams 2015)", count); break;
+    case BNN_SPLIT_PBP:
+        snprintf(text, size, "pbp: %d permutations of NumPy's RandomState(1), 90 %% train (Hernandez-Lobato & Adams 2015)", count);
+        break;
     }
 }
 
@@ -121,7 +125,8 @@ bnn_status bnn_table_split(bnn_table *table, bnn_split_kind kind, int count, uin
     if (table->n < 2) return bnn_fail(BNN_ERR_DATA, "a split needs at least 2 rows, the table has %d", table->n);
     if (kind == BNN_SPLIT_KFOLD && (count < 2 || count > table->n))
         return bnn_fail(BNN_ERR_DATA, "%d folds: there can be 2 to %d, the number of rows", count, table->n);
-    if (kind == BNN_SPLIT_PBP && table->n < 6) return bnn_fail(BNN_ERR_DATA, "pbp leaves no test row of %d: it needs at least 6 rows", table->n);
+    if (kind == BNN_SPLIT_PBP && table->n < 6)
+        return bnn_fail(BNN_ERR_DATA, "pbp leaves no test row of %d: it needs at least 6 rows", table->n);
     if (count < 1) return bnn_fail(BNN_ERR_DATA, "%d splits: there must be at least 1", count);
     char origin[160];
     describe(kind, count, seed, origin, sizeof origin);

@@ -11,7 +11,7 @@ static _Thread_local char sentence[SENTENCE_MAX];
 
 const char *bnn_status_text(bnn_status s) {
     switch (s) {
-#define CASE(name, value, text)                                                                                                       \
+#define CASE(name, value, text) \
     case name: return text;
         BNN_STATUS_LIST(CASE)
 #undef CASE

@@ -162,7 +162,8 @@ static void get_comparison(bnn_h5_reader *r, bnn_comparison *c) {
 
 /* ---- a run as a comparison of one ---- */
 
-static void regression_points(bnn_contestant *c, int width, const double *mean, const double *epistemic, const double *aleatoric, const double *y) {
+static void regression_points(bnn_contestant *c, int width, const double *mean, const double *epistemic, const double *aleatoric,
+                              const double *y) {
     for (int i = 0; i < c->n_points; i++) {
         c->sd[i] = sqrt(epistemic[i * width] + aleatoric[i * width]);
         c->error[i] = y[i * width] - mean[i * width];
@@ -193,8 +194,10 @@ static void get_points(bnn_h5_reader *r, bnn_comparison *c) {
     bnn_h5_get(r, "/predictions/y", BNN_H5_DOUBLE, targets, v + 3 * cells);
     if (r->status == BNN_OK) {
         k->n_points = extent[0];
-        if (c->is_class) class_points(k, extent[1], v, v + 3 * cells);
-        else regression_points(k, extent[1], v, v + cells, v + 2 * cells, v + 3 * cells);
+        if (c->is_class)
+            class_points(k, extent[1], v, v + 3 * cells);
+        else
+            regression_points(k, extent[1], v, v + cells, v + 2 * cells, v + 3 * cells);
     }
     free(v);
 }
@@ -225,10 +228,14 @@ bnn_status bnn_comparison_load(const char *path, bnn_comparison **out) {
     bool is_run = strcmp(schema, "bnn-run") == 0;
     BNN_TRY(bnn_h5_open(&r, path, is_run ? "bnn-run" : "bnn-comparison"));
     bnn_comparison *c = bnn_h5_room(&r, 1, sizeof *c);
-    if (c && is_run) get_run(&r, c);
-    else if (c) get_comparison(&r, c);
+    if (c && is_run)
+        get_run(&r, c);
+    else if (c)
+        get_comparison(&r, c);
     bnn_status s = bnn_h5_close(&r);
-    if (s < 0) bnn_comparison_free(c);
-    else *out = c;
+    if (s < 0)
+        bnn_comparison_free(c);
+    else
+        *out = c;
     return s;
 }

@@ -43,10 +43,13 @@ static void put_meanings(bnn_h5_writer *w, const bnn_table *t) {
     char *text = calloc(size, 1), *end = text;
     for (int c = 0; text && c < t->n_classes; c++) {
         if (c > 0) *end++ = ' ';
-        for (const char *from = t->class_names[c]; *from; from++) *end++ = isalnum((unsigned char)*from) || strchr("-.+@", *from) ? *from : '_';
+        for (const char *from = t->class_names[c]; *from; from++)
+            *end++ = isalnum((unsigned char)*from) || strchr("-.+@", *from) ? *from : '_';
     }
-    if (text) bnn_h5_text(w, "/y", "flag_meanings", text);
-    else bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for class names", w->path));
+    if (text)
+        bnn_h5_text(w, "/y", "flag_meanings", text);
+    else
+        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for class names", w->path));
     free(text);
 }
 
@@ -54,8 +57,10 @@ static void put_classes(bnn_h5_writer *w, const bnn_table *t) {
     int *values = calloc((size_t)t->n_classes, sizeof *values);
     for (int c = 0; values && c < t->n_classes; c++) values[c] = c;
     bnn_h5_ints(w, "/y", "n_classes", 1, &t->n_classes);
-    if (values) bnn_h5_ints(w, "/y", "flag_values", t->n_classes, values);
-    else bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %d classes", w->path, t->n_classes));
+    if (values)
+        bnn_h5_ints(w, "/y", "flag_values", t->n_classes, values);
+    else
+        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %d classes", w->path, t->n_classes));
     free(values);
     if (!t->class_names) return;
     put_meanings(w, t);
@@ -110,8 +115,10 @@ static bool has_targets(const bnn_h5_reader *r) { return bnn_h5_has(r, "/y") || 
 static bnn_table *get_size(bnn_h5_reader *r) {
     int images = bnn_h5_has(r, "/channel"), extents[4], y[2] = {0}, n_classes = 0;
     bnn_h5_extents(r, "/x", images ? 4 : 2, extents);
-    if (has_targets(r)) bnn_h5_extents(r, "/y", 2, y);
-    else y[0] = extents[0];
+    if (has_targets(r))
+        bnn_h5_extents(r, "/y", 2, y);
+    else
+        y[0] = extents[0];
     if (bnn_h5_has_attribute(r, "/y", "n_classes")) n_classes = bnn_h5_get_int(r, "/y", "n_classes");
     bnn_shape shape = bnn_shape_vector(extents[1]);
     if (images) shape = (bnn_shape){.rank = 3, .d = {extents[1], extents[2], extents[3]}};
@@ -142,7 +149,8 @@ static void get_root(bnn_h5_reader *r, bnn_table *t) {
     t->scale = rule && strcmp(rule, "range") == 0 ? BNN_SCALE_RANGE : BNN_SCALE_STANDARD;
     if (r->status == BNN_OK && strcmp(rule, "range") != 0 && strcmp(rule, "standard") != 0)
         r->status = bnn_fail(BNN_ERR_FORMAT, "%s: scale_rule is '%s', not standard or range", r->path, rule);
-    if (r->status == BNN_OK && !(t->range > 0 && isfinite(t->range))) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: scale_range is %g, not positive", r->path, t->range);
+    if (r->status == BNN_OK && !(t->range > 0 && isfinite(t->range)))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: scale_range is %g, not positive", r->path, t->range);
     free(raw), free(rule);
 }
 
@@ -159,7 +167,8 @@ static void get_columns(bnn_h5_reader *r, bnn_table *t) {
     bnn_shape shape = {.rank = bnn_h5_count_attribute(r, "/x", "shape")};
     if (shape.rank > BNN_MAX_RANK) shape.rank = 0;
     bnn_h5_get_ints(r, "/x", "shape", shape.rank, shape.d);
-    if (r->status == BNN_OK && bnn_shape_size(shape) != width) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: attribute 'shape' of /x does not make %d numbers", r->path, width);
+    if (r->status == BNN_OK && bnn_shape_size(shape) != width)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: attribute 'shape' of /x does not make %d numbers", r->path, width);
     if (r->status == BNN_OK) t->x_shape = shape;
 }
 
@@ -187,7 +196,9 @@ bnn_status bnn_table_load(const char *path, bnn_table **out) {
     bnn_status s = bnn_h5_close(&r);
     if (s == BNN_OK && (s = bnn_table_check(t)) < 0) bnn_note(s, "%s", path);
     if (s == BNN_OK) s = bnn_file_sha256(path, t->sha256);
-    if (s < 0) bnn_table_free(t);
-    else *out = t;
+    if (s < 0)
+        bnn_table_free(t);
+    else
+        *out = t;
     return s;
 }

@@ -41,8 +41,10 @@ static void print_number(hid_t type, const void *v, char text[40]) {
     double real;
     long long whole;
     if (H5Tget_class(type) == H5T_FLOAT) {
-        if (H5Tget_size(type) == sizeof(float)) real = *(const float *)v;
-        else memcpy(&real, v, sizeof real);
+        if (H5Tget_size(type) == sizeof(float))
+            real = *(const float *)v;
+        else
+            memcpy(&real, v, sizeof real);
         snprintf(text, 40, "%.9g", real);
         return;
     }
@@ -103,9 +105,12 @@ static void close_value(value *v) { H5Tclose(v->type), H5Sclose(v->space); }
 static void *read_value(walk *k, const value *v, size_t n) {
     void *buffer = calloc(n + 1, H5Tget_size(v->type));
     herr_t failed = -1;
-    if (buffer && v->is_attribute) failed = H5Aread(v->id, v->type, buffer);
-    else if (buffer) failed = H5Dread(v->id, v->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer);
-    if (failed < 0 && k->status == BNN_OK) k->status = bnn_fail(BNN_ERR_FILE, "a value cannot be read: out of memory, or the file is damaged");
+    if (buffer && v->is_attribute)
+        failed = H5Aread(v->id, v->type, buffer);
+    else if (buffer)
+        failed = H5Dread(v->id, v->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer);
+    if (failed < 0 && k->status == BNN_OK)
+        k->status = bnn_fail(BNN_ERR_FILE, "a value cannot be read: out of memory, or the file is damaged");
     if (failed < 0) free(buffer), buffer = NULL;
     return buffer;
 }
@@ -114,8 +119,10 @@ static void compare_contents(walk *k, const char *object, const value *a, const 
     size_t n = (size_t)H5Sget_simple_extent_npoints(a->space);
     void *x = read_value(k, a, n), *y = read_value(k, b, n);
     bool text = H5Tget_class(a->type) == H5T_STRING;
-    if (x && y && text) compare_texts(k, object, n, x, y);
-    else if (x && y) compare_numbers(k, object, a->type, n, x, y);
+    if (x && y && text)
+        compare_texts(k, object, n, x, y);
+    else if (x && y)
+        compare_numbers(k, object, a->type, n, x, y);
     if (text && x) H5Dvlen_reclaim(a->type, a->space, H5P_DEFAULT, x);
     if (text && y) H5Dvlen_reclaim(b->type, b->space, H5P_DEFAULT, y);
     free(x), free(y);
@@ -123,9 +130,12 @@ static void compare_contents(walk *k, const char *object, const value *a, const 
 
 static void compare_values(walk *k, const char *object, hid_t a, hid_t b, bool is_attribute) {
     value x = open_value(a, is_attribute), y = open_value(b, is_attribute);
-    if (H5Tequal(x.type, y.type) <= 0) differ(k, object, "the types differ");
-    else if (H5Sextent_equal(x.space, y.space) <= 0) differ(k, object, "the sizes differ");
-    else compare_contents(k, object, &x, &y);
+    if (H5Tequal(x.type, y.type) <= 0)
+        differ(k, object, "the types differ");
+    else if (H5Sextent_equal(x.space, y.space) <= 0)
+        differ(k, object, "the sizes differ");
+    else
+        compare_contents(k, object, &x, &y);
     close_value(&x), close_value(&y);
 }
 
@@ -155,8 +165,10 @@ static herr_t compare_attribute(hid_t a, const char *name, const H5A_info_t *inf
     if (is_left_out(name)) return 0;
     snprintf(label, sizeof label, "attribute '%s' of %s", name, p->object);
     hid_t x = H5Aopen(a, name, H5P_DEFAULT), y = H5Aexists(p->b, name) > 0 ? H5Aopen(p->b, name, H5P_DEFAULT) : -1;
-    if (y < 0) differ(p->k, label, "only in the first file");
-    else compare_values(p->k, label, x, y, true);
+    if (y < 0)
+        differ(p->k, label, "only in the first file");
+    else
+        compare_values(p->k, label, x, y, true);
     H5Aclose(x);
     if (y >= 0) H5Aclose(y);
     return !goes_on(p->k);
@@ -173,9 +185,7 @@ static herr_t find_missing_attribute(hid_t b, const char *name, const H5A_info_t
 
 static void compare_objects(walk *k, const char *object, hid_t a, hid_t b);
 
-static bool is_provenance(const place *p, const char *name) {
-    return strcmp(p->object, "/") == 0 && strcmp(name, "provenance") == 0;
-}
+static bool is_provenance(const place *p, const char *name) { return strcmp(p->object, "/") == 0 && strcmp(name, "provenance") == 0; }
 
 static herr_t compare_link(hid_t a, const char *name, const H5L_info_t *info, void *context) {
     (void)info;
@@ -184,8 +194,10 @@ static herr_t compare_link(hid_t a, const char *name, const H5L_info_t *info, vo
     bnn_h5_join(path, p->object, name);
     if (is_provenance(p, name)) return 0;
     hid_t x = H5Oopen(a, name, H5P_DEFAULT), y = H5Lexists(p->b, name, H5P_DEFAULT) > 0 ? H5Oopen(p->b, name, H5P_DEFAULT) : -1;
-    if (y < 0) differ(p->k, path, "only in the first file");
-    else if (x >= 0) compare_objects(p->k, path, x, y);
+    if (y < 0)
+        differ(p->k, path, "only in the first file");
+    else if (x >= 0)
+        compare_objects(p->k, path, x, y);
     if (x >= 0) H5Oclose(x);
     if (y >= 0) H5Oclose(y);
     return !goes_on(p->k);
@@ -195,7 +207,8 @@ static herr_t find_missing_link(hid_t b, const char *name, const H5L_info_t *inf
     (void)b, (void)info;
     const place *p = context;
     char path[BNN_H5_PATH];
-    if (!is_provenance(p, name) && H5Lexists(p->a, name, H5P_DEFAULT) <= 0) differ(p->k, bnn_h5_join(path, p->object, name), "only in the second file");
+    if (!is_provenance(p, name) && H5Lexists(p->a, name, H5P_DEFAULT) <= 0)
+        differ(p->k, bnn_h5_join(path, p->object, name), "only in the second file");
     return !goes_on(p->k);
 }
 

@@ -78,8 +78,10 @@ static void close_object(hid_t id) {
 
 static void fail_write(bnn_h5_writer *w, const char *what, const char *object) {
     if (w->status < 0) return;
-    if (errno) w->status = bnn_fail(BNN_ERR_FILE, "%s: cannot write %s%s: %s", w->path, what, object, strerror(errno));
-    else w->status = bnn_fail(BNN_ERR_FILE, "%s: HDF5 cannot write %s%s", w->path, what, object);
+    if (errno)
+        w->status = bnn_fail(BNN_ERR_FILE, "%s: cannot write %s%s: %s", w->path, what, object, strerror(errno));
+    else
+        w->status = bnn_fail(BNN_ERR_FILE, "%s: HDF5 cannot write %s%s", w->path, what, object);
 }
 
 void bnn_h5_refuse(bnn_h5_writer *w, bnn_status status) {
@@ -118,7 +120,8 @@ void bnn_h5_create(bnn_h5_writer *w, const char *path, const char *schema) {
     hid_t creation = ordered(H5P_FILE_CREATE), access = file_access();
     errno = 0;
     w->file = H5Fcreate(w->temporary, H5F_ACC_TRUNC, creation, access);
-    if (w->file < 0) w->status = bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, errno ? strerror(errno) : "HDF5 cannot create it");
+    if (w->file < 0)
+        w->status = bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, errno ? strerror(errno) : "HDF5 cannot create it");
     H5Pclose(creation), H5Pclose(access);
     bnn_h5_text(w, "/", "schema", schema);
     bnn_h5_ints(w, "/", "schema_version", 1, (const int[]){1});
@@ -154,7 +157,8 @@ static hid_t storage(hid_t type, int rank, const hsize_t *extent) {
 }
 
 /* A new dataset with its numbers; < 0 after a failure. */
-static hid_t dataset(bnn_h5_writer *w, const char *object, hid_t in_file, hid_t in_memory, const void *data, int rank, const hsize_t *extent) {
+static hid_t dataset(bnn_h5_writer *w, const char *object, hid_t in_file, hid_t in_memory, const void *data, int rank,
+                     const hsize_t *extent) {
     errno = 0;
     hid_t space = rank ? H5Screate_simple(rank, extent, NULL) : H5Screate(H5S_SCALAR), list = storage(in_file, rank, extent);
     hid_t id = H5Dcreate2(w->file, object, in_file, space, H5P_DEFAULT, list, H5P_DEFAULT);
@@ -163,7 +167,8 @@ static hid_t dataset(bnn_h5_writer *w, const char *object, hid_t in_file, hid_t 
     return id;
 }
 
-static void attribute(bnn_h5_writer *w, const char *object, const char *name, hid_t in_file, hid_t in_memory, const hsize_t *n, const void *data) {
+static void attribute(bnn_h5_writer *w, const char *object, const char *name, hid_t in_file, hid_t in_memory, const hsize_t *n,
+                      const void *data) {
     if (w->status < 0) return;
     errno = 0;
     hid_t space = n ? H5Screate_simple(1, n, NULL) : H5Screate(H5S_SCALAR);
@@ -186,7 +191,8 @@ void bnn_h5_dim(bnn_h5_writer *w, const char *group, const char *name, int n, bn
         }
         for (int i = 0; i < n; i++) count[i] = i;
     }
-    hid_t id = dataset(w, path, kind == BNN_H5_INT ? H5T_STD_I64LE : file_type(kind), memory_type(kind), values, 1, (const hsize_t[]){(hsize_t)n});
+    hid_t id =
+        dataset(w, path, kind == BNN_H5_INT ? H5T_STD_I64LE : file_type(kind), memory_type(kind), values, 1, (const hsize_t[]){(hsize_t)n});
     if (w->status == BNN_OK && H5DSset_scale(id, name) < 0) fail_write(w, "dimension ", path);
     close_object(id);
     free(count);
@@ -303,8 +309,10 @@ bnn_status bnn_h5_commit(bnn_h5_writer *w) {
     if (w->file >= 0 && H5Fclose(w->file) < 0) fail_write(w, "the end of the file", "");
     errno = 0;
     if (w->status == BNN_OK && (sync_path(w->temporary) < 0 || rename(w->temporary, w->path) < 0)) fail_write(w, "the file", "");
-    if (w->status == BNN_OK) sync_folder(w->path);
-    else if (w->temporary) unlink(w->temporary);
+    if (w->status == BNN_OK)
+        sync_folder(w->path);
+    else if (w->temporary)
+        unlink(w->temporary);
     free(w->temporary);
     bnn_h5_end();
     return w->status;
@@ -323,13 +331,15 @@ static bnn_status open_file(bnn_h5_reader *r) {
 }
 
 static bnn_status check_schema(bnn_h5_reader *r, const char *schema) {
-    if (!bnn_h5_has_attribute(r, "/", "schema")) return bnn_fail(BNN_ERR_FORMAT, "%s: is an HDF5 file, but not one of bnn: it has no attribute 'schema'", r->path);
+    if (!bnn_h5_has_attribute(r, "/", "schema"))
+        return bnn_fail(BNN_ERR_FORMAT, "%s: is an HDF5 file, but not one of bnn: it has no attribute 'schema'", r->path);
     char *found = bnn_h5_get_text(r, "/", "schema");
     if (!found) return r->status;
     if (schema && strcmp(found, schema) != 0) bnn_fail(r->status = BNN_ERR_FORMAT, "%s: holds '%s', expected '%s'", r->path, found, schema);
     free(found);
     int version = bnn_h5_get_int(r, "/", "schema_version");
-    if (r->status == BNN_OK && version != 1) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: has schema_version %d, this bnn reads 1", r->path, version);
+    if (r->status == BNN_OK && version != 1)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: has schema_version %d, this bnn reads 1", r->path, version);
     return r->status;
 }
 
@@ -383,8 +393,10 @@ void bnn_h5_extents(bnn_h5_reader *r, const char *object, int rank, int *extents
     if (id < 0) return;
     if (found != rank) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s has %d dimensions, expected %d", r->path, object, found, rank);
     for (int i = 0; r->status == BNN_OK && i < rank; i++) {
-        if (extent[i] > INT32_MAX) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s is too long", r->path, object);
-        else extents[i] = (int)extent[i];
+        if (extent[i] > INT32_MAX)
+            r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s is too long", r->path, object);
+        else
+            extents[i] = (int)extent[i];
     }
 }
 
@@ -407,8 +419,11 @@ void bnn_h5_get(bnn_h5_reader *r, const char *object, bnn_h5_kind kind, size_t c
     hid_t id = open_dataset(r, object, &rank, extent);
     if (id < 0) return;
     for (int i = 0; i < rank; i++) found *= extent[i];
-    if (found != count) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s holds %llu numbers, expected %zu", r->path, object, (unsigned long long)found, count);
-    else if (!is_number(id)) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s does not hold numbers", r->path, object);
+    if (found != count)
+        r->status =
+            bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s holds %llu numbers, expected %zu", r->path, object, (unsigned long long)found, count);
+    else if (!is_number(id))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s does not hold numbers", r->path, object);
     else if (H5Dread(id, memory_type(kind), H5S_ALL, H5S_ALL, H5P_DEFAULT, out) < 0)
         r->status = bnn_fail(BNN_ERR_FILE, "%s: dataset %s cannot be read: the file is damaged", r->path, object);
     close_object(id);
@@ -443,7 +458,8 @@ char **bnn_h5_get_texts(bnn_h5_reader *r, const char *object, const char *name, 
     read_attribute(r, object, name, H5T_STRING, type, n, texts);
     H5Tclose(type);
     for (int i = 0; i < n; i++) /* HDF5 allocates the texts with malloc: they are ours; one never written is NULL */
-        if (r->status == BNN_OK && !texts[i] && !(texts[i] = strdup(""))) r->status = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for texts", r->path);
+        if (r->status == BNN_OK && !texts[i] && !(texts[i] = strdup("")))
+            r->status = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for texts", r->path);
     if (r->status == BNN_OK) return texts;
     for (int i = 0; i < n; i++) free(texts[i]);
     free(texts);

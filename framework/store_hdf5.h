@@ -3,9 +3,9 @@
  * store_hdf5.h: the little of HDF5 that the files of bnn need, so that a writer reads like the list of what is in its file.
  *
  * Failures stick: after the first one every further call does nothing, and the closing call returns it. Groups and objects are named by
- * their path from the root, "/metrics"; the root group is "/". A dataset takes its extents from its dimensions, which are 1-D datasets (HDF5
- * dimension scales, netCDF coordinate variables) in its own group or in one above it. HDF5 is used by one thread at a time: a lock is held
- * from create to commit and from open to close.
+ * their path from the root, "/metrics"; the root group is "/". A dataset takes its extents from its dimensions, which are 1-D datasets
+ * (HDF5 dimension scales, netCDF coordinate variables) in its own group or in one above it. HDF5 is used by one thread at a time: a lock is
+ * held from create to commit and from open to close.
  */
 #ifndef BNN_STORE_HDF5_H
 #define BNN_STORE_HDF5_H
@@ -71,9 +71,9 @@ void bnn_h5_extents(bnn_h5_reader *r, const char *object, int rank, int *extents
 int bnn_h5_length(bnn_h5_reader *r, const char *object); /* of a 1-D dataset */
 /* Reads a dataset of count numbers. */
 void bnn_h5_get(bnn_h5_reader *r, const char *object, bnn_h5_kind kind, size_t count, void *out);
-char *bnn_h5_get_text(bnn_h5_reader *r, const char *object, const char *name);                /* owned; NULL after a failure */
-char **bnn_h5_get_texts(bnn_h5_reader *r, const char *object, const char *name, int n);      /* owned; NULL after a failure */
-int bnn_h5_count_attribute(bnn_h5_reader *r, const char *object, const char *name);          /* its number of entries */
+char *bnn_h5_get_text(bnn_h5_reader *r, const char *object, const char *name);          /* owned; NULL after a failure */
+char **bnn_h5_get_texts(bnn_h5_reader *r, const char *object, const char *name, int n); /* owned; NULL after a failure */
+int bnn_h5_count_attribute(bnn_h5_reader *r, const char *object, const char *name);     /* its number of entries */
 void bnn_h5_get_ints(bnn_h5_reader *r, const char *object, const char *name, int n, int *out);
 int bnn_h5_get_int(bnn_h5_reader *r, const char *object, const char *name);
 double bnn_h5_get_number(bnn_h5_reader *r, const char *object, const char *name);

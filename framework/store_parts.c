@@ -85,7 +85,8 @@ static const struct {
     size_t offset;
     score_of of;
 } scores[] = {
-#define SCORE(field, of, text) {#field, text, offsetof(bnn_metrics, field), of}
+#define SCORE(field, of, text) \
+    { #field, text, offsetof(bnn_metrics, field), of }
     SCORE(ll, BOTH, "mean log predictive density or probability per row, nats in the units of y"),
     SCORE(ll_se, BOTH, "standard error of ll over rows"),
     SCORE(rmse, REGRESSION, "root mean square error of the predictive mean, units of y"),
@@ -160,8 +161,9 @@ static const struct {
     bnn_h5_kind kind;
     bool time; /* differs between equal runs */
 } costs[] = {
-#define COST(field, kind, time) {#field, offsetof(bnn_cost, field), kind, time}
-    COST(gradients, BNN_H5_COUNT, false),     COST(forwards, BNN_H5_COUNT, false),     COST(flops, BNN_H5_DOUBLE, false),
+#define COST(field, kind, time) \
+    { #field, offsetof(bnn_cost, field), kind, time }
+    COST(gradients, BNN_H5_COUNT, false),    COST(forwards, BNN_H5_COUNT, false),    COST(flops, BNN_H5_DOUBLE, false),
     COST(seconds_wall, BNN_H5_DOUBLE, true), COST(seconds_cpu, BNN_H5_DOUBLE, true), COST(peak_bytes, BNN_H5_COUNT, true),
 #undef COST
 };
@@ -235,8 +237,10 @@ static void put_targets(bnn_h5_writer *w, const char *group, const bnn_data *dat
     double *y = malloc((n * width + 1) * sizeof *y);
     if (out_of_memory(w, y)) return;
     for (size_t i = 0; i < n; i++) memcpy(y + i * width, data->table->y + (size_t)data->rows[i] * width, width * sizeof *y);
-    if (data->n_classes > 0) bnn_h5_put(w, group, "y", BNN_H5_CLASSES, y, "obs_id");
-    else bnn_h5_put(w, group, "y", BNN_H5_DOUBLE, y, "obs_id output");
+    if (data->n_classes > 0)
+        bnn_h5_put(w, group, "y", BNN_H5_CLASSES, y, "obs_id");
+    else
+        bnn_h5_put(w, group, "y", BNN_H5_DOUBLE, y, "obs_id output");
     free(y);
 }
 

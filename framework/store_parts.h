@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * store_parts.h: the parts that several kinds of file have in common. Arrays of metrics and costs have n entries, laid out on `dims` ("" and n = 1: scalars).
+ * store_parts.h: the parts that several kinds of file have in common. Arrays of metrics and costs have n entries, laid out on `dims` (""
+ * and n = 1: scalars).
  */
 #ifndef BNN_STORE_PARTS_H
 #define BNN_STORE_PARTS_H
@@ -26,6 +27,5 @@ void bnn_store_put_provenance(bnn_h5_writer *w, const bnn_provenance *p);
 
 /* Makes the group: moments, scores of each row, the targets. */
 void bnn_store_put_prediction(bnn_h5_writer *w, const char *group, const bnn_prediction *p, const bnn_data *data);
-
 
 #endif

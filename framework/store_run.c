@@ -2,8 +2,8 @@
  *
  * store_run.c: files of schema "bnn-run" and "bnn-prediction".
  *
- * What predicts is saved: the fitted engine with its network as adapted. Parameter vectors go to /model_weights/<node>/<block> (Keras's legacy
- * layout; several vectors, as of an ensemble, along a first dimension draw), everything else of the engine's state to /engine_state.
+ * What predicts is saved: the fitted engine with its network as adapted. Parameter vectors go to /model_weights/<node>/<block> (Keras's
+ * legacy layout; several vectors, as of an ensemble, along a first dimension draw), everything else of the engine's state to /engine_state.
  */
 #include "store_parts.h"
 
@@ -15,8 +15,10 @@
 
 /* The first vector of an engine goes to /model_weights, others beside it. */
 static void weights_group(char group[BNN_H5_PATH], int vector, const char *block) {
-    if (vector == 0) snprintf(group, BNN_H5_PATH, "/model_weights");
-    else snprintf(group, BNN_H5_PATH, "/model_weights_%s", block);
+    if (vector == 0)
+        snprintf(group, BNN_H5_PATH, "/model_weights");
+    else
+        snprintf(group, BNN_H5_PATH, "/model_weights_%s", block);
 }
 
 /* count parameter vectors, one after the other: theta[count, n_theta]. */
@@ -26,9 +28,7 @@ typedef struct {
     int count;
 } vectors;
 
-static bool is_vector(const bnn_block *b, const bnn_model *m) {
-    return b->theta && b->length > 0 && b->length % (size_t)m->n_theta == 0;
-}
+static bool is_vector(const bnn_block *b, const bnn_model *m) { return b->theta && b->length > 0 && b->length % (size_t)m->n_theta == 0; }
 
 static vectors as_vectors(const bnn_block *b, const bnn_model *m) {
     return (vectors){.model = m, .theta = b->data, .count = (int)(b->length / (size_t)m->n_theta)};
@@ -56,7 +56,8 @@ typedef struct {
 } layer_dims;
 
 /* Appends to dims the dimension of this size: `in` or `out`, or one of the block's own where that has another size. */
-static void use_dim(bnn_h5_writer *w, const char *group, const char *base, const char *block, int size, int *known, char *dims, size_t room) {
+static void use_dim(bnn_h5_writer *w, const char *group, const char *base, const char *block, int size, int *known, char *dims,
+                    size_t room) {
     char own[BNN_H5_PATH];
     snprintf(own, sizeof own, "%s_%s", block, base);
     const char *name = *known == 0 || *known == size ? base : own;
@@ -99,8 +100,10 @@ static void put_layer_names(bnn_h5_writer *w, const char *group, const bnn_net *
     int n = 0;
     for (int i = 0; names && i < net->n_nodes; i++)
         if (net->node[i].layer.plan.n_params > 0) names[n++] = (char *)net->node[i].layer.label;
-    if (!names) bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for layer names", w->path));
-    else if (n > 0) bnn_h5_texts(w, group, "layer_names", n, names);
+    if (!names)
+        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for layer names", w->path));
+    else if (n > 0)
+        bnn_h5_texts(w, group, "layer_names", n, names);
     free(names);
 }
 
@@ -157,7 +160,8 @@ static void put_state(bnn_h5_writer *w, const bnn_engine *engine) {
             vectors v = as_vectors(&block[i], engine->model);
             weights_group(group, vector++, block[i].name);
             put_vectors(w, group, &v);
-        } else if (block[i].length > 0) put_state_block(w, &block[i]);
+        } else if (block[i].length > 0)
+            put_state_block(w, &block[i]);
     }
 }
 
@@ -170,7 +174,8 @@ static void get_state(bnn_h5_reader *r, bnn_engine *engine) {
             vectors v = as_vectors(&block[i], engine->model);
             weights_group(path, vector++, block[i].name);
             get_vectors(r, path, &v);
-        } else if (block[i].length > 0) bnn_h5_get(r, bnn_h5_join(path, "/engine_state", block[i].name), block_kind(&block[i]), block[i].length, block[i].data);
+        } else if (block[i].length > 0)
+            bnn_h5_get(r, bnn_h5_join(path, "/engine_state", block[i].name), block_kind(&block[i]), block[i].length, block[i].data);
     }
 }
 
@@ -270,16 +275,23 @@ static double *get_scale(bnn_h5_reader *r, const char *object, int n) {
 }
 
 static void get_scaling(bnn_h5_reader *r, bnn_data *d) {
-    int rank = bnn_h5_count_attribute(r, "/scaling", "x_shape"), x = bnn_h5_length(r, "/scaling/feature"), y = bnn_h5_length(r, "/scaling/output");
-    if (r->status == BNN_OK && rank > BNN_MAX_RANK) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: x_shape has %d numbers, expected 1 to %d", r->path, rank, BNN_MAX_RANK);
+    int rank = bnn_h5_count_attribute(r, "/scaling", "x_shape"), x = bnn_h5_length(r, "/scaling/feature"),
+        y = bnn_h5_length(r, "/scaling/output");
+    if (r->status == BNN_OK && rank > BNN_MAX_RANK)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: x_shape has %d numbers, expected 1 to %d", r->path, rank, BNN_MAX_RANK);
     if (r->status < 0) return;
     d->x_shape.rank = rank;
     bnn_h5_get_ints(r, "/scaling", "x_shape", rank, d->x_shape.d);
     d->n_classes = bnn_h5_get_int(r, "/scaling", "n_classes");
-    if (r->status == BNN_OK && bnn_shape_size(d->x_shape) != x) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: x_shape does not make %d features", r->path, x);
+    if (r->status == BNN_OK && bnn_shape_size(d->x_shape) != x)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: x_shape does not make %d features", r->path, x);
     d->y_dim = y;
-    d->scaling = (bnn_scaling){.x_size = x, .y_dim = y, .x_mean = get_scale(r, "/scaling/x_mean", x), .x_sd = get_scale(r, "/scaling/x_sd", x),
-                               .y_mean = get_scale(r, "/scaling/y_mean", y), .y_sd = get_scale(r, "/scaling/y_sd", y)};
+    d->scaling = (bnn_scaling){.x_size = x,
+                               .y_dim = y,
+                               .x_mean = get_scale(r, "/scaling/x_mean", x),
+                               .x_sd = get_scale(r, "/scaling/x_sd", x),
+                               .y_mean = get_scale(r, "/scaling/y_mean", y),
+                               .y_sd = get_scale(r, "/scaling/y_sd", y)};
 }
 
 static void get_recipe(bnn_h5_reader *r, recipe *c) {
@@ -320,7 +332,8 @@ static void fill_run(bnn_h5_reader *r, bnn_run *run) {
 }
 
 static void get_origin(bnn_h5_reader *r, bnn_origin *o) {
-    *o = (bnn_origin){.data_path = bnn_h5_get_text(r, "/provenance", "data_path"), .data_sha256 = bnn_h5_get_text(r, "/provenance", "data_sha256"),
+    *o = (bnn_origin){.data_path = bnn_h5_get_text(r, "/provenance", "data_path"),
+                      .data_sha256 = bnn_h5_get_text(r, "/provenance", "data_sha256"),
                       .split = bnn_h5_get_int(r, "/", "split")};
     if (o->data_path && !*o->data_path) free(o->data_path), o->data_path = NULL;
     if (o->data_sha256 && !*o->data_sha256) free(o->data_sha256), o->data_sha256 = NULL;
@@ -343,8 +356,10 @@ bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin) {
     if (origin && r.status == BNN_OK) get_origin(&r, origin);
     recipe_free(&c);
     bnn_status s = bnn_h5_close(&r);
-    if (s < 0) bnn_run_free(run);
-    else *out = run;
+    if (s < 0)
+        bnn_run_free(run);
+    else
+        *out = run;
     if (s < 0 && origin) bnn_origin_free(origin);
     return s;
 }

@@ -2,10 +2,11 @@
  *
  * bayes_by_backprop: mean-field Gaussian weights by stochastic variational inference (Blundell et al. 2015).
  *
- *   q(w) = prod N(w_i; mu_i, softplus(rho_i)^2);   U = E_q[-log p(D | w)] + KL(q || prior), its gradient by reparameterisation;   predict by averaging over draws of w
+ *   q(w) = prod N(w_i; mu_i, softplus(rho_i)^2);   U = E_q[-log p(D | w)] + KL(q || prior), its gradient by reparameterisation;   predict
+ * by averaging over draws of w
  *
- * A plain network's dense layers become gaussian_dense. The estimator of the gradient is the layers': weight (one w per pass, as in the paper), local (Kingma, Salimans & Welling 2015),
- * flipout (Wen et al. 2018); all three predict alike.
+ * A plain network's dense layers become gaussian_dense. The estimator of the gradient is the layers': weight (one w per pass, as in the
+ * paper), local (Kingma, Salimans & Welling 2015), flipout (Wen et al. 2018); all three predict alike.
  */
 #include <bnn/descent.h>
 
@@ -19,13 +20,20 @@ typedef struct {
 enum { UNIFORM, GEOMETRIC };
 static const char *const estimators[] = {"weight", "local", "flipout", NULL}, *const kl_names[] = {"uniform", "geometric", NULL};
 
-static const bnn_option options[] = {
-    {.name = "estimator", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, estimator), .preset = "local", .choices = estimators,
-     .help = "of the gradient: weight, local or flipout"},
-    {.name = "kl", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, kl), .preset = "uniform", .choices = kl_names,
-     .help = "share of KL in minibatch i of B: uniform 1/B, geometric 2^(B-i)/(2^B-1)"},
-    BNN_DESCENT_OPTIONS(conf, descent, "400"),
-    {0}};
+static const bnn_option options[] = {{.name = "estimator",
+                                      .kind = BNN_OPTION_CHOICE,
+                                      .offset = offsetof(conf, estimator),
+                                      .preset = "local",
+                                      .choices = estimators,
+                                      .help = "of the gradient: weight, local or flipout"},
+                                     {.name = "kl",
+                                      .kind = BNN_OPTION_CHOICE,
+                                      .offset = offsetof(conf, kl),
+                                      .preset = "uniform",
+                                      .choices = kl_names,
+                                      .help = "share of KL in minibatch i of B: uniform 1/B, geometric 2^(B-i)/(2^B-1)"},
+                                     BNN_DESCENT_OPTIONS(conf, descent, "400"),
+                                     {0}};
 
 static bnn_status adapt(const void *options_set, bnn_netspec *net) {
     const conf *c = options_set;
@@ -45,7 +53,8 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     return bnn_descent_open(e, &c->descent, data, BNN_ROWS);
 }
 
-static const char *const checks[] = {"bayes_by_backprop:epochs=20,batch=16", "bayes_by_backprop:estimator=weight,kl=geometric,epochs=20,batch=16",
+static const char *const checks[] = {"bayes_by_backprop:epochs=20,batch=16",
+                                     "bayes_by_backprop:estimator=weight,kl=geometric,epochs=20,batch=16",
                                      "bayes_by_backprop:estimator=flipout,epochs=20,batch=16", NULL};
 
 const bnn_engine_type bnn_engine_bayes_by_backprop = {

@@ -2,8 +2,10 @@
  *
  * early_stopping: another engine, stopped where its validation log-likelihood was best, then refitted for as long on all training rows.
  *
- * Learned dropout probabilities drift to 0 on small data, because the variational family has no width but the gates' (the weights are points) and a learned noise follows the training residuals down. On
- * the way there they pass every p: one run, scored as it goes, is a search along that path for the price of one fit where a grid pays one fit for each cell. For that path to be searched well p must move slowly against the weights: a small lr_hyper beside a large lr.
+ * Learned dropout probabilities drift to 0 on small data, because the variational family has no width but the gates' (the weights are
+ * points) and a learned noise follows the training residuals down. On the way there they pass every p: one run, scored as it goes, is a
+ * search along that path for the price of one fit where a grid pays one fit for each cell. For that path to be searched well p must move
+ * slowly against the weights: a small lr_hyper beside a large lr.
  */
 #include <bnn/holder.h>
 
@@ -17,16 +19,40 @@ typedef struct {
     int every, samples, patience;
 } conf;
 
-static const bnn_option options[] = {
-    {.name = "engine", .kind = BNN_OPTION_TEXT, .offset = offsetof(conf, engine), .preset = "mc_dropout{gates=concrete,p=0.1,epochs=2000,lr=0.004,lr_hyper=0.0004}", .help = "the engine to stop, as name or name{options}"},
-    {.name = "validation", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, validation), .preset = "0.2", .min = 0.01, .max = 0.99,
-     .help = "share of the training rows, the last ones, that the first run is scored on"},
-    {.name = "every", .kind = BNN_OPTION_INT, .offset = offsetof(conf, every), .preset = "20", .min = 1, .max = 1e9, .help = "steps of the engine (epochs) between scores"},
-    {.name = "samples", .kind = BNN_OPTION_INT, .offset = offsetof(conf, samples), .preset = "100", .min = 1, .max = 1e9,
-     .help = "draws of the predictive distribution for a score"},
-    {.name = "patience", .kind = BNN_OPTION_INT, .offset = offsetof(conf, patience), .preset = "100", .min = 1, .max = 1e9,
-     .help = "scores without a new best after which the first run ends"},
-    {0}};
+static const bnn_option options[] = {{.name = "engine",
+                                      .kind = BNN_OPTION_TEXT,
+                                      .offset = offsetof(conf, engine),
+                                      .preset = "mc_dropout{gates=concrete,p=0.1,epochs=2000,lr=0.005,lr_hyper=0.0004}",
+                                      .help = "the engine to stop, as name or name{options}"},
+                                     {.name = "validation",
+                                      .kind = BNN_OPTION_REAL,
+                                      .offset = offsetof(conf, validation),
+                                      .preset = "0.2",
+                                      .min = 0.01,
+                                      .max = 0.99,
+                                      .help = "share of the training rows, the last ones, that the first run is scored on"},
+                                     {.name = "every",
+                                      .kind = BNN_OPTION_INT,
+                                      .offset = offsetof(conf, every),
+                                      .preset = "20",
+                                      .min = 1,
+                                      .max = 1e9,
+                                      .help = "steps of the engine (epochs) between scores"},
+                                     {.name = "samples",
+                                      .kind = BNN_OPTION_INT,
+                                      .offset = offsetof(conf, samples),
+                                      .preset = "100",
+                                      .min = 1,
+                                      .max = 1e9,
+                                      .help = "draws of the predictive distribution for a score"},
+                                     {.name = "patience",
+                                      .kind = BNN_OPTION_INT,
+                                      .offset = offsetof(conf, patience),
+                                      .preset = "100",
+                                      .min = 1,
+                                      .max = 1e9,
+                                      .help = "scores without a new best after which the first run ends"},
+                                     {0}};
 
 typedef struct {
     bnn_holdout rows;
@@ -34,7 +60,7 @@ typedef struct {
     int steps, best, refitted;  /* steps of the probe so far; of it when its score was best; of the refit */
     double best_ll;
     int n_scores;
-    double *score;              /* [2, room] step and log-likelihood of each */
+    double *score; /* [2, room] step and log-likelihood of each */
     int room;
     char *remark;
 } stopper;
@@ -43,7 +69,8 @@ enum { PROBE, REFIT }; /* tags of the streams */
 
 static bnn_status open_inner(const bnn_engine *e, const bnn_data *data, uint64_t tag, bnn_engine **out) {
     bnn_texts texts = {.net = e->plain_net, .likelihood = e->texts.likelihood, .prior = e->texts.prior};
-    return bnn_engine_new(((const conf *)e->object.conf)->engine, &texts, data, bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_INNER), tag), out);
+    return bnn_engine_new(((const conf *)e->object.conf)->engine, &texts, data, bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_INNER), tag),
+                          out);
 }
 
 static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(((const conf *)options_set)->engine, net); }
@@ -54,7 +81,9 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     BNN_TRY(bnn_holdout_open(data, ((const conf *)e->object.conf)->validation, &s->rows));
     BNN_TRY(open_inner(e, s->rows.fit, PROBE, &s->probe));
     if (!bnn_engine_vtable(s->probe)->fitted) return BNN_OK;
-    return bnn_fail(BNN_ERR_OPTION, "option 'engine': '%s' cannot be scored on its way, since it has nothing to predict with before its end", s->probe->object.type->name);
+    return bnn_fail(BNN_ERR_OPTION,
+                    "option 'engine': '%s' cannot be scored on its way, since it has nothing to predict with before its end",
+                    s->probe->object.type->name);
 }
 
 /* Scores come in at most every step: the room doubles as they do. The log-likelihoods stand in the second half. */
@@ -78,7 +107,8 @@ static bnn_status keep_score(stopper *s, double ll) {
 
 static bnn_status finish_probe(bnn_engine *e, stopper *s, const bnn_data *data) {
     if (!isfinite(s->best_ll)) return bnn_fail(BNN_ERR_NUMERIC, "the validation log-likelihood was never finite");
-    if (asprintf(&s->remark, "stopped after %d steps: validation log-likelihood %.4f was best at step %d of %d", s->best, s->best_ll, s->best, s->steps) < 0)
+    if (asprintf(&s->remark, "stopped after %d steps: validation log-likelihood %.4f was best at step %d of %d", s->best, s->best_ll,
+                 s->best, s->steps) < 0)
         return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     return open_inner(e, data, REFIT, &s->chosen);
 }
@@ -136,8 +166,10 @@ static const char *remark(const bnn_engine *e) { return ((const stopper *)e->sta
 static const char *const checks[] = {"early_stopping:engine=mc_dropout{gates=concrete,epochs=20,batch=16},every=2", NULL};
 
 const bnn_engine_type bnn_engine_early_stopping = {
-    .type = {BNN_TYPE(bnn_engine_type), .name = "early_stopping", .summary = "another engine, stopped at its best validation log-likelihood, then refitted",
-             .reference = "Prechelt 1998; Goodfellow, Bengio & Courville 2016, algorithm 7.2", .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .type = {BNN_TYPE(bnn_engine_type), .name = "early_stopping",
+             .summary = "another engine, stopped at its best validation log-likelihood, then refitted",
+             .reference = "Prechelt 1998; Goodfellow, Bengio & Courville 2016, algorithm 7.2", .conf_size = sizeof(conf),
+             .options = options, .checks = checks},
     .state_size = sizeof(stopper),
     .open = open,
     .step = step,

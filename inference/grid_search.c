@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * grid_search: choose an engine's options by validation log-likelihood, then refit: how dropout probabilities are usually tuned, and the baseline that learned probabilities save.
+ * grid_search: choose an engine's options by validation log-likelihood, then refit: how dropout probabilities are usually tuned, and the
+ * baseline that learned probabilities save.
  *
- * Every cell of the grid is one whole fit on the first 1 - validation of the training rows (in their listed order, as in the published UCI protocol), scored by its mean predictive log-likelihood on
- * the rest. All cells share one noise stream: differences between them are differences of the options. The best cell is fitted again on all training rows.
+ * Every cell of the grid is one whole fit on the first 1 - validation of the training rows (in their listed order, as in the published UCI
+ * protocol), scored by its mean predictive log-likelihood on the rest. All cells share one noise stream: differences between them are
+ * differences of the options. The best cell is fitted again on all training rows.
  */
 #include <bnn/holder.h>
 #include <bnn/jobs.h>
@@ -20,12 +22,30 @@ typedef struct {
 } conf;
 
 static const bnn_option options[] = {
-    {.name = "engine", .kind = BNN_OPTION_TEXT, .offset = offsetof(conf, engine), .preset = "mc_dropout", .help = "the engine whose options are searched, as name or name{options}"},
-    {.name = "grid", .kind = BNN_OPTION_TEXT, .offset = offsetof(conf, grid), .preset = "{p=0.005|0.01|0.05|0.1}",
+    {.name = "engine",
+     .kind = BNN_OPTION_TEXT,
+     .offset = offsetof(conf, engine),
+     .preset = "mc_dropout",
+     .help = "the engine whose options are searched, as name or name{options}"},
+    {.name = "grid",
+     .kind = BNN_OPTION_TEXT,
+     .offset = offsetof(conf, grid),
+     .preset = "{p=0.005|0.01|0.05|0.1}",
      .help = "{key=value|value, ...}: key is an option of the engine, likelihood.OPTION, prior.OPTION, or LABEL.OPTION of a layer"},
-    {.name = "validation", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, validation), .preset = "0.2", .min = 0.01, .max = 0.99,
+    {.name = "validation",
+     .kind = BNN_OPTION_REAL,
+     .offset = offsetof(conf, validation),
+     .preset = "0.2",
+     .min = 0.01,
+     .max = 0.99,
      .help = "share of the training rows, the last ones, that the cells are scored on"},
-    {.name = "samples", .kind = BNN_OPTION_INT, .offset = offsetof(conf, samples), .preset = "1000", .min = 1, .max = 1e9, .help = "draws of the predictive distribution for a score"},
+    {.name = "samples",
+     .kind = BNN_OPTION_INT,
+     .offset = offsetof(conf, samples),
+     .preset = "1000",
+     .min = 1,
+     .max = 1e9,
+     .help = "draws of the predictive distribution for a score"},
     {0}};
 
 enum { MOST_KEYS = 8, MOST_CELLS = 100000 };
@@ -39,7 +59,7 @@ typedef struct {
 typedef struct {
     char *engine, *net, *likelihood, *prior; /* texts with this cell's values */
     bnn_engine *fit;
-    double share, ll;                        /* progress of the fit; validation log-likelihood once it is done */
+    double share, ll; /* progress of the fit; validation log-likelihood once it is done */
     bool done;
 } cell;
 
@@ -78,14 +98,17 @@ static bnn_status read_key(char *text, key *k) {
 
 static bnn_status read_grid(const char *text, search *g) {
     size_t length = strlen(text);
-    if (length < 2 || text[0] != '{' || text[length - 1] != '}') return bnn_fail(BNN_ERR_SYNTAX, "grid: '%s' is not of the form {key=value|value, ...}", text);
+    if (length < 2 || text[0] != '{' || text[length - 1] != '}')
+        return bnn_fail(BNN_ERR_SYNTAX, "grid: '%s' is not of the form {key=value|value, ...}", text);
     char *copy = strndup(text + 1, length - 2), *rest = copy;
     bnn_status s = copy ? BNN_OK : out_of_memory();
     double cells = 1;
     for (char *item; s == BNN_OK && (item = strsep(&rest, ",;"));) {
         item += strspn(item, " ");
-        if (g->n_keys == MOST_KEYS) s = bnn_fail(BNN_ERR_OPTION, "grid: more than %d keys", MOST_KEYS);
-        else s = read_key(item, &g->key[g->n_keys++]);
+        if (g->n_keys == MOST_KEYS)
+            s = bnn_fail(BNN_ERR_OPTION, "grid: more than %d keys", MOST_KEYS);
+        else
+            s = read_key(item, &g->key[g->n_keys++]);
         if (s == BNN_OK) cells *= g->key[g->n_keys - 1].n;
     }
     free(copy);
@@ -126,8 +149,10 @@ static bnn_status set_in_net(char **text, const char *label, const char *name, c
     bnn_status s = bnn_fail(BNN_ERR_NAME, "grid: '%s' is neither likelihood, prior nor the label of a layer", label);
     for (int i = 0; i < spec.n; i++) {
         if (!spec.s[i].label || strcmp(spec.s[i].label, label) != 0) continue;
-        if (asprintf(&change, "%s=%s", name, value) < 0) s = out_of_memory();
-        else s = bnn_netspec_convert(&spec, i, spec.s[i].type, change);
+        if (asprintf(&change, "%s=%s", name, value) < 0)
+            s = out_of_memory();
+        else
+            s = bnn_netspec_convert(&spec, i, spec.s[i].type, change);
         free(change);
     }
     if (s == BNN_OK && !(new = bnn_netspec_print(&spec))) s = out_of_memory();
@@ -288,7 +313,11 @@ static const bnn_engine *fitted(const bnn_engine *e) { return ((const search *)e
 static int columns(const bnn_engine *e, bnn_column *out) {
     const search *g = e->state;
     for (int k = 0; k < g->n_keys + 2; k++)
-        out[k] = (bnn_column){.name = k < g->n_keys ? g->key[k].name : k == g->n_keys ? "validation_ll" : "gradients", .data = g->column + k * g->n_cells, .length = g->n_cells};
+        out[k] = (bnn_column){.name = k < g->n_keys    ? g->key[k].name
+                                      : k == g->n_keys ? "validation_ll"
+                                                       : "gradients",
+                              .data = g->column + k * g->n_cells,
+                              .length = g->n_cells};
     return g->n_keys + 2;
 }
 
@@ -297,8 +326,10 @@ static const char *remark(const bnn_engine *e) { return ((const search *)e->stat
 static const char *const checks[] = {"grid_search:engine=mc_dropout{epochs=10,batch=16},grid={p=0.05|0.2}", NULL};
 
 const bnn_engine_type bnn_engine_grid_search = {
-    .type = {BNN_TYPE(bnn_engine_type), .name = "grid_search", .summary = "another engine's options chosen by validation log-likelihood, then a refit",
-             .reference = "Gal & Ghahramani 2016, section 5.3 (the usual tuning)", .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .type = {BNN_TYPE(bnn_engine_type), .name = "grid_search",
+             .summary = "another engine's options chosen by validation log-likelihood, then a refit",
+             .reference = "Gal & Ghahramani 2016, section 5.3 (the usual tuning)", .conf_size = sizeof(conf), .options = options,
+             .checks = checks},
     .state_size = sizeof(search),
     .open = open,
     .step = step,

@@ -14,13 +14,15 @@ typedef struct {
 
 static const bnn_option options[] = {BNN_DESCENT_OPTIONS(conf, descent, "400"), {0}};
 
-static bnn_status open(bnn_engine *e, const bnn_data *data) { return bnn_descent_open(e, &((const conf *)e->object.conf)->descent, data, BNN_MEAN); }
+static bnn_status open(bnn_engine *e, const bnn_data *data) {
+    return bnn_descent_open(e, &((const conf *)e->object.conf)->descent, data, BNN_MEAN);
+}
 
 static const char *const checks[] = {"map:epochs=20,batch=16", NULL};
 
 const bnn_engine_type bnn_engine_map = {
-    .type = {BNN_TYPE(bnn_engine_type), .name = "map", .summary = "maximum a posteriori: one point, no epistemic uncertainty", .reference = "MacKay 1992",
-             .caps = BNN_POINT, .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .type = {BNN_TYPE(bnn_engine_type), .name = "map", .summary = "maximum a posteriori: one point, no epistemic uncertainty",
+             .reference = "MacKay 1992", .caps = BNN_POINT, .conf_size = sizeof(conf), .options = options, .checks = checks},
     .state_size = sizeof(bnn_descent),
     .open = open,
     .step = bnn_descent_step,

@@ -4,8 +4,8 @@
  *
  *   q(W_i) = M_i diag(z_i);   U = -(N/M) sum log p(y | f(x; z)) + KL of prior and gates;   predict by averaging over draws of z
  *
- * A plain network gets a gate before every dense layer that has none: Bernoulli with a fixed p, or concrete gates (Gal, Hron & Kendall 2017), whose p is learned layer by layer through
- * the relaxation.
+ * A plain network gets a gate before every dense layer that has none: Bernoulli with a fixed p, or concrete gates (Gal, Hron & Kendall
+ * 2017), whose p is learned layer by layer through the relaxation.
  */
 #include <bnn/descent.h>
 
@@ -20,34 +20,54 @@ typedef struct {
 enum { BERNOULLI, CONCRETE };
 static const char *const gate_names[] = {"bernoulli", "concrete", NULL};
 
-static const bnn_option options[] = {
-    {.name = "p", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, p), .preset = "0.05", .min = 0, .max = 0.999,
-     .help = "probability of dropping a unit; where it is learned, its initial value"},
-    {.name = "gates", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, gates), .preset = "bernoulli", .choices = gate_names,
-     .help = "bernoulli: p is fixed; concrete: p is learned for every layer"},
-    {.name = "temperature", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, temperature), .preset = "0.1", .min = 1e-3, .max = 10,
-     .help = "of the relaxation of concrete gates"},
-    BNN_DESCENT_OPTIONS(conf, descent, "400"),
-    {0}};
+static const bnn_option options[] = {{.name = "p",
+                                      .kind = BNN_OPTION_REAL,
+                                      .offset = offsetof(conf, p),
+                                      .preset = "0.05",
+                                      .min = 0,
+                                      .max = 0.999,
+                                      .help = "probability of dropping a unit; where it is learned, its initial value"},
+                                     {.name = "gates",
+                                      .kind = BNN_OPTION_CHOICE,
+                                      .offset = offsetof(conf, gates),
+                                      .preset = "bernoulli",
+                                      .choices = gate_names,
+                                      .help = "bernoulli: p is fixed; concrete: p is learned for every layer"},
+                                     {.name = "temperature",
+                                      .kind = BNN_OPTION_REAL,
+                                      .offset = offsetof(conf, temperature),
+                                      .preset = "0.1",
+                                      .min = 1e-3,
+                                      .max = 10,
+                                      .help = "of the relaxation of concrete gates"},
+                                     BNN_DESCENT_OPTIONS(conf, descent, "400"),
+                                     {0}};
 
 static bnn_status adapt(const void *options_set, bnn_netspec *net) {
     const conf *c = options_set;
     char p[BNN_NUMBER_TEXT], t[BNN_NUMBER_TEXT], gate[128];
     bnn_number_print(c->p, p);
-    if (c->gates == CONCRETE) snprintf(gate, sizeof gate, "p=%s,temperature=%s", p, bnn_number_print(c->temperature, t));
-    else snprintf(gate, sizeof gate, "p=%s", p);
+    if (c->gates == CONCRETE)
+        snprintf(gate, sizeof gate, "p=%s,temperature=%s", p, bnn_number_print(c->temperature, t));
+    else
+        snprintf(gate, sizeof gate, "p=%s", p);
     for (int i = 0; i < net->n; i++)
-        if (bnn_netspec_affine(net, i) && !bnn_netspec_gated(net, i)) BNN_TRY(bnn_netspec_insert(net, i++, c->gates == CONCRETE ? "concrete_dropout" : "dropout", gate));
+        if (bnn_netspec_affine(net, i) && !bnn_netspec_gated(net, i))
+            BNN_TRY(bnn_netspec_insert(net, i++, c->gates == CONCRETE ? "concrete_dropout" : "dropout", gate));
     return BNN_OK;
 }
 
-static bnn_status open(bnn_engine *e, const bnn_data *data) { return bnn_descent_open(e, &((const conf *)e->object.conf)->descent, data, BNN_ROWS); }
+static bnn_status open(bnn_engine *e, const bnn_data *data) {
+    return bnn_descent_open(e, &((const conf *)e->object.conf)->descent, data, BNN_ROWS);
+}
 
 static const char *const checks[] = {"mc_dropout:epochs=20,batch=16", "mc_dropout:gates=concrete,epochs=20,batch=16", NULL};
 
 const bnn_engine_type bnn_engine_mc_dropout = {
-    .type = {BNN_TYPE(bnn_engine_type), .name = "mc_dropout", .summary = "dropout left on at prediction; p fixed, or learned by concrete gates",
-             .reference = "Gal & Ghahramani 2016; Gal, Hron & Kendall 2017", .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .type = {BNN_TYPE(bnn_engine_type), .name = "mc_dropout",
+             .summary = "dropout left on at prediction; p fixed, or learned by concrete gates",
+             .reference = "Gal & Ghahramani 2016; Gal, Hron & Kendall 2017", .conf_size = sizeof(conf), .options = options,
+             .checks = checks},
     .state_size = sizeof(bnn_descent),
     .open = open,
     .step = bnn_descent_step,

@@ -20,10 +20,19 @@ enum { HE, GLOROT };
 static const char *const no_yes[] = {"no", "yes", NULL}, *const inits[] = {"he", "glorot", NULL};
 
 static const bnn_option options[] = {
-    {.name = "units", .kind = BNN_OPTION_INT, .offset = offsetof(conf, units), .preset = "0", .min = 0, .max = 1 << 24,
+    {.name = "units",
+     .kind = BNN_OPTION_INT,
+     .offset = offsetof(conf, units),
+     .preset = "0",
+     .min = 0,
+     .max = 1 << 24,
      .help = "outputs; 0 at the end of a network: as many as the likelihood needs"},
     {.name = "bias", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, bias), .preset = "yes", .choices = no_yes, .help = "add a bias"},
-    {.name = "init", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, init), .preset = "he", .choices = inits,
+    {.name = "init",
+     .kind = BNN_OPTION_CHOICE,
+     .offset = offsetof(conf, init),
+     .preset = "he",
+     .choices = inits,
      .help = "he: N(0, 2/D) (He et al. 2015); glorot: U(-a,a), a^2 = 6/(D+U) (Glorot & Bengio 2010, eq. 16)"},
     {0}};
 
@@ -62,17 +71,20 @@ static void init(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {
     const conf *c = l->object.conf;
     int in = bnn_layer_size_in(l), out = bnn_layer_size_out(l), n = in * out;
     double scale = c->init == HE ? sqrt(2.0 / in) : 2 * sqrt(6.0 / (in + out));
-    if (c->init == HE) bnn_rng_normal(rng, 0, 1, n, theta);
-    else bnn_rng_uniform(rng, 0, 1, n, theta);
+    if (c->init == HE)
+        bnn_rng_normal(rng, 0, 1, n, theta);
+    else
+        bnn_rng_uniform(rng, 0, 1, n, theta);
     for (int i = 0; i < n; i++) theta[i] = (bnn_real)(scale * (c->init == HE ? theta[i] : theta[i] - 0.5));
     if (c->bias) memset(theta + n, 0, (size_t)out * sizeof *theta);
 }
 
-static const char *const checks[] = {"input:5; dense:3", "input:1; dense:70; dense:1", "input:4; dense:3,bias=no", "input:70; dense:5,init=glorot", NULL};
+static const char *const checks[] = {"input:5; dense:3", "input:1; dense:70; dense:1", "input:4; dense:3,bias=no",
+                                     "input:70; dense:5,init=glorot", NULL};
 
 const bnn_layer_type bnn_layer_dense = {
-    .type = {BNN_TYPE(bnn_layer_type), .name = "dense", .summary = "affine map x W + b", .caps = BNN_AFFINE, .conf_size = sizeof(conf), .options = options,
-             .checks = checks},
+    .type = {BNN_TYPE(bnn_layer_type), .name = "dense", .summary = "affine map x W + b", .caps = BNN_AFFINE, .conf_size = sizeof(conf),
+             .options = options, .checks = checks},
     .min_in = 1,
     .max_in = 1,
     .bind = bind,

@@ -6,8 +6,8 @@
  *   dx += dy z
  *
  * One gate for each unit and row (ROWS), or for each unit (DRAW). E[y] = x, so MEAN is the identity.
- * penalty: - K H(p), K units, H(p) = -p log p - (1-p) log(1-p): with the prior's part (see keep) the KL of Gal & Ghahramani 2016, appendix A, up to a constant.
- * The paper prints p for keeping and leaves 1/(1-p) to the weights; here stored weights are M (1-p).
+ * penalty: - K H(p), K units, H(p) = -p log p - (1-p) log(1-p): with the prior's part (see keep) the KL of Gal & Ghahramani 2016, appendix
+ * A, up to a constant. The paper prints p for keeping and leaves 1/(1-p) to the weights; here stored weights are M (1-p).
  */
 #include <bnn/gate.h>
 
@@ -17,8 +17,14 @@ typedef struct {
     double p;
 } conf;
 
-static const bnn_option options[] = {
-    {.name = "p", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, p), .preset = "0.1", .min = 0, .max = 0.999, .help = "probability of dropping a unit"}, {0}};
+static const bnn_option options[] = {{.name = "p",
+                                      .kind = BNN_OPTION_REAL,
+                                      .offset = offsetof(conf, p),
+                                      .preset = "0.1",
+                                      .min = 0,
+                                      .max = 0.999,
+                                      .help = "probability of dropping a unit"},
+                                     {0}};
 
 static bnn_status bind(bnn_layer *l) {
     int d = bnn_layer_size_in(l);
@@ -48,13 +54,13 @@ static double keep(const bnn_layer *l, const bnn_real *theta, bnn_real *dkeep) {
     return 1 - c->p;
 }
 
-static const char *const checks[] = {"input:5; dropout:0.3; dense:3", "input:4; dense:6; relu; dropout:p=0.05; dense:2", "input:3; dropout:0; dense:2",
-                                     "input:2x3; dropout:0.5; flatten; dense:2", NULL};
+static const char *const checks[] = {"input:5; dropout:0.3; dense:3", "input:4; dense:6; relu; dropout:p=0.05; dense:2",
+                                     "input:3; dropout:0; dense:2", "input:2x3; dropout:0.5; flatten; dense:2", NULL};
 
 const bnn_layer_type bnn_layer_dropout = {
     .type = {BNN_TYPE(bnn_layer_type), .name = "dropout", .summary = "Bernoulli gates with a fixed probability of dropping",
-             .reference = "Gal & Ghahramani 2016, eq. 4; Srivastava et al. 2014", .caps = BNN_STOCHASTIC, .conf_size = sizeof(conf), .options = options,
-             .checks = checks},
+             .reference = "Gal & Ghahramani 2016, eq. 4; Srivastava et al. 2014", .caps = BNN_STOCHASTIC, .conf_size = sizeof(conf),
+             .options = options, .checks = checks},
     .min_in = 1,
     .max_in = 1,
     .bind = bind,

@@ -39,8 +39,10 @@ const char *files_sentence(void) {
     static char text[1024];
     size_t length = strlen(folder), used = 0;
     for (const char *p = bnn_error(); *p && used < sizeof text - 1;) {
-        if (length && strncmp(p, folder, length) == 0) p += length + (p[length] == '/');
-        else text[used++] = *p++;
+        if (length && strncmp(p, folder, length) == 0)
+            p += length + (p[length] == '/');
+        else
+            text[used++] = *p++;
     }
     text[used] = '\0';
     return text;

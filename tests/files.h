@@ -10,10 +10,10 @@
 #define OK(call) ck_assert_msg((call) == BNN_OK, "%s", bnn_error())
 
 /* The call fails, and its sentence, without the folder of the test, is this one. */
-#define REFUSED(call, sentence)                                                                                                       \
-    do {                                                                                                                              \
-        ck_assert_int_lt((call), 0);                                                                                                  \
-        ck_assert_str_eq(files_sentence(), sentence);                                                                                 \
+#define REFUSED(call, sentence)                       \
+    do {                                              \
+        ck_assert_int_lt((call), 0);                  \
+        ck_assert_str_eq(files_sentence(), sentence); \
     } while (0)
 
 const char *files_sentence(void); /* bnn_error() without the name of the folder */

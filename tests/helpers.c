@@ -78,8 +78,8 @@ static const double ends[] = {0, 1e-3, 1e-2, 0.1, 0.5, 1, 2, 4, 8, 16, 64};
 
 double integral(double (*f)(double x, void *of), void *of, double from, double to) {
     gsl_integration_workspace *ws = gsl_integration_workspace_alloc(INTERVALS);
-    gsl_error_handler_t *handler =
-        gsl_set_error_handler_off(); /* float data end the refinement with a code: the value is as good as they are */
+    gsl_error_handler_t *handler = gsl_set_error_handler_off(); /* float data end the refinement with a code: the value is as good as they
+                                                                   are */
     double total = 0, part, error;
     for (int side = -1; side <= 1; side += 2)
         for (size_t i = 0; i + 1 < sizeof ends / sizeof *ends; i++) {

@@ -23,10 +23,10 @@
 #define MOST_Z 5.0 /* of a deterministic stream: a correct program passes for ever */
 
 /* The call fails, and its sentence holds this one. */
-#define SAYS(call, part)                                                                             \
-    do {                                                                                             \
-        ck_assert_int_lt((call), 0);                                                                 \
-        ck_assert_msg(strstr(bnn_error(), (part)) != NULL, "the sentence is: %s", bnn_error());      \
+#define SAYS(call, part)                                                                        \
+    do {                                                                                        \
+        ck_assert_int_lt((call), 0);                                                            \
+        ck_assert_msg(strstr(bnn_error(), (part)) != NULL, "the sentence is: %s", bnn_error()); \
     } while (0)
 
 /* Runs a NULL-terminated list of tests; the exit status of main. */
@@ -52,7 +52,8 @@ double moments_var(const moments *m);
 double moments_z(const moments *m, double expected);     /* of the mean */
 double moments_var_z(const moments *m, double expected); /* of the variance, for normal data */
 
-/* n rows of normal x [n,d]; y = 10 + 3 (x_0 - x_1/2 + x_2/3 - ... + 2/5 e), or, with classes, the interval of equal width that this falls into. */
+/* n rows of normal x [n,d]; y = 10 + 3 (x_0 - x_1/2 + x_2/3 - ... + 2/5 e), or, with classes, the interval of equal width that this falls
+ * into. */
 bnn_table *table_new(int n, int d, int n_classes, uint64_t seed);
 /* All rows of a table, scaled by themselves. */
 bnn_data *data_new(const bnn_table *table);

@@ -23,7 +23,9 @@ static bnn_table *squares(int n) {
 START_TEST(pbp_is_numpy) {
     /* numpy.random.RandomState(1).choice(n, n, replace=False), again and again */
     static const int ten[2][10] = {{2, 9, 6, 4, 0, 3, 1, 7, 8, 5}, {9, 5, 3, 0, 8, 4, 2, 1, 6, 7}};
-    static const int boston[3][9] = {{307, 343, 47, 67, 362, 132, 396, 235, 37}, {457, 234, 329, 349, 206, 133, 209, 122, 176}, {53, 486, 324, 86, 290, 48, 437, 264, 187}};
+    static const int boston[3][9] = {{307, 343, 47, 67, 362, 132, 396, 235, 37},
+                                     {457, 234, 329, 349, 206, 133, 209, 122, 176},
+                                     {53, 486, 324, 86, 290, 48, 437, 264, 187}};
     bnn_table *t = squares(10), *b = squares(506);
     OK(bnn_table_split(t, BNN_SPLIT_PBP, 2, 0));
     ck_assert_mem_eq(t->order, ten, sizeof ten);
@@ -269,7 +271,8 @@ START_TEST(rows_without_targets_need_a_scaling) {
 END_TEST
 
 int main(void) {
-    return run_tests("data", (const TTest *const[]){pbp_is_numpy, pbp_is_published, folds_are_a_partition, holdout_follows_the_seed, splits_are_refused,
-                                                    rows_are_standardised, constant_column_keeps_sd_1, roles_keep_their_order, classes_and_images_keep_their_values,
-                                                    numbers_are_refused, rows_without_targets_need_a_scaling, NULL});
+    return run_tests("data", (const TTest *const[]){pbp_is_numpy, pbp_is_published, folds_are_a_partition, holdout_follows_the_seed,
+                                                    splits_are_refused, rows_are_standardised, constant_column_keeps_sd_1,
+                                                    roles_keep_their_order, classes_and_images_keep_their_values, numbers_are_refused,
+                                                    rows_without_targets_need_a_scaling, NULL});
 }

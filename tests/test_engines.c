@@ -424,8 +424,9 @@ static void resumes(const char *spec, const bnn_engine_type *type) {
     rest = open_engine(spec, plain_net, bnn_rng_seed(1), r.data);
     copy_blocks(part, rest);
     for (; !b.done; resumed++) OK(bnn_engine_step(rest, r.data, &b));
-    ck_assert_msg(resumed == steps, "%s: %d steps before and after the stop, %d without it", spec, resumed,
-                  steps); /* an engine that restores nothing starts again */
+    ck_assert_msg(resumed == steps, "%s: %d steps before and after the stop, %d without it", spec, resumed, steps); /* an engine that
+                                                                                                                       restores nothing
+                                                                                                                       starts again */
     ck_assert_msg(same_theta(whole, rest) && memcmp(&a.terms, &b.terms, sizeof a.terms) == 0,
                   "%s: stopped and resumed is not uninterrupted", spec);
     ck_assert_msg(!same_theta(whole, part), "%s: stands still", spec);
@@ -699,7 +700,8 @@ START_TEST(grids_are_refused_with_the_key) {
         SAYS(bnn_fit(&(bnn_config){.net = plain_net, .engine = spec}, r.data, &run), refused[i][1]);
     }
     bnn_run *run;
-    SAYS(bnn_fit(&(bnn_config){.net = plain_net, .engine = "early_stopping:engine=grid_search"}, r.data, &run), "'grid_search' cannot be scored on its way");
+    SAYS(bnn_fit(&(bnn_config){.net = plain_net, .engine = "early_stopping:engine=grid_search"}, r.data, &run),
+         "'grid_search' cannot be scored on its way");
     rows_free(&r);
 }
 END_TEST

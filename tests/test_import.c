@@ -34,8 +34,13 @@ static void assert_numbers(const double *v, int n, const double *expected) {
 /* ---- csv ---- */
 
 START_TEST(every_separator_is_guessed) {
-    static const char *const texts[] = {"a,b,c\n1,2,3\n4,5,6e1\n",    "a;b;c\r\n1;2;3\r\n4;5;60\r\n", "a\tb\tc\n1\t2\t3\n4\t5\t60\n", "a b  c\n 1 2 3 \n4 5\t60",
-                                        "\"a\",\"b\",\"c\"\n1,2,3\n\n4,5,60\n\n", "\xEF\xBB\xBF\x61,b,c\n1, 2 ,3\n4,5,60", "# a comment, with commas\n# two\na,b,c\n1,2,3\n4,5,60\n",
+    static const char *const texts[] = {"a,b,c\n1,2,3\n4,5,6e1\n",
+                                        "a;b;c\r\n1;2;3\r\n4;5;60\r\n",
+                                        "a\tb\tc\n1\t2\t3\n4\t5\t60\n",
+                                        "a b  c\n 1 2 3 \n4 5\t60",
+                                        "\"a\",\"b\",\"c\"\n1,2,3\n\n4,5,60\n\n",
+                                        "\xEF\xBB\xBF\x61,b,c\n1, 2 ,3\n4,5,60",
+                                        "# a comment, with commas\n# two\na,b,c\n1,2,3\n4,5,60\n",
                                         "a , \"b\" ,c\n1,\"2\",3\n\"4\" ,5,60\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         bnn_table *t = csv(texts[i], &(bnn_csv_options){0});
@@ -176,8 +181,10 @@ START_TEST(csv_is_refused) {
     refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "3"}, "data.csv: has no column '3': there are a, b");
     refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "a,b"}, "data.csv: no column is left as a feature");
     refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "none", .drop = "a,b"}, "data.csv: no column is left as a feature");
-    refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "b", .drop = "b"}, "data.csv: column 'b' is named twice among targets and left-out columns");
-    refused("a,b,c\n1,x,2\n3,y,4\n", &(bnn_csv_options){.targets = "b,c"}, "data.csv: column 'b' holds classes: it must be the only target");
+    refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "b", .drop = "b"},
+            "data.csv: column 'b' is named twice among targets and left-out columns");
+    refused("a,b,c\n1,x,2\n3,y,4\n", &(bnn_csv_options){.targets = "b,c"},
+            "data.csv: column 'b' holds classes: it must be the only target");
     refused("a,b\n1,x\n2,x\n", &usual, "data.csv: column 'b' holds a single class, 'x'");
 }
 END_TEST
@@ -222,8 +229,10 @@ static void uci_refused(const char *name, const char *text, const char *sentence
     bnn_table *t;
     char folder[256];
     write_uci();
-    if (text) files_write(name, text);
-    else ck_assert_int_eq(remove(files_path(name)), 0);
+    if (text)
+        files_write(name, text);
+    else
+        ck_assert_int_eq(remove(files_path(name)), 0);
     strcpy(folder, files_path(""));
     folder[strlen(folder) - 1] = '\0';
     REFUSED(bnn_import_uci(folder, &nothing, &t), sentence);
@@ -307,8 +316,10 @@ START_TEST(idx_is_refused) {
     idx_refused(false, 20, 9, n + 1, "images: goes on behind the 4 bytes that its header announces");
     idx_refused(false, 7, 0, n, "images: has extent 0 in dimension 1");
     idx_refused(true, 7, 1, m - 1, "labels: holds 1 labels for the 2 images of images");
-    REFUSED(bnn_import_idx(&(bnn_idx_files){BYTES("images", two_images), BYTES("l", two_images), NULL, NULL}, &nothing, &t), "l: has 3 dimensions, labels have 1");
-    REFUSED(bnn_import_idx(&(bnn_idx_files){BYTES("i", two_labels), BYTES("l", two_labels), NULL, NULL}, &nothing, &t), "i: has 1 dimension(s), images have 3 (or 4 with channels)");
+    REFUSED(bnn_import_idx(&(bnn_idx_files){BYTES("images", two_images), BYTES("l", two_images), NULL, NULL}, &nothing, &t),
+            "l: has 3 dimensions, labels have 1");
+    REFUSED(bnn_import_idx(&(bnn_idx_files){BYTES("i", two_labels), BYTES("l", two_labels), NULL, NULL}, &nothing, &t),
+            "i: has 1 dimension(s), images have 3 (or 4 with channels)");
     uint8_t wide[sizeof one_image + 1], high[sizeof one_label];
     memcpy(wide, one_image, sizeof one_image), memcpy(high, one_label, sizeof one_label);
     wide[15] = 3, high[8] = 2;
@@ -321,8 +332,9 @@ START_TEST(idx_is_refused) {
 END_TEST
 
 int main(void) {
-    return run_tests("import", (const TTest *const[]){every_separator_is_guessed, quoted_fields_hold_anything, headers_are_guessed, texts_become_columns,
-                                                      classes_are_numbered_by_name, targets_come_in_the_order_asked_for, rows_to_predict_have_no_target,
-                                                      one_row_is_a_table, csv_is_refused,
-                                                      identifiers_are_refused, uci_folders_are_read, uci_is_refused, idx_pairs_are_read, idx_is_refused, NULL});
+    return run_tests("import",
+                     (const TTest *const[]){every_separator_is_guessed, quoted_fields_hold_anything, headers_are_guessed,
+                                            texts_become_columns, classes_are_numbered_by_name, targets_come_in_the_order_asked_for,
+                                            rows_to_predict_have_no_target, one_row_is_a_table, csv_is_refused, identifiers_are_refused,
+                                            uci_folders_are_read, uci_is_refused, idx_pairs_are_read, idx_is_refused, NULL});
 }

@@ -258,8 +258,8 @@ static void keeps_its_gradient(const layer_case *k) {
             theta[i] = (bnn_real)(at - h);
             double slope = (up - bnn_layer_vtable(l)->keep(l, theta, unused)) / (above - (double)theta[i]);
             theta[i] = (bnn_real)at;
-            ASSERT_CASE(fabs(slope - (double)dkeep[i]) < 1e-6, k, "dkeep[%d] is %.9g, differences %.9g", i, (double)dkeep[i],
-                        slope); /* h^2/6 */
+            ASSERT_CASE(fabs(slope - (double)dkeep[i]) < 1e-6, k, "dkeep[%d] is %.9g, differences %.9g", i, (double)dkeep[i], slope); /* h^2/6
+                                                                                                                                       */
         }
     }
 }

@@ -20,8 +20,11 @@
 
 static bnn_table *small_table(void) {
     bnn_table *t;
-    const char *path = files_write("small.csv", "a,colour,y\n1.5,red,10\n2.25,blue,20\n-3,red,0.1\n4,blue,40\n5,red,50\n6,blue,61\n7,red,1e-300\n8,blue,8\n9,red,9\n10,blue,10\n");
-    OK(bnn_import_csv(path, &(bnn_csv_options){0}, &(bnn_import_about){.title = "small \xC3\xA9", .source = "made up", .license = "CC0-1.0"}, &t));
+    const char *path = files_write(
+        "small.csv",
+        "a,colour,y\n1.5,red,10\n2.25,blue,20\n-3,red,0.1\n4,blue,40\n5,red,50\n6,blue,61\n7,red,1e-300\n8,blue,8\n9,red,9\n10,blue,10\n");
+    OK(bnn_import_csv(path, &(bnn_csv_options){0},
+                      &(bnn_import_about){.title = "small \xC3\xA9", .source = "made up", .license = "CC0-1.0"}, &t));
     return t;
 }
 
@@ -163,7 +166,8 @@ static void run_round_trip(const bnn_data *data, const char *net, const char *en
     bool same;
     char where[256];
     const char *a = files_path("run.h5"), *b = files_path("again.h5"), *c = files_path("back.h5");
-    bnn_provenance provenance = {.command = "test", .data_path = "small.h5", .data_sha256 = "00ff", .split = 7, .threads = 2, .started_at = "2026-01-01T00:00:00Z"};
+    bnn_provenance provenance = {
+        .command = "test", .data_path = "small.h5", .data_sha256 = "00ff", .split = 7, .threads = 2, .started_at = "2026-01-01T00:00:00Z"};
     predict(run, data, &p, &m);
     OK(bnn_run_save(run, p, data, &m, &provenance, a));
     OK(bnn_run_save(run, p, data, &m, &provenance, b));
@@ -229,7 +233,9 @@ START_TEST(a_stopped_run_says_so) {
     OK(bnn_run_load(files_path("part.h5"), &back, NULL));
     ck_assert(!back->complete);
     bnn_run_free(back), bnn_run_free(run);
-    OK(bnn_fit(&(bnn_config){.net = PLAIN_NET, .engine = "grid_search:engine=mc_dropout{epochs=2},grid={p=0.05|0.2}", .progress = stop_at_once}, data, &run));
+    OK(bnn_fit(
+        &(bnn_config){.net = PLAIN_NET, .engine = "grid_search:engine=mc_dropout{epochs=2},grid={p=0.05|0.2}", .progress = stop_at_once},
+        data, &run));
     if (!bnn_engine_fitted(run->engine)) {
         ck_assert_int_eq(bnn_run_save(run, NULL, NULL, NULL, NULL, files_path("none.h5")), BNN_ERR_STATE);
         ck_assert_ptr_nonnull(strstr(bnn_error(), "has fitted nothing yet that could be saved"));
@@ -264,14 +270,21 @@ END_TEST
 
 static bnn_comparison *two_engines(const bnn_data *data) {
     bnn_comparison *c = calloc(1, sizeof *c);
-    *c = (bnn_comparison){.title = strdup("two"), .net = strdup("n"), .likelihood = strdup("l"), .prior = strdup("p"), .data_path = strdup("d.h5"),
-                          .seed = 1, .n_engines = 2, .n_splits = 3};
+    *c = (bnn_comparison){.title = strdup("two"),
+                          .net = strdup("n"),
+                          .likelihood = strdup("l"),
+                          .prior = strdup("p"),
+                          .data_path = strdup("d.h5"),
+                          .seed = 1,
+                          .n_engines = 2,
+                          .n_splits = 3};
     c->split = malloc(3 * sizeof *c->split), c->engine = calloc(2, sizeof *c->engine);
     memcpy(c->split, (const int[]){4, 5, 9}, 3 * sizeof *c->split);
     for (int e = 0; e < 2; e++) {
         bnn_contestant *k = &c->engine[e];
         bnn_run *run = fit(data, PLAIN_NET, e ? "mc_dropout:gates=concrete,epochs=3" : "map:epochs=3");
-        *k = (bnn_contestant){.label = strdup(run->engine_text), .remark = strdup(e ? "" : "a remark"), .history = run->history, .n_points = 2 + e};
+        *k = (bnn_contestant){
+            .label = strdup(run->engine_text), .remark = strdup(e ? "" : "a remark"), .history = run->history, .n_points = 2 + e};
         run->history = (bnn_history){0}; /* moved */
         k->metrics = calloc(3, sizeof *k->metrics), k->cost = calloc(3, sizeof *k->cost);
         for (int s = 0; s < 3; s++) {
@@ -351,7 +364,8 @@ START_TEST(a_run_with_predictions_is_a_comparison_of_one) {
     REFUSED(bnn_comparison_load(files_path("run.h5"), &c), "run.h5: is a run without predictions of a test set");
     REFUSED(bnn_run_save(run, p, NULL, &m, NULL, files_path("q.h5")), "q.h5: a prediction is saved together with its data");
     data->n = 9;
-    REFUSED(bnn_prediction_save(p, data, &(bnn_provenance){.split = -1}, files_path("q.h5")), "q.h5: 10 rows were predicted, the data have 9");
+    REFUSED(bnn_prediction_save(p, data, &(bnn_provenance){.split = -1}, files_path("q.h5")),
+            "q.h5: 10 rows were predicted, the data have 9");
     ck_assert_int_lt(access(files_path("q.h5"), F_OK), 0);
     bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(data), bnn_table_free(t);
     files_remove();
@@ -399,7 +413,10 @@ static void no_x(hid_t f) { H5Ldelete(f, "x", H5P_DEFAULT); }
 static void scalar_x(hid_t f) { scalar_in_place_of(f, "x", H5T_NATIVE_DOUBLE); }
 static void no_title(hid_t f) { H5Adelete(f, "title"); }
 static void other_title(hid_t f) { H5Adelete(f, "title"), H5Arename(f, "scale_range", "title"); }
-static void other_order(hid_t f) { H5Ldelete(f, "/splits/order", H5P_DEFAULT), H5Lmove(f, "/y", f, "/splits/order", H5P_DEFAULT, H5P_DEFAULT), H5Lcreate_hard(f, "/splits/order", f, "/y", H5P_DEFAULT, H5P_DEFAULT); }
+static void other_order(hid_t f) {
+    H5Ldelete(f, "/splits/order", H5P_DEFAULT), H5Lmove(f, "/y", f, "/splits/order", H5P_DEFAULT, H5P_DEFAULT),
+        H5Lcreate_hard(f, "/splits/order", f, "/y", H5P_DEFAULT, H5P_DEFAULT);
+}
 static void nan_x(hid_t f) { write_cell(f, "/x", 1, NAN); }
 static void wild_order(hid_t f) { write_cell(f, "/splits/order", 3, 10); }
 static void no_order(hid_t f) { H5Ldelete(f, "/splits/order", H5P_DEFAULT); }
@@ -536,8 +553,9 @@ START_TEST(diff_says_where) {
 END_TEST
 
 int main(void) {
-    return run_tests("store", (const TTest *const[]){tables_come_back, rows_to_predict_come_back, sha256_is_right, runs_come_back, class_runs_come_back, a_stopped_run_says_so,
-                                                     equal_runs_are_equal_provenance_apart, comparisons_come_back, a_run_with_predictions_is_a_comparison_of_one,
-                                                     spoilt_files_are_refused, other_files_are_refused, bad_tables_are_not_written, a_full_disk_leaves_the_old_file,
-                                                     truncated_runs_are_refused, diff_says_where, NULL});
+    return run_tests("store", (const TTest *const[]){tables_come_back, rows_to_predict_come_back, sha256_is_right, runs_come_back,
+                                                     class_runs_come_back, a_stopped_run_says_so, equal_runs_are_equal_provenance_apart,
+                                                     comparisons_come_back, a_run_with_predictions_is_a_comparison_of_one,
+                                                     spoilt_files_are_refused, other_files_are_refused, bad_tables_are_not_written,
+                                                     a_full_disk_leaves_the_old_file, truncated_runs_are_refused, diff_says_where, NULL});
 }

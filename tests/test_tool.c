@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * test_tool.c: the program's commands for files, by their exit status and what they print. BNN_PROGRAM names the program; without it nothing is run.
+ * test_tool.c: the program's commands for files, by their exit status and what they print. BNN_PROGRAM names the program; without it
+ * nothing is run.
  */
 #include "files.h"
 
@@ -11,7 +12,8 @@
 
 static char printed[1 << 16];
 
-/* Runs "bnn <arguments>" in the test's folder; standard output and error, without the folder's name, go to `printed`. Returns the exit status. */
+/* Runs "bnn <arguments>" in the test's folder; standard output and error, without the folder's name, go to `printed`. Returns the exit
+ * status. */
 static int bnn(const char *arguments) {
     char line[2048];
     snprintf(line, sizeof line, "cd %s && %s 2>&1 %s", files_path(""), getenv("BNN_PROGRAM"), arguments);
@@ -23,7 +25,8 @@ static int bnn(const char *arguments) {
 
 static void says(const char *arguments, int status, const char *text) {
     int found = bnn(arguments);
-    ck_assert_msg(found == status && strstr(printed, text), "bnn %s: exit status %d, printed '%s', expected %d and '%s'", arguments, found, printed, status, text);
+    ck_assert_msg(found == status && strstr(printed, text), "bnn %s: exit status %d, printed '%s', expected %d and '%s'", arguments, found,
+                  printed, status, text);
 }
 
 /* Exit status 2, and nothing but this sentence. */
@@ -31,7 +34,8 @@ static void refuses(const char *arguments, const char *sentence) {
     char line[1024];
     int found = bnn(arguments);
     snprintf(line, sizeof line, "bnn: %s\n", sentence);
-    ck_assert_msg(found == 2 && strcmp(printed, line) == 0, "bnn %s: exit status %d, printed '%s', expected '%s'", arguments, found, printed, line);
+    ck_assert_msg(found == 2 && strcmp(printed, line) == 0, "bnn %s: exit status %d, printed '%s', expected '%s'", arguments, found,
+                  printed, line);
 }
 
 /* Mistakes that argp sees: the sentence, then how to ask for help. */
@@ -45,10 +49,14 @@ static void write_files(void) {
 START_TEST(data_files_are_made_and_shown) {
     write_files();
     says("import csv a.csv -o a.h5", 0, "wrote a.h5: 6 rows, features [3], target y, 0 splits\n");
-    says("import csv a.csv -t kind --title T --source S --license CC0-1.0 -o k.h5", 0, "wrote k.h5: 6 rows, features [2], target kind with 2 classes, 0 splits\n");
-    says("split a.h5 --kind pbp --count 2", 0, "wrote a.h5: 2 splits of 6 rows, 5 train and 1 test in the first (pbp: 2 permutations of NumPy's RandomState(1)");
-    says("split a.h5 --kind kfold --count 3 --seed 4 -o b.h5", 0, "wrote b.h5: 3 splits of 6 rows, 4 train and 2 test in the first (kfold: 3 folds, seed 4)\n");
-    says("split a.h5 -o b.h5", 0, "wrote b.h5: 1 splits of 6 rows, 5 train and 1 test in the first (holdout: 1 times 10 % test rows, seed 0)\n");
+    says("import csv a.csv -t kind --title T --source S --license CC0-1.0 -o k.h5", 0,
+         "wrote k.h5: 6 rows, features [2], target kind with 2 classes, 0 splits\n");
+    says("split a.h5 --kind pbp --count 2", 0,
+         "wrote a.h5: 2 splits of 6 rows, 5 train and 1 test in the first (pbp: 2 permutations of NumPy's RandomState(1)");
+    says("split a.h5 --kind kfold --count 3 --seed 4 -o b.h5", 0,
+         "wrote b.h5: 3 splits of 6 rows, 4 train and 2 test in the first (kfold: 3 folds, seed 4)\n");
+    says("split a.h5 -o b.h5", 0,
+         "wrote b.h5: 1 splits of 6 rows, 5 train and 1 test in the first (holdout: 1 times 10 % test rows, seed 0)\n");
     says("info a.h5", 0, "a.h5: data, 6 rows, features [3], regression\n");
     says("info k.h5", 0, "class 1     v                        3 rows\n");
     says("info k.h5 a.h5", 0, "  license     CC0-1.0\n");
@@ -73,7 +81,8 @@ END_TEST
 START_TEST(mistakes_get_one_sentence) {
     write_files();
     says("import csv a.csv -o a.h5", 0, "");
-    refuses("frobnicate", "unknown command 'frobnicate': there are import, split, info, list, show, fit, predict, evaluate, compare, report, diff");
+    refuses("frobnicate",
+            "unknown command 'frobnicate': there are import, split, info, list, show, fit, predict, evaluate, compare, report, diff");
     refuses("import csv none.csv -o b.h5", "none.csv: No such file or directory");
     refuses("import csv gap.csv -o b.h5", "gap.csv: row 2, column 'x': value is missing");
     refuses("import csv a.csv -o none/b.h5", "none/b.h5: cannot be written: No such file or directory");
@@ -122,5 +131,6 @@ END_TEST
 
 int main(void) {
     if (!getenv("BNN_PROGRAM")) return puts("skipped: BNN_PROGRAM does not name the program"), 77;
-    return run_tests("tool", (const TTest *const[]){data_files_are_made_and_shown, runs_are_shown, mistakes_get_one_sentence, help_is_there, NULL});
+    return run_tests("tool",
+                     (const TTest *const[]){data_files_are_made_and_shown, runs_are_shown, mistakes_get_one_sentence, help_is_there, NULL});
 }

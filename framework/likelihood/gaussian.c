@@ -4,8 +4,8 @@
  *
  *   -log p(y | f) = sum_k (y_k - f_k)^2 tau / 2 - log(tau) / 2 + log(2 pi) / 2             f, y [n, y_dim]
  *
- * tau > 0 fixes the precision, in the units of y (a single target only, since it has a unit); in standardised y it is tau y_sd^2. tau = 0, the default, learns the noise: theta = log variance of
- * standardised y, one for each target, starting at 0 (the noise explains all).
+ * tau > 0 fixes the precision, in the units of y (a single target only, since it has a unit); in standardised y it is tau y_sd^2. tau = 0,
+ * the default, learns the noise: theta = log variance of standardised y, one for each target, starting at 0 (the noise explains all).
  */
 #include <bnn/likelihood.h>
 
@@ -15,7 +15,12 @@ typedef struct {
     double tau;
 } conf;
 
-static const bnn_option options[] = {{.name = "tau", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, tau), .preset = "0", .min = 0, .max = 1e30,
+static const bnn_option options[] = {{.name = "tau",
+                                      .kind = BNN_OPTION_REAL,
+                                      .offset = offsetof(conf, tau),
+                                      .preset = "0",
+                                      .min = 0,
+                                      .max = 1e30,
                                       .help = "precision 1/variance of the noise, in the units of y; 0: learned"},
                                      {0}};
 
@@ -33,7 +38,8 @@ static bnn_status bind(bnn_likelihood *l) {
 
 static double log_var(const bnn_likelihood *l, const bnn_real *theta, int k) { return l->n_theta ? theta[k] : l->data[0]; }
 
-static double nll(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta, double scale, bnn_real *df, bnn_real *dtheta) {
+static double nll(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta, double scale, bnn_real *df,
+                  bnn_real *dtheta) {
     int d = l->y_dim;
     double total = 0;
     for (int k = 0; k < d; k++) {
@@ -47,7 +53,8 @@ static double nll(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_r
     return total;
 }
 
-static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta, const bnn_observation *out) {
+static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta,
+                    const bnn_observation *out) {
     int d = l->y_dim;
     for (int i = 0; out->logp && i < n; i++) out->logp[i] = 0;
     for (int k = 0; k < d; k++) {
@@ -68,8 +75,8 @@ static double noise_sd(const bnn_likelihood *l, const bnn_real *theta) { return 
 static const char *const checks[] = {"gaussian", "gaussian:tau=0.5", NULL};
 
 const bnn_likelihood_type bnn_likelihood_gaussian = {
-    .type = {BNN_TYPE(bnn_likelihood_type), .name = "gaussian", .summary = "real targets with one noise level, learned or fixed", .reference = "Bishop 2006, eq. 5.12",
-             .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .type = {BNN_TYPE(bnn_likelihood_type), .name = "gaussian", .summary = "real targets with one noise level, learned or fixed",
+             .reference = "Bishop 2006, eq. 5.12", .conf_size = sizeof(conf), .options = options, .checks = checks},
     .bind = bind,
     .nll = nll,
     .observe = observe,

@@ -15,15 +15,31 @@ typedef struct {
     double beta1, beta2, eps;
 } conf;
 
-static const bnn_option options[] = {
-    {.name = "beta1", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, beta1), .preset = "0.9", .min = 0, .max = 0.999999, .help = "decay of the mean of gradients"},
-    {.name = "beta2", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, beta2), .preset = "0.999", .min = 0, .max = 0.999999,
-     .help = "decay of the mean of squared gradients"},
-    {.name = "eps", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, eps), .preset = "1e-8", .min = 1e-30, .max = 1, .help = "added to the root of the squares"},
-    {0}};
+static const bnn_option options[] = {{.name = "beta1",
+                                      .kind = BNN_OPTION_REAL,
+                                      .offset = offsetof(conf, beta1),
+                                      .preset = "0.9",
+                                      .min = 0,
+                                      .max = 0.999999,
+                                      .help = "decay of the mean of gradients"},
+                                     {.name = "beta2",
+                                      .kind = BNN_OPTION_REAL,
+                                      .offset = offsetof(conf, beta2),
+                                      .preset = "0.999",
+                                      .min = 0,
+                                      .max = 0.999999,
+                                      .help = "decay of the mean of squared gradients"},
+                                     {.name = "eps",
+                                      .kind = BNN_OPTION_REAL,
+                                      .offset = offsetof(conf, eps),
+                                      .preset = "1e-8",
+                                      .min = 1e-30,
+                                      .max = 1,
+                                      .help = "added to the root of the squares"},
+                                     {0}};
 
-BNN_LOOP static void sweep(int n, bnn_real b1, bnn_real b2, bnn_real rate, bnn_real eps, const bnn_real *restrict g, bnn_real *restrict m, bnn_real *restrict v,
-                           bnn_real *restrict theta) {
+BNN_LOOP static void sweep(int n, bnn_real b1, bnn_real b2, bnn_real rate, bnn_real eps, const bnn_real *restrict g, bnn_real *restrict m,
+                           bnn_real *restrict v, bnn_real *restrict theta) {
     const bnn_real one = 1;
     for (int i = 0; i < n; i++) {
         m[i] = b1 * m[i] + (one - b1) * g[i];
@@ -42,8 +58,8 @@ static void step(const bnn_optimizer *o, double lr, uint64_t t, int n, bnn_real 
 static const char *const checks[] = {"adam", "adam:beta1=0.5,eps=1e-7", NULL};
 
 const bnn_optimizer_type bnn_optimizer_adam = {
-    .type = {BNN_TYPE(bnn_optimizer_type), .name = "adam", .summary = "adaptive moments", .reference = "Kingma & Ba 2015, algorithm 1", .conf_size = sizeof(conf),
-             .options = options, .checks = checks},
+    .type = {BNN_TYPE(bnn_optimizer_type), .name = "adam", .summary = "adaptive moments", .reference = "Kingma & Ba 2015, algorithm 1",
+             .conf_size = sizeof(conf), .options = options, .checks = checks},
     .state_per_theta = 2,
     .step = step,
 };

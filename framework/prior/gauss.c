@@ -5,7 +5,8 @@
  *   log p(w) = sum_i -w_i^2 / (2 s^2) - log s - log(2 pi)/2
  *   KL( N(m, v^2) || N(0, s^2) ) = sum_i log(s/v_i) + (v_i^2 + m_i^2) / (2 s^2) - 1/2
  *
- * s = sd for weights, divided by sqrt(fan_in) under scale=fan_in (the width scaling of Neal 1996); s = bias_sd for biases. An infinite bias_sd is the flat prior, density 1 (improper).
+ * s = sd for weights, divided by sqrt(fan_in) under scale=fan_in (the width scaling of Neal 1996); s = bias_sd for biases. An infinite
+ * bias_sd is the flat prior, density 1 (improper).
  */
 #include <bnn/prior.h>
 
@@ -20,13 +21,27 @@ typedef struct {
 enum { NONE, FAN_IN };
 static const char *const scales[] = {"none", "fan_in", NULL};
 
-static const bnn_option options[] = {
-    {.name = "sd", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, sd), .preset = "1", .min = 1e-12, .max = 1e12, .help = "standard deviation of a weight"},
-    {.name = "bias_sd", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, bias_sd), .preset = "1", .min = 1e-12, .max = INFINITY,
-     .help = "standard deviation of a bias; inf: flat"},
-    {.name = "scale", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, scale), .preset = "none", .choices = scales,
-     .help = "fan_in divides sd by the square root of the inputs of a unit"},
-    {0}};
+static const bnn_option options[] = {{.name = "sd",
+                                      .kind = BNN_OPTION_REAL,
+                                      .offset = offsetof(conf, sd),
+                                      .preset = "1",
+                                      .min = 1e-12,
+                                      .max = 1e12,
+                                      .help = "standard deviation of a weight"},
+                                     {.name = "bias_sd",
+                                      .kind = BNN_OPTION_REAL,
+                                      .offset = offsetof(conf, bias_sd),
+                                      .preset = "1",
+                                      .min = 1e-12,
+                                      .max = INFINITY,
+                                      .help = "standard deviation of a bias; inf: flat"},
+                                     {.name = "scale",
+                                      .kind = BNN_OPTION_CHOICE,
+                                      .offset = offsetof(conf, scale),
+                                      .preset = "none",
+                                      .choices = scales,
+                                      .help = "fan_in divides sd by the square root of the inputs of a unit"},
+                                     {0}};
 
 static double sd_of(const bnn_prior *p, bool weight, int fan_in) {
     const conf *c = p->object.conf;
@@ -54,7 +69,8 @@ static void draw(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n
     for (int i = 0; i < n; i++) out[i] = isinf(sd) ? 0 : (bnn_real)sd * out[i]; /* the flat prior has no draws: its centre stands in */
 }
 
-static double kl_gaussian(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *mean, const bnn_real *sd, bnn_real *dmean, bnn_real *dsd) {
+static double kl_gaussian(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *mean, const bnn_real *sd, bnn_real *dmean,
+                          bnn_real *dsd) {
     double s = sd_of(p, weight, fan_in), prec = isinf(s) ? 0 : 1 / (s * s), kl = 0;
     double constant = isinf(s) ? -half_log_2pi - 0.5 : log(s) - 0.5; /* flat: minus the entropy of N(m, v^2) is all there is */
     for (int i = 0; i < n; i++) {
@@ -69,8 +85,8 @@ static double kl_gaussian(const bnn_prior *p, bool weight, int fan_in, int n, co
 static const char *const checks[] = {"gauss", "gauss:sd=0.3,bias_sd=2", "gauss:sd=2,scale=fan_in", NULL};
 
 const bnn_prior_type bnn_prior_gauss = {
-    .type = {BNN_TYPE(bnn_prior_type), .name = "gauss", .summary = "independent Gaussian weights", .reference = "Neal 1996", .conf_size = sizeof(conf),
-             .options = options, .checks = checks},
+    .type = {BNN_TYPE(bnn_prior_type), .name = "gauss", .summary = "independent Gaussian weights", .reference = "Neal 1996",
+             .conf_size = sizeof(conf), .options = options, .checks = checks},
     .logp = logp,
     .draw = draw,
     .kl_gaussian = kl_gaussian,

@@ -112,8 +112,15 @@ static bnn_status keep(contest *c, int e, int k, bnn_run *run, const bnn_predict
 static bnn_status fit_and_predict(contest *c, int e, int k, const bnn_data *train, const bnn_data *test) {
     const tool_job *job = &c->r->job;
     watch w = {.contest = c, .task = &c->task[e * c->c->n_splits + k]};
-    uint64_t seed = job->seed + (uint64_t)c->c->split[k]; /* the same for all engines of a split, another for every split: what chance adds averages out */
-    bnn_config config = {.net = job->net, .engine = c->r->engine[e], .likelihood = job->likelihood, .prior = job->prior, .seed = seed, .progress = show, .context = &w};
+    uint64_t seed = job->seed + (uint64_t)c->c->split[k]; /* the same for all engines of a split, another for every split: what chance adds
+                                                             averages out */
+    bnn_config config = {.net = job->net,
+                         .engine = c->r->engine[e],
+                         .likelihood = job->likelihood,
+                         .prior = job->prior,
+                         .seed = seed,
+                         .progress = show,
+                         .context = &w};
     bnn_predict_options how = {.samples = job->samples, .seed = seed};
     bnn_run *run;
     bnn_prediction *p = NULL;
@@ -164,8 +171,10 @@ static bnn_status read_splits(const char *text, int n, int *first, int *last) {
     if (n == 0) return bnn_fail(BNN_ERR_DATA, "the data have no splits, and a comparison needs test rows: `bnn split` makes them");
     if (text && strcmp(text, "all") != 0) {
         int read = sscanf(text, "%d-%d%c", first, last, &end);
-        if (read == 1 && strchr(text, '-') == NULL) *last = *first;
-        else if (read != 2) return bnn_fail(BNN_ERR_OPTION, "--splits: '%s' is not all, K or A-B", text);
+        if (read == 1 && strchr(text, '-') == NULL)
+            *last = *first;
+        else if (read != 2)
+            return bnn_fail(BNN_ERR_OPTION, "--splits: '%s' is not all, K or A-B", text);
     }
     if (*first < 0 || *last < *first || *last >= n) return bnn_fail(BNN_ERR_OPTION, "--splits: %s is not within 0-%d", text, n - 1);
     return BNN_OK;
@@ -216,13 +225,17 @@ static bnn_status work(contest *c) {
 
 /* ---------------------------------------------------------------- table */
 
-static double mean_of(const bnn_comparison *c, int e, size_t offset, double *se) { return report_mean(c, e, (report_quantity){REPORT_METRIC, offset}, se); }
+static double mean_of(const bnn_comparison *c, int e, size_t offset, double *se) {
+    return report_mean(c, e, (report_quantity){REPORT_METRIC, offset}, se);
+}
 
 static double gradients_of(const bnn_comparison *c, int e) { return report_mean(c, e, (report_quantity){.of = REPORT_GRADIENTS}, NULL); }
 
 static void print_mean(double mean, double se) {
-    if (isnan(se)) printf(" %12.4f         ", mean); /* one split has no standard error */
-    else printf(" %12.4f (%.4f)", mean, se);
+    if (isnan(se))
+        printf(" %12.4f         ", mean); /* one split has no standard error */
+    else
+        printf(" %12.4f (%.4f)", mean, se);
 }
 
 /* One line of the table; grid: gradients of the grid search, 0 if there is none. */
@@ -233,8 +246,8 @@ static void print_engine(const bnn_comparison *c, int e, double grid) {
     print_mean(mean, se);
     mean = mean_of(c, e, offsetof(bnn_metrics, ll), &se);
     print_mean(mean, se);
-    printf(" %12.3f %12.0f %9.2f", mean_of(c, e, c->is_class ? offsetof(bnn_metrics, ece) : offsetof(bnn_metrics, coverage[17]), NULL), gradients_of(c, e),
-           report_mean(c, e, (report_quantity){.of = REPORT_SECONDS}, NULL));
+    printf(" %12.3f %12.0f %9.2f", mean_of(c, e, c->is_class ? offsetof(bnn_metrics, ece) : offsetof(bnn_metrics, coverage[17]), NULL),
+           gradients_of(c, e), report_mean(c, e, (report_quantity){.of = REPORT_SECONDS}, NULL));
     if (grid > 0) printf(" %9.3f", gradients_of(c, e) / grid);
     putchar('\n');
 }
@@ -245,15 +258,16 @@ static void print_table(const bnn_comparison *c) {
     for (int e = c->n_engines - 1; e >= 0; e--)
         if (strncmp(c->engine[e].label, "grid_search", 11) == 0) grid = gradients_of(c, e);
     printf("%s, %d split%s, %s\n\n", *c->title ? c->title : c->data_path, c->n_splits, c->n_splits == 1 ? "" : "s", c->net);
-    printf("%-3s %20s  %20s  %12s %12s %9s%s\n", "", c->is_class ? "accuracy (se)" : "rmse (se)", "ll (se)", c->is_class ? "ece" : "coverage_90", "gradients", "seconds",
-           grid > 0 ? " cost/grid" : "");
+    printf("%-3s %20s  %20s  %12s %12s %9s%s\n", "", c->is_class ? "accuracy (se)" : "rmse (se)", "ll (se)",
+           c->is_class ? "ece" : "coverage_90", "gradients", "seconds", grid > 0 ? " cost/grid" : "");
     for (int e = 0; e < c->n_engines; e++) print_engine(c, e, grid);
     putchar('\n');
     for (int e = 0; e < c->n_engines; e++) {
         printf("%-3s %s\n", report_letter(e, letter), c->engine[e].label);
         if (*c->engine[e].remark) printf("    split %d: %s\n", c->split[0], c->engine[e].remark);
     }
-    printf("\nmean over splits and its standard error; ll in nats per row, in the units of the target; gradients and seconds of cpu per split, prediction included\n");
+    printf("\nmean over splits and its standard error; ll in nats per row, in the units of the target; gradients and seconds of cpu per "
+           "split, prediction included\n");
 }
 
 static bnn_status save(const request *r, const bnn_table *table, const bnn_comparison *c) {
@@ -283,10 +297,14 @@ static bnn_status compare(const request *r) {
 
 static int run(int argc, char **argv) {
     static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {.options = options, .parser = parse, .children = children,
-                              .doc = "Fits the same network by several engines on several splits of the data, and prints how good each is and what it costs. Split K takes the seed N + K, for every engine.\v"
+    const struct argp argp = {.options = options,
+                              .parser = parse,
+                              .children = children,
+                              .doc = "Fits the same network by several engines on several splits of the data, and prints how good each is "
+                                     "and what it costs. Split K takes the seed N + K, for every engine.\v"
                                      "Examples:\n"
-                                     "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine map --engine mc_dropout --engine bayes_by_backprop --splits 0-4 -o cmp.h5\n"
+                                     "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine map --engine mc_dropout --engine "
+                                     "bayes_by_backprop --splits 0-4 -o cmp.h5\n"
                                      "  bnn report cmp.h5 -o report.html"};
     request r = {.n_engines = 0};
     tool_job_open(&r.job, argc, argv);

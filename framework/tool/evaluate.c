@@ -12,8 +12,7 @@ typedef struct {
 
 enum { JSON = 256 };
 
-static const struct argp_option options[] = {{"json", JSON, NULL, 0, "print one JSON object", 0},
-                                             {0}};
+static const struct argp_option options[] = {{"json", JSON, NULL, 0, "print one JSON object", 0}, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
@@ -95,8 +94,12 @@ static bnn_status evaluate(request *r) {
 
 static int run(int argc, char **argv) {
     static const struct argp_child children[] = {{&tool_rerun_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {.options = options, .parser = parse, .children = children, .args_doc = "RUN.h5",
-                              .doc = "Scores a fitted run on rows with known targets: rmse, log-likelihood, crps and coverage in the units of the target, or accuracy, nll, Brier score, "
+    const struct argp argp = {.options = options,
+                              .parser = parse,
+                              .children = children,
+                              .args_doc = "RUN.h5",
+                              .doc = "Scores a fitted run on rows with known targets: rmse, log-likelihood, crps and coverage in the units "
+                                     "of the target, or accuracy, nll, Brier score, "
                                      "calibration error and entropies; with what fit and prediction cost.\v"
                                      "Examples:\n  bnn evaluate run.h5\n  bnn evaluate run.h5 --samples 10000 --json"};
     request r = {.json = false};

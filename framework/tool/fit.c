@@ -11,10 +11,11 @@ typedef struct {
     bool split_given;
 } request;
 
-static const struct argp_option options[] = {{"split", 'k', "K", 0, "rows to train on: those of split K, or 'all' (default: split 0 where the data have splits)", 0},
-                                             {"engine", 'e', "TEXT", 0, "how to infer, such as mc_dropout:gates=concrete (`bnn list engines`)", 0},
-                                             {"output", 'o', "FILE", 0, "the run file to write", 0},
-                                             {0}};
+static const struct argp_option options[] = {
+    {"split", 'k', "K", 0, "rows to train on: those of split K, or 'all' (default: split 0 where the data have splits)", 0},
+    {"engine", 'e', "TEXT", 0, "how to infer, such as mc_dropout:gates=concrete (`bnn list engines`)", 0},
+    {"output", 'o', "FILE", 0, "the run file to write", 0},
+    {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
@@ -79,7 +80,13 @@ static bnn_status fit(request *r) {
     BNN_TRY(tool_table(r->job.data, &table));
     if (!r->split_given) r->split = table->n_splits > 0 ? 0 : -1;
     tool_progress progress = tool_progress_start("fit");
-    bnn_config config = {.net = r->job.net, .engine = r->engine, .likelihood = r->job.likelihood, .prior = r->job.prior, .seed = r->job.seed, .progress = show, .context = &progress};
+    bnn_config config = {.net = r->job.net,
+                         .engine = r->engine,
+                         .likelihood = r->job.likelihood,
+                         .prior = r->job.prior,
+                         .seed = r->job.seed,
+                         .progress = show,
+                         .context = &progress};
     bnn_status s = tool_rows(table, r->split, &train, &test);
     if (s < 0) bnn_note(s, "%s", r->job.data);
     if (s == BNN_OK) s = bnn_fit(&config, train, &run);
@@ -94,12 +101,15 @@ static bnn_status fit(request *r) {
 
 static int run(int argc, char **argv) {
     static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {.options = options, .parser = parse, .children = children,
-                              .doc = "Fits a network to a table of data and writes a run file; test rows of the split, if any, are predicted and scored.\v"
-                                     "Examples:\n"
-                                     "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine mc_dropout -o run.h5\n"
-                                     "  bnn fit -d boston.h5 --split 3 --net 'dense:50; relu; dense' --engine mc_dropout:gates=concrete,epochs=1000 -o run.h5\n"
-                                     "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine 'grid_search:engine=mc_dropout,grid={p=0.01|0.1}' -o run.h5"};
+    const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .children = children,
+        .doc = "Fits a network to a table of data and writes a run file; test rows of the split, if any, are predicted and scored.\v"
+               "Examples:\n"
+               "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine mc_dropout -o run.h5\n"
+               "  bnn fit -d boston.h5 --split 3 --net 'dense:50; relu; dense' --engine mc_dropout:gates=concrete,epochs=1000 -o run.h5\n"
+               "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine 'grid_search:engine=mc_dropout,grid={p=0.01|0.1}' -o run.h5"};
     request r = {.engine = NULL};
     tool_job_open(&r.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);

@@ -51,8 +51,8 @@ static bnn_status print_data(const char *path) {
     print_text("sha256", t->sha256);
     for (int j = 0; j < t->y_dim; j++) print_text("target", t->y_names[j]);
     if (t->n_splits)
-        printf("  %-11s %d (%s): %d train, %d validation, %d test rows in the first\n", "splits", t->n_splits, t->split_origin, bnn_table_count(t, 0, BNN_TRAIN),
-               bnn_table_count(t, 0, BNN_VALIDATION), bnn_table_count(t, 0, BNN_TEST));
+        printf("  %-11s %d (%s): %d train, %d validation, %d test rows in the first\n", "splits", t->n_splits, t->split_origin,
+               bnn_table_count(t, 0, BNN_TRAIN), bnn_table_count(t, 0, BNN_VALIDATION), bnn_table_count(t, 0, BNN_TEST));
     if (t->n_classes) print_classes(t);
     if (t->x_names && t->n) print_columns(t);
     bnn_table_free(t);
@@ -64,7 +64,8 @@ static bnn_status print_data(const char *path) {
 static void print_history(const bnn_history *h) {
     if (h->n == 0) return;
     int last = h->n - 1;
-    printf("  %-11s %d epochs; at the end nll %.6g, -log prior %.6g, kl %.6g", "history", h->epoch[last], h->nll[last], h->prior[last], h->kl[last]);
+    printf("  %-11s %d epochs; at the end nll %.6g, -log prior %.6g, kl %.6g", "history", h->epoch[last], h->nll[last], h->prior[last],
+           h->kl[last]);
     if (isfinite(h->noise_sd[last])) printf(", noise sd %.4g (standardised)", h->noise_sd[last]);
     for (int g = 0; g < h->n_gates; g++) printf(", p_%s %.4g", h->gate[g], h->p[last * h->n_gates + g]);
     printf("\n");
@@ -72,8 +73,10 @@ static void print_history(const bnn_history *h) {
 
 static void print_scores(const bnn_metrics *m) {
     printf("  %-11s %d rows, log-likelihood %.4f, ", "predicted", m->n, m->ll);
-    if (m->is_class) printf("accuracy %.4f, brier %.4f\n", m->accuracy, m->brier);
-    else printf("rmse %.4g, crps %.4g\n", m->rmse, m->crps);
+    if (m->is_class)
+        printf("accuracy %.4f, brier %.4f\n", m->accuracy, m->brier);
+    else
+        printf("rmse %.4g, crps %.4g\n", m->rmse, m->crps);
 }
 
 static bnn_status print_run(const char *path) {
@@ -115,14 +118,16 @@ static double mean_over_splits(const bnn_comparison *c, int e, bool ll) {
 static bnn_status print_comparison(const char *path) {
     bnn_comparison *c;
     BNN_TRY(bnn_comparison_load(path, &c));
-    printf("%s: comparison of %d engines on %d splits, %s\n", path, c->n_engines, c->n_splits, c->is_class ? "classification" : "regression");
+    printf("%s: comparison of %d engines on %d splits, %s\n", path, c->n_engines, c->n_splits,
+           c->is_class ? "classification" : "regression");
     print_text("title", c->title);
     print_text("net", c->net);
     print_text("likelihood", c->likelihood);
     print_text("prior", c->prior);
     print_text("data", c->data_path);
     printf("  %12s %12s  engine\n", c->is_class ? "accuracy" : "rmse", "ll");
-    for (int e = 0; e < c->n_engines; e++) printf("  %12.5g %12.5g  %s\n", mean_over_splits(c, e, false), mean_over_splits(c, e, true), c->engine[e].label);
+    for (int e = 0; e < c->n_engines; e++)
+        printf("  %12.5g %12.5g  %s\n", mean_over_splits(c, e, false), mean_over_splits(c, e, true), c->engine[e].label);
     bnn_comparison_free(c);
     return BNN_OK;
 }
@@ -158,9 +163,11 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp argp = {.parser = parse, .args_doc = "FILE.h5...",
+    static const struct argp argp = {.parser = parse,
+                                     .args_doc = "FILE.h5...",
                                      .doc = "Says what is in a file of bnn: data, a run, predictions or a comparison.\v"
-                                            "The files are HDF5: h5ls, h5dump, ncdump, xarray and h5py open them, too.\n\nExamples:\n  bnn info boston.h5\n  bnn info run.h5"};
+                                            "The files are HDF5: h5ls, h5dump, ncdump, xarray and h5py open them, too.\n\nExamples:\n  bnn "
+                                            "info boston.h5\n  bnn info run.h5"};
     request r = {0};
     tool_parse(&argp, argc, argv, &r);
     for (int i = 0; i < r.n; i++)

@@ -59,8 +59,13 @@ void tool_job_open(tool_job *job, int argc, char **argv) {
 
 bnn_provenance tool_provenance(const tool_job *job, const bnn_table *table, int split) {
     static char finished[TIME_TEXT];
-    return (bnn_provenance){.command = job->command, .data_path = job->data, .data_sha256 = table->sha256, .split = split, .threads = job->threads,
-                            .started_at = job->started_at, .finished_at = time_text(finished)};
+    return (bnn_provenance){.command = job->command,
+                            .data_path = job->data,
+                            .data_sha256 = table->sha256,
+                            .split = split,
+                            .threads = job->threads,
+                            .started_at = job->started_at,
+                            .finished_at = time_text(finished)};
 }
 
 int tool_split(const char *text) { return strcmp(text, "all") == 0 ? -1 : (int)tool_number("--split", text, 0, 1000000); }
@@ -107,7 +112,8 @@ void tool_progress_show(tool_progress *progress, double share) {
             int left = (int)(spent / share * (1 - share) + 0.5);
             progress->shown = now;
             char line[128];
-            int length = snprintf(line, sizeof line, "%s  %3.0f %%  %.3g %%/s  %d:%02d left", progress->what, 100 * share, 100 * share / spent, left / 60, left % 60);
+            int length = snprintf(line, sizeof line, "%s  %3.0f %%  %.3g %%/s  %d:%02d left", progress->what, 100 * share,
+                                  100 * share / spent, left / 60, left % 60);
             if (length > progress->length) progress->length = length; /* the longest so far: blanks wipe what a longer line left */
             fprintf(stderr, "\r%-*s", progress->length, line);
             fflush(stderr);
@@ -126,16 +132,19 @@ void tool_print_metrics(const bnn_metrics *m, int samples) {
     printf("%d rows, %d draw%s\n", m->n, samples, samples == 1 ? "" : "s");
     printf("  log-likelihood   %10.4f  (se %.4f; mean per row, nats)\n", m->ll, m->ll_se);
     if (m->is_class) {
-        printf("  accuracy         %10.4f\n  brier            %10.4f\n  ece              %10.4f  (%d bins)\n", m->accuracy, m->brier, m->ece, BNN_ECE_BINS);
+        printf("  accuracy         %10.4f\n  brier            %10.4f\n  ece              %10.4f  (%d bins)\n", m->accuracy, m->brier,
+               m->ece, BNN_ECE_BINS);
         printf("  entropy          %10.4f  (of it mutual information %.4f)\n", m->mean_entropy, m->mean_mutual_information);
     } else {
         printf("  rmse             %10.4f\n  crps             %10.4f\n", m->rmse, m->crps);
-        printf("  coverage 50/90/95    %.3f  %.3f  %.3f  (calibration error %.3f)\n", m->coverage[9], m->coverage[17], m->coverage[18], m->calibration_error);
+        printf("  coverage 50/90/95    %.3f  %.3f  %.3f  (calibration error %.3f)\n", m->coverage[9], m->coverage[17], m->coverage[18],
+               m->calibration_error);
         printf("  predictive sd    %10.4f epistemic, %.4f aleatoric\n", m->sd_epistemic, m->sd_aleatoric);
     }
 }
 
 void tool_print_cost(const char *what, const bnn_cost *cost) {
-    printf("%s: %llu gradients, %llu forward passes, %.3g GFLOP, %.2f s (%.2f s of cpu), %.0f MB at most\n", what, (unsigned long long)cost->gradients,
-           (unsigned long long)cost->forwards, cost->flops / 1e9, cost->seconds_wall, cost->seconds_cpu, (double)cost->peak_bytes / 1e6);
+    printf("%s: %llu gradients, %llu forward passes, %.3g GFLOP, %.2f s (%.2f s of cpu), %.0f MB at most\n", what,
+           (unsigned long long)cost->gradients, (unsigned long long)cost->forwards, cost->flops / 1e9, cost->seconds_wall,
+           cost->seconds_cpu, (double)cost->peak_bytes / 1e6);
 }

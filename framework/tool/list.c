@@ -20,7 +20,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 static int run(int argc, char **argv) {
     const char *want = NULL;
-    const struct argp argp = {.parser = parse, .args_doc = "[layers|engines|likelihoods|priors|optimizers]",
+    const struct argp argp = {.parser = parse,
+                              .args_doc = "[layers|engines|likelihoods|priors|optimizers]",
                               .doc = "Lists the types that networks and inference are made of, one line each.\v"
                                      "`bnn show NAME` tells all of one type.\n\nExamples:\n  bnn list\n  bnn list engines"};
     tool_parse(&argp, argc, argv, &want);

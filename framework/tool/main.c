@@ -33,7 +33,8 @@ void tool_misuse(const struct argp_state *state, const char *format, ...) {
     exit(2);
 }
 
-/* argp's second line, "Try ...", has nowhere to go: a mistake is one sentence. What getopt says of an unknown option goes to stderr by itself. */
+/* argp's second line, "Try ...", has nowhere to go: a mistake is one sentence. What getopt says of an unknown option goes to stderr by
+ * itself. */
 static error_t parse_quietly(int key, char *arg, struct argp_state *state) {
     (void)arg;
     if (key != ARGP_KEY_INIT) return ARGP_ERR_UNKNOWN;
@@ -56,7 +57,8 @@ long long tool_number(const char *option, const char *text, long long min, long 
     char *end;
     errno = 0;
     long long value = strtoll(text, &end, 10);
-    if (errno || end == text || *end || value < min || value > max) exit(tool_refuse("%s: '%s' is not a whole number from %lld to %lld", option, text, min, max));
+    if (errno || end == text || *end || value < min || value > max)
+        exit(tool_refuse("%s: '%s' is not a whole number from %lld to %lld", option, text, min, max));
     return value;
 }
 

@@ -13,9 +13,10 @@ typedef struct {
 
 enum { NOISE = 256 };
 
-static const struct argp_option options[] = {{"noise", NOISE, "draw|rows", 0, "one draw shared by all rows (default), or fresh noise for every row", 0},
-                                             {"output", 'o', "FILE", 0, "file.h5 or file.csv (default: CSV to standard output)", 0},
-                                             {0}};
+static const struct argp_option options[] = {
+    {"noise", NOISE, "draw|rows", 0, "one draw shared by all rows (default), or fresh noise for every row", 0},
+    {"output", 'o', "FILE", 0, "file.h5 or file.csv (default: CSV to standard output)", 0},
+    {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
@@ -43,8 +44,10 @@ static void write_names(FILE *out, const bnn_prediction *p, const bnn_table *t) 
     for (int k = 0; k < p->mean_dim; k++) {
         char made[16];
         const char *name = name_of(p, t, k, made);
-        if (p->is_class) fprintf(out, ",p_%s", name);
-        else fprintf(out, ",mean_%s,var_epistemic_%s,var_aleatoric_%s,var_total_%s,mcse_%s", name, name, name, name, name);
+        if (p->is_class)
+            fprintf(out, ",p_%s", name);
+        else
+            fprintf(out, ",mean_%s,var_epistemic_%s,var_aleatoric_%s,var_total_%s,mcse_%s", name, name, name, name, name);
     }
     fputs(p->is_class ? ",entropy,mutual_information\n" : "\n", out);
 }
@@ -54,8 +57,11 @@ static void write_rows(FILE *out, const bnn_prediction *p, const bnn_data *d) {
         fprintf(out, "%d", d->rows[i]);
         for (int k = 0; k < p->mean_dim; k++) {
             int at = i * p->mean_dim + k;
-            if (p->is_class) fprintf(out, ",%.9g", p->mean[at]);
-            else fprintf(out, ",%.9g,%.9g,%.9g,%.9g,%.9g", p->mean[at], p->var_epistemic[at], p->var_aleatoric[at], bnn_var_total(p, at), p->mean_mcse[at]);
+            if (p->is_class)
+                fprintf(out, ",%.9g", p->mean[at]);
+            else
+                fprintf(out, ",%.9g,%.9g,%.9g,%.9g,%.9g", p->mean[at], p->var_epistemic[at], p->var_aleatoric[at], bnn_var_total(p, at),
+                        p->mean_mcse[at]);
         }
         if (p->is_class) fprintf(out, ",%.9g,%.9g", bnn_prediction_entropy(p, i), bnn_prediction_mutual_information(p, i));
         fputc('\n', out);
@@ -74,11 +80,14 @@ static bnn_status write_csv(const bnn_prediction *p, const tool_rerun *r, const 
     return s;
 }
 
-static bool ends_with(const char *text, const char *end) { return strlen(text) >= strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0; }
+static bool ends_with(const char *text, const char *end) {
+    return strlen(text) >= strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0;
+}
 
 static bnn_status write_out(const request *r, const bnn_prediction *p) {
     bnn_provenance provenance = tool_provenance(&r->rerun.job, r->rerun.table, r->rerun.split_used);
-    if (r->out) return ends_with(r->out, ".csv") ? write_csv(p, &r->rerun, r->out) : bnn_prediction_save(p, r->rerun.rows, &provenance, r->out);
+    if (r->out)
+        return ends_with(r->out, ".csv") ? write_csv(p, &r->rerun, r->out) : bnn_prediction_save(p, r->rerun.rows, &provenance, r->out);
     write_names(stdout, p, r->rerun.table);
     write_rows(stdout, p, r->rerun.rows);
     return BNN_OK;
@@ -98,11 +107,16 @@ static bnn_status predict(request *r) {
 
 static int run(int argc, char **argv) {
     static const struct argp_child children[] = {{&tool_rerun_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {.options = options, .parser = parse, .children = children, .args_doc = "RUN.h5",
-                              .doc = "Predicts rows with a fitted run: mean, epistemic, aleatoric and total variance in the units of the target, or class probabilities with entropy "
-                                     "and mutual information.\v"
-                                     "Rows whose target is not known come by `bnn import csv FILE --target none`.\n\n"
-                                     "Examples:\n  bnn predict run.h5 -o pred.csv\n  bnn predict run.h5 --data new.h5 --samples 10000 -o pred.h5"};
+    const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .children = children,
+        .args_doc = "RUN.h5",
+        .doc = "Predicts rows with a fitted run: mean, epistemic, aleatoric and total variance in the units of the target, or class "
+               "probabilities with entropy "
+               "and mutual information.\v"
+               "Rows whose target is not known come by `bnn import csv FILE --target none`.\n\n"
+               "Examples:\n  bnn predict run.h5 -o pred.csv\n  bnn predict run.h5 --data new.h5 --samples 10000 -o pred.h5"};
     request r = {.noise = BNN_DRAW};
     tool_job_open(&r.rerun.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);

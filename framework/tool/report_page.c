@@ -215,8 +215,10 @@ typedef struct {
     bool has_se, relative; /* relative: over the mean of grid_search */
 } column;
 
-#define METRIC(field) {REPORT_METRIC, offsetof(bnn_metrics, field)}
-#define COST(kind) {kind, 0}
+#define METRIC(field) \
+    { REPORT_METRIC, offsetof(bnn_metrics, field) }
+#define COST(kind) \
+    { kind, 0 }
 
 static const column target_columns[] = {
     {"score", "rmse", "root mean squared error, in the units of the target", METRIC(rmse), FOUR_DIGITS, -1, true, false},

@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct argp_option options[] = {{"data", 'd', "FILE", 0, "data file (default: the one the run was fitted to)", 1},
-                                             {"split", 'k', "K", 0, "test rows of split K, or 'all' (default: the run's own split; all rows of another file)", 1},
-                                             {"samples", 'S', "S", 0, "draws of the predictive distribution (default: 1000)", 1},
-                                             {"seed", 's', "N", 0, "seed (default: 1)", 1},
-                                             {"threads", 't', "N", 0, "threads (default: all cores)", 1},
-                                             {0}};
+static const struct argp_option options[] = {
+    {"data", 'd', "FILE", 0, "data file (default: the one the run was fitted to)", 1},
+    {"split", 'k', "K", 0, "test rows of split K, or 'all' (default: the run's own split; all rows of another file)", 1},
+    {"samples", 'S', "S", 0, "draws of the predictive distribution (default: 1000)", 1},
+    {"seed", 's', "N", 0, "seed (default: 1)", 1},
+    {"threads", 't', "N", 0, "threads (default: all cores)", 1},
+    {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     tool_rerun *r = state->input;
@@ -32,10 +33,12 @@ const struct argp tool_rerun_argp = {.options = options, .parser = parse};
 /* The data that the run was fitted to must still be the same file; another file is the user's choice. */
 static bnn_status find_data(tool_rerun *r, const bnn_origin *origin) {
     if (r->data) return bnn_table_load(r->data, &r->table);
-    if (!origin->data_path) return bnn_fail(BNN_ERR_STATE, "%s does not say which data it was fitted to: name them with --data", r->run_path);
+    if (!origin->data_path)
+        return bnn_fail(BNN_ERR_STATE, "%s does not say which data it was fitted to: name them with --data", r->run_path);
     BNN_TRY(bnn_table_load(origin->data_path, &r->table));
     if (origin->data_sha256 && strcmp(origin->data_sha256, r->table->sha256) != 0)
-        return bnn_fail(BNN_ERR_DATA, "%s has changed since %s was fitted to it: name the data with --data", origin->data_path, r->run_path);
+        return bnn_fail(BNN_ERR_DATA, "%s has changed since %s was fitted to it: name the data with --data", origin->data_path,
+                        r->run_path);
     return BNN_OK;
 }
 
@@ -46,7 +49,8 @@ static bnn_status open_with(tool_rerun *r, const bnn_origin *origin) {
     if (!r->data_used) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     r->split_used = r->split ? tool_split(r->split) : r->data ? -1 : origin->split;
     if (r->split_used >= r->table->n_splits && r->split_used >= 0)
-        return bnn_fail(BNN_ERR_OPTION, "%s: split %d was asked for, but the data have %d", r->data_used, r->split_used, r->table->n_splits);
+        return bnn_fail(BNN_ERR_OPTION, "%s: split %d was asked for, but the data have %d", r->data_used, r->split_used,
+                        r->table->n_splits);
     bnn_status s = bnn_data_split(r->table, r->split_used, BNN_TEST, &bnn_engine_fitted(r->run->engine)->model->scaling, &r->rows);
     if (s < 0) return bnn_note(s, "%s", r->data_used);
     return r->rows->n > 0 ? BNN_OK : bnn_fail(BNN_ERR_DATA, "%s: split %d has no test rows", r->data_used, r->split_used);

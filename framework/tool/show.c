@@ -38,8 +38,10 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 static int run(int argc, char **argv) {
     const char *want = NULL;
-    const struct argp argp = {.parser = parse, .args_doc = "NAME",
-                              .doc = "Tells all of a layer, engine, likelihood, prior or optimizer: what it is, where it comes from, its options with defaults and ranges.\v"
+    const struct argp argp = {.parser = parse,
+                              .args_doc = "NAME",
+                              .doc = "Tells all of a layer, engine, likelihood, prior or optimizer: what it is, where it comes from, its "
+                                     "options with defaults and ranges.\v"
                                      "Examples:\n  bnn show concrete_dropout\n  bnn show mc_dropout"};
     tool_parse(&argp, argc, argv, &want);
     bool found = false;
@@ -49,7 +51,9 @@ static int run(int argc, char **argv) {
                 print_type(kind, t);
                 found = true;
             }
-    return found ? 0 : tool_refuse("show: there is no layer, engine, likelihood, prior or optimizer '%s': `bnn list` prints those there are", want);
+    return found ? 0
+                 : tool_refuse("show: there is no layer, engine, likelihood, prior or optimizer '%s': `bnn list` prints those there are",
+                               want);
 }
 
 const command command_show = {.name = "show", .summary = "all of one type: options, defaults, reference", .run = run};

@@ -53,21 +53,27 @@ static bnn_status split(const request *r) {
     const char *out = r->out ? r->out : r->file;
     BNN_TRY(bnn_table_load(r->file, &table));
     bnn_status s = bnn_table_split(table, (bnn_split_kind)r->kind, r->count ? r->count : usual_count[r->kind], r->seed);
-    if (s < 0) bnn_note(s, "%s", r->file);
-    else s = bnn_table_save(table, out);
+    if (s < 0)
+        bnn_note(s, "%s", r->file);
+    else
+        s = bnn_table_save(table, out);
     if (s == BNN_OK)
-        printf("wrote %s: %d splits of %d rows, %d train and %d test in the first (%s)\n", out, table->n_splits, table->n, bnn_table_count(table, 0, BNN_TRAIN),
-               bnn_table_count(table, 0, BNN_TEST), table->split_origin);
+        printf("wrote %s: %d splits of %d rows, %d train and %d test in the first (%s)\n", out, table->n_splits, table->n,
+               bnn_table_count(table, 0, BNN_TRAIN), bnn_table_count(table, 0, BNN_TEST), table->split_origin);
     bnn_table_free(table);
     return s;
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp argp = {.options = options, .parser = parse, .args_doc = "FILE.h5",
-                                     .doc = "Splits the rows of a data file into training and test rows, in place of the splits it has.\v"
-                                            "holdout: each time 10 % of the rows at random are test rows. kfold: every row is a test row in one of the folds. pbp: the published "
-                                            "splits of the UCI regression sets (Hernandez-Lobato & Adams 2015), for tables with their rows in the published order.\n\n"
-                                            "Examples:\n  bnn split boston.h5 --kind pbp\n  bnn split my.h5 --kind kfold --count 5 --seed 1 -o folds.h5"};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "FILE.h5",
+        .doc = "Splits the rows of a data file into training and test rows, in place of the splits it has.\v"
+               "holdout: each time 10 % of the rows at random are test rows. kfold: every row is a test row in one of the folds. pbp: the "
+               "published "
+               "splits of the UCI regression sets (Hernandez-Lobato & Adams 2015), for tables with their rows in the published order.\n\n"
+               "Examples:\n  bnn split boston.h5 --kind pbp\n  bnn split my.h5 --kind kfold --count 5 --seed 1 -o folds.h5"};
     request r = {.kind = BNN_SPLIT_HOLDOUT};
     tool_parse(&argp, argc, argv, &r);
     return split(&r) < 0 ? tool_fail() : 0;

@@ -27,7 +27,8 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input);
 /* For parsers, in place of argp_error: prints "bnn NAME: sentence" and leaves the program with status 2. */
 _Noreturn void tool_misuse(const struct argp_state *state, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Whole numbers with a range, for options; prints the sentence and leaves the program with status 2 where text is none: "--seed: 'x' is not a whole number from 0 to 9". */
+/* Whole numbers with a range, for options; prints the sentence and leaves the program with status 2 where text is none: "--seed: 'x' is not
+ * a whole number from 0 to 9". */
 long long tool_number(const char *option, const char *text, long long min, long long max);
 
 /* What several subcommands ask for. Put tool_job_argp among an argp's children, with a tool_job as its input. */
@@ -52,7 +53,8 @@ bnn_status tool_table(const char *path, bnn_table **table);
 /* Training and test rows of a split; split -1: all rows train, and *test is NULL. A split with no test rows gives NULL, too. */
 bnn_status tool_rows(const bnn_table *table, int split, bnn_data **train, bnn_data **test);
 
-/* A fitted run and the rows to predict: those of another data file (all of them, or the test rows of a split), or the test rows that the run itself was made beside. */
+/* A fitted run and the rows to predict: those of another data file (all of them, or the test rows of a split), or the test rows that the
+ * run itself was made beside. */
 typedef struct {
     tool_job job;                        /* samples, seed and threads are used */
     const char *run_path, *data, *split; /* as given; data and split may be NULL */
@@ -67,7 +69,8 @@ bnn_status tool_rerun_open(tool_rerun *rerun);
 bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, bnn_prediction **out); /* a failure names the data file */
 void tool_rerun_close(tool_rerun *rerun);
 
-/* Refuses a place where a file cannot be written, before the work that is to go there; and anything there but a plain file, since a rename would replace it. */
+/* Refuses a place where a file cannot be written, before the work that is to go there; and anything there but a plain file, since a rename
+ * would replace it. */
 bnn_status tool_output_ready(const char *path);
 /* Writes a whole file under a temporary name and renames it: an old one is lost only to a whole new one. */
 bnn_status tool_save(const char *bytes, size_t size, const char *path);

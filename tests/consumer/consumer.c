@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * consumer.c: a project outside of bnn, built by `cc consumer.c $(pkg-config --cflags --libs bnn)`. Fits y = 2x and prints what it predicts for x = 0 .. 3.
+ * consumer.c: a project outside of bnn, built by `cc consumer.c $(pkg-config --cflags --libs bnn)`. Fits y = 2x and prints what it predicts
+ * for x = 0 .. 3.
  */
 #include <bnn/bnn.h>
 #include <stdio.h>

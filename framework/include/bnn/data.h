@@ -30,13 +30,13 @@ typedef struct {
     char **y_names;                 /* [y_dim], or NULL where y_dim is 0 */
     char **class_names;             /* [n_classes], or NULL */
     bnn_scale_rule scale;
-    double range;                   /* of BNN_SCALE_RANGE */
-    int n_splits;                   /* may be 0: no split yet, every row is a training row */
-    int *order;                     /* [n_splits, n] row numbers: first the training rows in their listed order, then validation, then test */
-    int8_t *role;                   /* [n_splits, n] bnn_split_role of each row */
-    char *split_origin;             /* the rule and seed that made the splits, never NULL */
-    char raw_sha256[65];            /* of the file it was imported from, "" if none: kept in the bnn-data file */
-    char sha256[65];                /* of the bnn-data file it was loaded from, "" if none */
+    double range;        /* of BNN_SCALE_RANGE */
+    int n_splits;        /* may be 0: no split yet, every row is a training row */
+    int *order;          /* [n_splits, n] row numbers: first the training rows in their listed order, then validation, then test */
+    int8_t *role;        /* [n_splits, n] bnn_split_role of each row */
+    char *split_origin;  /* the rule and seed that made the splits, never NULL */
+    char raw_sha256[65]; /* of the file it was imported from, "" if none: kept in the bnn-data file */
+    char sha256[65];     /* of the bnn-data file it was loaded from, "" if none */
 } bnn_table;
 
 /* A table of zeros with n rows; texts are "", names are NULL and allocated by the caller. Refuses what does not fit into memory. */
@@ -47,13 +47,14 @@ void bnn_table_free(bnn_table *table);
 bnn_status bnn_table_check(const bnn_table *table);
 
 /* count splits, replacing those there are. Needs two rows, and targets; a failure leaves the table as it was.
- * holdout: count times 10 % (at least one row) test rows at random. kfold: the folds (2..n) of one permutation. pbp: the published splits of
- * Hernandez-Lobato & Adams 2015: NumPy's RandomState(1) whatever the seed, one permutation of the rows a split, the first round(0.9 n) train. */
+ * holdout: count times 10 % (at least one row) test rows at random. kfold: the folds (2..n) of one permutation. pbp: the published splits
+ * of Hernandez-Lobato & Adams 2015: NumPy's RandomState(1) whatever the seed, one permutation of the rows a split, the first round(0.9 n)
+ * train. */
 typedef enum { BNN_SPLIT_HOLDOUT, BNN_SPLIT_KFOLD, BNN_SPLIT_PBP } bnn_split_kind;
 bnn_status bnn_table_split(bnn_table *table, bnn_split_kind kind, int count, uint64_t seed);
 
-/* Splits given by the rows' order [count, n] and roles [count, n], which become the table's (allocated by malloc); refuses what is no permutation or not sorted by
- * role. On failure both stay the caller's. */
+/* Splits given by the rows' order [count, n] and roles [count, n], which become the table's (allocated by malloc); refuses what is no
+ * permutation or not sorted by role. On failure both stay the caller's. */
 bnn_status bnn_table_set_splits(bnn_table *table, int count, int *order, int8_t *role, const char *origin);
 
 /* Rows of a role in a split. */
@@ -74,16 +75,16 @@ typedef struct {
 typedef struct {
     const bnn_table *table;
     int n;
-    int *rows;         /* [n] rows of the table, in the listed order */
+    int *rows; /* [n] rows of the table, in the listed order */
     bnn_shape x_shape;
     int y_dim, n_classes;
-    bnn_real *x;       /* [n, size(x_shape)] standardised */
-    bnn_real *y;       /* [n, y_dim] standardised, or class indices; NULL, with y_dim = n_classes = 0, where the table has no targets */
+    bnn_real *x; /* [n, size(x_shape)] standardised */
+    bnn_real *y; /* [n, y_dim] standardised, or class indices; NULL, with y_dim = n_classes = 0, where the table has no targets */
     bnn_scaling scaling;
 } bnn_data;
 
-/* The given rows of the table (rows[n], copied), scaled by `scaling`, or, where that is NULL, by their own mean and sd. n = 0 is allowed with a scaling.
- * Rows without targets need one: that of a fitted run, whatever its y_dim. */
+/* The given rows of the table (rows[n], copied), scaled by `scaling`, or, where that is NULL, by their own mean and sd. n = 0 is allowed
+ * with a scaling. Rows without targets need one: that of a fitted run, whatever its y_dim. */
 bnn_status bnn_data_new(const bnn_table *table, int n, const int *rows, const bnn_scaling *scaling, bnn_data **out);
 
 /* The rows of a role in one split (split < 0: every row of the table), in listed order. */

@@ -2,8 +2,8 @@
  *
  * engine.h: the contract of an inference engine; all that an engine author includes.
  *
- * An engine sees a flat theta, U(theta) and its gradient (model.h), never a layer. For prediction it answers one question: draw(s) -> theta. The framework steps it, saves and restores
- * its blocks, and runs one predict loop for all engines.
+ * An engine sees a flat theta, U(theta) and its gradient (model.h), never a layer. For prediction it answers one question: draw(s) ->
+ * theta. The framework steps it, saves and restores its blocks, and runs one predict loop for all engines.
  */
 #ifndef BNN_ENGINE_H
 #define BNN_ENGINE_H
@@ -11,36 +11,36 @@
 #include <bnn/cost.h>
 #include <bnn/model.h>
 
-enum { /* bnn_type.caps of an engine */
-    BNN_POINT = 1 /* one parameter vector and no noise: prediction is a single pass in BNN_MEAN */
+enum {               /* bnn_type.caps of an engine */
+       BNN_POINT = 1 /* one parameter vector and no noise: prediction is a single pass in BNN_MEAN */
 };
 
 typedef struct bnn_engine {
-    bnn_object object;      /* type and options */
-    bnn_texts texts;        /* owned copies; texts.net as adapted */
-    char *plain_net;        /* the network text before adapt */
-    bnn_model *model;       /* owned */
-    bnn_rng rng;            /* the engine's root stream; split it by the purposes below */
-    bnn_cost cost;          /* counts are added by the engine, times by the framework */
-    void *state;            /* state_size zeroed bytes, owned by the framework; what hangs on it by the engine */
+    bnn_object object; /* type and options */
+    bnn_texts texts;   /* owned copies; texts.net as adapted */
+    char *plain_net;   /* the network text before adapt */
+    bnn_model *model;  /* owned */
+    bnn_rng rng;       /* the engine's root stream; split it by the purposes below */
+    bnn_cost cost;     /* counts are added by the engine, times by the framework */
+    void *state;       /* state_size zeroed bytes, owned by the framework; what hangs on it by the engine */
 } bnn_engine;
 
 /* Purposes: the first split of an engine's root stream. */
 enum { BNN_STREAM_INIT = 1, BNN_STREAM_SHUFFLE, BNN_STREAM_STEP, BNN_STREAM_DRAW, BNN_STREAM_PREDICT, BNN_STREAM_INNER };
 
 typedef struct {
-    bnn_terms terms;          /* mean over the batches of this step */
-    const bnn_real *theta;    /* where it stands now; NULL: nowhere yet */
-    double progress;          /* share of the whole work done, 0..1 */
+    bnn_terms terms;       /* mean over the batches of this step */
+    const bnn_real *theta; /* where it stands now; NULL: nowhere yet */
+    double progress;       /* share of the whole work done, 0..1 */
     bool done;
 } bnn_step;
 
 typedef struct {
-    const char *name;                 /* unique within the engine; static storage */
+    const char *name; /* unique within the engine; static storage */
     enum { BNN_BLOCK_REAL, BNN_BLOCK_U64 } kind;
     void *data;
     size_t length;
-    bool theta;                       /* a parameter vector: files show it by layers */
+    bool theta; /* a parameter vector: files show it by layers */
 } bnn_block;
 #define BNN_MAX_BLOCKS 16
 
@@ -65,14 +65,15 @@ typedef struct bnn_engine_type {
 
     /* REQUIRED, unless fitted is there */
     bnn_status (*draw)(const bnn_engine *, int s, bnn_rng rng, bnn_real *theta); /* theta of draw s; thread-safe */
-    int (*blocks)(bnn_engine *, bnn_block *out);                                 /* all state, the theta that predicts first; returns the number of blocks */
+    int (*blocks)(bnn_engine *, bnn_block *out); /* all state, the theta that predicts first; returns the number of blocks */
 
     /* OPTIONAL */
-    bnn_status (*adapt)(const void *conf, bnn_netspec *net);          /* plain network -> the one this engine needs; adapting twice changes nothing more */
-    int (*n_draws)(const bnn_engine *);                               /* stored draws; without it, unlimited */
-    const bnn_engine *(*fitted)(const bnn_engine *);                  /* of an engine that holds another: the one that predicts, NULL before there is one */
-    int (*columns)(const bnn_engine *, bnn_column *out);              /* at most BNN_MAX_COLUMNS; returns their number */
-    const char *(*remark)(const bnn_engine *);                        /* a sentence for people about what was done, or NULL */
+    bnn_status (*adapt)(const void *conf, bnn_netspec *net); /* plain network -> the one this engine needs; adapting twice changes nothing
+                                                                more */
+    int (*n_draws)(const bnn_engine *);                      /* stored draws; without it, unlimited */
+    const bnn_engine *(*fitted)(const bnn_engine *); /* of an engine that holds another: the one that predicts, NULL before there is one */
+    int (*columns)(const bnn_engine *, bnn_column *out); /* at most BNN_MAX_COLUMNS; returns their number */
+    const char *(*remark)(const bnn_engine *);           /* a sentence for people about what was done, or NULL */
 } bnn_engine_type;
 
 static inline const bnn_engine_type *bnn_engine_vtable(const bnn_engine *e) { return (const bnn_engine_type *)e->object.type; }

@@ -10,7 +10,8 @@
 typedef struct {
     const char *net, *engine, *likelihood, *prior; /* likelihood and prior may be NULL: gaussian or categorical as the data say; gauss */
     uint64_t seed;
-    /* Called after every step in the fitting thread, with the share done, 0..1; may be NULL. A return of true asks to stop: the run so far is kept, with complete = false. */
+    /* Called after every step in the fitting thread, with the share done, 0..1; may be NULL. A return of true asks to stop: the run so far
+     * is kept, with complete = false. */
     bool (*progress)(void *context, double share);
     void *context;
 } bnn_config;
@@ -19,18 +20,18 @@ typedef struct {
 
 /* The course of a fit: at most BNN_HISTORY_MOST epochs, evenly spaced, the last one always. */
 typedef struct {
-    int n;             /* recorded epochs */
-    int *epoch;        /* [n] counted from 1 */
+    int n;                    /* recorded epochs */
+    int *epoch;               /* [n] counted from 1 */
     double *nll, *prior, *kl; /* [n] parts of U, nats over the training set */
-    double *noise_sd;  /* [n] of the likelihood in standardised y; NaN where it has none */
+    double *noise_sd;         /* [n] of the likelihood in standardised y; NaN where it has none */
     int n_gates;
-    char **gate;       /* [n_gates] labels of the nodes with a drop probability */
-    double *p;         /* [n, n_gates] probability of dropping */
+    char **gate; /* [n_gates] labels of the nodes with a drop probability */
+    double *p;   /* [n, n_gates] probability of dropping */
 } bnn_history;
 void bnn_history_free(bnn_history *history); /* frees what is inside */
 
 typedef struct {
-    char *engine_text;  /* canonical, as asked for */
+    char *engine_text; /* canonical, as asked for */
     uint64_t seed;
     bnn_engine *engine; /* owned */
     bnn_history history;

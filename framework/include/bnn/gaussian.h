@@ -65,8 +65,8 @@ extern const char *const bnn_gaussian_estimators[], *const bnn_gaussian_no_yes[]
 typedef struct {
     void (*y)(const bnn_layer *l, int n, const bnn_real *x, const bnn_real *w, const bnn_real *b, bnn_real *y); /* y = */
     void (*dx)(const bnn_layer *l, int n, const bnn_real *dy, const bnn_real *w, bnn_real *dx);                 /* dx += */
-    void (*dw)(const bnn_layer *l, int n, const bnn_real *x, const bnn_real *dy, bnn_real *dw,
-               bnn_real *db); /* dw, db += ; db may be NULL */
+    void (*dw)(const bnn_layer *l, int n, const bnn_real *x, const bnn_real *dy, bnn_real *dw, bnn_real *db); /* dw, db += ; db may be NULL
+                                                                                                               */
 } bnn_gaussian_map;
 
 /* Plans a kernel of rows x cols whose map takes flops for one row; reads the prior. For bind. */

@@ -7,7 +7,8 @@
 
 #include <bnn/engine.h>
 
-/* The training rows cut in two, in their listed order: the first 1 - share to fit, the last `share` to score (Gal & Ghahramani's published UCI protocol). Both are scaled by the first part. */
+/* The training rows cut in two, in their listed order: the first 1 - share to fit, the last `share` to score (Gal & Ghahramani's published
+ * UCI protocol). Both are scaled by the first part. */
 typedef struct {
     bnn_data *fit, *score;
 } bnn_holdout;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * import.h: tables from the files that data come in. Every value is checked: what is missing or no number is refused by row (counted from 1,
- * a header not counted) and column.
+ * import.h: tables from the files that data come in. Every value is checked: what is missing or no number is refused by row (counted from
+ * 1, a header not counted) and column.
  */
 #ifndef BNN_IMPORT_H
 #define BNN_IMPORT_H
@@ -23,11 +23,12 @@ typedef struct {
     bnn_header header;
 } bnn_csv_options;
 
-/* Text separated by commas, semicolons, tabs or blanks, which is guessed; fields may be quoted. Text features become one column for each value,
- * "name=value", values sorted; classes are numbered in the order of their names (numbers: of size). */
+/* Text separated by commas, semicolons, tabs or blanks, which is guessed; fields may be quoted. Text features become one column for each
+ * value, "name=value", values sorted; classes are numbered in the order of their names (numbers: of size). */
 bnn_status bnn_import_csv(const char *path, const bnn_csv_options *options, const bnn_import_about *about, bnn_table **out);
 
-/* A folder of the published UCI layout: data.txt, index_features.txt, index_target.txt, and index_train_K.txt, index_test_K.txt for K = 0, 1, ... */
+/* A folder of the published UCI layout: data.txt, index_features.txt, index_target.txt, and index_train_K.txt, index_test_K.txt for K = 0,
+ * 1, ... */
 bnn_status bnn_import_uci(const char *folder, const bnn_import_about *about, bnn_table **out);
 
 /* Images and labels in IDX (MNIST's format), plain or gzipped. The second pair (both NULL: none) are test rows and make one split. */

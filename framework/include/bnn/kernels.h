@@ -2,17 +2,17 @@
  *
  * kernels.h: the arithmetic that layers are made of, with a fixed order of summation.
  *
- * Two promises. Same bits at any number of threads: work is cut by the size of the problem only. Same bits at any cut of rows: row i of a product, and element i of a
- * vector function, depend on their own inputs and on (columns, depth), never on how many rows the call has or where the row stands.
- * Large products run in parallel inside (unless the caller already is in a parallel region); the rest is serial.
+ * Two promises. Same bits at any number of threads: work is cut by the size of the problem only. Same bits at any cut of rows: row i of a
+ * product, and element i of a vector function, depend on their own inputs and on (columns, depth), never on how many rows the call has or
+ * where the row stands. Large products run in parallel inside (unless the caller already is in a parallel region); the rest is serial.
  */
 #ifndef BNN_KERNELS_H
 #define BNN_KERNELS_H
 
 #include <bnn/real.h>
 
-/* Before a static function that only loops over elements: compiled for several instruction sets, the best one chosen when the program is loaded. Its arrays should be restrict, so that the
- * compiler may use vectors. */
+/* Before a static function that only loops over elements: compiled for several instruction sets, the best one chosen when the program is
+ * loaded. Its arrays should be restrict, so that the compiler may use vectors. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define BNN_LOOP __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
@@ -33,7 +33,8 @@ void bnn_vec_exp(size_t n, const bnn_real *x, bnn_real *y);
 void bnn_vec_log(size_t n, const bnn_real *x, bnn_real *y);
 void bnn_vec_tanh(size_t n, const bnn_real *x, bnn_real *y);
 void bnn_vec_sigmoid(size_t n, const bnn_real *x, bnn_real *y);  /* 1/(1+exp(-x)), stable for all x */
-void bnn_vec_softplus(size_t n, const bnn_real *x, bnn_real *y); /* log(1+exp(x)), stable for all x: no overflow, no collapse to 0 above the smallest normal */
+void bnn_vec_softplus(size_t n, const bnn_real *x, bnn_real *y); /* log(1+exp(x)), stable for all x: no overflow, no collapse to 0 above the
+                                                                    smallest normal */
 
 /* Scalars in double, for hyper-parameters, tests and set-up. */
 double bnn_softplus(double x);

@@ -2,11 +2,12 @@
  *
  * layer.h: the layer contract; all that a layer author includes.
  *
- * A layer is a pure function with declared memory. bind says what it needs; after that the layer is immutable, and everything mutable arrives through one
- * bnn_io. Only bind can fail. The other hooks allocate nothing, keep nothing and are called from several threads at once.
+ * A layer is a pure function with declared memory. bind says what it needs; after that the layer is immutable, and everything mutable
+ * arrives through one bnn_io. Only bind can fail. The other hooks allocate nothing, keep nothing and are called from several threads at
+ * once.
  *
- * Sequence of one pass:  prepare (once) -> forward (rows, in pieces of any size) -> backward (the same pieces) -> finish (once) -> penalty (once).
- * Every gradient is added to what is there (+=); the framework zeroes.
+ * Sequence of one pass:  prepare (once) -> forward (rows, in pieces of any size) -> backward (the same pieces) -> finish (once) -> penalty
+ * (once). Every gradient is added to what is there (+=); the framework zeroes.
  */
 #ifndef BNN_LAYER_H
 #define BNN_LAYER_H
@@ -14,8 +15,8 @@
 #include <bnn/kernels.h>
 #include <bnn/prior.h>
 
-#define BNN_MAX_PARAMS 8      /* blocks of parameters of a layer */
-#define BNN_MAX_GATE_THETA 8  /* parameters of a layer with a keep hook */
+#define BNN_MAX_PARAMS 8     /* blocks of parameters of a layer */
+#define BNN_MAX_GATE_THETA 8 /* parameters of a layer with a keep hook */
 
 typedef enum {
     BNN_MEAN, /* no noise: every gate at its mean, every weight at its mean */
@@ -23,57 +24,57 @@ typedef enum {
     BNN_DRAW  /* one draw shared by all rows: y is a function of x, equal rows give equal outputs */
 } bnn_mode;
 
-enum { /* bnn_type.caps of a layer */
-    BNN_STOCHASTIC = 1, /* y depends on io->rng, except in BNN_MEAN */
-    BNN_COUPLED = 2,    /* rows interact in training */
-    BNN_KINKED = 4,     /* not differentiable everywhere: finite differences skip the kinks */
-    BNN_AFFINE = 8,     /* y = x W + b, with the parameters "kernel" and "bias" */
-    BNN_RESHAPE = 16    /* y is x with another shape: a gate before it gates what comes after it */
+enum {                     /* bnn_type.caps of a layer */
+       BNN_STOCHASTIC = 1, /* y depends on io->rng, except in BNN_MEAN */
+       BNN_COUPLED = 2,    /* rows interact in training */
+       BNN_KINKED = 4,     /* not differentiable everywhere: finite differences skip the kinks */
+       BNN_AFFINE = 8,     /* y = x W + b, with the parameters "kernel" and "bias" */
+       BNN_RESHAPE = 16    /* y is x with another shape: a gate before it gates what comes after it */
 };
 
 /* What a layer needs, filled by bind. Counts are in bnn_reals. */
 typedef struct {
     bnn_shape out;
     int n_params;
-    bnn_param param[BNN_MAX_PARAMS]; /* their order is the layout of theta */
-    int pass;                        /* made once per pass by prepare (sampled weights, a shared mask) ... */
-    int dpass;                       /* ... and its gradient, summed by backward, read by finish; 0 or pass */
-    int cache_row;                   /* kept from forward to backward, for each row */
-    int scratch_row, scratch_pass;   /* undefined between calls: for each row of a call; for each call */
-    double flops_row, flops_pass;    /* floating-point operations of forward per row, and of prepare per pass */
+    bnn_param param[BNN_MAX_PARAMS];        /* their order is the layout of theta */
+    int pass;                               /* made once per pass by prepare (sampled weights, a shared mask) ... */
+    int dpass;                              /* ... and its gradient, summed by backward, read by finish; 0 or pass */
+    int cache_row;                          /* kept from forward to backward, for each row */
+    int scratch_row, scratch_pass;          /* undefined between calls: for each row of a call; for each call */
+    double flops_row, flops_pass;           /* floating-point operations of forward per row, and of prepare per pass */
     double back_flops_row, back_flops_pass; /* of backward per row, and of finish and penalty per pass */
 } bnn_plan;
 
 typedef struct bnn_layer_type bnn_layer_type;
 
 typedef struct bnn_layer {
-    bnn_object object;      /* type and options */
-    const char *label;      /* of the node, for messages */
+    bnn_object object; /* type and options */
+    const char *label; /* of the node, for messages */
     int n_in;
     const bnn_shape *in;    /* [n_in] shapes of the inputs */
     int out_hint;           /* units that the likelihood needs if this is the last node, else 0 */
     const bnn_prior *prior; /* the model's prior */
     bnn_plan plan;
-    int n_theta;            /* sum of the parameter blocks; set after bind */
-    void *private;          /* what bind makes of the options besides the plan; freed by close */
+    int n_theta;   /* sum of the parameter blocks; set after bind */
+    void *private; /* what bind makes of the options besides the plan; freed by close */
 } bnn_layer;
 
 /* One call; all memory is the caller's. D, U: sizes of one row of input and output. */
 typedef struct {
-    int n;                      /* rows in this call */
-    uint64_t row0;              /* index of the first one in the whole batch: noise is addressed by row0 + k */
+    int n;         /* rows in this call */
+    uint64_t row0; /* index of the first one in the whole batch: noise is addressed by row0 + k */
     bnn_mode mode;
     bool train;
-    bnn_rng rng;                /* this node's stream; forward and backward of a pass get the same value */
-    const bnn_real *theta;      /* [n_theta] */
-    bnn_real *dtheta;           /* [n_theta] += , or NULL */
-    const bnn_real *const *x;   /* x[k]: [n, D_k] */
-    bnn_real *const *dx;        /* dx[k]: [n, D_k] += ; an entry may be NULL: not wanted */
-    bnn_real *y;                /* [n, U]: = in forward; as forward left it in backward */
-    const bnn_real *dy;         /* [n, U] */
-    bnn_real *pass, *dpass;     /* [pass], [dpass] */
-    bnn_real *cache;            /* [n, cache_row] */
-    bnn_real *scratch;          /* [scratch_pass + n * scratch_row] */
+    bnn_rng rng;              /* this node's stream; forward and backward of a pass get the same value */
+    const bnn_real *theta;    /* [n_theta] */
+    bnn_real *dtheta;         /* [n_theta] += , or NULL */
+    const bnn_real *const *x; /* x[k]: [n, D_k] */
+    bnn_real *const *dx;      /* dx[k]: [n, D_k] += ; an entry may be NULL: not wanted */
+    bnn_real *y;              /* [n, U]: = in forward; as forward left it in backward */
+    const bnn_real *dy;       /* [n, U] */
+    bnn_real *pass, *dpass;   /* [pass], [dpass] */
+    bnn_real *cache;          /* [n, cache_row] */
+    bnn_real *scratch;        /* [scratch_pass + n * scratch_row] */
 } bnn_io;
 
 struct bnn_layer_type {
@@ -91,10 +92,11 @@ struct bnn_layer_type {
     /* OPTIONAL, without a default */
     void (*prepare)(const bnn_layer *, bnn_io *); /* theta, rng -> pass */
     void (*finish)(const bnn_layer *, bnn_io *);  /* dpass -> dtheta */
-    /* KL of the layer's own posterior in nats, summed, never scaled; adds scale times its gradient to dtheta (NULL: not wanted). Called after finish; pass is still there. */
+    /* KL of the layer's own posterior in nats, summed, never scaled; adds scale times its gradient to dtheta (NULL: not wanted). Called
+     * after finish; pass is still there. */
     double (*penalty)(const bnn_layer *, bnn_io *, double scale);
-    /* A gate: the probability of KEEPING a unit. The model takes the prior of the weights that read this node at w/keep with probability keep and at 0 otherwise.
-     * dkeep[n_theta], n_theta <= BNN_MAX_GATE_THETA, is set to its gradient. */
+    /* A gate: the probability of KEEPING a unit. The model takes the prior of the weights that read this node at w/keep with probability
+     * keep and at 0 otherwise. dkeep[n_theta], n_theta <= BNN_MAX_GATE_THETA, is set to its gradient. */
     double (*keep)(const bnn_layer *, const bnn_real *theta, bnn_real *dkeep);
     void (*close)(bnn_layer *); /* frees private; also called after a bind that failed */
 };

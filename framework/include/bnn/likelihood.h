@@ -16,11 +16,11 @@ typedef struct bnn_likelihood {
     int n_classes;      /* 0: y is real; else y holds class indices 0..n_classes-1 */
     const double *y_sd; /* [y_dim] standard deviation of y on the training rows, by which y was divided */
     /* filled by bind */
-    int out_dim;        /* units that the network must end with */
-    int n_theta;        /* own parameters, role HYPER, laid behind those of the network */
-    int mean_dim;       /* length of one predictive mean: y_dim, or n_classes probabilities */
-    int pit_dim;        /* y_dim where a continuous cdf exists, else 0 */
-    double data[4];     /* what bind precomputes */
+    int out_dim;    /* units that the network must end with */
+    int n_theta;    /* own parameters, role HYPER, laid behind those of the network */
+    int mean_dim;   /* length of one predictive mean: y_dim, or n_classes probabilities */
+    int pit_dim;    /* y_dim where a continuous cdf exists, else 0 */
+    double data[4]; /* what bind precomputes */
 } bnn_likelihood;
 
 /* What the predictive loop needs of n rows under one draw of the parameters. NULL entries are not wanted. */
@@ -37,7 +37,8 @@ typedef struct bnn_likelihood_type {
     /* REQUIRED: fits y_dim and n_classes, or says why not. */
     bnn_status (*bind)(bnn_likelihood *);
 
-    /* REQUIRED. Sum over n rows of -log p(y | f) in nats, of standardised y. df[n,out_dim] is set to scale times the gradient; dtheta[n_theta] += scale times the gradient. Both may be NULL. */
+    /* REQUIRED. Sum over n rows of -log p(y | f) in nats, of standardised y. df[n,out_dim] is set to scale times the gradient;
+     * dtheta[n_theta] += scale times the gradient. Both may be NULL. */
     double (*nll)(const bnn_likelihood *, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta, double scale, bnn_real *df,
                   bnn_real *dtheta);
 
@@ -54,6 +55,8 @@ typedef struct bnn_likelihood_type {
 /* y_sd is borrowed and must outlive the likelihood. */
 bnn_status bnn_likelihood_new(const char *spec, int y_dim, int n_classes, const double *y_sd, bnn_likelihood *out);
 void bnn_likelihood_free(bnn_likelihood *likelihood);
-static inline const bnn_likelihood_type *bnn_likelihood_vtable(const bnn_likelihood *l) { return (const bnn_likelihood_type *)l->object.type; }
+static inline const bnn_likelihood_type *bnn_likelihood_vtable(const bnn_likelihood *l) {
+    return (const bnn_likelihood_type *)l->object.type;
+}
 
 #endif

@@ -16,7 +16,7 @@ typedef struct {
     double ll, ll_se; /* mean log predictive density or probability per row, nats in the units of y, and its standard error over rows */
     /* regression */
     double rmse;
-    double crps;      /* of a Gaussian with the predictive mean and total variance (Gneiting & Raftery 2007, eq. 21) */
+    double crps; /* of a Gaussian with the predictive mean and total variance (Gneiting & Raftery 2007, eq. 21) */
     double coverage[BNN_CALIBRATION_LEVELS]; /* share of rows whose pit lies in the central interval of each level */
     double calibration_error;                /* mean |coverage - level| */
     double sd_epistemic, sd_aleatoric;       /* root mean square over rows */
@@ -24,7 +24,7 @@ typedef struct {
     double accuracy, brier, ece, mean_entropy, mean_mutual_information; /* brier: sum over classes, mean over rows */
 } bnn_metrics;
 
-double bnn_calibration_level(int i);                      /* 0.05 (i+1) */
+double bnn_calibration_level(int i);                                /* 0.05 (i+1) */
 double bnn_metrics_coverage(const bnn_prediction *p, double level); /* of a central interval of any level */
 double bnn_crps_gaussian(double y, double mean, double sd);
 

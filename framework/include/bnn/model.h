@@ -2,10 +2,12 @@
  *
  * model.h: network + likelihood + prior, and the one objective that every engine works on.
  *
- *   U(theta) = (N/M) sum_{i in batch} -log p(y_i | f(x_i; theta, noise)) - log prior(theta) + sum_layers KL      [nats over the whole training set]
+ *   U(theta) = (N/M) sum_{i in batch} -log p(y_i | f(x_i; theta, noise)) - log prior(theta) + sum_layers KL      [nats over the whole
+ * training set]
  *
- * N rows of the training set, M rows of the batch. The prior covers WEIGHT and BIAS blocks; weights behind a gate that keeps a unit with probability k count as k (-log p(w/k)) + (1-k) (-log p(0)),
- * the expectation under q(W) = M diag(z), stored as w = k M (Gal & Ghahramani 2016, with inverted scaling).
+ * N rows of the training set, M rows of the batch. The prior covers WEIGHT and BIAS blocks; weights behind a gate that keeps a unit with
+ * probability k count as k (-log p(w/k)) + (1-k) (-log p(0)), the expectation under q(W) = M diag(z), stored as w = k M (Gal & Ghahramani
+ * 2016, with inverted scaling).
  */
 #ifndef BNN_MODEL_H
 #define BNN_MODEL_H
@@ -20,7 +22,7 @@ typedef struct {
     bnn_prior prior;
     bnn_scaling scaling; /* of the rows it was made for: predictions go back to the units of y through it */
     bnn_shape x_shape;
-    int n_theta;         /* the net's parameters, then the likelihood's */
+    int n_theta; /* the net's parameters, then the likelihood's */
 } bnn_model;
 
 /* The texts that make a model, as a user writes them. */
@@ -34,7 +36,8 @@ void bnn_model_free(bnn_model *model);
 void bnn_model_init(const bnn_model *model, bnn_rng rng, bnn_real *theta);
 static inline const bnn_real *bnn_model_noise(const bnn_model *m, const bnn_real *theta) { return theta + m->net->n_theta; }
 
-/* Role of parameter block b counted over all nodes in order, then the likelihood's; false behind the last. offset and length are of the flat vector. */
+/* Role of parameter block b counted over all nodes in order, then the likelihood's; false behind the last. offset and length are of the
+ * flat vector. */
 typedef struct {
     const char *node, *name; /* label of the node ("likelihood" for the last), name of the block */
     bnn_role role;

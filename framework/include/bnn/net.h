@@ -12,16 +12,16 @@
 
 typedef struct {
     bnn_layer layer;
-    int *in;          /* [layer.n_in] node numbers */
-    size_t theta;     /* offset of its parameters in the flat vector */
-    int gate;         /* node whose keep() governs the prior of this node's weights, or -1 */
-    bool needs_grad;  /* it or a node before it has parameters */
-    bool named;       /* the text gives its label; made-up labels are for messages and files only */
+    int *in;         /* [layer.n_in] node numbers */
+    size_t theta;    /* offset of its parameters in the flat vector */
+    int gate;        /* node whose keep() governs the prior of this node's weights, or -1 */
+    bool needs_grad; /* it or a node before it has parameters */
+    bool named;      /* the text gives its label; made-up labels are for messages and files only */
 } bnn_node;
 
 typedef struct {
     int n_nodes;
-    bnn_node *node;       /* [n_nodes] in execution order; node 0 is the input */
+    bnn_node *node; /* [n_nodes] in execution order; node 0 is the input */
     int n_theta;
     int first_stochastic; /* nodes before this one do not depend on the noise; n_nodes if none does */
     double flops_row, flops_pass, back_flops_row, back_flops_pass; /* sums over nodes */

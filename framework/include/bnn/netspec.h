@@ -5,7 +5,8 @@
  *   net       = { statement (';' | newline) }          '#' starts a comment
  *   statement = [label '='] type [':' options] ['(' label {',' label} ')']
  *
- * A statement without inputs takes the previous one. A label must exist before it is used: text order is execution order, and there are no cycles.
+ * A statement without inputs takes the previous one. A label must exist before it is used: text order is execution order, and there are no
+ * cycles.
  */
 #ifndef BNN_NETSPEC_H
 #define BNN_NETSPEC_H
@@ -14,7 +15,7 @@
 #include <stdbool.h>
 
 typedef struct {
-    char *label;   /* NULL: none */
+    char *label; /* NULL: none */
     char *type;
     char *options; /* "" if none */
     int n_in;      /* 0: takes the previous statement */
@@ -31,14 +32,15 @@ bnn_status bnn_netspec_parse(const char *text, bnn_netspec *out);
 char *bnn_netspec_print(const bnn_netspec *spec);
 void bnn_netspec_free(bnn_netspec *spec);
 
-/* Puts a statement before statement i, between it and its input: the new one takes i's inputs, i takes the new one. A failure leaves the spec as it was. */
+/* Puts a statement before statement i, between it and its input: the new one takes i's inputs, i takes the new one. A failure leaves the
+ * spec as it was. */
 bnn_status bnn_netspec_insert(bnn_netspec *spec, int i, const char *type, const char *options);
 
 /* Makes statement i a layer of another type: options that both types have keep their values, `options` ("key=value,...") come on top. */
 bnn_status bnn_netspec_convert(bnn_netspec *spec, int i, const char *type, const char *options);
 
-/* Whether statement i is an affine layer with its own weights (BNN_AFFINE), and whether its input is gated (the layer before it, looking through changes of shape, has a keep hook). Unknown
- * types are neither. */
+/* Whether statement i is an affine layer with its own weights (BNN_AFFINE), and whether its input is gated (the layer before it, looking
+ * through changes of shape, has a keep hook). Unknown types are neither. */
 bool bnn_netspec_affine(const bnn_netspec *spec, int i);
 bool bnn_netspec_gated(const bnn_netspec *spec, int i);
 

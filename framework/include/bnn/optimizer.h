@@ -15,7 +15,8 @@ typedef struct bnn_optimizer_type {
     bnn_type type;
     int state_per_theta; /* reals of state for each parameter; zero at the start */
 
-    /* REQUIRED. One step on n parameters: theta -= ... with gradient g (of U/N) and step size lr; state[state_per_theta][n] lies in planes of length `stride`; t counts steps from 1. */
+    /* REQUIRED. One step on n parameters: theta -= ... with gradient g (of U/N) and step size lr; state[state_per_theta][n] lies in planes
+     * of length `stride`; t counts steps from 1. */
     void (*step)(const bnn_optimizer *, double lr, uint64_t t, int n, bnn_real *theta, const bnn_real *g, bnn_real *state, size_t stride);
 } bnn_optimizer_type;
 

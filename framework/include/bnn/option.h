@@ -3,8 +3,8 @@
  * option.h: one table per type says what can be set, and yields parsing, printing, defaults, range checks and help.
  *
  * Grammar of an option text:  [value {',' value}] {',' key '=' value}
- * Values come in table order until the first key=value. A value may hold braces, {...}, inside which commas do not separate: a nested spec is written
- * name{options}, e.g. prior=gauss{sd=2}.
+ * Values come in table order until the first key=value. A value may hold braces, {...}, inside which commas do not separate: a nested spec
+ * is written name{options}, e.g. prior=gauss{sd=2}.
  */
 #ifndef BNN_OPTION_H
 #define BNN_OPTION_H
@@ -23,14 +23,15 @@ typedef enum {
 typedef struct {
     const char *name;
     bnn_option_kind kind;
-    size_t offset;               /* of the field in the conf struct */
-    const char *preset;          /* the default, as text */
-    double min, max;             /* closed range of INT and REAL; both 0: unlimited */
-    const char *const *choices;  /* of CHOICE, NULL-terminated */
-    const char *help;            /* one line, with the unit */
-} bnn_option;                    /* a table ends with a zeroed entry */
+    size_t offset;              /* of the field in the conf struct */
+    const char *preset;         /* the default, as text */
+    double min, max;            /* closed range of INT and REAL; both 0: unlimited */
+    const char *const *choices; /* of CHOICE, NULL-terminated */
+    const char *help;           /* one line, with the unit */
+} bnn_option;                   /* a table ends with a zeroed entry */
 
-/* Sets every field to its default, then reads text ("" or NULL: defaults). On failure conf holds nothing that needs freeing. Without a table only an empty text is right. */
+/* Sets every field to its default, then reads text ("" or NULL: defaults). On failure conf holds nothing that needs freeing. Without a
+ * table only an empty text is right. */
 bnn_status bnn_options_parse(const bnn_option *table, const char *text, void *conf);
 
 /* Sets one field; on failure conf is unchanged. */
@@ -38,7 +39,8 @@ bnn_status bnn_options_set(const bnn_option *table, void *conf, const char *name
 
 const bnn_option *bnn_options_find(const bnn_option *table, const char *name); /* NULL if there is none */
 
-/* All options as "key=value,key=value" (a shape that is not known is left out), numbers in the shortest decimals that read back exactly; caller frees. NULL when out of memory. */
+/* All options as "key=value,key=value" (a shape that is not known is left out), numbers in the shortest decimals that read back exactly;
+ * caller frees. NULL when out of memory. */
 char *bnn_options_print(const bnn_option *table, const void *conf);
 
 /* Frees the texts inside conf (not conf itself). */

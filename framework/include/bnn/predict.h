@@ -16,18 +16,19 @@ typedef struct {
     bnn_mode mode;            /* the noise that was used */
     bool has_target;          /* the data had targets: logp and, for regression, pit are there, else NULL */
     bool is_class;
-    double *mean;             /* [n, mean_dim] predictive mean, or class probabilities */
-    double *var_epistemic, *var_aleatoric; /* [n, mean_dim]; of class probabilities var_epistemic is their variance over draws, var_aleatoric 0 */
-    double *mean_mcse;        /* [n, mean_dim] Monte Carlo standard error of mean: sqrt(var_epistemic / (S-1)) */
-    double *logp;             /* [n] */
-    double *pit;              /* [n, mean_dim] regression only */
-    bnn_cost cost;            /* of this prediction: forwards counts draws, each over all rows */
-    double *expected_entropy; /* [n] E_s H[p_s], classes only; entropy H[mean] and mutual information follow from it */
+    double *mean;                          /* [n, mean_dim] predictive mean, or class probabilities */
+    double *var_epistemic, *var_aleatoric; /* [n, mean_dim]; of class probabilities var_epistemic is their variance over draws,
+                                              var_aleatoric 0 */
+    double *mean_mcse;                     /* [n, mean_dim] Monte Carlo standard error of mean: sqrt(var_epistemic / (S-1)) */
+    double *logp;                          /* [n] */
+    double *pit;                           /* [n, mean_dim] regression only */
+    bnn_cost cost;                         /* of this prediction: forwards counts draws, each over all rows */
+    double *expected_entropy;              /* [n] E_s H[p_s], classes only; entropy H[mean] and mutual information follow from it */
 } bnn_prediction;
 
 typedef struct {
-    int samples;     /* S; ignored for point engines */
-    bnn_mode mode;   /* BNN_DRAW (default where 0 = BNN_MEAN is given) or BNN_ROWS */
+    int samples;   /* S; ignored for point engines */
+    bnn_mode mode; /* BNN_DRAW (default where 0 = BNN_MEAN is given) or BNN_ROWS */
     uint64_t seed;
 } bnn_predict_options;
 

@@ -16,8 +16,8 @@ typedef enum { BNN_WEIGHT, BNN_BIAS, BNN_VARIATIONAL, BNN_HYPER } bnn_role;
 typedef struct {
     const char *name; /* "kernel", "bias", ...: also the name in files; static storage */
     bnn_role role;
-    int rows, cols;   /* rows*cols reals, row-major; a vector has rows = 0 and cols entries */
-    int fan_in;       /* inputs of one unit: scales initial values and priors */
+    int rows, cols; /* rows*cols reals, row-major; a vector has rows = 0 and cols entries */
+    int fan_in;     /* inputs of one unit: scales initial values and priors */
 } bnn_param;
 
 /* Number of reals in a block. */
@@ -30,13 +30,15 @@ typedef struct bnn_prior {
 typedef struct bnn_prior_type {
     bnn_type type;
 
-    /* REQUIRED. log density of w[n] in nats, normaliser included; dw[n] (NULL: not wanted) is set to its gradient, not added to. weight: the block holds weights (true) or biases. */
+    /* REQUIRED. log density of w[n] in nats, normaliser included; dw[n] (NULL: not wanted) is set to its gradient, not added to. weight:
+     * the block holds weights (true) or biases. */
     double (*logp)(const bnn_prior *, bool weight, int fan_in, int n, const bnn_real *w, bnn_real *dw);
 
     /* REQUIRED. out[n] = a draw from the prior. */
     void (*draw)(const bnn_prior *, bool weight, int fan_in, bnn_rng rng, int n, bnn_real *out);
 
-    /* OPTIONAL: sum of KL( N(mean, sd^2) || prior ) in nats in closed form; dmean[n], dsd[n] are set (NULL: not wanted). Without it Monte Carlo takes its place. */
+    /* OPTIONAL: sum of KL( N(mean, sd^2) || prior ) in nats in closed form; dmean[n], dsd[n] are set (NULL: not wanted). Without it Monte
+     * Carlo takes its place. */
     double (*kl_gaussian)(const bnn_prior *, bool weight, int fan_in, int n, const bnn_real *mean, const bnn_real *sd, bnn_real *dmean,
                           bnn_real *dsd);
 } bnn_prior_type;

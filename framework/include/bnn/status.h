@@ -8,18 +8,18 @@
 #ifndef BNN_STATUS_H
 #define BNN_STATUS_H
 
-#define BNN_STATUS_LIST(X)                                                                                                            \
-    X(BNN_OK, 0, "no error")                                                                                                          \
-    X(BNN_ERR_SYNTAX, -1, "a text does not follow its grammar")                                                                       \
-    X(BNN_ERR_OPTION, -2, "an option is unknown, missing or out of range")                                                            \
-    X(BNN_ERR_NAME, -3, "a name is not registered or not defined")                                                                    \
-    X(BNN_ERR_SHAPE, -4, "shapes do not fit together")                                                                                \
-    X(BNN_ERR_DATA, -5, "data are missing, not finite or out of range")                                                               \
-    X(BNN_ERR_FILE, -6, "a file cannot be read or written")                                                                           \
-    X(BNN_ERR_FORMAT, -7, "a file has another format than expected")                                                                  \
-    X(BNN_ERR_MEMORY, -8, "memory does not suffice")                                                                                  \
-    X(BNN_ERR_NUMERIC, -9, "a computation left the finite numbers")                                                                   \
-    X(BNN_ERR_STATE, -10, "a call is not possible in this state")                                                                     \
+#define BNN_STATUS_LIST(X)                                                 \
+    X(BNN_OK, 0, "no error")                                               \
+    X(BNN_ERR_SYNTAX, -1, "a text does not follow its grammar")            \
+    X(BNN_ERR_OPTION, -2, "an option is unknown, missing or out of range") \
+    X(BNN_ERR_NAME, -3, "a name is not registered or not defined")         \
+    X(BNN_ERR_SHAPE, -4, "shapes do not fit together")                     \
+    X(BNN_ERR_DATA, -5, "data are missing, not finite or out of range")    \
+    X(BNN_ERR_FILE, -6, "a file cannot be read or written")                \
+    X(BNN_ERR_FORMAT, -7, "a file has another format than expected")       \
+    X(BNN_ERR_MEMORY, -8, "memory does not suffice")                       \
+    X(BNN_ERR_NUMERIC, -9, "a computation left the finite numbers")        \
+    X(BNN_ERR_STATE, -10, "a call is not possible in this state")          \
     X(BNN_ERR_ABI, -11, "a plugin was built against another interface")
 
 typedef enum {
@@ -41,10 +41,10 @@ bnn_status bnn_fail(bnn_status code, const char *format, ...) __attribute__((for
 bnn_status bnn_note(bnn_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Leaves the function with the callee's status if that is a failure. */
-#define BNN_TRY(call)                                                                                                                 \
-    do {                                                                                                                              \
-        bnn_status bnn_try_ = (call);                                                                                                 \
-        if (bnn_try_ < 0) return bnn_try_;                                                                                            \
+#define BNN_TRY(call)                      \
+    do {                                   \
+        bnn_status bnn_try_ = (call);      \
+        if (bnn_try_ < 0) return bnn_try_; \
     } while (0)
 
 #endif

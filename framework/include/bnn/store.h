@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * store.h: HDF5 files that stock tools open (docs/file_format.md). Every file is written under a temporary name, synced and renamed: a failure or a kill leaves what was
- * there before.
+ * store.h: HDF5 files that stock tools open (docs/file_format.md). Every file is written under a temporary name, synced and renamed: a
+ * failure or a kill leaves what was there before.
  */
 #ifndef BNN_STORE_H
 #define BNN_STORE_H
@@ -15,10 +15,10 @@ bnn_status bnn_table_load(const char *path, bnn_table **out);
 
 /* Who made a run, out of what: goes into its provenance group. Texts are borrowed and may be NULL. */
 typedef struct {
-    const char *command;     /* the whole command line */
+    const char *command; /* the whole command line */
     const char *data_path;
     const char *data_sha256;
-    int split;               /* -1: none */
+    int split; /* -1: none */
     int threads;
     const char *started_at, *finished_at; /* ISO 8601 with zone */
 } bnn_provenance;
@@ -70,8 +70,8 @@ void bnn_comparison_free(bnn_comparison *comparison);
 /* "bnn-data", "bnn-run", ... into schema[32], or a failure that says what the file is not. */
 bnn_status bnn_file_schema(const char *path, char schema[32]);
 
-/* Compares two files by value, leaving out the group provenance (who, when, how long) and the version of the writer. *same = false comes with a sentence saying where,
- * into where[size]. */
+/* Compares two files by value, leaving out the group provenance (who, when, how long) and the version of the writer. *same = false comes
+ * with a sentence saying where, into where[size]. */
 bnn_status bnn_file_diff(const char *a, const char *b, bool *same, char *where, size_t size);
 
 /* SHA-256 of a file in lower-case hex. */
