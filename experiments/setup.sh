@@ -6,8 +6,9 @@ packages="gcc libc6-dev meson ninja-build pkg-config libgsl-dev libhdf5-dev libj
 # need PACKAGE...: installs what is missing; without the right to, prints the line that does it and stops.
 need() {
     missing=""
+    installed=" $(dpkg-query -W -f '${Package}:${db:Status-Abbrev}' "$@" 2>/dev/null) "
     for package; do
-        dpkg-query -W -f '${db:Status-Abbrev}\n' "$package" 2>/dev/null | grep -q '^ii' || missing="$missing $package"
+        case "$installed" in *[!a-z0-9.+-]"$package":ii*) ;; *) missing="$missing $package" ;; esac
     done
     [ -n "$missing" ] || return 0
     if ! command -v apt-get >/dev/null; then
