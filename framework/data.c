@@ -43,26 +43,29 @@ void bnn_table_free(bnn_table *t) {
     free(t);
 }
 
-const char *bnn_table_column(const bnn_table *t, int i, char text[BNN_COLUMN_TEXT]) {
+enum { COLUMN_TEXT = 64 };
+
+/* The name of column i of x, for messages; of images [channel,row,column]. */
+static const char *column_name(const bnn_table *t, int i, char text[COLUMN_TEXT]) {
     const bnn_shape *s = &t->x_shape;
     if (t->x_names)
-        snprintf(text, BNN_COLUMN_TEXT, "'%s'", t->x_names[i]);
+        snprintf(text, COLUMN_TEXT, "'%s'", t->x_names[i]);
     else if (s->rank == 3)
-        snprintf(text, BNN_COLUMN_TEXT, "[%d,%d,%d]", i / (s->d[1] * s->d[2]), i / s->d[2] % s->d[1], i % s->d[2]);
+        snprintf(text, COLUMN_TEXT, "[%d,%d,%d]", i / (s->d[1] * s->d[2]), i / s->d[2] % s->d[1], i % s->d[2]);
     else
-        snprintf(text, BNN_COLUMN_TEXT, "%d", i + 1);
+        snprintf(text, COLUMN_TEXT, "%d", i + 1);
     return text;
 }
 
 static const char *target_name(const bnn_table *t, int j) { return t->y_names ? t->y_names[j] : "target"; }
 
 static bnn_status check_row(const bnn_table *t, int row) {
-    char text[BNN_COLUMN_TEXT];
+    char text[COLUMN_TEXT];
     int width = bnn_shape_size(t->x_shape);
     const double *x = t->x + (size_t)row * (size_t)width, *y = t->y_dim ? t->y + (size_t)row * (size_t)t->y_dim : NULL;
     for (int i = 0; i < width; i++)
         if (!isfinite(x[i]))
-            return bnn_fail(BNN_ERR_DATA, "row %d, column %s: %g is not a finite number", row + 1, bnn_table_column(t, i, text), x[i]);
+            return bnn_fail(BNN_ERR_DATA, "row %d, column %s: %g is not a finite number", row + 1, column_name(t, i, text), x[i]);
     for (int j = 0; j < t->y_dim; j++) {
         if (!isfinite(y[j]))
             return bnn_fail(BNN_ERR_DATA, "row %d, column '%s': %g is not a finite number", row + 1, target_name(t, j), y[j]);
@@ -120,14 +123,14 @@ static void moments(int n, const int *rows, const double *v, int width, int colu
 }
 
 static bnn_status measure_x(const bnn_table *t, int n, const int *rows, bnn_scaling *s) {
-    char text[BNN_COLUMN_TEXT];
+    char text[COLUMN_TEXT];
     for (int i = 0; i < s->x_size; i++) {
         if (t->scale == BNN_SCALE_RANGE)
             s->x_mean[i] = 0, s->x_sd[i] = t->range;
         else
             moments(n, rows, t->x, s->x_size, i, &s->x_mean[i], &s->x_sd[i]);
         if (!isfinite(s->x_mean[i]) || !isfinite(s->x_sd[i]))
-            return bnn_fail(BNN_ERR_DATA, "column %s: its values are too large to be standardised", bnn_table_column(t, i, text));
+            return bnn_fail(BNN_ERR_DATA, "column %s: its values are too large to be standardised", column_name(t, i, text));
     }
     return BNN_OK;
 }
@@ -163,7 +166,7 @@ static bnn_status make_scaling(const bnn_table *t, int n, const int *rows, const
 /* ---- standardised rows ---- */
 
 static bnn_status standardise(bnn_data *d) {
-    char text[BNN_COLUMN_TEXT];
+    char text[COLUMN_TEXT];
     const bnn_table *t = d->table;
     const bnn_scaling *s = &d->scaling;
     for (int i = 0; i < d->n; i++) {
@@ -174,7 +177,7 @@ static bnn_status standardise(bnn_data *d) {
             to_x[k] = (bnn_real)((x[k] - s->x_mean[k]) / s->x_sd[k]);
             if (!isfinite(to_x[k]))
                 return bnn_fail(BNN_ERR_DATA, "row %d, column %s: %g is not finite once standardised", d->rows[i] + 1,
-                                bnn_table_column(t, k, text), x[k]);
+                                column_name(t, k, text), x[k]);
         }
         for (int k = 0; y && k < s->y_dim; k++) {
             to_y[k] = (bnn_real)((y[k] - s->y_mean[k]) / s->y_sd[k]);

@@ -15,18 +15,16 @@ void bnn_holdout_close(bnn_holdout *holdout) {
     bnn_data_free(holdout->score);
 }
 
-void bnn_holder_count(bnn_engine *outer, const bnn_cost *spent) {
-    outer->cost.gradients += spent->gradients;
-    outer->cost.forwards += spent->forwards;
-    outer->cost.flops += spent->flops;
+void bnn_holder_count(bnn_engine *outer, const bnn_engine *inner, const bnn_cost *before) {
+    outer->cost.gradients += inner->cost.gradients - before->gradients;
+    outer->cost.forwards += inner->cost.forwards - before->forwards;
+    outer->cost.flops += inner->cost.flops - before->flops;
 }
 
 bnn_status bnn_holder_step(bnn_engine *outer, bnn_engine *inner, const bnn_data *data, bnn_step *out) {
     bnn_cost before = inner->cost;
     BNN_TRY(bnn_engine_step(inner, data, out));
-    bnn_holder_count(outer, &(bnn_cost){.gradients = inner->cost.gradients - before.gradients,
-                                        .forwards = inner->cost.forwards - before.forwards,
-                                        .flops = inner->cost.flops - before.flops});
+    bnn_holder_count(outer, inner, &before);
     return BNN_OK;
 }
 

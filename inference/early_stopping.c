@@ -60,8 +60,7 @@ typedef struct {
     int steps, best, refitted;  /* steps of the probe so far; of it when its score was best; of the refit */
     double best_ll;
     int n_scores;
-    double *score; /* [2, room] step and log-likelihood of each */
-    int room;
+    double *score_step, *score_ll; /* [n_scores] */
     char *remark;
 } stopper;
 
@@ -86,22 +85,15 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
                     s->probe->object.type->name);
 }
 
-/* Scores come in at most every step: the room doubles as they do. The log-likelihoods stand in the second half. */
 static bnn_status keep_score(stopper *s, double ll) {
-    if (s->n_scores == s->room) {
-        int room = s->room ? 2 * s->room : 64;
-        double *score = calloc(2 * (size_t)room, sizeof *score);
-        if (!score) return bnn_fail(BNN_ERR_MEMORY, "out of memory for scores");
-        for (int i = 0; i < s->n_scores; i++) {
-            score[i] = s->score[i];
-            score[room + i] = s->score[s->room + i];
-        }
-        free(s->score);
-        s->score = score;
-        s->room = room;
-    }
-    s->score[s->n_scores] = s->steps;
-    s->score[s->room + s->n_scores++] = ll;
+    size_t size = (size_t)(s->n_scores + 1) * sizeof(double);
+    double *at = realloc(s->score_step, size);
+    if (at) s->score_step = at;
+    double *lls = at ? realloc(s->score_ll, size) : NULL;
+    if (!lls) return bnn_fail(BNN_ERR_MEMORY, "out of memory for scores");
+    s->score_ll = lls;
+    s->score_step[s->n_scores] = s->steps;
+    s->score_ll[s->n_scores++] = ll;
     return BNN_OK;
 }
 
@@ -124,7 +116,7 @@ static bnn_status advance_probe(bnn_engine *e, stopper *s, const bnn_data *data,
     if (++s->steps % c->every != 0 && !step.done) return BNN_OK;
     bnn_cost before = s->probe->cost;
     BNN_TRY(bnn_holder_score(s->probe, s->rows.score, c->samples, e->rng.key, &ll));
-    bnn_holder_count(e, &(bnn_cost){.forwards = s->probe->cost.forwards - before.forwards, .flops = s->probe->cost.flops - before.flops});
+    bnn_holder_count(e, s->probe, &before);
     BNN_TRY(keep_score(s, ll));
     if (ll > s->best_ll) {
         s->best_ll = ll;
@@ -148,7 +140,8 @@ static void close(bnn_engine *e) {
     bnn_holdout_close(&s->rows);
     bnn_engine_free(s->probe);
     bnn_engine_free(s->chosen);
-    free(s->score);
+    free(s->score_step);
+    free(s->score_ll);
     free(s->remark);
 }
 
@@ -156,8 +149,8 @@ static const bnn_engine *fitted(const bnn_engine *e) { return ((const stopper *)
 
 static int columns(const bnn_engine *e, bnn_column *out) {
     const stopper *s = e->state;
-    out[0] = (bnn_column){.name = "step", .data = s->score, .length = s->n_scores};
-    out[1] = (bnn_column){.name = "validation_ll", .data = s->score + s->room, .length = s->n_scores};
+    out[0] = (bnn_column){.name = "step", .data = s->score_step, .length = s->n_scores};
+    out[1] = (bnn_column){.name = "validation_ll", .data = s->score_ll, .length = s->n_scores};
     return 2;
 }
 

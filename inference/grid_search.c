@@ -262,7 +262,7 @@ static bnn_status choose(bnn_engine *e, search *g, const bnn_data *data) {
         for (int k = 0; k < g->n_keys; k++) g->column[k * g->n_cells + i] = atof(value_of(g, i, k));
         g->column[g->n_keys * g->n_cells + i] = c->ll;
         g->column[(g->n_keys + 1) * g->n_cells + i] = (double)c->fit->cost.gradients;
-        bnn_holder_count(e, &c->fit->cost);
+        bnn_holder_count(e, c->fit, &(bnn_cost){0});
         bnn_engine_free(c->fit);
         c->fit = NULL;
     }

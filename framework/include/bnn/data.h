@@ -60,9 +60,6 @@ bnn_status bnn_table_set_splits(bnn_table *table, int count, int *order, int8_t 
 /* Rows of a role in a split. */
 int bnn_table_count(const bnn_table *table, int split, bnn_split_role role);
 
-/* The name of column i of x, into text (images: "row 3, column 4 of channel 0"); returns text. */
-#define BNN_COLUMN_TEXT 64
-const char *bnn_table_column(const bnn_table *table, int i, char text[BNN_COLUMN_TEXT]);
 
 /* Means and standard deviations, of the training rows, in double. */
 typedef struct {

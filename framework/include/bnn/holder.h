@@ -17,7 +17,8 @@ void bnn_holdout_close(bnn_holdout *holdout);
 
 /* Steps inner and adds what it counted to outer's cost (the outer step is timed as a whole). */
 bnn_status bnn_holder_step(bnn_engine *outer, bnn_engine *inner, const bnn_data *data, bnn_step *out);
-void bnn_holder_count(bnn_engine *outer, const bnn_cost *spent);
+/* Adds to outer's cost what inner has counted since its cost was `before`. */
+void bnn_holder_count(bnn_engine *outer, const bnn_engine *inner, const bnn_cost *before);
 
 /* Mean predictive log-likelihood per row in nats; what it takes is counted on inner. */
 bnn_status bnn_holder_score(bnn_engine *inner, const bnn_data *rows, int samples, uint64_t seed, double *ll);
