@@ -6,7 +6,7 @@ packages="gcc libc6-dev meson ninja-build pkg-config libgsl-dev libhdf5-dev libj
 # need PACKAGE...: installs what is missing; without the right to, prints the line that does it and stops.
 need() {
     missing=""
-    installed=" $(dpkg-query -W -f '${Package}:${db:Status-Abbrev}' "$@" 2>/dev/null) "
+    installed=" $(dpkg-query -W -f '${Package}:${db:Status-Abbrev}' "$@" 2>/dev/null || :) " # it fails where one is unknown, the very case
     for package; do
         case "$installed" in *[!a-z0-9.+-]"$package":ii*) ;; *) missing="$missing $package" ;; esac
     done
