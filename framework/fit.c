@@ -5,6 +5,45 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---------------------------------------------------------------- names */
+
+static bnn_status copy_texts(char *const *from, int n, int *count, char ***out) {
+    if (!from || n == 0) return BNN_OK;
+    *count = n;
+    *out = calloc((size_t)n, sizeof **out);
+    bool ok = *out != NULL;
+    for (int i = 0; ok && i < n; i++) ok = ((*out)[i] = strdup(from[i])) != NULL;
+    return ok ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for the names of columns");
+}
+
+static bnn_status copy_names(const bnn_table *t, bnn_names *out) {
+    if (!t) return BNN_OK;
+    BNN_TRY(copy_texts(t->x_names, bnn_shape_size(t->x_shape), &out->n_x, &out->x));
+    BNN_TRY(copy_texts(t->y_names, t->y_dim, &out->n_y, &out->y));
+    return copy_texts(t->class_names, t->n_classes, &out->n_classes, &out->classes);
+}
+
+static void free_texts(char **texts, int n) {
+    for (int i = 0; texts && i < n; i++) free(texts[i]);
+    free(texts);
+}
+
+static bnn_status check_texts(const char *what, char *const *fitted, int n, char *const *given) {
+    for (int i = 0; fitted && given && i < n; i++)
+        if (strcmp(fitted[i], given[i]) != 0)
+            return bnn_fail(BNN_ERR_DATA, "%s %d is '%s', the run was fitted to '%s' there", what, i + 1, given[i], fitted[i]);
+    return BNN_OK;
+}
+
+bnn_status bnn_run_check_names(const bnn_run *run, const bnn_table *t) {
+    const bnn_names *names = &run->names;
+    if (names->n_x == bnn_shape_size(t->x_shape)) BNN_TRY(check_texts("feature", names->x, names->n_x, t->x_names));
+    if (names->n_y == t->y_dim) BNN_TRY(check_texts("target", names->y, names->n_y, t->y_names));
+    return names->n_classes == t->n_classes ? check_texts("class", names->classes, names->n_classes, t->class_names) : BNN_OK;
+}
+
+/* ---------------------------------------------------------------- a run */
+
 bnn_status bnn_run_new(const bnn_config *config, const bnn_data *data, bnn_run **out) {
     bnn_texts texts = {.net = config->net,
                        .likelihood = config->likelihood    ? config->likelihood
@@ -14,7 +53,8 @@ bnn_status bnn_run_new(const bnn_config *config, const bnn_data *data, bnn_run *
     bnn_run *run = calloc(1, sizeof *run);
     if (!run) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a run");
     run->seed = config->seed;
-    bnn_status s = bnn_engine_new(config->engine, &texts, data, bnn_rng_seed(config->seed), &run->engine);
+    bnn_status s = copy_names(data->table, &run->names);
+    if (s == BNN_OK) s = bnn_engine_new(config->engine, &texts, data, bnn_rng_seed(config->seed), &run->engine);
     if (s == BNN_OK && !(run->engine_text = bnn_object_print(&run->engine->object, false)))
         s = bnn_fail(BNN_ERR_MEMORY, "out of memory for a run");
     if (s < 0)
@@ -25,8 +65,7 @@ bnn_status bnn_run_new(const bnn_config *config, const bnn_data *data, bnn_run *
 }
 
 void bnn_history_free(bnn_history *h) {
-    for (int g = 0; g < h->n_gates; g++) free(h->gate[g]);
-    free(h->gate);
+    free_texts(h->gate, h->n_gates);
     free(h->epoch);
     free(h->nll);
     free(h->prior);
@@ -39,6 +78,9 @@ void bnn_run_free(bnn_run *run) {
     if (!run) return;
     bnn_engine_free(run->engine);
     bnn_history_free(&run->history);
+    free_texts(run->names.x, run->names.n_x);
+    free_texts(run->names.y, run->names.n_y);
+    free_texts(run->names.classes, run->names.n_classes);
     free(run->engine_text);
     free(run);
 }
@@ -50,6 +92,7 @@ static bool is_gate(const bnn_node *node) { return bnn_layer_vtable(&node->layer
 static bnn_status open_history(bnn_history *h, const bnn_net *net) {
     h->n_gates = bnn_net_gates(net);
     size_t most = BNN_HISTORY_MOST, gates = (size_t)h->n_gates;
+    h->stride = 1;
     h->epoch = calloc(most, sizeof *h->epoch);
     h->nll = calloc(most, sizeof *h->nll);
     h->prior = calloc(most, sizeof *h->prior);
@@ -89,42 +132,52 @@ static void move_entry(bnn_history *h, int to, int from) {
 
 /* Keeps every stride-th epoch; when the room is full, every second of those, and so on. The last entry is provisional: it is overwritten
  * unless it falls on the stride. */
-static void record(bnn_history *h, int *stride, int epoch, const bnn_model *m, const bnn_step *step) {
-    if (h->n > 1 && h->epoch[h->n - 1] % *stride != 0) h->n--;
+static void record(bnn_history *h, const bnn_model *m, const bnn_step *step) {
+    if (h->n > 1 && h->epoch[h->n - 1] % h->stride != 0) h->n--;
     if (h->n == BNN_HISTORY_MOST) {
-        *stride *= 2;
+        h->stride *= 2;
         int kept = 0;
         for (int i = 0; i < h->n; i++)
-            if (i == 0 || h->epoch[i] % *stride == 0) move_entry(h, kept++, i);
+            if (i == 0 || h->epoch[i] % h->stride == 0) move_entry(h, kept++, i);
         h->n = kept;
     }
-    write_entry(h, h->n++, epoch, m, step);
+    write_entry(h, h->n++, ++h->epochs, m, step);
 }
 
 /* ---------------------------------------------------------------- fit */
 
-static bnn_status advance(bnn_run *run, const bnn_config *config, const bnn_data *train) {
-    int epoch = 0, stride = 1;
-    for (bnn_step step = {0}; !step.done;) {
-        BNN_TRY(bnn_engine_step(run->engine, train, &step));
-        if (step.theta) {
-            const bnn_model *m = bnn_engine_fitted(run->engine)->model;
-            if (epoch == 0) BNN_TRY(open_history(&run->history, m->net));
-            record(&run->history, &stride, ++epoch, m, &step);
-        }
-        if (config->progress && config->progress(config->context, step.progress) && !step.done) return BNN_OK;
+static bnn_status check_rows(const bnn_data *train) {
+    if (train->n == 0) return bnn_fail(BNN_ERR_DATA, "there are no training rows");
+    if (!train->y) return bnn_fail(BNN_ERR_DATA, "the training rows have no targets: they can be predicted, not fitted");
+    return BNN_OK;
+}
+
+bnn_status bnn_run_step(bnn_run *run, const bnn_data *train, double *share) {
+    bnn_step step;
+    BNN_TRY(check_rows(train));
+    BNN_TRY(bnn_engine_step(run->engine, train, &step));
+    if (step.theta) {
+        const bnn_model *m = bnn_engine_fitted(run->engine)->model;
+        if (!run->history.epoch) BNN_TRY(open_history(&run->history, m->net));
+        record(&run->history, m, &step);
     }
-    run->complete = true;
+    run->cost = run->engine->cost;
+    run->steps++;
+    run->complete = step.done;
+    *share = step.progress;
     return BNN_OK;
 }
 
 bnn_status bnn_fit(const bnn_config *config, const bnn_data *train, bnn_run **out) {
     bnn_run *run;
-    if (train->n == 0) return bnn_fail(BNN_ERR_DATA, "there are no training rows");
-    if (!train->y) return bnn_fail(BNN_ERR_DATA, "the training rows have no targets: they can be predicted, not fitted");
+    double share;
+    BNN_TRY(check_rows(train));
     BNN_TRY(bnn_run_new(config, train, &run));
-    bnn_status s = advance(run, config, train);
-    run->cost = run->engine->cost;
+    bnn_status s = BNN_OK;
+    for (bool stop = false; s == BNN_OK && !run->complete && !stop;) {
+        s = bnn_run_step(run, train, &share);
+        if (s == BNN_OK && config->progress) stop = config->progress(config->context, share);
+    }
     if (s < 0)
         bnn_run_free(run);
     else

@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+bnn_plan bnn_gate_plan(const bnn_layer *l) {
+    int d = bnn_layer_size_in(l);
+    return (bnn_plan){.out = l->in[0], .pass = d, .cache_row = d, .n_drawn = 1, .drawn = {{.name = "gate", .cols = d}}};
+}
+
 void bnn_gate_prepare(const bnn_layer *l, bnn_io *io, bnn_gate_draw *draw) {
     if (io->mode == BNN_DRAW) draw(l, io, 0, 1, io->pass);
 }

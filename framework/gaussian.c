@@ -55,6 +55,9 @@ bnn_status bnn_gaussian_bind(bnn_layer *l, bnn_shape out, int rows, int cols, do
         .out = out,
         .pass = 3 * p,
         .dpass = p,
+        .n_drawn = c->bias ? 2 : 1,
+        .drawn = {{.name = "kernel", .rows = rows, .cols = cols}, {.name = "bias", .cols = cols}},
+        .drawn_at = {2 * p, 2 * p + rows * cols},
         .cache_row = local     ? units
                      : flipout ? in + units
                                : 0,

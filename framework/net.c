@@ -311,6 +311,8 @@ size_t bnn_workspace_bytes(const bnn_net *net, int rows, bool gradient) {
     return sizeof(bnn_real) * lay_out(net, (size_t)rows, gradient, NULL, NULL, &scratch, &scratch_length);
 }
 
+const bnn_real *bnn_workspace_pass(const bnn_workspace *ws, int node) { return ws->io[node].pass; }
+
 static int count_inputs(const bnn_net *net) {
     int n = 0;
     for (int i = 0; i < net->n_nodes; i++) n += net->node[i].layer.n_in;

@@ -25,7 +25,8 @@ typedef struct {
     const bnn_engine *engine;
     const bnn_data *data;
     bnn_prediction *p;
-    bnn_rng noise, draws; /* of the layers, and of the engine's draws: split by draw */
+    bnn_rng noise, draws, targets; /* of the layers, of the engine's draws, of y given f: split by draw */
+    const bnn_sink *sink;
     int blocks;
     int from, rows; /* the stretch */
     tally *block;   /* [blocks] */
@@ -80,7 +81,7 @@ static double entropy_of(size_t k, const bnn_real *p) {
 /* The buffers of one block: one piece of rows under one draw. */
 typedef struct {
     bnn_workspace *ws;
-    bnn_real *theta, *mean, *var, *pit;
+    bnn_real *theta, *mean, *var, *pit, *y;
     double *logp;
 } desk;
 
@@ -90,6 +91,7 @@ static void close_desk(desk *d) {
     free(d->mean);
     free(d->var);
     free(d->pit);
+    free(d->y);
     free(d->logp);
 }
 
@@ -100,13 +102,22 @@ static bnn_status open_desk(const work *w, desk *d) {
     d->mean = malloc((size_t)rows * k * sizeof *d->mean);
     d->var = malloc((size_t)rows * k * sizeof *d->var);
     d->pit = malloc((size_t)rows * k * sizeof *d->pit);
+    d->y = malloc((size_t)rows * (size_t)w->engine->model->likelihood.y_dim * sizeof *d->y);
     d->logp = malloc((size_t)rows * sizeof *d->logp);
-    if (!d->theta || !d->mean || !d->var || !d->pit || !d->logp) return out_of_memory();
+    if (!d->theta || !d->mean || !d->var || !d->pit || !d->y || !d->logp) return out_of_memory();
     return bnn_workspace_new(w->engine->model->net, rows, false, &d->ws);
 }
 
+/* Hands out one draw of some rows, with a y of its own. */
+static bnn_status hand_out(const work *w, const desk *d, int s, const bnn_real *f, bnn_drawn drawn) {
+    const bnn_likelihood *l = &w->engine->model->likelihood;
+    bnn_likelihood_vtable(l)->draw(l, drawn.n, f, bnn_model_noise(w->engine->model, d->theta), bnn_rng_split(w->targets, (uint64_t)s),
+                                   (uint64_t)drawn.row, d->y);
+    return w->sink->take(w->sink->context, &drawn);
+}
+
 /* One draw over the rows [at, at+n) of the stretch. */
-static void add_piece(const work *w, const desk *d, tally *t, int at, int n) {
+static bnn_status add_piece(const work *w, const desk *d, tally *t, int s, int at, int n) {
     const bnn_model *m = w->engine->model;
     const bnn_prediction *p = w->p;
     size_t k = (size_t)p->mean_dim, row = (size_t)(w->from + at), from = (size_t)at;
@@ -118,16 +129,28 @@ static void add_piece(const work *w, const desk *d, tally *t, int at, int n) {
     if (y) add_logp(t, from, (size_t)n, d->logp);
     for (size_t i = 0; p->pit && i < (size_t)n * k; i++) t->pit[from * k + i] += (double)d->pit[i];
     for (size_t i = 0; p->is_class && i < (size_t)n; i++) t->entropy[from + i] += entropy_of(k, d->mean + i * k);
+    if (!w->sink) return BNN_OK;
+    bnn_drawn drawn = {.s = s, .row = (int)row, .n = n, .theta = d->theta, .ws = d->ws, .mean = d->mean, .y = d->y, .logp = seen.logp};
+    return hand_out(w, d, s, f, drawn);
+}
+
+/* Which of the engine's stored draws prediction draw s is: evenly spaced within each chain. */
+static int stored_draw(const bnn_engine *e, int s, int samples) {
+    const bnn_engine_type *type = bnn_engine_vtable(e);
+    if (!type->n_draws) return s;
+    int chains = type->n_chains ? type->n_chains(e) : 1, length = type->n_draws(e) / chains, taken = samples / chains;
+    return s / taken * length + (int)((int64_t)(s % taken) * length / taken);
 }
 
 static bnn_status add_draws(const work *w, int b, const desk *d) {
     int first = (int)((int64_t)w->p->samples * b / w->blocks), end = (int)((int64_t)w->p->samples * (b + 1) / w->blocks);
     tally *t = &w->block[b];
     for (int s = first; s < end; s++) {
-        BNN_TRY(bnn_engine_draw(w->engine, s, bnn_rng_split(w->draws, (uint64_t)s), d->theta));
+        int stored = stored_draw(w->engine, s, w->p->samples);
+        BNN_TRY(bnn_engine_draw(w->engine, stored, bnn_rng_split(w->draws, (uint64_t)s), d->theta));
         bnn_net_prepare(w->engine->model->net, d->ws, d->theta, w->p->mode, false, bnn_rng_split(w->noise, (uint64_t)s));
         t->draws++;
-        for (int at = 0; at < w->rows; at += PIECE) add_piece(w, d, t, at, w->rows - at < PIECE ? w->rows - at : PIECE);
+        for (int at = 0; at < w->rows; at += PIECE) BNN_TRY(add_piece(w, d, t, s, at, w->rows - at < PIECE ? w->rows - at : PIECE));
     }
     return BNN_OK;
 }
@@ -250,23 +273,34 @@ static bnn_status check_fit(const bnn_model *m, const bnn_data *data) {
     return BNN_OK;
 }
 
+int bnn_predict_samples(const bnn_engine *engine, int samples) {
+    const bnn_engine_type *type = bnn_engine_vtable(engine);
+    if (type->type.caps & BNN_POINT) return 1;
+    if (!type->n_draws) return samples;
+    int chains = type->n_chains ? type->n_chains(engine) : 1, stored = type->n_draws(engine);
+    if (stored < samples) samples = stored;
+    return samples / chains * chains;
+}
+
 bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out) {
     const bnn_engine *fitted = bnn_engine_fitted(engine);
     if (!fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has not been fitted yet", engine->object.type->name);
     const bnn_engine_type *type = bnn_engine_vtable(fitted);
     bool point = type->type.caps & BNN_POINT;
-    int samples = point ? 1 : options->samples;
-    if (samples < 1) return bnn_fail(BNN_ERR_OPTION, "%d samples were asked for: at least 1 is needed", samples);
-    if (type->n_draws && type->n_draws(fitted) < samples) samples = type->n_draws(fitted);
-    if (samples < 1) return bnn_fail(BNN_ERR_STATE, "engine '%s' has no draws yet", type->type.name);
+    if (!point && options->samples < 1)
+        return bnn_fail(BNN_ERR_OPTION, "%d samples were asked for: at least 1 is needed", options->samples);
+    if (type->n_draws && type->n_draws(fitted) < 1) return bnn_fail(BNN_ERR_STATE, "engine '%s' has no draws yet", type->type.name);
+    int samples = bnn_predict_samples(fitted, options->samples);
+    if (samples < 1) return bnn_fail(BNN_ERR_OPTION, "%d samples do not make one for each chain", options->samples);
     BNN_TRY(check_fit(fitted->model, data));
     bnn_stopwatch since = bnn_stopwatch_start();
     bnn_prediction *p = NULL;
     bnn_status s = new_prediction(fitted->model, data, samples, point ? BNN_MEAN : options->mode == BNN_ROWS ? BNN_ROWS : BNN_DRAW, &p);
     bnn_rng root = bnn_rng_seed(options->seed);
-    work w = {.engine = fitted, .data = data, .p = p, .blocks = samples < MOST_BLOCKS ? samples : MOST_BLOCKS};
+    work w = {.engine = fitted, .data = data, .p = p, .sink = options->sink, .blocks = samples < MOST_BLOCKS ? samples : MOST_BLOCKS};
     w.noise = bnn_rng_split(root, BNN_STREAM_PREDICT);
     w.draws = bnn_rng_split(root, BNN_STREAM_DRAW);
+    w.targets = bnn_rng_split(root, BNN_STREAM_TARGET);
     int stretch = s == BNN_OK ? stretch_rows((size_t)p->mean_dim) : 1;
     for (w.from = 0; s == BNN_OK && w.from < data->n; w.from += stretch) {
         w.rows = data->n - w.from < stretch ? data->n - w.from : stretch;

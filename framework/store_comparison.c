@@ -62,7 +62,8 @@ static void put_contestant(bnn_h5_writer *w, const char *group, const bnn_contes
 bnn_status bnn_comparison_save(const bnn_comparison *c, const bnn_provenance *provenance, const char *path) {
     if (c->n_engines < 1 || c->n_splits < 1) return bnn_fail(BNN_ERR_STATE, "%s: a comparison needs an engine and a split", path);
     bnn_h5_writer w;
-    bnn_h5_create(&w, path, "bnn-comparison");
+    bnn_h5_create(&w, path);
+    bnn_h5_schema(&w, "bnn-comparison");
     bnn_h5_text(&w, "/", "title", c->title);
     bnn_h5_text(&w, "/", "net", c->net);
     bnn_h5_text(&w, "/", "likelihood", c->likelihood);

@@ -91,7 +91,8 @@ bnn_status bnn_table_save(const bnn_table *t, const char *path) {
     if (checked == BNN_OK && t->y_dim > 0 && !t->y_names) checked = bnn_fail(BNN_ERR_STATE, "the targets have no names");
     if (checked < 0) return bnn_note(checked, "%s", path);
     bnn_h5_writer w;
-    bnn_h5_create(&w, path, "bnn-data");
+    bnn_h5_create(&w, path);
+    bnn_h5_schema(&w, "bnn-data");
     bnn_h5_text(&w, "/", "Conventions", "CF-1.8");
     bnn_h5_text(&w, "/", "title", t->title);
     bnn_h5_text(&w, "/", "source", t->source);

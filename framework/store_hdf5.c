@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <hdf5_hl.h>
 #include <libgen.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +27,10 @@ static void start(void) { H5dont_atexit(); }
 void bnn_h5_begin(void) {
     pthread_once(&once, start);
     pthread_mutex_lock(&lock);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    bnn_h5_quiet();
 }
+
+void bnn_h5_quiet(void) { H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
 
 void bnn_h5_end(void) { pthread_mutex_unlock(&lock); }
 
@@ -104,7 +108,24 @@ static hid_t ordered(hid_t class) {
     return list;
 }
 
-void bnn_h5_create(bnn_h5_writer *w, const char *path, const char *schema) {
+/* A kill leaves PATH.tmp.PID behind. */
+static void remove_leftovers(const char *path) {
+    glob_t found;
+    char *pattern;
+    if (asprintf(&pattern, "%s.tmp.*", path) < 0) return;
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            char *end;
+            if (strncmp(found.gl_pathv[i], path, strlen(path)) != 0) continue; /* the path itself has a wildcard */
+            long pid = strtol(found.gl_pathv[i] + strlen(path) + strlen(".tmp."), &end, 10);
+            if (pid > 0 && !*end && kill((pid_t)pid, 0) < 0 && errno == ESRCH) unlink(found.gl_pathv[i]);
+        }
+        globfree(&found);
+    }
+    free(pattern);
+}
+
+void bnn_h5_create(bnn_h5_writer *w, const char *path) {
     struct stat about;
     *w = (bnn_h5_writer){.path = path, .file = -1};
     bnn_h5_begin();
@@ -117,12 +138,16 @@ void bnn_h5_create(bnn_h5_writer *w, const char *path, const char *schema) {
         w->status = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", path);
         return;
     }
+    remove_leftovers(path);
     hid_t creation = ordered(H5P_FILE_CREATE), access = file_access();
     errno = 0;
     w->file = H5Fcreate(w->temporary, H5F_ACC_TRUNC, creation, access);
     if (w->file < 0)
         w->status = bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, errno ? strerror(errno) : "HDF5 cannot create it");
     H5Pclose(creation), H5Pclose(access);
+}
+
+void bnn_h5_schema(bnn_h5_writer *w, const char *schema) {
     bnn_h5_text(w, "/", "schema", schema);
     bnn_h5_ints(w, "/", "schema_version", 1, (const int[]){1});
     bnn_h5_text(w, "/", "creation_library", "bnn");
@@ -156,13 +181,21 @@ static hid_t storage(hid_t type, int rank, const hsize_t *extent) {
     return list;
 }
 
-/* A new dataset with its numbers; < 0 after a failure. */
+/* Storage of what is written in parts: contiguous, and laid out at once, so that the file does not depend on the order of the parts. */
+static hid_t reserved(void) {
+    hid_t list = ordered(H5P_DATASET_CREATE);
+    H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY);
+    return list;
+}
+
+/* A new dataset with its numbers (data NULL: without); < 0 after a failure. */
 static hid_t dataset(bnn_h5_writer *w, const char *object, hid_t in_file, hid_t in_memory, const void *data, int rank,
                      const hsize_t *extent) {
     errno = 0;
-    hid_t space = rank ? H5Screate_simple(rank, extent, NULL) : H5Screate(H5S_SCALAR), list = storage(in_file, rank, extent);
+    hid_t space = rank ? H5Screate_simple(rank, extent, NULL) : H5Screate(H5S_SCALAR);
+    hid_t list = data ? storage(in_file, rank, extent) : reserved();
     hid_t id = H5Dcreate2(w->file, object, in_file, space, H5P_DEFAULT, list, H5P_DEFAULT);
-    if (id < 0 || H5Dwrite(id, in_memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0) fail_write(w, "dataset ", object);
+    if (id < 0 || (data && H5Dwrite(id, in_memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)) fail_write(w, "dataset ", object);
     close_list(list), close_space(space);
     return id;
 }
@@ -254,6 +287,30 @@ void bnn_h5_put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_ki
     close_object(id);
 }
 
+int bnn_h5_dim_size(const bnn_h5_writer *w, const char *group, const char *name) {
+    char path[BNN_H5_PATH];
+    if (w->status < 0 || H5Lexists(w->file, bnn_h5_join(path, group, name), H5P_DEFAULT) <= 0) return -1;
+    hid_t id = H5Dopen2(w->file, path, H5P_DEFAULT);
+    int size = id < 0 ? -1 : (int)extent_of(id);
+    close_object(id);
+    return size;
+}
+
+void bnn_h5_put_part(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, int rank, const int *start, const int *count,
+                     const void *data) {
+    if (w->status < 0) return;
+    char path[BNN_H5_PATH];
+    hsize_t from[MAX_RANK], extent[MAX_RANK];
+    for (int i = 0; i < rank; i++) from[i] = (hsize_t)start[i], extent[i] = (hsize_t)count[i];
+    errno = 0;
+    hid_t id = H5Dopen2(w->file, bnn_h5_join(path, group, name), H5P_DEFAULT), room = id < 0 ? -1 : H5Dget_space(id);
+    hid_t part = H5Screate_simple(rank, extent, NULL);
+    if (room < 0 || H5Sselect_hyperslab(room, H5S_SELECT_SET, from, NULL, extent, NULL) < 0 ||
+        H5Dwrite(id, memory_type(kind), part, room, H5P_DEFAULT, data) < 0)
+        fail_write(w, "dataset ", path);
+    close_space(part), close_space(room), close_object(id);
+}
+
 static hid_t text_type(void) {
     hid_t type = H5Tcopy(H5T_C_S1);
     H5Tset_size(type, H5T_VARIABLE);
@@ -330,12 +387,26 @@ static bnn_status open_file(bnn_h5_reader *r) {
     return BNN_OK;
 }
 
+/* Whether name is one of those in list, separated by '|'. */
+static bool is_listed(const char *name, const char *list) {
+    size_t length = strlen(name);
+    for (const char *at = list; *at; at += strspn(at, "|")) {
+        size_t here = strcspn(at, "|");
+        if (here == length && strncmp(at, name, length) == 0) return true;
+        at += here;
+    }
+    return false;
+}
+
 static bnn_status check_schema(bnn_h5_reader *r, const char *schema) {
     if (!bnn_h5_has_attribute(r, "/", "schema"))
         return bnn_fail(BNN_ERR_FORMAT, "%s: is an HDF5 file, but not one of bnn: it has no attribute 'schema'", r->path);
     char *found = bnn_h5_get_text(r, "/", "schema");
     if (!found) return r->status;
-    if (schema && strcmp(found, schema) != 0) bnn_fail(r->status = BNN_ERR_FORMAT, "%s: holds '%s', expected '%s'", r->path, found, schema);
+    if (schema && !is_listed(found, schema)) {
+        int first = (int)strcspn(schema, "|");
+        bnn_fail(r->status = BNN_ERR_FORMAT, "%s: holds '%s', expected '%.*s'", r->path, found, first, schema);
+    }
     free(found);
     int version = bnn_h5_get_int(r, "/", "schema_version");
     if (r->status == BNN_OK && version != 1)

@@ -36,13 +36,20 @@ typedef struct {
     bnn_status status;
 } bnn_h5_writer;
 
-/* Writes path under a temporary name, with the root attributes schema, schema_version and creation_library. */
-void bnn_h5_create(bnn_h5_writer *w, const char *path, const char *schema);
+/* Begins path under a temporary name; temporary files of its, left by processes that are no more, are removed. */
+void bnn_h5_create(bnn_h5_writer *w, const char *path);
+/* The root attributes schema, schema_version, creation_library and creation_library_version. */
+void bnn_h5_schema(bnn_h5_writer *w, const char *schema);
 void bnn_h5_group(bnn_h5_writer *w, const char *group);
 /* A dimension; values NULL: 0..n-1. */
 void bnn_h5_dim(bnn_h5_writer *w, const char *group, const char *name, int n, bnn_h5_kind kind, const void *values);
-/* A dataset on dimensions separated by blanks, "obs_id output"; "" for a scalar. */
+int bnn_h5_dim_size(const bnn_h5_writer *w, const char *group, const char *name); /* -1: the group has no such dimension */
+/* A dataset on dimensions separated by blanks, "obs_id output"; "" for a scalar. data NULL: room for it, to be filled by bnn_h5_put_part.
+ */
 void bnn_h5_put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, const void *data, const char *dims);
+/* The part of a dataset that begins at start[rank] and extends over count[rank]. */
+void bnn_h5_put_part(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, int rank, const int *start, const int *count,
+                     const void *data);
 /* Attributes of a group or dataset; texts are UTF-8, NULL is written as "". */
 void bnn_h5_text(bnn_h5_writer *w, const char *object, const char *name, const char *text);
 void bnn_h5_texts(bnn_h5_writer *w, const char *object, const char *name, int n, char *const *texts);
@@ -61,7 +68,7 @@ typedef struct {
     bnn_status status;
 } bnn_h5_reader;
 
-/* schema NULL: any of bnn's. */
+/* schema NULL: any of bnn's; several are separated by '|'. */
 bnn_status bnn_h5_open(bnn_h5_reader *r, const char *path, const char *schema);
 bnn_status bnn_h5_close(bnn_h5_reader *r); /* returns the reader's status */
 bool bnn_h5_has(const bnn_h5_reader *r, const char *object);
@@ -85,6 +92,7 @@ void *bnn_h5_room(bnn_h5_reader *r, size_t count, size_t size);
 const char *bnn_h5_join(char path[BNN_H5_PATH], const char *group, const char *name);
 
 void bnn_h5_begin(void); /* takes the lock (again) and silences HDF5 in this thread */
+void bnn_h5_quiet(void); /* silences HDF5 in a thread that works under another one's lock */
 void bnn_h5_end(void);
 
 #endif

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "store_parts.h"
 
+#include "commit.h"
+
 #include <gsl/gsl_version.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 static bool out_of_memory(bnn_h5_writer *w, const void *room) {
     if (!room) bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", w->path));
@@ -38,6 +42,8 @@ void bnn_store_put_history(bnn_h5_writer *w, const char *group, const bnn_histor
         put_column(w, group, name, h->n, h->p + g, h->n_gates, "epoch");
     }
     if (h->n_gates) bnn_h5_texts(w, group, "gates", h->n_gates, h->gate);
+    bnn_h5_ints(w, group, "epochs", 1, &h->epochs);
+    bnn_h5_ints(w, group, "stride", 1, &h->stride);
 }
 
 static void get_gates(bnn_h5_reader *r, const char *group, bnn_history *h) {
@@ -45,7 +51,7 @@ static void get_gates(bnn_h5_reader *r, const char *group, bnn_history *h) {
     int n = bnn_h5_count_attribute(r, group, "gates");
     if (!(h->gate = bnn_h5_get_texts(r, group, "gates", n))) return;
     h->n_gates = n;
-    h->p = bnn_h5_room(r, (size_t)h->n * (size_t)n, sizeof(double));
+    h->p = bnn_h5_room(r, (size_t)BNN_HISTORY_MOST * (size_t)n, sizeof(double));
     double *column = bnn_h5_room(r, (size_t)h->n, sizeof(double));
     for (int g = 0; h->p && column && g < n; g++) {
         char name[BNN_H5_PATH], path[BNN_H5_PATH];
@@ -56,24 +62,34 @@ static void get_gates(bnn_h5_reader *r, const char *group, bnn_history *h) {
     free(column);
 }
 
-/* One owned column of numbers. */
-static void *get_column(bnn_h5_reader *r, const char *group, const char *name, bnn_h5_kind kind, int n) {
+/* One owned column of n numbers, with room for `room`. */
+static void *get_roomy(bnn_h5_reader *r, const char *group, const char *name, bnn_h5_kind kind, int n, int room) {
     char path[BNN_H5_PATH];
-    void *room = bnn_h5_room(r, (size_t)n, kind == BNN_H5_INT ? sizeof(int) : sizeof(double));
-    if (room) bnn_h5_get(r, bnn_h5_join(path, group, name), kind, (size_t)n, room);
-    return room;
+    void *column = bnn_h5_room(r, (size_t)room, kind == BNN_H5_INT ? sizeof(int) : sizeof(double));
+    if (column) bnn_h5_get(r, bnn_h5_join(path, group, name), kind, (size_t)n, column);
+    return column;
 }
 
+static void *get_column(bnn_h5_reader *r, const char *group, const char *name, bnn_h5_kind kind, int n) {
+    return get_roomy(r, group, name, kind, n, n);
+}
+
+/* With the room that a fit which goes on needs. */
 void bnn_store_get_history(bnn_h5_reader *r, const char *group, bnn_history *h) {
     if (!bnn_h5_has(r, group)) return;
     char path[BNN_H5_PATH];
-    h->n = bnn_h5_length(r, bnn_h5_join(path, group, "epoch"));
-    h->epoch = get_column(r, group, "epoch", BNN_H5_INT, h->n);
-    h->nll = get_column(r, group, "nll", BNN_H5_DOUBLE, h->n);
-    h->prior = get_column(r, group, "prior", BNN_H5_DOUBLE, h->n);
-    h->kl = get_column(r, group, "kl", BNN_H5_DOUBLE, h->n);
-    h->noise_sd = get_column(r, group, "noise_sd", BNN_H5_DOUBLE, h->n);
+    int n = bnn_h5_length(r, bnn_h5_join(path, group, "epoch")), most = BNN_HISTORY_MOST;
+    if (n > most) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: %s has %d epochs, at most %d are recorded", r->path, group, n, most);
+    h->epoch = get_roomy(r, group, "epoch", BNN_H5_INT, n, most);
+    h->nll = get_roomy(r, group, "nll", BNN_H5_DOUBLE, n, most);
+    h->prior = get_roomy(r, group, "prior", BNN_H5_DOUBLE, n, most);
+    h->kl = get_roomy(r, group, "kl", BNN_H5_DOUBLE, n, most);
+    h->noise_sd = get_roomy(r, group, "noise_sd", BNN_H5_DOUBLE, n, most);
+    if (r->status == BNN_OK) h->n = n;
     get_gates(r, group, h);
+    h->epochs = bnn_h5_get_int(r, group, "epochs");
+    h->stride = bnn_h5_get_int(r, group, "stride");
+    if (r->status == BNN_OK && h->stride < 1) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: %s has stride %d", r->path, group, h->stride);
 }
 
 /* ---- metrics ---- */
@@ -203,33 +219,70 @@ static void cpu_model(char *text, size_t size) {
     if (f) fclose(f);
 }
 
+/* {"hdf5": "1.10.8", ...}; caller frees. */
+static char *libraries_json(void) {
+    unsigned major, minor, release;
+    char hdf5[32];
+    H5get_libversion(&major, &minor, &release);
+    snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
+    json_t *list = json_pack("{s:s, s:s, s:s, s:s}", "hdf5", hdf5, "gsl", gsl_version, "jansson", jansson_version_str(), "gemm", BNN_GEMM);
+    char *text = list ? json_dumps(list, JSON_COMPACT) : NULL;
+    json_decref(list);
+    return text;
+}
+
 void bnn_store_put_provenance(bnn_h5_writer *w, const bnn_provenance *p) {
     static const bnn_provenance none = {.split = -1};
-    char text[256];
-    unsigned major, minor, release;
+    static const char group[] = "/provenance";
+    char cpu[256], *libraries = libraries_json();
+    struct utsname system;
     if (!p) p = &none;
-    H5get_libversion(&major, &minor, &release);
-    bnn_h5_group(w, "/provenance");
-    bnn_h5_text(w, "/provenance", "command", p->command);
-    bnn_h5_text(w, "/provenance", "data_path", p->data_path);
-    bnn_h5_text(w, "/provenance", "data_sha256", p->data_sha256);
-    bnn_h5_text(w, "/provenance", "started_at", p->started_at);
-    bnn_h5_text(w, "/provenance", "finished_at", p->finished_at);
-    bnn_h5_ints(w, "/provenance", "threads", 1, &p->threads);
-    bnn_h5_text(w, "/provenance", "version", BNN_VERSION);
-    bnn_h5_text(w, "/provenance", "precision", sizeof(bnn_real) == sizeof(double) ? "double" : "float");
+    bnn_h5_group(w, group);
+    bnn_h5_text(w, group, "command", p->command);
+    bnn_h5_text(w, group, "data_path", p->data_path);
+    bnn_h5_text(w, group, "data_sha256", p->data_sha256);
+    bnn_h5_text(w, group, "started_at", p->started_at);
+    bnn_h5_text(w, group, "finished_at", p->finished_at);
+    bnn_h5_ints(w, group, "threads", 1, &p->threads);
+    bnn_h5_text(w, group, "version", BNN_VERSION);
+    bnn_h5_text(w, group, "git_commit", BNN_COMMIT);
 #ifdef __clang__
-    bnn_h5_text(w, "/provenance", "compiler", __VERSION__);
+    bnn_h5_text(w, group, "compiler", __VERSION__);
 #else
-    bnn_h5_text(w, "/provenance", "compiler", "gcc " __VERSION__);
+    bnn_h5_text(w, group, "compiler", "gcc " __VERSION__);
 #endif
-    snprintf(text, sizeof text, "hdf5 %u.%u.%u, gsl %s, gemm %s", major, minor, release, gsl_version, BNN_GEMM);
-    bnn_h5_text(w, "/provenance", "libraries", text);
-    cpu_model(text, sizeof text);
-    bnn_h5_text(w, "/provenance", "cpu", text);
+    bnn_h5_text(w, group, "cflags", BNN_FLAGS);
+    bnn_h5_text(w, group, "library_versions_json", libraries);
+    cpu_model(cpu, sizeof cpu);
+    bnn_h5_text(w, group, "cpu", cpu);
+    bnn_h5_text(w, group, "os", uname(&system) == 0 ? system.sysname : "");
+    bnn_h5_text(w, group, "os_release", uname(&system) == 0 ? system.release : "");
+    if (!libraries) bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", w->path));
+    free(libraries);
 }
 
 /* ---- predictions ---- */
+
+const char *bnn_store_put_row_dims(bnn_h5_writer *w, const char *group, const bnn_data *data) {
+    static const char *const name[] = {"channel", "row", "column"};
+    char path[BNN_H5_PATH];
+    bool image = data->x_shape.rank == 3;
+    bnn_h5_dim(w, group, "obs_id", data->n, BNN_H5_INT, data->rows);
+    for (int i = 0; image && i < 3; i++) bnn_h5_dim(w, group, name[i], data->x_shape.d[i], BNN_H5_INT, NULL);
+    if (image) return "obs_id channel row column";
+    bnn_h5_dim(w, group, "feature", bnn_shape_size(data->x_shape), BNN_H5_INT, NULL);
+    char *const *labels = data->table->x_names;
+    if (labels) bnn_h5_texts(w, bnn_h5_join(path, group, "feature"), "labels", bnn_shape_size(data->x_shape), labels);
+    return "obs_id feature";
+}
+
+void bnn_store_put_output_dim(bnn_h5_writer *w, const char *group, bool is_class, int size, const bnn_data *data) {
+    const char *name = is_class ? "class_id" : "output";
+    char *const *labels = !data->y ? NULL : is_class ? data->table->class_names : data->table->y_names;
+    char path[BNN_H5_PATH];
+    bnn_h5_dim(w, group, name, size, BNN_H5_INT, NULL);
+    if (labels) bnn_h5_texts(w, bnn_h5_join(path, group, name), "labels", size, labels);
+}
 
 /* Targets in the units they were measured in. */
 static void put_targets(bnn_h5_writer *w, const char *group, const bnn_data *data) {
@@ -244,18 +297,23 @@ static void put_targets(bnn_h5_writer *w, const char *group, const bnn_data *dat
     free(y);
 }
 
-void bnn_store_put_prediction(bnn_h5_writer *w, const char *group, const bnn_prediction *p, const bnn_data *data) {
-    static const char *const modes[] = {[BNN_MEAN] = "mean", [BNN_ROWS] = "rows", [BNN_DRAW] = "draw"};
-    const char *column = p->is_class ? "class_id" : "output", *on = p->is_class ? "obs_id class_id" : "obs_id output";
-    char *const *labels = !p->has_target ? NULL : p->is_class ? data->table->class_names : data->table->y_names;
-    char path[BNN_H5_PATH];
+/* The group of that name of InferenceData. */
+static void put_observed(bnn_h5_writer *w, const bnn_data *data) {
+    bnn_h5_group(w, "/observed_data");
+    bnn_h5_dim(w, "/observed_data", "obs_id", data->n, BNN_H5_INT, data->rows);
+    if (data->n_classes == 0) bnn_store_put_output_dim(w, "/observed_data", false, data->y_dim, data);
+    put_targets(w, "/observed_data", data);
+}
+
+void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const bnn_data *data) {
+    static const char *const modes[] = {[BNN_MEAN] = "mean", [BNN_ROWS] = "rows", [BNN_DRAW] = "draw"}, group[] = "/predictions";
+    const char *on = p->is_class ? "obs_id class_id" : "obs_id output";
     if (data->n != p->n) bnn_h5_refuse(w, bnn_fail(BNN_ERR_SHAPE, "%s: %d rows were predicted, the data have %d", w->path, p->n, data->n));
     bnn_h5_group(w, group);
     bnn_h5_ints(w, group, "samples", 1, &p->samples);
     bnn_h5_text(w, group, "noise", modes[p->mode]);
     bnn_h5_dim(w, group, "obs_id", p->n, BNN_H5_INT, data->rows);
-    bnn_h5_dim(w, group, column, p->mean_dim, BNN_H5_INT, NULL);
-    if (labels) bnn_h5_texts(w, bnn_h5_join(path, group, column), "labels", p->mean_dim, labels);
+    bnn_store_put_output_dim(w, group, p->is_class, p->mean_dim, data);
     bnn_h5_put(w, group, "mean", BNN_H5_DOUBLE, p->mean, on);
     bnn_h5_put(w, group, "var_epistemic", BNN_H5_DOUBLE, p->var_epistemic, on);
     bnn_h5_put(w, group, "var_aleatoric", BNN_H5_DOUBLE, p->var_aleatoric, on);
@@ -265,4 +323,5 @@ void bnn_store_put_prediction(bnn_h5_writer *w, const char *group, const bnn_pre
     bnn_h5_put(w, group, "logp", BNN_H5_DOUBLE, p->logp, "obs_id");
     if (!p->is_class && p->pit) bnn_h5_put(w, group, "pit", BNN_H5_DOUBLE, p->pit, on);
     put_targets(w, group, data);
+    put_observed(w, data);
 }

@@ -25,7 +25,25 @@ void bnn_store_get_cost(bnn_h5_reader *r, const char *group, const char *times, 
 /* Makes /provenance. */
 void bnn_store_put_provenance(bnn_h5_writer *w, const bnn_provenance *p);
 
-/* Makes the group: moments, scores of each row, the targets. */
-void bnn_store_put_prediction(bnn_h5_writer *w, const char *group, const bnn_prediction *p, const bnn_data *data);
+/* Makes /predictions: moments, scores of each row, the targets; and /observed_data where there are targets. */
+void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const bnn_data *data);
+
+/* The dimensions of rows and of one row's x, in a group; returns their list. */
+const char *bnn_store_put_row_dims(bnn_h5_writer *w, const char *group, const bnn_data *data);
+/* The dimension `output` or, of classes, `class_id`, with labels. */
+void bnn_store_put_output_dim(bnn_h5_writer *w, const char *group, bool is_class, int size, const bnn_data *data);
+
+/* The engine that predicts: /model_weights and /engine_state. */
+void bnn_store_put_engine(bnn_h5_writer *w, const bnn_engine *engine);
+void bnn_store_get_engine(bnn_h5_reader *r, bnn_engine *engine);
+
+/* Of an engine that holds others, its own state and theirs: /resume_0, /resume_1, ...; nothing of another. */
+void bnn_store_put_held(bnn_h5_writer *w, const bnn_engine *engine);
+/* The state of an opened engine, to go on with. */
+void bnn_store_get_resumed(bnn_h5_reader *r, bnn_engine *engine, const bnn_data *data);
+
+/* The writer of draws, and its end without the file's. */
+bnn_h5_writer *bnn_draws_writer(bnn_draws *draws);
+void bnn_draws_end(bnn_draws *draws);
 
 #endif

@@ -1,188 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * store_run.c: files of schema "bnn-run" and "bnn-prediction".
+ * store_run.c: files of schema "bnn-run", "bnn-model" and "bnn-prediction".
  *
- * What predicts is saved: the fitted engine with its network as adapted. Parameter vectors go to /model_weights/<node>/<block> (Keras's
- * legacy layout; several vectors, as of an ensemble, along a first dimension draw), everything else of the engine's state to /engine_state.
+ * What predicts is saved: the fitted engine with its network as adapted. A run on its way also saves what it goes on from.
  */
 #include "store_parts.h"
 
+#include <bnn/spec_json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- parameter vectors by layer ---- */
-
-/* The first vector of an engine goes to /model_weights, others beside it. */
-static void weights_group(char group[BNN_H5_PATH], int vector, const char *block) {
-    if (vector == 0)
-        snprintf(group, BNN_H5_PATH, "/model_weights");
-    else
-        snprintf(group, BNN_H5_PATH, "/model_weights_%s", block);
-}
-
-/* count parameter vectors, one after the other: theta[count, n_theta]. */
-typedef struct {
-    const bnn_model *model;
-    bnn_real *theta;
-    int count;
-} vectors;
-
-static bool is_vector(const bnn_block *b, const bnn_model *m) { return b->theta && b->length > 0 && b->length % (size_t)m->n_theta == 0; }
-
-static vectors as_vectors(const bnn_block *b, const bnn_model *m) {
-    return (vectors){.model = m, .theta = b->data, .count = (int)(b->length / (size_t)m->n_theta)};
-}
-
-/* Between the flat vectors and one contiguous array of a parameter block, [count, length]. */
-static void gather(const vectors *v, const bnn_block_info *b, bnn_real *to) {
-    for (int d = 0; d < v->count; d++)
-        memcpy(to + (size_t)d * b->length, v->theta + (size_t)d * (size_t)v->model->n_theta + b->offset, b->length * sizeof *to);
-}
-static void scatter(const vectors *v, const bnn_block_info *b, const bnn_real *from) {
-    for (int d = 0; d < v->count; d++)
-        memcpy(v->theta + (size_t)d * (size_t)v->model->n_theta + b->offset, from + (size_t)d * b->length, b->length * sizeof *from);
-}
-
-static const bnn_layer *find_layer(const bnn_net *net, const char *label) {
-    for (int i = 0; i < net->n_nodes; i++)
-        if (strcmp(net->node[i].layer.label, label) == 0) return &net->node[i].layer;
-    return NULL;
-}
-
-/* Sizes of the dimensions `in` and `out` of a layer's group; 0: not made yet. */
-typedef struct {
-    int in, out;
-} layer_dims;
-
-/* Appends to dims the dimension of this size: `in` or `out`, or one of the block's own where that has another size. */
-static void use_dim(bnn_h5_writer *w, const char *group, const char *base, const char *block, int size, int *known, char *dims,
-                    size_t room) {
-    char own[BNN_H5_PATH];
-    snprintf(own, sizeof own, "%s_%s", block, base);
-    const char *name = *known == 0 || *known == size ? base : own;
-    if (*known != size) bnn_h5_dim(w, group, name, size, BNN_H5_INT, NULL);
-    if (*known == 0) *known = size;
-    size_t used = strlen(dims);
-    snprintf(dims + used, room - used, "%s%s", used ? " " : "", name);
-}
-
-static void put_block(bnn_h5_writer *w, const char *group, const vectors *v, const bnn_block_info *b, layer_dims *d) {
-    char dims[2 * BNN_H5_PATH] = "";
-    bnn_real *values = malloc((size_t)v->count * b->length * sizeof *values);
-    if (!values) {
-        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for weights", w->path));
-        return;
-    }
-    gather(v, b, values);
-    if (v->count > 1) snprintf(dims, sizeof dims, "draw");
-    if (b->rows > 0) use_dim(w, group, "in", b->name, b->rows, &d->in, dims, sizeof dims);
-    use_dim(w, group, "out", b->name, b->cols, &d->out, dims, sizeof dims);
-    bnn_h5_put(w, group, b->name, BNN_H5_REAL, values, dims);
-    free(values);
-}
-
-static void open_layer(bnn_h5_writer *w, const char *group, const vectors *v, const char *label) {
-    const bnn_layer *layer = find_layer(v->model->net, label);
-    bnn_h5_group(w, group);
-    if (v->count > 1) bnn_h5_dim(w, group, "draw", v->count, BNN_H5_INT, NULL);
-    if (!layer) return;
-    char *names[BNN_MAX_PARAMS];
-    for (int k = 0; k < layer->plan.n_params; k++) names[k] = (char *)layer->plan.param[k].name;
-    bnn_h5_text(w, group, "class", layer->object.type->name);
-    bnn_h5_texts(w, group, "weight_names", layer->plan.n_params, names);
-    if (layer->object.type->caps & BNN_AFFINE && layer->plan.param[0].rows > 0)
-        bnn_h5_text(w, group, "layout", "y = x @ kernel + bias; kernel is (in, out)");
-}
-
-static void put_layer_names(bnn_h5_writer *w, const char *group, const bnn_net *net) {
-    char **names = calloc((size_t)net->n_nodes, sizeof *names);
-    int n = 0;
-    for (int i = 0; names && i < net->n_nodes; i++)
-        if (net->node[i].layer.plan.n_params > 0) names[n++] = (char *)net->node[i].layer.label;
-    if (!names)
-        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for layer names", w->path));
-    else if (n > 0)
-        bnn_h5_texts(w, group, "layer_names", n, names);
-    free(names);
-}
-
-static void put_vectors(bnn_h5_writer *w, const char *group, const vectors *v) {
-    bnn_h5_group(w, group);
-    put_layer_names(w, group, v->model->net);
-    bnn_h5_text(w, group, "backend", "bnn");
-    bnn_h5_text(w, group, "keras_version", "2");
-    const char *node = "";
-    char layer[BNN_H5_PATH];
-    layer_dims dims = {0};
-    bnn_block_info b;
-    for (int i = 0; bnn_model_block(v->model, i, &b); i++) {
-        if (strcmp(b.node, node) != 0) {
-            open_layer(w, bnn_h5_join(layer, group, b.node), v, b.node);
-            node = b.node, dims = (layer_dims){0};
-        }
-        put_block(w, layer, v, &b, &dims);
-    }
-}
-
-static void get_vectors(bnn_h5_reader *r, const char *group, const vectors *v) {
-    bnn_block_info b;
-    char layer[BNN_H5_PATH], path[BNN_H5_PATH];
-    for (int i = 0; r->status == BNN_OK && bnn_model_block(v->model, i, &b); i++) {
-        size_t count = (size_t)v->count * b.length;
-        bnn_real *values = bnn_h5_room(r, count, sizeof *values);
-        if (values) bnn_h5_get(r, bnn_h5_join(path, bnn_h5_join(layer, group, b.node), b.name), BNN_H5_REAL, count, values);
-        if (r->status == BNN_OK) scatter(v, &b, values);
-        free(values);
-    }
-}
-
-/* ---- the engine's state ---- */
-
-static bnn_h5_kind block_kind(const bnn_block *b) { return b->kind == BNN_BLOCK_U64 ? BNN_H5_U64 : BNN_H5_REAL; }
-
-static void put_state_block(bnn_h5_writer *w, const bnn_block *b) {
-    char dim[BNN_H5_PATH] = "";
-    if (b->length > 1) {
-        snprintf(dim, sizeof dim, "%s_index", b->name);
-        bnn_h5_dim(w, "/engine_state", dim, (int)b->length, BNN_H5_INT, NULL);
-    }
-    bnn_h5_put(w, "/engine_state", b->name, block_kind(b), b->data, dim);
-}
-
-static void put_state(bnn_h5_writer *w, const bnn_engine *engine) {
-    bnn_block block[BNN_MAX_BLOCKS];
-    int n = bnn_engine_vtable(engine)->blocks((bnn_engine *)engine, block), vector = 0; /* its blocks are only read here */
-    bnn_h5_group(w, "/engine_state");
-    for (int i = 0; i < n; i++) {
-        char group[BNN_H5_PATH];
-        if (is_vector(&block[i], engine->model)) {
-            vectors v = as_vectors(&block[i], engine->model);
-            weights_group(group, vector++, block[i].name);
-            put_vectors(w, group, &v);
-        } else if (block[i].length > 0)
-            put_state_block(w, &block[i]);
-    }
-}
-
-static void get_state(bnn_h5_reader *r, bnn_engine *engine) {
-    bnn_block block[BNN_MAX_BLOCKS];
-    int n = bnn_engine_vtable(engine)->blocks(engine, block), vector = 0;
-    for (int i = 0; i < n; i++) {
-        char path[BNN_H5_PATH];
-        if (is_vector(&block[i], engine->model)) {
-            vectors v = as_vectors(&block[i], engine->model);
-            weights_group(path, vector++, block[i].name);
-            get_vectors(r, path, &v);
-        } else if (block[i].length > 0)
-            bnn_h5_get(r, bnn_h5_join(path, "/engine_state", block[i].name), block_kind(&block[i]), block[i].length, block[i].data);
-    }
-}
+static const char *const precision = sizeof(bnn_real) == sizeof(double) ? "double" : "float";
 
 /* ---- saving a run ---- */
 
 static void put_root(bnn_h5_writer *w, const bnn_run *run, const bnn_engine *fitted, const bnn_provenance *p) {
-    char *engine = bnn_object_print(&fitted->object, false);
+    char *engine = bnn_object_print(&fitted->object, false), *json = bnn_spec_json(fitted);
     int split = p ? p->split : -1;
     bnn_h5_text(w, "/", "engine", run->engine_text);
     bnn_h5_text(w, "/", "engine_fitted", engine);
@@ -192,9 +26,12 @@ static void put_root(bnn_h5_writer *w, const bnn_run *run, const bnn_engine *fit
     bnn_h5_text(w, "/", "prior", fitted->texts.prior);
     bnn_h5_u64(w, "/", "seed", run->seed);
     bnn_h5_ints(w, "/", "split", 1, &split);
+    bnn_h5_ints(w, "/", "steps", 1, &run->steps);
     bnn_h5_text(w, "/", "status", run->complete ? "complete" : "partial");
-    if (!engine) bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for the engine's text", w->path));
-    free(engine);
+    bnn_h5_text(w, "/", "model_spec_json", json);
+    bnn_h5_text(w, "/", "precision", precision);
+    if (!engine || !json) bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for texts", w->path));
+    free(engine), free(json);
 }
 
 static void put_scaling(bnn_h5_writer *w, const bnn_model *m) {
@@ -210,49 +47,80 @@ static void put_scaling(bnn_h5_writer *w, const bnn_model *m) {
     bnn_h5_put(w, "/scaling", "y_sd", BNN_H5_DOUBLE, m->scaling.y_sd, "output");
 }
 
+/* Columns on cells to /engine_columns, on stored draws to /sample_stats, the group of that name of InferenceData. */
 static void put_columns(bnn_h5_writer *w, const bnn_engine *engine) {
+    const bnn_engine_type *type = bnn_engine_vtable(engine);
     bnn_column column[BNN_MAX_COLUMNS];
-    int n = bnn_engine_vtable(engine)->columns ? bnn_engine_vtable(engine)->columns(engine, column) : 0;
-    if (n == 0 || column[0].length == 0) return;
-    bnn_h5_group(w, "/engine_columns");
-    bnn_h5_dim(w, "/engine_columns", "cell", column[0].length, BNN_H5_INT, NULL);
-    for (int i = 0; i < n; i++) bnn_h5_put(w, "/engine_columns", column[i].name, BNN_H5_DOUBLE, column[i].data, "cell");
+    int n = type->columns ? type->columns(engine, column) : 0, chains = type->n_chains ? type->n_chains(engine) : 1;
+    for (int i = 0; i < n; i++) {
+        bool cells = column[i].on == BNN_CELLS;
+        const char *group = cells ? "/engine_columns" : "/sample_stats";
+        if (column[i].length == 0) continue;
+        if (bnn_h5_dim_size(w, group, cells ? "cell" : "draw") < 0) {
+            bnn_h5_group(w, group);
+            if (!cells) bnn_h5_dim(w, group, "chain", chains, BNN_H5_INT, NULL);
+            bnn_h5_dim(w, group, cells ? "cell" : "draw", cells ? column[i].length : column[i].length / chains, BNN_H5_INT, NULL);
+        }
+        bnn_h5_put(w, group, column[i].name, BNN_H5_DOUBLE, column[i].data, cells ? "cell" : "chain draw");
+    }
 }
 
 static const char *remark_of(const bnn_engine *engine) {
     return bnn_engine_vtable(engine)->remark ? bnn_engine_vtable(engine)->remark(engine) : NULL;
 }
 
-bnn_status bnn_run_save(const bnn_run *run, const bnn_prediction *prediction, const bnn_data *data, const bnn_metrics *metrics,
-                        const bnn_provenance *provenance, const char *path) {
-    const bnn_engine *fitted = bnn_engine_fitted(run->engine);
-    if (!fitted) return bnn_fail(BNN_ERR_STATE, "%s: engine '%s' has fitted nothing yet that could be saved", path, run->engine_text);
-    if (prediction && !data) return bnn_fail(BNN_ERR_STATE, "%s: a prediction is saved together with its data", path);
-    bnn_h5_writer w;
-    bnn_h5_create(&w, path, "bnn-run");
-    put_root(&w, run, fitted, provenance);
-    bnn_h5_text(&w, "/", "remark", remark_of(run->engine));
-    put_scaling(&w, fitted->model);
-    put_state(&w, fitted);
-    put_columns(&w, run->engine);
-    bnn_store_put_history(&w, "/metrics", &run->history);
-    bnn_store_put_provenance(&w, provenance);
-    bnn_h5_group(&w, "/cost");
-    bnn_store_put_cost(&w, "/cost", "/provenance", 1, &run->cost, "");
-    if (metrics) {
-        bnn_h5_group(&w, "/summary");
-        bnn_store_put_metrics(&w, "/summary", 1, metrics, "");
-    }
-    if (prediction) bnn_store_put_prediction(&w, "/predictions", prediction, data);
-    return bnn_h5_commit(&w);
+static void put_names(bnn_h5_writer *w, const bnn_names *names) {
+    if (names->x) bnn_h5_texts(w, "/scaling/feature", "labels", names->n_x, names->x);
+    if (names->y) bnn_h5_texts(w, "/scaling/output", "labels", names->n_y, names->y);
+    if (names->classes) bnn_h5_texts(w, "/scaling", "classes", names->n_classes, names->classes);
 }
 
-bnn_status bnn_prediction_save(const bnn_prediction *prediction, const bnn_data *data, const bnn_provenance *provenance, const char *path) {
-    bnn_h5_writer w;
-    bnn_h5_create(&w, path, "bnn-prediction");
-    bnn_store_put_provenance(&w, provenance);
-    bnn_store_put_prediction(&w, "/predictions", prediction, data);
-    return bnn_h5_commit(&w);
+/* Of a fitted engine what predicts; of one that is on its way what it goes on from, too. */
+static void put_run(bnn_h5_writer *w, const bnn_run *run, const bnn_provenance *provenance) {
+    const bnn_engine *fitted = bnn_engine_fitted(run->engine), *shown = fitted ? fitted : run->engine;
+    put_root(w, run, shown, provenance);
+    bnn_h5_text(w, "/", "remark", remark_of(run->engine));
+    put_scaling(w, shown->model);
+    put_names(w, &run->names);
+    if (fitted) bnn_store_put_engine(w, fitted);
+    if (!run->complete) bnn_store_put_held(w, run->engine);
+    put_columns(w, run->engine);
+    bnn_store_put_history(w, "/metrics", &run->history);
+    bnn_store_put_provenance(w, provenance);
+    bnn_h5_group(w, "/cost");
+    bnn_store_put_cost(w, "/cost", "/provenance", 1, &run->cost, "");
+}
+
+/* Starts a file, or goes on with the one that draws have begun. */
+static bnn_h5_writer *begin(bnn_h5_writer *own, const bnn_results *results, const char *path, const char *schema) {
+    bnn_h5_writer *w = results && results->draws ? bnn_draws_writer(results->draws) : own;
+    if (w == own) bnn_h5_create(w, path);
+    bnn_h5_schema(w, schema);
+    return w;
+}
+
+static bnn_status end(bnn_h5_writer *w, const bnn_results *results) {
+    bnn_status s = bnn_h5_commit(w);
+    if (results && results->draws) bnn_draws_end(results->draws);
+    return s;
+}
+
+bnn_status bnn_run_save(const bnn_run *run, const bnn_results *results, const bnn_provenance *provenance, const char *path) {
+    bnn_h5_writer own, *w = begin(&own, results, path, run->complete ? "bnn-run" : "bnn-model");
+    put_run(w, run, provenance);
+    if (results && results->metrics) {
+        bnn_h5_group(w, "/summary");
+        bnn_store_put_metrics(w, "/summary", 1, results->metrics, "");
+    }
+    if (results) bnn_store_put_prediction(w, results->prediction, results->data);
+    return end(w, results);
+}
+
+bnn_status bnn_prediction_save(const bnn_results *results, const bnn_provenance *provenance, const char *path) {
+    bnn_h5_writer own, *w = begin(&own, results, path, "bnn-prediction");
+    bnn_store_put_provenance(w, provenance);
+    bnn_store_put_prediction(w, results->prediction, results->data);
+    return end(w, results);
 }
 
 /* ---- loading a run ---- */
@@ -321,14 +189,33 @@ static bnn_run *make_run(bnn_h5_reader *r, recipe *c) {
     return run;
 }
 
-static void fill_run(bnn_h5_reader *r, bnn_run *run) {
+static bool is_complete(bnn_h5_reader *r) {
     char *status = bnn_h5_get_text(r, "/", "status");
-    run->complete = status && strcmp(status, "complete") == 0;
+    bool complete = status && strcmp(status, "complete") == 0;
     free(status);
-    get_state(r, run->engine);
+    return complete;
+}
+
+static void get_course(bnn_h5_reader *r, bnn_run *run) {
+    run->complete = is_complete(r);
+    run->steps = bnn_h5_get_int(r, "/", "steps");
     bnn_store_get_history(r, "/metrics", &run->history);
     bnn_store_get_cost(r, "/cost", "/provenance", 1, &run->cost);
     run->engine->cost = run->cost;
+}
+
+static char **get_labels(bnn_h5_reader *r, const char *object, const char *name, int *n) {
+    if (r->status < 0 || !bnn_h5_has_attribute(r, object, name)) return NULL;
+    *n = bnn_h5_count_attribute(r, object, name);
+    char **texts = bnn_h5_get_texts(r, object, name, *n);
+    if (!texts) *n = 0;
+    return texts;
+}
+
+static void get_names(bnn_h5_reader *r, bnn_names *names) {
+    names->x = get_labels(r, "/scaling/feature", "labels", &names->n_x);
+    names->y = get_labels(r, "/scaling/output", "labels", &names->n_y);
+    names->classes = get_labels(r, "/scaling", "classes", &names->n_classes);
 }
 
 static void get_origin(bnn_h5_reader *r, bnn_origin *o) {
@@ -344,22 +231,76 @@ void bnn_origin_free(bnn_origin *o) {
     *o = (bnn_origin){.split = -1};
 }
 
-bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin) {
-    *out = NULL;
-    if (origin) *origin = (bnn_origin){.split = -1};
-    bnn_h5_reader r;
-    BNN_TRY(bnn_h5_open(&r, path, "bnn-run"));
-    recipe c = {0};
-    get_recipe(&r, &c);
-    bnn_run *run = make_run(&r, &c);
-    if (run) fill_run(&r, run);
-    if (origin && r.status == BNN_OK) get_origin(&r, origin);
-    recipe_free(&c);
-    bnn_status s = bnn_h5_close(&r);
+/* Closes the file; *run is the caller's if all went well. */
+static bnn_status close_run(bnn_h5_reader *r, bnn_run *run, bnn_run **out) {
+    bnn_status s = bnn_h5_close(r);
     if (s < 0)
         bnn_run_free(run);
     else
         *out = run;
+    return s;
+}
+
+static const char *const run_schemas = "bnn-run|bnn-model";
+
+bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin) {
+    *out = NULL;
+    if (origin) *origin = (bnn_origin){.split = -1};
+    bnn_h5_reader r;
+    BNN_TRY(bnn_h5_open(&r, path, run_schemas));
+    if (!bnn_h5_has(&r, "/engine_state"))
+        r.status = bnn_fail(BNN_ERR_STATE, "%s: was stopped before its engine had fitted anything that predicts", path);
+    recipe c = {0};
+    get_recipe(&r, &c);
+    bnn_run *run = make_run(&r, &c);
+    if (run) bnn_store_get_engine(&r, run->engine);
+    if (run) get_course(&r, run);
+    if (run) get_names(&r, &run->names);
+    if (origin && r.status == BNN_OK) get_origin(&r, origin);
+    recipe_free(&c);
+    bnn_status s = close_run(&r, run, out);
     if (s < 0 && origin) bnn_origin_free(origin);
     return s;
+}
+
+/* ---- going on with a run ---- */
+
+static void must_be(bnn_h5_reader *r, const char *object, const char *what, const char *now) {
+    char *then = bnn_h5_get_text(r, object, what);
+    if (then && strcmp(then, now ? now : "") != 0)
+        r->status = bnn_fail(BNN_ERR_STATE, "%s: was begun with %s '%s', now '%s' is asked for", r->path, what, then, now ? now : "");
+    free(then);
+}
+
+/* The file's work is the one asked for. */
+static void check_same_work(bnn_h5_reader *r, const bnn_run *run, const bnn_origin *origin) {
+    const bnn_texts *texts = &run->engine->texts;
+    const char *asked = bnn_h5_has(r, "/resume_0") ? "/resume_0" : "/";
+    char then[32], now[32];
+    must_be(r, "/", "engine", run->engine_text);
+    if (!bnn_engine_vtable(run->engine)->fitted || !is_complete(r)) { /* of a complete search only the chosen cell's texts are kept */
+        must_be(r, asked, "net", texts->net);
+        must_be(r, asked, "likelihood", texts->likelihood);
+        must_be(r, asked, "prior", texts->prior);
+    }
+    must_be(r, "/", "precision", precision);
+    must_be(r, "/provenance", "data_sha256", origin->data_sha256);
+    snprintf(now, sizeof now, "%llu", (unsigned long long)run->seed);
+    must_be(r, "/", "seed_text", now);
+    snprintf(then, sizeof then, "%d", bnn_h5_get_int(r, "/", "split"));
+    snprintf(now, sizeof now, "%d", origin->split);
+    if (r->status == BNN_OK && strcmp(then, now) != 0)
+        r->status = bnn_fail(BNN_ERR_STATE, "%s: was begun with split %s, now %s is asked for", r->path, then, now);
+}
+
+bnn_status bnn_run_resume(const char *path, const bnn_config *config, const bnn_data *train, const bnn_origin *origin, bnn_run **out) {
+    *out = NULL;
+    bnn_h5_reader r;
+    BNN_TRY(bnn_h5_open(&r, path, run_schemas));
+    bnn_run *run = NULL;
+    r.status = bnn_run_new(config, train, &run);
+    if (run) check_same_work(&r, run, origin);
+    if (run && r.status == BNN_OK && !is_complete(&r)) bnn_store_get_resumed(&r, run->engine, train);
+    if (run) get_course(&r, run);
+    return close_run(&r, run, out);
 }

@@ -54,13 +54,15 @@ static const bnn_option options[] = {{.name = "engine",
                                       .help = "scores without a new best after which the first run ends"},
                                      {0}};
 
+/* stopper.counter: steps of the probe so far; of it when its score was best; scores; whether the probe is over; steps of the refit. */
+enum { STEPS, BEST, SCORES, PROBED, REFITTED, N_COUNTERS };
+
 typedef struct {
     bnn_holdout rows;
-    bnn_engine *probe, *chosen; /* the scored run; the refit */
-    int steps, best, refitted;  /* steps of the probe so far; of it when its score was best; of the refit */
+    bnn_engine *probe, *chosen; /* the scored run, until it is over; the refit, from then on */
+    uint64_t counter[N_COUNTERS];
     double best_ll;
-    int n_scores;
-    double *score_step, *score_ll; /* [n_scores] */
+    double *score_step, *score_ll; /* [SCORES] */
     char *remark;
 } stopper;
 
@@ -85,24 +87,38 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
                     s->probe->object.type->name);
 }
 
+static bool score_room(stopper *s, size_t n) {
+    double *step = realloc(s->score_step, (n + 1) * sizeof *step);
+    if (step) s->score_step = step;
+    double *ll = realloc(s->score_ll, (n + 1) * sizeof *ll);
+    if (ll) s->score_ll = ll;
+    return step && ll;
+}
+
 static bnn_status keep_score(stopper *s, double ll) {
-    size_t size = (size_t)(s->n_scores + 1) * sizeof(double);
-    double *at = realloc(s->score_step, size);
-    if (at) s->score_step = at;
-    double *lls = at ? realloc(s->score_ll, size) : NULL;
-    if (!lls) return bnn_fail(BNN_ERR_MEMORY, "out of memory for scores");
-    s->score_ll = lls;
-    s->score_step[s->n_scores] = s->steps;
-    s->score_ll[s->n_scores++] = ll;
+    uint64_t *scores = &s->counter[SCORES];
+    if (!score_room(s, *scores + 1)) return bnn_fail(BNN_ERR_MEMORY, "out of memory for scores");
+    s->score_step[*scores] = (double)s->counter[STEPS];
+    s->score_ll[(*scores)++] = ll;
     return BNN_OK;
+}
+
+static bnn_status begin_refit(bnn_engine *e, const bnn_data *data) {
+    stopper *s = e->state;
+    bnn_engine_free(s->probe);
+    s->probe = NULL;
+    if (asprintf(&s->remark, "stopped after %d steps: validation log-likelihood %.4f was best at step %d of %d", (int)s->counter[BEST],
+                 s->best_ll, (int)s->counter[BEST], (int)s->counter[STEPS]) < 0) {
+        s->remark = NULL;
+        return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    }
+    return open_inner(e, data, REFIT, &s->chosen);
 }
 
 static bnn_status finish_probe(bnn_engine *e, stopper *s, const bnn_data *data) {
     if (!isfinite(s->best_ll)) return bnn_fail(BNN_ERR_NUMERIC, "the validation log-likelihood was never finite");
-    if (asprintf(&s->remark, "stopped after %d steps: validation log-likelihood %.4f was best at step %d of %d", s->best, s->best_ll,
-                 s->best, s->steps) < 0)
-        return bnn_fail(BNN_ERR_MEMORY, "out of memory");
-    return open_inner(e, data, REFIT, &s->chosen);
+    s->counter[PROBED] = 1;
+    return begin_refit(e, data);
 }
 
 static bnn_status advance_probe(bnn_engine *e, stopper *s, const bnn_data *data, bnn_step *out) {
@@ -113,16 +129,17 @@ static bnn_status advance_probe(bnn_engine *e, stopper *s, const bnn_data *data,
     if (status == BNN_ERR_NUMERIC && isfinite(s->best_ll)) return finish_probe(e, s, data); /* it left the finite numbers after its best */
     BNN_TRY(status);
     out->progress = step.progress / 2;
-    if (++s->steps % c->every != 0 && !step.done) return BNN_OK;
+    uint64_t steps = ++s->counter[STEPS];
+    if (steps % (uint64_t)c->every != 0 && !step.done) return BNN_OK;
     bnn_cost before = s->probe->cost;
     BNN_TRY(bnn_holder_score(s->probe, s->rows.score, c->samples, e->rng.key, &ll));
     bnn_holder_count(e, s->probe, &before);
     BNN_TRY(keep_score(s, ll));
     if (ll > s->best_ll) {
         s->best_ll = ll;
-        s->best = s->steps;
+        s->counter[BEST] = steps;
     }
-    bool tired = s->steps - s->best >= (int64_t)c->patience * c->every;
+    bool tired = steps - s->counter[BEST] >= (uint64_t)c->patience * (uint64_t)c->every;
     return step.done || tired ? finish_probe(e, s, data) : BNN_OK;
 }
 
@@ -130,8 +147,8 @@ static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
     stopper *s = e->state;
     if (!s->chosen) return advance_probe(e, s, data, out);
     BNN_TRY(bnn_holder_step(e, s->chosen, data, out));
-    out->progress = 0.5 + 0.5 * ++s->refitted / s->best;
-    out->done = s->refitted == s->best;
+    out->progress = 0.5 + 0.5 * (double)++s->counter[REFITTED] / (double)s->counter[BEST];
+    out->done = s->counter[REFITTED] == s->counter[BEST];
     return BNN_OK;
 }
 
@@ -149,9 +166,32 @@ static const bnn_engine *fitted(const bnn_engine *e) { return ((const stopper *)
 
 static int columns(const bnn_engine *e, bnn_column *out) {
     const stopper *s = e->state;
-    out[0] = (bnn_column){.name = "step", .data = s->score_step, .length = s->n_scores};
-    out[1] = (bnn_column){.name = "validation_ll", .data = s->score_ll, .length = s->n_scores};
+    int n = (int)s->counter[SCORES];
+    out[0] = (bnn_column){.name = "step", .data = s->score_step, .length = n};
+    out[1] = (bnn_column){.name = "validation_ll", .data = s->score_ll, .length = n};
     return 2;
+}
+
+static int blocks(bnn_engine *e, bnn_block *out) {
+    stopper *s = e->state;
+    size_t n = s->counter[SCORES];
+    bool room = score_room(s, n);
+    out[0] = (bnn_block){.name = "counter", .kind = BNN_BLOCK_U64, .data = s->counter, .length = N_COUNTERS};
+    out[1] = (bnn_block){.name = "best_ll", .kind = BNN_BLOCK_DOUBLE, .data = &s->best_ll, .length = 1};
+    out[2] = (bnn_block){.name = "score_step", .kind = BNN_BLOCK_DOUBLE, .data = room ? s->score_step : NULL, .length = n};
+    out[3] = (bnn_block){.name = "score_ll", .kind = BNN_BLOCK_DOUBLE, .data = room ? s->score_ll : NULL, .length = n};
+    return 4;
+}
+
+static bnn_engine *held(bnn_engine *e, int i, const bnn_data **rows) {
+    stopper *s = e->state;
+    if (i > 0) return NULL;
+    if (!s->chosen) *rows = s->rows.fit;
+    return s->chosen ? s->chosen : s->probe;
+}
+
+static bnn_status resume(bnn_engine *e, const bnn_data *data) {
+    return ((const stopper *)e->state)->counter[PROBED] ? begin_refit(e, data) : BNN_OK;
 }
 
 static const char *remark(const bnn_engine *e) { return ((const stopper *)e->state)->remark; }
@@ -167,8 +207,11 @@ const bnn_engine_type bnn_engine_early_stopping = {
     .open = open,
     .step = step,
     .close = close,
+    .blocks = blocks,
     .adapt = adapt,
     .fitted = fitted,
     .columns = columns,
     .remark = remark,
+    .held = held,
+    .resume = resume,
 };

@@ -59,14 +59,18 @@ typedef struct {
 typedef struct {
     char *engine, *net, *likelihood, *prior; /* texts with this cell's values */
     bnn_engine *fit;
-    double share, ll; /* progress of the fit; validation log-likelihood once it is done */
-    bool done;
+    double share; /* progress of the fit */
 } cell;
 
+enum { CHOSEN, BEST, N_COUNTERS }; /* search.counter: whether all cells are scored; which is best */
+
 typedef struct {
-    int n_keys, n_cells, best;
+    int n_keys, n_cells;
+    uint64_t counter[N_COUNTERS];
     key key[MOST_KEYS];
     cell *cell;
+    uint64_t *done; /* [n_cells] whether the cell's fit is over */
+    double *ll;     /* [n_cells] its validation log-likelihood from then on */
     bnn_holdout rows;
     bnn_engine *chosen; /* the refit */
     double *column;     /* [n_keys + 2, n_cells] */
@@ -175,7 +179,7 @@ static bnn_status set_key(cell *c, const char *name, const char *value) {
 
 static bnn_status write_cell(const bnn_engine *e, search *g, int i) {
     cell *c = &g->cell[i];
-    c->ll = -INFINITY;
+    g->ll[i] = -INFINITY;
     c->engine = strdup(((const conf *)e->object.conf)->engine);
     c->net = strdup(e->plain_net);
     c->likelihood = strdup(e->texts.likelihood);
@@ -202,8 +206,10 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     BNN_TRY(read_grid(c->grid, g));
     BNN_TRY(bnn_holdout_open(data, c->validation, &g->rows));
     g->cell = calloc((size_t)g->n_cells, sizeof *g->cell);
+    g->done = calloc((size_t)g->n_cells, sizeof *g->done);
+    g->ll = calloc((size_t)g->n_cells, sizeof *g->ll);
     g->column = calloc((size_t)(g->n_keys + 2) * (size_t)g->n_cells, sizeof *g->column);
-    if (!g->cell || !g->column) return out_of_memory();
+    if (!g->cell || !g->done || !g->ll || !g->column) return out_of_memory();
     for (int i = 0; i < g->n_cells; i++) {
         BNN_TRY(write_cell(e, g, i));
         BNN_TRY(open_cell(e, &g->cell[i], g->rows.fit, CELLS, &g->cell[i].fit));
@@ -218,18 +224,18 @@ static bnn_status advance_cell(void *context, int i) {
     bnn_engine *e = context;
     search *g = e->state;
     cell *c = &g->cell[i];
-    if (c->done) return BNN_OK;
-    for (int k = 0; k < STEPS_AT_ONCE && !c->done; k++) {
+    if (g->done[i]) return BNN_OK;
+    for (int k = 0; k < STEPS_AT_ONCE && !g->done[i]; k++) {
         bnn_step step;
         bnn_status s = bnn_engine_step(c->fit, g->rows.fit, &step);
         c->share = step.progress;
-        c->done = step.done || s == BNN_ERR_NUMERIC;
+        g->done[i] = step.done || s == BNN_ERR_NUMERIC;
         if (s == BNN_ERR_NUMERIC) return BNN_OK;
         BNN_TRY(s);
     }
-    if (!c->done) return BNN_OK;
-    BNN_TRY(bnn_holder_score(c->fit, g->rows.score, ((const conf *)e->object.conf)->samples, e->rng.key, &c->ll));
-    if (isnan(c->ll)) c->ll = -INFINITY;
+    if (!g->done[i]) return BNN_OK;
+    BNN_TRY(bnn_holder_score(c->fit, g->rows.score, ((const conf *)e->object.conf)->samples, e->rng.key, &g->ll[i]));
+    if (isnan(g->ll[i])) g->ll[i] = -INFINITY;
     return BNN_OK;
 }
 
@@ -249,26 +255,35 @@ static bnn_status write_remark(bnn_engine *e, search *g) {
     }
     if (full > g->n_cells) fprintf(out, "; with one p for each gate there would be %.10g", full);
     fprintf(out, "; chose");
-    for (int k = 0; k < g->n_keys; k++) fprintf(out, " %s=%s", g->key[k].name, value_of(g, g->best, k));
-    fprintf(out, ", validation log-likelihood %.4f", g->cell[g->best].ll);
+    int best = (int)g->counter[BEST];
+    for (int k = 0; k < g->n_keys; k++) fprintf(out, " %s=%s", g->key[k].name, value_of(g, best, k));
+    fprintf(out, ", validation log-likelihood %.4f", g->ll[best]);
     return fclose(out) == 0 ? BNN_OK : out_of_memory();
+}
+
+static bnn_status begin_refit(bnn_engine *e, const bnn_data *data) {
+    search *g = e->state;
+    for (int i = 0; i < g->n_cells; i++) {
+        bnn_engine_free(g->cell[i].fit);
+        g->cell[i].fit = NULL;
+    }
+    BNN_TRY(write_remark(e, g));
+    return open_cell(e, &g->cell[g->counter[BEST]], data, REFIT, &g->chosen);
 }
 
 /* All cells are scored: keep the numbers, drop the fits, open the refit. */
 static bnn_status choose(bnn_engine *e, search *g, const bnn_data *data) {
+    uint64_t *best = &g->counter[BEST];
     for (int i = 0; i < g->n_cells; i++) {
-        cell *c = &g->cell[i];
-        if (c->ll > g->cell[g->best].ll) g->best = i;
+        if (g->ll[i] > g->ll[*best]) *best = (uint64_t)i;
         for (int k = 0; k < g->n_keys; k++) g->column[k * g->n_cells + i] = atof(value_of(g, i, k));
-        g->column[g->n_keys * g->n_cells + i] = c->ll;
-        g->column[(g->n_keys + 1) * g->n_cells + i] = (double)c->fit->cost.gradients;
-        bnn_holder_count(e, c->fit, &(bnn_cost){0});
-        bnn_engine_free(c->fit);
-        c->fit = NULL;
+        g->column[g->n_keys * g->n_cells + i] = g->ll[i];
+        g->column[(g->n_keys + 1) * g->n_cells + i] = (double)g->cell[i].fit->cost.gradients;
+        bnn_holder_count(e, g->cell[i].fit, &(bnn_cost){0});
     }
-    if (!isfinite(g->cell[g->best].ll)) return bnn_fail(BNN_ERR_NUMERIC, "no cell of the grid has a finite validation log-likelihood");
-    BNN_TRY(write_remark(e, g));
-    return open_cell(e, &g->cell[g->best], data, REFIT, &g->chosen);
+    if (!isfinite(g->ll[*best])) return bnn_fail(BNN_ERR_NUMERIC, "no cell of the grid has a finite validation log-likelihood");
+    g->counter[CHOSEN] = 1;
+    return begin_refit(e, data);
 }
 
 static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
@@ -281,8 +296,8 @@ static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
     BNN_TRY(bnn_jobs_run(g->n_cells, advance_cell, e));
     bool all = true;
     for (int i = 0; i < g->n_cells; i++) {
-        all &= g->cell[i].done;
-        out->progress += (g->cell[i].done ? 1 : g->cell[i].share) / (g->n_cells + 1);
+        all &= g->done[i] != 0;
+        out->progress += (g->done[i] ? 1 : g->cell[i].share) / (g->n_cells + 1);
     }
     return all ? choose(e, g, data) : BNN_OK;
 }
@@ -302,6 +317,8 @@ static void close(bnn_engine *e) {
         free(g->key[k].name);
     }
     free(g->cell);
+    free(g->done);
+    free(g->ll);
     free(g->column);
     free(g->remark);
     bnn_holdout_close(&g->rows);
@@ -321,6 +338,29 @@ static int columns(const bnn_engine *e, bnn_column *out) {
     return g->n_keys + 2;
 }
 
+static int blocks(bnn_engine *e, bnn_block *out) {
+    search *g = e->state;
+    size_t n = (size_t)g->n_cells;
+    out[0] = (bnn_block){.name = "counter", .kind = BNN_BLOCK_U64, .data = g->counter, .length = N_COUNTERS};
+    out[1] = (bnn_block){.name = "done", .kind = BNN_BLOCK_U64, .data = g->done, .length = n};
+    out[2] = (bnn_block){.name = "ll", .kind = BNN_BLOCK_DOUBLE, .data = g->ll, .length = n};
+    out[3] = (bnn_block){.name = "columns", .kind = BNN_BLOCK_DOUBLE, .data = g->column, .length = (size_t)(g->n_keys + 2) * n};
+    return 4;
+}
+
+static bnn_engine *held(bnn_engine *e, int i, const bnn_data **rows) {
+    search *g = e->state;
+    if (g->chosen) return i == 0 ? g->chosen : NULL;
+    *rows = g->rows.fit;
+    return i < g->n_cells ? g->cell[i].fit : NULL;
+}
+
+static bnn_status resume(bnn_engine *e, const bnn_data *data) {
+    const search *g = e->state;
+    if (g->counter[BEST] >= (uint64_t)g->n_cells) return bnn_fail(BNN_ERR_FORMAT, "the grid has no cell %d", (int)g->counter[BEST]);
+    return g->counter[CHOSEN] ? begin_refit(e, data) : BNN_OK;
+}
+
 static const char *remark(const bnn_engine *e) { return ((const search *)e->state)->remark; }
 
 static const char *const checks[] = {"grid_search:engine=mc_dropout{epochs=10,batch=16},grid={p=0.05|0.2}", NULL};
@@ -334,8 +374,11 @@ const bnn_engine_type bnn_engine_grid_search = {
     .open = open,
     .step = step,
     .close = close,
+    .blocks = blocks,
     .adapt = adapt,
     .fitted = fitted,
     .columns = columns,
     .remark = remark,
+    .held = held,
+    .resume = resume,
 };

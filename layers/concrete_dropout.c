@@ -40,16 +40,11 @@ static const bnn_option options[] = {{.name = "p",
 
 static bnn_status bind(bnn_layer *l) {
     int d = bnn_layer_size_in(l);
-    l->plan = (bnn_plan){
-        .out = l->in[0],
-        .n_params = 1,
-        .param = {{.name = "p_logit", .role = BNN_HYPER, .cols = 1, .fan_in = 1}},
-        .pass = d,
-        .cache_row = d,
-        .scratch_pass = d,
-        .flops_row = 30.0 * d,
-        .back_flops_row = 8.0 * d,
-    };
+    l->plan = bnn_gate_plan(l);
+    l->plan.n_params = 1;
+    l->plan.param[0] = (bnn_param){.name = "p_logit", .role = BNN_HYPER, .cols = 1, .fan_in = 1};
+    l->plan.scratch_pass = d;
+    l->plan.flops_row = 30.0 * d, l->plan.back_flops_row = 8.0 * d;
     return BNN_OK;
 }
 

@@ -27,8 +27,8 @@ static const bnn_option options[] = {{.name = "p",
                                      {0}};
 
 static bnn_status bind(bnn_layer *l) {
-    int d = bnn_layer_size_in(l);
-    l->plan = (bnn_plan){.out = l->in[0], .pass = d, .cache_row = d, .flops_row = d, .back_flops_row = d};
+    l->plan = bnn_gate_plan(l);
+    l->plan.flops_row = l->plan.back_flops_row = bnn_layer_size_in(l);
     return BNN_OK;
 }
 

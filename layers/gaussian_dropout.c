@@ -30,7 +30,8 @@ static const bnn_option options[] = {{.name = "alpha",
 
 static bnn_status bind(bnn_layer *l) {
     int d = bnn_layer_size_in(l);
-    l->plan = (bnn_plan){.out = l->in[0], .pass = d, .cache_row = d, .flops_row = 15.0 * d, .back_flops_row = 2.0 * d};
+    l->plan = bnn_gate_plan(l);
+    l->plan.flops_row = 15.0 * d, l->plan.back_flops_row = 2.0 * d;
     return BNN_OK;
 }
 

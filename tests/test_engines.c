@@ -401,42 +401,6 @@ static void follows_its_seed(const char *spec, const bnn_engine_type *type) {
 START_TEST(seeds_decide) { for_all_engines(follows_its_seed); }
 END_TEST
 
-static void copy_blocks(bnn_engine *from, bnn_engine *to) {
-    bnn_block a[BNN_MAX_BLOCKS], b[BNN_MAX_BLOCKS];
-    int n = bnn_engine_vtable(from)->blocks(from, a);
-    ck_assert_int_eq(bnn_engine_vtable(to)->blocks(to, b), n);
-    for (int i = 0; i < n; i++) {
-        ck_assert_str_eq(a[i].name, b[i].name);
-        ck_assert_uint_eq(a[i].length, b[i].length);
-        memcpy(b[i].data, a[i].data, a[i].length * (a[i].kind == BNN_BLOCK_REAL ? sizeof(bnn_real) : sizeof(uint64_t)));
-    }
-}
-
-static void resumes(const char *spec, const bnn_engine_type *type) {
-    if (!type->blocks) return;
-    rows r = rows_new(0);
-    bnn_engine *whole = open_engine(spec, plain_net, bnn_rng_seed(1), r.data),
-               *part = open_engine(spec, plain_net, bnn_rng_seed(1), r.data), *rest;
-    bnn_step a = {0}, b = {0};
-    int steps = 0, resumed = 3;
-    for (; !a.done; steps++) OK(bnn_engine_step(whole, r.data, &a));
-    for (int k = 0; k < 3; k++) OK(bnn_engine_step(part, r.data, &b));
-    rest = open_engine(spec, plain_net, bnn_rng_seed(1), r.data);
-    copy_blocks(part, rest);
-    for (; !b.done; resumed++) OK(bnn_engine_step(rest, r.data, &b));
-    ck_assert_msg(resumed == steps, "%s: %d steps before and after the stop, %d without it", spec, resumed, steps); /* an engine that
-                                                                                                                       restores nothing
-                                                                                                                       starts again */
-    ck_assert_msg(same_theta(whole, rest) && memcmp(&a.terms, &b.terms, sizeof a.terms) == 0,
-                  "%s: stopped and resumed is not uninterrupted", spec);
-    ck_assert_msg(!same_theta(whole, part), "%s: stands still", spec);
-    bnn_engine_free(whole), bnn_engine_free(part), bnn_engine_free(rest);
-    rows_free(&r);
-}
-
-START_TEST(resumed_is_uninterrupted) { for_all_engines(resumes); }
-END_TEST
-
 /* Progress rises to 1, the last step is done, and prediction is possible then and not before there is something to predict with. */
 static void reaches_its_end(const char *spec, const bnn_engine_type *type) {
     rows r = rows_new(0);
@@ -775,7 +739,6 @@ int main(void) {
                                   threads_do_not_change_bits,
                                   threads_do_not_change_bits_of_large_nets,
                                   seeds_decide,
-                                  resumed_is_uninterrupted,
                                   engines_reach_their_end,
                                   every_engine_takes_every_net,
                                   long_histories_are_thinned_evenly,

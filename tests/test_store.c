@@ -109,7 +109,7 @@ START_TEST(rows_to_predict_come_back) {
     OK(bnn_fit(&config, train, &run));
     OK(bnn_data_split(t, -1, BNN_TEST, &train->scaling, &d));
     OK(bnn_predict(run->engine, d, &(bnn_predict_options){.samples = 5}, &p));
-    OK(bnn_prediction_save(p, d, NULL, files_path("p.h5")));
+    OK(bnn_prediction_save(&(bnn_results){.data = d, .prediction = p}, NULL, files_path("p.h5")));
     hid_t file = H5Fopen(files_path("p.h5"), H5F_ACC_RDONLY, H5P_DEFAULT);
     ck_assert_int_gt(H5Lexists(file, "/predictions/mean", H5P_DEFAULT), 0);
     static const char *const absent[] = {"/predictions/y", "/predictions/logp", "/predictions/pit"};
@@ -169,8 +169,8 @@ static void run_round_trip(const bnn_data *data, const char *net, const char *en
     bnn_provenance provenance = {
         .command = "test", .data_path = "small.h5", .data_sha256 = "00ff", .split = 7, .threads = 2, .started_at = "2026-01-01T00:00:00Z"};
     predict(run, data, &p, &m);
-    OK(bnn_run_save(run, p, data, &m, &provenance, a));
-    OK(bnn_run_save(run, p, data, &m, &provenance, b));
+    OK(bnn_run_save(run, &(bnn_results){.data = data, .prediction = p, .metrics = &m}, &provenance, a));
+    OK(bnn_run_save(run, &(bnn_results){.data = data, .prediction = p, .metrics = &m}, &provenance, b));
     ck_assert(files_equal(a, b));
     OK(bnn_run_load(a, &back, &origin));
     ck_assert_str_eq(origin.data_path, "small.h5");
@@ -185,7 +185,8 @@ static void run_round_trip(const bnn_data *data, const char *net, const char *en
     predict(back, data, &q, &n);
     ck_assert_mem_eq(p->mean, q->mean, (size_t)(p->n * p->mean_dim) * sizeof(double));
     ck_assert_mem_eq(p->logp, q->logp, (size_t)p->n * sizeof(double));
-    OK(bnn_run_save(back, q, data, &n, &(bnn_provenance){.split = 7, .command = "another"}, c));
+    OK(bnn_run_save(back, &(bnn_results){.data = data, .prediction = q, .metrics = &n}, &(bnn_provenance){.split = 7, .command = "another"},
+                    c));
     OK(bnn_file_diff(a, c, &same, where, sizeof where));
     ck_assert_msg(same || strstr(engine, "grid_search"), "%s", where); /* the cells of a grid stay with the engine that searched */
     bnn_prediction_free(p), bnn_prediction_free(q);
@@ -229,18 +230,11 @@ START_TEST(a_stopped_run_says_so) {
     bnn_run *run, *back;
     OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &data));
     OK(bnn_fit(&(bnn_config){.net = PLAIN_NET, .engine = "map:epochs=50", .progress = stop_at_once}, data, &run));
-    OK(bnn_run_save(run, NULL, NULL, NULL, NULL, files_path("part.h5")));
+    OK(bnn_run_save(run, NULL, NULL, files_path("part.h5")));
     OK(bnn_run_load(files_path("part.h5"), &back, NULL));
     ck_assert(!back->complete);
     bnn_run_free(back), bnn_run_free(run);
-    OK(bnn_fit(
-        &(bnn_config){.net = PLAIN_NET, .engine = "grid_search:engine=mc_dropout{epochs=2},grid={p=0.05|0.2}", .progress = stop_at_once},
-        data, &run));
-    if (!bnn_engine_fitted(run->engine)) {
-        ck_assert_int_eq(bnn_run_save(run, NULL, NULL, NULL, NULL, files_path("none.h5")), BNN_ERR_STATE);
-        ck_assert_ptr_nonnull(strstr(bnn_error(), "has fitted nothing yet that could be saved"));
-    }
-    bnn_run_free(run), bnn_data_free(data), bnn_table_free(t);
+    bnn_data_free(data), bnn_table_free(t);
     files_remove();
 }
 END_TEST
@@ -252,12 +246,12 @@ START_TEST(equal_runs_are_equal_provenance_apart) {
     char where[256];
     OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &data));
     bnn_run *a = fit(data, PLAIN_NET, "map:epochs=5"), *b = fit(data, PLAIN_NET, "map:epochs=5");
-    OK(bnn_run_save(a, NULL, NULL, NULL, &(bnn_provenance){.command = "one", .split = -1}, files_path("one.h5")));
-    OK(bnn_run_save(b, NULL, NULL, NULL, &(bnn_provenance){.command = "two", .split = -1}, files_path("two.h5")));
+    OK(bnn_run_save(a, NULL, &(bnn_provenance){.command = "one", .split = -1}, files_path("one.h5")));
+    OK(bnn_run_save(b, NULL, &(bnn_provenance){.command = "two", .split = -1}, files_path("two.h5")));
     OK(bnn_file_diff(files_path("one.h5"), files_path("two.h5"), &same, where, sizeof where));
     ck_assert_msg(same, "%s", where);
     b->history.nll[3] = -1;
-    OK(bnn_run_save(b, NULL, NULL, NULL, NULL, files_path("two.h5")));
+    OK(bnn_run_save(b, NULL, NULL, files_path("two.h5")));
     OK(bnn_file_diff(files_path("one.h5"), files_path("two.h5"), &same, where, sizeof where));
     ck_assert(!same);
     ck_assert_ptr_nonnull(strstr(where, "/metrics/nll: entry 3 of 5 is "));
@@ -345,7 +339,8 @@ START_TEST(a_run_with_predictions_is_a_comparison_of_one) {
     OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &data));
     bnn_run *run = fit(data, PLAIN_NET, "map:epochs=5");
     predict(run, data, &p, &m);
-    OK(bnn_run_save(run, p, data, &m, &(bnn_provenance){.split = 2}, files_path("run.h5")));
+    OK(bnn_run_save(run, &(bnn_results){.data = data, .prediction = p, .metrics = &m}, &(bnn_provenance){.split = 2},
+                    files_path("run.h5")));
     OK(bnn_comparison_load(files_path("run.h5"), &c));
     ck_assert_int_eq(c->n_engines * c->n_splits, 1);
     ck_assert_int_eq(c->split[0], 2);
@@ -357,14 +352,13 @@ START_TEST(a_run_with_predictions_is_a_comparison_of_one) {
     }
     bnn_comparison_free(c);
     char schema[32];
-    OK(bnn_prediction_save(p, data, &(bnn_provenance){.split = -1}, files_path("p.h5")));
+    OK(bnn_prediction_save(&(bnn_results){.data = data, .prediction = p}, &(bnn_provenance){.split = -1}, files_path("p.h5")));
     OK(bnn_file_schema(files_path("p.h5"), schema));
     ck_assert_str_eq(schema, "bnn-prediction");
-    OK(bnn_run_save(run, NULL, NULL, NULL, NULL, files_path("run.h5")));
+    OK(bnn_run_save(run, NULL, NULL, files_path("run.h5")));
     REFUSED(bnn_comparison_load(files_path("run.h5"), &c), "run.h5: is a run without predictions of a test set");
-    REFUSED(bnn_run_save(run, p, NULL, &m, NULL, files_path("q.h5")), "q.h5: a prediction is saved together with its data");
     data->n = 9;
-    REFUSED(bnn_prediction_save(p, data, &(bnn_provenance){.split = -1}, files_path("q.h5")),
+    REFUSED(bnn_prediction_save(&(bnn_results){.data = data, .prediction = p}, &(bnn_provenance){.split = -1}, files_path("q.h5")),
             "q.h5: 10 rows were predicted, the data have 9");
     ck_assert_int_lt(access(files_path("q.h5"), F_OK), 0);
     bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(data), bnn_table_free(t);
@@ -508,7 +502,7 @@ START_TEST(truncated_runs_are_refused) {
     struct stat s;
     OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &data));
     bnn_run *run = fit(data, PLAIN_NET, "map:epochs=2");
-    OK(bnn_run_save(run, NULL, NULL, NULL, NULL, files_path("run.h5")));
+    OK(bnn_run_save(run, NULL, NULL, files_path("run.h5")));
     ck_assert_int_eq(stat(files_path("run.h5"), &s), 0);
     for (off_t cut = s.st_size - 1; cut > 0; cut -= s.st_size / 50) {
         ck_assert_int_eq(truncate(files_path("run.h5"), cut), 0);

@@ -40,6 +40,12 @@ static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn
     }
 }
 
+static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_rng rng, uint64_t row0, bnn_real *y) {
+    (void)l, (void)theta;
+    bnn_rng_uniform(rng, row0, n, 1, y);
+    for (int i = 0; i < n; i++) y[i] = (double)y[i] < bnn_sigmoid((double)f[i]);
+}
+
 static const char *const checks[] = {"bernoulli", NULL};
 
 const bnn_likelihood_type bnn_likelihood_bernoulli = {
@@ -48,4 +54,5 @@ const bnn_likelihood_type bnn_likelihood_bernoulli = {
     .bind = bind,
     .nll = nll,
     .observe = observe,
+    .draw = draw,
 };

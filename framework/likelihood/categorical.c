@@ -55,6 +55,20 @@ static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn
     }
 }
 
+/* The largest of f + Gumbel noise is a draw from softmax(f) (Gumbel 1954): no probabilities are needed. */
+static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_rng rng, uint64_t row0, bnn_real *y) {
+    (void)theta;
+    for (int i = 0; i < n; i++, f += l->n_classes) {
+        double best = -INFINITY;
+        for (int c = 0; c < l->n_classes; c++) {
+            bnn_real u;
+            bnn_rng_uniform(rng, (row0 + (uint64_t)i) * (uint64_t)l->n_classes + (uint64_t)c, 1, 1, &u);
+            double score = (double)f[c] - log(-log((double)u));
+            if (score > best) best = score, y[i] = (bnn_real)c;
+        }
+    }
+}
+
 static const char *const checks[] = {"categorical", NULL};
 
 const bnn_likelihood_type bnn_likelihood_categorical = {
@@ -63,4 +77,5 @@ const bnn_likelihood_type bnn_likelihood_categorical = {
     .bind = bind,
     .nll = nll,
     .observe = observe,
+    .draw = draw,
 };

@@ -70,6 +70,12 @@ static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn
     }
 }
 
+static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_rng rng, uint64_t row0, bnn_real *y) {
+    int d = l->y_dim;
+    bnn_rng_normal(rng, row0, n, d, y);
+    for (int i = 0; i < n * d; i++) y[i] = f[i] + (bnn_real)exp(0.5 * log_var(l, theta, i % d)) * y[i];
+}
+
 static double noise_sd(const bnn_likelihood *l, const bnn_real *theta) { return l->y_dim == 1 ? exp(0.5 * log_var(l, theta, 0)) : NAN; }
 
 static const char *const checks[] = {"gaussian", "gaussian:tau=0.5", NULL};
@@ -80,5 +86,6 @@ const bnn_likelihood_type bnn_likelihood_gaussian = {
     .bind = bind,
     .nll = nll,
     .observe = observe,
+    .draw = draw,
     .noise_sd = noise_sd,
 };

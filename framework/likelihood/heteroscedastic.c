@@ -56,6 +56,16 @@ static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn
     }
 }
 
+static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_rng rng, uint64_t row0, bnn_real *y) {
+    int d = l->y_dim;
+    (void)theta;
+    bnn_rng_normal(rng, row0, n, d, y);
+    for (int i = 0; i < n * d; i++) {
+        const bnn_real *at = f + 2 * (i / d) * d + i % d; /* mean; the log variance stands d further */
+        y[i] = at[0] + (bnn_real)exp(0.5 * log_var(at[d])) * y[i];
+    }
+}
+
 static const char *const checks[] = {"heteroscedastic", NULL};
 
 const bnn_likelihood_type bnn_likelihood_heteroscedastic = {
@@ -65,4 +75,5 @@ const bnn_likelihood_type bnn_likelihood_heteroscedastic = {
     .bind = bind,
     .nll = nll,
     .observe = observe,
+    .draw = draw,
 };

@@ -79,7 +79,7 @@ static bnn_status evaluate(request *r) {
     BNN_TRY(tool_rerun_open(&r->rerun));
     bnn_status s = BNN_OK;
     if (!r->rerun.rows->y) s = bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted, not scored", r->rerun.data_used);
-    if (s == BNN_OK) s = tool_rerun_predict(&r->rerun, BNN_DRAW, &p);
+    if (s == BNN_OK) s = tool_rerun_predict(&r->rerun, BNN_DRAW, NULL, &p);
     if (s == BNN_OK) s = bnn_metrics_compute(p, r->rerun.rows, &m);
     if (s == BNN_OK && r->json) print_json(r, p, &m);
     if (s == BNN_OK && !r->json) {

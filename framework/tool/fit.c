@@ -3,18 +3,28 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct {
     tool_job job;
     const char *engine, *out;
     int split;
-    bool split_given;
+    bool split_given, resume;
+    tool_interval every;
+    unsigned keep;
+    const char *log;
 } request;
+
+enum { EVERY = 256, RESUME, LOG, KEEP };
 
 static const struct argp_option options[] = {
     {"split", 'k', "K", 0, "rows to train on: those of split K, or 'all' (default: split 0 where the data have splits)", 0},
     {"engine", 'e', "TEXT", 0, "how to infer, such as mc_dropout:gates=concrete (`bnn list engines`)", 0},
     {"output", 'o', "FILE", 0, "the run file to write", 0},
+    {"checkpoint-every", EVERY, "TIME", 0, "write the run so far to FILE this often: 30s, 5min, 10epochs (default: 5min; 0s: never)", 3},
+    {"resume", RESUME, NULL, 0, "go on with the run that FILE holds, if it is there", 3},
+    {"log", LOG, "FILE", 0, "write a line of JSON for every step", 3},
+    {"keep", KEEP, "WHAT", 0, "keep the draws for the test rows: posterior (weights), predictive, or posterior,predictive", 3},
     {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
@@ -27,6 +37,10 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         return 0;
     case 'e': r->engine = arg; return 0;
     case 'o': r->out = arg; return 0;
+    case EVERY: r->every = tool_interval_parse("--checkpoint-every", arg); return 0;
+    case RESUME: r->resume = true; return 0;
+    case LOG: r->log = arg; return 0;
+    case KEEP: r->keep = tool_keep_parse(arg); return 0;
     case ARGP_KEY_END:
         if (!r->job.data) tool_misuse(state, "--data is missing");
         if (!r->job.net) tool_misuse(state, "--net is missing, such as --net 'dense:50; relu; dense'");
@@ -35,11 +49,6 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
-}
-
-static bool show(void *context, double share) {
-    tool_progress_show(context, share);
-    return false;
 }
 
 static void print_run(const bnn_run *run) {
@@ -57,11 +66,18 @@ static void print_run(const bnn_run *run) {
 static bnn_status finish(const request *r, const bnn_table *table, const bnn_run *run, const bnn_data *test) {
     bnn_predict_options how = {.samples = r->job.samples, .seed = r->job.seed};
     bnn_prediction *prediction = NULL;
+    bnn_draws *draws = NULL;
     bnn_metrics metrics;
+    if (r->keep) BNN_TRY(bnn_draws_open(r->out, r->keep, run->engine, test, &how, &draws));
+    how.sink = bnn_draws_sink(draws);
     bnn_status s = test ? bnn_predict(run->engine, test, &how, &prediction) : BNN_OK;
     if (s == BNN_OK && test) s = bnn_metrics_compute(prediction, test, &metrics);
     bnn_provenance provenance = tool_provenance(&r->job, table, r->split);
-    if (s == BNN_OK) s = bnn_run_save(run, prediction, test, test ? &metrics : NULL, &provenance, r->out);
+    bnn_results results = {.data = test, .prediction = prediction, .metrics = &metrics, .draws = draws};
+    if (s == BNN_OK)
+        s = bnn_run_save(run, test ? &results : NULL, &provenance, r->out);
+    else
+        bnn_draws_free(draws);
     if (s == BNN_OK) {
         print_run(run);
         if (test) printf("test: ");
@@ -72,27 +88,39 @@ static bnn_status finish(const request *r, const bnn_table *table, const bnn_run
     return s;
 }
 
+/* A new run, or the one that the output file holds. */
+static bnn_status open_run(const request *r, const bnn_table *table, const bnn_data *train, bnn_run **out) {
+    bnn_config config = {
+        .net = r->job.net, .engine = r->engine, .likelihood = r->job.likelihood, .prior = r->job.prior, .seed = r->job.seed};
+    bnn_origin origin = {.data_sha256 = (char *)table->sha256, .split = r->split};
+    if (r->resume && access(r->out, F_OK) == 0) return bnn_run_resume(r->out, &config, train, &origin, out);
+    return bnn_run_new(&config, train, out);
+}
+
+static bnn_status fit_rows(const request *r, const bnn_table *table, const bnn_data *train, const bnn_data *test) {
+    tool_course course = {.job = &r->job, .table = table, .split = r->split, .path = r->out, .log = r->log, .every = r->every};
+    bnn_run *run;
+    BNN_TRY(open_run(r, table, train, &run));
+    bool was_complete = run->complete;
+    bnn_status s = tool_course_run(&course, train, run);
+    if (s == BNN_OK && was_complete)
+        printf("%s: is complete\n", r->out);
+    else if (s == BNN_OK)
+        s = run->complete ? finish(r, table, run, test) : tool_course_stop(&course, run);
+    bnn_run_free(run);
+    return s;
+}
+
 static bnn_status fit(request *r) {
     bnn_table *table;
     bnn_data *train = NULL, *test = NULL;
-    bnn_run *run = NULL;
     BNN_TRY(tool_output_ready(r->out));
     BNN_TRY(tool_table(r->job.data, &table));
     if (!r->split_given) r->split = table->n_splits > 0 ? 0 : -1;
-    tool_progress progress = tool_progress_start("fit");
-    bnn_config config = {.net = r->job.net,
-                         .engine = r->engine,
-                         .likelihood = r->job.likelihood,
-                         .prior = r->job.prior,
-                         .seed = r->job.seed,
-                         .progress = show,
-                         .context = &progress};
     bnn_status s = tool_rows(table, r->split, &train, &test);
     if (s < 0) bnn_note(s, "%s", r->job.data);
-    if (s == BNN_OK) s = bnn_fit(&config, train, &run);
-    tool_progress_end(&progress);
-    if (s == BNN_OK) s = finish(r, table, run, test);
-    bnn_run_free(run);
+    if (s == BNN_OK && r->keep && !test) s = bnn_fail(BNN_ERR_OPTION, "--keep: there are no test rows to predict");
+    if (s == BNN_OK) s = fit_rows(r, table, train, test);
     bnn_data_free(test);
     bnn_data_free(train);
     bnn_table_free(table);
@@ -109,11 +137,14 @@ static int run(int argc, char **argv) {
                "Examples:\n"
                "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine mc_dropout -o run.h5\n"
                "  bnn fit -d boston.h5 --split 3 --net 'dense:50; relu; dense' --engine mc_dropout:gates=concrete,epochs=1000 -o run.h5\n"
-               "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine 'grid_search:engine=mc_dropout,grid={p=0.01|0.1}' -o run.h5"};
-    request r = {.engine = NULL};
+               "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine 'grid_search:engine=mc_dropout,grid={p=0.01|0.1}' -o run.h5\n"
+               "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine mc_dropout --resume --keep posterior,predictive -o run.h5"};
+    request r = {.every = {.seconds = 300}};
     tool_job_open(&r.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);
-    return fit(&r) < 0 ? tool_fail() : 0;
+    if (fit(&r) < 0) return tool_fail();
+    tool_course_obey();
+    return 0;
 }
 
 const command command_fit = {.name = "fit", .summary = "fit a network by an engine and write a run file", .run = run};

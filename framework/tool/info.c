@@ -136,7 +136,7 @@ static bnn_status print_file(const char *path) {
     char schema[32];
     BNN_TRY(bnn_file_schema(path, schema));
     if (strcmp(schema, "bnn-data") == 0) return print_data(path);
-    if (strcmp(schema, "bnn-run") == 0) return print_run(path);
+    if (strcmp(schema, "bnn-run") == 0 || strcmp(schema, "bnn-model") == 0) return print_run(path);
     if (strcmp(schema, "bnn-comparison") == 0) return print_comparison(path);
     if (strcmp(schema, "bnn-prediction") == 0) return printf("%s: predictions, see `ncdump %s`\n", path, path), BNN_OK;
     return bnn_fail(BNN_ERR_FORMAT, "%s: has the schema '%s', which this bnn does not know", path, schema);

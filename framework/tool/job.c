@@ -93,21 +93,37 @@ bnn_status tool_rows(const bnn_table *table, int split, bnn_data **train, bnn_da
     return s;
 }
 
+unsigned tool_keep_parse(const char *text) {
+    static const char *const name[] = {"posterior", "predictive"};
+    static const unsigned bit[] = {BNN_KEEP_POSTERIOR, BNN_KEEP_PREDICTIVE};
+    unsigned keep = 0;
+    for (const char *at = text; *at || at == text; at += strspn(at, ",")) {
+        size_t length = strcspn(at, ",");
+        unsigned found = 0;
+        for (int i = 0; i < 2; i++)
+            if (length == strlen(name[i]) && strncmp(at, name[i], length) == 0) found = bit[i];
+        if (!found) exit(tool_refuse("--keep: '%s' is not posterior, predictive or posterior,predictive", text));
+        keep |= found;
+        at += length;
+    }
+    return keep;
+}
+
 /* ---------------------------------------------------------------- progress */
 
-static double now_seconds(void) {
+double tool_seconds(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-tool_progress tool_progress_start(const char *what) { return (tool_progress){.what = what, .started = now_seconds()}; }
+tool_progress tool_progress_start(const char *what) { return (tool_progress){.what = what, .started = tool_seconds()}; }
 
 void tool_progress_show(tool_progress *progress, double share) {
     if (!isatty(STDERR_FILENO)) return;
 #pragma omp critical(tool_progress)
     {
-        double now = now_seconds(), spent = now - progress->started;
+        double now = tool_seconds(), spent = now - progress->started;
         if (now - progress->shown > 0.1 && share > 0) {
             int left = (int)(spent / share * (1 - share) + 0.5);
             progress->shown = now;

@@ -9,12 +9,14 @@ typedef struct {
     tool_rerun rerun;
     const char *out;
     bnn_mode noise;
+    unsigned keep;
 } request;
 
-enum { NOISE = 256 };
+enum { NOISE = 256, KEEP };
 
 static const struct argp_option options[] = {
     {"noise", NOISE, "draw|rows", 0, "one draw shared by all rows (default), or fresh noise for every row", 0},
+    {"keep", KEEP, "WHAT", 0, "keep the draws, in file.h5: posterior (weights), predictive, or posterior,predictive", 0},
     {"output", 'o', "FILE", 0, "file.h5 or file.csv (default: CSV to standard output)", 0},
     {0}};
 
@@ -23,6 +25,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &r->rerun; return 0;
     case 'o': r->out = arg; return 0;
+    case KEEP: r->keep = tool_keep_parse(arg); return 0;
     case NOISE:
         if (strcmp(arg, "draw") != 0 && strcmp(arg, "rows") != 0) tool_misuse(state, "--noise: '%s' is neither draw nor rows", arg);
         r->noise = strcmp(arg, "rows") == 0 ? BNN_ROWS : BNN_DRAW;
@@ -31,19 +34,19 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-/* Of target or class k; new rows do not know it: "y", or "y1", "y2", ... of several, and the number of the class. */
-static const char *name_of(const bnn_prediction *p, const bnn_table *t, int k, char made[16]) {
-    char *const *names = !p->has_target ? NULL : p->is_class ? t->class_names : t->y_names;
+/* Of target or class k, as the run was fitted to it; without names "y", or "y1", "y2", ... of several, and the number of the class. */
+static const char *name_of(const bnn_prediction *p, const bnn_names *known, int k, char made[16]) {
+    char *const *names = p->is_class ? known->classes : known->y;
     if (names) return names[k];
     snprintf(made, 16, p->is_class ? "%d" : p->mean_dim > 1 ? "y%d" : "y", p->is_class ? k : k + 1);
     return made;
 }
 
-static void write_names(FILE *out, const bnn_prediction *p, const bnn_table *t) {
+static void write_names(FILE *out, const bnn_prediction *p, const bnn_names *known) {
     fputs("row", out);
     for (int k = 0; k < p->mean_dim; k++) {
         char made[16];
-        const char *name = name_of(p, t, k, made);
+        const char *name = name_of(p, known, k, made);
         if (p->is_class)
             fprintf(out, ",p_%s", name);
         else
@@ -73,7 +76,7 @@ static bnn_status write_csv(const bnn_prediction *p, const tool_rerun *r, const 
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     if (!out) return bnn_fail(BNN_ERR_MEMORY, "out of memory for predictions");
-    write_names(out, p, r->table);
+    write_names(out, p, &r->run->names);
     write_rows(out, p, r->rows);
     bnn_status s = fclose(out) == 0 ? tool_save(text, size, path) : bnn_fail(BNN_ERR_MEMORY, "out of memory for predictions");
     free(text);
@@ -84,21 +87,37 @@ static bool ends_with(const char *text, const char *end) {
     return strlen(text) >= strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0;
 }
 
-static bnn_status write_out(const request *r, const bnn_prediction *p) {
-    bnn_provenance provenance = tool_provenance(&r->rerun.job, r->rerun.table, r->rerun.split_used);
-    if (r->out)
-        return ends_with(r->out, ".csv") ? write_csv(p, &r->rerun, r->out) : bnn_prediction_save(p, r->rerun.rows, &provenance, r->out);
-    write_names(stdout, p, r->rerun.table);
+static bool is_csv(const request *r) { return !r->out || ends_with(r->out, ".csv"); }
+
+static bnn_status write_text(const request *r, const bnn_prediction *p) {
+    if (r->out) return write_csv(p, &r->rerun, r->out);
+    write_names(stdout, p, &r->rerun.run->names);
     write_rows(stdout, p, r->rerun.rows);
     return BNN_OK;
 }
 
+/* Predicts and writes. Draws that are kept go to the file on the way. */
+static bnn_status predict_rows(const request *r, bnn_prediction **p) {
+    const tool_rerun *rerun = &r->rerun;
+    bnn_provenance provenance = tool_provenance(&rerun->job, rerun->table, rerun->split_used);
+    bnn_predict_options how = {.samples = rerun->job.samples, .seed = rerun->job.seed, .mode = r->noise};
+    bnn_draws *draws = NULL;
+    if (r->keep) BNN_TRY(bnn_draws_open(r->out, r->keep, rerun->run->engine, rerun->rows, &how, &draws));
+    bnn_status s = tool_rerun_predict(rerun, r->noise, bnn_draws_sink(draws), p);
+    if (s == BNN_OK)
+        s = is_csv(r) ? write_text(r, *p)
+                      : bnn_prediction_save(&(bnn_results){.data = rerun->rows, .prediction = *p, .draws = draws}, &provenance, r->out);
+    else
+        bnn_draws_free(draws);
+    return s;
+}
+
 static bnn_status predict(request *r) {
     bnn_prediction *p = NULL;
+    if (r->keep && is_csv(r)) return bnn_fail(BNN_ERR_OPTION, "--keep: draws go to an HDF5 file: name one with -o FILE.h5");
     if (r->out) BNN_TRY(tool_output_ready(r->out));
     BNN_TRY(tool_rerun_open(&r->rerun));
-    bnn_status s = tool_rerun_predict(&r->rerun, r->noise, &p);
-    if (s == BNN_OK) s = write_out(r, p);
+    bnn_status s = predict_rows(r, &p);
     if (s == BNN_OK && r->out) printf("predicted %d rows with %d draws, wrote %s\n", p->n, p->samples, r->out);
     bnn_prediction_free(p);
     tool_rerun_close(&r->rerun);

@@ -51,7 +51,8 @@ static bnn_status open_with(tool_rerun *r, const bnn_origin *origin) {
     if (r->split_used >= r->table->n_splits && r->split_used >= 0)
         return bnn_fail(BNN_ERR_OPTION, "%s: split %d was asked for, but the data have %d", r->data_used, r->split_used,
                         r->table->n_splits);
-    bnn_status s = bnn_data_split(r->table, r->split_used, BNN_TEST, &bnn_engine_fitted(r->run->engine)->model->scaling, &r->rows);
+    bnn_status s = bnn_run_check_names(r->run, r->table);
+    if (s == BNN_OK) s = bnn_data_split(r->table, r->split_used, BNN_TEST, &bnn_engine_fitted(r->run->engine)->model->scaling, &r->rows);
     if (s < 0) return bnn_note(s, "%s", r->data_used);
     return r->rows->n > 0 ? BNN_OK : bnn_fail(BNN_ERR_DATA, "%s: split %d has no test rows", r->data_used, r->split_used);
 }
@@ -65,8 +66,8 @@ bnn_status tool_rerun_open(tool_rerun *rerun) {
     return s;
 }
 
-bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, bnn_prediction **out) {
-    bnn_predict_options how = {.samples = rerun->job.samples, .seed = rerun->job.seed, .mode = noise};
+bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, const bnn_sink *sink, bnn_prediction **out) {
+    bnn_predict_options how = {.samples = rerun->job.samples, .seed = rerun->job.seed, .mode = noise, .sink = sink};
     bnn_status s = bnn_predict(rerun->run->engine, rerun->rows, &how, out);
     return s < 0 ? bnn_note(s, "%s", rerun->data_used) : BNN_OK;
 }

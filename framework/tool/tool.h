@@ -66,7 +66,8 @@ typedef struct {
 } tool_rerun;
 extern const struct argp tool_rerun_argp; /* for an argp's children, with a tool_rerun as its input */
 bnn_status tool_rerun_open(tool_rerun *rerun);
-bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, bnn_prediction **out); /* a failure names the data file */
+/* A failure names the data file. sink may be NULL. */
+bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, const bnn_sink *sink, bnn_prediction **out);
 void tool_rerun_close(tool_rerun *rerun);
 
 /* Refuses a place where a file cannot be written, before the work that is to go there; and anything there but a plain file, since a rename
@@ -84,6 +85,32 @@ typedef struct {
 tool_progress tool_progress_start(const char *what);
 void tool_progress_show(tool_progress *progress, double share);
 void tool_progress_end(tool_progress *progress); /* wipes the line */
+
+double tool_seconds(void); /* of a clock that only goes forward */
+
+/* Every so many seconds, or epochs; never, where both are 0. */
+typedef struct {
+    double seconds;
+    int epochs;
+} tool_interval;
+/* "30s", "5min", "2h", "10epochs"; prints the sentence and leaves the program where text is none. */
+tool_interval tool_interval_parse(const char *option, const char *text);
+
+/* The course of a fit: progress, a log of JSON lines (NULL: none), checkpoints to path; SIGINT and SIGTERM end it after a step. */
+typedef struct {
+    const tool_job *job;
+    const bnn_table *table;
+    int split;
+    const char *path, *log;
+    tool_interval every;
+} tool_course;
+/* Steps the run to its end, or until a signal: then it is not complete. */
+bnn_status tool_course_run(const tool_course *course, const bnn_data *train, bnn_run *run);
+bnn_status tool_course_stop(const tool_course *course, const bnn_run *run); /* writes a run that was stopped, and says how to go on */
+void tool_course_obey(void);                                                /* what the signal would have done */
+
+/* "posterior,predictive" as BNN_KEEP_ bits. */
+unsigned tool_keep_parse(const char *text);
 
 void tool_print_metrics(const bnn_metrics *metrics, int samples);
 void tool_print_cost(const char *what, const bnn_cost *cost);

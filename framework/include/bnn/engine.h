@@ -26,7 +26,7 @@ typedef struct bnn_engine {
 } bnn_engine;
 
 /* Purposes: the first split of an engine's root stream. */
-enum { BNN_STREAM_INIT = 1, BNN_STREAM_SHUFFLE, BNN_STREAM_STEP, BNN_STREAM_DRAW, BNN_STREAM_PREDICT, BNN_STREAM_INNER };
+enum { BNN_STREAM_INIT = 1, BNN_STREAM_SHUFFLE, BNN_STREAM_STEP, BNN_STREAM_DRAW, BNN_STREAM_PREDICT, BNN_STREAM_INNER, BNN_STREAM_TARGET };
 
 typedef struct {
     bnn_terms terms;       /* mean over the batches of this step */
@@ -37,7 +37,7 @@ typedef struct {
 
 typedef struct {
     const char *name; /* unique within the engine; static storage */
-    enum { BNN_BLOCK_REAL, BNN_BLOCK_U64 } kind;
+    enum { BNN_BLOCK_REAL, BNN_BLOCK_DOUBLE, BNN_BLOCK_U64 } kind;
     void *data;
     size_t length;
     bool theta; /* a parameter vector: files show it by layers */
@@ -46,9 +46,10 @@ typedef struct {
 
 #define BNN_MAX_COLUMNS 16
 
-/* A column of numbers that an engine wants kept beside the run (the cells of a grid). All columns of an engine have equal length. */
+/* A column of numbers that an engine wants kept beside the run. All columns on the same thing have equal length. */
 typedef struct {
     const char *name;
+    enum { BNN_CELLS, BNN_DRAWS } on; /* cells of a search; stored draws, in their order */
     const double *data;
     int length;
 } bnn_column;
@@ -63,17 +64,26 @@ typedef struct bnn_engine_type {
     bnn_status (*step)(bnn_engine *, const bnn_data *data, bnn_step *out); /* one epoch or transition */
     void (*close)(bnn_engine *);
 
+    /* All state of its own, the theta that predicts first; returns the number of blocks. While a state is read back it is asked again
+     * before each block: a length may depend on the blocks before it, and memory for it is made here (data NULL: there was none). */
+    int (*blocks)(bnn_engine *, bnn_block *out);
+
     /* REQUIRED, unless fitted is there */
     bnn_status (*draw)(const bnn_engine *, int s, bnn_rng rng, bnn_real *theta); /* theta of draw s; thread-safe */
-    int (*blocks)(bnn_engine *, bnn_block *out); /* all state, the theta that predicts first; returns the number of blocks */
 
     /* OPTIONAL */
     bnn_status (*adapt)(const void *conf, bnn_netspec *net); /* plain network -> the one this engine needs; adapting twice changes nothing
                                                                 more */
-    int (*n_draws)(const bnn_engine *);                      /* stored draws; without it, unlimited */
+    int (*n_draws)(const bnn_engine *);                      /* stored draws, chain after chain; without it, unlimited */
+    int (*n_chains)(const bnn_engine *);                     /* of equal length, into which the stored draws fall; without it, 1 */
     const bnn_engine *(*fitted)(const bnn_engine *); /* of an engine that holds another: the one that predicts, NULL before there is one */
     int (*columns)(const bnn_engine *, bnn_column *out); /* at most BNN_MAX_COLUMNS; returns their number */
     const char *(*remark)(const bnn_engine *);           /* a sentence for people about what was done, or NULL */
+    /* Of an engine that holds others: the i-th one that it holds now, NULL behind the last; *rows, the holder's training rows, becomes
+     * those of the held one. Their states are kept with its own. */
+    bnn_engine *(*held)(bnn_engine *, int i, const bnn_data **rows);
+    /* After its blocks were read back, to go on where they were written: rebuilds what they imply, opens the engines that it held. */
+    bnn_status (*resume)(bnn_engine *, const bnn_data *data);
 } bnn_engine_type;
 
 static inline const bnn_engine_type *bnn_engine_vtable(const bnn_engine *e) { return (const bnn_engine_type *)e->object.type; }

@@ -25,17 +25,27 @@ typedef struct {
     double *nll, *prior, *kl; /* [n] parts of U, nats over the training set */
     double *noise_sd;         /* [n] of the likelihood in standardised y; NaN where it has none */
     int n_gates;
-    char **gate; /* [n_gates] labels of the nodes with a drop probability */
-    double *p;   /* [n, n_gates] probability of dropping */
+    char **gate;        /* [n_gates] labels of the nodes with a drop probability */
+    double *p;          /* [n, n_gates] probability of dropping */
+    int epochs, stride; /* epochs so far; every stride-th is kept */
 } bnn_history;
 void bnn_history_free(bnn_history *history); /* frees what is inside */
+
+/* The names of the columns that a run was fitted to: what new rows must have, and what predictions are called. NULL where the data had
+ * none. */
+typedef struct {
+    int n_x, n_y, n_classes;
+    char **x, **y, **classes; /* [n_x], [n_y], [n_classes]; owned */
+} bnn_names;
 
 typedef struct {
     char *engine_text; /* canonical, as asked for */
     uint64_t seed;
     bnn_engine *engine; /* owned */
     bnn_history history;
+    bnn_names names;
     bnn_cost cost;
+    int steps; /* of the engine, so far */
     bool complete;
 } bnn_run;
 
@@ -43,7 +53,12 @@ typedef struct {
 bnn_status bnn_fit(const bnn_config *config, const bnn_data *train, bnn_run **out);
 void bnn_run_free(bnn_run *run);
 
-/* An owned, empty run with an engine that is opened but not stepped: store.h fills it from a file. */
+/* bnn_fit in pieces. A new run is opened but not stepped; with data that have no rows it can only be filled from a file (store.h). One
+ * step is one of the engine's; *share is how much of the work is done, 0..1, and run->complete says that it was the last. */
 bnn_status bnn_run_new(const bnn_config *config, const bnn_data *data, bnn_run **out);
+bnn_status bnn_run_step(bnn_run *run, const bnn_data *train, double *share);
+
+/* Refuses rows whose columns, or classes, have other names than those the run was fitted to, or another order. */
+bnn_status bnn_run_check_names(const bnn_run *run, const bnn_table *table);
 
 #endif

@@ -14,6 +14,8 @@
 /* z[rows,D] = the factors of rows row0 .. */
 typedef void bnn_gate_draw(const bnn_layer *l, const bnn_io *io, uint64_t row0, int rows, bnn_real *z);
 
+/* A plan without parameters and operations: the caller adds its own. pass is the gate of a BNN_DRAW. */
+bnn_plan bnn_gate_plan(const bnn_layer *l);
 void bnn_gate_prepare(const bnn_layer *l, bnn_io *io, bnn_gate_draw *draw);
 void bnn_gate_forward(const bnn_layer *l, bnn_io *io, bnn_gate_draw *draw);
 void bnn_gate_backward(const bnn_layer *l, bnn_io *io); /* dx += dy z: a hook as it is */

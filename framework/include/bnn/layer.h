@@ -39,6 +39,9 @@ typedef struct {
     bnn_param param[BNN_MAX_PARAMS];        /* their order is the layout of theta */
     int pass;                               /* made once per pass by prepare (sampled weights, a shared mask) ... */
     int dpass;                              /* ... and its gradient, summed by backward, read by finish; 0 or pass */
+    int n_drawn;                            /* what a pass in BNN_DRAW draws, for files: ... */
+    bnn_param drawn[BNN_MAX_PARAMS];        /* ... blocks of `pass` by name: "gate" of a gate, "kernel" and "bias" of random weights */
+    int drawn_at[BNN_MAX_PARAMS];           /* where they begin in pass */
     int cache_row;                          /* kept from forward to backward, for each row */
     int scratch_row, scratch_pass;          /* undefined between calls: for each row of a call; for each call */
     double flops_row, flops_pass;           /* floating-point operations of forward per row, and of prepare per pass */

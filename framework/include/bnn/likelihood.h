@@ -45,6 +45,10 @@ typedef struct bnn_likelihood_type {
     /* REQUIRED: everything the predictive loop wants, row by row. y may be NULL. */
     void (*observe)(const bnn_likelihood *, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta, const bnn_observation *out);
 
+    /* REQUIRED. y[n, y_dim] is set to a draw from p(y | f), standardised, or the index of a class; row k takes its noise from row row0 + k
+     * of the stream. */
+    void (*draw)(const bnn_likelihood *, int n, const bnn_real *f, const bnn_real *theta, bnn_rng rng, uint64_t row0, bnn_real *y);
+
     /* OPTIONAL: initial theta, default 0. */
     void (*init)(const bnn_likelihood *, bnn_real *theta);
 

@@ -49,6 +49,9 @@ bnn_status bnn_workspace_new(const bnn_net *net, int rows, bool gradient, bnn_wo
 size_t bnn_workspace_bytes(const bnn_net *net, int rows, bool gradient);
 void bnn_workspace_free(bnn_workspace *ws);
 
+/* What a node's prepare hook made for this pass: plan.drawn says what stands where. */
+const bnn_real *bnn_workspace_pass(const bnn_workspace *ws, int node);
+
 /* Starts a pass: parameters (borrowed until the pass ends), mode and noise stream; runs every prepare hook. */
 void bnn_net_prepare(const bnn_net *net, bnn_workspace *ws, const bnn_real *theta, bnn_mode mode, bool train, bnn_rng rng);
 

@@ -26,11 +26,32 @@ typedef struct {
     double *expected_entropy;              /* [n] E_s H[p_s], classes only; entropy H[mean] and mutual information follow from it */
 } bnn_prediction;
 
+/* One draw of the predictive distribution on some rows, for whoever wants to keep it. Of standardised y. */
+typedef struct {
+    int s, row, n;           /* draw; first row; rows */
+    const bnn_real *theta;   /* [n_theta] */
+    const bnn_workspace *ws; /* after the forward pass of these rows */
+    const bnn_real *mean;    /* [n, mean_dim] E[y | f_s] */
+    const bnn_real *y;       /* [n, y_dim] a draw from p(y | f_s) */
+    const double *logp;      /* [n] log p(y_i | f_s); NULL without targets */
+} bnn_drawn;
+
+/* Takes the draws, in no order, from the threads that predict, maybe at once. */
+typedef struct {
+    bnn_status (*take)(void *context, const bnn_drawn *drawn);
+    void *context;
+} bnn_sink;
+
 typedef struct {
     int samples;   /* S; ignored for point engines */
     bnn_mode mode; /* BNN_DRAW (default where 0 = BNN_MEAN is given) or BNN_ROWS */
     uint64_t seed;
+    const bnn_sink *sink; /* may be NULL */
 } bnn_predict_options;
+
+/* How many draws a prediction takes where `samples` are asked for: 1 of a point engine; of stored draws no more than there are, and as many
+ * from each chain, evenly spaced. 0 or less: not enough for any. */
+int bnn_predict_samples(const bnn_engine *engine, int samples);
 
 /* data must be scaled by the model's scaling. Parallel over blocks of draws; the same bits at any number of threads. */
 bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out);

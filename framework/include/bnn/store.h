@@ -23,9 +23,29 @@ typedef struct {
     const char *started_at, *finished_at; /* ISO 8601 with zone */
 } bnn_provenance;
 
-/* Schema "bnn-run": weights by layer, history, cost, provenance; predictions and metrics of a test set where given (NULL: none). */
-bnn_status bnn_run_save(const bnn_run *run, const bnn_prediction *prediction, const bnn_data *data, const bnn_metrics *metrics,
-                        const bnn_provenance *provenance, const char *path);
+/* Draws that go to a file as they are made, so that memory does not grow with their number: the groups posterior (weights) and
+ * posterior_predictive, log_likelihood, constant_data (predictions) of InferenceData. A prediction with options.sink =
+ * bnn_draws_sink(draws) fills the file, one of the saving calls completes it. */
+enum { BNN_KEEP_POSTERIOR = 1, BNN_KEEP_PREDICTIVE = 2 };
+typedef struct bnn_draws bnn_draws;
+/* engine and data, the rows to predict, are borrowed until the end; options are those of the prediction that follows. Until the file is
+ * saved or given up, no other thread can use files. */
+bnn_status bnn_draws_open(const char *path, unsigned keep, const bnn_engine *engine, const bnn_data *data,
+                          const bnn_predict_options *options, bnn_draws **out);
+const bnn_sink *bnn_draws_sink(const bnn_draws *draws);
+void bnn_draws_free(bnn_draws *draws); /* gives the file up: what was at its path stays; NULL is allowed */
+
+/* What is known of some rows. draws, if there are any, belong to the same path and are freed, whether saving succeeds or not. */
+typedef struct {
+    const bnn_data *data;
+    const bnn_prediction *prediction;
+    const bnn_metrics *metrics; /* may be NULL */
+    bnn_draws *draws;           /* may be NULL */
+} bnn_results;
+
+/* Schema "bnn-run", or, of a run that is not complete, "bnn-model": weights by layer, state, history, cost, provenance; and the results on
+ * test rows (NULL: none). */
+bnn_status bnn_run_save(const bnn_run *run, const bnn_results *results, const bnn_provenance *provenance, const char *path);
 
 /* Where a run came from, read back; texts owned, NULL if absent. */
 typedef struct {
@@ -34,11 +54,16 @@ typedef struct {
 } bnn_origin;
 void bnn_origin_free(bnn_origin *origin);
 
-/* A fitted run ready to predict. origin may be NULL. */
+/* A fitted run ready to predict, complete or not. origin may be NULL. */
 bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin);
 
+/* A run to go on with, from a file that bnn_run_save wrote on the way: further steps give the same bits as if it had never stopped. The
+ * file must have been begun with the same texts and seed, by a program of the same precision, on data with origin's split and SHA-256. A
+ * file whose run is complete gives a run that is complete. */
+bnn_status bnn_run_resume(const char *path, const bnn_config *config, const bnn_data *train, const bnn_origin *origin, bnn_run **out);
+
 /* Predictions alone: schema "bnn-prediction". */
-bnn_status bnn_prediction_save(const bnn_prediction *prediction, const bnn_data *data, const bnn_provenance *provenance, const char *path);
+bnn_status bnn_prediction_save(const bnn_results *results, const bnn_provenance *provenance, const char *path);
 
 /* One engine of a comparison. Owns its arrays. */
 typedef struct {

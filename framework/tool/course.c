@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * course.c: the long part of `bnn fit`: steps, with progress, a log, checkpoints, and an end that can be asked for.
+ */
+#include "tool.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- when to write ---- */
+
+tool_interval tool_interval_parse(const char *option, const char *text) {
+    static const struct {
+        const char *unit;
+        double seconds; /* 0: epochs */
+    } units[] = {{"s", 1}, {"min", 60}, {"h", 3600}, {"epochs", 0}, {"epoch", 0}};
+    char *unit;
+    errno = 0;
+    double value = strtod(text, &unit);
+    if (!errno && unit != text && value >= 0 && isfinite(value))
+        for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+            if (strcmp(unit, units[i].unit) == 0)
+                return units[i].seconds > 0 ? (tool_interval){.seconds = value * units[i].seconds} : (tool_interval){.epochs = (int)value};
+    exit(tool_refuse("%s: '%s' is not a time or a number of epochs, such as 30s, 5min, 10epochs; 0s is never", option, text));
+}
+
+static bool is_due(const tool_interval *every, double now, double last, int epochs) {
+    if (every->epochs > 0) return epochs > 0 && epochs % every->epochs == 0;
+    return every->seconds > 0 && now - last >= every->seconds;
+}
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t caught;
+
+static void catch_signal(int signal) { caught = signal; }
+
+/* The first signal ends the course after its step, a second one the program at once. */
+static void listen(void) {
+    struct sigaction action = {.sa_handler = catch_signal, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- the log ---- */
+
+static json_t *number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
+
+/* One line: the step, and, of a step with parameters, the terms of its epoch. */
+static bool write_line(FILE *log, const bnn_run *run, double share, bool epoch) {
+    const bnn_history *h = &run->history;
+    json_t *line = json_pack("{s:i, s:f}", "step", run->steps, "share", share);
+    if (epoch) {
+        int last = h->n - 1;
+        json_object_set_new(line, "epoch", json_integer(h->epoch[last]));
+        json_object_set_new(line, "nll", number(h->nll[last]));
+        json_object_set_new(line, "prior", number(h->prior[last]));
+        json_object_set_new(line, "kl", number(h->kl[last]));
+        json_object_set_new(line, "noise_sd", number(h->noise_sd[last]));
+        for (int g = 0; g < h->n_gates; g++) {
+            char name[128];
+            snprintf(name, sizeof name, "p_%s", h->gate[g]);
+            json_object_set_new(line, name, number(h->p[last * h->n_gates + g]));
+        }
+    }
+    bool ok = line && json_dumpf(line, log, JSON_COMPACT) == 0 && fputc('\n', log) != EOF && fflush(log) == 0;
+    json_decref(line);
+    return ok;
+}
+
+/* The lines of an older log up to a step; what came after its last checkpoint is done again. */
+static bnn_status keep_lines(const char *path, int steps) {
+    FILE *old = fopen(path, "r");
+    char *line = NULL, *kept = NULL;
+    size_t size = 0, length = 0;
+    if (!old) return BNN_OK;
+    FILE *out = open_memstream(&kept, &length);
+    while (out && getline(&line, &size, old) > 0) {
+        json_t *entry = json_loads(line, 0, NULL);
+        if (entry && json_integer_value(json_object_get(entry, "step")) <= steps) fputs(line, out);
+        json_decref(entry);
+    }
+    fclose(old);
+    free(line);
+    bnn_status s = out && fclose(out) == 0 ? tool_save(kept, length, path) : bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    free(kept);
+    return s;
+}
+
+static bnn_status open_log(const tool_course *c, const bnn_run *run, FILE **log) {
+    *log = NULL;
+    if (!c->log) return BNN_OK;
+    if (run->steps > 0) BNN_TRY(keep_lines(c->log, run->steps));
+    *log = fopen(c->log, run->steps > 0 ? "a" : "w");
+    return *log ? BNN_OK : bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", c->log, strerror(errno));
+}
+
+/* ---- the course ---- */
+
+static void checkpoint(const tool_course *c, const bnn_run *run) {
+    bnn_provenance provenance = tool_provenance(c->job, c->table, c->split);
+    if (bnn_run_save(run, NULL, &provenance, c->path) < 0) /* the run is worth more than its checkpoint */
+        fprintf(stderr, "bnn: the checkpoint was not written, the fit goes on: %s\n", bnn_error());
+}
+
+bnn_status tool_course_run(const tool_course *c, const bnn_data *train, bnn_run *run) {
+    FILE *log;
+    BNN_TRY(open_log(c, run, &log));
+    listen();
+    tool_progress progress = tool_progress_start("fit");
+    bnn_status s = BNN_OK;
+    double share, last = tool_seconds();
+    while (s == BNN_OK && !run->complete && !caught) {
+        int epochs = run->history.epochs;
+        if ((s = bnn_run_step(run, train, &share)) < 0) break;
+        tool_progress_show(&progress, share);
+        if (log && !write_line(log, run, share, run->history.epochs > epochs))
+            s = bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", c->log, strerror(errno));
+        bool due = run->history.epochs > epochs || c->every.epochs == 0;
+        if (!run->complete && due && is_due(&c->every, tool_seconds(), last, run->history.epochs)) {
+            checkpoint(c, run);
+            last = tool_seconds();
+        }
+    }
+    tool_progress_end(&progress);
+    if (log) fclose(log);
+    return s;
+}
+
+bnn_status tool_course_stop(const tool_course *c, const bnn_run *run) {
+    bnn_provenance provenance = tool_provenance(c->job, c->table, c->split);
+    BNN_TRY(bnn_run_save(run, NULL, &provenance, c->path));
+    fprintf(stderr, "bnn: stopped after step %d; wrote %s (partial): the same command with --resume goes on\n", run->steps, c->path);
+    return BNN_OK;
+}
+
+void tool_course_obey(void) {
+    if (caught) raise(caught); /* its handler is the system's again */
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Stopped, saved, read back and gone on with is uninterrupted, bit for bit, for every engine and wherever it stops.
+ */
+#include "files.h"
+
+#include <bnn/bnn.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define NET "dense:5; tanh; dense"
+
+typedef struct {
+    bnn_table *table;
+    bnn_data *train;
+} rows;
+
+static rows rows_open(void) {
+    rows r = {.table = table_new(40, 3, 0, 1)};
+    r.train = data_new(r.table);
+    return r;
+}
+
+static void rows_close(rows *r) {
+    bnn_data_free(r->train);
+    bnn_table_free(r->table);
+    files_remove();
+}
+
+static bnn_config config_of(const char *engine) { return (bnn_config){.net = NET, .engine = engine, .seed = 7}; }
+
+static const bnn_origin nowhere = {.split = -1};
+
+/* Steps a run until it is complete, or has made `most`. */
+static void advance(bnn_run *run, const bnn_data *train, int most) {
+    double share;
+    while (!run->complete && run->steps < most) OK(bnn_run_step(run, train, &share));
+}
+
+static void save(const bnn_run *run, const char *path) { OK(bnn_run_save(run, NULL, &(bnn_provenance){.split = -1}, path)); }
+
+static void assert_same_file(const char *a, const char *b, const char *spec, int stop) {
+    bool same;
+    char where[512];
+    OK(bnn_file_diff(a, b, &same, where, sizeof where));
+    ck_assert_msg(same, "%s, stopped after step %d: %s", spec, stop, where);
+}
+
+/* The file of an uninterrupted run, and how many steps it took. */
+static int uninterrupted(const char *spec, const bnn_data *train, const char *path) {
+    bnn_run *run;
+    bnn_config config = config_of(spec);
+    OK(bnn_run_new(&config, train, &run));
+    advance(run, train, INT32_MAX);
+    save(run, path);
+    int steps = run->steps;
+    bnn_run_free(run);
+    return steps;
+}
+
+/* Stops after each of `by` steps, goes on from the file alone, and ends like the other. */
+static void goes_on(const char *spec, const bnn_data *train, int by) {
+    const char *whole = files_path("whole.h5"), *part = files_path("part.h5");
+    bnn_config config = config_of(spec);
+    int steps = uninterrupted(spec, train, whole), made = 0;
+    for (bool complete = false; !complete; made += by) {
+        bnn_run *run;
+        if (made == 0)
+            OK(bnn_run_new(&config, train, &run));
+        else
+            OK(bnn_run_resume(part, &config, train, &nowhere, &run));
+        ck_assert_int_eq(run->steps, made); /* one that restores nothing begins anew */
+        advance(run, train, made + by);
+        complete = run->complete;
+        if (complete) ck_assert_int_eq(run->steps, steps);
+        save(run, part);
+        bnn_run_free(run);
+    }
+    assert_same_file(whole, part, spec, by);
+}
+
+START_TEST(every_engine_goes_on) {
+    rows r = rows_open();
+    for (const bnn_type *t = NULL; (t = bnn_type_next(BNN_ENGINE, t));)
+        for (int k = 0; t->checks[k]; k++) {
+            goes_on(t->checks[k], r.train, 1);
+            goes_on(t->checks[k], r.train, 7);
+        }
+    rows_close(&r);
+}
+END_TEST
+
+/* In the middle of the cells, in the middle of the probe, in the refit of each; one inside the other. */
+START_TEST(engines_that_hold_others_go_on) {
+    rows r = rows_open();
+    goes_on("grid_search:engine=mc_dropout{epochs=70,batch=16},grid={p=0.05|0.2;likelihood.tau=0.5|2}", r.train, 1);
+    goes_on("early_stopping:engine=mc_dropout{gates=concrete,epochs=60,batch=16},every=3,patience=4", r.train, 1);
+    goes_on("grid_search:engine=early_stopping{engine=mc_dropout{epochs=30,batch=16},every=4},grid={patience=2|5},samples=20", r.train, 1);
+    rows_close(&r);
+}
+END_TEST
+
+/* A history that was thinned before the stop goes on with its stride. */
+START_TEST(a_long_course_goes_on) {
+    rows r = rows_open();
+    goes_on("map:epochs=1100", r.train, 300);
+    rows_close(&r);
+}
+END_TEST
+
+START_TEST(a_complete_run_stays) {
+    rows r = rows_open();
+    bnn_run *run;
+    bnn_config config = config_of("map:epochs=3");
+    uninterrupted("map:epochs=3", r.train, files_path("run.h5"));
+    OK(bnn_run_resume(files_path("run.h5"), &config, r.train, &nowhere, &run));
+    ck_assert(run->complete);
+    bnn_run_free(run);
+    rows_close(&r);
+}
+END_TEST
+
+/* The file says that it is no whole run; what it can predict with, it gives. */
+START_TEST(a_checkpoint_predicts_if_it_can) {
+    rows r = rows_open();
+    bnn_run *run, *back;
+    char schema[32];
+    bnn_config config = config_of("map:epochs=30");
+    OK(bnn_run_new(&config, r.train, &run));
+    advance(run, r.train, 3);
+    save(run, files_path("part.h5"));
+    OK(bnn_file_schema(files_path("part.h5"), schema));
+    ck_assert_str_eq(schema, "bnn-model");
+    OK(bnn_run_load(files_path("part.h5"), &back, NULL));
+    ck_assert(!back->complete);
+    bnn_prediction *a, *b;
+    OK(bnn_predict(run->engine, r.train, &(bnn_predict_options){0}, &a));
+    OK(bnn_predict(back->engine, r.train, &(bnn_predict_options){0}, &b));
+    ck_assert_mem_eq(a->mean, b->mean, (size_t)a->n * sizeof *a->mean);
+    bnn_prediction_free(a), bnn_prediction_free(b), bnn_run_free(run), bnn_run_free(back);
+    config = config_of("grid_search:engine=map{epochs=100},grid={lr=0.01|0.1}");
+    OK(bnn_run_new(&config, r.train, &run));
+    advance(run, r.train, 1);
+    save(run, files_path("part.h5"));
+    REFUSED(bnn_run_load(files_path("part.h5"), &back, NULL), "part.h5: was stopped before its engine had fitted anything that predicts");
+    bnn_run_free(run);
+    rows_close(&r);
+}
+END_TEST
+
+START_TEST(other_work_is_refused) {
+    rows r = rows_open();
+    bnn_run *run;
+    bnn_config config = config_of("map:epochs=30"), other;
+    OK(bnn_run_new(&config, r.train, &run));
+    advance(run, r.train, 3);
+    OK(bnn_run_save(run, NULL, &(bnn_provenance){.split = 2, .data_sha256 = "abc"}, files_path("part.h5")));
+    bnn_run_free(run);
+    const bnn_origin same = {.split = 2, .data_sha256 = (char[]){"abc"}};
+    OK(bnn_run_resume(files_path("part.h5"), &config, r.train, &same, &run));
+    bnn_run_free(run);
+    other = config, other.seed = 8;
+    REFUSED(bnn_run_resume(files_path("part.h5"), &other, r.train, &same, &run),
+            "part.h5: was begun with seed_text '7', now '8' is asked for");
+    other = config, other.net = "dense:6; tanh; dense";
+    SAYS(bnn_run_resume(files_path("part.h5"), &other, r.train, &same, &run), "was begun with net 'input; dense:units=5");
+    other = config, other.engine = "map:epochs=31";
+    SAYS(bnn_run_resume(files_path("part.h5"), &other, r.train, &same, &run), "was begun with engine 'map:epochs=30");
+    other = config, other.prior = "gauss:2";
+    SAYS(bnn_run_resume(files_path("part.h5"), &other, r.train, &same, &run), "was begun with prior 'gauss:");
+    REFUSED(bnn_run_resume(files_path("part.h5"), &config, r.train, &(bnn_origin){.split = 1, .data_sha256 = (char[]){"abc"}}, &run),
+            "part.h5: was begun with split 2, now 1 is asked for");
+    REFUSED(bnn_run_resume(files_path("part.h5"), &config, r.train, &(bnn_origin){.split = 2, .data_sha256 = (char[]){"abd"}}, &run),
+            "part.h5: was begun with data_sha256 'abc', now 'abd' is asked for");
+    REFUSED(bnn_run_resume(files_write("text.h5", "text"), &config, r.train, &same, &run), "text.h5: is not an HDF5 file");
+    rows_close(&r);
+}
+END_TEST
+
+/* Temporary files of processes that are no more are removed, those of others stay. */
+START_TEST(leftovers_are_removed) {
+    rows r = rows_open();
+    char live[64];
+    snprintf(live, sizeof live, "run.h5.tmp.%d", (int)getppid());
+    files_write("run.h5.tmp.99999999", "killed");
+    files_write(live, "at work");
+    files_write("run.h5.tmp.notes", "a person's");
+    uninterrupted("map:epochs=1", r.train, files_path("run.h5"));
+    ck_assert_int_eq(files_count(), 3);
+    ck_assert_int_ne(access(files_path("run.h5.tmp.99999999"), F_OK), 0);
+    rows_close(&r);
+}
+END_TEST
+
+int main(void) {
+    const TTest *const tests[] = {every_engine_goes_on,
+                                  engines_that_hold_others_go_on,
+                                  a_long_course_goes_on,
+                                  a_complete_run_stays,
+                                  a_checkpoint_predicts_if_it_can,
+                                  other_work_is_refused,
+                                  leftovers_are_removed,
+                                  NULL};
+    return run_tests("resume", tests);
+}
