@@ -1,0 +1,43 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The set-up on machines that lack packages, with a package manager that only writes down what it is asked. Call: test_setup.sh
+cd "$(dirname "$0")/.." || exit 1
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cat >"$folder/dpkg-query" <<'END'
+#!/bin/sh
+# knows gcc; libfoo-dev was removed, its configuration stayed; fails where a package is unknown, as the real one does
+shift 3
+status=0
+for package; do
+    case $package in
+    gcc) printf 'gcc:ii ' ;;
+    libfoo-dev) printf 'libfoo-dev:rc ' ;;
+    *) status=1 ;;
+    esac
+done
+exit $status
+END
+printf '#!/bin/sh\necho "$@" >>"%s/asked"\n' "$folder" >"$folder/apt-get"
+printf '#!/bin/sh\nshift 0\n"$@"\n' >"$folder/sudo"
+chmod +x "$folder/dpkg-query" "$folder/apt-get" "$folder/sudo"
+
+# set_up PACKAGE...: what the scripts do, and what was asked for
+set_up() {
+    rm -f "$folder/asked"
+    PATH="$folder:$PATH" sh -c 'set -e; . experiments/setup.sh; need "$@"; echo ready' setup "$@" || return 1
+    [ ! -f "$folder/asked" ] || sed 1d "$folder/asked"
+}
+
+failed=0
+# same WHAT EXPECTED FOUND
+same() {
+    [ "$2" = "$3" ] && return
+    echo "FAILED: $1: expected '$2', found '$3'"
+    failed=1
+}
+same 'nothing is missing' 'ready' "$(set_up gcc)"
+same 'unknown and removed packages are installed' 'installing libfoo-dev g meson
+ready
+install -y --no-install-recommends libfoo-dev g meson' "$(set_up gcc libfoo-dev g meson)"
+exit $failed
