@@ -19,7 +19,7 @@ done
 exit $status
 END
 printf '#!/bin/sh\necho "$@" >>"%s/asked"\n' "$folder" >"$folder/apt-get"
-printf '#!/bin/sh\nshift 0\n"$@"\n' >"$folder/sudo"
+printf '#!/bin/sh\n[ "$1" != -n ] || shift\n"$@"\n' >"$folder/sudo"
 chmod +x "$folder/dpkg-query" "$folder/apt-get" "$folder/sudo"
 
 # set_up PACKAGE...: what the scripts do, and what was asked for
