@@ -198,3 +198,5 @@ double bnn_logsumexp(int n, const double *x) {
     for (int i = 0; i < n; i++) sum += exp(x[i] - top);
     return top + log(sum);
 }
+
+double bnn_fma_flops(int n) { return bnn_kernels_simd_of(bnn_simd_level())->fma(n); }

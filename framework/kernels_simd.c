@@ -166,4 +166,16 @@ DEFINE_MAP(map_tanh, tanh1)
 DEFINE_MAP(map_sigmoid, sigmoid1)
 DEFINE_MAP(map_softplus, softplus1)
 
-const bnn_kernels_simd PASTE(bnn_kernels_simd_, BNN_ISA) = {product, dot, map_exp, map_log, map_tanh, map_sigmoid, map_softplus};
+/* Twelve chains of vectors: enough to hide the latency of two units. */
+static double fma_flops(int n) {
+    enum { CHAINS = 12 };
+    vreal acc[CHAINS], x = splat((bnn_real)0.999), y = splat((bnn_real)1e-3);
+    for (int c = 0; c < CHAINS; c++) acc[c] = splat((bnn_real)c);
+    for (int i = 0; i < n; i++)
+        for (int c = 0; c < CHAINS; c++) acc[c] = acc[c] * x + y;
+    volatile bnn_real kept = 0; /* so that the loop is not thrown away */
+    for (int c = 0; c < CHAINS; c++) kept = kept + sum(acc[c]);
+    return 2.0 * CHAINS * VL * n;
+}
+
+const bnn_kernels_simd PASTE(bnn_kernels_simd_, BNN_ISA) = {product, dot, map_exp, map_log, map_tanh, map_sigmoid, map_softplus, fma_flops};

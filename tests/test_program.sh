@@ -139,6 +139,12 @@ for name in dense mc_dropout gaussian gauss adam; do
     works show $name
     says "$name: "
 done
+for job in mc_uci train_cd_uci train_bbb_uci rng gemm; do
+    works bench $job --seconds 0.01
+    says "$job"
+done
+works bench mc_uci --seconds 0.01 --json
+says '"job": "mc_uci"'
 works list engines
 check 'engines alone' [ "$(head -n 1 "$out")" = engines ]
 works --version

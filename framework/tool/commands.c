@@ -2,7 +2,8 @@
 #include "tool.h"
 
 extern const command command_import, command_split, command_info, command_list, command_show, command_fit, command_predict,
-    command_evaluate, command_compare, command_report, command_diff;
+    command_evaluate, command_compare, command_report, command_diff, command_bench;
 
-const command *const commands[] = {&command_import,  &command_split,    &command_info,    &command_list,   &command_show, &command_fit,
-                                   &command_predict, &command_evaluate, &command_compare, &command_report, &command_diff, NULL};
+const command *const commands[] = {
+    &command_import,   &command_split,   &command_info,   &command_list, &command_show,  &command_fit, &command_predict,
+    &command_evaluate, &command_compare, &command_report, &command_diff, &command_bench, NULL};

@@ -20,6 +20,12 @@ static const struct argp_option options[] = {
     {"threads", 't', "N", 0, "threads (default: all cores)", 2},
     {0}};
 
+int tool_threads(int n) {
+    int before = omp_get_max_threads();
+    omp_set_num_threads(n);
+    return before;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state) {
     tool_job *job = state->input;
     switch (key) {
@@ -31,7 +37,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case 's': job->seed = (uint64_t)tool_number("--seed", arg, 0, INT64_MAX); return 0;
     case 't':
         job->threads = (int)tool_number("--threads", arg, 1, 4096);
-        omp_set_num_threads(job->threads);
+        tool_threads(job->threads);
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }

@@ -86,6 +86,7 @@ tool_progress tool_progress_start(const char *what);
 void tool_progress_show(tool_progress *progress, double share);
 void tool_progress_end(tool_progress *progress); /* wipes the line */
 
+int tool_threads(int n); /* sets the number of threads; returns what it was */
 double tool_seconds(void); /* of a clock that only goes forward */
 
 /* Every so many seconds, or epochs; never, where both are 0. */

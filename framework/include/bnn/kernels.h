@@ -36,6 +36,10 @@ void bnn_vec_sigmoid(size_t n, const bnn_real *x, bnn_real *y);  /* 1/(1+exp(-x)
 void bnn_vec_softplus(size_t n, const bnn_real *x, bnn_real *y); /* log(1+exp(x)), stable for all x: no overflow, no collapse to 0 above the
                                                                     smallest normal */
 
+/* Runs n rounds of independent fused multiply-adds and nothing else; returns their number of floating-point operations. What products can
+ * be measured against. */
+double bnn_fma_flops(int n);
+
 /* Scalars in double, for hyper-parameters, tests and set-up. */
 double bnn_softplus(double x);
 double bnn_softplus_inverse(double y); /* y > 0 */

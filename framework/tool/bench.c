@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "bench.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the jobs ---- */
+
+#define MNIST "dense:400; relu; dropout:0.5; dense:400; relu; dropout:0.5; dense"
+#define FOREVER "epochs=1000000000"
+
+static const bench_job jobs[] = {
+    {"mc_uci", 455, 13, 0, "dense:50; relu; dense", "mc_dropout:p=0.05", NULL, 1000, 1000},
+    {"mc_mnist", 128, 784, 10, "dropout:0; " MNIST, "mc_dropout", NULL, 1000, 100},
+    {"mc_wide", 128, 1024, 0, "dense:1024; relu; dense:1024; relu; dense", "mc_dropout:p=0.1", NULL, 1000, 100},
+    {"train_uci", 455, 13, 0, "dense:50; relu; dense", "mc_dropout:p=0.05," FOREVER, NULL, 0, 0},
+    {"train_mnist", 4096, 784, 10, "dropout:0; " MNIST, "mc_dropout:" FOREVER, NULL, 0, 0},
+    {"train_cd", 1000, 1, 0, "dense:1024; relu; dense:1024; relu; dense:1024; relu; dense",
+     "mc_dropout:gates=concrete,p=0.1,batch=20," FOREVER, "heteroscedastic", 0, 0},
+    {"train_cd_uci", 455, 13, 0, "dense:50; relu; dense", "mc_dropout:gates=concrete,p=0.1," FOREVER, "heteroscedastic", 0, 0},
+    {"train_bbb", 4096, 784, 10, "dense:400; relu; dense:400; relu; dense", "bayes_by_backprop:estimator=weight," FOREVER, NULL, 0, 0},
+    {"train_bbb_uci", 455, 13, 0, "dense:50; relu; dense", "bayes_by_backprop:estimator=weight," FOREVER, NULL, 0, 0},
+};
+
+/* ---- the report ---- */
+
+typedef struct {
+    double seconds, peak; /* of a round; of one core, 0: not measured yet */
+    json_t *json;         /* an array, or NULL: lines are printed */
+} report;
+
+static double peak_of(report *r) {
+    if (r->peak == 0) r->peak = bench_peak();
+    return r->peak;
+}
+
+/* flops 0: not a matter of arithmetic. cores: those whose peak the share is of. */
+static void put(report *r, const char *job, const char *unit, double rate, double flops, int cores) {
+    double share = flops > 0 ? flops / (cores * peak_of(r)) : 0;
+    if (r->json) {
+        json_t *line = json_pack("{s:s, s:s, s:f}", "job", job, "unit", unit, "rate", rate);
+        if (flops > 0) json_object_set_new(line, "gflops", json_real(flops / 1e9));
+        if (flops > 0) json_object_set_new(line, "share_of_peak", json_real(share));
+        json_array_append_new(r->json, line);
+        return;
+    }
+    printf("%-28s %10.4g %-10s", job, rate, unit);
+    if (flops > 0) printf(" %8.4g GFLOP/s %5.1f %% of peak", flops / 1e9, 100 * share);
+    putchar('\n');
+    fflush(stdout);
+}
+
+/* ---- jobs on networks ---- */
+
+static bnn_status run_job(report *r, const bench_job *job, const char *name) {
+    bench_case c;
+    bench_rate rate;
+    BNN_TRY(bench_open(job, &c));
+    bnn_status s = bench_check(&c);
+    if (s == BNN_OK) s = bench_measure(&c, r->seconds, &rate);
+    if (s == BNN_OK) put(r, name, job->n_new ? "evals/s" : "steps/s", rate.rate, rate.flops, omp_get_max_threads());
+    bench_close(&c);
+    return s;
+}
+
+static bnn_status scaling(report *r) {
+    char name[64], net[64];
+    int threads = tool_threads(1), most = threads < 2 ? 2 : threads;
+    bnn_status s = BNN_OK;
+    for (int t = 1; s == BNN_OK && t <= most; t *= 2) {
+        tool_threads(t);
+        for (int samples = 10; s == BNN_OK && samples <= 10000; samples *= 10) {
+            bench_job job = jobs[0];
+            job.samples = samples;
+            snprintf(name, sizeof name, "scaling/threads=%d/S=%d", t, samples);
+            s = run_job(r, &job, name);
+        }
+        for (int width = 64; s == BNN_OK && width <= 2048; width *= 2) {
+            snprintf(net, sizeof net, "dense:%d; relu; dense:%d; relu; dense", width, width);
+            bench_job job = {"scaling", 128, width, 0, net, "mc_dropout:p=0.1", NULL, 512, width > 512 ? 20 : 100};
+            snprintf(name, sizeof name, "scaling/threads=%d/width=%d", t, width);
+            s = run_job(r, &job, name);
+        }
+    }
+    tool_threads(threads);
+    return s;
+}
+
+/* The largest memory that the process has held, after predictions with more and more draws. */
+static bnn_status memory(report *r) {
+    char name[64];
+    bnn_status s = BNN_OK;
+    for (int samples = 100; s == BNN_OK && samples <= 100000; samples *= 10) {
+        bench_job job = jobs[0];
+        bench_case c;
+        bnn_prediction *p = NULL;
+        job.samples = samples;
+        BNN_TRY(bench_open(&job, &c));
+        s = bnn_predict(c.run->engine, c.new_rows, &(bnn_predict_options){.samples = samples, .seed = 1}, &p);
+        snprintf(name, sizeof name, "memory/S=%d", samples);
+        if (s == BNN_OK) put(r, name, "bytes", (double)p->cost.peak_bytes, 0, 1);
+        bnn_prediction_free(p);
+        bench_close(&c);
+    }
+    return s;
+}
+
+/* ---- kernels ---- */
+
+/* The best rate of work() in units of `amount` a second. */
+static double best_rate(void (*work)(void *of), void *of, double amount, double seconds) {
+    double best = 0;
+    work(of);
+    for (int round = 0; round < 3; round++) {
+        double started = tool_seconds(), spent, n = 0;
+        do {
+            work(of);
+            n++;
+        } while ((spent = tool_seconds() - started) < seconds);
+        best = fmax(best, n * amount / spent);
+    }
+    return best;
+}
+
+typedef struct {
+    int n, in, out;
+    bnn_real *x, *w, *y;
+} product;
+
+static void multiply(void *of) {
+    const product *p = of;
+    bnn_affine(p->n, p->in, p->out, p->x, p->w, NULL, p->y);
+}
+
+/* The largest difference of some elements from plain sums, relative to the largest element. */
+static double product_error(const product *p) {
+    double worst = 0, largest = 0;
+    for (int i = 0; i < p->n; i += 7)
+        for (int j = 0; j < p->out; j += 5) {
+            double sum = 0;
+            for (int k = 0; k < p->in; k++) sum += (double)p->x[i * p->in + k] * (double)p->w[k * p->out + j];
+            worst = fmax(worst, fabs(sum - (double)p->y[i * p->out + j]));
+            largest = fmax(largest, fabs(sum));
+        }
+    return worst / largest;
+}
+
+static bnn_status gemm(report *r) {
+    static const int sizes[][3] = {{128, 784, 400}, {256, 256, 256}, {512, 512, 512}, {1000, 400, 400}, {1024, 1024, 1024}};
+    int threads = tool_threads(1);
+    bnn_status s = BNN_OK;
+    for (size_t i = 0; s == BNN_OK && i < sizeof sizes / sizeof *sizes; i++) {
+        product p = {.n = sizes[i][0], .in = sizes[i][1], .out = sizes[i][2]};
+        size_t x = (size_t)p.n * (size_t)p.in, w = (size_t)p.in * (size_t)p.out, y = (size_t)p.n * (size_t)p.out;
+        char name[64];
+        p.x = malloc((x + w + y) * sizeof *p.x);
+        if (!p.x) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+        p.w = p.x + x, p.y = p.w + w;
+        bnn_rng_normal(bnn_rng_seed(1), 0, 1, (int)(x + w), p.x);
+        multiply(&p);
+        snprintf(name, sizeof name, "gemm/%dx%dx%d", p.n, p.in, p.out);
+        if (product_error(&p) > (BNN_REAL_IS_DOUBLE ? 1e-12 : 1e-4))
+            s = bnn_fail(BNN_ERR_NUMERIC, "%s: differs from plain sums by %g of the largest", name, product_error(&p));
+        double flops = 2.0 * p.n * p.in * p.out, rate = s == BNN_OK ? best_rate(multiply, &p, 1, r->seconds) : 0;
+        if (s == BNN_OK) put(r, name, "products/s", rate, rate * flops, 1);
+        free(p.x);
+    }
+    tool_threads(threads);
+    return s;
+}
+
+enum { WORDS = 1 << 16 };
+typedef struct {
+    bnn_real *out;
+    uint64_t row;
+} fill;
+
+static void normals(void *of) { bnn_rng_normal(bnn_rng_seed(1), ((fill *)of)->row++, 1, WORDS, ((fill *)of)->out); }
+static void masks(void *of) { bnn_rng_mask(bnn_rng_seed(1), ((fill *)of)->row++, 1, WORDS, 0.5, 2, ((fill *)of)->out); }
+
+static double mean_square(const bnn_real *v) {
+    double sum = 0;
+    for (int i = 0; i < WORDS; i++) sum += (double)v[i] * (double)v[i];
+    return sum / WORDS;
+}
+
+/* Checked by the second moment, 1 and 2, to six standard errors. */
+static bnn_status rng(report *r) {
+    fill f = {.out = malloc(WORDS * sizeof *f.out)};
+    if (!f.out) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    normals(&f);
+    bool ok = fabs(mean_square(f.out) - 1) < 6 * sqrt(2.0 / WORDS);
+    masks(&f);
+    ok &= fabs(mean_square(f.out) - 2) < 6 * 2 / sqrt(WORDS);
+    if (ok) put(r, "rng/normal", "normals/s", best_rate(normals, &f, WORDS, r->seconds), 0, 1);
+    if (ok) put(r, "rng/mask", "words/s", best_rate(masks, &f, WORDS, r->seconds), 0, 1);
+    free(f.out);
+    return ok ? BNN_OK : bnn_fail(BNN_ERR_NUMERIC, "rng: the second moments are wrong");
+}
+
+/* ---- the command ---- */
+
+static const struct {
+    const char *name;
+    bnn_status (*run)(report *);
+} others[] = {{"gemm", gemm}, {"rng", rng}, {"scaling", scaling}, {"memory", memory}};
+
+enum { N_JOBS = sizeof jobs / sizeof *jobs, N_OTHERS = sizeof others / sizeof *others };
+
+static bnn_status run_named(report *r, const char *name) {
+    for (int i = 0; i < N_JOBS; i++)
+        if (strcmp(name, jobs[i].name) == 0) return run_job(r, &jobs[i], name);
+    for (int i = 0; i < N_OTHERS; i++)
+        if (strcmp(name, others[i].name) == 0) return others[i].run(r);
+    char known[512] = "";
+    for (int i = 0; i < N_JOBS + N_OTHERS; i++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", i < N_JOBS ? jobs[i].name : others[i - N_JOBS].name);
+    }
+    return bnn_fail(BNN_ERR_NAME, "unknown job '%s': there are %s", name, known);
+}
+
+static bnn_status run_all(report *r) {
+    for (int i = 0; i < N_JOBS; i++) BNN_TRY(run_job(r, &jobs[i], jobs[i].name));
+    for (int i = 0; i < N_OTHERS; i++) BNN_TRY(others[i].run(r));
+    return BNN_OK;
+}
+
+typedef struct {
+    char **name; /* borrowed from argv */
+    int n;
+    double seconds;
+    bool json;
+} request;
+
+enum { JSON = 256, SECONDS };
+
+static const struct argp_option options[] = {{"json", JSON, NULL, 0, "print one JSON array", 0},
+                                             {"seconds", SECONDS, "X", 0, "length of a round, the best of three counts (default: 0.7)", 0},
+                                             {"threads", 't', "N", 0, "threads (default: all cores)", 0},
+                                             {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    request *r = state->input;
+    switch (key) {
+    case JSON: r->json = true; return 0;
+    case SECONDS:
+        if (!bnn_number_parse(arg, &r->seconds) || !(r->seconds > 0 && r->seconds < 1e6))
+            tool_misuse(state, "--seconds: '%s' is not a positive number of seconds", arg);
+        return 0;
+    case 't': tool_threads((int)tool_number("--threads", arg, 1, 4096)); return 0;
+    case ARGP_KEY_ARGS:
+        r->name = state->argv + state->next;
+        r->n = state->argc - state->next;
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int run(int argc, char **argv) {
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "[JOB...]",
+        .doc = "Measures how fast this machine runs bnn: best rate, and share of the peak of its fused "
+               "multiply-adds. Results are checked against plain loops before they are timed.\v"
+               "Jobs: mc_uci, mc_mnist, mc_wide (prediction); train_uci, train_mnist, train_cd, train_cd_uci, "
+               "train_bbb, train_bbb_uci (steps of a fit); gemm, rng, scaling, memory.\n\nExamples:\n  bnn bench\n"
+               "  bnn bench mc_uci train_uci --json"};
+    request q = {.seconds = 0.7};
+    tool_parse(&argp, argc, argv, &q);
+    report r = {.seconds = q.seconds, .json = q.json ? json_array() : NULL};
+    bnn_status s = BNN_OK;
+    for (int i = 0; s == BNN_OK && i < q.n; i++) s = run_named(&r, q.name[i]);
+    if (q.n == 0) s = run_all(&r);
+    if (s == BNN_OK && r.json) json_dumpf(r.json, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6)), putchar('\n');
+    json_decref(r.json);
+    return s < 0 ? tool_fail() : 0;
+}
+
+const command command_bench = {.name = "bench", .summary = "measure how fast this machine runs it", .run = run};
