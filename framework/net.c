@@ -157,6 +157,16 @@ static bnn_status check_ends(const bnn_net *net, const bnn_net_env *env) {
     return BNN_OK;
 }
 
+static void find_readers(bnn_net *net) {
+    for (int i = 0; i < net->n_nodes; i++) {
+        int readers = 0, last = -1;
+        for (int k = i + 1; k < net->n_nodes; k++)
+            for (int j = 0; j < net->node[k].layer.n_in; j++)
+                if (net->node[k].in[j] == i) readers++, last = k;
+        net->node[i].only_reader = readers == 1 ? last : -1;
+    }
+}
+
 static bnn_status build(bnn_net *net, const bnn_netspec *spec, const bnn_net_env *env) {
     static char input[] = "input", nothing[] = "";
     bool given = strcmp(spec->s[0].type, "input") == 0;
@@ -170,7 +180,8 @@ static bnn_status build(bnn_net *net, const bnn_netspec *spec, const bnn_net_env
     }
     net->first_stochastic = net->n_nodes;
     for (int i = net->n_nodes - 1; i >= 0; i--)
-        if (net->node[i].layer.object.type->caps & BNN_STOCHASTIC) net->first_stochastic = i;
+        if (net->node[i].layer.object.type->caps & BNN_STOCHASTIC && !net->node[i].layer.plan.quiet) net->first_stochastic = i;
+    find_readers(net);
     return check_ends(net, env);
 }
 
@@ -258,180 +269,4 @@ void bnn_net_init(const bnn_net *net, bnn_rng rng, bnn_real *theta) {
         const bnn_layer_type *type = bnn_layer_vtable(l);
         (type->init ? type->init : init_default)(l, bnn_rng_split(rng, (uint64_t)i), theta + net->node[i].theta);
     }
-}
-
-/* ---------------------------------------------------------------- passes */
-
-struct bnn_workspace {
-    int rows;
-    bool gradient;
-    bnn_real *block;   /* everything below points into it */
-    size_t length;     /* of block */
-    bnn_real *scratch; /* shared by all nodes */
-    size_t scratch_length;
-    bnn_io *io;         /* [n_nodes] */
-    const bnn_real **x; /* the io's pointers to inputs, one after the other */
-    bnn_real **dx;
-};
-
-/* Arrays start on cache lines. */
-static size_t padded(size_t n) { return (n + 15) / 16 * 16; }
-
-/* Hands out pieces of a block; with a NULL block it only counts. */
-static bnn_real *carve(bnn_real *block, size_t *used, size_t n) {
-    bnn_real *piece = block ? block + *used : NULL;
-    *used += padded(n);
-    return piece;
-}
-
-/* Lays out all arrays; with io == NULL it only counts. Returns the length of the block. */
-static size_t lay_out(const bnn_net *net, size_t rows, bool gradient, bnn_real *block, bnn_io *io, bnn_real **scratch,
-                      size_t *scratch_length) {
-    size_t used = 0, most_scratch = 0;
-    for (int i = 0; i < net->n_nodes; i++) {
-        const bnn_plan *plan = &net->node[i].layer.plan;
-        size_t out = (size_t)bnn_shape_size(plan->out), scratch_here = (size_t)plan->scratch_pass + rows * (size_t)plan->scratch_row;
-        bool back = gradient && net->node[i].needs_grad;
-        bnn_real *y = i > 0 ? carve(block, &used, rows * out) : NULL; /* the input lends x as its y */
-        bnn_real *dy = back ? carve(block, &used, rows * out) : NULL;
-        bnn_real *cache = carve(block, &used, rows * (size_t)plan->cache_row);
-        bnn_real *pass = carve(block, &used, (size_t)plan->pass);
-        bnn_real *dpass = gradient ? carve(block, &used, (size_t)plan->dpass) : NULL;
-        if (io) io[i] = (bnn_io){.y = y, .dy = dy, .cache = cache, .pass = pass, .dpass = dpass};
-        most_scratch = scratch_here > most_scratch ? scratch_here : most_scratch;
-    }
-    *scratch = carve(block, &used, most_scratch);
-    *scratch_length = most_scratch;
-    return used;
-}
-
-size_t bnn_workspace_bytes(const bnn_net *net, int rows, bool gradient) {
-    bnn_real *scratch;
-    size_t scratch_length;
-    return sizeof(bnn_real) * lay_out(net, (size_t)rows, gradient, NULL, NULL, &scratch, &scratch_length);
-}
-
-const bnn_real *bnn_workspace_pass(const bnn_workspace *ws, int node) { return ws->io[node].pass; }
-
-static int count_inputs(const bnn_net *net) {
-    int n = 0;
-    for (int i = 0; i < net->n_nodes; i++) n += net->node[i].layer.n_in;
-    return n;
-}
-
-/* Joins the nodes: x[k] is the y of the source, dx[k] its dy where a gradient is needed there. */
-static void join(const bnn_net *net, bnn_workspace *ws) {
-    const bnn_real **x = ws->x;
-    bnn_real **dx = ws->dx;
-    for (int i = 0; i < net->n_nodes; i++) {
-        bnn_io *io = &ws->io[i];
-        io->x = x;
-        io->dx = dx;
-        io->scratch = ws->scratch;
-        for (int k = 0; k < net->node[i].layer.n_in; k++) {
-            bnn_io *source = &ws->io[net->node[i].in[k]];
-            *x++ = source->y;
-            *dx++ = (bnn_real *)source->dy;
-        }
-    }
-}
-
-bnn_status bnn_workspace_new(const bnn_net *net, int rows, bool gradient, bnn_workspace **out) {
-    bnn_workspace *ws = calloc(1, sizeof *ws);
-    if (!ws) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a workspace");
-    ws->rows = rows;
-    ws->gradient = gradient;
-    size_t bytes = bnn_workspace_bytes(net, rows, gradient), n_in = (size_t)count_inputs(net) + 1;
-    ws->block = aligned_alloc(64, bytes > 0 ? bytes : 64);
-    ws->io = calloc((size_t)net->n_nodes, sizeof *ws->io);
-    ws->x = calloc(n_in, sizeof *ws->x);
-    ws->dx = calloc(n_in, sizeof *ws->dx);
-    if (!ws->block || !ws->io || !ws->x || !ws->dx) {
-        bnn_workspace_free(ws);
-        return bnn_fail(BNN_ERR_MEMORY, "out of memory: a workspace of %d rows takes %.1f MB", rows, (double)bytes / 1e6);
-    }
-    ws->length = lay_out(net, (size_t)rows, gradient, ws->block, ws->io, &ws->scratch, &ws->scratch_length);
-    memset(ws->block, 0, bytes);
-    join(net, ws);
-    *out = ws;
-    return BNN_OK;
-}
-
-void bnn_workspace_free(bnn_workspace *ws) {
-    if (!ws) return;
-    free(ws->block);
-    free(ws->io);
-    free(ws->x);
-    free(ws->dx);
-    free(ws);
-}
-
-/* In debug builds nothing can be read from scratch that the hook did not write. */
-static void soil_scratch(bnn_workspace *ws) {
-#ifndef NDEBUG
-    for (size_t i = 0; i < ws->scratch_length; i++) ws->scratch[i] = (bnn_real)NAN;
-#else
-    (void)ws;
-#endif
-}
-
-void bnn_net_prepare(const bnn_net *net, bnn_workspace *ws, const bnn_real *theta, bnn_mode mode, bool train, bnn_rng rng) {
-    for (int i = 0; i < net->n_nodes; i++) {
-        const bnn_layer *l = &net->node[i].layer;
-        const bnn_layer_type *type = bnn_layer_vtable(l);
-        bnn_io *io = &ws->io[i];
-        io->mode = mode;
-        io->train = train;
-        io->theta = theta + net->node[i].theta;
-        if (l->object.type->caps & BNN_STOCHASTIC) io->rng = bnn_rng_split(rng, (uint64_t)i);
-        if (io->dpass) memset(io->dpass, 0, (size_t)l->plan.dpass * sizeof *io->dpass);
-        soil_scratch(ws);
-        if (type->prepare) type->prepare(l, io);
-    }
-}
-
-const bnn_real *bnn_net_forward(const bnn_net *net, bnn_workspace *ws, int n, uint64_t row0, const bnn_real *x) {
-    ws->io[0].y = (bnn_real *)x; /* lent, not written: the input has no hook that runs */
-    for (int i = 0, k = 0; i < net->n_nodes; i++)
-        for (int j = 0; j < net->node[i].layer.n_in; j++, k++)
-            if (net->node[i].in[j] == 0) ws->x[k] = x;
-    for (int i = 1; i < net->n_nodes; i++) {
-        const bnn_layer *l = &net->node[i].layer;
-        ws->io[i].n = n;
-        ws->io[i].row0 = row0;
-        soil_scratch(ws);
-        bnn_layer_vtable(l)->forward(l, &ws->io[i]);
-    }
-    return ws->io[net->n_nodes - 1].y;
-}
-
-bnn_real *bnn_net_df(const bnn_net *net, bnn_workspace *ws) { return (bnn_real *)ws->io[net->n_nodes - 1].dy; }
-
-void bnn_net_backward(const bnn_net *net, bnn_workspace *ws, bnn_real *dtheta) {
-    int last = net->n_nodes - 1;
-    for (int i = 0; i < last; i++)
-        if (ws->io[i].dy)
-            memset((bnn_real *)ws->io[i].dy, 0,
-                   (size_t)ws->io[last].n * (size_t)bnn_layer_size_out(&net->node[i].layer) * sizeof(bnn_real));
-    for (int i = last; i > 0; i--) {
-        if (!net->node[i].needs_grad) continue;
-        const bnn_layer *l = &net->node[i].layer;
-        ws->io[i].dtheta = l->n_theta ? dtheta + net->node[i].theta : NULL;
-        soil_scratch(ws);
-        bnn_layer_vtable(l)->backward(l, &ws->io[i]);
-    }
-}
-
-double bnn_net_penalty(const bnn_net *net, bnn_workspace *ws, double scale, bnn_real *dtheta) {
-    double kl = 0;
-    for (int i = 0; i < net->n_nodes; i++) {
-        const bnn_layer *l = &net->node[i].layer;
-        const bnn_layer_type *type = bnn_layer_vtable(l);
-        bnn_io *io = &ws->io[i];
-        io->dtheta = dtheta && l->n_theta ? dtheta + net->node[i].theta : NULL;
-        soil_scratch(ws);
-        if (type->finish && io->dtheta) type->finish(l, io);
-        if (type->penalty) kl += type->penalty(l, io, scale);
-    }
-    return kl;
 }

@@ -8,7 +8,7 @@
 
 /* Draws are cut into this many blocks at most, rows into stretches and pieces: all by the size of the problem, never by threads. Every
  * block streams over its draws; blocks are merged in order. */
-enum { MOST_BLOCKS = 16, PIECE = 256, SHORTEST_STRETCH = 256, LONGEST_STRETCH = 8192 };
+enum { MOST_BLOCKS = 16, PIECE = 256, SHORTEST_STRETCH = 256, LONGEST_STRETCH = 8192, MOST_PREFIX_BYTES = 1 << 28 };
 
 /* What one block of draws has seen of one stretch of rows. k = mean_dim. */
 typedef struct {
@@ -30,6 +30,8 @@ typedef struct {
     int blocks;
     int from, rows; /* the stretch */
     tally *block;   /* [blocks] */
+    size_t prefix_size;
+    bnn_real *prefix; /* [rows, prefix_size] of the stretch: what does not depend on the draw; NULL: there is nothing to keep */
 } work;
 
 static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for prediction"); }
@@ -122,7 +124,9 @@ static bnn_status add_piece(const work *w, const desk *d, tally *t, int s, int a
     const bnn_prediction *p = w->p;
     size_t k = (size_t)p->mean_dim, row = (size_t)(w->from + at), from = (size_t)at;
     const bnn_real *y = p->has_target ? w->data->y + row * (size_t)w->data->y_dim : NULL;
-    const bnn_real *f = bnn_net_forward(m->net, d->ws, n, row, w->data->x + row * (size_t)bnn_shape_size(m->x_shape));
+    const bnn_real *x = w->data->x + row * (size_t)bnn_shape_size(m->x_shape);
+    const bnn_real *f = w->prefix ? bnn_net_forward_after(m->net, d->ws, n, row, x, w->prefix + from * w->prefix_size)
+                                  : bnn_net_forward(m->net, d->ws, n, row, x);
     bnn_observation seen = {.mean = d->mean, .var = d->var, .logp = y ? d->logp : NULL, .pit = p->pit ? d->pit : NULL};
     bnn_likelihood_vtable(&m->likelihood)->observe(&m->likelihood, n, f, y, bnn_model_noise(m, d->theta), &seen);
     add_means(t, from * k, (size_t)n * k, d->mean, d->var);
@@ -207,13 +211,45 @@ static void finish(const work *w) {
     }
 }
 
+/* ---- what does not depend on the draw ---- */
+
+static bnn_status prefix_piece(void *context, int piece) {
+    const work *w = context;
+    const bnn_model *m = w->engine->model;
+    int at = piece * PIECE, n = w->rows - at < PIECE ? w->rows - at : PIECE;
+    size_t row = (size_t)(w->from + at);
+    desk d = {0};
+    bnn_status s = open_desk(w, &d);
+    if (s == BNN_OK) s = bnn_engine_draw(w->engine, 0, w->draws, d.theta);
+    if (s == BNN_OK) {
+        bnn_net_prepare(m->net, d.ws, d.theta, w->p->mode, false, w->noise);
+        bnn_net_prefix(m->net, d.ws, n, row, w->data->x + row * (size_t)bnn_shape_size(m->x_shape),
+                       w->prefix + (size_t)at * w->prefix_size);
+    }
+    close_desk(&d);
+    return s;
+}
+
+/* Computed once for a stretch where every draw has the same parameters, and it fits into memory. */
+static bnn_status make_prefix(work *w) {
+    size_t size = bnn_net_prefix_size(w->engine->model->net), bytes = size * (size_t)w->rows * sizeof *w->prefix;
+    bool same = bnn_engine_vtable(w->engine)->type.caps & BNN_ONE_THETA;
+    if (!same || size == 0 || w->p->samples < 2 || bytes > MOST_PREFIX_BYTES) return BNN_OK;
+    w->prefix_size = size;
+    w->prefix = malloc(bytes);
+    return w->prefix ? bnn_jobs_run((w->rows + PIECE - 1) / PIECE, prefix_piece, w) : out_of_memory();
+}
+
 static bnn_status run_stretch(work *w) {
+    w->prefix = NULL;
     w->block = calloc((size_t)w->blocks, sizeof *w->block);
-    bnn_status s = w->block ? bnn_jobs_run(w->blocks, run_block, w) : out_of_memory();
+    bnn_status s = w->block ? make_prefix(w) : out_of_memory();
+    if (s == BNN_OK) s = bnn_jobs_run(w->blocks, run_block, w);
     for (int b = 1; s == BNN_OK && b < w->blocks; b++) merge(&w->block[0], &w->block[b], (size_t)w->rows, (size_t)w->p->mean_dim);
     if (s == BNN_OK) finish(w);
     for (int b = 0; w->block && b < w->blocks; b++) free(w->block[b].memory);
     free(w->block);
+    free(w->prefix);
     return s;
 }
 

@@ -59,7 +59,8 @@ static const char *const checks[] = {"bayes_by_backprop:epochs=20,batch=16",
 
 const bnn_engine_type bnn_engine_bayes_by_backprop = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "bayes_by_backprop", .summary = "mean-field Gaussian weights by variational inference",
-             .reference = "Blundell et al. 2015, eq. 1-9", .conf_size = sizeof(conf), .options = options, .checks = checks},
+             .reference = "Blundell et al. 2015, eq. 1-9", .caps = BNN_ONE_THETA, .conf_size = sizeof(conf), .options = options,
+             .checks = checks},
     .state_size = sizeof(bnn_descent),
     .open = open,
     .step = bnn_descent_step,

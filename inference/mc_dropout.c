@@ -66,8 +66,8 @@ static const char *const checks[] = {"mc_dropout:epochs=20,batch=16", "mc_dropou
 const bnn_engine_type bnn_engine_mc_dropout = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "mc_dropout",
              .summary = "dropout left on at prediction; p fixed, or learned by concrete gates",
-             .reference = "Gal & Ghahramani 2016; Gal, Hron & Kendall 2017", .conf_size = sizeof(conf), .options = options,
-             .checks = checks},
+             .reference = "Gal & Ghahramani 2016; Gal, Hron & Kendall 2017", .caps = BNN_ONE_THETA, .conf_size = sizeof(conf),
+             .options = options, .checks = checks},
     .state_size = sizeof(bnn_descent),
     .open = open,
     .step = bnn_descent_step,

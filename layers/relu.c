@@ -30,7 +30,7 @@ static const char *const checks[] = {"input:5; dense:4; relu", "input:2x3; relu"
 
 const bnn_layer_type bnn_layer_relu = {
     .type = {BNN_TYPE(bnn_layer_type), .name = "relu", .summary = "rectified linear units, max(x, 0)", .reference = "Nair & Hinton 2010",
-             .caps = BNN_KINKED, .checks = checks},
+             .caps = BNN_KINKED | BNN_ELEMENTWISE, .checks = checks},
     .min_in = 1,
     .max_in = 1,
     .bind = bind,

@@ -28,7 +28,7 @@ static const char *const checks[] = {"input:5; dense:4; softplus", "input:2x3; s
 
 const bnn_layer_type bnn_layer_softplus = {
     .type = {BNN_TYPE(bnn_layer_type), .name = "softplus", .summary = "smooth rectified units, log(1 + exp(x))",
-             .reference = "Dugas et al. 2001", .checks = checks},
+             .reference = "Dugas et al. 2001", .caps = BNN_ELEMENTWISE, .checks = checks},
     .min_in = 1,
     .max_in = 1,
     .bind = bind,

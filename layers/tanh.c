@@ -26,7 +26,7 @@ static void backward(const bnn_layer *l, bnn_io *io) {
 static const char *const checks[] = {"input:5; dense:4; tanh", "input:2x3; tanh", NULL};
 
 const bnn_layer_type bnn_layer_tanh = {
-    .type = {BNN_TYPE(bnn_layer_type), .name = "tanh", .summary = "hyperbolic tangent units", .checks = checks},
+    .type = {BNN_TYPE(bnn_layer_type), .name = "tanh", .summary = "hyperbolic tangent units", .caps = BNN_ELEMENTWISE, .checks = checks},
     .min_in = 1,
     .max_in = 1,
     .bind = bind,

@@ -11,8 +11,9 @@
 #include <bnn/cost.h>
 #include <bnn/model.h>
 
-enum {               /* bnn_type.caps of an engine */
-       BNN_POINT = 1 /* one parameter vector and no noise: prediction is a single pass in BNN_MEAN */
+enum {                   /* bnn_type.caps of an engine */
+       BNN_POINT = 1,    /* one parameter vector and no noise: prediction is a single pass in BNN_MEAN */
+       BNN_ONE_THETA = 2 /* every draw gives the same parameter vector: the noise is made by the layers */
 };
 
 typedef struct bnn_engine {

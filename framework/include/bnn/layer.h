@@ -24,12 +24,13 @@ typedef enum {
     BNN_DRAW  /* one draw shared by all rows: y is a function of x, equal rows give equal outputs */
 } bnn_mode;
 
-enum {                     /* bnn_type.caps of a layer */
-       BNN_STOCHASTIC = 1, /* y depends on io->rng, except in BNN_MEAN */
-       BNN_COUPLED = 2,    /* rows interact in training */
-       BNN_KINKED = 4,     /* not differentiable everywhere: finite differences skip the kinks */
-       BNN_AFFINE = 8,     /* y = x W + b, with the parameters "kernel" and "bias" */
-       BNN_RESHAPE = 16    /* y is x with another shape: a gate before it gates what comes after it */
+enum {                      /* bnn_type.caps of a layer */
+       BNN_STOCHASTIC = 1,  /* y depends on io->rng, except in BNN_MEAN */
+       BNN_COUPLED = 2,     /* rows interact in training */
+       BNN_KINKED = 4,      /* not differentiable everywhere: finite differences skip the kinks */
+       BNN_AFFINE = 8,      /* y = x W + b, with the parameters "kernel" and "bias" */
+       BNN_RESHAPE = 16,    /* y is x with another shape: a gate before it gates what comes after it */
+       BNN_ELEMENTWISE = 32 /* y[i] = f(x[i]), the same f for every element, without parameters and noise */
 };
 
 /* What a layer needs, filled by bind. Counts are in bnn_reals. */
@@ -39,6 +40,7 @@ typedef struct {
     bnn_param param[BNN_MAX_PARAMS];        /* their order is the layout of theta */
     int pass;                               /* made once per pass by prepare (sampled weights, a shared mask) ... */
     int dpass;                              /* ... and its gradient, summed by backward, read by finish; 0 or pass */
+    bool quiet;                             /* of a STOCHASTIC type: with these options it draws nothing (p = 0) */
     int n_drawn;                            /* what a pass in BNN_DRAW draws, for files: ... */
     bnn_param drawn[BNN_MAX_PARAMS];        /* ... blocks of `pass` by name: "gate" of a gate, "kernel" and "bias" of random weights */
     int drawn_at[BNN_MAX_PARAMS];           /* where they begin in pass */

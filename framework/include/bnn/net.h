@@ -15,6 +15,7 @@ typedef struct {
     int *in;         /* [layer.n_in] node numbers */
     size_t theta;    /* offset of its parameters in the flat vector */
     int gate;        /* node whose keep() governs the prior of this node's weights, or -1 */
+    int only_reader; /* the one node that reads this one, or -1 */
     bool needs_grad; /* it or a node before it has parameters */
     bool named;      /* the text gives its label; made-up labels are for messages and files only */
 } bnn_node;
@@ -57,6 +58,12 @@ void bnn_net_prepare(const bnn_net *net, bnn_workspace *ws, const bnn_real *thet
 
 /* f[n, out] of rows row0.. of x[n, in], n <= rows of the workspace; valid until the next call. x is borrowed until backward is done. */
 const bnn_real *bnn_net_forward(const bnn_net *net, bnn_workspace *ws, int n, uint64_t row0, const bnn_real *x);
+/* Nodes before first_stochastic give the same numbers in every pass with the same parameters: later ones read this many reals of them for
+ * a row (0: nothing is to be gained), which bnn_net_prefix stores in prefix[n, size] and bnn_net_forward_after takes from there. */
+size_t bnn_net_prefix_size(const bnn_net *net);
+void bnn_net_prefix(const bnn_net *net, bnn_workspace *ws, int n, uint64_t row0, const bnn_real *x, bnn_real *prefix);
+const bnn_real *bnn_net_forward_after(const bnn_net *net, bnn_workspace *ws, int n, uint64_t row0, const bnn_real *x,
+                                      const bnn_real *prefix);
 /* Where the caller puts dU/df[n, out] before backward. */
 bnn_real *bnn_net_df(const bnn_net *net, bnn_workspace *ws);
 /* Gradients of the rows of the last forward: dtheta[n_theta] += . */

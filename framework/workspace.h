@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * workspace.h (private): the memory of one thread's passes, and the part of a pass that leaves out what a gate has dropped.
+ */
+#ifndef BNN_WORKSPACE_H
+#define BNN_WORKSPACE_H
+
+#include <bnn/net.h>
+
+/* Of one node in this pass; prune.c. */
+typedef struct {
+    int live, size; /* of a gate: units that it keeps, and all of them; live < size: the others are left out */
+    int *unit;      /* [live] their numbers */
+    bnn_real *w;    /* of an affine node: kernel and bias without the rows and columns that are left out */
+} bnn_pruned;
+
+struct bnn_workspace {
+    int rows;
+    bool gradient;
+    bnn_real *block;   /* everything below points into it */
+    size_t length;     /* of block */
+    bnn_real *scratch; /* shared by all nodes */
+    size_t scratch_length;
+    bnn_io *io;         /* [n_nodes] */
+    const bnn_real **x; /* the io's pointers to inputs, one after the other */
+    bnn_real **dx;
+    bnn_real **own_y;   /* [n_nodes] the node's own room for y; io.y may be lent */
+    bnn_pruned *pruned; /* [n_nodes], or NULL: nothing is ever left out */
+};
+
+/* Makes room, if a pass without gradients can leave anything out of this network. */
+bnn_status bnn_prune_new(const bnn_net *net, bnn_workspace *ws);
+void bnn_prune_free(bnn_workspace *ws);
+/* After all prepare hooks of a pass. */
+void bnn_prune_prepare(const bnn_net *net, bnn_workspace *ws);
+/* The forward of node i on the io's rows; false: nothing is left out there, the layer's own hook is to run. */
+bool bnn_prune_forward(const bnn_net *net, bnn_workspace *ws, int i);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Passes that leave something out give what whole passes give.
+ */
+#include "helpers.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { ROWS = 37 };
+
+/* A workspace without gradients may leave out what gates have dropped, one with gradients never does. */
+static double largest_difference(const char *text, bnn_mode mode, uint64_t seed, bool *same_bits) {
+    test_net t;
+    bnn_workspace *pruned, *whole;
+    test_net_open(text, &t);
+    size_t in = (size_t)bnn_layer_size_out(&t.net->node[0].layer), out = (size_t)bnn_layer_size_out(&t.net->node[t.net->n_nodes - 1].layer);
+    bnn_real *x = reals_new(ROWS * in), *theta = reals_new((size_t)t.net->n_theta);
+    bnn_rng_normal(bnn_rng_seed(seed), 0, ROWS, (int)in, x);
+    bnn_rng_normal(bnn_rng_seed(seed + 100), 0, 1, t.net->n_theta, theta);
+    ck_assert_int_eq(bnn_workspace_new(t.net, ROWS, false, &pruned), BNN_OK);
+    ck_assert_int_eq(bnn_workspace_new(t.net, ROWS, true, &whole), BNN_OK);
+    bnn_net_prepare(t.net, pruned, theta, mode, false, bnn_rng_seed(seed));
+    bnn_net_prepare(t.net, whole, theta, mode, false, bnn_rng_seed(seed));
+    const bnn_real *a = bnn_net_forward(t.net, pruned, ROWS, 0, x), *b = bnn_net_forward(t.net, whole, ROWS, 0, x);
+    double worst = 0, largest = 0;
+    for (size_t i = 0; i < ROWS * out; i++) {
+        worst = fmax(worst, fabs((double)a[i] - (double)b[i]));
+        largest = fmax(largest, fabs((double)b[i]));
+    }
+    ck_assert(largest > 0);
+    *same_bits = memcmp(a, b, ROWS * out * sizeof *a) == 0;
+    bnn_workspace_free(pruned), bnn_workspace_free(whole);
+    reals_free(x), reals_free(theta);
+    test_net_close(&t);
+    return worst / largest;
+}
+
+static const char *const nets[] = {
+    "input:64; dropout:0.5; dense:64; relu; dropout:0.5; dense:64; tanh; dropout:0.3; dense:80",
+    "input:100; dense:90; relu; dropout:0.5; dense:3",                                        /* columns alone: the last kernel is small */
+    "input:64; dense:64; relu; dropout:0.4; dense:64; relu; softplus; dropout:0.4; dense:64", /* two elementwise layers */
+    "input:64; dropout:0.5; dense:64; h = relu; d = dropout:0.5(h); e = dense:64(d); add(e, h)", /* h is read twice: it stays whole */
+    "input:64; d = dropout:0.5; e = dense:64(d); add(e, d)",
+    "input:64; a = dropout:0.5; b = dense:70(a); c = dense:70(a); add(b, c)", /* two readers of a gate */
+    "input:64; a = dense:64; dropout:0.5(a); b = dense:64; c = relu(b); d = relu(a); e = dropout:0.5(d); f = dense:64(e); concat(c, f)",
+    "input:64; concrete_dropout:p=0.5; dense:64; relu; concrete_dropout:p=0.5; dense:64",
+    "input:64; gaussian_dropout; dense:64; relu; dropout:0.5; gaussian_dense:64",
+    "input:8x8; dropout:0.5; flatten; dense:64; dropout:0.9; dense:64",
+    "input:64; relu; dropout:0.5; dense:64,bias=no; dropout:0.02; dense:64", /* the second gate drops too little */
+    "input:64; dropout:0.999; dense:64; dropout:0.999; dense:64",            /* nothing may be left */
+};
+
+START_TEST(what_gates_drop_is_left_out) {
+    bool same;
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
+        for (uint64_t seed = 1; seed <= 5; seed++) {
+            double error = largest_difference(nets[i], BNN_DRAW, seed, &same);
+            ck_assert_msg(error < 10 * ROUNDING, "%s, seed %d: differs by %g", nets[i], (int)seed, error);
+            largest_difference(nets[i], BNN_ROWS, seed, &same);
+            ck_assert_msg(same, "%s: fresh gates for every row leave nothing out", nets[i]);
+        }
+}
+END_TEST
+
+/* Products of less than a vector's width either way run in the same tiles: no bit changes. */
+START_TEST(leaving_out_zeros_changes_no_bit) {
+    bool same;
+    largest_difference("input:64; dropout:0.5; dense:200; relu; dropout:0.5; dense:100", BNN_DRAW, 1, &same);
+    ck_assert(same);
+}
+END_TEST
+
+static void same_after_prefix(const char *text, bnn_mode mode, size_t size) {
+    test_net t;
+    bnn_workspace *ws, *other;
+    test_net_open(text, &t);
+    size_t in = (size_t)bnn_layer_size_out(&t.net->node[0].layer), out = (size_t)bnn_layer_size_out(&t.net->node[t.net->n_nodes - 1].layer);
+    bnn_real *x = reals_new(ROWS * in), *theta = reals_new((size_t)t.net->n_theta), *prefix = reals_new(ROWS * size);
+    ck_assert_uint_eq(bnn_net_prefix_size(t.net), size);
+    bnn_rng_normal(bnn_rng_seed(1), 0, ROWS, (int)in, x);
+    bnn_net_init(t.net, bnn_rng_seed(2), theta);
+    ck_assert_int_eq(bnn_workspace_new(t.net, ROWS, false, &ws), BNN_OK);
+    ck_assert_int_eq(bnn_workspace_new(t.net, ROWS, false, &other), BNN_OK);
+    bnn_net_prepare(t.net, other, theta, mode, false, bnn_rng_seed(7));
+    bnn_net_prefix(t.net, other, ROWS, 0, x, prefix);
+    for (uint64_t draw = 0; draw < 3; draw++) {
+        bnn_net_prepare(t.net, ws, theta, mode, false, bnn_rng_seed(draw));
+        bnn_net_prepare(t.net, other, theta, mode, false, bnn_rng_seed(draw));
+        const bnn_real *a = bnn_net_forward(t.net, ws, ROWS, 5, x), *b = bnn_net_forward_after(t.net, other, ROWS, 5, x, prefix);
+        ck_assert_msg(memcmp(a, b, ROWS * out * sizeof *a) == 0, "%s: draw %d after a prefix", text, (int)draw);
+    }
+    const bnn_real *a = bnn_net_forward(t.net, ws, ROWS, 5, x);
+    for (size_t i = 0; i < ROWS * in; i++) x[i] = -x[i];
+    bnn_net_forward(t.net, other, ROWS, 5, x); /* a whole pass on other rows leaves the prefix as it was */
+    const bnn_real *b = bnn_net_forward_after(t.net, other, ROWS, 5, x, prefix);
+    if (size > 0) ck_assert_msg(memcmp(a, b, ROWS * out * sizeof *a) == 0, "%s: a pass between two with the prefix", text);
+    bnn_workspace_free(ws), bnn_workspace_free(other);
+    reals_free(x), reals_free(theta), reals_free(prefix);
+    test_net_close(&t);
+}
+
+START_TEST(a_prefix_changes_no_bit) {
+    for (int m = 0; m < 2; m++) {
+        bnn_mode mode = m ? BNN_DRAW : BNN_ROWS;
+        same_after_prefix("input:5; dense:9; relu; dropout:0.5; dense:3", mode, 9);
+        same_after_prefix("input:5; dropout:0; dense:90; relu; dropout:0.5; dense:90; relu; dropout:0.3; dense:90", mode, 90);
+        same_after_prefix("input:5; a = dense:4; b = tanh; c = dropout:0.5; concat(c, a)", mode, 8);
+        same_after_prefix("input:5; dropout:0.5; dense:4", mode, 0);
+        same_after_prefix("input:5; dense:4", mode, 0);
+        same_after_prefix("input:64; a = dense:64; b = dropout:0.5; c = dense:64; d = relu(a); e = dropout:0.5(d); f = dense:64; add(c, f)",
+                          mode, 64);
+    }
+}
+END_TEST
+
+int main(void) {
+    const TTest *const tests[] = {what_gates_drop_is_left_out, leaving_out_zeros_changes_no_bit, a_prefix_changes_no_bit, NULL};
+    return run_tests("pass", tests);
+}
