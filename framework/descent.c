@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/descent.h>
+#include <bnn/jobs.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -97,12 +98,28 @@ static double kl_weight(const bnn_descent *d, int i, int batches) {
     return d->geometric_kl ? batches * exp2(-(double)(i + 1)) / (1 - exp2(-(double)batches)) : 1;
 }
 
+enum { PART = 1 << 15 }; /* parameters at a time: large vectors are updated in parallel */
+
+typedef struct {
+    bnn_descent *d;
+    const struct bnn_range *range;
+    double lr;
+} sweep;
+
+static bnn_status update_part(void *context, int part) {
+    const sweep *s = context;
+    bnn_descent *d = s->d;
+    int first = part * PART, n = s->range->length - first < PART ? s->range->length - first : PART;
+    size_t at = s->range->offset + (size_t)first;
+    bnn_optimizer_vtable(&d->optimizer)
+        ->step(&d->optimizer, s->lr, d->counter[STEPS], n, d->theta + at, d->grad + at, d->moments + at, (size_t)d->model->n_theta);
+    return BNN_OK;
+}
+
 static void update(bnn_descent *d, double progress) {
-    const bnn_optimizer_type *optimizer = bnn_optimizer_vtable(&d->optimizer);
     for (int r = 0; r < d->n_ranges; r++) {
-        const struct bnn_range *range = &d->range[r];
-        optimizer->step(&d->optimizer, step_size(d, range->hyper, progress), d->counter[STEPS], range->length, d->theta + range->offset,
-                        d->grad + range->offset, d->moments + range->offset, (size_t)d->model->n_theta);
+        sweep s = {.d = d, .range = &d->range[r], .lr = step_size(d, d->range[r].hyper, progress)};
+        bnn_jobs_run((d->range[r].length + PART - 1) / PART, update_part, &s); /* which cannot fail */
     }
 }
 

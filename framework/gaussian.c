@@ -210,11 +210,15 @@ void bnn_gaussian_backward(const bnn_layer *l, bnn_io *io, const bnn_gaussian_ma
 
 enum { PIECE = 512 }; /* weights at a time, on the stack */
 
+BNN_LOOP static void add_product(size_t n, bnn_real scale, const bnn_real *restrict a, const bnn_real *restrict b, bnn_real *restrict out) {
+    for (size_t i = 0; i < n; i++) out[i] += scale * a[i] * b[i];
+}
+
 /* drho += dsd d sd / d rho */
 static void add_drho(int n, const bnn_real *rho, const bnn_real *dsd, bnn_real scale, bnn_real *drho) {
     bnn_real slope[PIECE];
     bnn_vec_sigmoid((size_t)n, rho, slope);
-    for (int i = 0; i < n; i++) drho[i] += scale * dsd[i] * slope[i];
+    add_product((size_t)n, scale, dsd, slope, drho);
 }
 
 void bnn_gaussian_finish(const bnn_layer *l, bnn_io *io) {

@@ -199,4 +199,31 @@ double bnn_logsumexp(int n, const double *x) {
     return top + log(sum);
 }
 
+/* ---------------------------------------------------------------- sums */
+
+#define PARTS 16
+
+static double sum_parts(double s[PARTS]) {
+    for (int width = PARTS / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++) s[i] += s[i + width];
+    return s[0];
+}
+
+/* name(n, ...) = sum over i of term */
+#define DEFINE_SUM(name, parameters, term)                   \
+    BNN_LOOP double name parameters {                        \
+        double s[PARTS] = {0};                               \
+        size_t whole = n / PARTS * PARTS, i = 0;             \
+        for (; i < whole; i += PARTS)                        \
+            for (size_t j = 0; j < PARTS; j++) {             \
+                size_t at = i + j;                           \
+                s[j] += term;                                \
+            }                                                \
+        for (size_t at = i; at < n; at++) s[at - i] += term; \
+        return sum_parts(s);                                 \
+    }
+DEFINE_SUM(bnn_sum, (size_t n, const bnn_real *x), (double)x[at])
+DEFINE_SUM(bnn_sum_squares, (size_t n, const bnn_real *x), (double)x[at] * (double)x[at])
+DEFINE_SUM(bnn_sum_products, (size_t n, const bnn_real *x, const bnn_real *y), (double)x[at] * (double)y[at])
+
 double bnn_fma_flops(int n) { return bnn_kernels_simd_of(bnn_simd_level())->fma(n); }

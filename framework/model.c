@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <bnn/jobs.h>
 #include <bnn/model.h>
 
 #include <stdlib.h>
@@ -73,29 +74,61 @@ bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out) {
 /* Longest block at a time that the prior sees: its copies live on the stack. */
 enum { PIECE = 512 };
 
-/* -log prior of one block behind a gate that keeps with probability keep (1: no gate), gradients times scale.
+BNN_LOOP static void divide(int n, const bnn_real *restrict w, bnn_real keep, bnn_real *restrict out) {
+    for (int i = 0; i < n; i++) out[i] = w[i] / keep;
+}
+
+BNN_LOOP static void subtract(int n, bnn_real scale, const bnn_real *restrict slope, bnn_real *restrict grad) {
+    for (int i = 0; i < n; i++) grad[i] -= scale * slope[i];
+}
+
+/* One block of parameters behind a gate that keeps with probability keep (1: no gate). It is cut into parts of a length that follows from
+ * its own: large ones are worked on in parallel, and their sums added in order. */
+enum { MOST_PARTS = 64, SHORTEST_PART = 64 * PIECE };
+typedef struct {
+    const bnn_prior *prior;
+    const bnn_param *param;
+    const bnn_real *w;
+    bnn_real *grad; /* NULL: not wanted */
+    double keep, scale;
+    int n, length; /* of the block, of a part */
+    double total[MOST_PARTS], dkeep[MOST_PARTS];
+} prior_work;
+
+/* -log prior of weights from .. from+m, gradients times scale.
  *   k (-log p(w/k)) + (1-k) (-log p(0));   d/dw = -(log p)'(w/k);   d/dk = -log p(w/k) + log p(0) + (log p)'(w/k) w/k
  * *dkeep += the derivative with respect to k, unscaled. */
-static double prior_block(const bnn_prior *prior, const bnn_param *p, int n, const bnn_real *w, double keep, double scale, bnn_real *grad,
-                          double *dkeep) {
-    const bnn_prior_type *type = bnn_prior_vtable(prior);
-    bool weight = p->role == BNN_WEIGHT;
-    bnn_real mean[PIECE], slope[PIECE];
+static double prior_piece(const prior_work *p, int from, int m, double *dkeep) {
+    static const bnn_real zero[PIECE];
+    const bnn_prior_type *type = bnn_prior_vtable(p->prior);
+    bool weight = p->param->role == BNN_WEIGHT, gated = p->keep < 1;
+    bnn_real divided[PIECE], slope[PIECE];
+    const bnn_real *mean = p->w + from;
+    if (gated) divide(m, mean, (bnn_real)p->keep, divided), mean = divided;
+    double logp = type->logp(p->prior, weight, p->param->fan_in, m, mean, p->grad || gated ? slope : NULL);
+    if (p->grad) subtract(m, (bnn_real)p->scale, slope, p->grad + from);
+    if (!gated) return -logp;
+    double at_zero = type->logp(p->prior, weight, p->param->fan_in, m, zero, NULL);
+    *dkeep += at_zero - logp + bnn_sum_products((size_t)m, slope, mean);
+    return -p->keep * logp - (1 - p->keep) * at_zero;
+}
+
+static bnn_status prior_part(void *context, int part) {
+    prior_work *p = context;
+    int first = part * p->length, end = p->n - first < p->length ? p->n : first + p->length;
+    p->total[part] = p->dkeep[part] = 0;
+    for (int from = first; from < end; from += PIECE)
+        p->total[part] += prior_piece(p, from, end - from < PIECE ? end - from : PIECE, &p->dkeep[part]);
+    return BNN_OK;
+}
+
+static double prior_block(prior_work *p, double *dkeep) {
+    p->length = (p->n + MOST_PARTS - 1) / MOST_PARTS;
+    p->length = p->length < SHORTEST_PART ? SHORTEST_PART : (p->length + PIECE - 1) / PIECE * PIECE;
+    int parts = (p->n + p->length - 1) / p->length;
     double total = 0;
-    for (int from = 0; from < n; from += PIECE) {
-        int m = n - from < PIECE ? n - from : PIECE;
-        for (int i = 0; i < m; i++) mean[i] = w[from + i] / (bnn_real)keep;
-        double logp = type->logp(prior, weight, p->fan_in, m, mean, slope);
-        total -= keep * logp;
-        for (int i = 0; grad && i < m; i++) grad[from + i] -= (bnn_real)scale * slope[i];
-        if (keep == 1) continue;
-        double along = 0;
-        for (int i = 0; i < m; i++) along += (double)slope[i] * (double)mean[i];
-        memset(mean, 0, (size_t)m * sizeof *mean);
-        double at_zero = type->logp(prior, weight, p->fan_in, m, mean, NULL);
-        total -= (1 - keep) * at_zero;
-        *dkeep += at_zero - logp + along;
-    }
+    bnn_jobs_run(parts, prior_part, p); /* which cannot fail */
+    for (int i = 0; i < parts; i++) total += p->total[i], *dkeep += p->dkeep[i];
     return total;
 }
 
@@ -108,9 +141,12 @@ static double prior_node(const bnn_model *m, const bnn_node *node, const bnn_rea
     for (int b = 0; b < node->layer.plan.n_params; b++) {
         const bnn_param *p = &node->layer.plan.param[b];
         int n = bnn_param_size(p);
-        if (p->role == BNN_WEIGHT || p->role == BNN_BIAS)
-            total +=
-                prior_block(&m->prior, p, n, theta + offset, p->role == BNN_WEIGHT ? keep : 1, scale, grad ? grad + offset : NULL, &dkeep);
+        if (p->role == BNN_WEIGHT || p->role == BNN_BIAS) {
+            prior_work block = {
+                .prior = &m->prior, .param = p, .w = theta + offset, .grad = grad ? grad + offset : NULL, .scale = scale, .n = n};
+            block.keep = p->role == BNN_WEIGHT ? keep : 1;
+            total += prior_block(&block, &dkeep);
+        }
         offset += (size_t)n;
     }
     for (int i = 0; grad && gate && i < gate->layer.n_theta; i++) grad[gate->theta + (size_t)i] += (bnn_real)(scale * dkeep) * slope[i];

@@ -36,6 +36,11 @@ void bnn_vec_sigmoid(size_t n, const bnn_real *x, bnn_real *y);  /* 1/(1+exp(-x)
 void bnn_vec_softplus(size_t n, const bnn_real *x, bnn_real *y); /* log(1+exp(x)), stable for all x: no overflow, no collapse to 0 above the
                                                                     smallest normal */
 
+/* Sums in double, in sixteen interleaved parts: the same bits whatever vectors the processor has. */
+double bnn_sum(size_t n, const bnn_real *x);
+double bnn_sum_squares(size_t n, const bnn_real *x);
+double bnn_sum_products(size_t n, const bnn_real *x, const bnn_real *y);
+
 /* Runs n rounds of independent fused multiply-adds and nothing else; returns their number of floating-point operations. What products can
  * be measured against. */
 double bnn_fma_flops(int n);
