@@ -94,7 +94,6 @@ void bnn_h5_refuse(bnn_h5_writer *w, bnn_status status) {
 
 static hid_t file_access(void) {
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_libver_bounds(list, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18);
     H5Pset_fclose_degree(list, H5F_CLOSE_SEMI); /* a leaked handle becomes an error, not an unfinished file */
     return list;
 }
@@ -140,6 +139,7 @@ void bnn_h5_create(bnn_h5_writer *w, const char *path) {
     }
     remove_leftovers(path);
     hid_t creation = ordered(H5P_FILE_CREATE), access = file_access();
+    H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18); /* what most readers know */
     errno = 0;
     w->file = H5Fcreate(w->temporary, H5F_ACC_TRUNC, creation, access);
     if (w->file < 0)
@@ -414,11 +414,16 @@ static bnn_status check_schema(bnn_h5_reader *r, const char *schema) {
     return r->status;
 }
 
-bnn_status bnn_h5_open(bnn_h5_reader *r, const char *path, const char *schema) {
+bnn_status bnn_h5_open_any(bnn_h5_reader *r, const char *path) {
     *r = (bnn_h5_reader){.path = path, .file = -1};
     bnn_h5_begin();
     r->status = open_file(r);
-    if (r->status == BNN_OK) r->status = check_schema(r, schema);
+    return r->status < 0 ? bnn_h5_close(r) : BNN_OK;
+}
+
+bnn_status bnn_h5_open(bnn_h5_reader *r, const char *path, const char *schema) {
+    BNN_TRY(bnn_h5_open_any(r, path));
+    r->status = check_schema(r, schema);
     return r->status < 0 ? bnn_h5_close(r) : BNN_OK;
 }
 
@@ -433,6 +438,37 @@ bool bnn_h5_has(const bnn_h5_reader *r, const char *object) { return r->file >= 
 
 bool bnn_h5_has_attribute(const bnn_h5_reader *r, const char *object, const char *name) {
     return bnn_h5_has(r, object) && H5Aexists_by_name(r->file, object, name, H5P_DEFAULT) > 0;
+}
+
+bool bnn_h5_is_group(const bnn_h5_reader *r, const char *object) {
+    hid_t id = bnn_h5_has(r, object) ? H5Oopen(r->file, object, H5P_DEFAULT) : -1;
+    bool group = id >= 0 && H5Iget_type(id) == H5I_GROUP;
+    close_object(id);
+    return group;
+}
+
+static int by_number(const void *a, const void *b) { return strverscmp(*(char *const *)a, *(char *const *)b); }
+
+char **bnn_h5_members(bnn_h5_reader *r, const char *group, int *n) {
+    H5G_info_t about;
+    unsigned flags = 0;
+    hid_t id = r->status < 0 ? -1 : H5Gopen2(r->file, group, H5P_DEFAULT), list = id < 0 ? -1 : H5Gget_create_plist(id);
+    *n = 0;
+    if (r->status == BNN_OK && (list < 0 || H5Pget_link_creation_order(list, &flags) < 0 || H5Gget_info(id, &about) < 0))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: %s is not a group", r->path, group);
+    bool ordered = flags & H5P_CRT_ORDER_TRACKED;
+    char **names = bnn_h5_room(r, r->status < 0 ? 0 : (size_t)about.nlinks, sizeof *names);
+    for (hsize_t i = 0; names && i < about.nlinks; i++) {
+        H5_index_t by = ordered ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
+        ssize_t length = H5Lget_name_by_idx(id, ".", by, H5_ITER_INC, i, NULL, 0, H5P_DEFAULT);
+        char *name = bnn_h5_room(r, length < 0 ? 0 : (size_t)length, 1);
+        if (!name) break;
+        H5Lget_name_by_idx(id, ".", by, H5_ITER_INC, i, name, (size_t)length + 1, H5P_DEFAULT);
+        names[(*n)++] = name;
+    }
+    if (names && !ordered) qsort(names, (size_t)*n, sizeof *names, by_number);
+    close_list(list), close_object(id);
+    return names;
 }
 
 void *bnn_h5_room(bnn_h5_reader *r, size_t count, size_t size) {
@@ -453,6 +489,13 @@ static hid_t open_dataset(bnn_h5_reader *r, const char *object, int *rank, hsize
     r->status = bnn_fail(BNN_ERR_FORMAT, "%s: lacks dataset %s", r->path, object);
     close_object(id);
     return -1;
+}
+
+int bnn_h5_rank(bnn_h5_reader *r, const char *object) {
+    hsize_t extent[H5S_MAX_RANK];
+    int rank = 0;
+    close_object(open_dataset(r, object, &rank, extent));
+    return r->status < 0 ? 0 : rank;
 }
 
 void bnn_h5_extents(bnn_h5_reader *r, const char *object, int rank, int *extents) {
@@ -500,6 +543,22 @@ void bnn_h5_get(bnn_h5_reader *r, const char *object, bnn_h5_kind kind, size_t c
     close_object(id);
 }
 
+/* The n texts of an attribute of this type; HDF5 changes neither the character set nor a fixed length into a variable one. */
+static bool read_texts(hid_t id, hid_t type, int n, char **texts) {
+    bool variable = H5Tis_variable_str(type) > 0;
+    size_t size = variable ? 0 : H5Tget_size(type) + 1; /* with the 0 at the end that the file may do without */
+    char *block = variable ? NULL : calloc((size_t)n + 1, size);
+    if (!variable && !block) return false;
+    hid_t in_memory = H5Tcopy(H5T_C_S1);
+    H5Tset_size(in_memory, variable ? H5T_VARIABLE : size);
+    H5Tset_cset(in_memory, H5Tget_cset(type));
+    bool ok = H5Aread(id, in_memory, variable ? (void *)texts : block) >= 0;
+    for (int i = 0; ok && !variable && i < n; i++) texts[i] = strdup(block + (size_t)i * size);
+    H5Tclose(in_memory);
+    free(block);
+    return ok;
+}
+
 /* Reads an attribute of n entries (n < 0: as many as there are, a count) of a class of types. */
 static int read_attribute(bnn_h5_reader *r, const char *object, const char *name, H5T_class_t class, hid_t in_memory, int n, void *out) {
     if (r->status < 0) return 0;
@@ -510,10 +569,10 @@ static int read_attribute(bnn_h5_reader *r, const char *object, const char *name
     }
     hid_t space = H5Aget_space(id), type = H5Aget_type(id);
     int found = (int)H5Sget_simple_extent_npoints(space);
-    bool fits = H5Tget_class(type) == class && (class != H5T_STRING || H5Tis_variable_str(type) > 0);
-    if (n >= 0 && (!fits || found != n || H5Aread(id, in_memory, out) < 0))
+    bool fits = H5Tget_class(type) == class && found == n;
+    if (n >= 0 && !(fits && (class == H5T_STRING ? read_texts(id, type, n, out) : H5Aread(id, in_memory, out) >= 0)))
         r->status = bnn_fail(BNN_ERR_FORMAT, "%s: attribute '%s' of %s does not hold %d %s", r->path, name, object, n,
-                             class == H5T_STRING ? "variable-length text(s)" : "number(s)");
+                             class == H5T_STRING ? "text(s)" : "number(s)");
     close_space(space), H5Tclose(type), H5Aclose(id);
     return found;
 }
@@ -525,9 +584,7 @@ int bnn_h5_count_attribute(bnn_h5_reader *r, const char *object, const char *nam
 char **bnn_h5_get_texts(bnn_h5_reader *r, const char *object, const char *name, int n) {
     char **texts = bnn_h5_room(r, (size_t)n, sizeof *texts);
     if (!texts) return NULL;
-    hid_t type = text_type();
-    read_attribute(r, object, name, H5T_STRING, type, n, texts);
-    H5Tclose(type);
+    read_attribute(r, object, name, H5T_STRING, -1, n, texts);
     for (int i = 0; i < n; i++) /* HDF5 allocates the texts with malloc: they are ours; one never written is NULL */
         if (r->status == BNN_OK && !texts[i] && !(texts[i] = strdup("")))
             r->status = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for texts", r->path);

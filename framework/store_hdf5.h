@@ -70,14 +70,21 @@ typedef struct {
 
 /* schema NULL: any of bnn's; several are separated by '|'. */
 bnn_status bnn_h5_open(bnn_h5_reader *r, const char *path, const char *schema);
-bnn_status bnn_h5_close(bnn_h5_reader *r); /* returns the reader's status */
+bnn_status bnn_h5_open_any(bnn_h5_reader *r, const char *path); /* whoever wrote it */
+bnn_status bnn_h5_close(bnn_h5_reader *r);                      /* returns the reader's status */
 bool bnn_h5_has(const bnn_h5_reader *r, const char *object);
 bool bnn_h5_has_attribute(const bnn_h5_reader *r, const char *object, const char *name);
+bool bnn_h5_is_group(const bnn_h5_reader *r, const char *object);
+/* Names of what is in a group, in the order it was made where the file keeps that, else by name, dense_2 before dense_10. Owned, name by
+ * name. */
+char **bnn_h5_members(bnn_h5_reader *r, const char *group, int *n);
+int bnn_h5_rank(bnn_h5_reader *r, const char *object); /* number of dimensions of a dataset */
 /* Extents of a dataset that must have this rank; 0 after a failure. */
 void bnn_h5_extents(bnn_h5_reader *r, const char *object, int rank, int *extents);
 int bnn_h5_length(bnn_h5_reader *r, const char *object); /* of a 1-D dataset */
 /* Reads a dataset of count numbers. */
 void bnn_h5_get(bnn_h5_reader *r, const char *object, bnn_h5_kind kind, size_t count, void *out);
+/* Texts of a fixed or a variable length. */
 char *bnn_h5_get_text(bnn_h5_reader *r, const char *object, const char *name);          /* owned; NULL after a failure */
 char **bnn_h5_get_texts(bnn_h5_reader *r, const char *object, const char *name, int n); /* owned; NULL after a failure */
 int bnn_h5_count_attribute(bnn_h5_reader *r, const char *object, const char *name);     /* its number of entries */

@@ -421,7 +421,7 @@ START_TEST(spoilt_files_are_refused) {
     spoilt(no_x, "bad.h5: lacks dataset /x");
     spoilt(scalar_x, "bad.h5: dataset /x has 0 dimensions, expected 2");
     spoilt(no_title, "bad.h5: / lacks attribute 'title'");
-    spoilt(other_title, "bad.h5: attribute 'title' of / does not hold 1 variable-length text(s)");
+    spoilt(other_title, "bad.h5: attribute 'title' of / does not hold 1 text(s)");
     spoilt(no_order, "bad.h5: lacks dataset /splits/order");
     spoilt(other_order, "bad.h5: dataset /splits/order holds 10 numbers, expected 20");
     spoilt(nan_x, "bad.h5: row 1, column 'colour=blue': nan is not a finite number");
