@@ -44,6 +44,36 @@ void bnn_model_init(const bnn_model *model, bnn_rng rng, bnn_real *theta) {
     if (likelihood->init) likelihood->init(&model->likelihood, noise);
 }
 
+/* f[n, out] of all rows, in pieces. */
+static bnn_status outputs(const bnn_model *m, const bnn_data *data, const bnn_real *theta, bnn_real *f) {
+    enum { ROWS = 256 };
+    size_t in = (size_t)bnn_shape_size(m->x_shape), out = (size_t)m->likelihood.out_dim;
+    bnn_workspace *ws;
+    BNN_TRY(bnn_workspace_new(m->net, ROWS, false, &ws));
+    bnn_net_prepare(m->net, ws, theta, BNN_MEAN, false, bnn_rng_seed(0));
+    for (int from = 0; from < data->n; from += ROWS) {
+        int n = data->n - from < ROWS ? data->n - from : ROWS;
+        memcpy(f + (size_t)from * out, bnn_net_forward(m->net, ws, n, (uint64_t)from, data->x + (size_t)from * in),
+               (size_t)n * out * sizeof *f);
+    }
+    bnn_workspace_free(ws);
+    return BNN_OK;
+}
+
+bnn_status bnn_model_fit_likelihood(const bnn_model *model, const bnn_data *data, bnn_real *theta, bnn_cost *cost) {
+    size_t reals = (size_t)data->n * (size_t)model->likelihood.out_dim;
+    BNN_TRY(bnn_memory_check((double)reals * sizeof(bnn_real), "the output of the network", "take fewer rows"));
+    bnn_stopwatch since = bnn_stopwatch_start();
+    bnn_real *f = malloc((reals + 1) * sizeof *f);
+    bnn_status s = f ? outputs(model, data, theta, f) : bnn_fail(BNN_ERR_MEMORY, "out of memory for the output of the network");
+    if (s == BNN_OK) s = bnn_likelihood_fit(&model->likelihood, data->n, f, data->y, theta + model->net->n_theta);
+    free(f);
+    cost->forwards++;
+    cost->flops += bnn_model_forward_flops(model, data->n);
+    bnn_stopwatch_stop(since, cost);
+    return s;
+}
+
 bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out) {
     for (int i = 0; i < model->net->n_nodes; i++) {
         const bnn_node *node = &model->net->node[i];

@@ -141,6 +141,44 @@ static void stays_finite(likelihood_case *k) {
 START_TEST(extreme_outputs_stay_finite) { for_all_cases(stays_finite); }
 END_TEST
 
+/* The noise that explains the residuals best: log of their mean square, whatever the scales of the targets. */
+START_TEST(own_parameters_are_fitted) {
+    enum { N = 200 };
+    static const double residual_sd[][2] = {{1, 1}, {1e-5, 1}, {1e6, 1e6}, {1e-5, 1e6}, {300, 0.01}};
+    bnn_real f[2 * N], y[2 * N], e[2 * N], theta[2];
+    bnn_likelihood l;
+    ck_assert_int_eq(bnn_likelihood_new("gaussian", 2, 0, y_sd, &l), BNN_OK);
+    bnn_rng_normal(bnn_rng_seed(3), 0, N, 2, e);
+    for (size_t c = 0; c < sizeof residual_sd / sizeof *residual_sd; c++) {
+        double squares[2] = {0};
+        for (int i = 0; i < 2 * N; i++) {
+            f[i] = (bnn_real)(0.01 * residual_sd[c][i % 2] * i), y[i] = f[i] + (bnn_real)residual_sd[c][i % 2] * e[i];
+            squares[i % 2] += pow((double)(f[i] - y[i]), 2) / N;
+        }
+        ck_assert_msg(bnn_likelihood_fit(&l, N, f, y, theta) == BNN_OK, "%s", bnn_error());
+        for (int k = 0; k < 2; k++)
+            ck_assert_msg(fabs((double)theta[k] - log(squares[k])) < 1e-4, "log variance %.9g, not %.9g", (double)theta[k],
+                          log(squares[k]));
+    }
+    ck_assert_int_eq(bnn_likelihood_fit(&l, N, f, f, theta), BNN_ERR_NUMERIC);
+    ck_assert_str_eq(bnn_error(),
+                     "likelihood 'gaussian': 200 rows do not tell its noise, as where the network fits them without error: fix it");
+    bnn_likelihood_free(&l);
+}
+END_TEST
+
+/* At the fitted parameters of any likelihood the nll has no slope. */
+static void is_at_its_least(likelihood_case *k) {
+    bnn_real slope[8] = {0};
+    ASSERT_CASE(bnn_likelihood_fit(&k->l, ROWS, k->f, k->y, k->theta) == BNN_OK, k, "%s", bnn_error());
+    k->type->nll(&k->l, ROWS, k->f, k->y, k->theta, 1.0 / ROWS, NULL, slope);
+    for (int i = 0; i < k->l.n_theta; i++)
+        ASSERT_CASE(fabs((double)slope[i]) < 1e-4, k, "the slope along theta[%d] is %g", i, (double)slope[i]);
+}
+
+START_TEST(fitted_parameters_are_at_the_least_nll) { for_all_cases(is_at_its_least); }
+END_TEST
+
 START_TEST(refusals_name_the_way_out) {
     static const struct {
         const char *spec;
@@ -162,7 +200,12 @@ START_TEST(refusals_name_the_way_out) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {gradients_are_those_of_differences, observations_are_those_of_the_density, extreme_outputs_stay_finite,
-                                  refusals_name_the_way_out, NULL};
+    const TTest *const tests[] = {gradients_are_those_of_differences,
+                                  observations_are_those_of_the_density,
+                                  extreme_outputs_stay_finite,
+                                  own_parameters_are_fitted,
+                                  fitted_parameters_are_at_the_least_nll,
+                                  refusals_name_the_way_out,
+                                  NULL};
     return run_tests("likelihoods", tests);
 }

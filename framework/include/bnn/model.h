@@ -12,6 +12,7 @@
 #ifndef BNN_MODEL_H
 #define BNN_MODEL_H
 
+#include <bnn/cost.h>
 #include <bnn/data.h>
 #include <bnn/likelihood.h>
 #include <bnn/net.h>
@@ -35,6 +36,10 @@ bnn_status bnn_model_new(const bnn_texts *texts, const bnn_data *data, bnn_model
 void bnn_model_free(bnn_model *model);
 void bnn_model_init(const bnn_model *model, bnn_rng rng, bnn_real *theta);
 static inline const bnn_real *bnn_model_noise(const bnn_model *m, const bnn_real *theta) { return theta + m->net->n_theta; }
+
+/* Sets the likelihood's part of theta to where the nll of the rows is least, the net's part as it is and without noise. Needs targets;
+ * counts one forward pass. */
+bnn_status bnn_model_fit_likelihood(const bnn_model *model, const bnn_data *data, bnn_real *theta, bnn_cost *cost);
 
 /* Role of parameter block b counted over all nodes in order, then the likelihood's; false behind the last. offset and length are of the
  * flat vector. */
