@@ -91,6 +91,13 @@ static bnn_status scaling_new(int x_size, int y_dim, bnn_scaling *s) {
     return BNN_OK;
 }
 
+bnn_status bnn_scaling_identity(int x_size, int y_dim, bnn_scaling *out) {
+    BNN_TRY(scaling_new(x_size, y_dim, out));
+    for (int i = 0; i < x_size; i++) out->x_sd[i] = 1;
+    for (int j = 0; j < y_dim; j++) out->y_sd[j] = 1;
+    return BNN_OK;
+}
+
 bnn_status bnn_scaling_copy(const bnn_scaling *from, bnn_scaling *to) {
     BNN_TRY(scaling_new(from->x_size, from->y_dim, to));
     size_t x = (size_t)from->x_size * sizeof(double), y = (size_t)from->y_dim * sizeof(double);

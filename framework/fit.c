@@ -82,7 +82,13 @@ void bnn_run_free(bnn_run *run) {
     free_texts(run->names.y, run->names.n_y);
     free_texts(run->names.classes, run->names.n_classes);
     free(run->engine_text);
+    free(run->remark);
     free(run);
+}
+
+const char *bnn_run_remark(const bnn_run *run) {
+    const bnn_engine_type *type = bnn_engine_vtable(run->engine);
+    return run->remark ? run->remark : type->remark ? type->remark(run->engine) : NULL;
 }
 
 /* ---------------------------------------------------------------- history */

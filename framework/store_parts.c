@@ -241,6 +241,8 @@ void bnn_store_put_provenance(bnn_h5_writer *w, const bnn_provenance *p) {
     bnn_h5_text(w, group, "command", p->command);
     bnn_h5_text(w, group, "data_path", p->data_path);
     bnn_h5_text(w, group, "data_sha256", p->data_sha256);
+    if (p->weights_path) bnn_h5_text(w, group, "weights_path", p->weights_path);
+    if (p->weights_sha256) bnn_h5_text(w, group, "weights_sha256", p->weights_sha256);
     bnn_h5_text(w, group, "started_at", p->started_at);
     bnn_h5_text(w, group, "finished_at", p->finished_at);
     bnn_h5_ints(w, group, "threads", 1, &p->threads);

@@ -65,10 +65,6 @@ static void put_columns(bnn_h5_writer *w, const bnn_engine *engine) {
     }
 }
 
-static const char *remark_of(const bnn_engine *engine) {
-    return bnn_engine_vtable(engine)->remark ? bnn_engine_vtable(engine)->remark(engine) : NULL;
-}
-
 static void put_names(bnn_h5_writer *w, const bnn_names *names) {
     if (names->x) bnn_h5_texts(w, "/scaling/feature", "labels", names->n_x, names->x);
     if (names->y) bnn_h5_texts(w, "/scaling/output", "labels", names->n_y, names->y);
@@ -79,7 +75,7 @@ static void put_names(bnn_h5_writer *w, const bnn_names *names) {
 static void put_run(bnn_h5_writer *w, const bnn_run *run, const bnn_provenance *provenance) {
     const bnn_engine *fitted = bnn_engine_fitted(run->engine), *shown = fitted ? fitted : run->engine;
     put_root(w, run, shown, provenance);
-    bnn_h5_text(w, "/", "remark", remark_of(run->engine));
+    bnn_h5_text(w, "/", "remark", bnn_run_remark(run));
     put_scaling(w, shown->model);
     put_names(w, &run->names);
     if (fitted) bnn_store_put_engine(w, fitted);
@@ -218,6 +214,11 @@ static void get_names(bnn_h5_reader *r, bnn_names *names) {
     names->classes = get_labels(r, "/scaling", "classes", &names->n_classes);
 }
 
+static void get_remark(bnn_h5_reader *r, bnn_run *run) {
+    run->remark = bnn_h5_get_text(r, "/", "remark");
+    if (run->remark && !*run->remark) free(run->remark), run->remark = NULL;
+}
+
 static void get_origin(bnn_h5_reader *r, bnn_origin *o) {
     *o = (bnn_origin){.data_path = bnn_h5_get_text(r, "/provenance", "data_path"),
                       .data_sha256 = bnn_h5_get_text(r, "/provenance", "data_sha256"),
@@ -256,6 +257,7 @@ bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin) {
     if (run) bnn_store_get_engine(&r, run->engine);
     if (run) get_course(&r, run);
     if (run) get_names(&r, &run->names);
+    if (run) get_remark(&r, run);
     if (origin && r.status == BNN_OK) get_origin(&r, origin);
     recipe_free(&c);
     bnn_status s = close_run(&r, run, out);

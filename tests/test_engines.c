@@ -401,6 +401,29 @@ static void follows_its_seed(const char *spec, const bnn_engine_type *type) {
 START_TEST(seeds_decide) { for_all_engines(follows_its_seed); }
 END_TEST
 
+/* An engine that says so predicts with what is put into its first block, never stepped. */
+static void predicts_with_its_first_block(const char *spec, const bnn_engine_type *type) {
+    if (!(type->type.caps & (BNN_POINT | BNN_ONE_THETA))) return;
+    rows r = rows_new(0);
+    bnn_engine *e = open_engine(spec, plain_net, bnn_rng_seed(1), r.data);
+    bnn_block block[BNN_MAX_BLOCKS];
+    size_t n = (size_t)e->model->n_theta;
+    bnn_real *theta = reals_new(n);
+    type->blocks(e, block);
+    ck_assert_msg(block[0].theta && block[0].length == n && !type->n_draws, "%s: the first block is not one parameter vector", spec);
+    for (size_t i = 0; i < n; i++) ((bnn_real *)block[0].data)[i] = (bnn_real)i;
+    for (int s = 0; s < 3; s++) {
+        OK(bnn_engine_draw(e, s, bnn_rng_seed((uint64_t)s), theta));
+        ck_assert_msg(memcmp(theta, block[0].data, n * sizeof *theta) == 0, "%s: draw %d is not the first block", spec, s);
+    }
+    reals_free(theta);
+    bnn_engine_free(e);
+    rows_free(&r);
+}
+
+START_TEST(one_theta_is_every_draw) { for_all_engines(predicts_with_its_first_block); }
+END_TEST
+
 /* Progress rises to 1, the last step is done, and prediction is possible then and not before there is something to predict with. */
 static void reaches_its_end(const char *spec, const bnn_engine_type *type) {
     rows r = rows_new(0);
@@ -739,6 +762,7 @@ int main(void) {
                                   threads_do_not_change_bits,
                                   threads_do_not_change_bits_of_large_nets,
                                   seeds_decide,
+                                  one_theta_is_every_draw,
                                   engines_reach_their_end,
                                   every_engine_takes_every_net,
                                   long_histories_are_thinned_evenly,

@@ -112,6 +112,33 @@ check 'both targets have columns' grep -q 'mean_u,.*mean_v,' "$out"
 works evaluate two.h5 --samples 20 --json
 has rmse ll crps coverage_50 coverage_90 coverage_95 $cost
 
+# ---------------------------------------------------------------- weights trained elsewhere: here, by a run
+
+works fit -d r.h5 --net "$net" --engine map:epochs=30 -o point.h5
+works import-weights point.h5 -d r.h5 --net "$net" -o twin.h5
+says "weights of point.h5: dense_1 from 'dense_1', dense_2 from 'dense_2'; noise sd "
+says ', as that file has it; scaled as that file has it'
+says 'fit: 0 gradients'
+says 'test: 12 rows, 1 draw'
+works predict point.h5 -o point.csv
+works predict twin.h5 -o twin.csv
+check 'the same weights predict the same' cmp -s point.csv twin.csv
+works info twin.h5
+says 'remark      weights of point.h5: '
+if command -v h5dump >/dev/null; then
+    h5dump -a /provenance/weights_path twin.h5 >"$out" 2>"$err"
+    says '"point.h5"'
+fi
+works import-weights point.h5 --net "$net" --engine mc_dropout:p=0.2 -o gated.h5
+works predict gated.h5 --data r.h5 --samples 20
+check 'gates make the mean uncertain' awk -F, 'NR > 1 && $3 <= 0 { exit 1 }' "$out"
+works import csv r.csv --drop y --target none -o blind.h5
+works import-weights point.h5 -d blind.h5 --net "$net" -o sighted.h5
+works predict sighted.h5 -o sighted.csv
+works predict point.h5 --data r.h5 --split all -o point.csv
+for file in point sighted; do tail -n +2 $file.csv >$file.rows; done
+check 'rows without targets are found again and predicted' cmp -s point.rows sighted.rows
+
 # ---------------------------------------------------------------- new rows, whose target is not known
 
 works import csv r.csv --drop y --target none -o new.h5

@@ -24,11 +24,11 @@ check 'without a command the help is printed' grep -q '^Usage: bnn' "$out"
 check 'without a command the exit status is 2' [ $status = 2 ]
 refuses "unknown command 'frobnicate': there are import, split, info," frobnicate
 refuses "unknown command '--frobnicate'" --frobnicate
-for command in import split info list show fit predict evaluate compare report diff; do
+for command in import import-weights split info list show fit predict evaluate compare report diff; do
     refuses "bnn $command: unrecognized option '--frobnicate'" $command --frobnicate
     refuses "bnn $command: invalid option -- 'Z'" $command -Z
 done
-for command in import split fit predict compare report; do refuses "option requires an argument -- 'o'" $command -o; done
+for command in import import-weights split fit predict compare report; do refuses "option requires an argument -- 'o'" $command -o; done
 refuses "option '--s' is ambiguous" fit --s 1
 refuses 'which format: csv, uci or idx?' import
 refuses 'which data file?' split
@@ -38,6 +38,12 @@ refuses '--data is missing' fit
 refuses '--net is missing, such as --net' fit -d r.h5
 refuses '--engine is missing: `bnn list engines`' fit -d r.h5 --net dense
 refuses '-o is missing' fit -d r.h5 --net dense --engine map
+refuses 'which file of weights?' import-weights
+refuses '--net is missing: the network that was trained' import-weights run.h5
+refuses '-o is missing' import-weights run.h5 --net dense
+refuses '--split: there are no data to split: name them with --data' import-weights run.h5 --net dense -o new.h5 --split 0
+refuses "--scaling: 'both' is none of none, x, xy, file" import-weights run.h5 --net dense -o new.h5 --scaling both
+refuses "'second.h5' is one argument too many" import-weights run.h5 second.h5 --net dense -o new.h5
 refuses 'a run file is needed' predict
 refuses 'a run file is needed' evaluate
 refuses '--data is missing' compare
@@ -66,6 +72,13 @@ for command in info split predict evaluate report; do
     refuses 'cut.h5' $command cut.h5
     refuses 'folder.h5' $command folder.h5
 done
+weights() { refuses "$1" import-weights "$2" --net "$net" -o new.h5; }
+weights 'none.h5: No such file or directory' none.h5
+weights 'r.csv: is not an HDF5 file' r.csv
+weights 'empty.csv' empty.csv
+weights 'cut.h5' cut.h5
+weights 'folder.h5' folder.h5
+for file in r:data cmp:comparison pred:prediction; do weights "${file%:*}.h5: holds 'bnn-${file#*:}', expected weights" "${file%:*}.h5"; done
 fits() { refuses "$1" fit -d "$2" --net "$net" --engine map:epochs=2 -o new.h5; }
 compares() { refuses "$1" compare -d "$2" --net "$net" --engine map:epochs=2 -o new.h5; }
 for does in fits compares; do
@@ -107,6 +120,28 @@ refuses '--output: where' import csv r.csv
 refuses 'closed/data.txt: No such file' import uci closed -o new.h5
 refuses 'r.csv: is not an IDX file' import idx r.csv r.csv -o new.h5
 
+# ---------------------------------------------------------------- weights
+
+# weights SENTENCE OPTION...
+weights() {
+    text=$1
+    shift
+    refuses "$text" import-weights untested.h5 -o new.h5 "$@"
+}
+weights 'untested.h5: 2 layers hold weights (dense_1, dense_2), but 1 node of the network take' --net dense
+weights "untested.h5: dataset /model_weights/dense_1/kernel has shape [2x6], but node 'dense_1' (dense) takes [2x5]" --net 'dense:5; relu; dense'
+weights "engine 'grid_search' has to fit before it can predict" --net "$net" --engine grid_search
+weights "no node of the network takes that; 'gaussian_dense_1'" --net "$net" --engine bayes_by_backprop
+weights "likelihood 'categorical' does not go with a network that ends with 1 unit" --net "$net" --likelihood categorical
+weights '--scaling xy: needs training rows with targets: name them with --data' --net "$net" --scaling xy
+weights 't.h5: split 5 was asked for, but the data have 5' --net "$net" -d t.h5 --split 5 --scaling none
+weights "untested.h5: /scaling is of 2 feature and 1 target columns, the data have 2 and 2" --net "$net" -d t.h5
+weights "untested.h5: dataset /model_weights/dense_2/kernel has shape [6x1], but node 'dense_2' (dense) takes [6x2]" --net "$net" -d t.h5 --scaling xy
+weights 'needs real targets, but the data have 3 classes' --net "$net" -d c3.h5 --scaling x
+weights "r.csv: is not an HDF5 file" --net "$net" -d r.csv
+weights "the text says [3], but a row of the data has shape [2]" --net "input:3; $net" -d r.h5
+weights 'untested.h5: /scaling is of 2 feature and 1 target columns, the data have 3 and 1' --net "input:3; $net"
+
 # ---------------------------------------------------------------- rows without targets
 
 works import csv r.csv --drop y --target none -o blind.h5
@@ -115,6 +150,8 @@ fits 'blind.h5: has no targets: its rows can be predicted with a fitted run, not
 compares 'blind.h5: has no targets: its rows can be predicted with a fitted run, not fitted' blind.h5
 refuses 'blind.h5: has no targets: its rows can be predicted, not scored' evaluate run.h5 --data blind.h5
 refuses 'blind.h5: the table has no targets: there is nothing to train on or to test' split blind.h5
+refuses '--scaling x: needs training rows with targets' import-weights untested.h5 --net "$net" -d blind.h5 --scaling x -o new.h5
+refuses 'narrow.h5: the data have 1 feature columns, those of the fit had 2' import-weights untested.h5 --net "$net" -d narrow.h5 -o new.h5
 refuses 'narrow.h5: the data have 1 feature columns, those of the fit had 2' predict run.h5 --data narrow.h5
 refuses 'with --target none there is no target' import csv r.csv --target none --classes -o new.h5
 
@@ -124,6 +161,7 @@ refuses 'with --target none there is no target' import csv r.csv --target none -
 writes() {
     refuses "$2: $1" import csv r.csv -o "$2"
     refuses "$2: $1" split r.h5 -o "$2"
+    refuses "$2: $1" import-weights run.h5 --net "$net" -o "$2"
     refuses "$2: $1" fit -d r.h5 --net "$net" --engine map:epochs=2 -o "$2"
     refuses "$2: $1" predict run.h5 -o "$2"
     refuses "${2%h5}csv: $1" predict run.h5 -o "${2%h5}csv"

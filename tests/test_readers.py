@@ -124,9 +124,11 @@ def main(program, table):
         bnn(*fit, "--engine", "mc_dropout:gates=concrete,epochs=3", "-o", "mc_dropout.h5")
         bnn("predict", "mc_dropout.h5", "--samples", 10, "-o", "prediction.h5")
         bnn("compare", "-d", "boston.h5", "--net", NET, "--samples", 10, "--engine", "map:epochs=3", "--engine", "mc_dropout:epochs=3", "-o", "comparison.h5")
-        check_forward(at("boston.h5"), at("map.h5"))
+        bnn("import-weights", "map.h5", "-d", "boston.h5", "--net", NET, "-o", "imported.h5")
+        for run in "map.h5", "imported.h5":
+            check_forward(at("boston.h5"), at(run))
         files = sorted(Path(folder).glob("*.h5"))
-        assert len(files) == 5, files
+        assert len(files) == 6, files
         for path in files:
             check_readers(str(path))
         print(f"{len(files)} files open in h5py, xarray ({', '.join(ENGINES)}){' and ncdump' if shutil.which('ncdump') else ''}")

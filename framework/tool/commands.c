@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool.h"
 
-extern const command command_import, command_split, command_info, command_list, command_show, command_fit, command_predict,
-    command_evaluate, command_compare, command_report, command_diff, command_bench;
+extern const command command_import, command_import_weights, command_split, command_info, command_list, command_show, command_fit,
+    command_predict, command_evaluate, command_compare, command_report, command_diff, command_bench;
 
 const command *const commands[] = {
-    &command_import,   &command_split,   &command_info,   &command_list, &command_show,  &command_fit, &command_predict,
-    &command_evaluate, &command_compare, &command_report, &command_diff, &command_bench, NULL};
+    &command_import,  &command_split,    &command_info,    &command_list,   &command_show, &command_fit,   &command_import_weights,
+    &command_predict, &command_evaluate, &command_compare, &command_report, &command_diff, &command_bench, NULL};

@@ -96,8 +96,7 @@ static bnn_status keep_points(task *t, const bnn_prediction *p, const bnn_data *
 
 static bnn_status keep(contest *c, int e, int k, bnn_run *run, const bnn_prediction *p, const bnn_data *test) {
     bnn_contestant *who = &c->c->engine[e];
-    const bnn_engine_type *type = bnn_engine_vtable(run->engine);
-    const char *remark = type->remark ? type->remark(run->engine) : NULL;
+    const char *remark = bnn_run_remark(run);
     who->cost[k] = run->cost;
     bnn_cost_add(&who->cost[k], &p->cost);
     BNN_TRY(bnn_metrics_compute(p, test, &who->metrics[k]));
@@ -137,7 +136,7 @@ static bnn_status run_task(void *context, int i) {
     contest *c = context;
     int e = i % c->c->n_engines, k = i / c->c->n_engines, split = c->c->split[k];
     bnn_data *train = NULL, *test = NULL;
-    bnn_status s = tool_rows(c->table, split, &train, &test);
+    bnn_status s = tool_rows(c->table, split, NULL, &train, &test);
     if (s == BNN_OK && !test) s = bnn_fail(BNN_ERR_DATA, "there are no test rows");
     if (s == BNN_OK) s = fit_and_predict(c, e, k, train, test);
     bnn_data_free(test);

@@ -51,43 +51,6 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-static void print_run(const bnn_run *run) {
-    const bnn_engine *fitted = bnn_engine_fitted(run->engine);
-    const char *remark = bnn_engine_vtable(run->engine)->remark ? bnn_engine_vtable(run->engine)->remark(run->engine) : NULL;
-    const bnn_history *h = &run->history;
-    printf("network  %s\nengine   %s\n", fitted->texts.net, run->engine_text);
-    printf("likelihood  %s\nprior    %s\n", fitted->texts.likelihood, fitted->texts.prior);
-    if (remark) printf("%s\n", remark);
-    for (int g = 0; g < h->n_gates; g++) printf("p of %-20s %.4f\n", h->gate[g], h->p[(h->n - 1) * h->n_gates + g]);
-    tool_print_cost("fit", &run->cost);
-}
-
-/* Predicts the test rows, where there are any, and writes the run. */
-static bnn_status finish(const request *r, const bnn_table *table, const bnn_run *run, const bnn_data *test) {
-    bnn_predict_options how = {.samples = r->job.samples, .seed = r->job.seed};
-    bnn_prediction *prediction = NULL;
-    bnn_draws *draws = NULL;
-    bnn_metrics metrics;
-    if (r->keep) BNN_TRY(bnn_draws_open(r->out, r->keep, run->engine, test, &how, &draws));
-    how.sink = bnn_draws_sink(draws);
-    bnn_status s = test ? bnn_predict(run->engine, test, &how, &prediction) : BNN_OK;
-    if (s == BNN_OK && test) s = bnn_metrics_compute(prediction, test, &metrics);
-    bnn_provenance provenance = tool_provenance(&r->job, table, r->split);
-    bnn_results results = {.data = test, .prediction = prediction, .metrics = &metrics, .draws = draws};
-    if (s == BNN_OK)
-        s = bnn_run_save(run, test ? &results : NULL, &provenance, r->out);
-    else
-        bnn_draws_free(draws);
-    if (s == BNN_OK) {
-        print_run(run);
-        if (test) printf("test: ");
-        if (test) tool_print_metrics(&metrics, prediction->samples);
-        printf("wrote %s\n", r->out);
-    }
-    bnn_prediction_free(prediction);
-    return s;
-}
-
 /* A new run, or the one that the output file holds. */
 static bnn_status open_run(const request *r, const bnn_table *table, const bnn_data *train, bnn_run **out) {
     bnn_config config = {
@@ -106,7 +69,7 @@ static bnn_status fit_rows(const request *r, const bnn_table *table, const bnn_d
     if (s == BNN_OK && was_complete)
         printf("%s: is complete\n", r->out);
     else if (s == BNN_OK)
-        s = run->complete ? finish(r, table, run, test) : tool_course_stop(&course, run);
+        s = run->complete ? tool_finish(&r->job, table, r->split, run, test, r->keep, r->out) : tool_course_stop(&course, run);
     bnn_run_free(run);
     return s;
 }
@@ -117,7 +80,7 @@ static bnn_status fit(request *r) {
     BNN_TRY(tool_output_ready(r->out));
     BNN_TRY(tool_table(r->job.data, &table));
     if (!r->split_given) r->split = table->n_splits > 0 ? 0 : -1;
-    bnn_status s = tool_rows(table, r->split, &train, &test);
+    bnn_status s = tool_rows(table, r->split, NULL, &train, &test);
     if (s < 0) bnn_note(s, "%s", r->job.data);
     if (s == BNN_OK && r->keep && !test) s = bnn_fail(BNN_ERR_OPTION, "--keep: there are no test rows to predict");
     if (s == BNN_OK) s = fit_rows(r, table, train, test);

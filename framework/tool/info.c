@@ -90,6 +90,7 @@ static bnn_status print_run(const char *path) {
     print_text("net", e->texts.net);
     print_text("likelihood", e->texts.likelihood);
     print_text("prior", e->texts.prior);
+    print_text("remark", run->remark);
     printf("  %-11s %llu\n", "seed", (unsigned long long)run->seed);
     print_text("data", origin.data_path);
     print_text("data sha256", origin.data_sha256);

@@ -68,6 +68,8 @@ bnn_provenance tool_provenance(const tool_job *job, const bnn_table *table, int 
     return (bnn_provenance){.command = job->command,
                             .data_path = job->data,
                             .data_sha256 = table->sha256,
+                            .weights_path = job->weights ? job->weights->path : NULL,
+                            .weights_sha256 = job->weights ? job->weights->sha256 : NULL,
                             .split = split,
                             .threads = job->threads,
                             .started_at = job->started_at,
@@ -84,11 +86,11 @@ bnn_status tool_table(const char *path, bnn_table **table) {
     return bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted with a fitted run, not fitted", path);
 }
 
-bnn_status tool_rows(const bnn_table *table, int split, bnn_data **train, bnn_data **test) {
+bnn_status tool_rows(const bnn_table *table, int split, const bnn_scaling *scaling, bnn_data **train, bnn_data **test) {
     *test = NULL;
     if (split >= table->n_splits)
         return bnn_fail(BNN_ERR_OPTION, "split %d was asked for, but the data have %d: `bnn split` makes more", split, table->n_splits);
-    BNN_TRY(bnn_data_split(table, split, BNN_TRAIN, NULL, train));
+    BNN_TRY(bnn_data_split(table, split, BNN_TRAIN, scaling, train));
     if (split < 0) return BNN_OK;
     bnn_status s = bnn_data_split(table, split, BNN_TEST, &(*train)->scaling, test);
     if (s == BNN_OK && (*test)->n == 0) {

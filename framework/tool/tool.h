@@ -37,6 +37,7 @@ typedef struct {
     uint64_t seed;
     int threads, samples;
     const char *started_at, *command; /* set by tool_job_open */
+    const bnn_weights *weights;       /* of a run that is imported, not fitted: for the provenance; else NULL */
 } tool_job;
 extern const struct argp tool_job_argp;
 void tool_job_open(tool_job *job, int argc, char **argv); /* defaults; remembers command line and time */
@@ -50,8 +51,13 @@ int tool_split(const char *text);
 /* A table to learn from: refuses one without targets, naming the file. */
 bnn_status tool_table(const char *path, bnn_table **table);
 
-/* Training and test rows of a split; split -1: all rows train, and *test is NULL. A split with no test rows gives NULL, too. */
-bnn_status tool_rows(const bnn_table *table, int split, bnn_data **train, bnn_data **test);
+/* Training and test rows of a split; split -1: all rows train, and *test is NULL. A split with no test rows gives NULL, too. scaling NULL:
+ * that of the training rows. */
+bnn_status tool_rows(const bnn_table *table, int split, const bnn_scaling *scaling, bnn_data **train, bnn_data **test);
+
+/* Predicts and scores the test rows, if any, with the draws that are to be kept, writes the run and prints what it is. */
+bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, const bnn_run *run, const bnn_data *test, unsigned keep,
+                       const char *path);
 
 /* A fitted run and the rows to predict: those of another data file (all of them, or the test rows of a split), or the test rows that the
  * run itself was made beside. */
@@ -86,7 +92,7 @@ tool_progress tool_progress_start(const char *what);
 void tool_progress_show(tool_progress *progress, double share);
 void tool_progress_end(tool_progress *progress); /* wipes the line */
 
-int tool_threads(int n); /* sets the number of threads; returns what it was */
+int tool_threads(int n);   /* sets the number of threads; returns what it was */
 double tool_seconds(void); /* of a clock that only goes forward */
 
 /* Every so many seconds, or epochs; never, where both are 0. */

@@ -60,7 +60,6 @@ bnn_status bnn_table_set_splits(bnn_table *table, int count, int *order, int8_t 
 /* Rows of a role in a split. */
 int bnn_table_count(const bnn_table *table, int split, bnn_split_role role);
 
-
 /* Means and standard deviations, of the training rows, in double. */
 typedef struct {
     int x_size, y_dim;
@@ -92,6 +91,8 @@ bnn_status bnn_data_slice(const bnn_data *data, int from, int to, const bnn_scal
 
 void bnn_data_free(bnn_data *data);
 
+/* Mean 0 and sd 1 of every column: values stay as they are. */
+bnn_status bnn_scaling_identity(int x_size, int y_dim, bnn_scaling *out);
 bnn_status bnn_scaling_copy(const bnn_scaling *from, bnn_scaling *to);
 void bnn_scaling_free(bnn_scaling *scaling); /* frees what is inside */
 

@@ -47,7 +47,11 @@ typedef struct {
     bnn_cost cost;
     int steps; /* of the engine, so far */
     bool complete;
+    char *remark; /* of a run that was not fitted, or that was loaded: a sentence about how it came to be; else NULL */
 } bnn_run;
+
+/* The run's remark, else its engine's; NULL: none. */
+const char *bnn_run_remark(const bnn_run *run);
 
 /* Refuses no rows, and rows without targets. */
 bnn_status bnn_fit(const bnn_config *config, const bnn_data *train, bnn_run **out);

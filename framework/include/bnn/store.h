@@ -8,6 +8,7 @@
 
 #include <bnn/fit.h>
 #include <bnn/metrics.h>
+#include <bnn/weights.h>
 
 /* Schema "bnn-data". */
 bnn_status bnn_table_save(const bnn_table *table, const char *path);
@@ -18,7 +19,8 @@ typedef struct {
     const char *command; /* the whole command line */
     const char *data_path;
     const char *data_sha256;
-    int split; /* -1: none */
+    const char *weights_path, *weights_sha256; /* of a run that was not fitted */
+    int split;                                 /* -1: none */
     int threads;
     const char *started_at, *finished_at; /* ISO 8601 with zone */
 } bnn_provenance;
@@ -61,6 +63,10 @@ bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin);
  * file must have been begun with the same texts and seed, by a program of the same precision, on data with origin's split and SHA-256. A
  * file whose run is complete gives a run that is complete. */
 bnn_status bnn_run_resume(const char *path, const bnn_config *config, const bnn_data *train, const bnn_origin *origin, bnn_run **out);
+
+/* Weights of Keras (.h5, .weights.h5), of h5py (groups with datasets kernel and bias), or of a run of bnn. Layers without weights are left
+ * out. */
+bnn_status bnn_weights_load(const char *path, bnn_weights **out);
 
 /* Predictions alone: schema "bnn-prediction". */
 bnn_status bnn_prediction_save(const bnn_results *results, const bnn_provenance *provenance, const char *path);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * weights.h: weights of a network that was trained elsewhere, and the run they make (store.h loads them from HDF5 files of Keras or h5py).
+ */
+#ifndef BNN_WEIGHTS_H
+#define BNN_WEIGHTS_H
+
+#include <bnn/fit.h>
+
+/* One array. */
+typedef struct {
+    char *name;      /* as a parameter block of a layer: "kernel", "bias" */
+    char *path;      /* in the file, for messages */
+    bnn_shape shape; /* rank 0: one number */
+    double *value;   /* row-major */
+} bnn_weight;
+
+typedef struct {
+    char *name;
+    int n;
+    bnn_weight *weight; /* [n] */
+} bnn_weights_layer;
+
+/* Owns everything. */
+typedef struct {
+    char *path; /* of the file */
+    char sha256[65];
+    int n;
+    bnn_weights_layer *layer; /* [n] those that hold weights, in order */
+    bnn_scaling scaling;      /* that the file says the network was trained with; x_size 0: none; y_dim 0: of the inputs only */
+    /* Of a run of bnn, else NULL and 0: its likelihood with its own parameters. */
+    char *likelihood;
+    int n_hyper;
+    double *hyper; /* [n_hyper] */
+} bnn_weights;
+void bnn_weights_free(bnn_weights *weights);
+
+/* A table without rows, of the width that an `input` statement of the net or the first kernel says, and of targets or classes as the
+ * likelihood makes them of the last kernel's columns: for those who have no data, or none with targets. */
+bnn_status bnn_weights_table(const bnn_weights *weights, const bnn_config *config, bnn_table **out);
+
+/* The scaling of the weights' file for a table. A file that scales the inputs only leaves targets as they are. */
+bnn_status bnn_weights_scaling(const bnn_weights *weights, const bnn_table *table, bnn_scaling *out);
+
+/* A complete run of the config's engine and network, one that predicts from one parameter vector. Layers go, in order, to the nodes that
+ * have parameters of the same names; a bias that is not there is 0, gates keep their initial p. The likelihood: that of the config, else of
+ * the weights. Its own parameters (a learned noise) are those of the weights where the likelihood is the same, else they are fitted to the
+ * rows of data, else (no rows, or none with targets) they stay at their initial values; the run's remark says which. The data have the
+ * scaling that the network was trained with. */
+bnn_status bnn_weights_run(const bnn_weights *weights, const bnn_config *config, const bnn_data *data, bnn_run **out);
+
+#endif
