@@ -17,6 +17,16 @@ static bnn_status adapt(bnn_engine *e, const char *plain, char **out) {
     return s;
 }
 
+/* With noise in the layers -U is a sample of a bound, not the log of a density. */
+static bnn_status check_layers(const bnn_engine *e) {
+    const bnn_net *net = e->model->net;
+    if (!(e->object.type->caps & BNN_EXACT) || net->first_stochastic == net->n_nodes) return BNN_OK;
+    const bnn_layer *l = &net->node[net->first_stochastic].layer;
+    return bnn_fail(BNN_ERR_OPTION,
+                    "engine '%s' samples the weights themselves, so no layer may have noise of its own: leave out '%s' (%s)",
+                    e->object.type->name, l->label, l->object.type->name);
+}
+
 static bnn_status build(bnn_engine *e, const char *spec, const bnn_texts *texts, const bnn_data *data) {
     BNN_TRY(bnn_object_parse(BNN_ENGINE, spec, &e->object));
     char *adapted = NULL;
@@ -24,6 +34,7 @@ static bnn_status build(bnn_engine *e, const char *spec, const bnn_texts *texts,
     bnn_status s = bnn_model_new(&(bnn_texts){.net = adapted, .likelihood = texts->likelihood, .prior = texts->prior}, data, &e->model);
     free(adapted);
     BNN_TRY(s);
+    BNN_TRY(check_layers(e));
     e->plain_net = strdup(texts->net);
     e->texts.net = bnn_net_print(e->model->net);
     e->texts.likelihood = bnn_object_print(&e->model->likelihood.object, false);

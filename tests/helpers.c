@@ -3,6 +3,7 @@
 
 #include <gsl/gsl_errno.h>
 #include <gsl/gsl_integration.h>
+#include <gsl/gsl_linalg.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +121,26 @@ bnn_data *data_new(const bnn_table *table) {
     bnn_data *d;
     ck_assert_msg(bnn_data_split(table, -1, BNN_TRAIN, NULL, &d) == BNN_OK, "%s", bnn_error());
     return d;
+}
+
+void linear_posterior_of(const bnn_data *data, double tau, double weight, double bias, double more, linear_posterior *out) {
+    enum { W = LINEAR, IN = W - 1 };
+    double *factor = out->cov;
+    *out = (linear_posterior){.precision = {0}};
+    for (int i = 0; i < W; i++) out->precision[i * W + i] = i < IN ? weight : bias;
+    for (int r = 0; r < data->n; r++)
+        for (int i = 0; i < W; i++) {
+            double xi = i < IN ? (double)data->x[r * IN + i] : 1;
+            out->mean[i] += tau * xi * (double)data->y[r];
+            for (int j = 0; j < W; j++) out->precision[i * W + j] += tau * xi * (j < IN ? (double)data->x[r * IN + j] : 1);
+            if (i < IN) out->precision[i * W + i] += more * tau * xi * xi;
+        }
+    memcpy(factor, out->precision, sizeof out->cov);
+    gsl_matrix_view a = gsl_matrix_view_array(factor, W, W);
+    gsl_vector_view x = gsl_vector_view_array(out->mean, W);
+    ck_assert_int_eq(gsl_linalg_cholesky_decomp1(&a.matrix), 0);
+    gsl_linalg_cholesky_svx(&a.matrix, &x.vector);
+    gsl_linalg_cholesky_invert(&a.matrix);
 }
 
 /* ---------------------------------------------------------------- nets */

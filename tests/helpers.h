@@ -58,6 +58,14 @@ bnn_table *table_new(int n, int d, int n_classes, uint64_t seed);
 /* All rows of a table, scaled by themselves. */
 bnn_data *data_new(const bnn_table *table);
 
+/* The posterior of linear regression on data of table_new with LINEAR - 1 features, weights and bias as theta of 'dense' has them: priors
+ * with precisions `weight` and `bias`, noise precision tau (of standardised y), and `more` tau x_d^2 on top for each weight. */
+enum { LINEAR = 4 };
+typedef struct {
+    double precision[LINEAR * LINEAR], mean[LINEAR], cov[LINEAR * LINEAR];
+} linear_posterior;
+void linear_posterior_of(const bnn_data *data, double tau, double weight, double bias, double more, linear_posterior *out);
+
 /* A net whose input is as its text says, with prior gauss and no likelihood. */
 typedef struct {
     bnn_prior prior;

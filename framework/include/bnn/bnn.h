@@ -12,6 +12,7 @@
 #include <bnn/holder.h>
 #include <bnn/import.h>
 #include <bnn/jobs.h>
+#include <bnn/sampler.h>
 #include <bnn/spec_json.h>
 #include <bnn/store.h>
 

@@ -11,9 +11,10 @@
 #include <bnn/cost.h>
 #include <bnn/model.h>
 
-enum {                   /* bnn_type.caps of an engine */
-       BNN_POINT = 1,    /* one parameter vector and no noise: prediction is a single pass in BNN_MEAN */
-       BNN_ONE_THETA = 2 /* every draw gives the same parameter vector: the noise is made by the layers */
+enum {                    /* bnn_type.caps of an engine */
+       BNN_POINT = 1,     /* one parameter vector and no noise: prediction is a single pass in BNN_MEAN */
+       BNN_ONE_THETA = 2, /* every draw gives the same parameter vector: the noise is made by the layers */
+       BNN_EXACT = 4      /* samples exp(-U) itself: no layer may be stochastic */
 };
 
 typedef struct bnn_engine {

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * chains.h: Markov chains of Hamiltonian transitions on any smooth density, tuned while they warm up.
+ *
+ * Warm-up, as in Stan: the step size by dual averaging towards target_accept (Hoffman & Gelman 2014, section 3.2), from where a doubling
+ * or halving of `step` crosses acceptance 1/2; the metric from the variances of the positions in windows of doubling length, each of which
+ * starts the step size again. After it both stand still, as a Markov chain must.
+ */
+#ifndef BNN_CHAINS_H
+#define BNN_CHAINS_H
+
+#include <bnn/hamiltonian.h>
+#include <bnn/option.h>
+
+typedef struct {
+    int chains, samples, warmup, thin, metric;
+    double target_accept, step, jitter;
+} bnn_chains_conf;
+
+enum { BNN_METRIC_DIAGONAL, BNN_METRIC_UNIT }; /* bnn_chains_conf.metric */
+extern const char *const bnn_metric_names[];
+
+#define BNN_CHAINS_OPTIONS(conf, field, samples_preset, warmup_preset, jitter_preset)                                       \
+    {.name = "chains",                                                                                                      \
+     .kind = BNN_OPTION_INT,                                                                                                \
+     .offset = offsetof(conf, field.chains),                                                                                \
+     .preset = "4",                                                                                                         \
+     .min = 1,                                                                                                              \
+     .max = 1e4,                                                                                                            \
+     .help = "independent chains, each from its own start"},                                                                \
+        {.name = "samples",                                                                                                 \
+         .kind = BNN_OPTION_INT,                                                                                            \
+         .offset = offsetof(conf, field.samples),                                                                           \
+         .preset = samples_preset,                                                                                          \
+         .min = 1,                                                                                                          \
+         .max = 1e8,                                                                                                        \
+         .help = "draws that are kept of each chain"},                                                                      \
+        {.name = "warmup",                                                                                                  \
+         .kind = BNN_OPTION_INT,                                                                                            \
+         .offset = offsetof(conf, field.warmup),                                                                            \
+         .preset = warmup_preset,                                                                                           \
+         .min = 0,                                                                                                          \
+         .max = 1e8,                                                                                                        \
+         .help = "transitions before them, in which step size and metric are tuned; 0: neither is"},                        \
+        {.name = "thin",                                                                                                    \
+         .kind = BNN_OPTION_INT,                                                                                            \
+         .offset = offsetof(conf, field.thin),                                                                              \
+         .preset = "1",                                                                                                     \
+         .min = 1,                                                                                                          \
+         .max = 1e8,                                                                                                        \
+         .help = "transitions for each draw that is kept"},                                                                 \
+        {.name = "target_accept",                                                                                           \
+         .kind = BNN_OPTION_REAL,                                                                                           \
+         .offset = offsetof(conf, field.target_accept),                                                                     \
+         .preset = "0.8",                                                                                                   \
+         .min = 0.01,                                                                                                       \
+         .max = 0.999,                                                                                                      \
+         .help = "mean probability of acceptance that the step size is tuned to"},                                          \
+        {.name = "step",                                                                                                    \
+         .kind = BNN_OPTION_REAL,                                                                                           \
+         .offset = offsetof(conf, field.step),                                                                              \
+         .preset = "0.01",                                                                                                  \
+         .min = 1e-12,                                                                                                      \
+         .max = 1e6,                                                                                                        \
+         .help = "step size of the leapfrog before it is tuned"},                                                           \
+        {.name = "jitter",                                                                                                  \
+         .kind = BNN_OPTION_REAL,                                                                                           \
+         .offset = offsetof(conf, field.jitter),                                                                            \
+         .preset = jitter_preset,                                                                                           \
+         .min = 0,                                                                                                          \
+         .max = 0.99,                                                                                                       \
+         .help = "each transition's step size is multiplied by a uniform number from 1 - jitter to 1 + jitter"},            \
+    {                                                                                                                       \
+        .name = "metric", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, field.metric), .preset = "diagonal",          \
+        .choices = bnn_metric_names, .help = "inverse masses: diagonal, tuned to the variances; unit, 1 for all parameters" \
+    }
+
+/* How a chain makes a transition: hamiltonian.h has two. */
+typedef struct {
+    void (*transition)(const void *conf, bnn_hamiltonian *h, double step, bnn_rng rng, bnn_phase *z, double *room, bnn_transition *out);
+    const void *conf;
+    size_t room; /* doubles that it needs, at least n */
+} bnn_rule;
+
+/* What one chain knows besides its position and its metric; doubles alone, since it is saved as such. */
+typedef struct {
+    double step;                             /* of the leapfrog */
+    double anchor, slack, log_mean, n_tuned; /* of dual averaging: mu, H-bar, log epsilon-bar, m */
+    double n_window;                         /* positions in the window's variances */
+    double accept, leapfrogs, divergences;   /* sums after the warm-up */
+    double energy, jumps, n, mean, squares;  /* after it: last energy; sum of squared changes; number, mean, squared deviations */
+} bnn_chain_state;
+
+enum { BNN_STAT_LP, BNN_STAT_ENERGY, BNN_STAT_ACCEPT, BNN_STAT_DIVERGING, BNN_STAT_STEP, BNN_STAT_LEAPFROGS, BNN_STAT_DEPTH, BNN_N_STATS };
+
+typedef struct {
+    const bnn_chains_conf *conf;
+    bnn_rule rule;
+    int n;
+    bnn_rng rng;            /* split by chain, then by transition */
+    bnn_hamiltonian *h;     /* [chains] the density, one context for each */
+    bnn_chain_state *chain; /* [chains] */
+    double *q, *var;        /* [chains, n] positions; inverse masses */
+    double *mean, *squares; /* [chains, n] of the positions in the window, about their mean */
+    bnn_real *draws;        /* [chains, samples, n] */
+    double *stat;           /* [BNN_N_STATS, chains, samples] */
+    uint64_t transitions;   /* of each chain, so far */
+    bnn_phase *z;           /* [chains] where they stand: q in the array above */
+    double *room;           /* [chains, 2 n + rule.room] */
+    bnn_real *scratch;      /* [chains, 2 n] */
+} bnn_chains;
+
+/* Chains of n parameters at position 0 with a metric of ones. conf and rule.conf are borrowed; streams follow from rng alone. The caller
+ * sets u and context of every h, and the positions. */
+bnn_status bnn_chains_open(bnn_chains *c, const bnn_chains_conf *conf, bnn_rule rule, int n, bnn_rng rng);
+void bnn_chains_close(bnn_chains *c);
+/* One transition of every chain, in parallel. U that is not finite where a chain stands is an error that names the chain. */
+bnn_status bnn_chains_step(bnn_chains *c);
+bool bnn_chains_done(const bnn_chains *c);
+double bnn_chains_progress(const bnn_chains *c); /* share of all transitions that is made, 0..1 */
+/* Draws kept so far of each chain. */
+int bnn_chains_kept(const bnn_chains *c);
+/* Estimated share of the energy's variance that momenta bring anew in one transition; below 0.3 a chain hardly reaches the tails
+ * (Betancourt 2017, section 6.1). */
+double bnn_chain_bfmi(const bnn_chain_state *s);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * sampler.h: the work that hmc and nuts share: chains (chains.h) on the posterior exp(-U) of a model.
+ *
+ * An engine puts a bnn_chains_conf into its conf, BNN_CHAINS_OPTIONS into its option table, the hooks below into its vtable, BNN_EXACT into
+ * its caps, and has an open hook that adds the rule of its transition; its state is a bnn_sampler. Every evaluation of U takes all rows.
+ */
+#ifndef BNN_SAMPLER_H
+#define BNN_SAMPLER_H
+
+#include <bnn/chains.h>
+#include <bnn/engine.h>
+
+/* What one chain evaluates. */
+typedef struct {
+    const bnn_model *model;
+    const bnn_data *data; /* set for the time of a step */
+    bnn_workspace *ws;
+    bnn_terms terms; /* of the last evaluation */
+} bnn_posterior;
+
+typedef struct {
+    bnn_chains chains;
+    bnn_posterior *posterior; /* [chains] */
+    bnn_real *theta;          /* [n_theta] where the first chain stands */
+    char remark[192];
+} bnn_sampler;
+
+/* For an engine's open hook: fills the bnn_sampler that is the engine's state. */
+bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_chains_conf *conf, bnn_rule rule, const bnn_data *data);
+
+/* The other hooks of an engine whose state is a bnn_sampler. One step is one transition of every chain. */
+bnn_status bnn_sampler_step(bnn_engine *engine, const bnn_data *data, bnn_step *out);
+void bnn_sampler_close(bnn_engine *engine);
+bnn_status bnn_sampler_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta);
+int bnn_sampler_blocks(bnn_engine *engine, bnn_block *out);
+int bnn_sampler_n_draws(const bnn_engine *engine);
+int bnn_sampler_n_chains(const bnn_engine *engine);
+int bnn_sampler_columns(const bnn_engine *engine, bnn_column *out); /* once all draws are there */
+const char *bnn_sampler_remark(const bnn_engine *engine);
+
+#endif

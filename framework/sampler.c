@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <bnn/sampler.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double u(void *context, const bnn_real *theta, bnn_real *grad) {
+    bnn_posterior *p = context;
+    const bnn_objective objective = {.n_total = p->data->n, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN};
+    p->terms = bnn_model_u(p->model, p->ws, &objective, (bnn_rng){0}, theta, p->data->n, p->data->x, p->data->y, grad);
+    return bnn_terms_u(p->terms);
+}
+
+static bnn_status open_posterior(bnn_engine *e, int k, const bnn_data *data) {
+    bnn_sampler *s = e->state;
+    bnn_chains *c = &s->chains;
+    bnn_posterior *p = &s->posterior[k];
+    *p = (bnn_posterior){.model = e->model};
+    c->h[k].u = u;
+    c->h[k].context = p;
+    bnn_model_init(e->model, bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_INIT), (uint64_t)k), s->theta);
+    for (int i = 0; i < c->n; i++) c->z[k].q[i] = (double)s->theta[i];
+    return data->n > 0 ? bnn_workspace_new(e->model->net, data->n, true, &p->ws) : BNN_OK;
+}
+
+bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_chains_conf *conf, bnn_rule rule, const bnn_data *data) {
+    bnn_sampler *s = engine->state;
+    const bnn_model *m = engine->model;
+    size_t chains = (size_t)conf->chains;
+    BNN_TRY(bnn_memory_check((double)chains * (double)bnn_workspace_bytes(m->net, data->n, true), "sampling", "run fewer chains"));
+    BNN_TRY(bnn_chains_open(&s->chains, conf, rule, m->n_theta, bnn_rng_split(engine->rng, BNN_STREAM_STEP)));
+    s->posterior = calloc(chains, sizeof *s->posterior);
+    s->theta = calloc((size_t)m->n_theta, sizeof *s->theta);
+    if (!s->posterior || !s->theta) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
+    for (int k = 0; k < conf->chains; k++) BNN_TRY(open_posterior(engine, k, data));
+    return BNN_OK;
+}
+
+void bnn_sampler_close(bnn_engine *engine) {
+    bnn_sampler *s = engine->state;
+    for (int k = 0; s->posterior && k < s->chains.conf->chains; k++) bnn_workspace_free(s->posterior[k].ws);
+    bnn_chains_close(&s->chains);
+    free(s->posterior);
+    free(s->theta);
+}
+
+static uint64_t evaluations(const bnn_chains *c) {
+    uint64_t sum = 0;
+    for (int k = 0; k < c->conf->chains; k++) sum += c->h[k].evaluations;
+    return sum;
+}
+
+static void write_remark(bnn_sampler *s) {
+    const bnn_chains *c = &s->chains;
+    double n = 0, accept = 0, leapfrogs = 0, divergences = 0, shortest = INFINITY, longest = 0, bfmi = INFINITY;
+    for (int k = 0; k < c->conf->chains; k++) {
+        const bnn_chain_state *chain = &c->chain[k];
+        n += chain->n;
+        accept += chain->accept;
+        leapfrogs += chain->leapfrogs;
+        divergences += chain->divergences;
+        shortest = fmin(shortest, chain->step);
+        longest = fmax(longest, chain->step);
+        bfmi = fmin(bfmi, bnn_chain_bfmi(chain));
+    }
+    snprintf(s->remark, sizeof s->remark,
+             "%d chains: mean acceptance %.3f, %.0f divergences in %.0f transitions, step size %.3g to %.3g, %.1f leapfrogs a transition, "
+             "E-BFMI %.2f or more",
+             c->conf->chains, accept / n, divergences, n, shortest, longest, leapfrogs / n, bfmi);
+}
+
+bnn_status bnn_sampler_step(bnn_engine *engine, const bnn_data *data, bnn_step *out) {
+    bnn_sampler *s = engine->state;
+    bnn_chains *c = &s->chains;
+    int chains = c->conf->chains;
+    uint64_t before = evaluations(c);
+    for (int k = 0; k < chains; k++) s->posterior[k].data = data;
+    BNN_TRY(bnn_chains_step(c));
+    uint64_t made = evaluations(c) - before;
+    engine->cost.gradients += made;
+    engine->cost.flops += (double)made * bnn_model_gradient_flops(engine->model, data->n);
+    for (int k = 0; k < chains; k++) { /* a transition ends with an evaluation where the chain stands */
+        out->terms.nll += s->posterior[k].terms.nll / chains;
+        out->terms.prior += s->posterior[k].terms.prior / chains;
+        out->terms.kl += s->posterior[k].terms.kl / chains;
+    }
+    for (int i = 0; i < c->n; i++) s->theta[i] = (bnn_real)c->z[0].q[i];
+    out->theta = s->theta;
+    out->done = bnn_chains_done(c);
+    out->progress = bnn_chains_progress(c);
+    if (out->done) write_remark(s);
+    return BNN_OK;
+}
+
+int bnn_sampler_n_draws(const bnn_engine *engine) {
+    const bnn_chains *c = &((const bnn_sampler *)engine->state)->chains;
+    return c->conf->chains * bnn_chains_kept(c);
+}
+
+int bnn_sampler_n_chains(const bnn_engine *engine) { return ((const bnn_sampler *)engine->state)->chains.conf->chains; }
+
+bnn_status bnn_sampler_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta) {
+    const bnn_chains *c = &((const bnn_sampler *)engine->state)->chains;
+    size_t n = (size_t)c->n, kept = (size_t)bnn_chains_kept(c), chain = (size_t)s / kept, draw = (size_t)s % kept;
+    (void)rng; /* the draws are stored */
+    memcpy(theta, c->draws + (chain * (size_t)c->conf->samples + draw) * n, n * sizeof *theta);
+    return BNN_OK;
+}
+
+/* The draws first: they predict. */
+int bnn_sampler_blocks(bnn_engine *engine, bnn_block *out) {
+    bnn_chains *c = &((bnn_sampler *)engine->state)->chains;
+    size_t chains = (size_t)c->conf->chains, n = (size_t)c->n, draws = chains * (size_t)c->conf->samples;
+    out[0] = (bnn_block){.name = "draws", .kind = BNN_BLOCK_REAL, .data = c->draws, .length = draws * n, .theta = true};
+    out[1] = (bnn_block){.name = "transitions", .kind = BNN_BLOCK_U64, .data = &c->transitions, .length = 1};
+    out[2] = (bnn_block){.name = "position", .kind = BNN_BLOCK_DOUBLE, .data = c->q, .length = chains * n};
+    out[3] = (bnn_block){.name = "metric", .kind = BNN_BLOCK_DOUBLE, .data = c->var, .length = chains * n};
+    out[4] = (bnn_block){.name = "window_mean", .kind = BNN_BLOCK_DOUBLE, .data = c->mean, .length = chains * n};
+    out[5] = (bnn_block){.name = "window_squares", .kind = BNN_BLOCK_DOUBLE, .data = c->squares, .length = chains * n};
+    out[6] = (bnn_block){.name = "chain", .kind = BNN_BLOCK_DOUBLE, .data = c->chain, .length = chains * sizeof *c->chain / sizeof(double)};
+    out[7] = (bnn_block){.name = "statistics", .kind = BNN_BLOCK_DOUBLE, .data = c->stat, .length = draws * BNN_N_STATS};
+    return 8;
+}
+
+/* Named as in InferenceData. */
+int bnn_sampler_columns(const bnn_engine *engine, bnn_column *out) {
+    static const char *const names[BNN_N_STATS] = {"lp", "energy", "acceptance_rate", "diverging", "step_size", "n_steps", "tree_depth"};
+    const bnn_chains *c = &((const bnn_sampler *)engine->state)->chains;
+    int draws = c->conf->chains * c->conf->samples;
+    if (!bnn_chains_done(c)) return 0;
+    for (int i = 0; i < BNN_N_STATS; i++)
+        out[i] = (bnn_column){.name = names[i], .on = BNN_DRAWS, .data = c->stat + (size_t)i * (size_t)draws, .length = draws};
+    return BNN_N_STATS;
+}
+
+const char *bnn_sampler_remark(const bnn_engine *engine) {
+    const bnn_sampler *s = engine->state;
+    return *s->remark ? s->remark : NULL;
+}

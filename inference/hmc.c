@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * hmc: draws from the posterior by Hamiltonian Monte Carlo (Duane et al. 1987; for networks Neal 1995).
+ *
+ *   p ~ N(0, M);   `steps` leapfrogs of H = U(theta) + p M^-1 p / 2;   accept with probability min(1, exp(H before - H after))
+ *
+ * Every leapfrog takes the gradient of U over all rows. Long trajectories are the point: a walk of L steps goes about as far as L^2 random
+ * ones. Step sizes are jittered, since trajectories of one fixed length may be periods of the motion. Neal's own sampler for networks updates scales and noise by Gibbs steps between trajectories that hold them fixed; here they are
+ * parameters like all others (on a log scale), so one trajectory moves them along with the weights (Choo 2000).
+ */
+#include <bnn/sampler.h>
+
+typedef struct {
+    int steps;
+    bnn_chains_conf chains;
+} conf;
+
+static const bnn_option options[] = {{.name = "steps",
+                                      .kind = BNN_OPTION_INT,
+                                      .offset = offsetof(conf, steps),
+                                      .preset = "100",
+                                      .min = 1,
+                                      .max = 1e9,
+                                      .help = "leapfrogs of a trajectory, one gradient each"},
+                                     BNN_CHAINS_OPTIONS(conf, chains, "250", "250", "0.2"),
+                                     {0}};
+
+static void transition(const void *of, bnn_hamiltonian *h, double step, bnn_rng rng, bnn_phase *z, double *room, bnn_transition *out) {
+    bnn_hmc_transition(h, step, ((const conf *)of)->steps, rng, z, room, out);
+}
+
+static bnn_status open(bnn_engine *e, const bnn_data *data) {
+    const conf *c = e->object.conf;
+    return bnn_sampler_open(e, &c->chains, (bnn_rule){transition, c, bnn_hmc_room(e->model->n_theta)}, data);
+}
+
+static const char *const checks[] = {"hmc:steps=5,chains=3,samples=4,warmup=25",
+                                     "hmc:steps=3,chains=2,samples=3,warmup=0,thin=2,jitter=0.2", NULL};
+
+const bnn_engine_type bnn_engine_hmc = {
+    .type = {BNN_TYPE(bnn_engine_type), .name = "hmc", .summary = "draws from the posterior by Hamiltonian Monte Carlo",
+             .reference = "Neal 1995; Neal 2011", .caps = BNN_EXACT, .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .state_size = sizeof(bnn_sampler),
+    .open = open,
+    .step = bnn_sampler_step,
+    .close = bnn_sampler_close,
+    .blocks = bnn_sampler_blocks,
+    .draw = bnn_sampler_draw,
+    .n_draws = bnn_sampler_n_draws,
+    .n_chains = bnn_sampler_n_chains,
+    .columns = bnn_sampler_columns,
+    .remark = bnn_sampler_remark,
+};
