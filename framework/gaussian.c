@@ -51,6 +51,9 @@ bnn_status bnn_gaussian_bind(bnn_layer *l, bnn_shape out, int rows, int cols, do
     int in = bnn_layer_size_in(l), units = bnn_shape_size(out), p = rows * cols + (c->bias ? cols : 0);
     bool local = c->estimator == LOCAL, flipout = c->estimator == FLIPOUT;
     BNN_TRY(read_prior(l, c->prior));
+    if (bnn_prior_vtable(prior_of(l))->n_scales)
+        return bnn_fail(BNN_ERR_OPTION, "random weights have no place for the scales of prior '%s': give them another by option 'prior'",
+                        prior_of(l)->object.type->name);
     l->plan = (bnn_plan){
         .out = out,
         .pass = 3 * p,

@@ -2,8 +2,35 @@
 #include <bnn/jobs.h>
 #include <bnn/model.h>
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static bool is_covered(const bnn_param *p) { return p->role == BNN_WEIGHT || p->role == BNN_BIAS; }
+
+static bnn_status add_scales(bnn_model *m, const char *label, const bnn_param *p) {
+    int n = bnn_prior_vtable(&m->prior)->n_scales(&m->prior, p);
+    if (n == 0) return BNN_OK;
+    bnn_scaled *more = realloc(m->scaled, (size_t)(m->n_scaled + 1) * sizeof *more);
+    if (!more) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a model");
+    m->scaled = more;
+    more[m->n_scaled] = (bnn_scaled){.param = p, .offset = (size_t)m->n_theta, .n = n};
+    if (asprintf(&more[m->n_scaled].name, "%s_%s", label, p->name) < 0) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a model");
+    m->n_scaled++;
+    m->n_theta += n;
+    return BNN_OK;
+}
+
+static bnn_status find_scales(bnn_model *m) {
+    if (!bnn_prior_vtable(&m->prior)->n_scales) return BNN_OK;
+    for (int i = 0; i < m->net->n_nodes; i++) {
+        const bnn_layer *l = &m->net->node[i].layer;
+        for (int b = 0; b < l->plan.n_params; b++)
+            if (is_covered(&l->plan.param[b])) BNN_TRY(add_scales(m, l->label, &l->plan.param[b]));
+    }
+    return BNN_OK;
+}
 
 static bnn_status bind(bnn_model *m, const bnn_texts *texts, const bnn_data *data) {
     BNN_TRY(bnn_scaling_copy(&data->scaling, &m->scaling));
@@ -13,7 +40,7 @@ static bnn_status bind(bnn_model *m, const bnn_texts *texts, const bnn_data *dat
     BNN_TRY(bnn_net_new(texts->net, &env, &m->net));
     m->x_shape = data->x_shape;
     m->n_theta = m->net->n_theta + m->likelihood.n_theta;
-    return BNN_OK;
+    return find_scales(m);
 }
 
 bnn_status bnn_model_new(const bnn_texts *texts, const bnn_data *data, bnn_model **out) {
@@ -33,6 +60,8 @@ void bnn_model_free(bnn_model *model) {
     if (model->likelihood.object.type) bnn_likelihood_free(&model->likelihood);
     if (model->prior.object.type) bnn_prior_free(&model->prior);
     bnn_scaling_free(&model->scaling);
+    for (int i = 0; i < model->n_scaled; i++) free(model->scaled[i].name);
+    free(model->scaled);
     free(model);
 }
 
@@ -42,6 +71,9 @@ void bnn_model_init(const bnn_model *model, bnn_rng rng, bnn_real *theta) {
     bnn_net_init(model->net, rng, theta);
     memset(noise, 0, (size_t)model->likelihood.n_theta * sizeof *noise);
     if (likelihood->init) likelihood->init(&model->likelihood, noise);
+    for (int i = 0; i < model->n_scaled; i++) /* the input of a unit begins at order one */
+        for (int k = 0; k < model->scaled[i].n; k++)
+            theta[model->scaled[i].offset + (size_t)k] = -(bnn_real)log(model->scaled[i].param->fan_in);
 }
 
 /* f[n, out] of all rows, in pieces. */
@@ -96,7 +128,12 @@ bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out) {
     int n = model->likelihood.n_theta;
     *out = (bnn_block_info){
         .node = "likelihood", .name = "hyper", .role = BNN_HYPER, .cols = n, .offset = (size_t)model->net->n_theta, .length = (size_t)n};
-    return b == 0 && n > 0;
+    if (n > 0 && b-- == 0) return true;
+    if (b >= model->n_scaled) return false;
+    const bnn_scaled *scaled = &model->scaled[b];
+    *out = (bnn_block_info){
+        .node = "prior", .name = scaled->name, .role = BNN_HYPER, .cols = scaled->n, .offset = scaled->offset, .length = (size_t)scaled->n};
+    return true;
 }
 
 /* ---------------------------------------------------------------- U */
@@ -104,61 +141,91 @@ bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out) {
 /* Longest block at a time that the prior sees: its copies live on the stack. */
 enum { PIECE = 512 };
 
-BNN_LOOP static void divide(int n, const bnn_real *restrict w, bnn_real keep, bnn_real *restrict out) {
-    for (int i = 0; i < n; i++) out[i] = w[i] / keep;
+BNN_LOOP static void divide(int n, const bnn_real *restrict w, bnn_real unit, bnn_real *restrict out) {
+    for (int i = 0; i < n; i++) out[i] = w[i] / unit;
 }
 
 BNN_LOOP static void subtract(int n, bnn_real scale, const bnn_real *restrict slope, bnn_real *restrict grad) {
     for (int i = 0; i < n; i++) grad[i] -= scale * slope[i];
 }
 
-/* One block of parameters behind a gate that keeps with probability keep (1: no gate). It is cut into parts of a length that follows from
- * its own: large ones are worked on in parallel, and their sums added in order. */
+/* One run of parameters with variance sd^2 (1: no scale) behind a gate that keeps with probability keep (1: no gate). It is cut into parts
+ * of a length that follows from its own: large ones are worked on in parallel, and their sums added in order. */
 enum { MOST_PARTS = 64, SHORTEST_PART = 64 * PIECE };
 typedef struct {
     const bnn_prior *prior;
     const bnn_param *param;
     const bnn_real *w;
     bnn_real *grad; /* NULL: not wanted */
-    double keep, scale;
-    int n, length; /* of the block, of a part */
-    double total[MOST_PARTS], dkeep[MOST_PARTS];
+    double keep, sd, scale;
+    int n, length;                                                    /* of the run, of a part */
+    double total[MOST_PARTS], along[MOST_PARTS], surplus[MOST_PARTS]; /* of parts; see below */
 } prior_work;
 
-/* -log prior of weights from .. from+m, gradients times scale.
- *   k (-log p(w/k)) + (1-k) (-log p(0));   d/dw = -(log p)'(w/k);   d/dk = -log p(w/k) + log p(0) + (log p)'(w/k) w/k
- * *dkeep += the derivative with respect to k, unscaled. */
-static double prior_piece(const prior_work *p, int from, int m, double *dkeep) {
+/* -log prior of weights from .. from+m, gradients times scale. With z = w / (k sd), L = log p(z) and L_0 = log p(0), both without the - m
+ * log sd of the change of variable: k (-L) + (1-k) (-L_0);   d/dw = -L' / sd;   d/dk = L_0 - L + z L';   d/d(log sd) = k z L' *surplus +=
+ * L_0 - L, *along += z L'. */
+static double prior_piece(const prior_work *p, int from, int m, double *surplus, double *along) {
     static const bnn_real zero[PIECE];
     const bnn_prior_type *type = bnn_prior_vtable(p->prior);
-    bool weight = p->param->role == BNN_WEIGHT, gated = p->keep < 1;
+    bool weight = p->param->role == BNN_WEIGHT, gated = p->keep < 1, changed = gated || p->sd != 1;
     bnn_real divided[PIECE], slope[PIECE];
-    const bnn_real *mean = p->w + from;
-    if (gated) divide(m, mean, (bnn_real)p->keep, divided), mean = divided;
-    double logp = type->logp(p->prior, weight, p->param->fan_in, m, mean, p->grad || gated ? slope : NULL);
-    if (p->grad) subtract(m, (bnn_real)p->scale, slope, p->grad + from);
+    const bnn_real *z = p->w + from;
+    if (changed) divide(m, z, (bnn_real)(p->keep * p->sd), divided), z = divided;
+    double logp = type->logp(p->prior, weight, p->param->fan_in, m, z, p->grad || changed ? slope : NULL);
+    if (p->grad) subtract(m, (bnn_real)(p->scale / p->sd), slope, p->grad + from);
+    if (changed) *along += bnn_sum_products((size_t)m, slope, z);
     if (!gated) return -logp;
     double at_zero = type->logp(p->prior, weight, p->param->fan_in, m, zero, NULL);
-    *dkeep += at_zero - logp + bnn_sum_products((size_t)m, slope, mean);
+    *surplus += at_zero - logp;
     return -p->keep * logp - (1 - p->keep) * at_zero;
 }
 
 static bnn_status prior_part(void *context, int part) {
     prior_work *p = context;
     int first = part * p->length, end = p->n - first < p->length ? p->n : first + p->length;
-    p->total[part] = p->dkeep[part] = 0;
+    p->total[part] = p->along[part] = p->surplus[part] = 0;
     for (int from = first; from < end; from += PIECE)
-        p->total[part] += prior_piece(p, from, end - from < PIECE ? end - from : PIECE, &p->dkeep[part]);
+        p->total[part] += prior_piece(p, from, end - from < PIECE ? end - from : PIECE, &p->surplus[part], &p->along[part]);
     return BNN_OK;
 }
 
-static double prior_block(prior_work *p, double *dkeep) {
+/* *dkeep, *dlog_sd +=, unscaled. */
+static double prior_run(prior_work *p, double *dkeep, double *dlog_sd) {
     p->length = (p->n + MOST_PARTS - 1) / MOST_PARTS;
     p->length = p->length < SHORTEST_PART ? SHORTEST_PART : (p->length + PIECE - 1) / PIECE * PIECE;
     int parts = (p->n + p->length - 1) / p->length;
-    double total = 0;
+    double total = p->n * log(p->sd), along = 0;
     bnn_jobs_run(parts, prior_part, p); /* which cannot fail */
-    for (int i = 0; i < parts; i++) total += p->total[i], *dkeep += p->dkeep[i];
+    for (int i = 0; i < parts; i++) total += p->total[i], along += p->along[i];
+    for (int i = 0; p->keep < 1 && i < parts; i++) *dkeep += p->surplus[i] + p->along[i];
+    *dlog_sd += p->n + p->keep * along;
+    return total;
+}
+
+static const bnn_scaled *scales_of(const bnn_model *m, const bnn_param *p) {
+    for (int i = 0; i < m->n_scaled; i++)
+        if (m->scaled[i].param == p) return &m->scaled[i];
+    return NULL;
+}
+
+/* -log prior of one block and of its scales, which get their gradient times scale. */
+static double prior_block(const bnn_model *m, const bnn_param *p, size_t offset, double keep, const bnn_real *theta, double scale,
+                          bnn_real *grad, double *dkeep) {
+    const bnn_scaled *scaled = scales_of(m, p);
+    int runs = scaled ? scaled->n : 1, n = bnn_param_size(p) / runs;
+    double total = 0;
+    for (int r = 0; r < runs; r++) {
+        size_t at = offset + (size_t)(r * n);
+        double s = scaled ? (double)theta[scaled->offset + (size_t)r] : 0, dlog_sd = 0, ds;
+        prior_work run = {.prior = &m->prior, .param = p, .w = theta + at, .grad = grad ? grad + at : NULL, .scale = scale, .n = n};
+        run.keep = keep;
+        run.sd = exp(0.5 * s);
+        total += prior_run(&run, dkeep, &dlog_sd);
+        if (!scaled) continue;
+        total -= bnn_prior_vtable(&m->prior)->logp_scale(&m->prior, p, s, &ds);
+        if (grad) grad[scaled->offset + (size_t)r] += (bnn_real)(scale * (0.5 * dlog_sd - ds));
+    }
     return total;
 }
 
@@ -170,21 +237,17 @@ static double prior_node(const bnn_model *m, const bnn_node *node, const bnn_rea
     size_t offset = node->theta;
     for (int b = 0; b < node->layer.plan.n_params; b++) {
         const bnn_param *p = &node->layer.plan.param[b];
-        int n = bnn_param_size(p);
-        if (p->role == BNN_WEIGHT || p->role == BNN_BIAS) {
-            prior_work block = {
-                .prior = &m->prior, .param = p, .w = theta + offset, .grad = grad ? grad + offset : NULL, .scale = scale, .n = n};
-            block.keep = p->role == BNN_WEIGHT ? keep : 1;
-            total += prior_block(&block, &dkeep);
-        }
-        offset += (size_t)n;
+        if (is_covered(p)) total += prior_block(m, p, offset, p->role == BNN_WEIGHT ? keep : 1, theta, scale, grad, &dkeep);
+        offset += (size_t)bnn_param_size(p);
     }
     for (int i = 0; grad && gate && i < gate->layer.n_theta; i++) grad[gate->theta + (size_t)i] += (bnn_real)(scale * dkeep) * slope[i];
     return total;
 }
 
 static double prior_of(const bnn_model *m, const bnn_real *theta, double scale, bnn_real *grad) {
-    double total = 0;
+    const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&m->likelihood);
+    bnn_real *dnoise = grad ? grad + m->net->n_theta : NULL;
+    double total = likelihood->logp ? -likelihood->logp(&m->likelihood, bnn_model_noise(m, theta), -scale, dnoise) : 0;
     for (int i = 0; i < m->net->n_nodes; i++) total += prior_node(m, &m->net->node[i], theta, scale, grad);
     return total;
 }

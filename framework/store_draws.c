@@ -21,6 +21,7 @@ typedef enum { PARAMETER, DRAWN, GATED } source;
 
 typedef struct {
     char name[BNN_H5_PATH];
+    const char *owner; /* label of the node, "likelihood" or "prior" */
     source from;
     int node, gate; /* the node that drew it; of GATED the gate */
     int rows, cols; /* rows 0: a vector */
@@ -50,6 +51,7 @@ static bnn_status add(bnn_draws *d, const bnn_param *p, variable v, const char *
     if (!more) return bnn_fail(BNN_ERR_MEMORY, "out of memory for draws");
     d->variable = more;
     v.rows = p->rows, v.cols = p->cols;
+    v.owner = node;
     snprintf(v.name, sizeof v.name, "%.100s_%.100s", node, p->name);
     d->variable[d->n_variables++] = v;
     return BNN_OK;
@@ -71,6 +73,17 @@ static bool is_seen(const bnn_net *net, int gate) {
     return seen;
 }
 
+/* Parameters that belong to no layer. */
+static bnn_status find_hyper(bnn_draws *d) {
+    const bnn_model *m = d->engine->model;
+    bnn_block_info b;
+    for (int i = 0; bnn_model_block(m, i, &b); i++) {
+        bnn_param block = {.name = b.name, .cols = b.cols};
+        if (b.offset >= (size_t)m->net->n_theta) BNN_TRY(add(d, &block, (variable){.from = PARAMETER, .at = b.offset}, b.node));
+    }
+    return BNN_OK;
+}
+
 static bnn_status find_variables(bnn_draws *d) {
     const bnn_net *net = d->engine->model->net;
     bool all = bnn_engine_vtable(d->engine)->n_draws || bnn_engine_vtable(d->engine)->type.caps & BNN_POINT;
@@ -87,9 +100,7 @@ static bnn_status find_variables(bnn_draws *d) {
             if (!is_seen(net, i))
                 BNN_TRY(add(d, &plan->drawn[k], (variable){.from = DRAWN, .node = i, .at = (size_t)plan->drawn_at[k]}, node->layer.label));
     }
-    int n = d->engine->model->likelihood.n_theta;
-    bnn_param hyper = {.name = "hyper", .cols = n};
-    return all && n > 0 ? add(d, &hyper, (variable){.from = PARAMETER, .at = (size_t)net->n_theta}, "likelihood") : BNN_OK;
+    return all ? find_hyper(d) : BNN_OK;
 }
 
 /* ---- making room in the file ---- */
@@ -114,14 +125,11 @@ static void open_posterior(bnn_draws *d) {
     for (int i = 0; i < d->n_variables; i++) {
         const variable *v = &d->variable[i];
         char dims[4 * BNN_H5_PATH] = "chain draw", base[BNN_H5_PATH + 8], own[BNN_H5_PATH + 8];
-        const char *node = v->from == PARAMETER && v->at == (size_t)d->engine->model->net->n_theta
-                               ? "likelihood"
-                               : d->engine->model->net->node[v->node].layer.label;
         if (v->rows > 0) {
-            snprintf(base, sizeof base, "%.100s_in", node), snprintf(own, sizeof own, "%s_in", v->name);
+            snprintf(base, sizeof base, "%.100s_in", v->owner), snprintf(own, sizeof own, "%s_in", v->name);
             use_dim(d, "/posterior", base, own, v->rows, dims, sizeof dims);
         }
-        snprintf(base, sizeof base, "%.100s_out", node), snprintf(own, sizeof own, "%s_out", v->name);
+        snprintf(base, sizeof base, "%.100s_out", v->owner), snprintf(own, sizeof own, "%s_out", v->name);
         use_dim(d, "/posterior", base, own, v->cols, dims, sizeof dims);
         bnn_h5_put(&d->w, "/posterior", v->name, BNN_H5_REAL, NULL, dims);
     }

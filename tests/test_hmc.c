@@ -9,6 +9,7 @@
 
 #include <bnn/fit.h>
 #include <bnn/sampler.h>
+#include <gsl/gsl_randist.h>
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
@@ -484,6 +485,54 @@ START_TEST(a_tiny_network_has_its_posterior) {
 }
 END_TEST
 
+/* Neal's model of a line through the origin: y = w x + e with log variances s of the noise and t of w, precisions Gamma distributed. theta
+ * is (w, s, t); given s and t, w is normal, so sums over a grid of both have all moments. */
+enum { LINE_W, LINE_S, LINE_T, LINE_N };
+static double slope_of(const bnn_real *q) { return (double)q[LINE_W]; }
+static double slope_square(const bnn_real *q) { return (double)q[LINE_W] * (double)q[LINE_W]; }
+static double noise_of(const bnn_real *q) { return (double)q[LINE_S]; }
+static double noise_square(const bnn_real *q) { return (double)q[LINE_S] * (double)q[LINE_S]; }
+static double scale_of(const bnn_real *q) { return (double)q[LINE_T]; }
+static double scale_square(const bnn_real *q) { return (double)q[LINE_T] * (double)q[LINE_T]; }
+
+static double log_gamma(double s, double sd, double shape) { return log(gsl_ran_gamma_pdf(exp(-s), shape, 1 / (shape * sd * sd))) - s; }
+
+static void integrate_line(const bnn_data *data, double expected[6]) {
+    double xx = 0, xy = 0, yy = 0, mass = 0, h = 0.02;
+    for (int r = 0; r < data->n; r++) {
+        double x = (double)data->x[r], y = (double)data->y[r];
+        xx += x * x, xy += x * y, yy += y * y;
+    }
+    memset(expected, 0, 6 * sizeof *expected);
+    for (double s = -5; s < 6; s += h)
+        for (double t = -6; t < 9; t += h) {
+            double noise = exp(-s), prec = xx * noise + exp(-t), mean = xy * noise / prec, var = 1 / prec;
+            double p =
+                exp(log_gamma(s, 0.7, 2) + log_gamma(t, 0.5, 2) - 0.5 * (data->n * s + t + log(prec) + yy * noise - mean * mean * prec));
+            const double f[] = {mean, mean * mean + var, s, s * s, t, t * t};
+            mass += p;
+            for (int k = 0; k < 6; k++) expected[k] += p * f[k];
+        }
+    for (int k = 0; k < 6; k++) expected[k] /= mass;
+}
+
+START_TEST(learned_scales_and_noise_have_their_posterior) {
+    static double (*const line_seen[])(const bnn_real *) = {slope_of, slope_square, noise_of, noise_square, scale_of, scale_square};
+    bnn_table *t = table_new(8, 1, 0, 5);
+    bnn_data *data = data_new(t);
+    double expected[6];
+    integrate_line(data, expected);
+    for (int k = 0; k < ENGINES; k++) {
+        bnn_run *run = sample(engines[k], "dense:bias=no", "gaussian:sd=0.7,shape=2", "hierarchical:sd=0.5,shape=2,scale=none", data);
+        ck_assert_int_eq(run->engine->model->n_theta, LINE_N);
+        for (int f = 0; f < 6; f++) assert_mean(chains_of(run), line_seen[f], expected[f], engines[k]);
+        bnn_run_free(run);
+    }
+    bnn_data_free(data);
+    bnn_table_free(t);
+}
+END_TEST
+
 /* Every gradient that is taken is counted: leapfrogs, one where each transition ends, and the search for a step size. */
 START_TEST(gradients_are_counted) {
     bnn_table *t = table_new(6, 1, 0, 5);
@@ -547,6 +596,7 @@ int main(void) {
                                   sums_are_those_of_the_draws,
                                   linear_regression_has_its_posterior,
                                   a_tiny_network_has_its_posterior,
+                                  learned_scales_and_noise_have_their_posterior,
                                   gradients_are_counted,
                                   draws_come_chain_after_chain,
                                   NULL};

@@ -5,6 +5,7 @@
 #include "files.h"
 
 #include <bnn/model.h>
+#include <gsl/gsl_randist.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,8 @@ static const struct {
      "categorical", "gauss", 3},
     {"x = input; a = gaussian_dense:4,weight; tanh; b = gaussian_dense:3,flipout; concat(a, x, b); dense:units=1", "bernoulli",
      "scale_mixture:pi=0.5,sd1=1,sd2=0.5", 2},
+    {"concrete_dropout:0.2,0.5; dense:4; tanh; dropout:0.2; dense", "gaussian:sd=0.3,shape=2", "hierarchical:shape=2", 0},
+    {"dense:4; tanh; dense", "categorical", "hierarchical:groups=inputs,shape=1", 3},
 };
 enum { MODELS = sizeof models / sizeof *models };
 
@@ -189,6 +192,61 @@ START_TEST(without_rows_u_is_the_prior) {
         reals_free(slope);
         problem_close(&p);
     }
+}
+END_TEST
+
+static double log_normal(double x, double var) { return -0.5 * (x * x / var + log(2 * M_PI * var)); }
+
+/* log p of a log variance whose precision is Gamma distributed: gsl's density, and the Jacobian e^-s. */
+static double log_gamma(double s, double sd, double shape) { return log(gsl_ran_gamma_pdf(exp(-s), shape, 1 / (shape * sd * sd))) - s; }
+
+/* Neal's hierarchical model written out: each group normal under its own variance, variances and noise with their hyperpriors. */
+START_TEST(u_is_the_hierarchical_model_of_neal) {
+    enum { H = 4, P = IN * H + 2 * H + 1 };
+    static const int from[] = {0, IN * H, IN * H + H, IN * H + 2 * H, P}; /* groups; their sds are 0.3 / sqrt(fan_in) and 0.6 */
+    static const double sd[] = {0.3 / 1.7320508075688772, 0.6, 0.15, 0.6};
+    for (int inputs = 0; inputs <= 1; inputs++) {
+        problem p;
+        problem_open("dense:4; tanh; dense", "gaussian:sd=0.7,shape=1.5",
+                     inputs ? "hierarchical:sd=0.3,bias_sd=0.6,shape=2.5,groups=inputs" : "hierarchical:sd=0.3,bias_sd=0.6,shape=2.5", 0,
+                     &p);
+        const bnn_real *s = p.theta + P + 1;
+        double expected = log_gamma((double)p.theta[P], 0.7, 1.5);
+        ck_assert_int_eq(p.m->n_theta, P + 1 + (inputs ? IN + 1 + H + 1 : 4));
+        for (int g = 0; g < 4; g++)
+            for (int i = from[g]; i < from[g + 1]; i++) {
+                int length = inputs && g == 0 ? H : inputs && g == 2 ? 1 : from[g + 1] - from[g];
+                expected += log_normal((double)p.theta[i], exp((double)*s));
+                if ((i + 1 - from[g]) % length == 0) expected += log_gamma((double)*s++, sd[g], 2.5);
+            }
+        bnn_terms u = u_of(&p, 0, NULL);
+        assert_close(u.prior, -expected, fabs(expected), "prior with groups of inputs", inputs);
+        problem_close(&p);
+    }
+}
+END_TEST
+
+/* The scales stand behind all else, named after their blocks. */
+START_TEST(scales_are_blocks_of_their_own) {
+    static const char *const names[] = {"dense_1_kernel", "dense_1_bias", "dense_2_kernel", "dense_2_bias"};
+    static const int length[] = {IN, 1, 4, 1};
+    problem p;
+    problem_open("dense:4; tanh; dense", "gaussian", "hierarchical:groups=inputs", 0, &p);
+    bnn_block_info b;
+    size_t at = (size_t)p.m->net->n_theta + 1;
+    for (int i = 0; i < 4; i++) {
+        ck_assert(bnn_model_block(p.m, 5 + i, &b));
+        ck_assert_str_eq(b.node, "prior");
+        ck_assert_str_eq(b.name, names[i]);
+        ck_assert(b.role == BNN_HYPER && b.offset == at && b.length == (size_t)length[i]);
+        at += b.length;
+    }
+    ck_assert(!bnn_model_block(p.m, 9, &b));
+    ck_assert_uint_eq(at, (size_t)p.m->n_theta);
+    bnn_model *m;
+    SAYS(bnn_model_new(&(bnn_texts){"gaussian_dense", "gaussian", "hierarchical"}, p.data, &m),
+         "random weights have no place for the scales of prior 'hierarchical'");
+    problem_close(&p);
 }
 END_TEST
 
@@ -379,6 +437,8 @@ int main(void) {
                                   minibatches_average_to_the_whole,
                                   each_term_has_its_own_scale,
                                   without_rows_u_is_the_prior,
+                                  u_is_the_hierarchical_model_of_neal,
+                                  scales_are_blocks_of_their_own,
                                   blocks_cover_theta_in_order,
                                   u_is_the_objective_of_mc_dropout,
                                   u_is_the_loss_of_the_published_script,

@@ -4,6 +4,8 @@
  */
 #include "helpers.h"
 
+#include <gsl/gsl_cdf.h>
+#include <gsl/gsl_randist.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -99,6 +101,114 @@ static void draws_from_itself(prior_case *k) {
 
 START_TEST(draws_follow_the_density) { for_all_cases(draws_from_itself); }
 END_TEST
+
+/* ---------------------------------------------------------------- scales */
+
+static const bnn_param blocks[] = {{.name = "kernel", .role = BNN_WEIGHT, .rows = 4, .cols = 3, .fan_in = 4},
+                                   {.name = "bias", .role = BNN_BIAS, .cols = 5, .fan_in = 4}};
+
+typedef struct {
+    const bnn_prior *prior;
+    const bnn_param *block;
+    double w;
+} scale_case;
+
+static void for_all_scales(void (*property)(const scale_case *)) {
+    int n = 0;
+    for (const bnn_type *t = NULL; (t = bnn_type_next(BNN_PRIOR, t));)
+        for (int s = 0; ((const bnn_prior_type *)t)->n_scales && t->checks[s]; s++)
+            for (int b = 0; b < 2; b++, n++) {
+                bnn_prior prior;
+                ck_assert_msg(bnn_prior_new(t->checks[s], &prior) == BNN_OK, "%s: %s", t->checks[s], bnn_error());
+                ck_assert_int_eq(bnn_param_size(&blocks[b]) % bnn_prior_vtable(&prior)->n_scales(&prior, &blocks[b]), 0);
+                property(&(scale_case){.prior = &prior, .block = &blocks[b]});
+                bnn_prior_free(&prior);
+            }
+    ck_assert_int_gt(n, 0);
+}
+
+static double logp_of_scale(double s, void *of) {
+    const scale_case *k = of;
+    double slope;
+    return bnn_prior_vtable(k->prior)->logp_scale(k->prior, k->block, s, &slope);
+}
+
+static void has_slope_of_scale(const scale_case *k) {
+    for (double s = -12; s <= 12; s += 1.5) {
+        double h = 1e-4, slope, by_differences = (logp_of_scale(s + h, (void *)k) - logp_of_scale(s - h, (void *)k)) / (2 * h);
+        bnn_prior_vtable(k->prior)->logp_scale(k->prior, k->block, s, &slope);
+        ck_assert_msg(fabs(slope - by_differences) < 1e-5 * (1 + fabs(slope)), "%s at %g: slope %.9g, differences %.9g",
+                      k->prior->object.type->name, s, slope, by_differences);
+    }
+}
+
+START_TEST(slopes_of_scales_are_those_of_differences) { for_all_scales(has_slope_of_scale); }
+END_TEST
+
+static double density_of_scale(double s, void *of) { return exp(logp_of_scale(s, of)); }
+
+/* The probability that a log variance lies in an interval is that of its precision, e^-s, in a Gamma distribution. */
+START_TEST(precisions_are_gamma_distributed) {
+    static const struct {
+        const char *spec;
+        int block;
+        double sd, shape;
+    } cases[] = {{"hierarchical", 0, 0.05 / 2, 0.25},
+                 {"hierarchical", 1, 0.05, 0.25},
+                 {"hierarchical:sd=0.5,bias_sd=2,shape=3,scale=none", 0, 0.5, 3},
+                 {"hierarchical:sd=0.5,bias_sd=2,shape=3,scale=none", 1, 2, 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bnn_prior prior;
+        ck_assert_int_eq(bnn_prior_new(cases[i].spec, &prior), BNN_OK);
+        scale_case k = {.prior = &prior, .block = &blocks[cases[i].block]};
+        double scale = 1 / (cases[i].shape * cases[i].sd * cases[i].sd), total = 0;
+        for (double s = -32; s < 32; s += 4) {
+            double p = integral(density_of_scale, &k, s, s + 4),
+                   exact = gsl_cdf_gamma_P(exp(-s), cases[i].shape, scale) - gsl_cdf_gamma_P(exp(-s - 4), cases[i].shape, scale);
+            ck_assert_msg(fabs(p - exact) < ROUNDING, "%s: P(%g < s < %g) is %.12g, not %.12g", cases[i].spec, s, s + 4, p, exact);
+            total += p;
+        }
+        ck_assert_double_gt(total, 0.999);
+        bnn_prior_free(&prior);
+    }
+}
+END_TEST
+
+static double joint(double s, void *of) {
+    const scale_case *k = of;
+    bnn_real z = (bnn_real)(k->w * exp(-0.5 * s));
+    return exp(bnn_prior_vtable(k->prior)->logp(k->prior, k->block->role == BNN_WEIGHT, k->block->fan_in, 1, &z, NULL) - 0.5 * s +
+               logp_of_scale(s, of));
+}
+
+/* With its scale integrated out a weight alone is Student's t with 2 shape degrees of freedom. */
+START_TEST(marginals_are_student_t) {
+    bnn_prior prior;
+    ck_assert_int_eq(bnn_prior_new("hierarchical:sd=0.5,shape=1.5,scale=none", &prior), BNN_OK);
+    for (double w = -4; w <= 4; w += 0.5) {
+        scale_case k = {.prior = &prior, .block = &blocks[0], .w = w};
+        double p = integral(joint, &k, -64, 64), exact = gsl_ran_tdist_pdf(w / 0.5, 3) / 0.5;
+        ck_assert_msg(fabs(p - exact) < ROUNDING, "p(%g) is %.12g, not %.12g", w, p, exact);
+    }
+    bnn_prior_free(&prior);
+}
+END_TEST
+
+START_TEST(groups_are_kernels_or_their_inputs) {
+    static const struct {
+        const char *spec;
+        int n[2];
+    } cases[] = {{"hierarchical", {1, 1}}, {"hierarchical:groups=inputs", {4, 1}}};
+    for (size_t i = 0; i < 2; i++) {
+        bnn_prior prior;
+        ck_assert_int_eq(bnn_prior_new(cases[i].spec, &prior), BNN_OK);
+        for (int b = 0; b < 2; b++) ck_assert_int_eq(bnn_prior_vtable(&prior)->n_scales(&prior, &blocks[b]), cases[i].n[b]);
+        bnn_prior_free(&prior);
+    }
+}
+END_TEST
+
+/* ---------------------------------------------------------------- KL */
 
 static double kl_integrand(double w, void *of) {
     prior_case *k = of;
@@ -208,6 +318,10 @@ int main(void) {
     const TTest *const tests[] = {densities_integrate_to_one,
                                   gradients_are_those_of_differences,
                                   draws_follow_the_density,
+                                  slopes_of_scales_are_those_of_differences,
+                                  precisions_are_gamma_distributed,
+                                  marginals_are_student_t,
+                                  groups_are_kernels_or_their_inputs,
                                   closed_kl_is_that_of_quadrature,
                                   kl_from_a_gaussian_to_itself_is_zero,
                                   printing_parses_to_the_same,

@@ -270,7 +270,7 @@ likelihood "'bernoulli': needs two classes, but the data have 3: use categorical
 likelihood "'gaussian': needs real targets, but the data have 3 classes: use categorical" gaussian c3.h5
 likelihood "'heteroscedastic': needs real targets, but the data have 3 classes: use categorical" heteroscedastic c3.h5
 likelihood "option 'tau': '-1' is not a number from 0" gaussian:tau=-1 r.h5
-prior "unknown prior 'foo': there are gauss, scale_mixture" foo
+prior "unknown prior 'foo': there are gauss, hierarchical, scale_mixture" foo
 prior "option 'sd': '0' is not a number from" gauss:sd=0
 prior "unknown option 'bogus'" gauss:bogus=1
 

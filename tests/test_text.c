@@ -168,7 +168,7 @@ START_TEST(types_are_refused_with_the_reason) {
     REFUSED(bnn_type_add(BNN_PRIOR, &type), "a prior without a name cannot be added");
     REFUSED(bnn_type_add(BNN_PRIOR, NULL), "a prior without a name cannot be added");
     const bnn_type *found;
-    SAYS(bnn_type_find(BNN_PRIOR, "fresh", &found), "unknown prior 'fresh': there are gauss, scale_mixture");
+    SAYS(bnn_type_find(BNN_PRIOR, "fresh", &found), "unknown prior 'fresh': there are gauss, hierarchical, scale_mixture");
     SAYS(bnn_type_find(BNN_OPTIMIZER, "", &found), "unknown optimizer '': there are adam, sgd");
 }
 END_TEST
@@ -203,7 +203,7 @@ START_TEST(objects_are_read_in_both_forms) {
     bnn_object o;
     REFUSED(bnn_object_parse(BNN_PRIOR, "gauss{sd=2", &o), "'gauss{sd=2' lacks the closing brace");
     REFUSED(bnn_object_parse(BNN_PRIOR, "gauss:mean=2", &o), "prior 'gauss': unknown option 'mean': there are sd, bias_sd, scale");
-    SAYS(bnn_object_parse(BNN_PRIOR, NULL, &o), "unknown prior '': there are gauss, scale_mixture");
+    SAYS(bnn_object_parse(BNN_PRIOR, NULL, &o), "unknown prior '': there are gauss, hierarchical, scale_mixture");
 }
 END_TEST
 

@@ -5,24 +5,41 @@
  *   -log p(y | f) = sum_k (y_k - f_k)^2 tau / 2 - log(tau) / 2 + log(2 pi) / 2             f, y [n, y_dim]
  *
  * tau > 0 fixes the precision, in the units of y (a single target only, since it has a unit); in standardised y it is tau y_sd^2. tau = 0,
- * the default, learns the noise: theta = log variance of standardised y, one for each target, starting at 0 (the noise explains all).
+ * the default, learns the noise: theta = log variance of standardised y, one for each target, starting at 0 (the noise explains all). Its
+ * prior density is flat, unless shape > 0: then the precision has the Gamma distribution of this shape and mean 1/sd^2 (bnn_log_var_logp),
+ * which an engine that samples may need, since under the flat one a network that can meet all targets makes the noise vanish.
  */
 #include <bnn/likelihood.h>
 
 #include <math.h>
 
 typedef struct {
-    double tau;
+    double tau, sd, shape;
 } conf;
 
-static const bnn_option options[] = {{.name = "tau",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, tau),
-                                      .preset = "0",
-                                      .min = 0,
-                                      .max = 1e30,
-                                      .help = "precision 1/variance of the noise, in the units of y; 0: learned"},
-                                     {0}};
+static const bnn_option options[] = {
+    {.name = "tau",
+     .kind = BNN_OPTION_REAL,
+     .offset = offsetof(conf, tau),
+     .preset = "0",
+     .min = 0,
+     .max = 1e30,
+     .help = "precision 1/variance of the noise, in the units of y; 0: learned"},
+    {.name = "sd",
+     .kind = BNN_OPTION_REAL,
+     .offset = offsetof(conf, sd),
+     .preset = "0.05",
+     .min = 1e-6,
+     .max = 1e6,
+     .help = "of learned noise: the one that belongs to the prior's mean precision, as a share of the sd of y"},
+    {.name = "shape",
+     .kind = BNN_OPTION_REAL,
+     .offset = offsetof(conf, shape),
+     .preset = "0",
+     .min = 0,
+     .max = 1e6,
+     .help = "of the Gamma prior of a learned precision (Neal's alpha/2); 0: flat in the log variance"},
+    {0}};
 
 static const double half_log_2pi = 0.91893853320467274178;
 
@@ -78,7 +95,17 @@ static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_re
 
 static double noise_sd(const bnn_likelihood *l, const bnn_real *theta) { return l->y_dim == 1 ? exp(0.5 * log_var(l, theta, 0)) : NAN; }
 
-static const char *const checks[] = {"gaussian", "gaussian:tau=0.5", NULL};
+static double logp(const bnn_likelihood *l, const bnn_real *theta, double scale, bnn_real *dtheta) {
+    const conf *c = l->object.conf;
+    double total = 0, slope;
+    for (int k = 0; c->shape > 0 && k < l->n_theta; k++) {
+        total += bnn_log_var_logp(c->sd, c->shape, (double)theta[k], &slope);
+        if (dtheta) dtheta[k] += (bnn_real)(scale * slope);
+    }
+    return total;
+}
+
+static const char *const checks[] = {"gaussian", "gaussian:tau=0.5", "gaussian:sd=0.3,shape=2", NULL};
 
 const bnn_likelihood_type bnn_likelihood_gaussian = {
     .type = {BNN_TYPE(bnn_likelihood_type), .name = "gaussian", .summary = "real targets with one noise level, learned or fixed",
@@ -88,4 +115,5 @@ const bnn_likelihood_type bnn_likelihood_gaussian = {
     .observe = observe,
     .draw = draw,
     .noise_sd = noise_sd,
+    .logp = logp,
 };

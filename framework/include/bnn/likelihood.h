@@ -54,6 +54,10 @@ typedef struct bnn_likelihood_type {
 
     /* OPTIONAL: the standard deviation of the noise in standardised y, where it is one number; for logs and reports. */
     double (*noise_sd)(const bnn_likelihood *, const bnn_real *theta);
+
+    /* OPTIONAL: log prior density of its own theta in nats, default 0 (flat); dtheta[n_theta] (NULL: not wanted) += scale times its
+     * gradient. */
+    double (*logp)(const bnn_likelihood *, const bnn_real *theta, double scale, bnn_real *dtheta);
 } bnn_likelihood_type;
 
 /* y_sd is borrowed and must outlive the likelihood. */

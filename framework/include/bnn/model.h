@@ -7,7 +7,8 @@
  *
  * N rows of the training set, M rows of the batch. The prior covers WEIGHT and BIAS blocks; weights behind a gate that keeps a unit with
  * probability k count as k (-log p(w/k)) + (1-k) (-log p(0)), the expectation under q(W) = M diag(z), stored as w = k M (Gal & Ghahramani
- * 2016, with inverted scaling).
+ * 2016, with inverted scaling). It also covers the hyper-parameters: the logarithmic variances of a hierarchical prior (prior.h), and those
+ * of the likelihood where it has a density for them.
  */
 #ifndef BNN_MODEL_H
 #define BNN_MODEL_H
@@ -17,13 +18,23 @@
 #include <bnn/likelihood.h>
 #include <bnn/net.h>
 
+/* A block of weights whose prior has scales. */
+typedef struct {
+    char *name;             /* "dense_1_kernel" */
+    const bnn_param *param; /* of the net */
+    size_t offset;          /* of its logarithmic variances in theta */
+    int n;                  /* of them */
+} bnn_scaled;
+
 typedef struct {
     bnn_net *net;
     bnn_likelihood likelihood;
     bnn_prior prior;
     bnn_scaling scaling; /* of the rows it was made for: predictions go back to the units of y through it */
     bnn_shape x_shape;
-    int n_theta; /* the net's parameters, then the likelihood's */
+    int n_theta; /* the net's parameters, then the likelihood's, then the prior's scales, block after block */
+    int n_scaled;
+    bnn_scaled *scaled; /* [n_scaled] in the order of the blocks */
 } bnn_model;
 
 /* The texts that make a model, as a user writes them. */
@@ -41,10 +52,10 @@ static inline const bnn_real *bnn_model_noise(const bnn_model *m, const bnn_real
  * counts one forward pass. */
 bnn_status bnn_model_fit_likelihood(const bnn_model *model, const bnn_data *data, bnn_real *theta, bnn_cost *cost);
 
-/* Role of parameter block b counted over all nodes in order, then the likelihood's; false behind the last. offset and length are of the
- * flat vector. */
+/* Role of parameter block b counted over all nodes in order, then the likelihood's, then the prior's; false behind the last. offset and
+ * length are of the flat vector. */
 typedef struct {
-    const char *node, *name; /* label of the node ("likelihood" for the last), name of the block */
+    const char *node, *name; /* label of the node, "likelihood" or "prior"; name of the block */
     bnn_role role;
     int rows, cols;
     size_t offset, length;

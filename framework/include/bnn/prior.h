@@ -3,6 +3,10 @@
  * prior.h: the contract of a prior over weights.
  *
  * A prior is a density over one block of parameters at a time; blocks are independent. Weights are in the units of the standardised data.
+ *
+ * A hierarchical prior has scales: runs of a block share one variance e^s, which has a density of its own. The model appends all s to theta
+ * (role HYPER), hands the prior z = w e^(-s/2) in place of w, and does what this change of variable asks for:
+ *   log p(w, s) = logp(z) - n s / 2 + logp_scale(s)
  */
 #ifndef BNN_PRIOR_H
 #define BNN_PRIOR_H
@@ -41,10 +45,21 @@ typedef struct bnn_prior_type {
      * Carlo takes its place. */
     double (*kl_gaussian)(const bnn_prior *, bool weight, int fan_in, int n, const bnn_real *mean, const bnn_real *sd, bnn_real *dmean,
                           bnn_real *dsd);
+
+    /* OPTIONAL, both or none: the block is cut into n_scales equal runs, each with a logarithmic variance s of its own; logp_scale is the
+     * log density of one s in nats, normaliser included, *ds its slope. */
+    int (*n_scales)(const bnn_prior *, const bnn_param *);
+    double (*logp_scale)(const bnn_prior *, const bnn_param *, double s, double *ds);
 } bnn_prior_type;
 
 bnn_status bnn_prior_new(const char *spec, bnn_prior *out);
 void bnn_prior_free(bnn_prior *prior);
+
+/* log density of s = log variance, *ds its slope, where the precision e^-s has the Gamma distribution of this shape and mean 1/sd^2, the
+ * hyperprior of Neal 1996, section 3.2.1 (his alpha is twice the shape):
+ *   a log(a sd^2) - log Gamma(a) - a s - a sd^2 e^-s          a = shape; the Jacobian d precision / ds is in it */
+double bnn_log_var_logp(double sd, double shape, double s, double *ds);
+
 static inline const bnn_prior_type *bnn_prior_vtable(const bnn_prior *p) { return (const bnn_prior_type *)p->object.type; }
 
 #endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * hierarchical: Gaussian weights whose scale is learned, group by group (Neal 1995; 1996, section 3.2).
+ *
+ *   w | s ~ N(0, e^s);   precision e^-s ~ Gamma of mean 1/sd^2 and this shape        s: one for each group, in theta with role HYPER
+ *   log p(w, s) = sum_i -w_i^2 e^-s / 2 - n (s + log(2 pi)) / 2 + a log(a sd^2) - log Gamma(a) - a s - a sd^2 e^-s,   a = shape
+ *
+ * A group is the kernel or the bias of a layer; with groups=inputs each input of a layer has one for its own weights (automatic relevance
+ * determination). sd = sd for weights, divided by sqrt(fan_in) under scale=fan_in, which Neal gives to the weights out of hidden units so
+ * that their number does not matter; bias_sd for biases. Neal writes 0.05:0.5 for sd 0.05 and shape 0.25: scales of many sizes, and seldom
+ * less than sd. A group seen alone is Student's t with 2 shape degrees of freedom.
+ *
+ * This is for engines that sample (hmc, nuts). At the maximum of the joint density, which map looks for, a group with weak data collapses.
+ */
+#include <bnn/kernels.h>
+#include <bnn/prior.h>
+
+#include <math.h>
+
+typedef struct {
+    double sd, bias_sd, shape;
+    int scale, groups;
+} conf;
+
+enum { NONE, FAN_IN };
+static const char *const scales[] = {"none", "fan_in", NULL};
+enum { BLOCK, INPUTS };
+static const char *const groups[] = {"block", "inputs", NULL};
+
+static const bnn_option options[] = {{.name = "sd",
+                                      .kind = BNN_OPTION_REAL,
+                                      .offset = offsetof(conf, sd),
+                                      .preset = "0.05",
+                                      .min = 1e-6,
+                                      .max = 1e6,
+                                      .help = "standard deviation that belongs to the mean precision of a group of weights"},
+                                     {.name = "bias_sd",
+                                      .kind = BNN_OPTION_REAL,
+                                      .offset = offsetof(conf, bias_sd),
+                                      .preset = "0.05",
+                                      .min = 1e-6,
+                                      .max = 1e6,
+                                      .help = "the same of a group of biases"},
+                                     {.name = "shape",
+                                      .kind = BNN_OPTION_REAL,
+                                      .offset = offsetof(conf, shape),
+                                      .preset = "0.25",
+                                      .min = 1e-3,
+                                      .max = 1e6,
+                                      .help = "of the Gamma distribution of a precision: large keeps it near its mean"},
+                                     {.name = "scale",
+                                      .kind = BNN_OPTION_CHOICE,
+                                      .offset = offsetof(conf, scale),
+                                      .preset = "fan_in",
+                                      .choices = scales,
+                                      .help = "fan_in divides sd by the square root of the inputs of a unit"},
+                                     {.name = "groups",
+                                      .kind = BNN_OPTION_CHOICE,
+                                      .offset = offsetof(conf, groups),
+                                      .preset = "block",
+                                      .choices = groups,
+                                      .help = "what shares a scale: a whole kernel, or the weights of each input"},
+                                     {0}};
+
+static const double half_log_2pi = 0.91893853320467274178;
+
+static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *z, bnn_real *dz) {
+    (void)p, (void)weight, (void)fan_in; /* the scales have it all */
+    for (int i = 0; dz && i < n; i++) dz[i] = -z[i];
+    return -0.5 * bnn_sum_squares((size_t)n, z) - n * half_log_2pi;
+}
+
+static void draw(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n, bnn_real *out) {
+    (void)p, (void)weight, (void)fan_in;
+    bnn_rng_normal(rng, 0, 1, n, out);
+}
+
+static int n_scales(const bnn_prior *p, const bnn_param *block) {
+    return ((const conf *)p->object.conf)->groups == INPUTS && block->rows > 0 ? block->rows : 1;
+}
+
+static double logp_scale(const bnn_prior *p, const bnn_param *block, double s, double *ds) {
+    const conf *c = p->object.conf;
+    double sd = block->role == BNN_BIAS ? c->bias_sd : c->scale == FAN_IN ? c->sd / sqrt(block->fan_in) : c->sd;
+    return bnn_log_var_logp(sd, c->shape, s, ds);
+}
+
+static const char *const checks[] = {"hierarchical", "hierarchical:sd=0.5,bias_sd=2,shape=3,scale=none", "hierarchical:groups=inputs",
+                                     NULL};
+
+const bnn_prior_type bnn_prior_hierarchical = {
+    .type = {BNN_TYPE(bnn_prior_type), .name = "hierarchical", .summary = "Gaussian weights whose scales are learned, group by group",
+             .reference = "Neal 1995; Neal 1996, section 3.2", .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .logp = logp,
+    .draw = draw,
+    .n_scales = n_scales,
+    .logp_scale = logp_scale,
+};
