@@ -155,13 +155,8 @@ void bnn_affine_dx(int n, int in, int out, const bnn_real *dy, const bnn_real *w
     multiply(&g, true);
 }
 
-static void column_sums(int n, int out, const bnn_real *dy, bnn_real *db) {
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < out; j++) db[j] += dy[(size_t)i * (size_t)out + (size_t)j];
-}
-
 void bnn_affine_dw(int n, int in, int out, const bnn_real *x, const bnn_real *dy, bnn_real *dw, bnn_real *db) {
-    if (db) column_sums(n, out, dy, db);
+    if (db) bnn_kernels_simd_of(bnn_simd_level())->column_sums(n, out, dy, db);
     if (!dw) return;
     bnn_product g = {
         .m = in, .n = out, .k = n, .a = x, .ar = 1, .ak = in, .b = dy, .br = out, .bk = 1, .init = dw, .ir = out, .c = dw, .cr = out};

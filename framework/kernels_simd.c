@@ -122,14 +122,45 @@ INLINE bnn_real sum(vreal v) {
     return s[0];
 }
 
+/* Lane i of the result is the sum of v[i], its halves added, then their halves, and so on: vectors i and i + VL/2 are folded into one. */
+INLINE vreal sums(vreal v[VL]) {
+    for (int half = VL / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) v[i] = zip_low(v[i], v[i + half]) + zip_high(v[i], v[i + half]);
+    return v[0];
+}
+
 static void dot(int n, int in, const bnn_real *x, const bnn_real *w, bnn_real b, bnn_real *y) {
     const int whole = in / VL * VL, rest = in - whole;
     const vreal w_rest = rest ? load_part(w + whole, rest) : (vreal){0};
-    for (int i = 0; i < n; i++, x += in) {
-        vreal acc = rest ? load_part(x + whole, rest) * w_rest : (vreal){0};
-        for (int k = 0; k < whole; k += VL) acc += load(x + k) * load(w + k);
-        y[i] = sum(acc) + b;
+    for (int i = 0; i < n; i += VL, x += VL * in, y += VL) {
+        const int rows_here = n - i < VL ? n - i : VL;
+        vreal acc[VL] = {0};
+        for (int r = 0; r < rows_here; r++) {
+            const bnn_real *row = x + r * in;
+            if (rest) acc[r] = load_part(row + whole, rest) * w_rest;
+            for (int k = 0; k < whole; k += VL) acc[r] += load(row + k) * load(w + k);
+        }
+        store_part(y, sums(acc) + b, rows_here);
     }
+}
+
+/* Columns at, at + VL, .., nv of them, the last one `last` wide. */
+INLINE void columns(const int nv, int last, int n, int out, const bnn_real *x, bnn_real *y) {
+    vreal acc[4];
+    for (int j = 0; j < nv; j++) acc[j] = load_last(y + j * VL, j + 1 < nv ? VL : last);
+    for (int i = 0; i < n; i++, x += out)
+        for (int j = 0; j < nv; j++) acc[j] += load_last(x + j * VL, j + 1 < nv ? VL : last);
+    for (int j = 0; j < nv; j++) store_part(y + j * VL, acc[j], j + 1 < nv ? VL : last);
+}
+
+static void column_sums(int n, int out, const bnn_real *x, bnn_real *y) {
+    int j = 0;
+    for (; j + 4 * VL <= out; j += 4 * VL) columns(4, VL, n, out, x + j, y + j);
+    const int rest = out - j, nv = (rest + VL - 1) / VL, last = rest - (nv - 1) * VL;
+    if (nv == 4) columns(4, last, n, out, x + j, y + j);
+    if (nv == 3) columns(3, last, n, out, x + j, y + j);
+    if (nv == 2) columns(2, last, n, out, x + j, y + j);
+    if (nv == 1) columns(1, last, n, out, x + j, y + j);
 }
 
 DEFINE_UNARY(exp1, exp, _u10)
@@ -178,4 +209,5 @@ static double fma_flops(int n) {
     return 2.0 * CHAINS * VL * n;
 }
 
-const bnn_kernels_simd PASTE(bnn_kernels_simd_, BNN_ISA) = {product, dot, map_exp, map_log, map_tanh, map_sigmoid, map_softplus, fma_flops};
+const bnn_kernels_simd PASTE(bnn_kernels_simd_, BNN_ISA) = {product,  dot,         column_sums,  map_exp,  map_log,
+                                                            map_tanh, map_sigmoid, map_softplus, fma_flops};

@@ -30,6 +30,7 @@ typedef struct {
 typedef struct {
     void (*product)(const bnn_product *g);
     void (*dot)(int n, int in, const bnn_real *x, const bnn_real *w, bnn_real b, bnn_real *y); /* y[n] = x[n,in] w[in] + b */
+    void (*column_sums)(int n, int out, const bnn_real *x, bnn_real *y);                       /* y[out] += x[n,out], row after row */
     void (*exp)(size_t n, const bnn_real *x, bnn_real *y);
     void (*log)(size_t n, const bnn_real *x, bnn_real *y);
     void (*tanh)(size_t n, const bnn_real *x, bnn_real *y);

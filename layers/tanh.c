@@ -15,12 +15,12 @@ static bnn_status bind(bnn_layer *l) {
 
 static void forward(const bnn_layer *l, bnn_io *io) { bnn_vec_tanh((size_t)io->n * bnn_layer_size_in(l), io->x[0], io->y); }
 
-static void backward(const bnn_layer *l, bnn_io *io) {
-    size_t n = (size_t)io->n * bnn_layer_size_in(l);
-    const bnn_real *y = io->y, *dy = io->dy;
-    bnn_real *dx = io->dx[0];
-    if (!dx) return;
+BNN_LOOP static void add_slopes(size_t n, const bnn_real *restrict y, const bnn_real *restrict dy, bnn_real *restrict dx) {
     for (size_t i = 0; i < n; i++) dx[i] += dy[i] * (1 - y[i]) * (1 + y[i]);
+}
+
+static void backward(const bnn_layer *l, bnn_io *io) {
+    if (io->dx[0]) add_slopes((size_t)io->n * bnn_layer_size_in(l), io->y, io->dy, io->dx[0]);
 }
 
 static const char *const checks[] = {"input:5; dense:4; tanh", "input:2x3; tanh", NULL};
