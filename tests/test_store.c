@@ -546,10 +546,41 @@ START_TEST(diff_says_where) {
 }
 END_TEST
 
+/* Writes the number of an attribute again as a vector of one, as nccopy does; and leaves netCDF's own mark. */
+static void like_netcdf(hid_t file, double range) {
+    const hsize_t one = 1;
+    hid_t vector = H5Screate_simple(1, &one, NULL), scalar = H5Screate(H5S_SCALAR);
+    H5Adelete(file, "scale_range");
+    hid_t a = H5Acreate2(file, "scale_range", H5T_IEEE_F64LE, vector, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t mark = H5Acreate2(file, "_NCProperties", H5T_NATIVE_INT, scalar, H5P_DEFAULT, H5P_DEFAULT);
+    H5Awrite(a, H5T_NATIVE_DOUBLE, &range);
+    H5Aclose(a), H5Aclose(mark), H5Sclose(vector), H5Sclose(scalar);
+}
+
+START_TEST(what_netcdf_has_copied_is_equal) {
+    bnn_table *t = small_table();
+    bool same;
+    char where[256];
+    const char *a = files_path("a.h5"), *b = files_path("b.h5");
+    OK(bnn_table_save(t, a));
+    for (int other = 0; other < 2; other++) {
+        OK(bnn_table_save(t, b));
+        hid_t file = H5Fopen(b, H5F_ACC_RDWR, H5P_DEFAULT);
+        like_netcdf(file, t->range + other);
+        ck_assert_int_ge(H5Fclose(file), 0);
+        OK(bnn_file_diff(a, b, &same, where, sizeof where));
+        ck_assert_msg(same == !other, "%s", where);
+    }
+    bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
 int main(void) {
-    return run_tests("store", (const TTest *const[]){tables_come_back, rows_to_predict_come_back, sha256_is_right, runs_come_back,
-                                                     class_runs_come_back, a_stopped_run_says_so, equal_runs_are_equal_provenance_apart,
-                                                     comparisons_come_back, a_run_with_predictions_is_a_comparison_of_one,
-                                                     spoilt_files_are_refused, other_files_are_refused, bad_tables_are_not_written,
-                                                     a_full_disk_leaves_the_old_file, truncated_runs_are_refused, diff_says_where, NULL});
+    return run_tests("store",
+                     (const TTest *const[]){tables_come_back, rows_to_predict_come_back, sha256_is_right, runs_come_back,
+                                            class_runs_come_back, a_stopped_run_says_so, equal_runs_are_equal_provenance_apart,
+                                            comparisons_come_back, a_run_with_predictions_is_a_comparison_of_one, spoilt_files_are_refused,
+                                            other_files_are_refused, bad_tables_are_not_written, a_full_disk_leaves_the_old_file,
+                                            truncated_runs_are_refused, diff_says_where, what_netcdf_has_copied_is_equal, NULL});
 }
