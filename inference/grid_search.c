@@ -73,7 +73,7 @@ typedef struct {
     double *ll;     /* [n_cells] its validation log-likelihood from then on */
     bnn_holdout rows;
     bnn_engine *chosen; /* the refit */
-    double *column;     /* [n_keys + 2, n_cells] */
+    double *column;     /* [n_keys + 2, n_cells] the keys' values, ll, gradients; the last two NaN until all cells are scored */
     char *remark;
 } search;
 
@@ -180,6 +180,8 @@ static bnn_status set_key(cell *c, const char *name, const char *value) {
 static bnn_status write_cell(const bnn_engine *e, search *g, int i) {
     cell *c = &g->cell[i];
     g->ll[i] = -INFINITY;
+    for (int k = 0; k < g->n_keys; k++) g->column[k * g->n_cells + i] = atof(value_of(g, i, k));
+    for (int k = g->n_keys; k < g->n_keys + 2; k++) g->column[k * g->n_cells + i] = NAN;
     c->engine = strdup(((const conf *)e->object.conf)->engine);
     c->net = strdup(e->plain_net);
     c->likelihood = strdup(e->texts.likelihood);
@@ -276,7 +278,6 @@ static bnn_status choose(bnn_engine *e, search *g, const bnn_data *data) {
     uint64_t *best = &g->counter[BEST];
     for (int i = 0; i < g->n_cells; i++) {
         if (g->ll[i] > g->ll[*best]) *best = (uint64_t)i;
-        for (int k = 0; k < g->n_keys; k++) g->column[k * g->n_cells + i] = atof(value_of(g, i, k));
         g->column[g->n_keys * g->n_cells + i] = g->ll[i];
         g->column[(g->n_keys + 1) * g->n_cells + i] = (double)g->cell[i].fit->cost.gradients;
         bnn_holder_count(e, g->cell[i].fit, &(bnn_cost){0});
