@@ -5,8 +5,9 @@
  *   posterior               <node>_<block> (chain, draw, in, out): what differs between draws. Parameters of an engine with draws of its
  *                           own; weights drawn by a layer; a kernel behind gates, each row times its gate: W = diag(z) M
  *                           (Gal & Ghahramani 2016, eq. 4)
- *   posterior_predictive    y (chain, draw, obs_id, output; classes: chain, draw, obs_id), mean (..., output or class_id): in the units of
- * y log_likelihood          y (chain, draw, obs_id), nats in the units of y constant_data           x (obs_id, feature), as measured
+ *   posterior_predictive    y (chain, draw, obs_id, output; classes: chain, draw, obs_id), mean (..., output or class_id), in units of y
+ *   log_likelihood          y (chain, draw, obs_id), nats in the units of y
+ *   constant_data           x (obs_id, feature), as measured
  */
 #include "store_parts.h"
 

@@ -42,6 +42,11 @@ void bnn_store_put_held(bnn_h5_writer *w, const bnn_engine *engine);
 /* The state of an opened engine, to go on with. */
 void bnn_store_get_resumed(bnn_h5_reader *r, bnn_engine *engine, const bnn_data *data);
 
+/* Of a file of a run: whether the run is complete, whether it holds an engine that predicts, where it came from. */
+bool bnn_store_is_complete(bnn_h5_reader *r);
+bool bnn_store_predicts(const bnn_h5_reader *r);
+void bnn_store_get_origin(bnn_h5_reader *r, bnn_origin *origin);
+
 /* The writer of draws, and its end without the file's. */
 bnn_h5_writer *bnn_draws_writer(bnn_draws *draws);
 void bnn_draws_end(bnn_draws *draws);

@@ -185,15 +185,8 @@ static bnn_run *make_run(bnn_h5_reader *r, recipe *c) {
     return run;
 }
 
-static bool is_complete(bnn_h5_reader *r) {
-    char *status = bnn_h5_get_text(r, "/", "status");
-    bool complete = status && strcmp(status, "complete") == 0;
-    free(status);
-    return complete;
-}
-
 static void get_course(bnn_h5_reader *r, bnn_run *run) {
-    run->complete = is_complete(r);
+    run->complete = bnn_store_is_complete(r);
     run->steps = bnn_h5_get_int(r, "/", "steps");
     bnn_store_get_history(r, "/metrics", &run->history);
     bnn_store_get_cost(r, "/cost", "/provenance", 1, &run->cost);
@@ -219,19 +212,6 @@ static void get_remark(bnn_h5_reader *r, bnn_run *run) {
     if (run->remark && !*run->remark) free(run->remark), run->remark = NULL;
 }
 
-static void get_origin(bnn_h5_reader *r, bnn_origin *o) {
-    *o = (bnn_origin){.data_path = bnn_h5_get_text(r, "/provenance", "data_path"),
-                      .data_sha256 = bnn_h5_get_text(r, "/provenance", "data_sha256"),
-                      .split = bnn_h5_get_int(r, "/", "split")};
-    if (o->data_path && !*o->data_path) free(o->data_path), o->data_path = NULL;
-    if (o->data_sha256 && !*o->data_sha256) free(o->data_sha256), o->data_sha256 = NULL;
-}
-
-void bnn_origin_free(bnn_origin *o) {
-    free(o->data_path), free(o->data_sha256);
-    *o = (bnn_origin){.split = -1};
-}
-
 /* Closes the file; *run is the caller's if all went well. */
 static bnn_status close_run(bnn_h5_reader *r, bnn_run *run, bnn_run **out) {
     bnn_status s = bnn_h5_close(r);
@@ -249,7 +229,7 @@ bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin) {
     if (origin) *origin = (bnn_origin){.split = -1};
     bnn_h5_reader r;
     BNN_TRY(bnn_h5_open(&r, path, run_schemas));
-    if (!bnn_h5_has(&r, "/engine_state"))
+    if (!bnn_store_predicts(&r))
         r.status = bnn_fail(BNN_ERR_STATE, "%s: was stopped before its engine had fitted anything that predicts", path);
     recipe c = {0};
     get_recipe(&r, &c);
@@ -258,7 +238,7 @@ bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin) {
     if (run) get_course(&r, run);
     if (run) get_names(&r, &run->names);
     if (run) get_remark(&r, run);
-    if (origin && r.status == BNN_OK) get_origin(&r, origin);
+    if (origin && r.status == BNN_OK) bnn_store_get_origin(&r, origin);
     recipe_free(&c);
     bnn_status s = close_run(&r, run, out);
     if (s < 0 && origin) bnn_origin_free(origin);
@@ -280,7 +260,8 @@ static void check_same_work(bnn_h5_reader *r, const bnn_run *run, const bnn_orig
     const char *asked = bnn_h5_has(r, "/resume_0") ? "/resume_0" : "/";
     char then[32], now[32];
     must_be(r, "/", "engine", run->engine_text);
-    if (!bnn_engine_vtable(run->engine)->fitted || !is_complete(r)) { /* of a complete search only the chosen cell's texts are kept */
+    if (!bnn_engine_vtable(run->engine)->fitted || !bnn_store_is_complete(r)) { /* of a complete search only the chosen cell's texts are
+                                                                                   kept */
         must_be(r, asked, "net", texts->net);
         must_be(r, asked, "likelihood", texts->likelihood);
         must_be(r, asked, "prior", texts->prior);
@@ -302,7 +283,7 @@ bnn_status bnn_run_resume(const char *path, const bnn_config *config, const bnn_
     bnn_run *run = NULL;
     r.status = bnn_run_new(config, train, &run);
     if (run) check_same_work(&r, run, origin);
-    if (run && r.status == BNN_OK && !is_complete(&r)) bnn_store_get_resumed(&r, run->engine, train);
+    if (run && r.status == BNN_OK && !bnn_store_is_complete(&r)) bnn_store_get_resumed(&r, run->engine, train);
     if (run) get_course(&r, run);
     return close_run(&r, run, out);
 }

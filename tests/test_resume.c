@@ -5,6 +5,7 @@
 #include "files.h"
 
 #include <bnn/bnn.h>
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -148,6 +149,51 @@ START_TEST(a_checkpoint_predicts_if_it_can) {
 }
 END_TEST
 
+/* What a file says of itself, whether there is anything to load or not. */
+START_TEST(a_checkpoint_says_what_it_is) {
+    rows r = rows_open();
+    bnn_run *run;
+    bnn_outline o;
+    bnn_config config = config_of("grid_search:engine=map{epochs=100},grid={lr=0.01|0.1}");
+    OK(bnn_run_new(&config, r.train, &run));
+    advance(run, r.train, 2);
+    OK(bnn_run_save(run, NULL, &(bnn_provenance){.split = 2, .data_path = "d.h5"}, files_path("part.h5")));
+    OK(bnn_outline_load(files_path("part.h5"), &o));
+    ck_assert(!o.complete && !o.predicts && o.steps == 2 && o.seed == 7 && o.rows == 0 && o.kept == 0);
+    ck_assert_str_eq(o.engine, run->engine_text);
+    ck_assert_str_eq(o.origin.data_path, "d.h5");
+    ck_assert_ptr_null(o.origin.data_sha256);
+    ck_assert_int_eq(o.origin.split, 2);
+    bnn_outline_free(&o);
+    advance(run, r.train, INT32_MAX);
+    save(run, files_path("run.h5"));
+    OK(bnn_outline_load(files_path("run.h5"), &o));
+    ck_assert(o.complete && o.predicts && o.steps == run->steps && o.origin.split == -1);
+    bnn_outline_free(&o);
+    REFUSED(bnn_outline_load(files_path("none.h5"), &o), "none.h5: No such file or directory");
+    ck_assert_ptr_null(o.engine);
+    bnn_run_free(run);
+    rows_close(&r);
+}
+END_TEST
+
+/* The scores of cells that have none yet are not there; what the cells are is known from the start. */
+START_TEST(a_grid_on_its_way_has_no_scores) {
+    rows r = rows_open();
+    bnn_run *run;
+    bnn_column c[BNN_MAX_COLUMNS];
+    bnn_config config = config_of("grid_search:engine=map{epochs=100},grid={lr=0.01|0.1}");
+    OK(bnn_run_new(&config, r.train, &run));
+    advance(run, r.train, 1);
+    ck_assert_int_eq(bnn_engine_vtable(run->engine)->columns(run->engine, c), 3);
+    for (int i = 0; i < 2; i++) ck_assert(c[0].data[i] == (i ? 0.1 : 0.01) && isnan(c[1].data[i]) && isnan(c[2].data[i]));
+    advance(run, r.train, INT32_MAX);
+    for (int i = 0; i < 2; i++) ck_assert(c[0].data[i] == (i ? 0.1 : 0.01) && isfinite(c[1].data[i]) && c[2].data[i] == 100);
+    bnn_run_free(run);
+    rows_close(&r);
+}
+END_TEST
+
 START_TEST(other_work_is_refused) {
     rows r = rows_open();
     bnn_run *run;
@@ -198,6 +244,8 @@ int main(void) {
                                   a_long_course_goes_on,
                                   a_complete_run_stays,
                                   a_checkpoint_predicts_if_it_can,
+                                  a_checkpoint_says_what_it_is,
+                                  a_grid_on_its_way_has_no_scores,
                                   other_work_is_refused,
                                   leftovers_are_removed,
                                   NULL};

@@ -79,30 +79,59 @@ static void print_scores(const bnn_metrics *m) {
         printf("rmse %.4g, crps %.4g\n", m->rmse, m->crps);
 }
 
-static bnn_status print_run(const char *path) {
-    bnn_run *run;
-    bnn_origin origin;
+static void print_outline(const bnn_outline *o) {
+    print_text("engine", o->engine);
+    print_text("net", o->net);
+    print_text("likelihood", o->likelihood);
+    print_text("prior", o->prior);
+    if (o->engine) printf("  %-11s %llu\n", "seed", (unsigned long long)o->seed);
+    print_text("data", o->origin.data_path);
+    print_text("data sha256", o->origin.data_sha256);
+    if (o->origin.split >= 0) printf("  %-11s %d\n", "split", o->origin.split);
+}
+
+static void print_kept(const bnn_outline *o) {
+    static const char *const what[] = {"", "posterior", "predictive", "posterior, predictive"};
+    if (o->kept) printf("  %-11s %s (%d)\n", "draws kept", what[o->kept], o->samples);
+}
+
+/* run NULL: the file holds none that predicts. */
+static void print_fitted(const char *path, const bnn_outline *o, const bnn_run *run) {
     bnn_comparison *scores;
-    BNN_TRY(bnn_run_load(path, &run, &origin));
-    const bnn_engine *e = run->engine;
-    printf("%s: run%s, %d parameters\n", path, run->complete ? "" : " (stopped before its end)", e->model->n_theta);
-    print_text("engine", run->engine_text);
-    print_text("net", e->texts.net);
-    print_text("likelihood", e->texts.likelihood);
-    print_text("prior", e->texts.prior);
+    printf("%s: run", path);
+    if (!o->complete) printf(" (stopped after step %d%s)", o->steps, run ? "" : ", before anything was fitted that predicts");
+    if (run) printf(", %d parameters", run->engine->model->n_theta);
+    printf("\n");
+    print_outline(o);
+    if (!run) return;
     print_text("remark", run->remark);
-    printf("  %-11s %llu\n", "seed", (unsigned long long)run->seed);
-    print_text("data", origin.data_path);
-    print_text("data sha256", origin.data_sha256);
-    if (origin.split >= 0) printf("  %-11s %d\n", "split", origin.split);
     print_history(&run->history);
     tool_print_cost("cost", &run->cost);
     if (bnn_comparison_load(path, &scores) == BNN_OK) {
         print_scores(&scores->engine[0].metrics[0]);
         bnn_comparison_free(scores);
     }
+    print_kept(o);
+}
+
+static bnn_status print_run(const char *path) {
+    bnn_outline o;
+    bnn_run *run = NULL;
+    BNN_TRY(bnn_outline_load(path, &o));
+    bnn_status s = o.predicts ? bnn_run_load(path, &run, NULL) : BNN_OK;
+    if (s == BNN_OK) print_fitted(path, &o, run);
     bnn_run_free(run);
-    bnn_origin_free(&origin);
+    bnn_outline_free(&o);
+    return s;
+}
+
+static bnn_status print_prediction(const char *path) {
+    bnn_outline o;
+    BNN_TRY(bnn_outline_load(path, &o));
+    printf("%s: predictions of %d rows with %d draw%s\n", path, o.rows, o.samples, o.samples == 1 ? "" : "s");
+    print_outline(&o);
+    print_kept(&o);
+    bnn_outline_free(&o);
     return BNN_OK;
 }
 
@@ -139,7 +168,7 @@ static bnn_status print_file(const char *path) {
     if (strcmp(schema, "bnn-data") == 0) return print_data(path);
     if (strcmp(schema, "bnn-run") == 0 || strcmp(schema, "bnn-model") == 0) return print_run(path);
     if (strcmp(schema, "bnn-comparison") == 0) return print_comparison(path);
-    if (strcmp(schema, "bnn-prediction") == 0) return printf("%s: predictions, see `ncdump %s`\n", path, path), BNN_OK;
+    if (strcmp(schema, "bnn-prediction") == 0) return print_prediction(path);
     return bnn_fail(BNN_ERR_FORMAT, "%s: has the schema '%s', which this bnn does not know", path, schema);
 }
 

@@ -44,9 +44,9 @@ static bnn_status find_data(tool_rerun *r, const bnn_origin *origin) {
 
 static bnn_status open_with(tool_rerun *r, const bnn_origin *origin) {
     BNN_TRY(find_data(r, origin));
-    r->job.data = r->data; /* for the provenance of what is written */
     r->data_used = r->data ? r->data : strdup(origin->data_path);
     if (!r->data_used) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    r->job.data = r->data_used; /* for the provenance of what is written */
     r->split_used = r->split ? tool_split(r->split) : r->data ? -1 : origin->split;
     if (r->split_used >= r->table->n_splits && r->split_used >= 0)
         return bnn_fail(BNN_ERR_OPTION, "%s: split %d was asked for, but the data have %d", r->data_used, r->split_used,

@@ -56,6 +56,19 @@ typedef struct {
 } bnn_origin;
 void bnn_origin_free(bnn_origin *origin);
 
+/* What a file of a run or of predictions says of itself: also of a run that was stopped before there was anything to load. */
+typedef struct {
+    char *engine, *net, *likelihood, *prior; /* owned; NULL of predictions */
+    uint64_t seed;
+    int steps;
+    bool complete, predicts; /* whether bnn_run_load gives a run */
+    bnn_origin origin;
+    int rows, samples; /* of the predictions inside, and their draws; 0: there are none */
+    unsigned kept;     /* draws that are there, too: BNN_KEEP_... */
+} bnn_outline;
+bnn_status bnn_outline_load(const char *path, bnn_outline *out);
+void bnn_outline_free(bnn_outline *outline); /* frees what is inside */
+
 /* A fitted run ready to predict, complete or not. origin may be NULL. */
 bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin);
 
