@@ -31,20 +31,22 @@ typedef struct {
     bnn_real *theta, *grad; /* [n_theta] */
 } rows;
 
-/* The nll per row at x, and its gradient (NULL: not wanted). */
+/* nll - log prior, per row, at x, and its gradient (NULL: not wanted). */
 static double value_and_gradient(const gsl_vector *x, const rows *r, gsl_vector *gradient) {
+    const bnn_likelihood_type *type = bnn_likelihood_vtable(r->likelihood);
+    bnn_real *grad = gradient ? r->grad : NULL;
     size_t p = (size_t)r->likelihood->n_theta;
     for (size_t i = 0; i < p; i++) r->theta[i] = (bnn_real)gsl_vector_get(x, i);
     memset(r->grad, 0, p * sizeof *r->grad);
-    double nll =
-        bnn_likelihood_vtable(r->likelihood)->nll(r->likelihood, r->n, r->f, r->y, r->theta, 1.0 / r->n, NULL, gradient ? r->grad : NULL);
+    double u = type->nll(r->likelihood, r->n, r->f, r->y, r->theta, 1.0 / r->n, NULL, grad);
+    if (type->logp) u -= type->logp(r->likelihood, r->theta, -1.0 / r->n, grad);
     for (size_t i = 0; gradient && i < p; i++) gsl_vector_set(gradient, i, (double)r->grad[i]);
-    return nll / r->n;
+    return u / r->n;
 }
 
 static double value(const gsl_vector *x, void *of) { return value_and_gradient(x, of, NULL); }
 static void slope(const gsl_vector *x, void *of, gsl_vector *gradient) { value_and_gradient(x, of, gradient); }
-static void both(const gsl_vector *x, void *of, double *nll, gsl_vector *gradient) { *nll = value_and_gradient(x, of, gradient); }
+static void both(const gsl_vector *x, void *of, double *u, gsl_vector *gradient) { *u = value_and_gradient(x, of, gradient); }
 
 /* Whether BFGS from x found where the gradient vanishes; the minimiser keeps that place. */
 static bool descend(gsl_multimin_fdfminimizer *m, rows *r, const gsl_vector *x) {

@@ -167,11 +167,27 @@ START_TEST(own_parameters_are_fitted) {
 }
 END_TEST
 
-/* At the fitted parameters of any likelihood the nll has no slope. */
+/* tau ~ Gamma(a, mean 1/v) makes the variance (squares + 2 a v) / (n + 2 a), also where there are no errors. */
+START_TEST(own_parameters_have_their_prior) {
+    const double a = 2, v = 0.09;
+    bnn_real f[] = {0, 1, 2, 3}, y[] = {1, 1, 2, (bnn_real)3.5}, theta;
+    bnn_likelihood l;
+    ck_assert_int_eq(bnn_likelihood_new("gaussian:sd=0.3,shape=2", 1, 0, y_sd, &l), BNN_OK);
+    for (int exact = 0; exact < 2; exact++) {
+        double squares = exact ? 0 : 1.25, expected = log((squares + 2 * a * v) / (4 + 2 * a));
+        ck_assert_msg(bnn_likelihood_fit(&l, 4, f, exact ? f : y, &theta) == BNN_OK, "%s", bnn_error());
+        ck_assert_msg(fabs((double)theta - expected) < 1e-4, "log variance %.9g, not %.9g", (double)theta, expected);
+    }
+    bnn_likelihood_free(&l);
+}
+END_TEST
+
+/* At the fitted parameters of any likelihood nll - log prior has no slope. */
 static void is_at_its_least(likelihood_case *k) {
     bnn_real slope[8] = {0};
     ASSERT_CASE(bnn_likelihood_fit(&k->l, ROWS, k->f, k->y, k->theta) == BNN_OK, k, "%s", bnn_error());
     k->type->nll(&k->l, ROWS, k->f, k->y, k->theta, 1.0 / ROWS, NULL, slope);
+    if (k->type->logp) k->type->logp(&k->l, k->theta, -1.0 / ROWS, slope);
     for (int i = 0; i < k->l.n_theta; i++)
         ASSERT_CASE(fabs((double)slope[i]) < 1e-4, k, "the slope along theta[%d] is %g", i, (double)slope[i]);
 }
@@ -200,12 +216,8 @@ START_TEST(refusals_name_the_way_out) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {gradients_are_those_of_differences,
-                                  observations_are_those_of_the_density,
-                                  extreme_outputs_stay_finite,
-                                  own_parameters_are_fitted,
-                                  fitted_parameters_are_at_the_least_nll,
-                                  refusals_name_the_way_out,
-                                  NULL};
+    const TTest *const tests[] = {
+        gradients_are_those_of_differences, observations_are_those_of_the_density,  extreme_outputs_stay_finite, own_parameters_are_fitted,
+        own_parameters_have_their_prior,    fitted_parameters_are_at_the_least_nll, refusals_name_the_way_out,   NULL};
     return run_tests("likelihoods", tests);
 }

@@ -63,8 +63,8 @@ typedef struct bnn_likelihood_type {
 /* y_sd is borrowed and must outlive the likelihood. */
 bnn_status bnn_likelihood_new(const char *spec, int y_dim, int n_classes, const double *y_sd, bnn_likelihood *out);
 void bnn_likelihood_free(bnn_likelihood *likelihood);
-/* The own parameters at which the nll of f[n, out_dim] and y[n, y_dim] is least: theta[n_theta]. Fails where it has no least value, as
- * where f is y without any error. */
+/* The own parameters at which nll - log prior of f[n, out_dim] and y[n, y_dim] is least: theta[n_theta]. Fails where it has no least value,
+ * as where f is y without any error. */
 bnn_status bnn_likelihood_fit(const bnn_likelihood *likelihood, int n, const bnn_real *f, const bnn_real *y, bnn_real *theta);
 static inline const bnn_likelihood_type *bnn_likelihood_vtable(const bnn_likelihood *l) {
     return (const bnn_likelihood_type *)l->object.type;

@@ -48,8 +48,8 @@ void bnn_model_free(bnn_model *model);
 void bnn_model_init(const bnn_model *model, bnn_rng rng, bnn_real *theta);
 static inline const bnn_real *bnn_model_noise(const bnn_model *m, const bnn_real *theta) { return theta + m->net->n_theta; }
 
-/* Sets the likelihood's part of theta to where the nll of the rows is least, the net's part as it is and without noise. Needs targets;
- * counts one forward pass. */
+/* Sets the likelihood's part of theta to where the nll of the rows, less its log prior, is least, the net's part as it is and without
+ * noise. Needs targets; counts one forward pass. */
 bnn_status bnn_model_fit_likelihood(const bnn_model *model, const bnn_data *data, bnn_real *theta, bnn_cost *cost);
 
 /* Role of parameter block b counted over all nodes in order, then the likelihood's, then the prior's; false behind the last. offset and
