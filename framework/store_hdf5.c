@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <hdf5_hl.h>
+#include <iconv.h>
 #include <libgen.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,8 +16,6 @@
 #include <unistd.h>
 
 #define MAX_RANK 4
-#define CONTIGUOUS_BYTES (16 * 1024) /* smaller arrays are not chunked: chunk indices would outweigh them */
-#define CHUNK_BYTES (1024 * 1024)
 
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -168,11 +167,11 @@ static hid_t storage(hid_t type, int rank, const hsize_t *extent) {
     hid_t list = ordered(H5P_DATASET_CREATE);
     hsize_t chunk[MAX_RANK], row = H5Tget_size(type), bytes = row;
     for (int i = 0; i < rank; i++) chunk[i] = extent[i], bytes *= extent[i], row *= i > 0 ? extent[i] : 1;
-    if (H5Tget_class(type) != H5T_INTEGER || bytes < CONTIGUOUS_BYTES) return list;
-    if (row * chunk[0] > CHUNK_BYTES) chunk[0] = row < CHUNK_BYTES ? CHUNK_BYTES / row : 1;
-    for (int i = 1; i < rank && row > CHUNK_BYTES; i++) {
+    if (H5Tget_class(type) != H5T_INTEGER || bytes < BNN_H5_CONTIGUOUS_BYTES) return list;
+    if (row * chunk[0] > BNN_H5_CHUNK_BYTES) chunk[0] = row < BNN_H5_CHUNK_BYTES ? BNN_H5_CHUNK_BYTES / row : 1;
+    for (int i = 1; i < rank && row > BNN_H5_CHUNK_BYTES; i++) {
         row /= chunk[i];
-        chunk[i] = row < CHUNK_BYTES ? CHUNK_BYTES / row : 1;
+        chunk[i] = row < BNN_H5_CHUNK_BYTES ? BNN_H5_CHUNK_BYTES / row : 1;
         row *= chunk[i];
     }
     H5Pset_chunk(list, rank, chunk);
@@ -316,6 +315,21 @@ static hid_t text_type(void) {
     H5Tset_size(type, H5T_VARIABLE);
     H5Tset_cset(type, H5T_CSET_UTF8);
     return type;
+}
+
+/* Decoding stops at the first byte that does not belong there. */
+bool bnn_h5_is_utf8(const char *text) {
+    iconv_t decoder = iconv_open("UCS-4", "UTF-8");
+    if (decoder == (iconv_t)-1) return true;
+    char out[1024], *from = (char *)text;
+    size_t left = strlen(text), failed = 0;
+    while (left > 0 && (failed == 0 || errno == E2BIG)) {
+        char *to = out;
+        size_t room = sizeof out;
+        failed = iconv(decoder, &from, &left, &to, &room);
+    }
+    iconv_close(decoder);
+    return left == 0;
 }
 
 void bnn_h5_text(bnn_h5_writer *w, const char *object, const char *name, const char *text) {

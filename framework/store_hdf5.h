@@ -27,6 +27,8 @@ typedef enum {
 } bnn_h5_kind;
 
 #define BNN_H5_PATH 256
+#define BNN_H5_CONTIGUOUS_BYTES (16 * 1024) /* smaller arrays are not chunked: chunk indices would outweigh them */
+#define BNN_H5_CHUNK_BYTES (1024 * 1024)
 
 typedef struct {
     const char *path;
@@ -68,6 +70,8 @@ typedef struct {
     bnn_status status;
 } bnn_h5_reader;
 
+/* Any HDF5 file. */
+bnn_status bnn_h5_open_any(bnn_h5_reader *r, const char *path);
 /* schema NULL: any of bnn's; several are separated by '|'. */
 bnn_status bnn_h5_open(bnn_h5_reader *r, const char *path, const char *schema);
 bnn_status bnn_h5_open_any(bnn_h5_reader *r, const char *path); /* whoever wrote it */
@@ -94,6 +98,8 @@ double bnn_h5_get_number(bnn_h5_reader *r, const char *object, const char *name)
 uint64_t bnn_h5_get_u64(bnn_h5_reader *r, const char *object, const char *name);
 /* Room that a reader fills: NULL, and the failure sticks, when there is none. */
 void *bnn_h5_room(bnn_h5_reader *r, size_t count, size_t size);
+
+bool bnn_h5_is_utf8(const char *text);
 
 /* "<group>/<name>" into path; returns path. */
 const char *bnn_h5_join(char path[BNN_H5_PATH], const char *group, const char *name);

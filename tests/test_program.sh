@@ -158,6 +158,11 @@ check 'and classes, too' grep -qx "$(head -1 known.csv)" new.csv
 for file in new known; do tail -n +2 $file.csv >$file.rows; done
 check 'new rows have the classes of known ones' cmp -s new.rows known.rows
 
+# ---------------------------------------------------------------- all that was written
+
+works info --lint *.h5
+check 'a line for each file' [ "$(grep -c ' rules, no findings$' "$out")" = "$(ls *.h5 | wc -l)" ]
+
 # ---------------------------------------------------------------- what there is
 
 for name in dense mc_dropout gaussian gauss adam; do

@@ -129,6 +129,8 @@ def main(program, table):
             check_forward(at("boston.h5"), at(run))
         files = sorted(Path(folder).glob("*.h5"))
         assert len(files) == 6, files
+        lint = subprocess.run([program, "info", "--lint", *files], stdout=subprocess.PIPE, text=True)
+        assert lint.returncode == 0, lint.stdout
         for path in files:
             check_readers(str(path))
         print(f"{len(files)} files open in h5py, xarray ({', '.join(ENGINES)}){' and ncdump' if shutil.which('ncdump') else ''}")

@@ -60,6 +60,8 @@ START_TEST(data_files_are_made_and_shown) {
     says("info a.h5", 0, "a.h5: data, 6 rows, features [3], regression\n");
     says("info k.h5", 0, "class 1     v                        3 rows\n");
     says("info k.h5 a.h5", 0, "  license     CC0-1.0\n");
+    says("info --lint k.h5", 0, "k.h5: 6 objects, ");
+    says("info a.h5 k.h5 --lint", 0, " rules, no findings\nk.h5: 6 objects, ");
     says("diff a.h5 a.h5", 0, "a.h5 and a.h5 are equal, provenance apart\n");
     says("diff a.h5 k.h5", 1, "a.h5 and k.h5 differ: ");
     files_remove();
@@ -96,6 +98,8 @@ START_TEST(mistakes_get_one_sentence) {
     refuses("split a.h5 --seed x", "--seed: 'x' is not a whole number from 0 to 9223372036854775807");
     refuses("info none.h5", "none.h5: No such file or directory");
     refuses("info a.csv", "a.csv: is not an HDF5 file");
+    refuses("info --lint none.h5", "none.h5: No such file or directory");
+    says("info --lint a.csv a.h5", 2, "bnn: a.csv: is not an HDF5 file\na.h5: ");
     refuses("diff a.h5 none.h5", "none.h5: No such file or directory");
     misuses("import", "bnn import: which format: csv, uci or idx?\n");
     misuses("import xml a.csv -o b.h5", "bnn import: 'xml' is none of the formats csv, uci, idx\n");

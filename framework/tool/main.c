@@ -66,7 +66,7 @@ static void print_help(void) {
     printf("Usage: bnn COMMAND [OPTION...]\nBayesian neural networks: fit, predict, compare.\n\n");
     for (const command *const *c = commands; *c; c++) printf("  %-14s %s\n", (*c)->name, (*c)->summary);
     printf("\n`bnn COMMAND --help` tells all of one command. --version prints the version.\n\n"
-           "Exit status: 0 all is well, 1 a difference was found, 2 a failure, with one sentence on stderr.\n");
+           "Exit status: 0 all is well, 1 a difference or a breach of rules was found, 2 a failure, with one sentence on stderr.\n");
 }
 
 static int unknown(const char *name) {

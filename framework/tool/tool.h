@@ -10,7 +10,7 @@
 
 typedef struct {
     const char *name, *summary;
-    int (*run)(int argc, char **argv); /* argv[0] is "bnn NAME"; returns the exit status: 0, 1 (a difference was found), 2 (failure) */
+    int (*run)(int argc, char **argv); /* argv[0] is "bnn NAME"; returns the exit status: 0, 1 (a difference or a finding), 2 (failure) */
 } command;
 
 extern const command *const commands[]; /* NULL-terminated */

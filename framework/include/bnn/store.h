@@ -118,6 +118,17 @@ bnn_status bnn_file_schema(const char *path, char schema[32]);
  * with a sentence saying where, into where[size]. */
 bnn_status bnn_file_diff(const char *a, const char *b, bool *same, char *where, size_t size);
 
+/* What a file breaks of the rules that let stock tools open it. */
+typedef struct {
+    int n_objects, n_rules; /* that were looked at: groups, datasets and other links; rules */
+    int n_findings;
+    char **finding; /* [n_findings] sentences: the object, what it is, and what was expected */
+} bnn_lint;
+
+/* Takes any HDF5 file, of bnn or not; findings are no failure. */
+bnn_status bnn_file_lint(const char *path, bnn_lint **out);
+void bnn_lint_free(bnn_lint *lint);
+
 /* SHA-256 of a file in lower-case hex. */
 bnn_status bnn_file_sha256(const char *path, char hex[65]);
 
