@@ -332,17 +332,39 @@ bool bnn_h5_is_utf8(const char *text) {
     return left == 0;
 }
 
-void bnn_h5_text(bnn_h5_writer *w, const char *object, const char *name, const char *text) {
+/* A copy; what is not UTF-8 is taken for ISO 8859-1, as older tables are. NULL: out of memory. */
+static char *as_utf8(const char *text) {
+    if (!text || bnn_h5_is_utf8(text)) return strdup(text ? text : "");
+    char *copy = malloc(2 * strlen(text) + 1), *to = copy;
+    for (; copy && *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c >= 128) *to++ = (char)(0xC0 | c >> 6), c = 0x80 | (c & 0x3F);
+        *to++ = (char)c;
+    }
+    if (copy) *to = '\0';
+    return copy;
+}
+
+/* extent NULL: one text. */
+static void put_texts(bnn_h5_writer *w, const char *object, const char *name, const hsize_t *extent, const char *const *texts) {
+    size_t n = extent ? *extent : 1;
     hid_t type = text_type();
-    const char *written = text ? text : "";
-    attribute(w, object, name, type, type, NULL, &written);
+    char **copy = calloc(n + 1, sizeof *copy);
+    bool made = copy;
+    for (size_t i = 0; made && i < n; i++) made = (copy[i] = as_utf8(texts[i]));
+    if (made)
+        attribute(w, object, name, type, type, extent, copy);
+    else
+        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for texts", w->path));
+    for (size_t i = 0; copy && i < n; i++) free(copy[i]);
+    free(copy);
     H5Tclose(type);
 }
 
+void bnn_h5_text(bnn_h5_writer *w, const char *object, const char *name, const char *text) { put_texts(w, object, name, NULL, &text); }
+
 void bnn_h5_texts(bnn_h5_writer *w, const char *object, const char *name, int n, char *const *texts) {
-    hid_t type = text_type();
-    attribute(w, object, name, type, type, (const hsize_t[]){(hsize_t)n}, texts);
-    H5Tclose(type);
+    put_texts(w, object, name, (const hsize_t[]){(hsize_t)n}, (const char *const *)texts);
 }
 
 void bnn_h5_ints(bnn_h5_writer *w, const char *object, const char *name, int n, const int *values) {

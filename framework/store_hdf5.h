@@ -52,7 +52,7 @@ void bnn_h5_put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_ki
 /* The part of a dataset that begins at start[rank] and extends over count[rank]. */
 void bnn_h5_put_part(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, int rank, const int *start, const int *count,
                      const void *data);
-/* Attributes of a group or dataset; texts are UTF-8, NULL is written as "". */
+/* Attributes of a group or dataset. Texts are UTF-8; others are taken for ISO 8859-1 and converted. NULL is written as "". */
 void bnn_h5_text(bnn_h5_writer *w, const char *object, const char *name, const char *text);
 void bnn_h5_texts(bnn_h5_writer *w, const char *object, const char *name, int n, char *const *texts);
 void bnn_h5_ints(bnn_h5_writer *w, const char *object, const char *name, int n, const int *values);

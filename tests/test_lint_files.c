@@ -86,6 +86,22 @@ START_TEST(data_files_are_clean) {
 }
 END_TEST
 
+/* Bytes that are not UTF-8 are taken for ISO 8859-1. */
+START_TEST(texts_become_utf8) {
+    static const char text[] = "a,caf\xE9,\xC3\xA9,y\n1,2,3,4\n2,3,4,5\n3,5,7,9\n";
+    bnn_table *t, *back;
+    OK(bnn_import_csv(files_write("latin.csv", text), &(bnn_csv_options){0}, &(bnn_import_about){.title = "\xFF"}, &t));
+    OK(bnn_table_save(t, files_path("latin.h5")));
+    is_clean(files_path("latin.h5"));
+    OK(bnn_table_load(files_path("latin.h5"), &back));
+    ck_assert_str_eq(back->x_names[1], "caf\xC3\xA9");
+    ck_assert_str_eq(back->x_names[2], "\xC3\xA9");
+    ck_assert_str_eq(back->title, "\xC3\xBF");
+    bnn_table_free(back), bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
 START_TEST(runs_of_every_engine_are_clean) {
     bnn_table *t = table_new(40, 3, 0, 1);
     bnn_data *data = data_new(t);
@@ -846,8 +862,8 @@ int main(void) {
     if (!getenv("BNN_PROGRAM")) return puts("skipped: BNN_PROGRAM does not name the program"), 77;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     return run_tests("lint_files",
-                     (const TTest *const[]){data_files_are_clean, runs_of_every_engine_are_clean, results_of_classes_and_reals_are_clean,
-                                            what_is_allowed_is_clean, the_file_itself, links_and_groups, dimensions_and_axes,
-                                            types_of_numbers, storage, attributes, inference_data, a_damaged_object_is_found,
-                                            other_files_are_refused, no_damage_ends_the_program, NULL});
+                     (const TTest *const[]){data_files_are_clean, texts_become_utf8, runs_of_every_engine_are_clean,
+                                            results_of_classes_and_reals_are_clean, what_is_allowed_is_clean, the_file_itself,
+                                            links_and_groups, dimensions_and_axes, types_of_numbers, storage, attributes, inference_data,
+                                            a_damaged_object_is_found, other_files_are_refused, no_damage_ends_the_program, NULL});
 }
