@@ -120,19 +120,30 @@ bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out) {
                                     .rows = p->rows,
                                     .cols = p->cols,
                                     .offset = offset,
-                                    .length = length};
+                                    .length = length,
+                                    .index = i};
             if (b == 0) return true;
             offset += length;
         }
     }
     int n = model->likelihood.n_theta;
-    *out = (bnn_block_info){
-        .node = "likelihood", .name = "hyper", .role = BNN_HYPER, .cols = n, .offset = (size_t)model->net->n_theta, .length = (size_t)n};
+    *out = (bnn_block_info){.node = "likelihood",
+                            .name = "hyper",
+                            .role = BNN_HYPER,
+                            .cols = n,
+                            .offset = (size_t)model->net->n_theta,
+                            .length = (size_t)n,
+                            .index = -1};
     if (n > 0 && b-- == 0) return true;
     if (b >= model->n_scaled) return false;
     const bnn_scaled *scaled = &model->scaled[b];
-    *out = (bnn_block_info){
-        .node = "prior", .name = scaled->name, .role = BNN_HYPER, .cols = scaled->n, .offset = scaled->offset, .length = (size_t)scaled->n};
+    *out = (bnn_block_info){.node = "prior",
+                            .name = scaled->name,
+                            .role = BNN_HYPER,
+                            .cols = scaled->n,
+                            .offset = scaled->offset,
+                            .length = (size_t)scaled->n,
+                            .index = -1};
     return true;
 }
 
@@ -229,11 +240,17 @@ static double prior_block(const bnn_model *m, const bnn_param *p, size_t offset,
     return total;
 }
 
+/* The probability of keeping the units that the weights of a node read; slope: its gradient. */
+static double keep_of(const bnn_model *m, const bnn_node *node, const bnn_real *theta, bnn_real slope[BNN_MAX_GATE_THETA]) {
+    const bnn_node *gate = node->gate >= 0 ? &m->net->node[node->gate] : NULL;
+    return gate ? bnn_layer_vtable(&gate->layer)->keep(&gate->layer, theta + gate->theta, slope) : 1;
+}
+
 /* -log prior of the weights and biases of one node; the gate's parameters get their share of the gradient. */
 static double prior_node(const bnn_model *m, const bnn_node *node, const bnn_real *theta, double scale, bnn_real *grad) {
     const bnn_node *gate = node->gate >= 0 ? &m->net->node[node->gate] : NULL;
     bnn_real slope[BNN_MAX_GATE_THETA] = {0};
-    double keep = gate ? bnn_layer_vtable(&gate->layer)->keep(&gate->layer, theta + gate->theta, slope) : 1, dkeep = 0, total = 0;
+    double keep = keep_of(m, node, theta, slope), dkeep = 0, total = 0;
     size_t offset = node->theta;
     for (int b = 0; b < node->layer.plan.n_params; b++) {
         const bnn_param *p = &node->layer.plan.param[b];
@@ -250,6 +267,20 @@ static double prior_of(const bnn_model *m, const bnn_real *theta, double scale, 
     double total = likelihood->logp ? -likelihood->logp(&m->likelihood, bnn_model_noise(m, theta), -scale, dnoise) : 0;
     for (int i = 0; i < m->net->n_nodes; i++) total += prior_node(m, &m->net->node[i], theta, scale, grad);
     return total;
+}
+
+double bnn_model_prior_prec(const bnn_model *model, int b, const bnn_real *theta) {
+    const bnn_prior_type *prior = bnn_prior_vtable(&model->prior);
+    for (int i = 0; prior->sd && i < model->net->n_nodes; b -= model->net->node[i++].layer.plan.n_params) {
+        const bnn_node *node = &model->net->node[i];
+        if (b >= node->layer.plan.n_params) continue;
+        const bnn_param *p = &node->layer.plan.param[b];
+        bnn_real slope[BNN_MAX_GATE_THETA];
+        double keep = p->role == BNN_WEIGHT ? keep_of(model, node, theta, slope) : 1,
+               sd = prior->sd(&model->prior, p->role == BNN_WEIGHT, p->fan_in);
+        return 1 / (keep * sd * sd);
+    }
+    return NAN;
 }
 
 bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta, int m,

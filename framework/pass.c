@@ -113,6 +113,11 @@ void bnn_workspace_free(bnn_workspace *ws) {
     free(ws);
 }
 
+void bnn_workspace_tap(bnn_workspace *ws, bnn_tap tap, void *context) {
+    ws->tap = tap;
+    ws->tap_context = context;
+}
+
 /* In debug builds nothing can be read from scratch that the hook did not write. */
 static void soil_scratch(bnn_workspace *ws) {
 #ifndef NDEBUG
@@ -205,9 +210,10 @@ void bnn_net_backward(const bnn_net *net, bnn_workspace *ws, bnn_real *dtheta) {
     for (int i = last; i > 0; i--) {
         if (!net->node[i].needs_grad) continue;
         const bnn_layer *l = &net->node[i].layer;
-        ws->io[i].dtheta = l->n_theta ? dtheta + net->node[i].theta : NULL;
+        ws->io[i].dtheta = dtheta && l->n_theta ? dtheta + net->node[i].theta : NULL;
         soil_scratch(ws);
         bnn_layer_vtable(l)->backward(l, &ws->io[i]);
+        if (ws->tap && l->object.type->caps & BNN_AFFINE) ws->tap(ws->tap_context, i, &ws->io[i]);
     }
 }
 

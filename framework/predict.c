@@ -32,6 +32,8 @@ typedef struct {
     tally *block;   /* [blocks] */
     size_t prefix_size;
     bnn_real *prefix; /* [rows, prefix_size] of the stretch: what does not depend on the draw; NULL: there is nothing to keep */
+    bnn_predictive how;
+    double *f, *cov, *root; /* where outputs are Gaussian: [rows, out], [rows, out, out]; root root^T = cov, for draws */
 } work;
 
 static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for prediction"); }
@@ -84,6 +86,7 @@ static double entropy_of(size_t k, const bnn_real *p) {
 typedef struct {
     bnn_workspace *ws;
     bnn_real *theta, *mean, *var, *pit, *y;
+    bnn_real *z, *f; /* [rows, out] where outputs are drawn */
     double *logp;
 } desk;
 
@@ -94,19 +97,25 @@ static void close_desk(desk *d) {
     free(d->var);
     free(d->pit);
     free(d->y);
+    free(d->z);
+    free(d->f);
     free(d->logp);
 }
 
 static bnn_status open_desk(const work *w, desk *d) {
+    const bnn_likelihood *l = &w->engine->model->likelihood;
     size_t k = (size_t)w->p->mean_dim;
     int rows = w->rows < PIECE ? w->rows : PIECE;
+    size_t outputs = (w->how.by == BNN_BY_THETA ? 0 : (size_t)rows * (size_t)l->out_dim) + 1;
     d->theta = malloc(((size_t)w->engine->model->n_theta + 1) * sizeof *d->theta);
     d->mean = malloc((size_t)rows * k * sizeof *d->mean);
     d->var = malloc((size_t)rows * k * sizeof *d->var);
     d->pit = malloc((size_t)rows * k * sizeof *d->pit);
-    d->y = malloc((size_t)rows * (size_t)w->engine->model->likelihood.y_dim * sizeof *d->y);
+    d->y = malloc((size_t)rows * (size_t)l->y_dim * sizeof *d->y);
+    d->z = malloc(outputs * sizeof *d->z);
+    d->f = malloc(outputs * sizeof *d->f);
     d->logp = malloc((size_t)rows * sizeof *d->logp);
-    if (!d->theta || !d->mean || !d->var || !d->pit || !d->y || !d->logp) return out_of_memory();
+    if (!d->theta || !d->mean || !d->var || !d->pit || !d->y || !d->z || !d->f || !d->logp) return out_of_memory();
     return bnn_workspace_new(w->engine->model->net, rows, false, &d->ws);
 }
 
@@ -118,6 +127,35 @@ static bnn_status hand_out(const work *w, const desk *d, int s, const bnn_real *
     return w->sink->take(w->sink->context, &drawn);
 }
 
+/* Lower triangle root[n,n] of a covariance that may be singular: a variance that rounding cannot tell from 0 is 0. */
+static void take_root(size_t n, const double *cov, double *root) {
+    memset(root, 0, n * n * sizeof *root);
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = j; i < n; i++) {
+            double left = cov[i * n + j];
+            for (size_t k = 0; k < j; k++) left -= root[i * n + k] * root[j * n + k];
+            if (i == j)
+                root[j * n + j] = left > 1e-14 * cov[j * n + j] ? sqrt(left) : 0;
+            else if (root[j * n + j] > 0)
+                root[i * n + j] = left / root[j * n + j];
+        }
+}
+
+/* f = mean + root z, z ~ N(0, I), of n rows. */
+static const bnn_real *draw_outputs(const work *w, const desk *d, int s, int at, int n) {
+    size_t out = (size_t)w->engine->model->likelihood.out_dim;
+    bnn_rng_normal(bnn_rng_split(w->draws, (uint64_t)s), (uint64_t)(w->from + at), n, (int)out, d->z);
+    for (size_t i = 0; i < (size_t)n; i++) {
+        const double *mean = w->f + ((size_t)at + i) * out, *root = w->root + ((size_t)at + i) * out * out;
+        for (size_t k = 0; k < out; k++) {
+            double f = mean[k];
+            for (size_t j = 0; j <= k; j++) f += root[k * out + j] * (double)d->z[i * out + j];
+            d->f[i * out + k] = (bnn_real)f;
+        }
+    }
+    return d->f;
+}
+
 /* One draw over the rows [at, at+n) of the stretch. */
 static bnn_status add_piece(const work *w, const desk *d, tally *t, int s, int at, int n) {
     const bnn_model *m = w->engine->model;
@@ -125,8 +163,9 @@ static bnn_status add_piece(const work *w, const desk *d, tally *t, int s, int a
     size_t k = (size_t)p->mean_dim, row = (size_t)(w->from + at), from = (size_t)at;
     const bnn_real *y = p->has_target ? w->data->y + row * (size_t)w->data->y_dim : NULL;
     const bnn_real *x = w->data->x + row * (size_t)bnn_shape_size(m->x_shape);
-    const bnn_real *f = w->prefix ? bnn_net_forward_after(m->net, d->ws, n, row, x, w->prefix + from * w->prefix_size)
-                                  : bnn_net_forward(m->net, d->ws, n, row, x);
+    const bnn_real *f = w->how.by != BNN_BY_THETA ? draw_outputs(w, d, s, at, n)
+                        : w->prefix               ? bnn_net_forward_after(m->net, d->ws, n, row, x, w->prefix + from * w->prefix_size)
+                                                  : bnn_net_forward(m->net, d->ws, n, row, x);
     bnn_observation seen = {.mean = d->mean, .var = d->var, .logp = y ? d->logp : NULL, .pit = p->pit ? d->pit : NULL};
     bnn_likelihood_vtable(&m->likelihood)->observe(&m->likelihood, n, f, y, bnn_model_noise(m, d->theta), &seen);
     add_means(t, from * k, (size_t)n * k, d->mean, d->var);
@@ -146,13 +185,18 @@ static int stored_draw(const bnn_engine *e, int s, int samples) {
     return s / taken * length + (int)((int64_t)(s % taken) * length / taken);
 }
 
+static bnn_status draw_theta(const work *w, const desk *d, int s) {
+    int stored = stored_draw(w->engine, s, w->p->samples);
+    BNN_TRY(bnn_engine_draw(w->engine, stored, bnn_rng_split(w->draws, (uint64_t)s), d->theta));
+    bnn_net_prepare(w->engine->model->net, d->ws, d->theta, w->p->mode, false, bnn_rng_split(w->noise, (uint64_t)s));
+    return BNN_OK;
+}
+
 static bnn_status add_draws(const work *w, int b, const desk *d) {
     int first = (int)((int64_t)w->p->samples * b / w->blocks), end = (int)((int64_t)w->p->samples * (b + 1) / w->blocks);
     tally *t = &w->block[b];
     for (int s = first; s < end; s++) {
-        int stored = stored_draw(w->engine, s, w->p->samples);
-        BNN_TRY(bnn_engine_draw(w->engine, stored, bnn_rng_split(w->draws, (uint64_t)s), d->theta));
-        bnn_net_prepare(w->engine->model->net, d->ws, d->theta, w->p->mode, false, bnn_rng_split(w->noise, (uint64_t)s));
+        if (w->how.by == BNN_BY_THETA) BNN_TRY(draw_theta(w, d, s));
         t->draws++;
         for (int at = 0; at < w->rows; at += PIECE) BNN_TRY(add_piece(w, d, t, s, at, w->rows - at < PIECE ? w->rows - at : PIECE));
     }
@@ -163,6 +207,7 @@ static bnn_status run_block(void *context, int b) {
     const work *w = context;
     desk d = {0};
     bnn_status s = open_desk(w, &d);
+    if (s == BNN_OK && w->how.theta) memcpy(d.theta, w->how.theta, (size_t)w->engine->model->n_theta * sizeof *d.theta);
     if (s == BNN_OK) s = open_tally(&w->block[b], (size_t)w->rows, (size_t)w->p->mean_dim);
     if (s == BNN_OK) s = add_draws(w, b, &d);
     close_desk(&d);
@@ -188,14 +233,21 @@ static void merge(tally *a, const tally *b, size_t rows, size_t k) {
     a->draws += b->draws;
 }
 
+/* What standardising takes from a log density. */
+static double log_unit(const work *w) {
+    const bnn_scaling *scaling = &w->engine->model->scaling;
+    double sum = 0;
+    for (int j = 0; !w->p->is_class && j < scaling->y_dim; j++) sum += log(scaling->y_sd[j]);
+    return sum;
+}
+
 /* From sums over draws of standardised y to averages in the units of y. */
 static void finish(const work *w) {
     bnn_prediction *p = w->p;
     const tally *t = &w->block[0];
     const bnn_scaling *scaling = &w->engine->model->scaling;
-    double S = p->samples, log_unit = 0;
+    double S = p->samples;
     size_t k = (size_t)p->mean_dim, from = (size_t)w->from;
-    for (int j = 0; !p->is_class && j < scaling->y_dim; j++) log_unit += log(scaling->y_sd[j]);
     for (size_t i = 0; i < (size_t)w->rows * k; i++) {
         double sd = p->is_class ? 1 : scaling->y_sd[i % k], shift = p->is_class ? 0 : scaling->y_mean[i % k];
         size_t at = from * k + i;
@@ -206,7 +258,7 @@ static void finish(const work *w) {
         if (p->pit) p->pit[at] = t->pit[i] / S;
     }
     for (size_t i = 0; i < (size_t)w->rows; i++) {
-        if (p->logp) p->logp[from + i] = t->top[i] + log(t->sum[i]) - log(S) - log_unit;
+        if (p->logp) p->logp[from + i] = t->top[i] + log(t->sum[i]) - log(S) - log_unit(w);
         if (p->is_class) p->expected_entropy[from + i] = t->entropy[i] / S;
     }
 }
@@ -240,7 +292,7 @@ static bnn_status make_prefix(work *w) {
     return w->prefix ? bnn_jobs_run((w->rows + PIECE - 1) / PIECE, prefix_piece, w) : out_of_memory();
 }
 
-static bnn_status run_stretch(work *w) {
+static bnn_status run_draws(work *w) {
     w->prefix = NULL;
     w->block = calloc((size_t)w->blocks, sizeof *w->block);
     bnn_status s = w->block ? make_prefix(w) : out_of_memory();
@@ -253,9 +305,65 @@ static bnn_status run_stretch(work *w) {
     return s;
 }
 
-/* Rows at a time, so that the tallies of all blocks stay within 64 MB. */
-static int stretch_rows(size_t k) {
-    size_t rows = (64u << 20) / (MOST_BLOCKS * sizeof(double) * (4 * k + 3));
+/* ---------------------------------------------------------------- Gaussian outputs */
+
+/* Outputs of one piece of the stretch. */
+static bnn_status run_outputs(void *context, int piece) {
+    const work *w = context;
+    const bnn_model *m = w->engine->model;
+    size_t out = (size_t)m->likelihood.out_dim, at = (size_t)piece * PIECE, row = (size_t)w->from + at;
+    int n = w->rows - (int)at < PIECE ? w->rows - (int)at : PIECE;
+    bnn_workspace *ws;
+    BNN_TRY(bnn_workspace_new(m->net, n, true, &ws));
+    bnn_status s = bnn_engine_vtable(w->engine)->outputs(w->engine, ws, n, w->data->x + row * (size_t)bnn_shape_size(m->x_shape),
+                                                         w->f + at * out, w->cov + at * out * out);
+    for (size_t i = at; s == BNN_OK && w->root && i < at + (size_t)n; i++) take_root(out, w->cov + i * out * out, w->root + i * out * out);
+    bnn_workspace_free(ws);
+    return s;
+}
+
+/* The likelihood's marginal takes the place of what draws have said of the mean and of log p, of real y of everything. */
+static void run_marginal(const work *w) {
+    const bnn_likelihood *l = &w->engine->model->likelihood;
+    const bnn_scaling *scaling = &w->engine->model->scaling;
+    bnn_prediction *p = w->p;
+    size_t k = (size_t)p->mean_dim, row = (size_t)w->from;
+    bnn_marginal to = {.mean = p->mean + row * k,
+                       .var_epistemic = p->is_class ? NULL : p->var_epistemic + row * k,
+                       .var_aleatoric = p->is_class ? NULL : p->var_aleatoric + row * k,
+                       .logp = p->logp ? p->logp + row : NULL,
+                       .pit = p->pit ? p->pit + row * k : NULL};
+    const bnn_real *y = p->has_target ? w->data->y + row * (size_t)w->data->y_dim : NULL;
+    bnn_likelihood_vtable(l)->marginal(l, w->rows, w->f, w->cov, y, bnn_model_noise(w->engine->model, w->how.theta), &to);
+    for (size_t i = 0; i < (size_t)w->rows * k; i++) {
+        p->mean_mcse[row * k + i] = 0;
+        if (p->is_class) continue;
+        double sd = scaling->y_sd[i % k];
+        to.mean[i] = to.mean[i] * sd + scaling->y_mean[i % k];
+        to.var_epistemic[i] *= sd * sd;
+        to.var_aleatoric[i] *= sd * sd;
+    }
+    for (int i = 0; to.logp && i < w->rows; i++) to.logp[i] -= log_unit(w);
+}
+
+static bnn_status run_stretch(work *w) {
+    if (w->how.by == BNN_BY_THETA) return run_draws(w);
+    size_t out = (size_t)w->engine->model->likelihood.out_dim, rows = (size_t)w->rows;
+    w->f = malloc(rows * out * sizeof *w->f);
+    w->cov = malloc(rows * out * out * sizeof *w->cov);
+    w->root = w->p->samples > 0 ? malloc(rows * out * out * sizeof *w->root) : NULL;
+    bnn_status s = w->f && w->cov && (w->root || w->p->samples == 0) ? BNN_OK : out_of_memory();
+    if (s == BNN_OK) s = bnn_jobs_run((w->rows + PIECE - 1) / PIECE, run_outputs, w);
+    if (s == BNN_OK && w->p->samples > 0) s = run_draws(w);
+    if (s == BNN_OK && w->how.by == BNN_BY_MARGINAL) run_marginal(w);
+    free(w->f), free(w->cov), free(w->root);
+    return s;
+}
+
+/* Rows at a time, so that the tallies of all blocks, and covariances of outputs, stay within 64 MB. */
+static int stretch_rows(const work *w) {
+    size_t k = (size_t)w->p->mean_dim, out = w->how.by == BNN_BY_THETA ? 0 : (size_t)w->engine->model->likelihood.out_dim;
+    size_t rows = (64u << 20) / (sizeof(double) * (MOST_BLOCKS * (4 * k + 3) + 2 * out * out + out));
     return rows < SHORTEST_STRETCH ? SHORTEST_STRETCH : rows > LONGEST_STRETCH ? LONGEST_STRETCH : (int)rows;
 }
 
@@ -309,35 +417,66 @@ static bnn_status check_fit(const bnn_model *m, const bnn_data *data) {
     return BNN_OK;
 }
 
+static bnn_predictive how_of(const bnn_engine *engine) {
+    const bnn_engine_type *type = bnn_engine_vtable(engine);
+    bnn_predictive how = type->predictive ? type->predictive(engine) : (bnn_predictive){.by = BNN_BY_THETA};
+    if (how.by == BNN_BY_MARGINAL && !bnn_likelihood_vtable(&engine->model->likelihood)->marginal) how.by = BNN_BY_OUTPUTS;
+    return how;
+}
+
+/* No draws at all: of classes they are still wanted for the entropies. */
+static bool is_closed(const bnn_engine *engine) { return how_of(engine).by == BNN_BY_MARGINAL && engine->model->likelihood.n_classes == 0; }
+
 int bnn_predict_samples(const bnn_engine *engine, int samples) {
     const bnn_engine_type *type = bnn_engine_vtable(engine);
     if (type->type.caps & BNN_POINT) return 1;
+    if (is_closed(engine)) return 0;
     if (!type->n_draws) return samples;
     int chains = type->n_chains ? type->n_chains(engine) : 1, stored = type->n_draws(engine);
     if (stored < samples) samples = stored;
     return samples / chains * chains;
 }
 
+static bnn_status check_samples(const bnn_engine *fitted, const bnn_predict_options *options, int samples) {
+    const bnn_engine_type *type = bnn_engine_vtable(fitted);
+    if (options->sink && how_of(fitted).by != BNN_BY_THETA)
+        return bnn_fail(BNN_ERR_OPTION, "engine '%s' predicts without draws of parameters here: there are none to keep", type->type.name);
+    if (is_closed(fitted)) return BNN_OK;
+    if (!(type->type.caps & BNN_POINT) && options->samples < 1)
+        return bnn_fail(BNN_ERR_OPTION, "%d samples were asked for: at least 1 is needed", options->samples);
+    if (type->n_draws && type->n_draws(fitted) < 1) return bnn_fail(BNN_ERR_STATE, "engine '%s' has no draws yet", type->type.name);
+    if (samples < 1) return bnn_fail(BNN_ERR_OPTION, "%d samples do not make one for each chain", options->samples);
+    return BNN_OK;
+}
+
+/* Draws over all rows; and, for Gaussian outputs, as many backward passes over them as there are outputs. */
+static bnn_cost cost_of(const bnn_model *m, const bnn_prediction *p, const work *w) {
+    double one = w->how.by == BNN_BY_THETA ? bnn_model_forward_flops(m, p->n) : 0;
+    uint64_t passes = w->how.by == BNN_BY_THETA ? 0 : (uint64_t)m->likelihood.out_dim;
+    return (bnn_cost){.gradients = passes,
+                      .forwards = w->how.by == BNN_BY_THETA ? (uint64_t)p->samples : 0,
+                      .flops = p->samples * one + (double)passes * bnn_model_gradient_flops(m, p->n)};
+}
+
 bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out) {
     const bnn_engine *fitted = bnn_engine_fitted(engine);
     if (!fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has not been fitted yet", engine->object.type->name);
-    const bnn_engine_type *type = bnn_engine_vtable(fitted);
-    bool point = type->type.caps & BNN_POINT;
-    if (!point && options->samples < 1)
-        return bnn_fail(BNN_ERR_OPTION, "%d samples were asked for: at least 1 is needed", options->samples);
-    if (type->n_draws && type->n_draws(fitted) < 1) return bnn_fail(BNN_ERR_STATE, "engine '%s' has no draws yet", type->type.name);
+    bool point = fitted->object.type->caps & BNN_POINT;
     int samples = bnn_predict_samples(fitted, options->samples);
-    if (samples < 1) return bnn_fail(BNN_ERR_OPTION, "%d samples do not make one for each chain", options->samples);
+    BNN_TRY(check_samples(fitted, options, samples));
     BNN_TRY(check_fit(fitted->model, data));
     bnn_stopwatch since = bnn_stopwatch_start();
     bnn_prediction *p = NULL;
-    bnn_status s = new_prediction(fitted->model, data, samples, point ? BNN_MEAN : options->mode == BNN_ROWS ? BNN_ROWS : BNN_DRAW, &p);
     bnn_rng root = bnn_rng_seed(options->seed);
-    work w = {.engine = fitted, .data = data, .p = p, .sink = options->sink, .blocks = samples < MOST_BLOCKS ? samples : MOST_BLOCKS};
+    work w = {.engine = fitted, .data = data, .sink = options->sink, .blocks = samples < MOST_BLOCKS ? samples : MOST_BLOCKS};
+    w.how = how_of(fitted);
+    bnn_mode mode = point || w.how.by != BNN_BY_THETA ? BNN_MEAN : options->mode == BNN_ROWS ? BNN_ROWS : BNN_DRAW;
+    bnn_status s = new_prediction(fitted->model, data, samples, mode, &p);
+    w.p = p;
     w.noise = bnn_rng_split(root, BNN_STREAM_PREDICT);
     w.draws = bnn_rng_split(root, BNN_STREAM_DRAW);
     w.targets = bnn_rng_split(root, BNN_STREAM_TARGET);
-    int stretch = s == BNN_OK ? stretch_rows((size_t)p->mean_dim) : 1;
+    int stretch = s == BNN_OK ? stretch_rows(&w) : 1;
     for (w.from = 0; s == BNN_OK && w.from < data->n; w.from += stretch) {
         w.rows = data->n - w.from < stretch ? data->n - w.from : stretch;
         s = run_stretch(&w);
@@ -346,7 +485,7 @@ bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn
         bnn_prediction_free(p);
         return s;
     }
-    p->cost = (bnn_cost){.forwards = (uint64_t)samples, .flops = samples * bnn_model_forward_flops(fitted->model, data->n)};
+    p->cost = cost_of(fitted->model, p, &w);
     bnn_stopwatch_stop(since, &p->cost);
     *out = p;
     return BNN_OK;

@@ -4,6 +4,7 @@
  */
 #include "helpers.h"
 
+#include <bnn/kernels.h>
 #include <bnn/likelihood.h>
 #include <math.h>
 #include <stdlib.h>
@@ -128,6 +129,141 @@ static void observes_itself(likelihood_case *k) {
 START_TEST(observations_are_those_of_the_density) { for_all_cases(observes_itself); }
 END_TEST
 
+/* ---------------------------------------------------------------- curvature and marginal */
+
+/* One entry of d(-log p)/df (x) d(-log p)/df, weighed with the density: over y it integrates to the Fisher information. */
+typedef struct {
+    likelihood_case *k;
+    int a, b;
+} product;
+
+static double weighed(double y, void *of) {
+    const product *p = of;
+    bnn_real df[MOST], here = (bnn_real)y;
+    double log_p = -p->k->type->nll(&p->k->l, 1, p->k->f, &here, p->k->theta, 1, df, NULL);
+    return exp(log_p) * (double)df[p->a] * (double)df[p->b];
+}
+
+static double fisher(likelihood_case *k, int a, int b) {
+    product p = {k, a, b};
+    double sum = 0;
+    if (k->l.n_classes == 0) return integral(weighed, &p, -64, 64);
+    for (int c = 0; c < k->l.n_classes; c++) sum += weighed(c, &p);
+    return sum;
+}
+
+static double slope_in(void *of) {
+    const product *p = of;
+    bnn_real df[MOST];
+    p->k->type->nll(&p->k->l, ROWS, p->k->f, p->k->y, p->k->theta, 1, df, NULL);
+    return (double)df[p->a];
+}
+
+/* The square of the root is the Fisher information; and the Hessian, where that does not depend on y. */
+static void has_its_curvature(likelihood_case *k) {
+    int out = k->l.out_dim;
+    bnn_real root[MOST * 4];
+    if (!k->type->curvature) return;
+    k->type->curvature(&k->l, ROWS, k->f, k->theta, root);
+    for (int i = 0; i < ROWS; i++)
+        for (int a = 0; a < out; a++)
+            for (int b = 0; b < out; b++) {
+                double square = 0;
+                for (int c = 0; c < out; c++) square += (double)root[(i * out + c) * out + a] * (double)root[(i * out + c) * out + b];
+                bool hessian = strcmp(k->l.object.type->name, "heteroscedastic") != 0;
+                product p = {k, i * out + a, 0};
+                double slope = hessian ? difference(slope_in, &p, &k->f[i * out + b], NULL) : square,
+                       expected = i == 0 && k->l.y_dim == 1 ? fisher(k, a, b) : square;
+                ASSERT_CASE(fabs(square - slope) < GRADIENT_TOLERANCE * (1 + fabs(slope)), k, "[%d,%d,%d] is %g, differences %g", i, a, b,
+                            square, slope);
+                ASSERT_CASE(fabs(square - expected) < 100 * ROUNDING * (1 + fabs(expected)), k, "[%d,%d,%d] is %g, expected %g", i, a, b,
+                            square, expected);
+            }
+}
+
+START_TEST(curvature_is_fisher_information) { for_all_cases(has_its_curvature); }
+END_TEST
+
+/* Of correlated outputs in the rows: means k->f, covariances R R^T. */
+static void fill_cov(const likelihood_case *k, double *mean, double *cov) {
+    int out = k->l.out_dim;
+    for (int i = 0; i < ROWS * out; i++) mean[i] = (double)k->f[i];
+    for (int i = 0; i < ROWS; i++)
+        for (int a = 0; a < out; a++)
+            for (int b = 0; b < out; b++)
+                cov[(i * out + a) * out + b] = 0.3 * (i + 1) * ((a == b) + 0.5 * (a + 1) * (b + 1) / (double)(out * out));
+}
+
+/* p(y | f) over many draws of f. */
+static void averages_to_its_marginal(likelihood_case *k) {
+    enum { S = 20000 };
+    int out = k->l.out_dim, dim = k->l.mean_dim;
+    double mean[MOST], cov[MOST * 4], f_mean[MOST], f_cov[MOST * 4], epi[MOST], alea[MOST], logp[ROWS], pit[MOST];
+    bool real = k->l.n_classes == 0;
+    if (!k->type->marginal) return;
+    fill_cov(k, f_mean, f_cov);
+    k->type->marginal(&k->l, ROWS, f_mean, f_cov, k->y, k->theta,
+                      &(bnn_marginal){mean, real ? epi : NULL, real ? alea : NULL, logp, real ? pit : NULL});
+    fill_cov(k, f_mean, f_cov);
+    memcpy(cov, f_cov, sizeof cov);
+    moments density[ROWS] = {0}, below[MOST] = {0}, seen[MOST] = {0};
+    bnn_real f[MOST], z[MOST], m[MOST], v[MOST], u[MOST];
+    for (uint64_t s = 0; s < S; s++) {
+        double lp[ROWS];
+        bnn_rng_normal(bnn_rng_split(bnn_rng_seed(6), s), 0, ROWS, out + 1, z);
+        for (int i = 0; i < ROWS; i++) /* 0.3 (i+1) (I + u u^T), u_a = (a+1) / out sqrt(1/2) */
+            for (int a = 0; a < out; a++)
+                f[i * out + a] =
+                    (bnn_real)(f_mean[i * out + a] + sqrt(0.3 * (i + 1)) * ((double)z[i * (out + 1) + a] +
+                                                                            sqrt(0.5) * (a + 1) / out * (double)z[i * (out + 1) + out]));
+        k->type->observe(&k->l, ROWS, f, k->y, k->theta, &(bnn_observation){m, v, lp, real ? u : NULL});
+        for (int i = 0; i < ROWS; i++) moments_add(&density[i], exp(lp[i]));
+        for (int i = 0; i < ROWS * dim; i++) moments_add(&seen[i], (double)m[i]);
+        for (int i = 0; real && i < ROWS * dim; i++) moments_add(&below[i], (double)u[i]);
+    }
+    for (int i = 0; i < ROWS * dim; i++) {
+        if (real) {
+            ASSERT_CASE(fabs(mean[i] - (double)k->f[i]) == 0 && fabs(epi[i] - cov[i / dim * dim * dim + i % dim * (dim + 1)]) == 0, k,
+                        "mean %d", i);
+            ASSERT_CASE(fabs(moments_z(&below[i], pit[i])) < MOST_Z, k, "pit[%d] has z %g", i, moments_z(&below[i], pit[i]));
+            ASSERT_CASE(fabs(alea[i] - (double)v[i]) < ROUNDING * 10 * alea[i], k, "noise[%d]", i);
+        } else
+            ASSERT_CASE(fabs(mean[i] - seen[i].mean) < 0.025, k, "p[%d] is %g, by draws %g", i, mean[i], seen[i].mean); /* probit */
+    }
+    for (int i = 0; i < ROWS; i++)
+        ASSERT_CASE(real ? fabs(moments_z(&density[i], exp(logp[i]))) < MOST_Z : fabs(exp(logp[i]) - mean[i * dim + (int)k->y[i]]) < 1e-12,
+                    k, "log p of row %d is %g, by draws %g", i, logp[i], log(density[i].mean));
+}
+
+START_TEST(marginals_are_averages) { for_all_cases(averages_to_its_marginal); }
+END_TEST
+
+/* Without variance the marginal is the likelihood; two classes are one logit; a shift of all logits, shared by all draws, is nothing. */
+START_TEST(probit_has_its_limits) {
+    bnn_likelihood one, two, three;
+    const bnn_real y[] = {1};
+    double p[3][3], logp;
+    bnn_likelihood_new("bernoulli", 1, 2, y_sd, &one);
+    bnn_likelihood_new("categorical", 1, 2, y_sd, &two);
+    bnn_likelihood_new("categorical", 1, 3, y_sd, &three);
+    bnn_likelihood_vtable(&one)->marginal(&one, 1, (double[]){0.8}, (double[]){2.0}, y, NULL, &(bnn_marginal){.mean = p[0], .logp = &logp});
+    ck_assert_double_eq_tol(p[0][1], bnn_sigmoid(0.8 / sqrt(1 + M_PI / 4)), 1e-15);
+    bnn_likelihood_vtable(&two)->marginal(&two, 1, (double[]){3, 3.8}, (double[]){5, 4, 4, 5}, y, NULL, &(bnn_marginal){.mean = p[1]});
+    ck_assert_double_eq_tol(p[1][1], p[0][1], 1e-15);
+    ck_assert_double_eq_tol(logp, log(p[0][1]), 1e-15);
+    double flat[9] = {0}, shared[9];
+    for (int i = 0; i < 9; i++) shared[i] = 100;
+    for (int k = 0; k < 2; k++)
+        bnn_likelihood_vtable(&three)->marginal(&three, 1, (double[]){k, k + 0.5, k - 1}, k ? shared : flat, y, NULL,
+                                                &(bnn_marginal){.mean = p[k]});
+    for (int c = 0; c < 3; c++) {
+        double want = exp((double[]){0, 0.5, -1}[c]) / (1 + exp(0.5) + exp(-1));
+        ck_assert(fabs(p[0][c] - want) < 1e-14 && fabs(p[1][c] - want) < 1e-14);
+    }
+    bnn_likelihood_free(&one), bnn_likelihood_free(&two), bnn_likelihood_free(&three);
+}
+END_TEST
+
 static void stays_finite(likelihood_case *k) {
     bnn_real df[MOST], dtheta[8] = {0};
     for (int e = -1; e <= 1; e += 2) {
@@ -216,8 +352,16 @@ START_TEST(refusals_name_the_way_out) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {
-        gradients_are_those_of_differences, observations_are_those_of_the_density,  extreme_outputs_stay_finite, own_parameters_are_fitted,
-        own_parameters_have_their_prior,    fitted_parameters_are_at_the_least_nll, refusals_name_the_way_out,   NULL};
+    const TTest *const tests[] = {gradients_are_those_of_differences,
+                                  observations_are_those_of_the_density,
+                                  extreme_outputs_stay_finite,
+                                  own_parameters_are_fitted,
+                                  own_parameters_have_their_prior,
+                                  fitted_parameters_are_at_the_least_nll,
+                                  curvature_is_fisher_information,
+                                  marginals_are_averages,
+                                  probit_has_its_limits,
+                                  refusals_name_the_way_out,
+                                  NULL};
     return run_tests("likelihoods", tests);
 }

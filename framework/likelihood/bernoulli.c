@@ -8,6 +8,8 @@
 #include <bnn/kernels.h>
 #include <bnn/likelihood.h>
 
+#include <math.h>
+
 static bnn_status bind(bnn_likelihood *l) {
     if (l->n_classes == 0) return bnn_fail(BNN_ERR_SHAPE, "needs class indices as targets, but the data have real ones: use gaussian");
     if (l->n_classes != 2) return bnn_fail(BNN_ERR_SHAPE, "needs two classes, but the data have %d: use categorical", l->n_classes);
@@ -46,6 +48,23 @@ static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_re
     for (int i = 0; i < n; i++) y[i] = (double)y[i] < bnn_sigmoid((double)f[i]);
 }
 
+/* sigmoid(f) sigmoid(-f), by its root. */
+static void curvature(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_real *root) {
+    (void)l, (void)theta;
+    for (int i = 0; i < n; i++) root[i] = (bnn_real)sqrt(bnn_sigmoid((double)f[i]) * bnn_sigmoid(-(double)f[i]));
+}
+
+/* The logistic function as a probit one: integral of sigmoid(f) N(f; m, v) = sigmoid(m / sqrt(1 + pi v / 8)) (MacKay 1992b). */
+static void marginal(const bnn_likelihood *l, int n, double *mean, double *cov, const bnn_real *y, const bnn_real *theta,
+                     const bnn_marginal *out) {
+    (void)l, (void)theta;
+    for (int i = 0; i < n; i++) {
+        double f = mean[i] / sqrt(1 + M_PI / 8 * cov[i]);
+        out->mean[2 * i] = bnn_sigmoid(-f), out->mean[2 * i + 1] = bnn_sigmoid(f);
+        if (out->logp) out->logp[i] = -bnn_softplus(y[i] > 0 ? -f : f);
+    }
+}
+
 static const char *const checks[] = {"bernoulli", NULL};
 
 const bnn_likelihood_type bnn_likelihood_bernoulli = {
@@ -54,5 +73,7 @@ const bnn_likelihood_type bnn_likelihood_bernoulli = {
     .bind = bind,
     .nll = nll,
     .observe = observe,
+    .curvature = curvature,
+    .marginal = marginal,
     .draw = draw,
 };

@@ -5,6 +5,7 @@
  *   -log p(y | f) = logsumexp(f) - f_y                    f [n,C]; y [n] class indices 0 .. C-1
  *   df_c = exp(f_c - logsumexp(f)) - [c = y]
  */
+#include <bnn/kernels.h>
 #include <bnn/likelihood.h>
 
 #include <math.h>
@@ -69,6 +70,45 @@ static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_re
     }
 }
 
+/* diag(p) - p p^T = sum_c p_c (e_c - p) (e_c - p)^T. */
+static void curvature(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_real *root) {
+    int classes = l->n_classes;
+    (void)theta;
+    for (int i = 0; i < n; i++, f += classes, root += classes * classes) {
+        softmax(classes, f, 1, root); /* p, in the first row; which is overwritten last */
+        for (int c = classes - 1; c >= 0; c--) {
+            double share = sqrt((double)root[c]);
+            for (int k = classes - 1; k >= 0; k--) root[c * classes + k] = (bnn_real)(share * ((c == k) - (double)root[k]));
+        }
+    }
+}
+
+/* log p_c of one row, up to a constant. Every pair of classes as in two-class probit (MacKay 1992b), with the variance of the difference of
+ * their logits (Lu, Ie & Sha 2020): p_c is proportional to 1 / sum_k exp(-(m_c - m_k) / sqrt(1 + pi Var(f_c - f_k) / 8)) */
+static double log_odds(int classes, int c, const double *mean, const double *cov) {
+    double sum = 0, top = 0;
+    for (int k = 0; k < classes; k++) {
+        double var = cov[c * classes + c] + cov[k * classes + k] - 2 * cov[c * classes + k];
+        double z = (mean[k] - mean[c]) / sqrt(1 + M_PI / 8 * fmax(var, 0));
+        if (z > top) sum *= exp(top - z), top = z;
+        sum += exp(z - top);
+    }
+    return -top - log(sum);
+}
+
+static void marginal(const bnn_likelihood *l, int n, double *mean, double *cov, const bnn_real *y, const bnn_real *theta,
+                     const bnn_marginal *out) {
+    int classes = l->n_classes;
+    (void)theta;
+    for (int i = 0; i < n; i++, mean += classes, cov += classes * classes) {
+        double *p = out->mean + (size_t)i * classes;
+        for (int c = 0; c < classes; c++) p[c] = log_odds(classes, c, mean, cov);
+        double all = bnn_logsumexp(classes, p);
+        if (out->logp) out->logp[i] = p[(int)y[i]] - all;
+        for (int c = 0; c < classes; c++) p[c] = exp(p[c] - all);
+    }
+}
+
 static const char *const checks[] = {"categorical", NULL};
 
 const bnn_likelihood_type bnn_likelihood_categorical = {
@@ -77,5 +117,7 @@ const bnn_likelihood_type bnn_likelihood_categorical = {
     .bind = bind,
     .nll = nll,
     .observe = observe,
+    .curvature = curvature,
+    .marginal = marginal,
     .draw = draw,
 };

@@ -12,6 +12,7 @@
 #include <bnn/likelihood.h>
 
 #include <math.h>
+#include <string.h>
 
 typedef struct {
     double tau, sd, shape;
@@ -105,15 +106,61 @@ static double logp(const bnn_likelihood *l, const bnn_real *theta, double scale,
     return total;
 }
 
+static void curvature(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_real *root) {
+    int d = l->y_dim;
+    (void)f;
+    memset(root, 0, (size_t)n * (size_t)(d * d) * sizeof *root);
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < d; k++) root[(i * d + k) * d + k] = (bnn_real)exp(-0.5 * log_var(l, theta, k));
+}
+
+/* log N(r; 0, cov) of one row, target by target given those before it: r and cov become their conditional residual and covariance. A
+ * variance is never below its noise, whatever rounding makes of it. */
+static double log_normal(const bnn_likelihood *l, const bnn_real *theta, double *r, double *cov) {
+    int d = l->y_dim;
+    double total = 0;
+    for (int k = 0; k < d; k++) {
+        double var = fmax(cov[k * d + k], exp(log_var(l, theta, k)));
+        total -= 0.5 * (r[k] * r[k] / var + log(var)) + half_log_2pi;
+        for (int j = k + 1; j < d; j++) {
+            double slope = cov[j * d + k] / var;
+            r[j] -= slope * r[k];
+            for (int i = k + 1; i <= j; i++) cov[j * d + i] -= slope * cov[i * d + k];
+        }
+    }
+    return total;
+}
+
+/* y ~ N(mean, cov + diag noise). */
+static void marginal(const bnn_likelihood *l, int n, double *mean, double *cov, const bnn_real *y, const bnn_real *theta,
+                     const bnn_marginal *out) {
+    int d = l->y_dim;
+    for (int i = 0; i < n; i++, mean += d, cov += d * d) {
+        for (int k = 0; k < d; k++) {
+            int at = i * d + k;
+            double noise = exp(log_var(l, theta, k)), var = cov[k * d + k];
+            out->mean[at] = mean[k];
+            if (out->var_epistemic) out->var_epistemic[at] = var;
+            if (out->var_aleatoric) out->var_aleatoric[at] = noise;
+            if (out->pit) out->pit[at] = 0.5 * erfc((mean[k] - (double)y[at]) / sqrt(2 * (var + noise)));
+            cov[k * d + k] += noise;
+            if (y) mean[k] = (double)y[at] - mean[k];
+        }
+        if (out->logp) out->logp[i] = log_normal(l, theta, mean, cov);
+    }
+}
+
 static const char *const checks[] = {"gaussian", "gaussian:tau=0.5", "gaussian:sd=0.3,shape=2", NULL};
 
 const bnn_likelihood_type bnn_likelihood_gaussian = {
     .type = {BNN_TYPE(bnn_likelihood_type), .name = "gaussian", .summary = "real targets with one noise level, learned or fixed",
-             .reference = "Bishop 2006, eq. 5.12", .conf_size = sizeof(conf), .options = options, .checks = checks},
+             .reference = "Bishop 2006, eq. 5.12", .caps = BNN_LOG_VARIANCE, .conf_size = sizeof(conf), .options = options, .checks = checks},
     .bind = bind,
     .nll = nll,
     .observe = observe,
     .draw = draw,
     .noise_sd = noise_sd,
     .logp = logp,
+    .curvature = curvature,
+    .marginal = marginal,
 };

@@ -10,6 +10,7 @@
 
 #include <gsl/gsl_cdf.h>
 #include <math.h>
+#include <string.h>
 
 static const double half_log_2pi = 0.91893853320467274178, widest = 30;
 
@@ -66,6 +67,19 @@ static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_re
     }
 }
 
+/* The Hessian in (m, s) is indefinite wherever y is not m (its determinant is -(y - m)^2 exp(-2 s) / 2), so this is its expectation,
+ * diag(exp(-s), 1/2). */
+static void curvature(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_real *root) {
+    int d = l->y_dim, out = 2 * d;
+    (void)theta;
+    memset(root, 0, (size_t)n * (size_t)(out * out) * sizeof *root);
+    for (int i = 0; i < n; i++, f += out, root += out * out)
+        for (int k = 0; k < d; k++) {
+            root[k * out + k] = (bnn_real)exp(-0.5 * log_var(f[d + k]));
+            root[(d + k) * out + d + k] = fabs((double)f[d + k]) > widest ? 0 : (bnn_real)sqrt(0.5);
+        }
+}
+
 static const char *const checks[] = {"heteroscedastic", NULL};
 
 const bnn_likelihood_type bnn_likelihood_heteroscedastic = {
@@ -75,5 +89,6 @@ const bnn_likelihood_type bnn_likelihood_heteroscedastic = {
     .bind = bind,
     .nll = nll,
     .observe = observe,
+    .curvature = curvature,
     .draw = draw,
 };

@@ -115,4 +115,5 @@ const bnn_prior_type bnn_prior_gauss = {
     .logp = logp,
     .draw = draw,
     .kl_gaussian = kl_gaussian,
+    .sd = sd_of,
 };

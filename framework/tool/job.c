@@ -153,7 +153,10 @@ void tool_progress_end(tool_progress *progress) {
 /* ---------------------------------------------------------------- what was found */
 
 void tool_print_metrics(const bnn_metrics *m, int samples) {
-    printf("%d rows, %d draw%s\n", m->n, samples, samples == 1 ? "" : "s");
+    if (samples > 0)
+        printf("%d rows, %d draw%s\n", m->n, samples, samples == 1 ? "" : "s");
+    else
+        printf("%d rows, in closed form\n", m->n);
     printf("  log-likelihood   %10.4f  (se %.4f; mean per row, nats)\n", m->ll, m->ll_se);
     if (m->is_class) {
         printf("  accuracy         %10.4f\n  brier            %10.4f\n  ece              %10.4f  (%d bins)\n", m->accuracy, m->brier,

@@ -118,7 +118,8 @@ static bnn_status predict(request *r) {
     if (r->out) BNN_TRY(tool_output_ready(r->out));
     BNN_TRY(tool_rerun_open(&r->rerun));
     bnn_status s = predict_rows(r, &p);
-    if (s == BNN_OK && r->out) printf("predicted %d rows with %d draws, wrote %s\n", p->n, p->samples, r->out);
+    if (s == BNN_OK && r->out && p->samples > 0) printf("predicted %d rows with %d draws, wrote %s\n", p->n, p->samples, r->out);
+    if (s == BNN_OK && r->out && p->samples == 0) printf("predicted %d rows in closed form, wrote %s\n", p->n, r->out);
     bnn_prediction_free(p);
     tool_rerun_close(&r->rerun);
     return s;

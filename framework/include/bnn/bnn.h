@@ -6,6 +6,7 @@
 #define BNN_BNN_H
 
 #include <bnn/descent.h>
+#include <bnn/evidence.h>
 #include <bnn/gate.h>
 #include <bnn/gaussian.h>
 #include <bnn/gsl_rng.h>

@@ -56,6 +56,13 @@ typedef struct {
     int length;
 } bnn_column;
 
+/* How an engine predicts: by draws of theta; or, where it knows the outputs of the network in a row to be Gaussian, f ~ N(mean, cov), by
+ * draws of those, or by the likelihood's marginal (by draws, too, where it has none). */
+typedef struct {
+    enum { BNN_BY_THETA, BNN_BY_OUTPUTS, BNN_BY_MARGINAL } by;
+    const bnn_real *theta; /* [n_theta] whose noise parameters hold; not needed BNN_BY_THETA */
+} bnn_predictive;
+
 typedef struct bnn_engine_type {
     bnn_type type;
     size_t state_size;
@@ -86,6 +93,10 @@ typedef struct bnn_engine_type {
     bnn_engine *(*held)(bnn_engine *, int i, const bnn_data **rows);
     /* After its blocks were read back, to go on where they were written: rebuilds what they imply, opens the engines that it held. */
     bnn_status (*resume)(bnn_engine *, const bnn_data *data);
+    bnn_predictive (*predictive)(const bnn_engine *); /* without it, BNN_BY_THETA */
+    /* With predictive: mean[n, out_dim] and cov[n, out_dim, out_dim] of the outputs in n rows x[n, in], in standardised units; ws has room
+     * for them, with gradients. Thread-safe. */
+    bnn_status (*outputs)(const bnn_engine *, bnn_workspace *ws, int n, const bnn_real *x, double *mean, double *cov);
 } bnn_engine_type;
 
 static inline const bnn_engine_type *bnn_engine_vtable(const bnn_engine *e) { return (const bnn_engine_type *)e->object.type; }

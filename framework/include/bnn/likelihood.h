@@ -9,6 +9,10 @@
 
 #include <bnn/prior.h>
 
+enum {                      /* bnn_type.caps of a likelihood */
+       BNN_LOG_VARIANCE = 1 /* its parameters are log variances of Gaussian noise, one for each output of the network */
+};
+
 typedef struct bnn_likelihood {
     bnn_object object;
     /* what the data say, set before bind */
@@ -30,6 +34,14 @@ typedef struct {
     double *logp;   /* [n] log p(y | f) in nats, of standardised y; y must be given */
     bnn_real *pit;  /* [n, pit_dim] P(Y <= y | f) */
 } bnn_observation;
+
+/* The same where the network's outputs are Gaussian themselves, in double, of standardised y. All but the mean may be NULL: not wanted. */
+typedef struct {
+    double *mean;                          /* [n, mean_dim] E[y], or class probabilities */
+    double *var_epistemic, *var_aleatoric; /* [n, mean_dim] Var E[y | f], E Var[y | f]; not of classes */
+    double *logp;                          /* [n] */
+    double *pit;                           /* [n, pit_dim] */
+} bnn_marginal;
 
 typedef struct bnn_likelihood_type {
     bnn_type type;
@@ -58,6 +70,15 @@ typedef struct bnn_likelihood_type {
     /* OPTIONAL: log prior density of its own theta in nats, default 0 (flat); dtheta[n_theta] (NULL: not wanted) += scale times its
      * gradient. */
     double (*logp)(const bnn_likelihood *, const bnn_real *theta, double scale, bnn_real *dtheta);
+
+    /* OPTIONAL: root[n, out_dim, out_dim], a square root of the curvature: sum_c root[i,c,a] root[i,c,b] = d2(-log p)/df_a df_b of row i,
+     * or, where that depends on y and can be negative, its expectation over y | f (Fisher information). */
+    void (*curvature)(const bnn_likelihood *, int n, const bnn_real *f, const bnn_real *theta, bnn_real *root);
+
+    /* OPTIONAL: p(y) = integral of p(y | f) N(f; mean, cov) of n rows, exact for real y, to the probit approximation for classes. mean[n,
+     * out_dim] and cov[n, out_dim, out_dim] are used up; y may be NULL. */
+    void (*marginal)(const bnn_likelihood *, int n, double *mean, double *cov, const bnn_real *y, const bnn_real *theta,
+                     const bnn_marginal *out);
 } bnn_likelihood_type;
 
 /* y_sd is borrowed and must outlive the likelihood. */

@@ -59,8 +59,13 @@ typedef struct {
     bnn_role role;
     int rows, cols;
     size_t offset, length;
+    int index; /* of the node in the net; -1: none */
 } bnn_block_info;
 bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out);
+
+/* Second derivative of -log prior in each entry of block b at theta: 1/sd^2, behind a gate 1/(keep sd^2). NAN: the prior is not Gaussian.
+ */
+double bnn_model_prior_prec(const bnn_model *model, int b, const bnn_real *theta);
 
 /* The parts of U, in nats over the whole training set. */
 typedef struct {

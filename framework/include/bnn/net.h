@@ -66,9 +66,14 @@ const bnn_real *bnn_net_forward_after(const bnn_net *net, bnn_workspace *ws, int
                                       const bnn_real *prefix);
 /* Where the caller puts dU/df[n, out] before backward. */
 bnn_real *bnn_net_df(const bnn_net *net, bnn_workspace *ws);
-/* Gradients of the rows of the last forward: dtheta[n_theta] += . */
+/* Gradients of the rows of the last forward: dtheta[n_theta] += , or NULL: not wanted. */
 void bnn_net_backward(const bnn_net *net, bnn_workspace *ws, bnn_real *dtheta);
 /* Ends the pass: finish hooks, then sum of the layers' KL in nats; dtheta += scale times its gradient. dtheta may be NULL. */
 double bnn_net_penalty(const bnn_net *net, bnn_workspace *ws, double scale, bnn_real *dtheta);
+
+/* tap is called in every backward after each AFFINE node has run, with what it saw of the rows: its inputs io->x[0][n, D] and the gradients
+ * of its outputs io->dy[n, U]. For engines that need them beside their product (Kronecker-factored curvature). NULL: none. */
+typedef void (*bnn_tap)(void *context, int node, const bnn_io *io);
+void bnn_workspace_tap(bnn_workspace *ws, bnn_tap tap, void *context);
 
 #endif

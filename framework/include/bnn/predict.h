@@ -12,7 +12,7 @@
 #include <bnn/engine.h>
 
 typedef struct {
-    int n, samples, mean_dim; /* mean_dim: targets, or classes */
+    int n, samples, mean_dim; /* samples: S, 0 in closed form; mean_dim: targets, or classes */
     bnn_mode mode;            /* the noise that was used */
     bool has_target;          /* the data had targets: logp and, for regression, pit are there, else NULL */
     bool is_class;
@@ -49,8 +49,8 @@ typedef struct {
     const bnn_sink *sink; /* may be NULL */
 } bnn_predict_options;
 
-/* How many draws a prediction takes where `samples` are asked for: 1 of a point engine; of stored draws no more than there are, and as many
- * from each chain, evenly spaced. 0 or less: not enough for any. */
+/* How many draws a prediction takes where `samples` are asked for: 1 of a point engine; 0 in closed form; of stored draws no more than
+ * there are, and as many from each chain, evenly spaced. Otherwise 0 or less: not enough for any. */
 int bnn_predict_samples(const bnn_engine *engine, int samples);
 
 /* data must be scaled by the model's scaling. Parallel over blocks of draws; the same bits at any number of threads. */

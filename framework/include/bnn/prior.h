@@ -50,6 +50,9 @@ typedef struct bnn_prior_type {
      * log density of one s in nats, normaliser included, *ds its slope. */
     int (*n_scales)(const bnn_prior *, const bnn_param *);
     double (*logp_scale)(const bnn_prior *, const bnn_param *, double s, double *ds);
+
+    /* OPTIONAL, of a prior N(0, sd^2): its sd; inf: flat. */
+    double (*sd)(const bnn_prior *, bool weight, int fan_in);
 } bnn_prior_type;
 
 bnn_status bnn_prior_new(const char *spec, bnn_prior *out);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <bnn/evidence.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const bnn_prec_sharing_names[] = {"prior", "global", "layer", "group", NULL};
+
+static const double half_log_2pi = 0.91893853320467274178;
+
+static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for the evidence"); }
+
+/* ---------------------------------------------------------------- terms */
+
+enum { PIECE = 256 }; /* rows at a time */
+
+/* nll at theta; squares, by d nll / d log var_k = (rows - squares_k) / 2 of every target. */
+static bnn_status measure_data(bnn_evidence *e, const bnn_real *theta, const bnn_data *data) {
+    const bnn_model *m = e->curvature->model;
+    const bnn_likelihood *l = &m->likelihood;
+    bool noise = l->n_theta > 0 && l->object.type->caps & BNN_LOG_VARIANCE;
+    size_t in = (size_t)bnn_shape_size(m->x_shape);
+    bnn_workspace *ws;
+    bnn_real *slope = calloc((size_t)l->n_theta + 1, sizeof *slope);
+    if (!slope) return out_of_memory();
+    bnn_status s = bnn_workspace_new(m->net, PIECE, false, &ws);
+    if (s == BNN_OK) bnn_net_prepare(m->net, ws, theta, BNN_MEAN, false, (bnn_rng){0});
+    e->noisy = noise ? (double)data->n * l->n_theta : 0;
+    e->squares = e->noisy;
+    for (int i = 0; s == BNN_OK && i < data->n; i += PIECE) {
+        int n = data->n - i < PIECE ? data->n - i : PIECE;
+        const bnn_real *f = bnn_net_forward(m->net, ws, n, (uint64_t)i, data->x + (size_t)i * in);
+        memset(slope, 0, (size_t)l->n_theta * sizeof *slope);
+        e->nll +=
+            bnn_likelihood_vtable(l)->nll(l, n, f, data->y + (size_t)i * (size_t)data->y_dim, bnn_model_noise(m, theta), 1, NULL, slope);
+        for (int k = 0; noise && k < l->n_theta; k++) e->squares -= 2 * (double)slope[k];
+    }
+    if (s == BNN_OK) bnn_workspace_free(ws);
+    free(slope);
+    for (int k = 0; l->n_classes == 0 && k < data->y_dim; k++) e->log_unit += data->n * log(m->scaling.y_sd[k]);
+    return s;
+}
+
+bnn_status bnn_evidence_check(const bnn_curvature *curvature, const bnn_real *theta, bnn_prec_sharing sharing) {
+    for (int b = 0; sharing == BNN_PREC_PRIOR && b < curvature->n_blocks; b++) {
+        double prec = bnn_model_prior_prec(curvature->model, curvature->block[b].number, theta);
+        if (isnan(prec))
+            return bnn_fail(BNN_ERR_OPTION, "prior '%s' is not Gaussian: use gauss, or let the evidence choose precisions",
+                            curvature->model->prior.object.type->name);
+        if (prec == 0 && curvature->structure == BNN_KRON)
+            return bnn_fail(BNN_ERR_OPTION, "structure=kron needs a prior with a scale, but that of '%s' of node '%s' is flat",
+                            curvature->block[b].info.name, curvature->block[b].info.node);
+    }
+    return BNN_OK;
+}
+
+static void measure_blocks(bnn_evidence *e, const bnn_real *theta, bnn_prec_sharing sharing) {
+    const bnn_curvature *c = e->curvature;
+    for (int b = 0; b < c->n_blocks; b++) {
+        const bnn_block_info *info = &c->block[b].info;
+        for (size_t i = info->offset; i < info->offset + info->length; i++) e->norm2[b] += (double)theta[i] * (double)theta[i];
+        e->prec[b] = bnn_model_prior_prec(c->model, c->block[b].number, theta);
+        bool same = b > 0 && (sharing == BNN_PREC_GLOBAL || (sharing == BNN_PREC_LAYER && c->block[b - 1].info.index == info->index));
+        e->group[b] = same ? e->group[b - 1] : e->n_groups++;
+        if (sharing != BNN_PREC_PRIOR && !(e->prec[b] > 0)) e->prec[b] = 1;
+        if (sharing != BNN_PREC_PRIOR && same) e->prec[b] = e->prec[b - 1];
+    }
+    if (sharing == BNN_PREC_PRIOR) e->n_groups = 0;
+}
+
+bnn_status bnn_evidence_open(bnn_curvature *curvature, const bnn_real *theta, const bnn_data *data, bnn_prec_sharing sharing,
+                             bnn_evidence *out) {
+    size_t n = (size_t)curvature->n_blocks + 1;
+    *out = (bnn_evidence){.curvature = curvature, .var = 1};
+    out->norm2 = calloc(n, sizeof *out->norm2);
+    out->prec = calloc(n, sizeof *out->prec);
+    out->determined = calloc(n, sizeof *out->determined);
+    out->group = calloc(n, sizeof *out->group);
+    bnn_status s = out->norm2 && out->prec && out->determined && out->group ? BNN_OK : out_of_memory();
+    if (s == BNN_OK) s = bnn_evidence_check(curvature, theta, sharing);
+    if (s == BNN_OK) measure_blocks(out, theta, sharing);
+    if (s == BNN_OK) s = measure_data(out, theta, data);
+    if (s < 0) bnn_evidence_close(out);
+    return s;
+}
+
+void bnn_evidence_close(bnn_evidence *e) {
+    free(e->norm2);
+    free(e->prec);
+    free(e->determined);
+    free(e->group);
+    *e = (bnn_evidence){0};
+}
+
+bnn_status bnn_evidence_evaluate(bnn_evidence *e) {
+    const bnn_curvature *c = e->curvature;
+    double log_det;
+    e->evaluations++;
+    BNN_TRY(bnn_curvature_posterior(e->curvature, e->var, e->prec, &log_det, e->determined));
+    e->value = -e->nll - e->log_unit - 0.5 * (e->squares * (1 / e->var - 1) + e->noisy * log(e->var) + log_det);
+    for (int b = 0; b < c->n_blocks; b++) {
+        double length = (double)c->block[b].info.length;
+        /* a flat prior has density 1: nothing cancels */
+        e->value += e->prec[b] > 0 ? 0.5 * (length * log(e->prec[b]) - e->prec[b] * e->norm2[b]) : length * half_log_2pi;
+    }
+    return isfinite(e->value) ? BNN_OK : bnn_fail(BNN_ERR_NUMERIC, "the evidence is not finite");
+}
+
+/* ---------------------------------------------------------------- maximum
+ *
+ * MacKay's re-estimation in the logarithms x of the precisions and of var, as Newton steps with a bound in place of the second derivative:
+ *   d value / d log prec_g = (determined - prec |w|^2) / 2            -d2 <= (prec |w|^2 + min(determined, length - determined)) / 2
+ *   d value / d log var    = (squares/var - noisy + determined) / 2   -d2 <= (squares/var + min(determined, P - determined)) / 2
+ * since with the eigenvalues h of S H/var determined = sum h, and its own derivatives are at most sum h (1-h). A step is halved until the
+ * value does not fall. */
+
+typedef struct {
+    double slope, bound;
+} direction;
+
+static const double longest = 3, farthest = 30; /* of a step; of x, where an evidence that rises for ever stops */
+static const double enough = 1e-6;              /* nats that the next step can still win */
+enum { MOST_STEPS = 200, MOST_HALVINGS = 10 };
+
+/* Of the groups, then of var; returns what steps to the bounds' maxima win. */
+static double find_directions(const bnn_evidence *e, direction *d) {
+    double all = 0, length = 0, gain = 0;
+    for (int g = 0; g <= e->n_groups; g++) d[g] = (direction){0};
+    for (int b = 0; b < e->curvature->n_blocks; b++) {
+        double known = e->determined[b], rest = (double)e->curvature->block[b].info.length - known, pull = e->prec[b] * e->norm2[b];
+        direction *to = &d[e->group[b]];
+        all += known, length += known + rest;
+        if (e->n_groups == 0) continue;
+        to->slope += 0.5 * (known - pull);
+        to->bound += 0.5 * (pull + fmin(known, rest));
+    }
+    if (e->noisy > 0) {
+        d[e->n_groups].slope = 0.5 * (e->squares / e->var - e->noisy + all);
+        d[e->n_groups].bound = 0.5 * (e->squares / e->var + fmin(all, length - all));
+    }
+    for (int g = 0; g <= e->n_groups; g++) gain += d[g].bound > 0 ? 0.5 * d[g].slope * d[g].slope / d[g].bound : 0;
+    return gain;
+}
+
+/* x moved along d, by `share` of the way. */
+static double moved(double x, direction d, double share) {
+    double way = d.bound > 0 ? d.slope / d.bound : 0, to = log(x) + share * fmin(fmax(way, -longest), longest);
+    return exp(fmin(fmax(to, -farthest), farthest));
+}
+
+/* from [n_blocks] precisions and, last, var. */
+static bnn_status step(bnn_evidence *e, const direction *d, double *from) {
+    int n = e->curvature->n_blocks;
+    double before = e->value, share = 1;
+    memcpy(from, e->prec, (size_t)n * sizeof *from);
+    from[n] = e->var;
+    for (int k = 0; k <= MOST_HALVINGS; k++, share /= 2) {
+        for (int b = 0; e->n_groups > 0 && b < n; b++) e->prec[b] = moved(from[b], d[e->group[b]], share);
+        if (e->noisy > 0) e->var = moved(from[n], d[e->n_groups], share);
+        BNN_TRY(bnn_evidence_evaluate(e));
+        if (e->value >= before) return BNN_OK;
+    }
+    memcpy(e->prec, from, (size_t)n * sizeof *from); /* rounding is reached */
+    e->var = from[n];
+    return bnn_evidence_evaluate(e);
+}
+
+bnn_status bnn_evidence_maximise(bnn_evidence *e) {
+    direction *d = calloc((size_t)e->curvature->n_blocks + 1, sizeof *d);
+    double *from = calloc((size_t)e->curvature->n_blocks + 1, sizeof *from);
+    bnn_status s = d && from ? bnn_evidence_evaluate(e) : out_of_memory();
+    for (int k = 0; s == BNN_OK && k < MOST_STEPS && find_directions(e, d) > enough; k++) {
+        double before = e->value;
+        s = step(e, d, from);
+        if (s == BNN_OK && !(e->value > before)) break;
+    }
+    free(d), free(from);
+    return s;
+}

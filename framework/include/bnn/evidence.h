@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * evidence.h: the marginal likelihood by Laplace's method, and the prior precisions and the noise that maximise it (MacKay 1992).
+ *
+ *   log p(D) = -nll(var) + sum_b (L_b log prec_b - prec_b |w_b|^2) / 2 - log det(H/var + diag(prec)) / 2        [nats, in the units of y]
+ *   nll(var) = nll + squares (1/var - 1) / 2 + noisy log(var) / 2
+ *
+ * b are the blocks of a curvature, L_b their lengths (the P/2 log 2 pi of prior and Gaussian cancel). var is a factor on the variance of
+ * Gaussian noise that the likelihood learns; squares is the sum of squared residuals, each over its variance at var = 1, noisy their
+ * number. theta stays what it is: these are the hyper-parameters for one mode.
+ */
+#ifndef BNN_EVIDENCE_H
+#define BNN_EVIDENCE_H
+
+#include <bnn/curvature.h>
+
+/* Which blocks share one precision; the model's prior leaves nothing free. */
+typedef enum { BNN_PREC_PRIOR, BNN_PREC_GLOBAL, BNN_PREC_LAYER, BNN_PREC_GROUP } bnn_prec_sharing;
+extern const char *const bnn_prec_sharing_names[];
+
+typedef struct {
+    bnn_curvature *curvature; /* borrowed */
+    double nll, squares, noisy;
+    double log_unit;      /* of the density of y, from standardised y to its units */
+    double *norm2;        /* [n_blocks] |w_b|^2 */
+    int *group, n_groups; /* [n_blocks] which precision is the block's; 0 groups: none is free */
+    double var, *prec;    /* [n_blocks] */
+    double value;         /* log p(D) */
+    double *determined;   /* [n_blocks] see curvature.h; their sum is MacKay's gamma */
+    int evaluations;
+} bnn_evidence;
+
+/* Refuses what cannot be done with the model's prior: sharing = BNN_PREC_PRIOR where it is not Gaussian, or, for kron, where it is flat. */
+bnn_status bnn_evidence_check(const bnn_curvature *curvature, const bnn_real *theta, bnn_prec_sharing sharing);
+
+/* Measures the terms at theta, where the curvature was built on the same data. Precisions begin at those of the model's prior, at 1
+ * where it is flat or not Gaussian; var begins at 1. */
+bnn_status bnn_evidence_open(bnn_curvature *curvature, const bnn_real *theta, const bnn_data *data, bnn_prec_sharing sharing,
+                             bnn_evidence *out);
+void bnn_evidence_close(bnn_evidence *e);
+
+/* value and determined at var and prec, for which the curvature's S is made. */
+bnn_status bnn_evidence_evaluate(bnn_evidence *e);
+
+/* Moves the precisions of the groups, and var where noise is learned, to a maximum; then evaluates there. */
+bnn_status bnn_evidence_maximise(bnn_evidence *e);
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * laplace: a Gaussian around the mode that another engine finds (MacKay 1992; Daxberger et al. 2021).
+ *
+ *   theta ~ N(theta*, S),   S = (H + diag(prec))^-1,   H = sum_i J_i^T L_i J_i            J_i = df(x_i)/dtheta, L_i = d2(-log p)/df2
+ *
+ * H is the generalised Gauss-Newton matrix over all training rows: full, diag or kron (bnn/curvature.h), of all weights and biases or of
+ * those of the last layer. Parameters of other roles (noise, drop probabilities, random weights) stand at the mode, noise of layers at its
+ * mean.
+ *
+ * Prior precisions and Gaussian noise maximise log p(D) (bnn/evidence.h) at the mode. The mode is that of the model's own prior and is not
+ * moved (evidence=post).
+ *
+ * Prediction: the network is linearised at theta*, f ~ N(f(x; theta*), J S J^T) (linear, probit), or theta is drawn from the Gaussian
+ * (sampling), where the network is not linear and the draws fit worse. Of real targets the first is a closed form; of classes it is drawn
+ * f by f, or, with probit, the mean probabilities and their logarithms are MacKay's (1992b) approximation.
+ */
+#include <bnn/curvature.h>
+#include <bnn/evidence.h>
+#include <bnn/holder.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    char *engine;
+    int structure, subset, precision, evidence, predictive;
+} conf;
+
+enum { ALL, LAST_LAYER };
+enum { NONE, POST };
+enum { LINEAR, PROBIT, SAMPLING };
+static const char *const subsets[] = {"all", "last_layer", NULL}, *const evidences[] = {"none", "post", NULL},
+                         *const predictives[] = {"linear", "probit", "sampling", NULL};
+
+static const bnn_option options[] = {{.name = "engine",
+                                      .kind = BNN_OPTION_TEXT,
+                                      .offset = offsetof(conf, engine),
+                                      .preset = "map",
+                                      .help = "the engine that finds the mode, as name or name{options}"},
+                                     {.name = "structure",
+                                      .kind = BNN_OPTION_CHOICE,
+                                      .offset = offsetof(conf, structure),
+                                      .preset = "kron",
+                                      .choices = bnn_structure_names,
+                                      .help = "of the curvature: full, its diagonal, or Kronecker factors by layer"},
+                                     {.name = "subset",
+                                      .kind = BNN_OPTION_CHOICE,
+                                      .offset = offsetof(conf, subset),
+                                      .preset = "all",
+                                      .choices = subsets,
+                                      .help = "weights that are uncertain: all, or those of the last layer"},
+                                     {.name = "precision",
+                                      .kind = BNN_OPTION_CHOICE,
+                                      .offset = offsetof(conf, precision),
+                                      .preset = "global",
+                                      .choices = bnn_prec_sharing_names,
+                                      .help = "prior precisions: of the model's prior, or by the evidence: one, one for each layer, or for "
+                                              "each kernel and bias"},
+                                     {.name = "evidence",
+                                      .kind = BNN_OPTION_CHOICE,
+                                      .offset = offsetof(conf, evidence),
+                                      .preset = "post",
+                                      .choices = evidences,
+                                      .help = "when it chooses precisions and noise: never (the model's prior holds), or after the fit"},
+                                     {.name = "predictive",
+                                      .kind = BNN_OPTION_CHOICE,
+                                      .offset = offsetof(conf, predictive),
+                                      .preset = "linear",
+                                      .choices = predictives,
+                                      .help = "linear: of the linearised network; probit: likewise, classes by the probit approximation; "
+                                              "sampling: draws of the weights"},
+                                     {0}};
+
+enum { BUILT, N_COUNTERS }; /* state.counter: whether the Gaussian is there */
+
+typedef struct {
+    bnn_engine *inner; /* NULL without rows */
+    bnn_curvature curvature;
+    bnn_real *theta; /* the mode, with the noise that the evidence chose */
+    uint64_t counter[N_COUNTERS];
+    double *prec, *determined, *length; /* [n_blocks] of the blocks of the curvature */
+    double log_evidence;
+    char *remark;
+} state;
+
+static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory"); }
+
+static bnn_prec_sharing sharing_of(const conf *c) { return c->evidence == NONE ? BNN_PREC_PRIOR : (bnn_prec_sharing)c->precision; }
+
+/* ---------------------------------------------------------------- the Gaussian */
+
+/* One number of all blocks that share it. */
+static void print_precs(FILE *out, const state *s, bnn_prec_sharing sharing) {
+    const bnn_curvature *c = &s->curvature;
+    fputs(sharing == BNN_PREC_GLOBAL ? "; prior precision" : "; prior precisions", out);
+    for (int b = 0; b < c->n_blocks; b++) {
+        const bnn_block_info *info = &c->block[b].info;
+        bool same = b > 0 && (sharing == BNN_PREC_GLOBAL || (sharing == BNN_PREC_LAYER && c->block[b - 1].info.index == info->index));
+        if (same) continue;
+        fputs(b > 0 ? ", " : " ", out);
+        if (sharing != BNN_PREC_GLOBAL)
+            fprintf(out, "%s%s%s ", info->node, sharing == BNN_PREC_LAYER ? "" : "/", sharing == BNN_PREC_LAYER ? "" : info->name);
+        fprintf(out, "%.4g", s->prec[b]);
+    }
+}
+
+static bnn_status write_remark(const bnn_engine *e, state *s) {
+    const bnn_likelihood *l = &e->model->likelihood;
+    double determined = 0;
+    size_t size;
+    free(s->remark);
+    s->remark = NULL;
+    FILE *out = open_memstream(&s->remark, &size);
+    if (!out) return out_of_memory();
+    for (int b = 0; b < s->curvature.n_blocks; b++) determined += s->determined[b];
+    fprintf(out, "log evidence %.4f; %.1f of %zu parameters determined by the data", s->log_evidence, determined, s->curvature.n);
+    print_precs(out, s, sharing_of(e->object.conf));
+    if (bnn_likelihood_vtable(l)->noise_sd && l->y_dim == 1)
+        fprintf(out, "; noise sd %.4g", bnn_likelihood_vtable(l)->noise_sd(l, bnn_model_noise(e->model, s->theta)) * l->y_sd[0]);
+    return fclose(out) == 0 ? BNN_OK : out_of_memory();
+}
+
+/* S at theta, and what the evidence says of it. */
+static bnn_status build(bnn_engine *e, const bnn_data *data) {
+    const conf *c = e->object.conf;
+    state *s = e->state;
+    bnn_evidence evidence;
+    size_t n = (size_t)s->curvature.n_blocks;
+    BNN_TRY(bnn_curvature_build(&s->curvature, s->theta, data, &e->cost));
+    BNN_TRY(bnn_evidence_open(&s->curvature, s->theta, data, sharing_of(c), &evidence));
+    bnn_status status = c->evidence == NONE ? bnn_evidence_evaluate(&evidence) : bnn_evidence_maximise(&evidence);
+    s->log_evidence = evidence.value;
+    memcpy(s->prec, evidence.prec, n * sizeof *s->prec);
+    memcpy(s->determined, evidence.determined, n * sizeof *s->determined);
+    for (int k = 0; evidence.noisy > 0 && k < e->model->likelihood.n_theta; k++)
+        s->theta[e->model->net->n_theta + k] += (bnn_real)log(evidence.var);
+    bnn_evidence_close(&evidence);
+    return status < 0 ? status : write_remark(e, s);
+}
+
+/* The mode is that of this engine's model: a search inside may have changed the network or the likelihood. */
+static bnn_status take_mode(bnn_engine *e, const bnn_real *theta) {
+    state *s = e->state;
+    const bnn_engine *fitted = bnn_engine_fitted(s->inner);
+    if (!theta || !fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has no parameters at its end", s->inner->object.type->name);
+    if (strcmp(fitted->texts.net, e->texts.net) != 0 || strcmp(fitted->texts.likelihood, e->texts.likelihood) != 0)
+        return bnn_fail(BNN_ERR_STATE, "engine '%s' chose another network or likelihood: search around laplace, not inside it",
+                        s->inner->object.type->name);
+    memcpy(s->theta, theta, (size_t)e->model->n_theta * sizeof *theta);
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- hooks */
+
+static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(((const conf *)options_set)->engine, net); }
+
+static bnn_status allocate(bnn_engine *e) {
+    const conf *c = e->object.conf;
+    state *s = e->state;
+    BNN_TRY(bnn_curvature_open(e->model, (bnn_structure)c->structure, c->subset == LAST_LAYER, &s->curvature));
+    size_t n = (size_t)s->curvature.n_blocks + 1;
+    s->theta = malloc(((size_t)e->model->n_theta + 1) * sizeof *s->theta);
+    s->prec = calloc(n, sizeof *s->prec);
+    s->determined = calloc(n, sizeof *s->determined);
+    s->length = calloc(n, sizeof *s->length);
+    if (!s->theta || !s->prec || !s->determined || !s->length) return out_of_memory();
+    for (int b = 0; b < s->curvature.n_blocks; b++) s->length[b] = (double)s->curvature.block[b].info.length;
+    return BNN_OK;
+}
+
+static bnn_status open(bnn_engine *e, const bnn_data *data) {
+    const conf *c = e->object.conf;
+    state *s = e->state;
+    bnn_texts texts = {.net = e->plain_net, .likelihood = e->texts.likelihood, .prior = e->texts.prior};
+    BNN_TRY(allocate(e));
+    bnn_model_init(e->model, bnn_rng_split(e->rng, BNN_STREAM_INIT), s->theta);
+    BNN_TRY(bnn_evidence_check(&s->curvature, s->theta, sharing_of(c)));
+    return data->n > 0 ? bnn_engine_new(c->engine, &texts, data, bnn_rng_split(e->rng, BNN_STREAM_INNER), &s->inner) : BNN_OK;
+}
+
+static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
+    state *s = e->state;
+    BNN_TRY(bnn_holder_step(e, s->inner, data, out));
+    if (!out->done) return BNN_OK;
+    BNN_TRY(take_mode(e, out->theta));
+    BNN_TRY(build(e, data));
+    s->counter[BUILT] = 1;
+    out->theta = s->theta;
+    return BNN_OK;
+}
+
+static void close(bnn_engine *e) {
+    state *s = e->state;
+    bnn_engine_free(s->inner);
+    bnn_curvature_close(&s->curvature);
+    free(s->theta);
+    free(s->prec);
+    free(s->determined);
+    free(s->length);
+    free(s->remark);
+}
+
+static bnn_status check_built(const state *s) {
+    return s->counter[BUILT] ? BNN_OK : bnn_fail(BNN_ERR_STATE, "engine 'laplace' has no Gaussian before its fit is over");
+}
+
+static bnn_status draw(const bnn_engine *e, int i, bnn_rng rng, bnn_real *theta) {
+    const state *s = e->state;
+    (void)i;
+    BNN_TRY(check_built(s));
+    memcpy(theta, s->theta, (size_t)e->model->n_theta * sizeof *theta);
+    return bnn_curvature_draw(&s->curvature, rng, theta);
+}
+
+static bnn_predictive predictive(const bnn_engine *e) {
+    const conf *c = e->object.conf;
+    bnn_predictive how = {.by = BNN_BY_MARGINAL, .theta = ((const state *)e->state)->theta};
+    if (c->predictive == LINEAR && e->model->likelihood.n_classes > 0) how.by = BNN_BY_OUTPUTS;
+    if (c->predictive == SAMPLING) how.by = BNN_BY_THETA;
+    return how;
+}
+
+static bnn_status outputs(const bnn_engine *e, bnn_workspace *ws, int n, const bnn_real *x, double *mean, double *cov) {
+    const state *s = e->state;
+    BNN_TRY(check_built(s));
+    return bnn_curvature_outputs(&s->curvature, ws, s->theta, n, x, mean, cov);
+}
+
+static int blocks(bnn_engine *e, bnn_block *out) {
+    state *s = e->state;
+    size_t n = (size_t)s->curvature.n_blocks, built = s->counter[BUILT] ? s->curvature.n_factor : 0;
+    out[0] = (bnn_block){.name = "theta", .kind = BNN_BLOCK_REAL, .data = s->theta, .length = (size_t)e->model->n_theta, .theta = true};
+    out[1] = (bnn_block){.name = "counter", .kind = BNN_BLOCK_U64, .data = s->counter, .length = N_COUNTERS};
+    out[2] = (bnn_block){.name = "log_evidence", .kind = BNN_BLOCK_DOUBLE, .data = &s->log_evidence, .length = 1};
+    out[3] = (bnn_block){.name = "prior_prec", .kind = BNN_BLOCK_DOUBLE, .data = s->prec, .length = n};
+    out[4] = (bnn_block){.name = "factor", .kind = BNN_BLOCK_DOUBLE, .data = s->curvature.factor, .length = built};
+    return 5;
+}
+
+static bnn_engine *held(bnn_engine *e, int i, const bnn_data **rows) {
+    (void)rows; /* the same */
+    return i == 0 ? ((state *)e->state)->inner : NULL;
+}
+
+static int columns(const bnn_engine *e, bnn_column *out) {
+    const state *s = e->state;
+    int n = s->counter[BUILT] ? s->curvature.n_blocks : 0;
+    out[0] = (bnn_column){.name = "parameters", .data = s->length, .length = n};
+    out[1] = (bnn_column){.name = "determined", .data = s->determined, .length = n};
+    out[2] = (bnn_column){.name = "prior_prec", .data = s->prec, .length = n};
+    return 3;
+}
+
+static const char *remark(const bnn_engine *e) { return ((const state *)e->state)->remark; }
+
+static const char *const checks[] = {"laplace:engine=map{epochs=20,batch=16}", "laplace:engine=map{epochs=20,batch=16},structure=full",
+                                     "laplace:engine=map{epochs=20,batch=16},structure=diag,subset=last_layer,precision=group", NULL};
+
+const bnn_engine_type bnn_engine_laplace = {
+    .type = {BNN_TYPE(bnn_engine_type), .name = "laplace", .summary = "a Gaussian around the mode, its prior chosen by the evidence",
+             .reference = "MacKay 1992; Daxberger et al. 2021", .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .state_size = sizeof(state),
+    .open = open,
+    .step = step,
+    .close = close,
+    .blocks = blocks,
+    .draw = draw,
+    .adapt = adapt,
+    .columns = columns,
+    .remark = remark,
+    .held = held,
+    .predictive = predictive,
+    .outputs = outputs,
+};
