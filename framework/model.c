@@ -54,11 +54,20 @@ bnn_status bnn_model_new(const bnn_texts *texts, const bnn_data *data, bnn_model
     return s;
 }
 
+/* Of all nodes. */
+static int count_blocks(const bnn_model *m) {
+    int n = 0;
+    for (int i = 0; i < m->net->n_nodes; i++) n += m->net->node[i].layer.plan.n_params;
+    return n;
+}
+
 void bnn_model_free(bnn_model *model) {
     if (!model) return;
-    bnn_net_free(model->net);
     if (model->likelihood.object.type) bnn_likelihood_free(&model->likelihood);
     if (model->prior.object.type) bnn_prior_free(&model->prior);
+    for (int b = 0; model->block_prior && b < count_blocks(model); b++) bnn_prior_free(&model->block_prior[b]);
+    free(model->block_prior);
+    bnn_net_free(model->net);
     bnn_scaling_free(&model->scaling);
     for (int i = 0; i < model->n_scaled; i++) free(model->scaled[i].name);
     free(model->scaled);
@@ -221,15 +230,15 @@ static const bnn_scaled *scales_of(const bnn_model *m, const bnn_param *p) {
 }
 
 /* -log prior of one block and of its scales, which get their gradient times scale. */
-static double prior_block(const bnn_model *m, const bnn_param *p, size_t offset, double keep, const bnn_real *theta, double scale,
-                          bnn_real *grad, double *dkeep) {
-    const bnn_scaled *scaled = scales_of(m, p);
+static double prior_block(const bnn_model *m, const bnn_prior *prior, const bnn_param *p, size_t offset, double keep, const bnn_real *theta,
+                          double scale, bnn_real *grad, double *dkeep) {
+    const bnn_scaled *scaled = prior == &m->prior ? scales_of(m, p) : NULL;
     int runs = scaled ? scaled->n : 1, n = bnn_param_size(p) / runs;
     double total = 0;
     for (int r = 0; r < runs; r++) {
         size_t at = offset + (size_t)(r * n);
         double s = scaled ? (double)theta[scaled->offset + (size_t)r] : 0, dlog_sd = 0, ds;
-        prior_work run = {.prior = &m->prior, .param = p, .w = theta + at, .grad = grad ? grad + at : NULL, .scale = scale, .n = n};
+        prior_work run = {.prior = prior, .param = p, .w = theta + at, .grad = grad ? grad + at : NULL, .scale = scale, .n = n};
         run.keep = keep;
         run.sd = exp(0.5 * s);
         total += prior_run(&run, dkeep, &dlog_sd);
@@ -246,41 +255,69 @@ static double keep_of(const bnn_model *m, const bnn_node *node, const bnn_real *
     return gate ? bnn_layer_vtable(&gate->layer)->keep(&gate->layer, theta + gate->theta, slope) : 1;
 }
 
-/* -log prior of the weights and biases of one node; the gate's parameters get their share of the gradient. */
-static double prior_node(const bnn_model *m, const bnn_node *node, const bnn_real *theta, double scale, bnn_real *grad) {
+/* The prior of a block. */
+static const bnn_prior *prior_of(const bnn_model *m, int b) {
+    return m->block_prior && m->block_prior[b].object.type ? &m->block_prior[b] : &m->prior;
+}
+
+/* -log prior of the weights and biases of one node, whose blocks are numbered from `first`; the gate's parameters get their share of the
+ * gradient. */
+static double prior_node(const bnn_model *m, const bnn_node *node, int first, const bnn_real *theta, double scale, bnn_real *grad) {
     const bnn_node *gate = node->gate >= 0 ? &m->net->node[node->gate] : NULL;
     bnn_real slope[BNN_MAX_GATE_THETA] = {0};
     double keep = keep_of(m, node, theta, slope), dkeep = 0, total = 0;
     size_t offset = node->theta;
     for (int b = 0; b < node->layer.plan.n_params; b++) {
         const bnn_param *p = &node->layer.plan.param[b];
-        if (is_covered(p)) total += prior_block(m, p, offset, p->role == BNN_WEIGHT ? keep : 1, theta, scale, grad, &dkeep);
+        double k = p->role == BNN_WEIGHT ? keep : 1;
+        if (is_covered(p)) total += prior_block(m, prior_of(m, first + b), p, offset, k, theta, scale, grad, &dkeep);
         offset += (size_t)bnn_param_size(p);
     }
     for (int i = 0; grad && gate && i < gate->layer.n_theta; i++) grad[gate->theta + (size_t)i] += (bnn_real)(scale * dkeep) * slope[i];
     return total;
 }
 
-static double prior_of(const bnn_model *m, const bnn_real *theta, double scale, bnn_real *grad) {
+static double prior_all(const bnn_model *m, const bnn_real *theta, double scale, bnn_real *grad) {
     const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&m->likelihood);
     bnn_real *dnoise = grad ? grad + m->net->n_theta : NULL;
     double total = likelihood->logp ? -likelihood->logp(&m->likelihood, bnn_model_noise(m, theta), -scale, dnoise) : 0;
-    for (int i = 0; i < m->net->n_nodes; i++) total += prior_node(m, &m->net->node[i], theta, scale, grad);
+    for (int i = 0, first = 0; i < m->net->n_nodes; first += m->net->node[i++].layer.plan.n_params)
+        total += prior_node(m, &m->net->node[i], first, theta, scale, grad);
     return total;
 }
 
+/* Block b, which is of a node, and the probability that its weights are kept with. */
+static const bnn_param *find_param(const bnn_model *m, int b, const bnn_real *theta, double *keep) {
+    const bnn_node *node = m->net->node;
+    for (; b >= node->layer.plan.n_params; node++) b -= node->layer.plan.n_params;
+    const bnn_param *p = &node->layer.plan.param[b];
+    bnn_real slope[BNN_MAX_GATE_THETA];
+    *keep = p->role == BNN_WEIGHT ? keep_of(m, node, theta, slope) : 1;
+    return p;
+}
+
 double bnn_model_prior_prec(const bnn_model *model, int b, const bnn_real *theta) {
-    const bnn_prior_type *prior = bnn_prior_vtable(&model->prior);
-    for (int i = 0; prior->sd && i < model->net->n_nodes; b -= model->net->node[i++].layer.plan.n_params) {
-        const bnn_node *node = &model->net->node[i];
-        if (b >= node->layer.plan.n_params) continue;
-        const bnn_param *p = &node->layer.plan.param[b];
-        bnn_real slope[BNN_MAX_GATE_THETA];
-        double keep = p->role == BNN_WEIGHT ? keep_of(model, node, theta, slope) : 1,
-               sd = prior->sd(&model->prior, p->role == BNN_WEIGHT, p->fan_in);
-        return 1 / (keep * sd * sd);
-    }
-    return NAN;
+    const bnn_prior *prior = prior_of(model, b);
+    double keep;
+    const bnn_param *p = find_param(model, b, theta, &keep);
+    if (!bnn_prior_vtable(prior)->sd) return NAN;
+    double sd = bnn_prior_vtable(prior)->sd(prior, p->role == BNN_WEIGHT, p->fan_in);
+    return 1 / (keep * sd * sd);
+}
+
+bnn_status bnn_model_set_prior_prec(bnn_model *model, int b, const bnn_real *theta, double prec) {
+    bnn_prior prior;
+    double keep;
+    char sd[BNN_NUMBER_TEXT], text[2 * BNN_NUMBER_TEXT + 32];
+    find_param(model, b, theta, &keep);
+    bnn_number_print(1 / sqrt(prec * keep), sd);
+    snprintf(text, sizeof text, "gauss:sd=%s,bias_sd=%s", sd, sd);
+    if (!model->block_prior) model->block_prior = calloc((size_t)count_blocks(model), sizeof *model->block_prior);
+    if (!model->block_prior) return bnn_fail(BNN_ERR_MEMORY, "out of memory for priors");
+    BNN_TRY(bnn_prior_new(text, &prior));
+    bnn_prior_free(&model->block_prior[b]);
+    model->block_prior[b] = prior;
+    return BNN_OK;
 }
 
 bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta, int m,
@@ -296,7 +333,7 @@ bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objec
                                           grad ? bnn_net_df(net, ws) : NULL, grad ? grad + net->n_theta : NULL);
     if (grad) bnn_net_backward(net, ws, grad);
     terms.kl = objective->kl_weight * bnn_net_penalty(net, ws, share, grad);
-    terms.prior = objective->kl_weight * prior_of(model, theta, share, grad);
+    terms.prior = objective->kl_weight * prior_all(model, theta, share, grad);
     return terms;
 }
 

@@ -8,8 +8,9 @@
  * those of the last layer. Parameters of other roles (noise, drop probabilities, random weights) stand at the mode, noise of layers at its
  * mean.
  *
- * Prior precisions and Gaussian noise maximise log p(D) (bnn/evidence.h) at the mode. The mode is that of the model's own prior and is not
- * moved (evidence=post).
+ * Prior precisions and Gaussian noise maximise log p(D) (bnn/evidence.h): at the mode, which is that of the model's own prior and is not
+ * moved (evidence=post); or on the way there, every so many epochs, which go on with what was found (evidence=online, Immer et al. 2021;
+ * between two updates noise follows its own gradient, lr_hyper of the engine), and once more at the end.
  *
  * Prediction: the network is linearised at theta*, f ~ N(f(x; theta*), J S J^T) (linear, probit), or theta is drawn from the Gaussian
  * (sampling), where the network is not linear and the draws fit worse. Of real targets the first is a closed form; of classes it is drawn
@@ -26,55 +27,63 @@
 
 typedef struct {
     char *engine;
-    int structure, subset, precision, evidence, predictive;
+    int structure, subset, precision, evidence, every, predictive;
 } conf;
 
 enum { ALL, LAST_LAYER };
-enum { NONE, POST };
+enum { NONE, POST, ONLINE };
 enum { LINEAR, PROBIT, SAMPLING };
-static const char *const subsets[] = {"all", "last_layer", NULL}, *const evidences[] = {"none", "post", NULL},
+static const char *const subsets[] = {"all", "last_layer", NULL}, *const evidences[] = {"none", "post", "online", NULL},
                          *const predictives[] = {"linear", "probit", "sampling", NULL};
 
-static const bnn_option options[] = {{.name = "engine",
-                                      .kind = BNN_OPTION_TEXT,
-                                      .offset = offsetof(conf, engine),
-                                      .preset = "map",
-                                      .help = "the engine that finds the mode, as name or name{options}"},
-                                     {.name = "structure",
-                                      .kind = BNN_OPTION_CHOICE,
-                                      .offset = offsetof(conf, structure),
-                                      .preset = "kron",
-                                      .choices = bnn_structure_names,
-                                      .help = "of the curvature: full, its diagonal, or Kronecker factors by layer"},
-                                     {.name = "subset",
-                                      .kind = BNN_OPTION_CHOICE,
-                                      .offset = offsetof(conf, subset),
-                                      .preset = "all",
-                                      .choices = subsets,
-                                      .help = "weights that are uncertain: all, or those of the last layer"},
-                                     {.name = "precision",
-                                      .kind = BNN_OPTION_CHOICE,
-                                      .offset = offsetof(conf, precision),
-                                      .preset = "global",
-                                      .choices = bnn_prec_sharing_names,
-                                      .help = "prior precisions: of the model's prior, or by the evidence: one, one for each layer, or for "
-                                              "each kernel and bias"},
-                                     {.name = "evidence",
-                                      .kind = BNN_OPTION_CHOICE,
-                                      .offset = offsetof(conf, evidence),
-                                      .preset = "post",
-                                      .choices = evidences,
-                                      .help = "when it chooses precisions and noise: never (the model's prior holds), or after the fit"},
-                                     {.name = "predictive",
-                                      .kind = BNN_OPTION_CHOICE,
-                                      .offset = offsetof(conf, predictive),
-                                      .preset = "linear",
-                                      .choices = predictives,
-                                      .help = "linear: of the linearised network; probit: likewise, classes by the probit approximation; "
-                                              "sampling: draws of the weights"},
-                                     {0}};
+static const bnn_option options[] = {
+    {.name = "engine",
+     .kind = BNN_OPTION_TEXT,
+     .offset = offsetof(conf, engine),
+     .preset = "map",
+     .help = "the engine that finds the mode, as name or name{options}"},
+    {.name = "structure",
+     .kind = BNN_OPTION_CHOICE,
+     .offset = offsetof(conf, structure),
+     .preset = "kron",
+     .choices = bnn_structure_names,
+     .help = "of the curvature: full, its diagonal, or Kronecker factors by layer"},
+    {.name = "subset",
+     .kind = BNN_OPTION_CHOICE,
+     .offset = offsetof(conf, subset),
+     .preset = "all",
+     .choices = subsets,
+     .help = "weights that are uncertain: all, or those of the last layer"},
+    {.name = "precision",
+     .kind = BNN_OPTION_CHOICE,
+     .offset = offsetof(conf, precision),
+     .preset = "global",
+     .choices = bnn_prec_sharing_names,
+     .help = "prior precisions: of the model's prior, or by the evidence: one, one for each layer, or for "
+             "each kernel and bias"},
+    {.name = "evidence",
+     .kind = BNN_OPTION_CHOICE,
+     .offset = offsetof(conf, evidence),
+     .preset = "post",
+     .choices = evidences,
+     .help = "when it chooses precisions and noise: never (the model's prior holds), after the fit, or during it"},
+    {.name = "every",
+     .kind = BNN_OPTION_INT,
+     .offset = offsetof(conf, every),
+     .preset = "20",
+     .min = 1,
+     .max = 1e9,
+     .help = "steps of the engine (epochs) between updates, for evidence=online"},
+    {.name = "predictive",
+     .kind = BNN_OPTION_CHOICE,
+     .offset = offsetof(conf, predictive),
+     .preset = "linear",
+     .choices = predictives,
+     .help = "linear: of the linearised network; probit: likewise, classes by the probit approximation; "
+             "sampling: draws of the weights"},
+    {0}};
 
-enum { BUILT, N_COUNTERS }; /* state.counter: whether the Gaussian is there */
+enum { BUILT, STEPS, UPDATES, N_COUNTERS }; /* state.counter: whether the Gaussian is there; steps and updates before it */
 
 typedef struct {
     bnn_engine *inner; /* NULL without rows */
@@ -153,6 +162,34 @@ static bnn_status take_mode(bnn_engine *e, const bnn_real *theta) {
     return BNN_OK;
 }
 
+/* Both models, this engine's and the inner one's, take the priors that the evidence chose. */
+static bnn_status take_priors(bnn_engine *e) {
+    state *s = e->state;
+    for (int b = 0; b < s->curvature.n_blocks; b++) {
+        int number = s->curvature.block[b].number;
+        BNN_TRY(bnn_model_set_prior_prec(e->model, number, s->theta, s->prec[b]));
+        BNN_TRY(bnn_model_set_prior_prec(s->inner->model, number, s->theta, s->prec[b]));
+    }
+    return BNN_OK;
+}
+
+/* The inner engine goes on with the noise that the evidence chose; its first block is the theta that it is at. */
+static void give_noise(bnn_engine *e) {
+    state *s = e->state;
+    size_t net = (size_t)e->model->net->n_theta, noise = (size_t)e->model->likelihood.n_theta;
+    bnn_block block[BNN_MAX_BLOCKS];
+    bnn_engine_vtable(s->inner)->blocks(s->inner, block);
+    memcpy((bnn_real *)block[0].data + net, s->theta + net, noise * sizeof *s->theta);
+}
+
+static bnn_status update(bnn_engine *e, const bnn_data *data, const bnn_step *out) {
+    BNN_TRY(take_mode(e, out->theta));
+    BNN_TRY(build(e, data));
+    ((state *)e->state)->counter[UPDATES]++;
+    give_noise(e);
+    return take_priors(e);
+}
+
 /* ---------------------------------------------------------------- hooks */
 
 static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(((const conf *)options_set)->engine, net); }
@@ -171,6 +208,15 @@ static bnn_status allocate(bnn_engine *e) {
     return BNN_OK;
 }
 
+static bnn_status check_online(const conf *c) {
+    bnn_object inner;
+    BNN_TRY(bnn_object_parse(BNN_ENGINE, c->engine, &inner));
+    const bnn_engine_type *type = (const bnn_engine_type *)inner.type;
+    bnn_object_free(&inner);
+    if (c->evidence != ONLINE || !type->fitted) return BNN_OK;
+    return bnn_fail(BNN_ERR_OPTION, "evidence=online needs an engine that fits from its first step, not '%s'", type->type.name);
+}
+
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
     const conf *c = e->object.conf;
     state *s = e->state;
@@ -178,13 +224,16 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     BNN_TRY(allocate(e));
     bnn_model_init(e->model, bnn_rng_split(e->rng, BNN_STREAM_INIT), s->theta);
     BNN_TRY(bnn_evidence_check(&s->curvature, s->theta, sharing_of(c)));
+    BNN_TRY(check_online(c));
     return data->n > 0 ? bnn_engine_new(c->engine, &texts, data, bnn_rng_split(e->rng, BNN_STREAM_INNER), &s->inner) : BNN_OK;
 }
 
 static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
+    const conf *c = e->object.conf;
     state *s = e->state;
     BNN_TRY(bnn_holder_step(e, s->inner, data, out));
-    if (!out->done) return BNN_OK;
+    s->counter[STEPS]++;
+    if (!out->done) return c->evidence == ONLINE && s->counter[STEPS] % (uint64_t)c->every == 0 ? update(e, data, out) : BNN_OK;
     BNN_TRY(take_mode(e, out->theta));
     BNN_TRY(build(e, data));
     s->counter[BUILT] = 1;
@@ -245,6 +294,11 @@ static bnn_engine *held(bnn_engine *e, int i, const bnn_data **rows) {
     return i == 0 ? ((state *)e->state)->inner : NULL;
 }
 
+static bnn_status resume(bnn_engine *e, const bnn_data *data) {
+    (void)data;
+    return ((const state *)e->state)->counter[UPDATES] > 0 ? take_priors(e) : BNN_OK;
+}
+
 static int columns(const bnn_engine *e, bnn_column *out) {
     const state *s = e->state;
     int n = s->counter[BUILT] ? s->curvature.n_blocks : 0;
@@ -257,7 +311,8 @@ static int columns(const bnn_engine *e, bnn_column *out) {
 static const char *remark(const bnn_engine *e) { return ((const state *)e->state)->remark; }
 
 static const char *const checks[] = {"laplace:engine=map{epochs=20,batch=16}", "laplace:engine=map{epochs=20,batch=16},structure=full",
-                                     "laplace:engine=map{epochs=20,batch=16},structure=diag,subset=last_layer,precision=group", NULL};
+                                     "laplace:engine=map{epochs=20,batch=16},structure=diag,subset=last_layer,precision=group",
+                                     "laplace:engine=map{epochs=20,batch=16,lr_hyper=0},evidence=online,every=3", NULL};
 
 const bnn_engine_type bnn_engine_laplace = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "laplace", .summary = "a Gaussian around the mode, its prior chosen by the evidence",
@@ -272,6 +327,7 @@ const bnn_engine_type bnn_engine_laplace = {
     .columns = columns,
     .remark = remark,
     .held = held,
+    .resume = resume,
     .predictive = predictive,
     .outputs = outputs,
 };

@@ -447,14 +447,14 @@ static regression regress(const bnn_data *data) {
     return p;
 }
 
-/* log N(y; 0, X diag(sd^2) X^T + I/tau) of standardised y, in the units of y. */
-static double regression_evidence(const bnn_data *data) {
+/* log N(y; 0, X diag(var) X^T + I/tau) of standardised y, in the units of y. */
+static double regression_evidence(const bnn_data *data, double var_w, double var_b, double t) {
     double C[ROWS * ROWS], y[ROWS], value = 0;
     for (int r = 0; r < ROWS; r++) {
         y[r] = (double)data->y[r];
         for (int q = 0; q < ROWS; q++) {
-            C[r * ROWS + q] = r == q ? 1 / tau_of(data) : 0;
-            for (int i = 0; i < W; i++) C[r * ROWS + q] += input(data, r, i) * input(data, q, i) * (i < IN ? sd_w * sd_w : sd_b * sd_b);
+            C[r * ROWS + q] = r == q ? 1 / t : 0;
+            for (int i = 0; i < W; i++) C[r * ROWS + q] += input(data, r, i) * input(data, q, i) * (i < IN ? var_w : var_b);
         }
     }
     gsl_matrix_view c = gsl_matrix_view_array(C, ROWS, ROWS);
@@ -473,7 +473,7 @@ START_TEST(linear_regression_has_its_evidence) {
         bnn_curvature c = built(&p, (bnn_structure)s, false);
         bnn_evidence e = evidence_of(&p, &c, BNN_PREC_PRIOR);
         OK(bnn_evidence_evaluate(&e));
-        ck_assert_double_eq_tol(e.value, regression_evidence(p.data), 10 * ROUNDING);
+        ck_assert_double_eq_tol(e.value, regression_evidence(p.data, sd_w * sd_w, sd_b * sd_b, tau_of(p.data)), 10 * ROUNDING);
         bnn_evidence_close(&e);
         bnn_curvature_close(&c);
     }
@@ -656,13 +656,15 @@ static bnn_prediction *predict(const bnn_engine *e, const bnn_data *data, int sa
 
 #define MAP "engine=map{epochs=3000,lr=0.02,schedule=cosine}"
 
-static double log_evidence(bnn_engine *e) {
+static const void *state_of(bnn_engine *e, const char *name) {
     bnn_block block[BNN_MAX_BLOCKS];
     int n = bnn_engine_vtable(e)->blocks(e, block);
     for (int i = 0; i < n; i++)
-        if (strcmp(block[i].name, "log_evidence") == 0) return *(const double *)block[i].data;
-    ck_abort_msg("no log evidence");
+        if (strcmp(block[i].name, name) == 0) return block[i].data;
+    ck_abort_msg("no block '%s'", name);
 }
+
+static double log_evidence(bnn_engine *e) { return *(const double *)state_of(e, "log_evidence"); }
 
 /* Mean, both variances, log p and pit of Bayesian linear regression, in the units of y. */
 START_TEST(linear_regression_is_predicted_in_closed_form) {
@@ -671,7 +673,7 @@ START_TEST(linear_regression_is_predicted_in_closed_form) {
     bnn_prediction *p = predict(f.run->engine, f.data, 1);
     double sd = f.data->scaling.y_sd[0], shift = f.data->scaling.y_mean[0];
     ck_assert(p->samples == 0 && p->mode == BNN_MEAN);
-    ck_assert_double_eq_tol(log_evidence(f.run->engine), regression_evidence(f.data), 1e-3);
+    ck_assert_double_eq_tol(log_evidence(f.run->engine), regression_evidence(f.data, sd_w * sd_w, sd_b * sd_b, tau_of(f.data)), 1e-3);
     for (int r = 0; r < ROWS; r++) {
         double mean = 0, var = 0, y = (double)f.data->y[r] * sd + shift;
         for (int i = 0; i < W; i++) {
@@ -688,6 +690,52 @@ START_TEST(linear_regression_is_predicted_in_closed_form) {
     }
     bnn_prediction_free(p);
     fitted_free(&f);
+}
+END_TEST
+
+/* Precision and noise that move with the mode end where the evidence of the linear model, which is exact, has its maximum. */
+START_TEST(online_finds_the_evidence_of_linear_regression) {
+    fitted f = fit_on(table_new(ROWS, IN, 0, 1),
+                      "laplace:engine=map{epochs=4000,lr=0.02,lr_hyper=0,schedule=cosine},structure=full,evidence=online,every=100",
+                      "dense", "gaussian");
+    const bnn_real *theta = state_of(f.run->engine, "theta");
+    double var = 1 / *(const double *)state_of(f.run->engine, "prior_prec"), t = exp(-(double)theta[W]), step = exp(0.05);
+    double best = regression_evidence(f.data, var, var, t);
+    ck_assert_double_eq_tol(log_evidence(f.run->engine), best, 1e-3);
+    ck_assert_double_gt(best, regression_evidence(f.data, var * step, var * step, t));
+    ck_assert_double_gt(best, regression_evidence(f.data, var / step, var / step, t));
+    ck_assert_double_gt(best, regression_evidence(f.data, var, var, t * step));
+    ck_assert_double_gt(best, regression_evidence(f.data, var, var, t / step));
+    fitted_free(&f);
+}
+END_TEST
+
+/* A prior given to a block is that prior: U is that of the text, its second derivative what was asked for, behind a gate, too. */
+START_TEST(blocks_take_their_own_priors) {
+    const bnn_objective u = {.n_total = ROWS, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN};
+    place p = place_new("dropout:0.3; dense:4; tanh; dense", "gaussian", 0);
+    bnn_model *other;
+    bnn_real *g[2] = {reals_new((size_t)p.model->n_theta), reals_new((size_t)p.model->n_theta)};
+    OK(bnn_model_new(&(bnn_texts){"dropout:0.3; dense:4; tanh; dense", "gaussian", "gauss:sd=0.4,bias_sd=2.5"}, p.data, &other));
+    for (int b = 0; b < 4; b++) {
+        double asked = 1 / (b % 2 ? 2.5 * 2.5 : 0.4 * 0.4 * (b == 0 ? 0.7 : 1)); /* keep = 0.7 before the first kernel */
+        OK(bnn_model_set_prior_prec(p.model, b, p.theta, asked));
+        ck_assert_double_eq_tol(bnn_model_prior_prec(p.model, b, p.theta) / asked, 1, ROUNDING);
+        ck_assert_double_eq_tol(bnn_model_prior_prec(other, b, p.theta) / asked, 1, ROUNDING);
+    }
+    bnn_terms a = bnn_model_u(p.model, p.ws, &u, bnn_rng_seed(0), p.theta, ROWS, p.data->x, p.data->y, g[0]),
+              b = bnn_model_u(other, p.ws, &u, bnn_rng_seed(0), p.theta, ROWS, p.data->x, p.data->y, g[1]);
+    ck_assert_double_eq_tol(a.prior, b.prior, ROUNDING * fabs(b.prior));
+    for (int i = 0; i < p.model->n_theta; i++) ck_assert_double_eq_tol((double)g[0][i], (double)g[1][i], ROUNDING * 100);
+    bnn_real moved = p.theta[0], h = (bnn_real)0.125;
+    bnn_terms up, down;
+    p.theta[0] = moved + h, up = bnn_model_u(p.model, p.ws, &u, bnn_rng_seed(0), p.theta, ROWS, p.data->x, p.data->y, NULL);
+    p.theta[0] = moved - h, down = bnn_model_u(p.model, p.ws, &u, bnn_rng_seed(0), p.theta, ROWS, p.data->x, p.data->y, NULL);
+    double second = (up.prior + down.prior - 2 * a.prior) / ((double)h * (double)h);
+    ck_assert_msg(fabs(second * 0.4 * 0.4 * 0.7 - 1) < 1e-3, "the second derivative is %g", second);
+    bnn_model_free(other);
+    reals_free(g[0]), reals_free(g[1]);
+    place_free(&p);
 }
 END_TEST
 
@@ -762,6 +810,7 @@ static const struct {
     {"structure=full,subset=last_layer,precision=group", "categorical", 3},
     {"structure=kron,predictive=probit", "categorical", 3},
     {"structure=diag,evidence=none,precision=prior", "bernoulli", 2},
+    {"structure=kron,precision=group,evidence=online,every=7", "gaussian", 0},
 };
 enum { WHOLE = sizeof whole / sizeof *whole };
 
@@ -822,6 +871,8 @@ START_TEST(what_laplace_cannot_do_it_says) {
         {"laplace:structure=full", "dense:30000; dense:30000; dense", "gauss", "structure=full needs 1.94e+10 GB, "},
         {"laplace:structure=full", "dense:30000; dense:30000; dense", "gauss",
          " GB are free; structure=kron needs 93.6 GB, structure=diag 14.4 GB"},
+        {"laplace:engine=grid_search{engine=map{epochs=2},grid={lr=1|2}},evidence=online", "dense", "gauss",
+         "evidence=online needs an engine that fits from its first step, not 'grid_search'"},
         {"laplace:engine=grid_search{engine=map{epochs=2},grid={likelihood.tau=1|2}}", "dense", "gauss",
          "engine 'grid_search' chose another network or likelihood: search around laplace, not inside it"},
     };
@@ -859,6 +910,8 @@ int main(void) {
                                   the_evidence_is_maximised,
                                   an_evidence_without_maximum_ends,
                                   linear_regression_is_predicted_in_closed_form,
+                                  online_finds_the_evidence_of_linear_regression,
+                                  blocks_take_their_own_priors,
                                   sampling_a_linear_model_is_its_closed_form,
                                   classes_are_integrals_over_their_logits,
                                   predictions_have_the_same_bits_at_any_number_of_threads,

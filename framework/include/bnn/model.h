@@ -34,7 +34,8 @@ typedef struct {
     bnn_shape x_shape;
     int n_theta; /* the net's parameters, then the likelihood's, then the prior's scales, block after block */
     int n_scaled;
-    bnn_scaled *scaled; /* [n_scaled] in the order of the blocks */
+    bnn_scaled *scaled;     /* [n_scaled] in the order of the blocks */
+    bnn_prior *block_prior; /* [blocks of the net] that take the place of `prior` where they have a type; NULL: none does */
 } bnn_model;
 
 /* The texts that make a model, as a user writes them. */
@@ -66,6 +67,8 @@ bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out);
 /* Second derivative of -log prior in each entry of block b at theta: 1/sd^2, behind a gate 1/(keep sd^2). NAN: the prior is not Gaussian.
  */
 double bnn_model_prior_prec(const bnn_model *model, int b, const bnn_real *theta);
+/* Gives block b a Gaussian prior with this second derivative, finite and above 0. Not saved with the model. */
+bnn_status bnn_model_set_prior_prec(bnn_model *model, int b, const bnn_real *theta, double prec);
 
 /* The parts of U, in nats over the whole training set. */
 typedef struct {
