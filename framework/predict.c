@@ -177,16 +177,15 @@ static bnn_status add_piece(const work *w, const desk *d, tally *t, int s, int a
     return hand_out(w, d, s, f, drawn);
 }
 
-/* Which of the engine's stored draws prediction draw s is: evenly spaced within each chain. */
-static int stored_draw(const bnn_engine *e, int s, int samples) {
-    const bnn_engine_type *type = bnn_engine_vtable(e);
+int bnn_predict_stored(const bnn_engine *engine, int s, int samples) {
+    const bnn_engine_type *type = bnn_engine_vtable(engine);
     if (!type->n_draws) return s;
-    int chains = type->n_chains ? type->n_chains(e) : 1, length = type->n_draws(e) / chains, taken = samples / chains;
+    int chains = type->n_chains ? type->n_chains(engine) : 1, length = type->n_draws(engine) / chains, taken = samples / chains;
     return s / taken * length + (int)((int64_t)(s % taken) * length / taken);
 }
 
 static bnn_status draw_theta(const work *w, const desk *d, int s) {
-    int stored = stored_draw(w->engine, s, w->p->samples);
+    int stored = bnn_predict_stored(w->engine, s, w->p->samples);
     BNN_TRY(bnn_engine_draw(w->engine, stored, bnn_rng_split(w->draws, (uint64_t)s), d->theta));
     bnn_net_prepare(w->engine->model->net, d->ws, d->theta, w->p->mode, false, bnn_rng_split(w->noise, (uint64_t)s));
     return BNN_OK;
@@ -434,10 +433,10 @@ int bnn_predict_samples(const bnn_engine *engine, int samples) {
     if (!type->n_draws) return samples;
     int chains = type->n_chains ? type->n_chains(engine) : 1, stored = type->n_draws(engine);
     if (stored < samples) samples = stored;
-    return samples / chains * chains;
+    return samples < chains ? chains : samples / chains * chains;
 }
 
-static bnn_status check_samples(const bnn_engine *fitted, const bnn_predict_options *options, int samples) {
+static bnn_status check_samples(const bnn_engine *fitted, const bnn_predict_options *options) {
     const bnn_engine_type *type = bnn_engine_vtable(fitted);
     if (options->sink && how_of(fitted).by != BNN_BY_THETA)
         return bnn_fail(BNN_ERR_OPTION, "engine '%s' predicts without draws of parameters here: there are none to keep", type->type.name);
@@ -445,7 +444,6 @@ static bnn_status check_samples(const bnn_engine *fitted, const bnn_predict_opti
     if (!(type->type.caps & BNN_POINT) && options->samples < 1)
         return bnn_fail(BNN_ERR_OPTION, "%d samples were asked for: at least 1 is needed", options->samples);
     if (type->n_draws && type->n_draws(fitted) < 1) return bnn_fail(BNN_ERR_STATE, "engine '%s' has no draws yet", type->type.name);
-    if (samples < 1) return bnn_fail(BNN_ERR_OPTION, "%d samples do not make one for each chain", options->samples);
     return BNN_OK;
 }
 
@@ -463,7 +461,7 @@ bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn
     if (!fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has not been fitted yet", engine->object.type->name);
     bool point = fitted->object.type->caps & BNN_POINT;
     int samples = bnn_predict_samples(fitted, options->samples);
-    BNN_TRY(check_samples(fitted, options, samples));
+    BNN_TRY(check_samples(fitted, options));
     BNN_TRY(check_fit(fitted->model, data));
     bnn_stopwatch since = bnn_stopwatch_start();
     bnn_prediction *p = NULL;

@@ -131,7 +131,11 @@ int bnn_sampler_columns(const bnn_engine *engine, bnn_column *out) {
     int draws = c->conf->chains * c->conf->samples;
     if (!bnn_chains_done(c)) return 0;
     for (int i = 0; i < BNN_N_STATS; i++)
-        out[i] = (bnn_column){.name = names[i], .on = BNN_DRAWS, .data = c->stat + (size_t)i * (size_t)draws, .length = draws};
+        out[i] = (bnn_column){.name = names[i],
+                              .on = BNN_DRAWS,
+                              .truth = i == BNN_STAT_DIVERGING,
+                              .data = c->stat + (size_t)i * (size_t)draws,
+                              .length = draws};
     return BNN_N_STATS;
 }
 

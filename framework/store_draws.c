@@ -41,6 +41,7 @@ struct bnn_draws {
     double log_unit; /* sum of log y_sd: log densities of standardised y are larger by this */
     int n_variables;
     variable *variable; /* [n_variables] */
+    int *number;        /* [per_chain] of the draws, within a chain */
     double *room;       /* the largest array that is written at once */
     bnn_real *weights;
 };
@@ -115,10 +116,11 @@ static void use_dim(bnn_draws *d, const char *group, const char *base, const cha
     snprintf(dims + used, room - used, " %s", name);
 }
 
+/* Draws have the numbers that they have among the stored ones of their chain: those of sample_stats. */
 static void open_group(bnn_draws *d, const char *group) {
     bnn_h5_group(&d->w, group);
     bnn_h5_dim(&d->w, group, "chain", d->n_chains, BNN_H5_INT, NULL);
-    bnn_h5_dim(&d->w, group, "draw", d->per_chain, BNN_H5_INT, NULL);
+    bnn_h5_dim(&d->w, group, "draw", d->per_chain, BNN_H5_INT, d->number);
 }
 
 static void open_posterior(bnn_draws *d) {
@@ -234,14 +236,16 @@ static bnn_status allocate(bnn_draws *d) {
     }
     d->room = malloc((size_t)d->data->n * width * sizeof *d->room + 1);
     d->weights = malloc(most * sizeof *d->weights);
+    d->number = malloc((size_t)d->per_chain * sizeof *d->number);
+    for (int i = 0; d->number && i < d->per_chain; i++) d->number[i] = bnn_predict_stored(d->engine, i, d->per_chain * d->n_chains);
     for (int j = 0; l->n_classes == 0 && j < l->y_dim; j++) d->log_unit += log(d->engine->model->scaling.y_sd[j]);
-    return d->room && d->weights ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for draws");
+    return d->room && d->weights && d->number ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for draws");
 }
 
 static bnn_status prepare(bnn_draws *d, const bnn_predict_options *options) {
     const bnn_engine_type *type = bnn_engine_vtable(d->engine);
     int samples = bnn_predict_samples(d->engine, options->samples);
-    if (samples < 1) return bnn_fail(BNN_ERR_OPTION, "%d draws are too few to be kept", samples);
+    if (samples < 1) return bnn_fail(BNN_ERR_OPTION, "engine '%s' predicts without draws here: there are none to keep", type->type.name);
     if (d->keep & BNN_KEEP_POSTERIOR && options->mode == BNN_ROWS)
         return bnn_fail(BNN_ERR_OPTION, "with fresh noise for every row there are no draws of the weights that could be kept");
     d->n_chains = type->n_chains ? type->n_chains(d->engine) : 1;
@@ -281,6 +285,7 @@ void bnn_draws_end(bnn_draws *draws) {
     free(draws->variable);
     free(draws->room);
     free(draws->weights);
+    free(draws->number);
     free(draws);
 }
 

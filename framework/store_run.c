@@ -47,6 +47,20 @@ static void put_scaling(bnn_h5_writer *w, const bnn_model *m) {
     bnn_h5_put(w, "/scaling", "y_sd", BNN_H5_DOUBLE, m->scaling.y_sd, "output");
 }
 
+/* As xarray marks truth values. */
+static void put_truth(bnn_h5_writer *w, const char *group, const bnn_column *c, const char *dims) {
+    char path[BNN_H5_PATH];
+    int8_t *code = malloc((size_t)c->length);
+    if (!code) {
+        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %s", w->path, c->name));
+        return;
+    }
+    for (int i = 0; i < c->length; i++) code[i] = c->data[i] != 0;
+    bnn_h5_put(w, group, c->name, BNN_H5_CODE, code, dims);
+    bnn_h5_text(w, bnn_h5_join(path, group, c->name), "dtype", "bool");
+    free(code);
+}
+
 /* Columns on cells to /engine_columns, on stored draws to /sample_stats, the group of that name of InferenceData. */
 static void put_columns(bnn_h5_writer *w, const bnn_engine *engine) {
     const bnn_engine_type *type = bnn_engine_vtable(engine);
@@ -61,7 +75,11 @@ static void put_columns(bnn_h5_writer *w, const bnn_engine *engine) {
             if (!cells) bnn_h5_dim(w, group, "chain", chains, BNN_H5_INT, NULL);
             bnn_h5_dim(w, group, cells ? "cell" : "draw", cells ? column[i].length : column[i].length / chains, BNN_H5_INT, NULL);
         }
-        bnn_h5_put(w, group, column[i].name, BNN_H5_DOUBLE, column[i].data, cells ? "cell" : "chain draw");
+        const char *dims = cells ? "cell" : "chain draw";
+        if (column[i].truth)
+            put_truth(w, group, &column[i], dims);
+        else
+            bnn_h5_put(w, group, column[i].name, BNN_H5_DOUBLE, column[i].data, dims);
     }
 }
 

@@ -52,6 +52,7 @@ typedef struct {
 typedef struct {
     const char *name;
     enum { BNN_CELLS, BNN_DRAWS } on; /* cells of a search; stored draws, in their order */
+    bool truth;                       /* its numbers are 0 and 1, for false and true */
     const double *data;
     int length;
 } bnn_column;

@@ -50,8 +50,10 @@ typedef struct {
 } bnn_predict_options;
 
 /* How many draws a prediction takes where `samples` are asked for: 1 of a point engine; 0 in closed form; of stored draws no more than
- * there are, and as many from each chain, evenly spaced. Otherwise 0 or less: not enough for any. */
+ * there are, and as many from each chain, at least one, evenly spaced. */
 int bnn_predict_samples(const bnn_engine *engine, int samples);
+/* Which of the engine's stored draws draw s of so many is; s itself where it stores none. */
+int bnn_predict_stored(const bnn_engine *engine, int s, int samples);
 
 /* data must be scaled by the model's scaling. Parallel over blocks of draws; the same bits at any number of threads. */
 bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out);
