@@ -190,3 +190,19 @@ bnn_status bnn_fit(const bnn_config *config, const bnn_data *train, bnn_run **ou
         *out = run;
     return s;
 }
+
+bnn_status bnn_run_begin(bnn_run *run, const bnn_run *from) {
+    bnn_engine *to = run->engine;
+    const bnn_engine *fitted = bnn_engine_fitted(from->engine);
+    bnn_block block[BNN_MAX_BLOCKS];
+    if (!bnn_engine_vtable(to)->begin)
+        return bnn_fail(BNN_ERR_OPTION, "engine '%s' cannot begin with the parameters of another run", to->object.type->name);
+    if (!fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has not been fitted yet", from->engine->object.type->name);
+    if (strcmp(to->texts.net, fitted->texts.net) != 0)
+        return bnn_fail(BNN_ERR_SHAPE, "the network is '%s', that of the other run '%s'", to->texts.net, fitted->texts.net);
+    if (strcmp(to->texts.likelihood, fitted->texts.likelihood) != 0)
+        return bnn_fail(BNN_ERR_SHAPE, "the likelihood is '%s', that of the other run '%s'", to->texts.likelihood,
+                        fitted->texts.likelihood);
+    bnn_engine_vtable(fitted)->blocks((bnn_engine *)fitted, block); /* only read; the first is the theta that predicts */
+    return bnn_engine_vtable(to)->begin(to, block[0].data);
+}

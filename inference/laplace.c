@@ -83,10 +83,17 @@ static const bnn_option options[] = {
              "sampling: draws of the weights"},
     {0}};
 
-enum { BUILT, STEPS, UPDATES, N_COUNTERS }; /* state.counter: whether the Gaussian is there; steps and updates before it */
+enum {
+    BUILT,
+    STEPS,
+    UPDATES,
+    GIVEN,
+    N_COUNTERS
+}; /* state.counter: whether the Gaussian is there; steps and updates before it; whether the
+      mode was given */
 
 typedef struct {
-    bnn_engine *inner; /* NULL without rows */
+    bnn_engine *inner; /* NULL without rows, and where the mode was given */
     bnn_curvature curvature;
     bnn_real *theta; /* the mode, with the noise that the evidence chose */
     uint64_t counter[N_COUNTERS];
@@ -228,14 +235,47 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     return data->n > 0 ? bnn_engine_new(c->engine, &texts, data, bnn_rng_split(e->rng, BNN_STREAM_INNER), &s->inner) : BNN_OK;
 }
 
+static bnn_status begin(bnn_engine *e, const bnn_real *theta) {
+    state *s = e->state;
+    memcpy(s->theta, theta, (size_t)(e->model->net->n_theta + e->model->likelihood.n_theta) * sizeof *theta);
+    s->counter[GIVEN] = 1;
+    bnn_engine_free(s->inner);
+    s->inner = NULL;
+    return BNN_OK;
+}
+
+enum { PIECE = 256 }; /* rows at a time */
+
+/* What a step of the engine that is not there would have said of the mode. */
+static bnn_status look_at(const bnn_engine *e, const bnn_data *data, bnn_step *out) {
+    const bnn_model *m = e->model;
+    size_t in = (size_t)bnn_shape_size(m->x_shape), y_dim = (size_t)data->y_dim;
+    bnn_workspace *ws;
+    BNN_TRY(bnn_workspace_new(m->net, PIECE, false, &ws));
+    for (int i = 0; i < data->n; i += PIECE) {
+        int n = data->n - i < PIECE ? data->n - i : PIECE;
+        bnn_objective u = {.n_total = n, .kl_weight = 1, .mode = BNN_MEAN};
+        bnn_terms terms = bnn_model_u(m, ws, &u, e->rng, ((const state *)e->state)->theta, n, data->x + (size_t)i * in,
+                                      data->y + (size_t)i * y_dim, NULL);
+        terms.nll += out->terms.nll;
+        out->terms = terms;
+    }
+    bnn_workspace_free(ws);
+    out->progress = 1;
+    out->done = true;
+    return BNN_OK;
+}
+
 static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
     const conf *c = e->object.conf;
     state *s = e->state;
-    BNN_TRY(bnn_holder_step(e, s->inner, data, out));
+    bool given = s->counter[GIVEN];
+    if (!given) BNN_TRY(bnn_holder_step(e, s->inner, data, out));
     s->counter[STEPS]++;
-    if (!out->done) return c->evidence == ONLINE && s->counter[STEPS] % (uint64_t)c->every == 0 ? update(e, data, out) : BNN_OK;
-    BNN_TRY(take_mode(e, out->theta));
+    if (!given && !out->done) return c->evidence == ONLINE && s->counter[STEPS] % (uint64_t)c->every == 0 ? update(e, data, out) : BNN_OK;
+    if (!given) BNN_TRY(take_mode(e, out->theta));
     BNN_TRY(build(e, data));
+    if (given) BNN_TRY(look_at(e, data, out));
     s->counter[BUILT] = 1;
     out->theta = s->theta;
     return BNN_OK;
@@ -328,6 +368,7 @@ const bnn_engine_type bnn_engine_laplace = {
     .remark = remark,
     .held = held,
     .resume = resume,
+    .begin = begin,
     .predictive = predictive,
     .outputs = outputs,
 };

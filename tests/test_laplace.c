@@ -860,6 +860,39 @@ START_TEST(a_saved_gaussian_predicts_alike) {
 }
 END_TEST
 
+/* Around the mode of another run, and around its own: the same Gaussian. */
+START_TEST(a_run_begins_with_the_parameters_of_another) {
+    static const char spec[] = "laplace:engine=map{epochs=30},structure=full,evidence=none,precision=prior";
+    const bnn_config config = {.net = "dense:4; tanh; dense", .engine = spec, .likelihood = "gaussian", .prior = prior_text, .seed = 2};
+    fitted f = fit_on(table_new(ROWS, IN, 0, 1), spec, "dense:4; tanh; dense", "gaussian");
+    bnn_run *again, *other;
+    double share;
+    OK(bnn_run_new(&config, f.data, &again));
+    OK(bnn_run_begin(again, f.run));
+    OK(bnn_run_step(again, f.data, &share));
+    ck_assert(again->complete && share == 1 && again->cost.gradients == 1);
+    bnn_prediction *a = predict(f.run->engine, f.data, 1), *b = predict(again->engine, f.data, 1);
+    ck_assert_mem_eq(a->mean, b->mean, ROWS * sizeof *a->mean);
+    ck_assert_mem_eq(a->var_epistemic, b->var_epistemic, ROWS * sizeof *a->mean);
+    ck_assert_mem_eq(a->logp, b->logp, ROWS * sizeof *a->logp);
+    place p = place_new("dense:4; tanh; dense", "gaussian", 0);
+    const bnn_objective u = {.n_total = ROWS, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN};
+    bnn_terms terms = bnn_model_u(p.model, p.ws, &u, bnn_rng_seed(0), state_of(again->engine, "theta"), ROWS, f.data->x, f.data->y, NULL);
+    ck_assert_double_eq_tol(again->history.nll[0], terms.nll, ROUNDING * fabs(terms.nll) * 10);
+    ck_assert_double_eq_tol(again->history.prior[0], terms.prior, ROUNDING * fabs(terms.prior) * 10);
+    place_free(&p);
+    bnn_prediction_free(a), bnn_prediction_free(b);
+    OK(bnn_run_new(&(bnn_config){.net = "dense:4; tanh; dense", .engine = "map", .likelihood = "gaussian:tau=0.5"}, f.data, &other));
+    SAYS(bnn_run_begin(other, f.run), "engine 'map' cannot begin with the parameters of another run");
+    SAYS(bnn_run_begin(again, other), "the likelihood is 'gaussian:tau=0,sd=0.05,shape=0', that of the other run 'gaussian:tau=0.5,");
+    bnn_run_free(other), bnn_run_free(again);
+    OK(bnn_run_new(&(bnn_config){.net = "dense:5; tanh; dense", .engine = "laplace"}, f.data, &other));
+    SAYS(bnn_run_begin(other, f.run), "the network is 'input; dense:units=5,");
+    bnn_run_free(other);
+    fitted_free(&f);
+}
+END_TEST
+
 START_TEST(what_laplace_cannot_do_it_says) {
     static const struct {
         const char *engine, *net, *prior, *sentence;
@@ -916,6 +949,7 @@ int main(void) {
                                   classes_are_integrals_over_their_logits,
                                   predictions_have_the_same_bits_at_any_number_of_threads,
                                   a_saved_gaussian_predicts_alike,
+                                  a_run_begins_with_the_parameters_of_another,
                                   what_laplace_cannot_do_it_says,
                                   NULL};
     return run_tests("laplace", tests);

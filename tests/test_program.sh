@@ -49,6 +49,15 @@ check 'no tests rows are lost' grep -q '"n": 12,' "$out"
 works evaluate run.h5 --data r.h5 --split 3 --json
 says '"split": 3'
 
+works fit -d r.h5 --net "$net" --engine map:epochs=200 -o map.h5
+works fit -d r.h5 --from map.h5 --engine laplace:structure=full -o laplace.h5
+says 'log evidence '
+says 'test: 12 rows, in closed form'
+works evaluate laplace.h5
+says '12 rows, in closed form'
+works predict laplace.h5 -o pred.csv
+says 'predicted 12 rows in closed form, wrote pred.csv'
+
 works compare -d r.h5 --net "$net" --engine map:epochs=5 --engine 'grid_search:engine=mc_dropout{epochs=5},grid={p=0.01|0.1},samples=10' \
     --engine bayes_by_backprop:epochs=5 --splits 0-1 --samples 20 -o cmp.h5
 says 'rmse (se)'
@@ -71,7 +80,7 @@ differs() {
     run diff "$2" "$3"
     if [ $status = "$1" ] && grep -qF -- "$4" "$out"; then pass; else fail "bnn diff $2 $3: exit status $status, expected $1 and '$4'"; fi
 }
-for engine in map:epochs=20 mc_dropout:epochs=20 bayes_by_backprop:epochs=20 'grid_search:engine=mc_dropout{epochs=5},grid={p=0.01|0.1},samples=10'; do
+for engine in map:epochs=20 mc_dropout:epochs=20 bayes_by_backprop:epochs=20 laplace:engine=map{epochs=20} 'grid_search:engine=mc_dropout{epochs=5},grid={p=0.01|0.1},samples=10'; do
     fit 4 1 "$engine" a.h5
     fit 4 1 "$engine" b.h5
     fit 4 2 "$engine" c.h5

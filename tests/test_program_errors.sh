@@ -289,6 +289,8 @@ case $? in 0) pass ;; 3) ;; *) grep -q 'Sanitizer' "$err" || fail 'what does not
 works import csv r.csv -o moved.h5
 works split moved.h5 --kind kfold --count 5
 works fit -d moved.h5 --net "$net" --engine map:epochs=2 -o moved_run.h5
+refuses "moved_run.h5: engine 'map' cannot begin with the parameters of another run" fit -d moved.h5 --from moved_run.h5 --engine map -o new.h5
+refuses "moved_run.h5: the network is 'input; dense:units=9," fit -d moved.h5 --from moved_run.h5 --net 'dense:9; dense' --engine laplace -o new.h5
 works split moved.h5 --kind kfold --count 4
 for command in predict evaluate; do refuses 'moved.h5 has changed since moved_run.h5 was fitted to it: name the data with --data' $command moved_run.h5; done
 works evaluate moved_run.h5 --data moved.h5 --split 0

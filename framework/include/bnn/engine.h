@@ -94,6 +94,9 @@ typedef struct bnn_engine_type {
     bnn_engine *(*held)(bnn_engine *, int i, const bnn_data **rows);
     /* After its blocks were read back, to go on where they were written: rebuilds what they imply, opens the engines that it held. */
     bnn_status (*resume)(bnn_engine *, const bnn_data *data);
+    /* Of an engine that can begin where another has ended: before its first step, takes the parameters of the network and of the likelihood
+     * that some run predicts with. */
+    bnn_status (*begin)(bnn_engine *, const bnn_real *theta);
     bnn_predictive (*predictive)(const bnn_engine *); /* without it, BNN_BY_THETA */
     /* With predictive: mean[n, out_dim] and cov[n, out_dim, out_dim] of the outputs in n rows x[n, in], in standardised units; ws has room
      * for them, with gradients. Thread-safe. */

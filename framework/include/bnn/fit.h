@@ -62,6 +62,10 @@ void bnn_run_free(bnn_run *run);
 bnn_status bnn_run_new(const bnn_config *config, const bnn_data *data, bnn_run **out);
 bnn_status bnn_run_step(bnn_run *run, const bnn_data *train, double *share);
 
+/* Before its first step: lets a run begin with the parameters that another one, complete or not, predicts with. Network and likelihood must
+ * be the same, and the training rows scaled as those of the other. */
+bnn_status bnn_run_begin(bnn_run *run, const bnn_run *from);
+
 /* Refuses rows whose columns, or classes, have other names than those the run was fitted to, or another order. */
 bnn_status bnn_run_check_names(const bnn_run *run, const bnn_table *table);
 
