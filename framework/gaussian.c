@@ -64,7 +64,7 @@ bnn_status bnn_gaussian_bind(bnn_layer *l, bnn_shape out, int rows, int cols, do
         .cache_row = local     ? units
                      : flipout ? in + units
                                : 0,
-        .scratch_row = in + units,
+        .scratch_row = local || flipout ? in + units : 0,
         .flops_row = (local || flipout ? 2 : 1) * flops,
         .flops_pass = 40.0 * p,
         .back_flops_row = (local || flipout ? 4 : 2) * flops,
