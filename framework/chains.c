@@ -22,7 +22,7 @@ static double bytes_needed(const bnn_chains_conf *c, size_t n, size_t room) {
            c->chains * (6.0 * (double)n + (double)room) * sizeof(double) + 2.0 * c->chains * (double)n * sizeof(bnn_real);
 }
 
-bnn_status bnn_chains_open(bnn_chains *c, const bnn_chains_conf *conf, bnn_rule rule, int n, bnn_rng rng) {
+bnn_status bnn_chains_open(bnn_chains *c, const bnn_chains_conf *conf, bnn_transition_rule rule, int n, bnn_rng rng) {
     size_t size = (size_t)n, chains = (size_t)conf->chains, draws = chains * (size_t)conf->samples;
     BNN_TRY(bnn_memory_check(bytes_needed(conf, size, rule.room), "sampling", "keep fewer draws, or thin more"));
     *c = (bnn_chains){.conf = conf, .rule = rule, .n = n, .rng = rng};

@@ -25,7 +25,7 @@ static bnn_status open_posterior(bnn_engine *e, int k, const bnn_data *data) {
     return data->n > 0 ? bnn_workspace_new(e->model->net, data->n, true, &p->ws) : BNN_OK;
 }
 
-bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_chains_conf *conf, bnn_rule rule, const bnn_data *data) {
+bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_chains_conf *conf, bnn_transition_rule rule, const bnn_data *data) {
     bnn_sampler *s = engine->state;
     const bnn_model *m = engine->model;
     size_t chains = (size_t)conf->chains;

@@ -82,7 +82,7 @@ check_lists() {
     for file in framework/include/bnn/*.h; do grep -q "'${file##*/}'" framework/include/bnn/meson.build || echo "$file"; done | offend 'a public header is installed'
     for file in experiments/*.c; do [ ! -f "$file" ] || grep -q "'$(basename "$file" .c)'" experiments/meson.build || echo "$file"; done | offend 'experiments/meson.build lists the files'
     for file in experiments/*.c; do [ ! -f "$file" ] || [ -f "experiments/expected/$(basename "$file" .c).txt" ] || echo "$file"; done | offend 'an experiment has its expected output'
-    for file in tests/test_*.c tests/test_*.sh tests/test_*.py tests/lint.sh; do
+    for file in tests/test_*.c tests/test_*.sh tests/test_*.py tests/conform.c tests/lint.sh; do
         name=$(basename "$file" .c)
         grep -qE "'(test_)?${name#test_}'" tests/meson.build || grep -lq "/$name\"" tests/*.sh || echo "$file"
     done | offend 'a test is run'

@@ -160,13 +160,13 @@ static void make_nuts(const void *of, bnn_hamiltonian *h, double step, bnn_rng r
 static const int leapfrogs[] = {7}, depths[] = {8}, shallow[] = {2};
 static const struct {
     const char *name;
-    bnn_rule rule;
+    bnn_transition_rule rule;
 } rules[] = {{"hmc", {make_hmc, leapfrogs, MOST_N}},
              {"nuts", {make_nuts, depths, 128 * MOST_N}},
              {"nuts of depth 2", {make_nuts, shallow, 64 * MOST_N}}};
 enum { RULES = sizeof rules / sizeof *rules };
 
-static void chains_open(bnn_chains *c, const bnn_chains_conf *conf, bnn_rule rule, bnn_potential u, int n) {
+static void chains_open(bnn_chains *c, const bnn_chains_conf *conf, bnn_transition_rule rule, bnn_potential u, int n) {
     OK(bnn_chains_open(c, conf, rule, n, bnn_rng_seed(11)));
     for (int k = 0; k < conf->chains; k++) {
         c->h[k].u = u;

@@ -94,7 +94,7 @@ static double *jacobian(const place *p, const bnn_curvature *c) {
     for (int b = 0; b < c->n_blocks; b++)
         for (size_t i = 0; i < c->block[b].info.length; i++)
             for (size_t r = 0; r < ROWS * out; r++)
-                J[r * c->n + c->block[b].at + i] = difference(output_value, &(output){p, r}, &p->theta[c->block[b].info.offset + i], NULL);
+                J[r * c->n + c->block[b].at + i] = bnn_difference(output_value, &(output){p, r}, &p->theta[c->block[b].info.offset + i], NULL);
     return J;
 }
 
@@ -208,7 +208,7 @@ START_TEST(a_linear_model_has_its_hessian) {
         bnn_curvature c = built(&p, BNN_FULL, false);
         for (size_t i = 0; i < c.n; i++)
             for (size_t j = 0; j < c.n; j++) {
-                double slope = difference(component_value, &(component){&p, i}, &p.theta[j], NULL);
+                double slope = bnn_difference(component_value, &(component){&p, i}, &p.theta[j], NULL);
                 ck_assert_msg(fabs(entry(&c, i, j) - slope) < GRADIENT_TOLERANCE * entry(&c, 0, 0), "%s: H[%zu,%zu] is %g, differences %g",
                               likelihoods[k], i, j, entry(&c, i, j), slope);
             }
@@ -503,7 +503,7 @@ static double over_bias(double b, void *of) { return joint(of, ((const logistic 
 static double over_weight(double w, void *of) {
     logistic l = *(const logistic *)of;
     l.w = w;
-    return l.bias ? integral(over_bias, &l, -16, 16) : joint(&l, w, 0);
+    return l.bias ? bnn_integral(over_bias, &l, -16, 16) : joint(&l, w, 0);
 }
 
 /* Newton's method on U, with H + P from a curvature. */
@@ -533,7 +533,7 @@ START_TEST(logistic_regression_has_nearly_its_evidence) {
         bnn_evidence e = evidence_of(&p, &c, BNN_PREC_PRIOR);
         OK(bnn_evidence_evaluate(&e));
         logistic l = {.data = p.data, .top = e.value, .bias = bias};
-        double error = log(integral(over_weight, &l, -16, 16));
+        double error = log(bnn_integral(over_weight, &l, -16, 16));
         ck_assert_msg(fabs(error) < 0.02, "log evidence %g, by quadrature %g", e.value, e.value + error); /* of order 1/N */
         bnn_evidence_close(&e);
         bnn_curvature_close(&c);
@@ -783,7 +783,7 @@ START_TEST(classes_are_integrals_over_their_logits) {
         OK(bnn_workspace_new(f.run->engine->model->net, ROWS, true, &ws));
         OK(bnn_engine_vtable(f.run->engine)->outputs(f.run->engine, ws, ROWS, f.data->x, m, v));
         for (int r = 0; r < ROWS; r++) {
-            double exact = integral(logistic_normal, (double[]){m[r], v[r]}, -64, 64), got = p->mean[2 * r + 1];
+            double exact = bnn_integral(logistic_normal, (double[]){m[r], v[r]}, -64, 64), got = p->mean[2 * r + 1];
             if (k == 0)
                 ck_assert_msg(fabs(got - exact) < MOST_Z * p->mean_mcse[2 * r + 1], "row %d: %g, by quadrature %g", r, got, exact);
             else

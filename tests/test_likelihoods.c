@@ -57,7 +57,7 @@ static double nll(void *of) {
 
 static void compare(likelihood_case *k, const char *name, int n, bnn_real *at, const bnn_real *gradient, double scale) {
     for (int i = 0; i < n; i++) {
-        double slope = scale * difference(nll, k, &at[i], NULL);
+        double slope = scale * bnn_difference(nll, k, &at[i], NULL);
         ASSERT_CASE(fabs((double)gradient[i] - slope) < GRADIENT_TOLERANCE * (1 + fabs(slope)), k, "%s[%d] is %.9g, differences %.9g", name,
                     i, (double)gradient[i], slope);
     }
@@ -92,10 +92,10 @@ static double second_moment(double y, void *of) { return y * y * density(y, of);
 /* p(y) integrates to 1; mean, var, logp and pit are those of the density. */
 static void observes_its_density(likelihood_case *k) {
     bnn_real mean[MOST], var[MOST], pit[MOST];
-    double logps[ROWS], m = integral(first_moment, k, -64, 64), v = integral(second_moment, k, -64, 64) - m * m,
-                        below = integral(density, k, -64, (double)k->y[0]);
+    double logps[ROWS], m = bnn_integral(first_moment, k, -64, 64), v = bnn_integral(second_moment, k, -64, 64) - m * m,
+                        below = bnn_integral(density, k, -64, (double)k->y[0]);
     k->type->observe(&k->l, ROWS, k->f, k->y, k->theta, &(bnn_observation){mean, var, logps, pit});
-    double mass = integral(density, k, -64, 64);
+    double mass = bnn_integral(density, k, -64, 64);
     ASSERT_CASE(fabs(mass - 1) < ROUNDING, k, "the mass is %.12g", mass);
     ASSERT_CASE(fabs((double)mean[0] - m) < 10 * ROUNDING && fabs((double)var[0] - v) < 10 * ROUNDING * (1 + v), k,
                 "mean %g and variance %g, not %g and %g", (double)mean[0], (double)var[0], m, v);
@@ -147,7 +147,7 @@ static double weighed(double y, void *of) {
 static double fisher(likelihood_case *k, int a, int b) {
     product p = {k, a, b};
     double sum = 0;
-    if (k->l.n_classes == 0) return integral(weighed, &p, -64, 64);
+    if (k->l.n_classes == 0) return bnn_integral(weighed, &p, -64, 64);
     for (int c = 0; c < k->l.n_classes; c++) sum += weighed(c, &p);
     return sum;
 }
@@ -172,7 +172,7 @@ static void has_its_curvature(likelihood_case *k) {
                 for (int c = 0; c < out; c++) square += (double)root[(i * out + c) * out + a] * (double)root[(i * out + c) * out + b];
                 bool hessian = strcmp(k->l.object.type->name, "heteroscedastic") != 0;
                 product p = {k, i * out + a, 0};
-                double slope = hessian ? difference(slope_in, &p, &k->f[i * out + b], NULL) : square,
+                double slope = hessian ? bnn_difference(slope_in, &p, &k->f[i * out + b], NULL) : square,
                        expected = i == 0 && k->l.y_dim == 1 ? fisher(k, a, b) : square;
                 ASSERT_CASE(fabs(square - slope) < GRADIENT_TOLERANCE * (1 + fabs(slope)), k, "[%d,%d,%d] is %g, differences %g", i, a, b,
                             square, slope);

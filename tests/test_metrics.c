@@ -66,7 +66,8 @@ START_TEST(crps_is_the_integral_that_defines_it) {
     static const point points[] = {{0, 0, 1}, {1.3, 0.2, 0.7}, {-2, 1, 0.25}, {4, 0, 3}, {0.1, 0.1, 0.02}, {-0.5, 0.5, 5}};
     for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
         point p = points[i];
-        double defined = integral(below, &p, -64, p.y) + integral(above, &p, p.y, 64), closed = bnn_crps_gaussian(p.y, p.mean, p.sd);
+        double defined = bnn_integral(below, &p, -64, p.y) + bnn_integral(above, &p, p.y, 64),
+               closed = bnn_crps_gaussian(p.y, p.mean, p.sd);
         ck_assert_msg(fabs(closed - defined) < 10 * ROUNDING, "crps of y=%g under N(%g, %g^2) is %.12g, by quadrature %.12g", p.y, p.mean,
                       p.sd, closed, defined);
     }

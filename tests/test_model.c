@@ -92,7 +92,7 @@ static void check_gradient(problem *p, int model) {
     u_of(p, 0, p->grad);
     double size = largest((size_t)p->m->n_theta, p->grad);
     for (int i = 0; i < p->m->n_theta; i++) {
-        double slope = difference(value, p, &p->theta[i], NULL);
+        double slope = bnn_difference(value, p, &p->theta[i], NULL);
         ck_assert_msg(fabs((double)p->grad[i] - slope) <= GRADIENT_TOLERANCE * size,
                       "'%s' in mode %d: gradient %d is %.9g, differences %.9g", models[model].net, (int)p->objective.mode, i,
                       (double)p->grad[i], slope);

@@ -11,7 +11,7 @@ enum { ROWS = 37 };
 
 /* A workspace without gradients may leave out what gates have dropped, one with gradients never does. */
 static double largest_difference(const char *text, bnn_mode mode, uint64_t seed, bool *same_bits) {
-    test_net t;
+    bnn_spec_net t;
     bnn_workspace *pruned, *whole;
     test_net_open(text, &t);
     size_t in = (size_t)bnn_layer_size_out(&t.net->node[0].layer), out = (size_t)bnn_layer_size_out(&t.net->node[t.net->n_nodes - 1].layer);
@@ -32,7 +32,7 @@ static double largest_difference(const char *text, bnn_mode mode, uint64_t seed,
     *same_bits = memcmp(a, b, ROWS * out * sizeof *a) == 0;
     bnn_workspace_free(pruned), bnn_workspace_free(whole);
     reals_free(x), reals_free(theta);
-    test_net_close(&t);
+    bnn_spec_net_close(&t);
     return worst / largest;
 }
 
@@ -72,7 +72,7 @@ START_TEST(leaving_out_zeros_changes_no_bit) {
 END_TEST
 
 static void same_after_prefix(const char *text, bnn_mode mode, size_t size) {
-    test_net t;
+    bnn_spec_net t;
     bnn_workspace *ws, *other;
     test_net_open(text, &t);
     size_t in = (size_t)bnn_layer_size_out(&t.net->node[0].layer), out = (size_t)bnn_layer_size_out(&t.net->node[t.net->n_nodes - 1].layer);
@@ -97,7 +97,7 @@ static void same_after_prefix(const char *text, bnn_mode mode, size_t size) {
     if (size > 0) ck_assert_msg(memcmp(a, b, ROWS * out * sizeof *a) == 0, "%s: a pass between two with the prefix", text);
     bnn_workspace_free(ws), bnn_workspace_free(other);
     reals_free(x), reals_free(theta), reals_free(prefix);
-    test_net_close(&t);
+    bnn_spec_net_close(&t);
 }
 
 START_TEST(a_prefix_changes_no_bit) {

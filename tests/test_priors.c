@@ -51,7 +51,7 @@ static double entropy(double w, void *of) {
 }
 
 static void has_mass_one(prior_case *k) {
-    double mass = integral(density, k, -64, 64);
+    double mass = bnn_integral(density, k, -64, 64);
     ASSERT_CASE(fabs(mass - 1) < ROUNDING, k, "the mass is %.12g", mass);
 }
 
@@ -72,7 +72,7 @@ static void has_right_gradient(prior_case *k) {
     double sum = 0, together = k->type->logp(&k->prior, k->weight, FAN_IN, POINTS, points, dw);
     for (int i = 0; i < POINTS; i++) {
         k->mean = points[i];
-        double slope = difference(logp_of_point, k, &k->mean, NULL);
+        double slope = bnn_difference(logp_of_point, k, &k->mean, NULL);
         ASSERT_CASE(fabs((double)dw[i] - slope) < GRADIENT_TOLERANCE * (1 + fabs(slope)), k, "gradient %.9g at %g, differences %.9g",
                     (double)dw[i], (double)points[i], slope);
         sum += logp((double)points[i], k);
@@ -93,7 +93,8 @@ static void draws_from_itself(prior_case *k) {
         moments_add(&squares, (double)w[i] * (double)w[i]);
         moments_add(&surprise, -logp((double)w[i], k));
     }
-    double z_square = moments_z(&squares, integral(square, k, -64, 64)), z_entropy = moments_z(&surprise, integral(entropy, k, -64, 64));
+    double z_square = moments_z(&squares, bnn_integral(square, k, -64, 64)),
+           z_entropy = moments_z(&surprise, bnn_integral(entropy, k, -64, 64));
     ASSERT_CASE(fabs(z_square) < MOST_Z && fabs(z_entropy) < MOST_Z, k, "z of the second moment %g, of the entropy %g", z_square,
                 z_entropy);
     reals_free(w);
@@ -163,7 +164,7 @@ START_TEST(precisions_are_gamma_distributed) {
         scale_case k = {.prior = &prior, .block = &blocks[cases[i].block]};
         double scale = 1 / (cases[i].shape * cases[i].sd * cases[i].sd), total = 0;
         for (double s = -32; s < 32; s += 4) {
-            double p = integral(density_of_scale, &k, s, s + 4),
+            double p = bnn_integral(density_of_scale, &k, s, s + 4),
                    exact = gsl_cdf_gamma_P(exp(-s), cases[i].shape, scale) - gsl_cdf_gamma_P(exp(-s - 4), cases[i].shape, scale);
             ck_assert_msg(fabs(p - exact) < ROUNDING, "%s: P(%g < s < %g) is %.12g, not %.12g", cases[i].spec, s, s + 4, p, exact);
             total += p;
@@ -187,7 +188,7 @@ START_TEST(marginals_are_student_t) {
     ck_assert_int_eq(bnn_prior_new("hierarchical:sd=0.5,shape=1.5,scale=none", &prior), BNN_OK);
     for (double w = -4; w <= 4; w += 0.5) {
         scale_case k = {.prior = &prior, .block = &blocks[0], .w = w};
-        double p = integral(joint, &k, -64, 64), exact = gsl_ran_tdist_pdf(w / 0.5, 3) / 0.5;
+        double p = bnn_integral(joint, &k, -64, 64), exact = gsl_ran_tdist_pdf(w / 0.5, 3) / 0.5;
         ck_assert_msg(fabs(p - exact) < ROUNDING, "p(%g) is %.12g, not %.12g", w, p, exact);
     }
     bnn_prior_free(&prior);
@@ -241,11 +242,11 @@ static void has_right_kl(prior_case *k) {
         bnn_real dmean, dsd;
         k->mean = (bnn_real)qs[i][0], k->sd = (bnn_real)qs[i][1];
         double closed = k->type->kl_gaussian(&k->prior, k->weight, FAN_IN, 1, &k->mean, &k->sd, &dmean, &dsd),
-               exact = integral(kl_integrand, k, -64, 64);
+               exact = bnn_integral(kl_integrand, k, -64, 64);
         ASSERT_CASE(closed >= -ROUNDING && fabs(closed - exact) < 10 * ROUNDING * (1 + exact), k, "KL %.12g, by quadrature %.12g", closed,
                     exact);
         kl_by_monte_carlo(k, closed);
-        double slope_mean = difference(kl_value, k, &k->mean, NULL), slope_sd = difference(kl_value, k, &k->sd, NULL);
+        double slope_mean = bnn_difference(kl_value, k, &k->mean, NULL), slope_sd = bnn_difference(kl_value, k, &k->sd, NULL);
         ASSERT_CASE(fabs((double)dmean - slope_mean) < GRADIENT_TOLERANCE * (1 + fabs(slope_mean)), k, "dmean %.9g, differences %.9g",
                     (double)dmean, slope_mean);
         ASSERT_CASE(fabs((double)dsd - slope_sd) < GRADIENT_TOLERANCE * (1 + fabs(slope_sd)), k, "dsd %.9g, differences %.9g", (double)dsd,

@@ -24,7 +24,7 @@ check 'without a command the help is printed' grep -q '^Usage: bnn' "$out"
 check 'without a command the exit status is 2' [ $status = 2 ]
 refuses "unknown command 'frobnicate': there are import, split, info," frobnicate
 refuses "unknown command '--frobnicate'" --frobnicate
-for command in import import-weights split info list show fit predict evaluate compare report diff; do
+for command in import import-weights split info list show fit predict evaluate compare report diff check; do
     refuses "bnn $command: unrecognized option '--frobnicate'" $command --frobnicate
     refuses "bnn $command: invalid option -- 'Z'" $command -Z
 done

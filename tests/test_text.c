@@ -342,7 +342,7 @@ START_TEST(printed_nets_are_the_same_nets) {
         "input_1 = input:2x3; flatten; dropout:0.3; gaussian_dense:4,prior=gauss{sd=0.1,bias_sd=inf}; concrete_dropout; dense:2",
     };
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
-        test_net first, second;
+        bnn_spec_net first, second;
         test_net_open(nets[i], &first);
         char *printed = bnn_net_print(first.net);
         test_net_open(printed, &second);
@@ -350,7 +350,7 @@ START_TEST(printed_nets_are_the_same_nets) {
         char *again = bnn_net_print(second.net);
         ck_assert_str_eq(again, printed);
         free(printed), free(again);
-        test_net_close(&first), test_net_close(&second);
+        bnn_spec_net_close(&first), bnn_spec_net_close(&second);
     }
 }
 END_TEST
@@ -368,10 +368,10 @@ START_TEST(labels_are_made_up_where_the_text_has_none) {
         {"input:3; dense:4; dense_1 = relu; dense:4; dense_3 = tanh; dense:2", "input_1 dense_2 dense_1 dense_4 dense_3 dense_5"},
     };
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
-        test_net t;
+        bnn_spec_net t;
         test_net_open(nets[i][0], &t);
         assert_labels(t.net, nets[i][1]);
-        test_net_close(&t);
+        bnn_spec_net_close(&t);
     }
 }
 END_TEST

@@ -5,6 +5,7 @@
 #ifndef BNN_BNN_H
 #define BNN_BNN_H
 
+#include <bnn/check.h>
 #include <bnn/descent.h>
 #include <bnn/evidence.h>
 #include <bnn/gate.h>

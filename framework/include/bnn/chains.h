@@ -80,7 +80,7 @@ typedef struct {
     void (*transition)(const void *conf, bnn_hamiltonian *h, double step, bnn_rng rng, bnn_phase *z, double *room, bnn_transition *out);
     const void *conf;
     size_t room; /* doubles that it needs, at least n */
-} bnn_rule;
+} bnn_transition_rule;
 
 /* What one chain knows besides its position and its metric; doubles alone, since it is saved as such. */
 typedef struct {
@@ -95,7 +95,7 @@ enum { BNN_STAT_LP, BNN_STAT_ENERGY, BNN_STAT_ACCEPT, BNN_STAT_DIVERGING, BNN_ST
 
 typedef struct {
     const bnn_chains_conf *conf;
-    bnn_rule rule;
+    bnn_transition_rule rule;
     int n;
     bnn_rng rng;            /* split by chain, then by transition */
     bnn_hamiltonian *h;     /* [chains] the density, one context for each */
@@ -112,7 +112,7 @@ typedef struct {
 
 /* Chains of n parameters at position 0 with a metric of ones. conf and rule.conf are borrowed; streams follow from rng alone. The caller
  * sets u and context of every h, and the positions. */
-bnn_status bnn_chains_open(bnn_chains *c, const bnn_chains_conf *conf, bnn_rule rule, int n, bnn_rng rng);
+bnn_status bnn_chains_open(bnn_chains *c, const bnn_chains_conf *conf, bnn_transition_rule rule, int n, bnn_rng rng);
 void bnn_chains_close(bnn_chains *c);
 /* One transition of every chain, in parallel. U that is not finite where a chain stands is an error that names the chain. */
 bnn_status bnn_chains_step(bnn_chains *c);

@@ -27,7 +27,7 @@ typedef struct {
 } bnn_sampler;
 
 /* For an engine's open hook: fills the bnn_sampler that is the engine's state. */
-bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_chains_conf *conf, bnn_rule rule, const bnn_data *data);
+bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_chains_conf *conf, bnn_transition_rule rule, const bnn_data *data);
 
 /* The other hooks of an engine whose state is a bnn_sampler. One step is one transition of every chain. */
 bnn_status bnn_sampler_step(bnn_engine *engine, const bnn_data *data, bnn_step *out);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "checker.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const bnn_suite *const suites[BNN_N_KINDS] = {[BNN_LAYER] = &bnn_suite_layer};
+
+const bnn_rule *bnn_check_rule(bnn_kind kind, int i) { return suites[kind] ? suites[kind]->rule(i) : NULL; }
+
+bool bnn_checker_wants(const bnn_checker *c, const bnn_rule *rule) {
+    return !c->options->rule || strcmp(c->options->rule, rule->name) == 0;
+}
+
+void bnn_checker_begin(bnn_checker *c, const bnn_rule *rule, const char *spec, const char *mode) {
+    c->now = (bnn_verdict){.rule = rule, .spec = spec, .mode = mode, .outcome = BNN_HOLDS};
+    c->note = NULL;
+}
+
+void bnn_checker_break(bnn_checker *c, const char *format, ...) {
+    char *text = c->now.sentence;
+    size_t size = sizeof c->now.sentence, used = 0;
+    va_list args;
+    if (bnn_checker_broken(c)) return;
+    c->now.outcome = BNN_BROKEN;
+    if (c->note) used = (size_t)snprintf(text, size, "%.200s: ", c->note);
+    va_start(args, format);
+    vsnprintf(text + used, size - used, format, args);
+    va_end(args);
+}
+
+void bnn_checker_skip(bnn_checker *c, const char *format, ...) {
+    va_list args;
+    if (bnn_checker_broken(c)) return;
+    c->now.outcome = BNN_NOT_APPLICABLE;
+    va_start(args, format);
+    vsnprintf(c->now.sentence, sizeof c->now.sentence, format, args);
+    va_end(args);
+}
+
+bnn_status bnn_checker_end(bnn_checker *c) {
+    bnn_verdict *more = realloc(c->out->v, ((size_t)c->out->n + 1) * sizeof *more);
+    if (!more) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d verdicts", c->out->n + 1);
+    c->out->v = more;
+    more[c->out->n++] = c->now;
+    return BNN_OK;
+}
+
+/* Every rule that was asked for has a verdict. */
+static bnn_status fill_up(bnn_checker *c, const bnn_suite *suite) {
+    for (int i = 0; suite->rule(i); i++) {
+        if (!bnn_checker_wants(c, suite->rule(i)) || bnn_verdicts_of(c->out, suite->rule(i))) continue;
+        bnn_checker_begin(c, suite->rule(i), "", "");
+        bnn_checker_skip(c, "%s", c->left);
+        BNN_TRY(bnn_checker_end(c));
+    }
+    return BNN_OK;
+}
+
+static bnn_status find_rule(bnn_kind kind, const char *name) {
+    char known[1024] = "";
+    for (int i = 0; bnn_check_rule(kind, i); i++) {
+        const char *here = bnn_check_rule(kind, i)->name;
+        if (strcmp(here, name) == 0) return BNN_OK;
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", here);
+    }
+    return bnn_fail(BNN_ERR_NAME, "unknown rule '%s' for %ss: there are %s", name, bnn_kind_name(kind), known);
+}
+
+static bool is_registered(bnn_kind kind, const bnn_type *type) {
+    for (const bnn_type *t = NULL; (t = bnn_type_next(kind, t));)
+        if (t == type) return true;
+    return false;
+}
+
+bnn_status bnn_check(bnn_kind kind, const bnn_type *type, const bnn_check_options *options, bnn_verdicts *out) {
+    static const bnn_check_options presets = {0};
+    const bnn_suite *suite = suites[kind];
+    bnn_checker c = {.type = type, .options = options ? options : &presets, .out = out, .left = "no check spec has a case for it"};
+    if (!suite) return bnn_fail(BNN_ERR_STATE, "there are no rules for %ss yet", bnn_kind_name(kind));
+    if (!is_registered(kind, type))
+        return bnn_fail(BNN_ERR_STATE, "%s '%s' is not registered: its check specs cannot name it", bnn_kind_name(kind), type->name);
+    if (c.options->rule) BNN_TRY(find_rule(kind, c.options->rule));
+    *out = (bnn_verdicts){0};
+    bnn_status s = suite->run(&c);
+    if (s == BNN_OK) s = fill_up(&c, suite);
+    if (s < 0) bnn_verdicts_free(out);
+    return s;
+}
+
+void bnn_verdicts_free(bnn_verdicts *verdicts) {
+    free(verdicts->v);
+    *verdicts = (bnn_verdicts){0};
+}
+
+const bnn_verdict *bnn_verdicts_of(const bnn_verdicts *verdicts, const bnn_rule *rule) {
+    static const bnn_outcome order[] = {BNN_BROKEN, BNN_HOLDS, BNN_NOT_APPLICABLE};
+    for (size_t k = 0; k < sizeof order / sizeof *order; k++)
+        for (int i = 0; i < verdicts->n; i++)
+            if (verdicts->v[i].rule == rule && verdicts->v[i].outcome == order[k]) return &verdicts->v[i];
+    return NULL;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "check_numeric.h"
+
+#include <gsl/gsl_errno.h>
+#include <gsl/gsl_integration.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- slopes and areas */
+
+static double at(double (*f)(void *), void *of, bnn_real *x, bnn_real here, double offset) {
+    *x = here + (bnn_real)offset;
+    double value = f(of);
+    *x = here;
+    return value;
+}
+
+/* Kinked: what is left of the differences when a polynomial of third degree is taken away; a kink leaves about its jump times h. */
+double bnn_difference(double (*f)(void *of), void *of, bnn_real *x, bool *kinked) {
+    const bnn_real here = *x;
+    const double h = DIFFERENCE_STEP;
+    double up = at(f, of, x, here, h), down = at(f, of, x, here, -h), middle = f(of);
+    double far_up = at(f, of, x, here, 2 * h), far_down = at(f, of, x, here, -2 * h);
+    double slope = (8 * (up - down) - (far_up - far_down)) / (12 * h);
+    double even = (far_up - 2 * middle + far_down) - 4 * (up - 2 * middle + down), odd = (far_up - far_down) - 2 * (up - down);
+    if (kinked) *kinked = fabs(even) + fabs(odd) > 0.01 * h * (1 + fabs(slope));
+    return slope;
+}
+
+enum { INTERVALS = 1000 };
+static const double ends[] = {0, 1e-3, 1e-2, 0.1, 0.5, 1, 2, 4, 8, 16, 64};
+
+double bnn_integral(double (*f)(double x, void *of), void *of, double from, double to) {
+    gsl_integration_workspace *ws = gsl_integration_workspace_alloc(INTERVALS);
+    gsl_error_handler_t *handler = gsl_set_error_handler_off(); /* float data end the refinement with a code: the value is as good as they
+                                                                   are */
+    double total = 0, part, error;
+    for (int side = -1; side <= 1; side += 2)
+        for (size_t i = 0; i + 1 < sizeof ends / sizeof *ends; i++) {
+            double low = fmax(from, fmin(side * ends[i], side * ends[i + 1])), high = fmin(to, fmax(side * ends[i], side * ends[i + 1]));
+            if (low >= high) continue;
+            gsl_integration_qag(&(gsl_function){f, of}, low, high, 1e-3 * ROUNDING, 1e-2 * ROUNDING, INTERVALS, GSL_INTEG_GAUSS21, ws,
+                                &part, &error);
+            total += part;
+        }
+    gsl_set_error_handler(handler);
+    gsl_integration_workspace_free(ws);
+    return total;
+}
+
+double bnn_moments_z_between(const moments *a, const moments *b) {
+    double away = a->mean - b->mean, var = moments_var(a) / a->n + moments_var(b) / b->n;
+    double rounding = 10 * ROUNDING * (fabs(a->mean) + fabs(b->mean));
+    return fabs(away) <= rounding ? 0 : away / sqrt(var);
+}
+
+/* ---------------------------------------------------------------- guarded arrays */
+
+/* Reals before an array. Behind it stand many more, and its length again, so that a hook that takes it for longer than it is spoils nothing
+ * else. */
+enum { GUARD = 16, BEHIND = 1024 };
+typedef union {
+    size_t n;
+    char line[64];
+} guarded;
+
+static guarded *head_of(const bnn_real *a) { return (guarded *)(a - GUARD) - 1; }
+
+/* A NaN with a payload of its own: what a hook makes of other NaN differs from it. */
+static bnn_real sentinel(void) { return BNN_REAL_IS_DOUBLE ? (bnn_real)nan("0x1234") : (bnn_real)nanf("0x1234"); }
+
+static void set_guard(bnn_real *guard, size_t n) {
+    for (size_t i = 0; i < n; i++) guard[i] = sentinel();
+}
+
+/* The first one is the sentinel, and each is equal to the next. */
+static bool guard_intact(const bnn_real *guard, size_t n) {
+    const bnn_real whole = sentinel();
+    return memcmp(guard, &whole, sizeof whole) == 0 && memcmp(guard, guard + 1, (n - 1) * sizeof whole) == 0;
+}
+
+bnn_real *bnn_guarded_new(size_t n) {
+    guarded *g = calloc(1, sizeof *g + (GUARD + n + n + BEHIND) * sizeof(bnn_real));
+    if (!g) return NULL;
+    g->n = n;
+    bnn_real *a = (bnn_real *)(g + 1) + GUARD;
+    set_guard(a - GUARD, GUARD);
+    set_guard(a + n, n + BEHIND);
+    return a;
+}
+
+bool bnn_guarded_intact(const bnn_real *a) {
+    return !a || (guard_intact(a - GUARD, GUARD) && guard_intact(a + head_of(a)->n, head_of(a)->n + BEHIND));
+}
+
+void bnn_guarded_free(bnn_real *a) {
+    if (a) free(head_of(a));
+}
+
+/* ---------------------------------------------------------------- guesses */
+
+const char *bnn_ratio_guess(double is, double should, double p, int n, char text[BNN_GUESS_TEXT]) {
+    const struct {
+        double ratio;
+        const char *guess;
+    } table[] = {{0, "is it added at all?"},
+                 {-1, "the sign?"},
+                 {0.5, "a factor 2 is missing, or a 1/2 too many?"},
+                 {2, "a factor 1/2 is missing, or a 2 too many?"},
+                 {1.1, "times 1.1?"},
+                 {1 - p, "1/(1-p) is missing?"},
+                 {1 / (1 - p), "1/(1-p) is one too many?"},
+                 {(1 - p) / p, "drop for keep?"},
+                 {p / (1 - p), "drop for keep?"},
+                 {1.0 / n, "a mean over rows in place of their sum?"},
+                 {n, "added once for each row?"}};
+    double ratio = is / should + 0.0; /* no -0 */
+    *text = '\0';
+    if (should == 0 || !isfinite(ratio)) return text;
+    int used = snprintf(text, BNN_GUESS_TEXT, " (ratio %.4g", ratio);
+    const char *guess = "";
+    for (size_t i = 0; i < sizeof table / sizeof *table && !*guess; i++)
+        if (isfinite(table[i].ratio) && fabs(ratio - table[i].ratio) <= 0.02 * fmax(fabs(table[i].ratio), 0.05)) guess = table[i].guess;
+    snprintf(text + used, BNN_GUESS_TEXT - (size_t)used, *guess ? ": %s)" : ")", guess);
+    return text;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * checker.h (private): what the suites of check.h are made with. A suite is a struct at the end of its file, listed in check.c by its kind.
+ *
+ * A suite's run opens a verdict for a rule, calls the code of the rule, which may break it or skip it, and files the verdict. A status < 0
+ * means that the suite itself could not go on (no memory), never that the type is wrong.
+ */
+#ifndef BNN_CHECKER_H
+#define BNN_CHECKER_H
+
+#include <bnn/check.h>
+
+typedef struct {
+    const bnn_type *type;
+    const bnn_check_options *options;
+    bnn_verdicts *out;
+    bnn_verdict now;  /* open from begin to end */
+    const char *note; /* stands before the sentences of bnn_checker_break; NULL: nothing */
+    const char *left; /* why rules are left without a verdict; a suite that stops early says it here */
+} bnn_checker;
+
+typedef struct {
+    const bnn_rule *(*rule)(int i); /* NULL behind the last */
+    bnn_status (*run)(bnn_checker *c);
+} bnn_suite;
+
+extern const bnn_suite bnn_suite_layer;
+
+/* Whether the caller asked for this rule. */
+bool bnn_checker_wants(const bnn_checker *c, const bnn_rule *rule);
+/* Opens a verdict; spec and mode are borrowed, "" where there is none. */
+void bnn_checker_begin(bnn_checker *c, const bnn_rule *rule, const char *spec, const char *mode);
+/* The open verdict: broken; of several sentences the first stays. */
+void bnn_checker_break(bnn_checker *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The open verdict: not applicable, unless it is broken. */
+void bnn_checker_skip(bnn_checker *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static inline bool bnn_checker_broken(const bnn_checker *c) { return c->now.outcome == BNN_BROKEN; }
+/* Files the open verdict. */
+bnn_status bnn_checker_end(bnn_checker *c);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * check.h: conformance: does a type keep the promises of its contract?
+ *
+ * A suite is a list of rules for one kind of type. Each rule is run on every check spec of the type, in every mode where it makes sense,
+ * and gives a verdict each time. All is deterministic: the same type gets the same verdicts.
+ */
+#ifndef BNN_CHECK_H
+#define BNN_CHECK_H
+
+#include <bnn/registry.h>
+
+typedef struct {
+    const char *name;   /* one word, such as "gradient" */
+    const char *demand; /* what it demands, a sentence without a full stop */
+} bnn_rule;
+
+typedef enum { BNN_HOLDS, BNN_BROKEN, BNN_NOT_APPLICABLE } bnn_outcome;
+
+typedef struct {
+    const bnn_rule *rule;
+    const char *spec; /* check spec that it was run on, lent by the type; "": none in particular */
+    const char *mode; /* "MEAN", "ROWS", "DRAW"; "": none in particular */
+    bnn_outcome outcome;
+    char sentence[480]; /* what is wrong, with the measured numbers, or why the rule does not apply; "" where it holds */
+} bnn_verdict;
+
+typedef struct {
+    int n;
+    bnn_verdict *v; /* [n] in the order of the rules */
+} bnn_verdicts;
+
+typedef struct {
+    const char *rule; /* only the rule of this name; NULL: all */
+    /* The number of allocations that the calling thread has made so far. Only the program that owns malloc can know it; NULL: the rule on
+     * allocations does not apply. */
+    uint64_t (*allocations)(void);
+} bnn_check_options;
+
+/* Rule i of a kind's suite; NULL behind the last one, and for every i if the kind has no suite. */
+const bnn_rule *bnn_check_rule(bnn_kind kind, int i);
+
+/* Runs the suite on a registered type. A broken rule is a verdict, not a failure of the call. options NULL: all presets. */
+bnn_status bnn_check(bnn_kind kind, const bnn_type *type, const bnn_check_options *options, bnn_verdicts *out);
+void bnn_verdicts_free(bnn_verdicts *verdicts);
+
+/* One rule over all specs and modes: the first broken verdict, else one that holds, else one that says why the rule does not apply; NULL if
+ * the rule was not run. */
+const bnn_verdict *bnn_verdicts_of(const bnn_verdicts *verdicts, const bnn_rule *rule);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * conform.c: the conformance suites (bnn/check.h) over every registered type. A new type is tested here without a test written by hand.
+ */
+#include "helpers.h"
+#include "tool/allocations.h"
+
+#include <bnn/check.h>
+#include <stdio.h>
+
+/* All types of the kinds that have rules. */
+typedef struct {
+    bnn_kind kind;
+    const bnn_type *type;
+} registered;
+
+static bool find_type(int i, registered *out) {
+    for (int kind = 0; kind < BNN_N_KINDS; kind++)
+        for (const bnn_type *t = NULL; bnn_check_rule((bnn_kind)kind, 0) && (t = bnn_type_next((bnn_kind)kind, t));)
+            if (i-- == 0) {
+                *out = (registered){(bnn_kind)kind, t};
+                return true;
+            }
+    return false;
+}
+
+START_TEST(keeps_all_rules) {
+    registered r;
+    bnn_verdicts verdicts;
+    ck_assert(find_type(_i, &r));
+    ck_assert_msg(bnn_check(r.kind, r.type, &(bnn_check_options){.allocations = tool_allocations}, &verdicts) == BNN_OK, "%s", bnn_error());
+    ck_assert_int_gt(verdicts.n, 0);
+    for (int i = 0; i < verdicts.n; i++) {
+        const bnn_verdict *v = &verdicts.v[i];
+        ck_assert_msg(v->outcome != BNN_BROKEN, "%s %s, '%s' %s: %s: %s", bnn_kind_name(r.kind), r.type->name, v->spec, v->mode,
+                      v->rule->name, v->sentence);
+    }
+    bnn_verdicts_free(&verdicts);
+}
+END_TEST
+
+/* Every rule is asked of every type, and answered. */
+START_TEST(every_rule_has_a_verdict) {
+    registered r;
+    bnn_verdicts verdicts;
+    ck_assert(find_type(0, &r));
+    ck_assert_int_eq(bnn_check(r.kind, r.type, NULL, &verdicts), BNN_OK);
+    for (int i = 0; bnn_check_rule(r.kind, i); i++) ck_assert_ptr_nonnull(bnn_verdicts_of(&verdicts, bnn_check_rule(r.kind, i)));
+    bnn_verdicts_free(&verdicts);
+}
+END_TEST
+
+START_TEST(misuse_is_refused) {
+    registered r;
+    bnn_verdicts verdicts;
+    ck_assert(find_type(0, &r));
+    bnn_type stranger = *r.type;
+    SAYS(bnn_check(r.kind, r.type, &(bnn_check_options){.rule = "beauty"}, &verdicts),
+         "unknown rule 'beauty' for layers: there are metadata, ");
+    SAYS(bnn_check(r.kind, &stranger, NULL, &verdicts), "is not registered");
+}
+END_TEST
+
+int main(void) {
+    registered r;
+    int n = 0;
+    while (find_type(n, &r)) n++;
+    Suite *suite = suite_create("conform");
+    TCase *types = tcase_create("types"), *calls = tcase_create("calls");
+    tcase_set_timeout(types, 120);
+    tcase_add_loop_test(types, keeps_all_rules, 0, n);
+    tcase_add_test(calls, every_rule_has_a_verdict);
+    tcase_add_test(calls, misuse_is_refused);
+    suite_add_tcase(suite, types);
+    suite_add_tcase(suite, calls);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
