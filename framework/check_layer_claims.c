@@ -23,7 +23,7 @@ static bool is_name(const char *name) {
 }
 
 static void check_head(bnn_checker *c, const bnn_layer_type *t) {
-    const uint32_t known = BNN_STOCHASTIC | BNN_COUPLED | BNN_KINKED | BNN_AFFINE | BNN_RESHAPE;
+    const uint32_t known = BNN_STOCHASTIC | BNN_COUPLED | BNN_KINKED | BNN_AFFINE | BNN_RESHAPE | BNN_ELEMENTWISE;
     if (bnn_layer_unusable(t)) bnn_checker_break(c, "%s", bnn_layer_unusable(t));
     if (!is_name(t->type.name)) bnn_checker_break(c, "the name '%s' is not made of small letters, digits and _", t->type.name);
     if (!*t->type.summary) bnn_checker_break(c, "the summary is empty");
@@ -258,10 +258,34 @@ static void check_affine(bnn_checker *c, const bnn_layer_pass *p) {
         }
 }
 
+static void reverse(size_t n, bnn_real *v) {
+    for (size_t i = 0; i < n / 2; i++) {
+        bnn_real kept = v[i];
+        v[i] = v[n - 1 - i], v[n - 1 - i] = kept;
+    }
+}
+
+/* The same function of every element: numbers in the reverse order give results in the reverse order. */
+static void check_elementwise(bnn_checker *c, bnn_layer_pass *p) {
+    size_t n = BNN_CASE_ROWS * p->d_in[0];
+    bnn_real *before = bnn_guarded_new(n);
+    if (!before || p->d_in[0] != p->d_out) {
+        bnn_checker_break(c, "ELEMENTWISE, but a row of %zu numbers gives %zu", p->d_in[0], p->d_out);
+        bnn_guarded_free(before);
+        return;
+    }
+    memcpy(before, p->y, n * sizeof *before);
+    reverse(n, p->x[0]);
+    bnn_layer_pass_forward(p, BNN_CASE_ROWS);
+    reverse(n, before);
+    if (memcmp(before, p->y, n * sizeof *before) != 0) bnn_checker_break(c, "ELEMENTWISE, but numbers in another order give other results");
+    bnn_guarded_free(before);
+}
+
 bnn_status bnn_rule_capabilities(bnn_checker *c, const bnn_layer_case *k) {
     bnn_layer_pass p;
-    if (!bnn_case_has_cap(k, BNN_AFFINE | BNN_RESHAPE)) {
-        bnn_checker_skip(c, "neither AFFINE nor RESHAPE");
+    if (!bnn_case_has_cap(k, BNN_AFFINE | BNN_RESHAPE | BNN_ELEMENTWISE)) {
+        bnn_checker_skip(c, "neither AFFINE nor RESHAPE nor ELEMENTWISE");
         return BNN_OK;
     }
     BNN_TRY(bnn_layer_pass_open(k->net->net, k->node, BNN_CASE_ROWS, BNN_MEAN, bnn_rng_seed(22), &p));
@@ -269,6 +293,7 @@ bnn_status bnn_rule_capabilities(bnn_checker *c, const bnn_layer_case *k) {
     if (bnn_case_has_cap(k, BNN_AFFINE)) check_affine(c, &p);
     if (bnn_case_has_cap(k, BNN_RESHAPE) && (p.d_in[0] != p.d_out || memcmp(p.x[0], p.y, BNN_CASE_ROWS * p.d_out * sizeof(bnn_real)) != 0))
         bnn_checker_break(c, "RESHAPE, but y does not hold the numbers of x in their order");
+    if (bnn_case_has_cap(k, BNN_ELEMENTWISE)) check_elementwise(c, &p);
     bnn_layer_pass_close(&p);
     return BNN_OK;
 }
