@@ -839,7 +839,7 @@ static void assert_survives(const char *what, long place) {
 
 /* HDF5 itself does not outlive every damage, least that of the heaps of texts and references, whose sizes it takes on trust. */
 START_TEST(no_damage_ends_the_program) {
-    enum { PLACES = 60, SIZE_IN_HEAP = 24 };
+    enum { PLACES = 40, SIZE_IN_HEAP = 24 };
     size_t n;
     make_files();
     ck_assert_int_eq(lint_by_program(files_path("run.h5")), 0);
