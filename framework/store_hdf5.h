@@ -70,8 +70,6 @@ typedef struct {
     bnn_status status;
 } bnn_h5_reader;
 
-/* Any HDF5 file. */
-bnn_status bnn_h5_open_any(bnn_h5_reader *r, const char *path);
 /* schema NULL: any of bnn's; several are separated by '|'. */
 bnn_status bnn_h5_open(bnn_h5_reader *r, const char *path, const char *schema);
 bnn_status bnn_h5_open_any(bnn_h5_reader *r, const char *path); /* whoever wrote it */
