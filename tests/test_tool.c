@@ -82,6 +82,20 @@ START_TEST(runs_are_shown) {
 }
 END_TEST
 
+/* A run is not lost with the draws that could not be kept. */
+START_TEST(a_run_outlives_its_predictions) {
+    write_files();
+    says("import csv a.csv -o a.h5", 0, "");
+    says("split a.h5 --kind kfold --count 2", 0, "");
+    refuses("fit -d a.h5 --net dense --engine 'laplace:engine=map{epochs=2}' --keep predictive -o run.h5",
+            "run.h5 was written without predictions: engine 'laplace' predicts without draws here: there are none to keep");
+    says("info run.h5", 0, "run.h5: run, 5 parameters\n");
+    says("predict run.h5 -o p.h5", 0, "");
+    says("info p.h5", 0, "p.h5: predictions of 3 rows in closed form\n");
+    files_remove();
+}
+END_TEST
+
 START_TEST(mistakes_get_one_sentence) {
     write_files();
     says("import csv a.csv -o a.h5", 0, "");
@@ -137,6 +151,6 @@ END_TEST
 
 int main(void) {
     if (!getenv("BNN_PROGRAM")) return puts("skipped: BNN_PROGRAM does not name the program"), 77;
-    return run_tests("tool",
-                     (const TTest *const[]){data_files_are_made_and_shown, runs_are_shown, mistakes_get_one_sentence, help_is_there, NULL});
+    return run_tests("tool", (const TTest *const[]){data_files_are_made_and_shown, runs_are_shown, a_run_outlives_its_predictions,
+                                                    mistakes_get_one_sentence, help_is_there, NULL});
 }

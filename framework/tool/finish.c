@@ -14,22 +14,30 @@ static void print_run(const bnn_run *run) {
     tool_print_cost("fit", &run->cost);
 }
 
+/* Predicts the test rows; draws that are kept go to the file on the way. */
+static bnn_status predict(const tool_job *job, const bnn_run *run, unsigned keep, const char *path, bnn_results *results,
+                          bnn_prediction **prediction, bnn_metrics *metrics) {
+    bnn_predict_options how = {.samples = job->samples, .seed = job->seed};
+    if (keep) BNN_TRY(bnn_draws_open(path, keep, run->engine, results->data, &how, &results->draws));
+    how.sink = bnn_draws_sink(results->draws);
+    bnn_status s = bnn_predict(run->engine, results->data, &how, prediction);
+    if (s == BNN_OK) s = bnn_metrics_compute(*prediction, results->data, metrics);
+    if (s < 0) bnn_draws_free(results->draws);
+    results->prediction = *prediction, results->metrics = metrics;
+    return s;
+}
+
 bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, const bnn_run *run, const bnn_data *test, unsigned keep,
                        const char *path) {
-    bnn_predict_options how = {.samples = job->samples, .seed = job->seed};
     bnn_prediction *prediction = NULL;
-    bnn_draws *draws = NULL;
     bnn_metrics metrics;
-    if (keep) BNN_TRY(bnn_draws_open(path, keep, run->engine, test, &how, &draws));
-    how.sink = bnn_draws_sink(draws);
-    bnn_status s = test ? bnn_predict(run->engine, test, &how, &prediction) : BNN_OK;
-    if (s == BNN_OK && test) s = bnn_metrics_compute(prediction, test, &metrics);
+    bnn_results results = {.data = test};
+    bnn_status s = test ? predict(job, run, keep, path, &results, &prediction, &metrics) : BNN_OK;
     bnn_provenance provenance = tool_provenance(job, table, split);
-    bnn_results results = {.data = test, .prediction = prediction, .metrics = &metrics, .draws = draws};
     if (s == BNN_OK)
         s = bnn_run_save(run, test ? &results : NULL, &provenance, path);
-    else
-        bnn_draws_free(draws);
+    else if (bnn_run_save(run, NULL, &provenance, path) == BNN_OK) /* a fit is worth more than its predictions */
+        bnn_note(s, "%s was written without predictions", path);
     if (s == BNN_OK) {
         print_run(run);
         if (test) printf("test: ");

@@ -132,7 +132,11 @@ static bnn_status print_run(const char *path) {
 static bnn_status print_prediction(const char *path) {
     bnn_outline o;
     BNN_TRY(bnn_outline_load(path, &o));
-    printf("%s: predictions of %d rows with %d draw%s\n", path, o.rows, o.samples, o.samples == 1 ? "" : "s");
+    printf("%s: predictions of %d rows ", path, o.rows);
+    if (o.samples == 0)
+        printf("in closed form\n");
+    else
+        printf("with %d draw%s\n", o.samples, o.samples == 1 ? "" : "s");
     print_outline(&o);
     print_kept(&o);
     bnn_outline_free(&o);
