@@ -1,0 +1,208 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether draws that were kept are those that the predictions are made of. Call: test_kept_draws.py PROGRAM BOSTON_CSV.
+
+Without h5py and NumPy a line that begins with 'skipped' is printed and the exit status is 77, which meson counts as skipped.
+"""
+import importlib.util
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+try:
+    import h5py
+    import numpy as np
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+from program import Program
+
+DRAWS, P = 400, 0.2
+NET = "dense:6; relu; dense"
+CHAINS, STORED = 2, 300  # of hmc, of which DRAWS are taken
+ENGINES = {
+    "mc_dropout": f"mc_dropout:p={P},epochs=60",
+    "bayes_by_backprop": "bayes_by_backprop:epochs=60,lr=0.01",
+    "hmc": f"hmc:steps=5,chains={CHAINS},samples={STORED},warmup=50",
+}
+
+
+def tree(path):
+    """{group: {dataset: numbers}}, with one chain after the other of what has chains."""
+    found = {}
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset):
+            group, leaf = name.rsplit("/", 1)
+            of_draws = group in ("posterior", "posterior_predictive", "log_likelihood") and item.ndim > 1
+            found.setdefault(group, {})[leaf] = item[()].reshape(-1, *item.shape[2:]) if of_draws else item[()]
+
+    with h5py.File(path) as file:
+        file.visititems(visit)
+    return found
+
+
+def z_score(x, expected):
+    """Of a mean of independent numbers."""
+    return (np.mean(x) - expected) / (np.std(x, ddof=1) / np.sqrt(np.size(x)))
+
+
+def check_moments(f, is_class):
+    """The predictions are the moments of the draws."""
+    mean, p, y = f["posterior_predictive"]["mean"], f["predictions"], f["observed_data"]["y"]
+    assert len(mean) == DRAWS
+    assert np.allclose(mean.mean(axis=0), p["mean"], rtol=1e-5)
+    assert np.allclose(mean.var(axis=0), p["var_epistemic"], rtol=1e-3, atol=1e-9)
+    assert np.array_equal(y, p["y"])
+    logp = f["log_likelihood"]["y"]
+    top = logp.max(axis=0)
+    assert np.allclose(top + np.log(np.mean(np.exp(logp - top), axis=0)), p["logp"], rtol=1e-5)
+    if is_class:
+        assert np.allclose(np.take_along_axis(mean, np.broadcast_to(y[:, None], (DRAWS, len(y), 1)), axis=2)[..., 0], np.exp(logp), rtol=1e-4)
+        assert np.allclose(mean.sum(axis=2), 1, rtol=1e-5)
+        entropy = -np.sum(mean * np.log(mean), axis=2)
+        assert np.allclose(entropy.mean(axis=0), p["expected_entropy"], rtol=1e-4)
+
+
+def check_observations(f, is_class):
+    """y is drawn around the mean of its draw, with the noise that the predictions tell of; log_likelihood is the density of that."""
+    mean, y = f["posterior_predictive"]["mean"], f["posterior_predictive"]["y"]
+    if is_class:
+        for k in range(mean.shape[2]):
+            z = z_score((y == k) - mean[..., k], 0)
+            assert abs(z) < 4.5, f"class {k} is drawn with z = {z}"
+        return
+    variance = f["predictions"]["var_aleatoric"]
+    for name, z in (("mean", z_score((y - mean) / np.sqrt(variance), 0)), ("variance", z_score((y - mean) ** 2 / variance, 1))):
+        assert abs(z) < 4.5, f"the {name} of the noise has z = {z}"
+    if np.ptp(variance) < 1e-6 * variance.mean():  # the noise is the same for all rows
+        hyper = f["posterior"].get("likelihood_hyper", f["model_weights/likelihood"]["hyper"])
+        variance = np.exp(hyper.reshape(-1, 1, 1)) * f["scaling"]["y_sd"] ** 2
+        density = -0.5 * ((f["observed_data"]["y"] - mean) ** 2 / variance + np.log(2 * np.pi * variance))
+        assert np.allclose(density[..., 0], f["log_likelihood"]["y"], rtol=1e-3, atol=1e-4)
+
+
+def forward(f, layers, kernels, biases):
+    """Output of the network for each draw, [draw, row, output]: kernels [draw, in, out], biases [draw or 1, out]."""
+    s = f["scaling"]
+    h = (f["constant_data"]["x"] - s["x_mean"]) / s["x_sd"]
+    h = np.broadcast_to(h, (DRAWS, *h.shape))
+    for i, layer in enumerate(layers):
+        h = (np.maximum(h, 0) if i else h) @ kernels[layer] + biases[layer][:, None, :]
+    return h
+
+
+def check_forward(f, engine, is_class):
+    """The network with the weights of draw s predicts what is kept of draw s."""
+    node = "gaussian_dense" if engine == "bayes_by_backprop" else "dense"
+    layers = [f"{node}_1", f"{node}_2"]
+    posterior = f["posterior"]
+    kernels = {layer: posterior[f"{layer}_kernel"] for layer in layers}
+    biases = {layer: posterior.get(f"{layer}_bias", f["model_weights/" + layer].get("bias", np.empty(0))[None]) for layer in layers}
+    h = forward(f, layers, kernels, biases)
+    if is_class:
+        h = np.exp(h - h.max(axis=2, keepdims=True))
+        h /= h.sum(axis=2, keepdims=True)
+    else:
+        h = h[..., :1] * f["scaling"]["y_sd"] + f["scaling"]["y_mean"]
+    worst = np.abs(h - f["posterior_predictive"]["mean"]).max() / np.std(f["posterior_predictive"]["mean"])
+    assert worst < 1e-4, f"{engine}: the mean differs from that of the weights by {worst} of its standard deviation"
+
+
+def check_gates(f):
+    """W = diag(z) M with z = 0 or 1 / (1-p): whole rows are out, their share is p, and rows are out independently."""
+    out = []
+    for layer in ("dense_1", "dense_2"):
+        kernel, draws = f["model_weights/" + layer]["kernel"], f["posterior"][layer + "_kernel"]
+        zero = (draws == 0).all(axis=2)
+        kept = np.where(zero[..., None], 0, kernel / (1 - P))
+        assert np.allclose(draws, kept, rtol=1e-5), f"{layer}: neither 0 nor kernel / (1-p)"
+        out.append(zero)
+    out = np.concatenate(out, axis=1)
+    assert abs(z_score(out, P)) < 4.5, f"{out.mean()} of the rows are out, p is {P}"
+    correlation = np.corrcoef(out.T) - np.eye(out.shape[1])
+    assert np.abs(correlation).max() * np.sqrt(DRAWS) < 5, "rows are out together"
+
+
+def check_gaussians(f):
+    """Weights are N(mu, log(1 + e^rho)^2), independently."""
+    z = []
+    for layer in ("gaussian_dense_1", "gaussian_dense_2"):
+        for name in ("kernel", "bias"):
+            mu, rho = (f["model_weights/" + layer][f"{name}_{what}"] for what in ("mu", "rho"))
+            z.append(((f["posterior"][f"{layer}_{name}"] - mu) / np.log1p(np.exp(rho))).reshape(DRAWS, -1))
+    z = np.concatenate(z, axis=1)
+    assert abs(z_score(z, 0)) < 4.5 and abs(z_score(z ** 2, 1)) < 4.5, (z.mean(), (z ** 2).mean())
+    assert np.abs(np.corrcoef(z.T) - np.eye(z.shape[1])).max() * np.sqrt(DRAWS) < 5, "weights are drawn together"
+
+
+def check_stored(f):
+    """Draws that were stored: each chain's evenly spaced ones, by their numbers."""
+    number = f["posterior"]["draw"]
+    assert np.array_equal(number, np.arange(DRAWS // CHAINS) * STORED // (DRAWS // CHAINS))
+    of_all = (np.arange(CHAINS)[:, None] * STORED + number).ravel()
+    for layer in ("dense_1", "dense_2"):
+        for name in ("kernel", "bias"):
+            assert np.array_equal(f["posterior"][f"{layer}_{name}"], f["model_weights/" + layer][name][of_all]), f"{layer}_{name}"
+    assert np.array_equal(f["sample_stats"]["draw"], np.arange(STORED)) and f["sample_stats"]["lp"].shape == (CHAINS, STORED)
+
+
+CHECKS = {"mc_dropout": check_gates, "bayes_by_backprop": check_gaussians, "hmc": check_stored}
+
+
+def check_truth(bnn):
+    for engine, spec in ENGINES.items():
+        for data, is_class, more in (("boston.h5", False, []), ("kinds.h5", True, []), ("boston.h5", False, ["--likelihood", "heteroscedastic"])):
+            what = f"{engine} {data} {' '.join(more)}"
+            bnn("fit", "-d", data, "--net", NET, "--engine", spec, "--samples", DRAWS, *more, "--keep", "posterior,predictive", "-o", "kept.h5")
+            f = tree(bnn.at("kept.h5"))
+            try:
+                check_moments(f, is_class)
+                check_observations(f, is_class)
+                check_forward(f, engine, is_class)
+                CHECKS[engine](f)
+            except AssertionError as error:
+                raise AssertionError(f"{what}: {error}") from error
+            bnn("predict", "kept.h5", "--samples", DRAWS, "--keep", "posterior,predictive", "-o", "again.h5")
+            again = tree(bnn.at("again.h5"))
+            for group in ("posterior", "posterior_predictive", "log_likelihood", "constant_data", "observed_data"):
+                assert all(np.array_equal(f[group][name], again[group][name]) for name in f[group]), f"{what}: {group} of bnn predict"
+
+
+def check_many(bnn):
+    """10,000 draws of a 13-50-1 network open at once; what is not read costs nothing."""
+    bnn("fit", "-d", "boston.h5", "--net", "dense:50; relu; dense", "--engine", "mc_dropout:epochs=40", "--samples", 10000,
+        "--keep", "posterior,predictive", "-o", "many.h5")
+    if not importlib.util.find_spec("xarray"):
+        print("skipped: opening 10,000 draws, for want of xarray")
+        return
+    import xarray
+    with h5py.File(bnn.at("many.h5")) as file:
+        names = [name for name in file]
+    seconds = {}
+    for engine in ("h5netcdf", "netcdf4"):
+        if not importlib.util.find_spec(engine.replace("netcdf4", "netCDF4")):
+            continue
+        for _ in range(3):  # the best of three, on a machine that may be busy
+            start = time.perf_counter()
+            groups = {name: xarray.open_dataset(bnn.at("many.h5"), group=name, engine=engine) for name in names}
+            kernel = groups["posterior"]["dense_1_kernel"].mean(["chain", "draw"])
+            seconds[engine] = min(time.perf_counter() - start, seconds.get(engine, np.inf))
+            assert kernel.shape == (13, 50) and groups["posterior"].sizes["draw"] == 10000
+        assert seconds[engine] < 2, f"{engine} takes {seconds[engine]:.2f} s to open 10,000 draws"
+    print("10,000 draws, all groups opened and the mean of a kernel taken: " + ", ".join(f"{engine} {s:.2f} s" for engine, s in seconds.items()))
+
+
+def main(program, table):
+    with tempfile.TemporaryDirectory() as folder:
+        bnn = Program(program, folder)
+        bnn.boston(table)
+        bnn.kinds()
+        check_truth(bnn)
+        check_many(bnn)
+        print(f"{len(ENGINES)} engines, regression, classes and noise by row: kept draws are true")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
