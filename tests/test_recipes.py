@@ -62,7 +62,7 @@ def needs(language, code):
     return []
 
 
-TOLERANCE = {"float": 1e-4, "double": 0.05}
+TOLERANCE = {"float": 0.02, "double": 0.05}
 
 
 def same_output(found, expected, tolerance):
