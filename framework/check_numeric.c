@@ -24,7 +24,7 @@ double bnn_difference(double (*f)(void *of), void *of, bnn_real *x, bool *kinked
     double far_up = at(f, of, x, here, 2 * h), far_down = at(f, of, x, here, -2 * h);
     double slope = (8 * (up - down) - (far_up - far_down)) / (12 * h);
     double even = (far_up - 2 * middle + far_down) - 4 * (up - 2 * middle + down), odd = (far_up - far_down) - 2 * (up - down);
-    if (kinked) *kinked = fabs(even) + fabs(odd) > 0.01 * h * (1 + fabs(slope));
+    if (kinked) *kinked = fabs(even) + fabs(odd) > KINK_TOLERANCE * h * (1 + fabs(slope));
     return slope;
 }
 

@@ -12,11 +12,13 @@
 #if BNN_REAL_IS_DOUBLE
 #define GRADIENT_TOLERANCE 1e-7 /* relative to the largest entry */
 #define DIFFERENCE_STEP 0x1p-12
+#define KINK_TOLERANCE 3e-7 /* of the slope: a kink that moves it less is none */
 #define ROUNDING 1e-12
 #define REAL_EPSILON DBL_EPSILON
 #else
 #define GRADIENT_TOLERANCE 2e-2
 #define DIFFERENCE_STEP 0x1p-7
+#define KINK_TOLERANCE 1e-2
 #define ROUNDING 2e-5
 #define REAL_EPSILON ((double)FLT_EPSILON)
 #endif

@@ -8,7 +8,7 @@
  * Estimators weight, local, flipout, the penalty and the layout of the memory: bnn/gaussian.h. In DRAW all three sample W, so y is a
  * function of x. Initially mu ~ N(0, 2/D), sd = sd0/sqrt(D): with sd0 = 0.1 a fourteenth of the spread of mu, so training starts nearly
  * deterministic and sd grows to what the data leave open (Blundell et al. start at sd near 1 in every layer, which drowns the signal of
- * wide ones).
+ * wide ones). KINKED: in local a unit with one input and no bias has y = x mu + |x| sd e.
  *
  * Parameters: kernel_mu [D,U], bias_mu [U], kernel_rho [D,U], bias_rho [U], all VARIATIONAL.
  */
@@ -53,7 +53,7 @@ static const char *const checks[] = {
 
 const bnn_layer_type bnn_layer_gaussian_dense = {
     .type = {BNN_TYPE(bnn_layer_type), .name = "gaussian_dense", .summary = "affine map with a Gaussian posterior over its weights",
-             .reference = "Blundell et al. 2015, section 3.2", .caps = BNN_STOCHASTIC, .conf_size = sizeof(bnn_gaussian_conf),
+             .reference = "Blundell et al. 2015, section 3.2", .caps = BNN_STOCHASTIC | BNN_KINKED, .conf_size = sizeof(bnn_gaussian_conf),
              .options = options, .checks = checks},
     .min_in = 1,
     .max_in = 1,

@@ -37,7 +37,7 @@ rejects "  keep               FAIL  'input:5; gate_4': keep says that 0.7 of the
 rejects "  row_number         FAIL  'input:5; gate_3' in ROWS: rows 0.. and rows 2^32.." gate_3
 rejects '"outcome": "fail"' gate_3 --json
 works check gate_3 --rule gradient
-rejects 'layer pair_2: ' --kind layer
+rejects 'layer pair_2: ' --kind layer --rule shapes
 check 'of all types only what is broken' grep -q '  shapes             FAIL' "$out"
 check 'of all types not what holds' [ "$(grep -c '  ok' "$out")" = 0 ]
 finish

@@ -39,7 +39,7 @@ typedef struct {
     int n_params;
     bnn_param param[BNN_MAX_PARAMS];        /* their order is the layout of theta */
     int pass;                               /* made once per pass by prepare (sampled weights, a shared mask) ... */
-    int dpass;                              /* ... and its gradient, summed by backward, read by finish; 0 or pass */
+    int dpass;                              /* ... and gradients of it, summed by backward, read by finish */
     bool quiet;                             /* of a STOCHASTIC type: with these options it draws nothing (p = 0) */
     int n_drawn;                            /* what a pass in BNN_DRAW draws, for files: ... */
     bnn_param drawn[BNN_MAX_PARAMS];        /* ... blocks of `pass` by name: "gate" of a gate, "kernel" and "bias" of random weights */
