@@ -862,9 +862,10 @@ END_TEST
 
 /* Around the mode of another run, and around its own: the same Gaussian. */
 START_TEST(a_run_begins_with_the_parameters_of_another) {
+    enum { MANY = 300 }; /* in pieces of 256 */
     static const char spec[] = "laplace:engine=map{epochs=30},structure=full,evidence=none,precision=prior";
     const bnn_config config = {.net = "dense:4; tanh; dense", .engine = spec, .likelihood = "gaussian", .prior = prior_text, .seed = 2};
-    fitted f = fit_on(table_new(ROWS, IN, 0, 1), spec, "dense:4; tanh; dense", "gaussian");
+    fitted f = fit_on(table_new(MANY, IN, 0, 1), spec, "dense:4; tanh; dense", "gaussian");
     bnn_run *again, *other;
     double share;
     OK(bnn_run_new(&config, f.data, &again));
@@ -872,15 +873,17 @@ START_TEST(a_run_begins_with_the_parameters_of_another) {
     OK(bnn_run_step(again, f.data, &share));
     ck_assert(again->complete && share == 1 && again->cost.gradients == 1);
     bnn_prediction *a = predict(f.run->engine, f.data, 1), *b = predict(again->engine, f.data, 1);
-    ck_assert_mem_eq(a->mean, b->mean, ROWS * sizeof *a->mean);
-    ck_assert_mem_eq(a->var_epistemic, b->var_epistemic, ROWS * sizeof *a->mean);
-    ck_assert_mem_eq(a->logp, b->logp, ROWS * sizeof *a->logp);
-    place p = place_new("dense:4; tanh; dense", "gaussian", 0);
-    const bnn_objective u = {.n_total = ROWS, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN};
-    bnn_terms terms = bnn_model_u(p.model, p.ws, &u, bnn_rng_seed(0), state_of(again->engine, "theta"), ROWS, f.data->x, f.data->y, NULL);
+    ck_assert_mem_eq(a->mean, b->mean, MANY * sizeof *a->mean);
+    ck_assert_mem_eq(a->var_epistemic, b->var_epistemic, MANY * sizeof *a->mean);
+    ck_assert_mem_eq(a->logp, b->logp, MANY * sizeof *a->logp);
+    const bnn_objective u = {.n_total = MANY, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN};
+    bnn_workspace *ws;
+    OK(bnn_workspace_new(again->engine->model->net, MANY, false, &ws));
+    bnn_terms terms =
+        bnn_model_u(again->engine->model, ws, &u, bnn_rng_seed(0), state_of(again->engine, "theta"), MANY, f.data->x, f.data->y, NULL);
     ck_assert_double_eq_tol(again->history.nll[0], terms.nll, ROUNDING * fabs(terms.nll) * 10);
     ck_assert_double_eq_tol(again->history.prior[0], terms.prior, ROUNDING * fabs(terms.prior) * 10);
-    place_free(&p);
+    bnn_workspace_free(ws);
     bnn_prediction_free(a), bnn_prediction_free(b);
     OK(bnn_run_new(&(bnn_config){.net = "dense:4; tanh; dense", .engine = "map", .likelihood = "gaussian:tau=0.5"}, f.data, &other));
     SAYS(bnn_run_begin(other, f.run), "engine 'map' cannot begin with the parameters of another run");
@@ -889,6 +892,43 @@ START_TEST(a_run_begins_with_the_parameters_of_another) {
     OK(bnn_run_new(&(bnn_config){.net = "dense:5; tanh; dense", .engine = "laplace"}, f.data, &other));
     SAYS(bnn_run_begin(other, f.run), "the network is 'input; dense:units=5,");
     bnn_run_free(other);
+    fitted_free(&f);
+}
+END_TEST
+
+/* Draws of correlated logits: their probabilities have the moments of draws by a Cholesky factor of GSL. */
+START_TEST(outputs_are_drawn_with_their_covariance) {
+    enum { S = 10000, C = 3 };
+    fitted f = fit_on(table_new(ROWS, IN, C, 1), "laplace:engine=map{epochs=100},structure=full", "dense:4; tanh; dense", "categorical");
+    bnn_prediction *p = predict(f.run->engine, f.data, S);
+    bnn_workspace *ws;
+    double mean[ROWS * C], cov[ROWS * C * C];
+    OK(bnn_workspace_new(f.run->engine->model->net, ROWS, true, &ws));
+    OK(bnn_engine_vtable(f.run->engine)->outputs(f.run->engine, ws, ROWS, f.data->x, mean, cov));
+    ck_assert_int_eq(p->samples, S);
+    for (int r = 0; r < ROWS; r++) {
+        gsl_matrix_view root = gsl_matrix_view_array(cov + r * C * C, C, C);
+        moments seen[C] = {0};
+        gsl_linalg_cholesky_decomp1(&root.matrix);
+        for (uint64_t s = 0; s < S; s++) {
+            bnn_real z[C];
+            double logit[C];
+            bnn_rng_normal(bnn_rng_split(bnn_rng_seed(77), s), (uint64_t)r, 1, C, z);
+            for (int c = 0; c < C; c++) {
+                logit[c] = mean[r * C + c];
+                for (int k = 0; k <= c; k++) logit[c] += gsl_matrix_get(&root.matrix, (size_t)c, (size_t)k) * (double)z[k];
+            }
+            double all = bnn_logsumexp(C, logit);
+            for (int c = 0; c < C; c++) moments_add(&seen[c], exp(logit[c] - all));
+        }
+        for (int c = 0; c < C; c++) {
+            double z = (p->mean[r * C + c] - seen[c].mean) / (sqrt(2) * p->mean_mcse[r * C + c]),
+                   ratio = p->var_epistemic[r * C + c] / moments_var(&seen[c]);
+            ck_assert_msg(fabs(z) < MOST_Z && fabs(ratio - 1) < 0.12, "row %d, class %d: z %g, ratio of variances %g", r, c, z, ratio);
+        }
+    }
+    bnn_workspace_free(ws);
+    bnn_prediction_free(p);
     fitted_free(&f);
 }
 END_TEST
@@ -950,6 +990,7 @@ int main(void) {
                                   predictions_have_the_same_bits_at_any_number_of_threads,
                                   a_saved_gaussian_predicts_alike,
                                   a_run_begins_with_the_parameters_of_another,
+                                  outputs_are_drawn_with_their_covariance,
                                   what_laplace_cannot_do_it_says,
                                   NULL};
     return run_tests("laplace", tests);
