@@ -436,10 +436,16 @@ int bnn_predict_samples(const bnn_engine *engine, int samples) {
     return samples < chains ? chains : samples / chains * chains;
 }
 
+bnn_status bnn_predict_keeps(const bnn_engine *engine) {
+    const bnn_engine *fitted = bnn_engine_fitted(engine);
+    if (!fitted || how_of(fitted).by == BNN_BY_THETA) return BNN_OK;
+    return bnn_fail(BNN_ERR_OPTION, "engine '%s' as it is set predicts without draws of parameters: there are none to keep",
+                    fitted->object.type->name);
+}
+
 static bnn_status check_samples(const bnn_engine *fitted, const bnn_predict_options *options) {
     const bnn_engine_type *type = bnn_engine_vtable(fitted);
-    if (options->sink && how_of(fitted).by != BNN_BY_THETA)
-        return bnn_fail(BNN_ERR_OPTION, "engine '%s' predicts without draws of parameters here: there are none to keep", type->type.name);
+    if (options->sink) BNN_TRY(bnn_predict_keeps(fitted));
     if (is_closed(fitted)) return BNN_OK;
     if (!(type->type.caps & BNN_POINT) && options->samples < 1)
         return bnn_fail(BNN_ERR_OPTION, "%d samples were asked for: at least 1 is needed", options->samples);

@@ -258,6 +258,7 @@ bnn_status bnn_draws_open(const char *path, unsigned keep, const bnn_engine *eng
                           const bnn_predict_options *options, bnn_draws **out) {
     const bnn_engine *fitted = bnn_engine_fitted(engine);
     if (!fitted) return bnn_fail(BNN_ERR_STATE, "%s: engine '%s' has not been fitted yet", path, engine->object.type->name);
+    BNN_TRY(bnn_predict_keeps(fitted));
     bnn_draws *d = calloc(1, sizeof *d);
     if (!d) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for draws", path);
     d->engine = fitted, d->data = data, d->keep = keep;

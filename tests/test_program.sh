@@ -53,6 +53,8 @@ works fit -d r.h5 --net "$net" --engine map:epochs=200 -o map.h5
 works fit -d r.h5 --from map.h5 --engine laplace:structure=full -o laplace.h5
 says 'log evidence '
 says 'test: 12 rows, in closed form'
+works fit -d r.h5 --from map.h5 --engine laplace:predictive=sampling --samples 8 --keep posterior -o kept.h5
+says 'test: 12 rows, 8 draws'
 works evaluate laplace.h5
 says '12 rows, in closed form'
 works predict laplace.h5 -o pred.csv

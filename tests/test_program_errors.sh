@@ -289,6 +289,7 @@ case $? in 0) pass ;; 3) ;; *) grep -q 'Sanitizer' "$err" || fail 'what does not
 works import csv r.csv -o moved.h5
 works split moved.h5 --kind kfold --count 5
 works fit -d moved.h5 --net "$net" --engine map:epochs=2 -o moved_run.h5
+refuses "engine 'laplace' as it is set predicts without draws of parameters: there are none to keep" fit -d moved.h5 --net "$net" --engine laplace --keep posterior -o new.h5
 refuses "moved_run.h5: engine 'map' cannot begin with the parameters of another run" fit -d moved.h5 --from moved_run.h5 --engine map -o new.h5
 refuses "moved_run.h5: the network is 'input; dense:units=9," fit -d moved.h5 --from moved_run.h5 --net 'dense:9; dense' --engine laplace -o new.h5
 works split moved.h5 --kind kfold --count 4

@@ -84,7 +84,8 @@ static bnn_status fit_rows(const request *r, const bnn_table *table, const bnn_d
     bnn_run *run;
     BNN_TRY(open_run(r, table, train, &run));
     bool was_complete = run->complete;
-    bnn_status s = tool_course_run(&course, train, run);
+    bnn_status s = r->keep ? bnn_predict_keeps(run->engine) : BNN_OK;
+    if (s == BNN_OK) s = tool_course_run(&course, train, run);
     if (s == BNN_OK && was_complete)
         printf("%s: is complete\n", r->out);
     else if (s == BNN_OK)

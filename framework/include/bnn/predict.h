@@ -55,6 +55,9 @@ int bnn_predict_samples(const bnn_engine *engine, int samples);
 /* Which of the engine's stored draws draw s of so many is; s itself where it stores none. */
 int bnn_predict_stored(const bnn_engine *engine, int s, int samples);
 
+/* Refuses an engine that predicts without draws of parameters, so that there are none to keep. One that has fitted nothing yet passes. */
+bnn_status bnn_predict_keeps(const bnn_engine *engine);
+
 /* data must be scaled by the model's scaling. Parallel over blocks of draws; the same bits at any number of threads. */
 bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out);
 void bnn_prediction_free(bnn_prediction *prediction);
