@@ -14,6 +14,7 @@ bnn_status bnn_table_new(int n, bnn_shape x_shape, int y_dim, int n_classes, bnn
     size_t width = (size_t)bnn_shape_size(x_shape), rows = (size_t)n;
     if (n < 0 || width == 0 || y_dim < 0) return bnn_fail(BNN_ERR_SHAPE, "a table needs at least one feature");
     if (n_classes > 0 && y_dim != 1) return bnn_fail(BNN_ERR_SHAPE, "a table of classes has one target column, not %d", y_dim);
+    if (n_classes > BNN_MOST_CLASSES) return bnn_fail(BNN_ERR_SHAPE, "a table has %d classes at most, not %d", BNN_MOST_CLASSES, n_classes);
     BNN_TRY(bnn_memory_check((double)rows * (double)(width + (size_t)y_dim) * sizeof(double), "the table", "take fewer rows"));
     bnn_table *t = calloc(1, sizeof *t);
     if (!t) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a table");

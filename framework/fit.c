@@ -169,8 +169,8 @@ bnn_status bnn_run_step(bnn_run *run, const bnn_data *train, double *share) {
     }
     run->cost = run->engine->cost;
     run->steps++;
+    run->progress = *share = step.progress;
     run->complete = step.done;
-    *share = step.progress;
     return BNN_OK;
 }
 

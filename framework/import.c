@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static bnn_status read_all(FILE *f, const char *path, char **text, size_t *size) {
     size_t room = 1 << 16;
@@ -64,9 +65,15 @@ static bool set_title(bnn_table *t, const char *path) {
     return done;
 }
 
+/* A pipe has been read, and cannot be read again. */
+static bool is_pipe(const char *path) {
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISFIFO(about.st_mode);
+}
+
 bnn_status bnn_import_describe(bnn_table *t, const bnn_import_about *about, const char *path) {
     bool done = about->title ? set(&t->title, about->title) : set_title(t, path);
     if (!done || !set(&t->source, about->source) || !set(&t->license, about->license))
         return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", path);
-    return bnn_file_sha256(path, t->raw_sha256);
+    return is_pipe(path) ? BNN_OK : bnn_file_sha256(path, t->raw_sha256);
 }

@@ -105,7 +105,8 @@ static void get_texts(bnn_h5_reader *r, bnn_comparison *c) {
 
 /* Room for this many engines and splits. */
 static bool make_room(bnn_h5_reader *r, bnn_comparison *c, int engines, int splits) {
-    if (r->status == BNN_OK && engines < 1) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: has %d engines", r->path, engines);
+    if (r->status == BNN_OK && (engines < 1 || splits < 1 || engines > INT32_MAX / BNN_CALIBRATION_LEVELS / splits))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: has %d engines and %d splits", r->path, engines, splits);
     if (r->status < 0) return false;
     c->n_splits = splits;
     c->split = bnn_h5_room(r, (size_t)splits, sizeof *c->split);
@@ -152,7 +153,9 @@ static void get_comparison(bnn_h5_reader *r, bnn_comparison *c) {
     free(task);
     c->title = bnn_h5_get_text(r, "/", "title");
     get_texts(r, c);
-    if (!make_room(r, c, bnn_h5_get_int(r, "/", "n_engines"), bnn_h5_length(r, "/scores/split"))) return;
+    int extents[2];
+    bnn_h5_extents(r, "/scores/ll", 2, extents);
+    if (!make_room(r, c, extents[0], extents[1])) return;
     get_scores(r, c);
     for (int e = 0; r->status == BNN_OK && e < c->n_engines; e++) {
         char group[BNN_H5_PATH];

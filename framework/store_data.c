@@ -2,9 +2,8 @@
  *
  * store_data.c: files of schema "bnn-data".
  */
-#include "store_hdf5.h"
+#include "store_parts.h"
 
-#include <bnn/store.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -120,12 +119,13 @@ static bnn_table *get_size(bnn_h5_reader *r) {
         bnn_h5_extents(r, "/y", 2, y);
     else
         y[0] = extents[0];
-    if (bnn_h5_has_attribute(r, "/y", "n_classes")) n_classes = bnn_h5_get_int(r, "/y", "n_classes");
+    if (bnn_h5_has_attribute(r, "/y", "n_classes")) n_classes = bnn_store_get_n_classes(r, "/y");
     bnn_shape shape = bnn_shape_vector(extents[1]);
     if (images) shape = (bnn_shape){.rank = 3, .d = {extents[1], extents[2], extents[3]}};
+    if (r->status == BNN_OK && images && (double)extents[1] * extents[2] * extents[3] > INT32_MAX)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: the rows of /x are too long", r->path);
     if (r->status == BNN_OK && y[0] != extents[0])
         r->status = bnn_fail(BNN_ERR_FORMAT, "%s: /x has %d rows and /y has %d", r->path, extents[0], y[0]);
-    if (r->status == BNN_OK && n_classes < 0) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: /y has %d classes", r->path, n_classes);
     bnn_table *t = NULL;
     if (r->status == BNN_OK && (r->status = bnn_table_new(extents[0], shape, y[1], n_classes, &t)) < 0) bnn_note(r->status, "%s", r->path);
     return t;
@@ -164,17 +164,15 @@ static void get_columns(bnn_h5_reader *r, bnn_table *t) {
         t->y_names = bnn_h5_get_texts(r, "/output", "labels", t->y_dim);
         if (bnn_h5_has_attribute(r, "/y", "labels")) t->class_names = bnn_h5_get_texts(r, "/y", "labels", t->n_classes);
     }
-    if (is_image(t) || r->status < 0 || !bnn_h5_has_attribute(r, "/x", "shape")) return;
-    bnn_shape shape = {.rank = bnn_h5_count_attribute(r, "/x", "shape")};
-    if (shape.rank > BNN_MAX_RANK) shape.rank = 0;
-    bnn_h5_get_ints(r, "/x", "shape", shape.rank, shape.d);
-    if (r->status == BNN_OK && bnn_shape_size(shape) != width)
-        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: attribute 'shape' of /x does not make %d numbers", r->path, width);
-    if (r->status == BNN_OK) t->x_shape = shape;
+    if (!is_image(t) && bnn_h5_has_attribute(r, "/x", "shape")) bnn_store_get_shape(r, "/x", "shape", width, &t->x_shape);
 }
 
 static void get_splits(bnn_h5_reader *r, bnn_table *t) {
-    int count = bnn_h5_length(r, "/split");
+    int extents[2], count;
+    bnn_h5_extents(r, "/splits/order", 2, extents);
+    count = extents[0];
+    if (r->status == BNN_OK && extents[1] != t->n)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: /splits/order is for %d rows, /x has %d", r->path, extents[1], t->n);
     size_t cells = (size_t)count * (size_t)t->n;
     int *order = bnn_h5_room(r, cells, sizeof *order);
     int8_t *role = bnn_h5_room(r, cells, sizeof *role);

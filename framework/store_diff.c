@@ -27,12 +27,17 @@ typedef struct {
     size_t size;
     bool same;
     bnn_status status;
+    int depth; /* of the object */
 } walk;
 
 static void differ(walk *k, const char *object, const char *text) {
     if (!k->same) return;
     k->same = false;
     snprintf(k->where, k->size, "%s: %s", object, text);
+}
+
+static void damaged(walk *k, const char *what) {
+    if (k->status == BNN_OK) k->status = bnn_fail(BNN_ERR_FILE, "%s cannot be read: out of memory, or the file is damaged", what);
 }
 
 static bool equal_reals(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
@@ -100,7 +105,18 @@ static value open_value(hid_t id, bool is_attribute) {
     return v;
 }
 
-static void close_value(value *v) { H5Tclose(v->type), H5Sclose(v->space); }
+static void close_value(value *v) {
+    if (v->type >= 0) H5Tclose(v->type);
+    if (v->space >= 0) H5Sclose(v->space);
+}
+
+/* Numbers as C has them, and texts of variable length: what the files of bnn consist of. */
+static bool is_comparable(hid_t type) {
+    H5T_class_t class = H5Tget_class(type);
+    size_t size = H5Tget_size(type);
+    if (class == H5T_FLOAT) return size == sizeof(float) || size == sizeof(double);
+    return class == H5T_INTEGER ? size <= sizeof(long long) : class == H5T_STRING && H5Tis_variable_str(type) > 0;
+}
 
 static void *read_value(walk *k, const value *v, size_t n) {
     void *buffer = calloc(n + 1, H5Tget_size(v->type));
@@ -109,8 +125,7 @@ static void *read_value(walk *k, const value *v, size_t n) {
         failed = H5Aread(v->id, v->type, buffer);
     else if (buffer)
         failed = H5Dread(v->id, v->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer);
-    if (failed < 0 && k->status == BNN_OK)
-        k->status = bnn_fail(BNN_ERR_FILE, "a value cannot be read: out of memory, or the file is damaged");
+    if (failed < 0) damaged(k, "a value");
     if (failed < 0) free(buffer), buffer = NULL;
     return buffer;
 }
@@ -136,10 +151,14 @@ static bool equal_sizes(const value *a, const value *b) {
 
 static void compare_values(walk *k, const char *object, hid_t a, hid_t b, bool is_attribute) {
     value x = open_value(a, is_attribute), y = open_value(b, is_attribute);
-    if (H5Tequal(x.type, y.type) <= 0)
+    if (x.type < 0 || y.type < 0 || x.space < 0 || y.space < 0)
+        damaged(k, object);
+    else if (H5Tequal(x.type, y.type) <= 0)
         differ(k, object, "the types differ");
     else if (!equal_sizes(&x, &y))
         differ(k, object, "the sizes differ");
+    else if (!is_comparable(x.type))
+        k->status = bnn_fail(BNN_ERR_FORMAT, "%s has a type that no file of bnn has", object);
     else
         compare_contents(k, object, &x, &y);
     close_value(&x), close_value(&y);
@@ -174,11 +193,13 @@ static herr_t compare_attribute(hid_t a, const char *name, const H5A_info_t *inf
     if (is_left_out(name)) return 0;
     snprintf(label, sizeof label, "attribute '%s' of %s", name, p->object);
     hid_t x = H5Aopen(a, name, H5P_DEFAULT), y = H5Aexists(p->b, name) > 0 ? H5Aopen(p->b, name, H5P_DEFAULT) : -1;
-    if (y < 0)
+    if (x < 0)
+        damaged(p->k, label);
+    else if (y < 0)
         differ(p->k, label, "only in the first file");
     else
         compare_values(p->k, label, x, y, true);
-    H5Aclose(x);
+    if (x >= 0) H5Aclose(x);
     if (y >= 0) H5Aclose(y);
     return !goes_on(p->k);
 }
@@ -203,9 +224,11 @@ static herr_t compare_link(hid_t a, const char *name, const H5L_info_t *info, vo
     bnn_h5_join(path, p->object, name);
     if (is_provenance(p, name)) return 0;
     hid_t x = H5Oopen(a, name, H5P_DEFAULT), y = H5Lexists(p->b, name, H5P_DEFAULT) > 0 ? H5Oopen(p->b, name, H5P_DEFAULT) : -1;
-    if (y < 0)
+    if (x < 0)
+        damaged(p->k, path);
+    else if (y < 0)
         differ(p->k, path, "only in the first file");
-    else if (x >= 0)
+    else
         compare_objects(p->k, path, x, y);
     if (x >= 0) H5Oclose(x);
     if (y >= 0) H5Oclose(y);
@@ -221,21 +244,35 @@ static herr_t find_missing_link(hid_t b, const char *name, const H5L_info_t *inf
     return !goes_on(p->k);
 }
 
+typedef herr_t (*visit)(hid_t, const char *, const H5A_info_t *, void *);
+typedef herr_t (*follow)(hid_t, const char *, const H5L_info_t *, void *);
+
+static void each_attribute(place *p, hid_t id, visit call) {
+    if (goes_on(p->k) && H5Aiterate2(id, H5_INDEX_NAME, H5_ITER_INC, NULL, call, p) < 0) damaged(p->k, p->object);
+}
+
+static void each_link(place *p, hid_t id, follow call) {
+    if (goes_on(p->k) && H5Literate(id, H5_INDEX_NAME, H5_ITER_INC, NULL, call, p) < 0) damaged(p->k, p->object);
+}
+
+enum { DEEPEST = 16 }; /* groups within groups: a link can lead back */
+
 static void compare_objects(walk *k, const char *object, hid_t a, hid_t b) {
     place p = {.k = k, .object = object, .a = a, .b = b};
     if (H5Iget_type(a) != H5Iget_type(b)) {
         differ(k, object, "a group in one file and a dataset in the other");
         return;
     }
-    H5Aiterate2(a, H5_INDEX_NAME, H5_ITER_INC, NULL, compare_attribute, &p);
-    if (goes_on(k)) H5Aiterate2(b, H5_INDEX_NAME, H5_ITER_INC, NULL, find_missing_attribute, &p);
-    if (!goes_on(k)) return;
-    if (H5Iget_type(a) == H5I_DATASET) {
-        compare_values(k, object, a, b, false);
+    if (k->depth == DEEPEST) {
+        k->status = bnn_fail(BNN_ERR_FORMAT, "%s stands deeper than any group of bnn", object);
         return;
     }
-    H5Literate(a, H5_INDEX_NAME, H5_ITER_INC, NULL, compare_link, &p);
-    if (goes_on(k)) H5Literate(b, H5_INDEX_NAME, H5_ITER_INC, NULL, find_missing_link, &p);
+    k->depth++;
+    each_attribute(&p, a, compare_attribute);
+    each_attribute(&p, b, find_missing_attribute);
+    if (H5Iget_type(a) == H5I_DATASET && goes_on(k)) compare_values(k, object, a, b, false);
+    if (H5Iget_type(a) == H5I_GROUP) each_link(&p, a, compare_link), each_link(&p, b, find_missing_link);
+    k->depth--;
 }
 
 static bnn_status compare_files(const bnn_h5_reader *a, const bnn_h5_reader *b, walk *k) {

@@ -264,11 +264,15 @@ bnn_status bnn_draws_open(const char *path, unsigned keep, const bnn_engine *eng
     d->engine = fitted, d->data = data, d->keep = keep;
     d->sink = (bnn_sink){.take = take, .context = d};
     pthread_mutex_init(&d->one, NULL);
+    bnn_status s = prepare(d, options);
+    if (s < 0) {
+        bnn_draws_end(d);
+        return s;
+    }
     bnn_h5_create(&d->w, path);
-    bnn_h5_refuse(&d->w, prepare(d, options));
     if (keep & BNN_KEEP_POSTERIOR) open_posterior(d);
     if (keep & BNN_KEEP_PREDICTIVE) open_predictive(d);
-    bnn_status s = d->w.status;
+    s = d->w.status;
     if (s < 0)
         bnn_draws_free(d);
     else

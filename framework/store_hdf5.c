@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "store_hdf5.h"
 
+#include <bnn/store.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <hdf5_hl.h>
 #include <iconv.h>
 #include <libgen.h>
+#include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,23 +106,6 @@ static hid_t ordered(hid_t class) {
     return list;
 }
 
-/* A kill leaves PATH.tmp.PID behind. */
-static void remove_leftovers(const char *path) {
-    glob_t found;
-    char *pattern;
-    if (asprintf(&pattern, "%s.tmp.*", path) < 0) return;
-    if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0) {
-        for (size_t i = 0; i < found.gl_pathc; i++) {
-            char *end;
-            if (strncmp(found.gl_pathv[i], path, strlen(path)) != 0) continue; /* the path itself has a wildcard */
-            long pid = strtol(found.gl_pathv[i] + strlen(path) + strlen(".tmp."), &end, 10);
-            if (pid > 0 && !*end && kill((pid_t)pid, 0) < 0 && errno == ESRCH) unlink(found.gl_pathv[i]);
-        }
-        globfree(&found);
-    }
-    free(pattern);
-}
-
 void bnn_h5_create(bnn_h5_writer *w, const char *path) {
     struct stat about;
     *w = (bnn_h5_writer){.path = path, .file = -1};
@@ -131,16 +114,14 @@ void bnn_h5_create(bnn_h5_writer *w, const char *path) {
         w->status = bnn_fail(BNN_ERR_FILE, "%s: is not a plain file, and stays", path);
         return;
     }
-    if (asprintf(&w->temporary, "%s.tmp.%ld", path, (long)getpid()) < 0) {
-        w->temporary = NULL;
+    if (!(w->temporary = bnn_file_temporary(path))) {
         w->status = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", path);
         return;
     }
-    remove_leftovers(path);
     hid_t creation = ordered(H5P_FILE_CREATE), access = file_access();
     H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18); /* what most readers know */
     errno = 0;
-    w->file = H5Fcreate(w->temporary, H5F_ACC_TRUNC, creation, access);
+    w->file = H5Fcreate(w->temporary, H5F_ACC_EXCL, creation, access);
     if (w->file < 0)
         w->status = bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, errno ? strerror(errno) : "HDF5 cannot create it");
     H5Pclose(creation), H5Pclose(access);
@@ -384,16 +365,11 @@ void bnn_h5_u64(bnn_h5_writer *w, const char *object, const char *name, uint64_t
     bnn_h5_text(w, object, text_name, text);
 }
 
-static int sync_path(const char *path) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC), failed = fd < 0 || fsync(fd) < 0;
-    if (fd >= 0) close(fd);
-    return failed ? -1 : 0;
-}
-
 /* A rename lasts through a loss of power only once its folder is synced; a file system that cannot do that is no failure. */
 static void sync_folder(const char *path) {
     char *copy = strdup(path);
-    if (copy) sync_path(dirname(copy));
+    int fd = copy ? open(dirname(copy), O_RDONLY | O_CLOEXEC) : -1;
+    if (fd >= 0) fsync(fd), close(fd);
     free(copy);
 }
 
@@ -401,7 +377,7 @@ bnn_status bnn_h5_commit(bnn_h5_writer *w) {
     errno = 0;
     if (w->file >= 0 && H5Fclose(w->file) < 0) fail_write(w, "the end of the file", "");
     errno = 0;
-    if (w->status == BNN_OK && (sync_path(w->temporary) < 0 || rename(w->temporary, w->path) < 0)) fail_write(w, "the file", "");
+    if (w->status == BNN_OK && (bnn_h5_seal(w->temporary) < 0 || rename(w->temporary, w->path) < 0)) fail_write(w, "the file", "");
     if (w->status == BNN_OK)
         sync_folder(w->path);
     else if (w->temporary)
@@ -414,7 +390,7 @@ bnn_status bnn_h5_commit(bnn_h5_writer *w) {
 /* ---- reading ---- */
 
 static bnn_status open_file(bnn_h5_reader *r) {
-    if (access(r->path, R_OK) < 0) return bnn_fail(BNN_ERR_FILE, "%s: %s", r->path, strerror(errno));
+    BNN_TRY(bnn_h5_check_seal(r->path));
     if (H5Fis_hdf5(r->path) <= 0) return bnn_fail(BNN_ERR_FORMAT, "%s: is not an HDF5 file", r->path);
     hid_t access = file_access();
     r->file = H5Fopen(r->path, H5F_ACC_RDONLY, access);
@@ -534,20 +510,33 @@ int bnn_h5_rank(bnn_h5_reader *r, const char *object) {
     return r->status < 0 ? 0 : rank;
 }
 
+/* Whether so many numbers can be stored in the bytes that the file has for them: memory is asked for on the word of these extents. */
+static bool is_stored(hid_t dataset_id, int rank, const hsize_t *extent) {
+    enum { DEFLATE_MOST = 1032 }; /* times smaller (zlib's documentation) */
+    hid_t type = H5Dget_type(dataset_id);
+    double bytes = (double)H5Tget_size(type);
+    for (int i = 0; i < rank; i++) bytes *= (double)extent[i];
+    H5Tclose(type);
+    return bytes <= DEFLATE_MOST * (double)H5Dget_storage_size(dataset_id);
+}
+
+static bnn_status check_extents(const bnn_h5_reader *r, hid_t id, const char *object, int rank, int found, const hsize_t *extent) {
+    if (found != rank) return bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s has %d dimensions, expected %d", r->path, object, found, rank);
+    for (int i = 0; i < rank; i++)
+        if (extent[i] > INT32_MAX) return bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s is too long", r->path, object);
+    if (is_stored(id, rank, extent)) return BNN_OK;
+    return bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s claims more numbers than its bytes can hold", r->path, object);
+}
+
 void bnn_h5_extents(bnn_h5_reader *r, const char *object, int rank, int *extents) {
     hsize_t extent[H5S_MAX_RANK];
     int found;
     memset(extents, 0, (size_t)rank * sizeof *extents);
     hid_t id = open_dataset(r, object, &found, extent);
-    close_object(id);
     if (id < 0) return;
-    if (found != rank) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s has %d dimensions, expected %d", r->path, object, found, rank);
-    for (int i = 0; r->status == BNN_OK && i < rank; i++) {
-        if (extent[i] > INT32_MAX)
-            r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s is too long", r->path, object);
-        else
-            extents[i] = (int)extent[i];
-    }
+    r->status = check_extents(r, id, object, rank, found, extent);
+    for (int i = 0; r->status == BNN_OK && i < rank; i++) extents[i] = (int)extent[i];
+    close_object(id);
 }
 
 int bnn_h5_length(bnn_h5_reader *r, const char *object) {
@@ -568,7 +557,8 @@ void bnn_h5_get(bnn_h5_reader *r, const char *object, bnn_h5_kind kind, size_t c
     int rank;
     hid_t id = open_dataset(r, object, &rank, extent);
     if (id < 0) return;
-    for (int i = 0; i < rank; i++) found *= extent[i];
+    for (int i = 0; i < rank; i++)
+        if (__builtin_mul_overflow(found, extent[i], &found)) found = ULLONG_MAX;
     if (found != count)
         r->status =
             bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s holds %llu numbers, expected %zu", r->path, object, (unsigned long long)found, count);
@@ -595,29 +585,39 @@ static bool read_texts(hid_t id, hid_t type, int n, char **texts) {
     return ok;
 }
 
-/* Reads an attribute of n entries (n < 0: as many as there are, a count) of a class of types. */
-static int read_attribute(bnn_h5_reader *r, const char *object, const char *name, H5T_class_t class, hid_t in_memory, int n, void *out) {
-    if (r->status < 0) return 0;
-    hid_t id = H5Aopen_by_name(r->file, object, name, H5P_DEFAULT, H5P_DEFAULT);
-    if (id < 0) {
-        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: %s lacks attribute '%s'", r->path, object, name);
-        return 0;
-    }
-    hid_t space = H5Aget_space(id), type = H5Aget_type(id);
-    int found = (int)H5Sget_simple_extent_npoints(space);
-    bool fits = H5Tget_class(type) == class && found == n;
-    if (n >= 0 && !(fits && (class == H5T_STRING ? read_texts(id, type, n, out) : H5Aread(id, in_memory, out) >= 0)))
-        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: attribute '%s' of %s does not hold %d %s", r->path, name, object, n,
-                             class == H5T_STRING ? "text(s)" : "number(s)");
-    close_space(space), H5Tclose(type), H5Aclose(id);
-    return found;
+/* An open attribute; < 0 after a failure. */
+static hid_t open_attribute(bnn_h5_reader *r, const char *object, const char *name) {
+    hid_t id = r->status < 0 ? -1 : H5Aopen_by_name(r->file, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    if (id < 0 && r->status == BNN_OK) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: %s lacks attribute '%s'", r->path, object, name);
+    return id;
 }
 
 int bnn_h5_count_attribute(bnn_h5_reader *r, const char *object, const char *name) {
-    return read_attribute(r, object, name, H5T_NO_CLASS, -1, -1, NULL);
+    hid_t id = open_attribute(r, object, name);
+    if (id < 0) return 0;
+    hid_t space = H5Aget_space(id);
+    hssize_t n = H5Sget_simple_extent_npoints(space);
+    H5Sclose(space), H5Aclose(id);
+    return n >= 0 && n <= INT32_MAX ? (int)n : 0;
+}
+
+/* Reads an attribute of n entries of a class of types. */
+static void read_attribute(bnn_h5_reader *r, const char *object, const char *name, H5T_class_t class, hid_t in_memory, int n, void *out) {
+    int found = bnn_h5_count_attribute(r, object, name);
+    hid_t id = open_attribute(r, object, name);
+    if (id < 0) return;
+    hid_t type = H5Aget_type(id);
+    bool fits = H5Tget_class(type) == class && found == n;
+    if (!(fits && (class == H5T_STRING ? read_texts(id, type, n, out) : H5Aread(id, in_memory, out) >= 0)))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: attribute '%s' of %s does not hold %d %s", r->path, name, object, n,
+                             class == H5T_STRING ? "text(s)" : "number(s)");
+    H5Tclose(type), H5Aclose(id);
 }
 
 char **bnn_h5_get_texts(bnn_h5_reader *r, const char *object, const char *name, int n) {
+    int found = bnn_h5_count_attribute(r, object, name); /* before there is room for n, which another part of the file says */
+    if (r->status == BNN_OK && found != n)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: attribute '%s' of %s has %d entries, expected %d texts", r->path, name, object, found, n);
     char **texts = bnn_h5_room(r, (size_t)n, sizeof *texts);
     if (!texts) return NULL;
     read_attribute(r, object, name, H5T_STRING, -1, n, texts);

@@ -61,8 +61,12 @@ void bnn_h5_number(bnn_h5_writer *w, const char *object, const char *name, doubl
 void bnn_h5_u64(bnn_h5_writer *w, const char *object, const char *name, uint64_t value);
 /* A failure of the writer's own. */
 void bnn_h5_refuse(bnn_h5_writer *w, bnn_status status);
-/* Closes, syncs and renames to path; after a failure removes the temporary file. */
+/* Closes, seals, syncs and renames to path; after a failure removes the temporary file. */
 bnn_status bnn_h5_commit(bnn_h5_writer *w);
+/* Appends the checksum of a closed file to it, and syncs it; -1 with errno after a failure. */
+int bnn_h5_seal(const char *path);
+/* Refuses what is no plain file, one that is shorter or longer than its head says, and one that does not have its checksum. */
+bnn_status bnn_h5_check_seal(const char *path);
 
 typedef struct {
     const char *path;

@@ -10,6 +10,8 @@
 bool bnn_store_is_complete(bnn_h5_reader *r) {
     char *status = bnn_h5_get_text(r, "/", "status");
     bool complete = status && strcmp(status, "complete") == 0;
+    if (status && !complete && strcmp(status, "partial") != 0)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: status is '%s', not complete or partial", r->path, status);
     free(status);
     return complete;
 }
@@ -42,6 +44,7 @@ static void get_run(bnn_h5_reader *r, bnn_outline *o) {
     o->prior = bnn_h5_get_text(r, "/", "prior");
     o->seed = bnn_h5_get_u64(r, "/", "seed");
     o->steps = bnn_h5_get_int(r, "/", "steps");
+    o->progress = bnn_h5_get_number(r, "/", "progress");
     o->complete = bnn_store_is_complete(r);
     o->predicts = bnn_store_predicts(r);
 }

@@ -15,6 +15,30 @@ static bool out_of_memory(bnn_h5_writer *w, const void *room) {
     return !room;
 }
 
+/* ---- sizes ---- */
+
+void bnn_store_get_shape(bnn_h5_reader *r, const char *object, const char *name, int size, bnn_shape *shape) {
+    int rank = bnn_h5_count_attribute(r, object, name), d[BNN_MAX_RANK], left = size;
+    bool fits = rank >= 1 && rank <= BNN_MAX_RANK;
+    if (fits) bnn_h5_get_ints(r, object, name, rank, d);
+    for (int i = 0; fits && i < rank && r->status == BNN_OK; i++) {
+        fits = d[i] > 0 && left % d[i] == 0;
+        if (fits) left /= d[i];
+    }
+    if (r->status == BNN_OK && !(fits && left == 1))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: attribute '%s' of %s does not make %d numbers", r->path, name, object, size);
+    if (r->status < 0) return;
+    shape->rank = rank;
+    memcpy(shape->d, d, (size_t)rank * sizeof *d);
+}
+
+int bnn_store_get_n_classes(bnn_h5_reader *r, const char *object) {
+    int n = bnn_h5_get_int(r, object, "n_classes");
+    if (r->status == BNN_OK && (n < 0 || n > BNN_MOST_CLASSES))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: n_classes of %s is %d, not 0 to %d", r->path, object, n, BNN_MOST_CLASSES);
+    return r->status == BNN_OK ? n : 0;
+}
+
 /* ---- history ---- */
 
 /* Every width-th number from v on, in a column of its own. */
@@ -47,9 +71,8 @@ void bnn_store_put_history(bnn_h5_writer *w, const char *group, const bnn_histor
 }
 
 static void get_gates(bnn_h5_reader *r, const char *group, bnn_history *h) {
-    if (!bnn_h5_has_attribute(r, group, "gates")) return;
-    int n = bnn_h5_count_attribute(r, group, "gates");
-    if (!(h->gate = bnn_h5_get_texts(r, group, "gates", n))) return;
+    int n = bnn_h5_has_attribute(r, group, "gates") ? bnn_h5_count_attribute(r, group, "gates") : 0;
+    if (n > 0 && !(h->gate = bnn_h5_get_texts(r, group, "gates", n))) return;
     h->n_gates = n;
     h->p = bnn_h5_room(r, (size_t)BNN_HISTORY_MOST * (size_t)n, sizeof(double));
     double *column = bnn_h5_room(r, (size_t)h->n, sizeof(double));
@@ -89,7 +112,9 @@ void bnn_store_get_history(bnn_h5_reader *r, const char *group, bnn_history *h) 
     get_gates(r, group, h);
     h->epochs = bnn_h5_get_int(r, group, "epochs");
     h->stride = bnn_h5_get_int(r, group, "stride");
-    if (r->status == BNN_OK && h->stride < 1) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: %s has stride %d", r->path, group, h->stride);
+    if (r->status == BNN_OK && (h->stride < 1 || h->epochs < n))
+        r->status =
+            bnn_fail(BNN_ERR_FORMAT, "%s: %s has %d entries, for %d epochs with stride %d", r->path, group, n, h->epochs, h->stride);
 }
 
 /* ---- metrics ---- */

@@ -10,6 +10,11 @@
 
 #include <bnn/store.h>
 
+/* An attribute of up to BNN_MAX_RANK extents that make `size` numbers. */
+void bnn_store_get_shape(bnn_h5_reader *r, const char *object, const char *name, int size, bnn_shape *shape);
+/* An attribute n_classes: 0, or 1 to BNN_MOST_CLASSES. */
+int bnn_store_get_n_classes(bnn_h5_reader *r, const char *object);
+
 /* Makes the group: columns on the dimension epoch. Nothing where the history is empty. */
 void bnn_store_put_history(bnn_h5_writer *w, const char *group, const bnn_history *h);
 void bnn_store_get_history(bnn_h5_reader *r, const char *group, bnn_history *h);

@@ -7,6 +7,7 @@
 #include "store_parts.h"
 
 #include <bnn/spec_json.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ static void put_root(bnn_h5_writer *w, const bnn_run *run, const bnn_engine *fit
     bnn_h5_u64(w, "/", "seed", run->seed);
     bnn_h5_ints(w, "/", "split", 1, &split);
     bnn_h5_ints(w, "/", "steps", 1, &run->steps);
+    bnn_h5_number(w, "/", "progress", run->progress);
     bnn_h5_text(w, "/", "status", run->complete ? "complete" : "partial");
     bnn_h5_text(w, "/", "model_spec_json", json);
     bnn_h5_text(w, "/", "precision", precision);
@@ -150,30 +152,27 @@ static void recipe_free(recipe *c) {
     free(c->data.scaling.x_mean), free(c->data.scaling.x_sd), free(c->data.scaling.y_mean), free(c->data.scaling.y_sd);
 }
 
-static double *get_scale(bnn_h5_reader *r, const char *object, int n) {
+static double *get_scale(bnn_h5_reader *r, const char *object, int n, bool is_sd) {
     double *v = bnn_h5_room(r, (size_t)n, sizeof *v);
     if (v) bnn_h5_get(r, object, BNN_H5_DOUBLE, (size_t)n, v);
+    for (int i = 0; r->status == BNN_OK && i < n; i++)
+        if (!isfinite(v[i]) || (is_sd && !(v[i] > 0)))
+            r->status = bnn_fail(BNN_ERR_FORMAT, "%s: entry %d of %s is %g, not a %s number", r->path, i, object, v[i],
+                                 is_sd ? "positive" : "finite");
     return v;
 }
 
 static void get_scaling(bnn_h5_reader *r, bnn_data *d) {
-    int rank = bnn_h5_count_attribute(r, "/scaling", "x_shape"), x = bnn_h5_length(r, "/scaling/feature"),
-        y = bnn_h5_length(r, "/scaling/output");
-    if (r->status == BNN_OK && rank > BNN_MAX_RANK)
-        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: x_shape has %d numbers, expected 1 to %d", r->path, rank, BNN_MAX_RANK);
-    if (r->status < 0) return;
-    d->x_shape.rank = rank;
-    bnn_h5_get_ints(r, "/scaling", "x_shape", rank, d->x_shape.d);
-    d->n_classes = bnn_h5_get_int(r, "/scaling", "n_classes");
-    if (r->status == BNN_OK && bnn_shape_size(d->x_shape) != x)
-        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: x_shape does not make %d features", r->path, x);
+    int x = bnn_h5_length(r, "/scaling/feature"), y = bnn_h5_length(r, "/scaling/output");
+    bnn_store_get_shape(r, "/scaling", "x_shape", x, &d->x_shape);
+    d->n_classes = bnn_store_get_n_classes(r, "/scaling");
     d->y_dim = y;
     d->scaling = (bnn_scaling){.x_size = x,
                                .y_dim = y,
-                               .x_mean = get_scale(r, "/scaling/x_mean", x),
-                               .x_sd = get_scale(r, "/scaling/x_sd", x),
-                               .y_mean = get_scale(r, "/scaling/y_mean", y),
-                               .y_sd = get_scale(r, "/scaling/y_sd", y)};
+                               .x_mean = get_scale(r, "/scaling/x_mean", x, false),
+                               .x_sd = get_scale(r, "/scaling/x_sd", x, true),
+                               .y_mean = get_scale(r, "/scaling/y_mean", y, false),
+                               .y_sd = get_scale(r, "/scaling/y_sd", y, true)};
 }
 
 static void get_recipe(bnn_h5_reader *r, recipe *c) {
@@ -206,23 +205,25 @@ static bnn_run *make_run(bnn_h5_reader *r, recipe *c) {
 static void get_course(bnn_h5_reader *r, bnn_run *run) {
     run->complete = bnn_store_is_complete(r);
     run->steps = bnn_h5_get_int(r, "/", "steps");
+    run->progress = bnn_h5_get_number(r, "/", "progress");
     bnn_store_get_history(r, "/metrics", &run->history);
+    if (r->status == BNN_OK && (run->steps < run->history.epochs || run->steps == INT32_MAX))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: has %d steps for the %d epochs of /metrics", r->path, run->steps, run->history.epochs);
     bnn_store_get_cost(r, "/cost", "/provenance", 1, &run->cost);
     run->engine->cost = run->cost;
 }
 
-static char **get_labels(bnn_h5_reader *r, const char *object, const char *name, int *n) {
-    if (r->status < 0 || !bnn_h5_has_attribute(r, object, name)) return NULL;
-    *n = bnn_h5_count_attribute(r, object, name);
-    char **texts = bnn_h5_get_texts(r, object, name, *n);
-    if (!texts) *n = 0;
+/* The n names of an attribute; NULL, and *known 0, where there are none. */
+static char **get_labels(bnn_h5_reader *r, const char *object, const char *name, int n, int *known) {
+    char **texts = bnn_h5_has_attribute(r, object, name) ? bnn_h5_get_texts(r, object, name, n) : NULL;
+    *known = texts ? n : 0;
     return texts;
 }
 
-static void get_names(bnn_h5_reader *r, bnn_names *names) {
-    names->x = get_labels(r, "/scaling/feature", "labels", &names->n_x);
-    names->y = get_labels(r, "/scaling/output", "labels", &names->n_y);
-    names->classes = get_labels(r, "/scaling", "classes", &names->n_classes);
+static void get_names(bnn_h5_reader *r, const bnn_model *m, bnn_names *names) {
+    names->x = get_labels(r, "/scaling/feature", "labels", m->scaling.x_size, &names->n_x);
+    names->y = get_labels(r, "/scaling/output", "labels", m->scaling.y_dim, &names->n_y);
+    names->classes = get_labels(r, "/scaling", "classes", m->likelihood.n_classes, &names->n_classes);
 }
 
 static void get_remark(bnn_h5_reader *r, bnn_run *run) {
@@ -254,7 +255,7 @@ bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin) {
     bnn_run *run = make_run(&r, &c);
     if (run) bnn_store_get_engine(&r, run->engine);
     if (run) get_course(&r, run);
-    if (run) get_names(&r, &run->names);
+    if (run) get_names(&r, run->engine->model, &run->names);
     if (run) get_remark(&r, run);
     if (origin && r.status == BNN_OK) bnn_store_get_origin(&r, origin);
     recipe_free(&c);
@@ -294,6 +295,14 @@ static void check_same_work(bnn_h5_reader *r, const bnn_run *run, const bnn_orig
         r->status = bnn_fail(BNN_ERR_STATE, "%s: was begun with split %s, now %s is asked for", r->path, then, now);
 }
 
+/* The history is that of the engine as it was restored: no other could go on with it. */
+static void check_history(bnn_h5_reader *r, const bnn_run *run) {
+    const bnn_engine *fitted = bnn_engine_fitted(run->engine);
+    if (r->status < 0 || run->complete || !run->history.epoch || (fitted && run->history.n_gates == bnn_net_gates(fitted->model->net)))
+        return;
+    r->status = bnn_fail(BNN_ERR_FORMAT, "%s: /metrics has %d gates, which are not those of the engine", r->path, run->history.n_gates);
+}
+
 bnn_status bnn_run_resume(const char *path, const bnn_config *config, const bnn_data *train, const bnn_origin *origin, bnn_run **out) {
     *out = NULL;
     bnn_h5_reader r;
@@ -302,6 +311,6 @@ bnn_status bnn_run_resume(const char *path, const bnn_config *config, const bnn_
     r.status = bnn_run_new(config, train, &run);
     if (run) check_same_work(&r, run, origin);
     if (run && r.status == BNN_OK && !bnn_store_is_complete(&r)) bnn_store_get_resumed(&r, run->engine, train);
-    if (run) get_course(&r, run);
+    if (run) get_course(&r, run), check_history(&r, run);
     return close_run(&r, run, out);
 }

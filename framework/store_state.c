@@ -239,13 +239,19 @@ static void put_tree(bnn_h5_writer *w, bnn_engine *engine, int *k) {
     for (int i = 0; type->held && (inner = type->held(engine, i, &(const bnn_data *){NULL})); i++) put_tree(w, inner, k);
 }
 
+/* The engine's own hook, once its blocks are there. */
+static void go_on(bnn_h5_reader *r, bnn_engine *engine, const bnn_data *data) {
+    const bnn_engine_type *type = bnn_engine_vtable(engine);
+    if (r->status == BNN_OK && type->resume && (r->status = type->resume(engine, data)) < 0) bnn_note(r->status, "%s", r->path);
+}
+
 static void get_tree(bnn_h5_reader *r, bnn_engine *engine, const bnn_data *data, int *k) {
     const bnn_engine_type *type = bnn_engine_vtable(engine);
     char group[BNN_H5_PATH];
     bnn_block block;
     get_counts(r, resume_group(group, (*k)++), engine);
     for (int i = 0; next_block(r, engine, i, &block); i++) get_block_flat(r, group, &block);
-    if (r->status == BNN_OK && type->resume && (r->status = type->resume(engine, data)) < 0) bnn_note(r->status, "%s", r->path);
+    go_on(r, engine, data);
     bnn_engine *inner;
     const bnn_data *rows = data;
     for (int i = 0; r->status == BNN_OK && type->held && (inner = type->held(engine, i, &rows)); i++, rows = data)
@@ -264,5 +270,5 @@ void bnn_store_get_resumed(bnn_h5_reader *r, bnn_engine *engine, const bnn_data 
         return;
     }
     bnn_store_get_engine(r, engine);
-    if (r->status == BNN_OK && bnn_engine_vtable(engine)->resume) r->status = bnn_engine_vtable(engine)->resume(engine, data);
+    go_on(r, engine, data);
 }

@@ -88,6 +88,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
 }
 
 static bool score_room(stopper *s, size_t n) {
+    if (n >= INT32_MAX) return false;
     double *step = realloc(s->score_step, (n + 1) * sizeof *step);
     if (step) s->score_step = step;
     double *ll = realloc(s->score_ll, (n + 1) * sizeof *ll);
@@ -191,7 +192,10 @@ static bnn_engine *held(bnn_engine *e, int i, const bnn_data **rows) {
 }
 
 static bnn_status resume(bnn_engine *e, const bnn_data *data) {
-    return ((const stopper *)e->state)->counter[PROBED] ? begin_refit(e, data) : BNN_OK;
+    const uint64_t *n = ((const stopper *)e->state)->counter;
+    bool fits = n[SCORES] <= n[STEPS] && n[BEST] <= n[STEPS] && (n[PROBED] ? n[REFITTED] < n[BEST] : n[REFITTED] == 0);
+    if (!fits) return bnn_fail(BNN_ERR_FORMAT, "the counts of the scored run and of the refit contradict each other");
+    return n[PROBED] ? begin_refit(e, data) : BNN_OK;
 }
 
 static const char *remark(const bnn_engine *e) { return ((const stopper *)e->state)->remark; }

@@ -35,6 +35,18 @@ const char *files_write_bytes(const char *name, const void *bytes, size_t n) {
 
 const char *files_write(const char *name, const char *text) { return files_write_bytes(name, text, strlen(text)); }
 
+void files_unseal(const char *path) {
+    enum { SEAL = sizeof "bnn-crc32=00000000" };
+    char seal[SEAL];
+    FILE *f = fopen(path, "rb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fseek(f, -SEAL, SEEK_END), 0);
+    ck_assert_uint_eq(fread(seal, 1, SEAL, f), SEAL);
+    ck_assert_int_eq(memcmp(seal, "bnn-crc32=", 10), 0);
+    ck_assert_int_eq(truncate(path, ftell(f) - SEAL), 0);
+    fclose(f);
+}
+
 const char *files_sentence(void) {
     static char text[1024];
     size_t length = strlen(folder), used = 0;

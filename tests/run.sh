@@ -3,6 +3,7 @@
 # Every test: installs what is missing, builds in float and double, with gcc and clang, and with sanitizers, and runs the suite in each.
 #   sh tests/run.sh          all of that
 #   sh tests/run.sh fast     the default build only
+#   sh tests/run.sh long     in the default build what takes long: 200 kills of fits on their way; every change of every part of a file
 set -e
 cd "$(dirname "$0")/.."
 . experiments/setup.sh
@@ -17,6 +18,10 @@ suite() {
     meson test -C "$1" --quiet --print-errorlogs
 }
 
+if [ "$1" = long ]; then
+    build build -Dwerror=true
+    exec meson test -C build --suite long --print-errorlogs
+fi
 if [ "$1" != fast ]; then
     need clang libomp-dev hdf5-tools netcdf-bin python3-h5py python3-netcdf4 python3-h5netcdf python3-xarray python3-pandas python3-matplotlib \
         r-base-core r-cran-ncdf4 r-bioc-rhdf5 octave octave-netcdf fonts-freefont-otf

@@ -236,6 +236,7 @@ START_TEST(numbers_are_refused) {
     REFUSED(bnn_table_new(1, bnn_shape_vector(1), 2, 3, &none), "a table of classes has one target column, not 2");
     REFUSED(bnn_table_new(1, (bnn_shape){.rank = 0}, 1, 0, &none), "a table needs at least one feature");
     REFUSED(bnn_table_new(1, bnn_shape_vector(1), 0, 3, &none), "a table of classes has one target column, not 0");
+    REFUSED(bnn_table_new(1, bnn_shape_vector(1), 1, 1000001, &none), "a table has 1000000 classes at most, not 1000001");
     ck_assert_int_eq(bnn_table_new(2000000000, bnn_shape_vector(2000000000), 1, 0, &none), BNN_ERR_MEMORY);
     ck_assert_ptr_nonnull(strstr(bnn_error(), "take fewer rows"));
     bnn_data_free(d), bnn_data_free(empty), bnn_table_free(t);

@@ -809,6 +809,7 @@ START_TEST(a_damaged_object_is_found) {
     H5Oget_info_by_name2(f, "/summary/ll", &info, H5O_INFO_BASIC, H5P_DEFAULT);
     H5Fclose(f);
     overwrite(files_path("run.h5"), (long)info.addr, "none", 4);
+    files_unseal(files_path("run.h5"));
     has(files_path("run.h5"), 1, (const char *const[]){"/summary/ll: cannot be opened: all of a file can be read"});
     files_remove();
 }
@@ -820,7 +821,7 @@ START_TEST(other_files_are_refused) {
     REFUSED(bnn_file_lint(files_path("none.h5"), &l), "none.h5: No such file or directory");
     REFUSED(bnn_file_lint(files_write("text.h5", "a,b\n1,2\n"), &l), "text.h5: is not an HDF5 file");
     ck_assert_int_eq(truncate(files_path("run.h5"), 4000), 0);
-    REFUSED(bnn_file_lint(files_path("run.h5"), &l), "run.h5: HDF5 cannot open it: truncated, damaged, or being written");
+    SAYS(bnn_file_lint(files_path("run.h5"), &l), "run.h5: is truncated, damaged or being written: it has 4000 bytes, by its head ");
     files_remove();
 }
 END_TEST
@@ -843,6 +844,7 @@ START_TEST(no_damage_ends_the_program) {
     size_t n;
     make_files();
     ck_assert_int_eq(lint_by_program(files_path("run.h5")), 0);
+    files_unseal(files_path("run.h5")); /* as files of others are, whose damage HDF5 meets */
     char *bytes = read_file(files_path("run.h5"), &n), *heap = bytes;
     for (size_t i = 0; i < PLACES; i++) {
         copy_file(files_path("run.h5"), "bad.h5");

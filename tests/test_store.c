@@ -400,6 +400,20 @@ static void scalar_in_place_of(hid_t file, const char *name, hid_t type) {
     H5Dclose(H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     H5Sclose(space);
 }
+/* Never written: extents that nothing stands behind. */
+static void table_in_place_of(hid_t file, const char *name, hsize_t rows, hsize_t cols, hid_t type) {
+    H5Ldelete(file, name, H5P_DEFAULT);
+    hid_t space = H5Screate_simple(2, (const hsize_t[]){rows, cols}, NULL), list = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(list, 2, (const hsize_t[]){1, 1});
+    H5Dclose(H5Dcreate2(file, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT));
+    H5Sclose(space), H5Pclose(list);
+}
+static void new_int_attribute(hid_t file, const char *object, const char *name, int value) {
+    hid_t space = H5Screate(H5S_SCALAR);
+    H5Aclose(H5Acreate_by_name(file, object, name, H5T_NATIVE_INT, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Sclose(space);
+    write_int_attribute(file, object, name, value);
+}
 
 static void no_schema(hid_t f) { H5Adelete(f, "schema"); }
 static void version_2(hid_t f) { write_int_attribute(f, "/", "schema_version", 2); }
@@ -415,7 +429,32 @@ static void nan_x(hid_t f) { write_cell(f, "/x", 1, NAN); }
 static void wild_order(hid_t f) { write_cell(f, "/splits/order", 3, 10); }
 static void no_order(hid_t f) { H5Ldelete(f, "/splits/order", H5P_DEFAULT); }
 
+static void inf_y(hid_t f) { write_cell(f, "/y", 0, INFINITY); }
+static void long_x(hid_t f) { table_in_place_of(f, "x", 1ULL << 40, 3, H5T_NATIVE_DOUBLE); }
+static void hollow_x(hid_t f) { table_in_place_of(f, "x", 1 << 30, 3, H5T_NATIVE_DOUBLE); }
+static void no_features(hid_t f) { table_in_place_of(f, "x", 10, 0, H5T_NATIVE_DOUBLE); }
+static void text_y(hid_t f) {
+    hid_t text = H5Tcopy(H5T_C_S1), d;
+    H5Tset_size(text, 4);
+    table_in_place_of(f, "y", 10, 1, text);
+    H5Dwrite(d = H5Dopen2(f, "y", H5P_DEFAULT), text, H5S_ALL, H5S_ALL, H5P_DEFAULT, (const char[40]){"a"});
+    H5Dclose(d), H5Tclose(text);
+}
+static void turned_shape(hid_t f) { H5Adelete_by_name(f, "/x", "shape", H5P_DEFAULT), new_int_attribute(f, "/x", "shape", -3); }
+static void three_classes(hid_t f) { new_int_attribute(f, "/y", "n_classes", 3); }
+static void many_classes(hid_t f) { new_int_attribute(f, "/y", "n_classes", 2000000); }
+static void no_classes(hid_t f) { new_int_attribute(f, "/y", "n_classes", -1); }
+
 START_TEST(spoilt_files_are_refused) {
+    spoilt(inf_y, "bad.h5: row 1, column 'y': inf is not a finite number");
+    spoilt(long_x, "bad.h5: dataset /x is too long");
+    spoilt(hollow_x, "bad.h5: dataset /x claims more numbers than its bytes can hold");
+    spoilt(no_features, "bad.h5: a table needs at least one feature");
+    spoilt(text_y, "bad.h5: dataset /y does not hold numbers");
+    spoilt(turned_shape, "bad.h5: attribute 'shape' of /x does not make 3 numbers");
+    spoilt(three_classes, "bad.h5: row 1, column 'y': 10 is not a class from 0 to 2");
+    spoilt(many_classes, "bad.h5: n_classes of /y is 2000000, not 0 to 1000000");
+    spoilt(no_classes, "bad.h5: n_classes of /y is -1, not 0 to 1000000");
     spoilt(no_schema, "bad.h5: is an HDF5 file, but not one of bnn: it has no attribute 'schema'");
     spoilt(version_2, "bad.h5: has schema_version 2, this bnn reads 1");
     spoilt(no_x, "bad.h5: lacks dataset /x");
@@ -423,9 +462,53 @@ START_TEST(spoilt_files_are_refused) {
     spoilt(no_title, "bad.h5: / lacks attribute 'title'");
     spoilt(other_title, "bad.h5: attribute 'title' of / does not hold 1 text(s)");
     spoilt(no_order, "bad.h5: lacks dataset /splits/order");
-    spoilt(other_order, "bad.h5: dataset /splits/order holds 10 numbers, expected 20");
+    spoilt(other_order, "bad.h5: /splits/order is for 1 rows, /x has 10");
     spoilt(nan_x, "bad.h5: row 1, column 'colour=blue': nan is not a finite number");
     spoilt(wild_order, "bad.h5: split 0: row number 10 is not from 0 to 9");
+}
+END_TEST
+
+/* Changes a copy of a run's file by HDF5 itself, and loads it. */
+static void spoilt_run(void (*spoil)(hid_t file), const char *sentence) {
+    bnn_table *t = small_table();
+    bnn_data *data;
+    bnn_run *back;
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &data));
+    bnn_run *run = fit(data, PLAIN_NET, "mc_dropout:epochs=2");
+    OK(bnn_run_save(run, NULL, NULL, files_path("bad.h5")));
+    hid_t file = H5Fopen(files_path("bad.h5"), H5F_ACC_RDWR, H5P_DEFAULT);
+    spoil(file);
+    ck_assert_int_ge(H5Fclose(file), 0);
+    REFUSED(bnn_run_load(files_path("bad.h5"), &back, NULL), sentence);
+    ck_assert_ptr_null(back);
+    bnn_run_free(run), bnn_data_free(data), bnn_table_free(t);
+    files_remove();
+}
+
+static void write_first(hid_t file, const char *object, double value) {
+    hid_t d = H5Dopen2(file, object, H5P_DEFAULT), space = H5Dget_space(d), one = H5Screate(H5S_SCALAR);
+    H5Sselect_elements(space, H5S_SELECT_SET, 1, (const hsize_t[]){0});
+    H5Dwrite(d, H5T_NATIVE_DOUBLE, one, space, H5P_DEFAULT, &value);
+    H5Sclose(one), H5Sclose(space), H5Dclose(d);
+}
+
+static void no_sd(hid_t f) { write_first(f, "/scaling/x_sd", 0); }
+static void nan_mean(hid_t f) { write_first(f, "/scaling/y_mean", NAN); }
+static void other_status(hid_t f) { H5Adelete(f, "status"), H5Arename(f, "remark", "status"); }
+static void fewer_steps(hid_t f) { write_int_attribute(f, "/", "steps", 1); }
+static void no_kernel(hid_t f) { H5Ldelete(f, "/model_weights/dense_1/kernel", H5P_DEFAULT); }
+static void other_labels(hid_t f) {
+    H5Adelete_by_name(f, "/scaling/feature", "labels", H5P_DEFAULT), new_int_attribute(f, "/scaling/feature", "labels", 1);
+}
+
+START_TEST(spoilt_runs_are_refused) {
+    spoilt_run(version_2, "bad.h5: has schema_version 2, this bnn reads 1");
+    spoilt_run(no_sd, "bad.h5: entry 0 of /scaling/x_sd is 0, not a positive number");
+    spoilt_run(nan_mean, "bad.h5: entry 0 of /scaling/y_mean is nan, not a finite number");
+    spoilt_run(other_status, "bad.h5: status is '', not complete or partial");
+    spoilt_run(fewer_steps, "bad.h5: has 1 steps for the 2 epochs of /metrics");
+    spoilt_run(no_kernel, "bad.h5: lacks dataset /model_weights/dense_1/kernel");
+    spoilt_run(other_labels, "bad.h5: attribute 'labels' of /scaling/feature has 1 entries, expected 3 texts");
 }
 END_TEST
 
@@ -444,7 +527,8 @@ START_TEST(other_files_are_refused) {
     REFUSED(bnn_file_diff(data, files_path("none.h5"), &same, where, sizeof where), "none.h5: No such file or directory");
     ck_assert(!same);
     ck_assert_int_eq(truncate(data, 4000), 0);
-    REFUSED(bnn_table_load(data, &back), "data.h5: HDF5 cannot open it: truncated, damaged, or being written");
+    REFUSED(bnn_table_load(data, &back),
+            "data.h5: is truncated, damaged or being written: it has 4000 bytes, by its head 11770 belong to HDF5");
     bnn_table_free(t);
     files_remove();
 }
@@ -576,11 +660,52 @@ START_TEST(what_netcdf_has_copied_is_equal) {
 }
 END_TEST
 
+/* Types and links that no file of bnn has, in both files. */
+static void diff_refuses(void (*spoil)(hid_t file), const char *sentence) {
+    bnn_table *t = small_table();
+    bool same;
+    char where[256];
+    const char *path[] = {files_path("a.h5"), files_path("b.h5")};
+    for (int i = 0; i < 2; i++) {
+        OK(bnn_table_save(t, path[i]));
+        hid_t file = H5Fopen(path[i], H5F_ACC_RDWR, H5P_DEFAULT);
+        spoil(file);
+        H5Fclose(file);
+    }
+    REFUSED(bnn_file_diff(path[0], path[1], &same, where, sizeof where), sentence);
+    ck_assert(!same);
+    bnn_table_free(t);
+    files_remove();
+}
+
+static void opaque(hid_t f) {
+    hid_t type = H5Tcreate(H5T_OPAQUE, 300);
+    scalar_in_place_of(f, "x", type);
+    H5Tclose(type);
+}
+static void fixed_text(hid_t f) {
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, 8);
+    scalar_in_place_of(f, "x", type);
+    H5Tclose(type);
+}
+static void circle(hid_t f) { H5Lcreate_hard(f, "/", f, "/a", H5P_DEFAULT, H5P_DEFAULT); }
+static void dead_end(hid_t f) { H5Lcreate_soft("/nowhere", f, "/a", H5P_DEFAULT, H5P_DEFAULT); }
+
+START_TEST(diff_refuses_what_it_cannot_compare) {
+    diff_refuses(opaque, "a.h5 or b.h5: /x has a type that no file of bnn has");
+    diff_refuses(fixed_text, "a.h5 or b.h5: /x has a type that no file of bnn has");
+    diff_refuses(circle, "a.h5 or b.h5: /a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a stands deeper than any group of bnn");
+    diff_refuses(dead_end, "a.h5 or b.h5: /a cannot be read: out of memory, or the file is damaged");
+}
+END_TEST
+
 int main(void) {
     return run_tests("store",
                      (const TTest *const[]){tables_come_back, rows_to_predict_come_back, sha256_is_right, runs_come_back,
                                             class_runs_come_back, a_stopped_run_says_so, equal_runs_are_equal_provenance_apart,
                                             comparisons_come_back, a_run_with_predictions_is_a_comparison_of_one, spoilt_files_are_refused,
-                                            other_files_are_refused, bad_tables_are_not_written, a_full_disk_leaves_the_old_file,
-                                            truncated_runs_are_refused, diff_says_where, what_netcdf_has_copied_is_equal, NULL});
+                                            spoilt_runs_are_refused, other_files_are_refused, bad_tables_are_not_written,
+                                            a_full_disk_leaves_the_old_file, truncated_runs_are_refused, diff_says_where,
+                                            diff_refuses_what_it_cannot_compare, what_netcdf_has_copied_is_equal, NULL});
 }

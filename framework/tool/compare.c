@@ -281,6 +281,7 @@ static bnn_status compare(const request *r) {
     contest c = {.r = r};
     int first, last;
     if (r->out) BNN_TRY(tool_output_ready(r->out));
+    BNN_TRY(tool_output_apart(r->out, r->job.data, "the data file"));
     BNN_TRY(tool_table(r->job.data, &table));
     c.table = table;
     bnn_status s = read_splits(r->splits, table->n_splits, &first, &last);

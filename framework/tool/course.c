@@ -4,6 +4,7 @@
  */
 #include "tool.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
@@ -11,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 /* ---- when to write ---- */
 
@@ -23,15 +24,17 @@ tool_interval tool_interval_parse(const char *option, const char *text) {
     char *unit;
     errno = 0;
     double value = strtod(text, &unit);
-    if (!errno && unit != text && value >= 0 && isfinite(value))
-        for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-            if (strcmp(unit, units[i].unit) == 0)
-                return units[i].seconds > 0 ? (tool_interval){.seconds = value * units[i].seconds} : (tool_interval){.epochs = (int)value};
-    exit(tool_refuse("%s: '%s' is not a time or a number of epochs, such as 30s, 5min, 10epochs; 0s is never", option, text));
+    if (!errno && isdigit((unsigned char)*text) && isfinite(value))
+        for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+            if (strcmp(unit, units[i].unit) != 0) continue;
+            if (units[i].seconds > 0) return (tool_interval){.seconds = value * units[i].seconds};
+            if (value == floor(value) && value <= INT32_MAX) return (tool_interval){.epochs = (int)value};
+        }
+    exit(tool_refuse("%s: '%s' is not a time or a whole number of epochs, such as 30s, 5min, 10epochs; 0s is never", option, text));
 }
 
-static bool is_due(const tool_interval *every, double now, double last, int epochs) {
-    if (every->epochs > 0) return epochs > 0 && epochs % every->epochs == 0;
+static bool is_due(const tool_interval *every, double now, double last, int steps) {
+    if (every->epochs > 0) return steps % every->epochs == 0;
     return every->seconds > 0 && now - last >= every->seconds;
 }
 
@@ -39,11 +42,15 @@ static bool is_due(const tool_interval *every, double now, double last, int epoc
 
 static volatile sig_atomic_t caught;
 
-static void catch_signal(int signal) { caught = signal; }
+/* The first signal ends the course after its step, a second one of either kind the program at once. */
+static void catch_signal(int number) {
+    caught = number;
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+}
 
-/* The first signal ends the course after its step, a second one the program at once. */
 static void listen(void) {
-    struct sigaction action = {.sa_handler = catch_signal, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = catch_signal, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
@@ -53,9 +60,9 @@ static void listen(void) {
 static json_t *number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 
 /* One line: the step, and, of a step with parameters, the terms of its epoch. */
-static bool write_line(FILE *log, const bnn_run *run, double share, bool epoch) {
+static bool write_line(FILE *log, const bnn_run *run, bool epoch) {
     const bnn_history *h = &run->history;
-    json_t *line = json_pack("{s:i, s:f}", "step", run->steps, "share", share);
+    json_t *line = json_pack("{s:i, s:f}", "step", run->steps, "share", run->progress);
     if (epoch) {
         int last = h->n - 1;
         json_object_set_new(line, "epoch", json_integer(h->epoch[last]));
@@ -93,10 +100,15 @@ static bnn_status keep_lines(const char *path, int steps) {
     return s;
 }
 
+static bool is_plain_file(const char *path) {
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISREG(about.st_mode);
+}
+
 static bnn_status open_log(const tool_course *c, const bnn_run *run, FILE **log) {
     *log = NULL;
     if (!c->log) return BNN_OK;
-    if (run->steps > 0) BNN_TRY(keep_lines(c->log, run->steps));
+    if (run->steps > 0 && is_plain_file(c->log)) BNN_TRY(keep_lines(c->log, run->steps));
     *log = fopen(c->log, run->steps > 0 ? "a" : "w");
     return *log ? BNN_OK : bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", c->log, strerror(errno));
 }
@@ -107,6 +119,14 @@ static void checkpoint(const tool_course *c, const bnn_run *run) {
     bnn_provenance provenance = tool_provenance(c->job, c->table, c->split);
     if (bnn_run_save(run, NULL, &provenance, c->path) < 0) /* the run is worth more than its checkpoint */
         fprintf(stderr, "bnn: the checkpoint was not written, the fit goes on: %s\n", bnn_error());
+}
+
+/* The log goes on, or ends here: the run is worth more than it, too. */
+static void log_step(const tool_course *c, FILE **log, const bnn_run *run, bool epoch) {
+    if (!*log || write_line(*log, run, epoch)) return;
+    fprintf(stderr, "bnn: the log ends here, the fit goes on: %s: cannot be written: %s\n", c->log, strerror(errno));
+    fclose(*log);
+    *log = NULL;
 }
 
 bnn_status tool_course_run(const tool_course *c, const bnn_data *train, bnn_run *run) {
@@ -120,10 +140,8 @@ bnn_status tool_course_run(const tool_course *c, const bnn_data *train, bnn_run 
         int epochs = run->history.epochs;
         if ((s = bnn_run_step(run, train, &share)) < 0) break;
         tool_progress_show(&progress, share);
-        if (log && !write_line(log, run, share, run->history.epochs > epochs))
-            s = bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", c->log, strerror(errno));
-        bool due = run->history.epochs > epochs || c->every.epochs == 0;
-        if (!run->complete && due && is_due(&c->every, tool_seconds(), last, run->history.epochs)) {
+        log_step(c, &log, run, run->history.epochs > epochs);
+        if (!run->complete && is_due(&c->every, tool_seconds(), last, run->steps)) {
             checkpoint(c, run);
             last = tool_seconds();
         }
@@ -141,5 +159,6 @@ bnn_status tool_course_stop(const tool_course *c, const bnn_run *run) {
 }
 
 void tool_course_obey(void) {
+    fflush(stdout);
     if (caught) raise(caught); /* its handler is the system's again */
 }

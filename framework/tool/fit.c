@@ -24,7 +24,8 @@ static const struct argp_option options[] = {
     {"from", FROM, "RUN.h5", 0,
      "begin with the parameters, the scaling and the texts of a run, such as an imported one: laplace puts its Gaussian around them", 0},
     {"output", 'o', "FILE", 0, "the run file to write", 0},
-    {"checkpoint-every", EVERY, "TIME", 0, "write the run so far to FILE this often: 30s, 5min, 10epochs (default: 5min; 0s: never)", 3},
+    {"checkpoint-every", EVERY, "TIME", 0,
+     "write the run so far to FILE this often: 30s, 5min, 10epochs, which are steps of a search (default: 5min; 0s: never)", 3},
     {"resume", RESUME, NULL, 0, "go on with the run that FILE holds, if it is there", 3},
     {"log", LOG, "FILE", 0, "write a line of JSON for every step", 3},
     {"keep", KEEP, "WHAT", 0, "keep the draws for the test rows: posterior (weights), predictive, or posterior,predictive", 3},
@@ -61,8 +62,9 @@ static bnn_status open_run(const request *r, const bnn_table *table, const bnn_d
         .net = r->job.net, .engine = r->engine, .likelihood = r->job.likelihood, .prior = r->job.prior, .seed = r->job.seed};
     bnn_origin origin = {.data_sha256 = (char *)table->sha256, .split = r->split};
     if (r->resume && access(r->out, F_OK) == 0) return bnn_run_resume(r->out, &config, train, &origin, out);
-    BNN_TRY(bnn_run_new(&config, train, out));
-    bnn_status s = r->origin ? bnn_run_begin(*out, r->origin) : BNN_OK;
+    bnn_status s = bnn_run_new(&config, train, out);
+    if (s < 0) return s == BNN_ERR_DATA ? bnn_note(s, "%s", r->job.data) : s;
+    s = r->origin ? bnn_run_begin(*out, r->origin) : BNN_OK;
     if (s == BNN_OK) return BNN_OK;
     bnn_run_free(*out);
     return bnn_note(s, "%s", r->from);
@@ -87,18 +89,27 @@ static bnn_status fit_rows(const request *r, const bnn_table *table, const bnn_d
     bnn_status s = r->keep ? bnn_predict_keeps(run->engine) : BNN_OK;
     if (s == BNN_OK) s = tool_course_run(&course, train, run);
     if (s == BNN_OK && was_complete)
-        printf("%s: is complete\n", r->out);
+        printf("%s: is complete%s\n", r->out, r->keep ? "; draws that it does not hold are made by `bnn predict --keep`" : "");
     else if (s == BNN_OK)
         s = run->complete ? tool_finish(&r->job, table, r->split, run, test, r->keep, r->out) : tool_course_stop(&course, run);
     bnn_run_free(run);
     return s;
 }
 
+static bnn_status check_outputs(const request *r) {
+    BNN_TRY(tool_output_ready(r->out));
+    BNN_TRY(tool_output_apart(r->out, r->job.data, "the data file"));
+    BNN_TRY(tool_output_apart(r->out, r->from, "the run that is begun from"));
+    BNN_TRY(tool_output_apart(r->log, r->job.data, "the data file"));
+    BNN_TRY(tool_output_apart(r->log, r->from, "the run that is begun from"));
+    return tool_output_apart(r->log, r->out, "the run file");
+}
+
 static bnn_status fit(request *r) {
     bnn_table *table;
     bnn_data *train = NULL, *test = NULL;
     const bnn_scaling *scaling = NULL;
-    BNN_TRY(tool_output_ready(r->out));
+    BNN_TRY(check_outputs(r));
     BNN_TRY(tool_table(r->job.data, &table));
     if (!r->split_given) r->split = table->n_splits > 0 ? 0 : -1;
     bnn_status s = r->from ? open_origin(r, table, &scaling) : BNN_OK;

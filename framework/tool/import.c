@@ -108,6 +108,8 @@ static void print_table(const char *path, const bnn_table *t) {
 
 static bnn_status import(const request *r) {
     bnn_table *table;
+    BNN_TRY(tool_output_ready(r->out));
+    for (int i = 1; i < r->n_args; i++) BNN_TRY(tool_output_apart(r->out, r->arg[i], "what is imported"));
     BNN_TRY(read_table(r, &table));
     bnn_status s = bnn_table_save(table, r->out);
     if (s == BNN_OK) print_table(r->out, table);

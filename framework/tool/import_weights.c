@@ -132,6 +132,8 @@ static bnn_status import(request *r) {
     const bnn_table *table;
     bnn_scaling scaling = {0};
     BNN_TRY(tool_output_ready(r->out));
+    BNN_TRY(tool_output_apart(r->out, r->path, "the file of weights"));
+    BNN_TRY(tool_output_apart(r->out, r->job.data, "the data file"));
     BNN_TRY(bnn_weights_load(r->path, &r->weights));
     r->job.weights = r->weights;
     bnn_status s = open_table(r, &config, &table);

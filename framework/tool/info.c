@@ -99,13 +99,24 @@ static void print_kept(const bnn_outline *o) {
     if (o->kept) printf("  %-11s %s (%d)\n", "draws kept", what[o->kept], o->samples);
 }
 
+/* What a step is differs between engines, and how many some will take is not known: hence about. */
+static void print_state(const char *path, const bnn_outline *o) {
+    if (o->complete)
+        printf("%s: run", path);
+    else if (o->progress > 0)
+        printf("%s: checkpoint after step %d of about %.0f (%.0f %%)", path, o->steps, o->steps / o->progress, 100 * o->progress);
+    else
+        printf("%s: checkpoint after step %d", path, o->steps);
+}
+
 /* run NULL: the file holds none that predicts. */
 static void print_fitted(const char *path, const bnn_outline *o, const bnn_run *run) {
     bnn_comparison *scores;
-    printf("%s: run", path);
-    if (!o->complete) printf(" (stopped after step %d%s)", o->steps, run ? "" : ", before anything was fitted that predicts");
-    if (run) printf(", %d parameters", run->engine->model->n_theta);
-    printf("\n");
+    print_state(path, o);
+    if (run)
+        printf(", %d parameters\n", run->engine->model->n_theta);
+    else
+        printf(", before anything was fitted that predicts\n");
     print_outline(o);
     if (!run) return;
     print_text("remark", run->remark);

@@ -116,8 +116,10 @@ static bnn_status predict(request *r) {
     bnn_prediction *p = NULL;
     if (r->keep && is_csv(r)) return bnn_fail(BNN_ERR_OPTION, "--keep: draws go to an HDF5 file: name one with -o FILE.h5");
     if (r->out) BNN_TRY(tool_output_ready(r->out));
+    BNN_TRY(tool_output_apart(r->out, r->rerun.run_path, "the run file"));
     BNN_TRY(tool_rerun_open(&r->rerun));
-    bnn_status s = predict_rows(r, &p);
+    bnn_status s = tool_output_apart(r->out, r->rerun.data_used, "the data file");
+    if (s == BNN_OK) s = predict_rows(r, &p);
     if (s == BNN_OK && r->out && p->samples > 0) printf("predicted %d rows with %d draws, wrote %s\n", p->n, p->samples, r->out);
     if (s == BNN_OK && r->out && p->samples == 0) printf("predicted %d rows in closed form, wrote %s\n", p->n, r->out);
     bnn_prediction_free(p);

@@ -72,6 +72,12 @@ static bnn_status report_with_points(const request *r) {
     return s;
 }
 
+static bnn_status check_output(const request *r) {
+    BNN_TRY(tool_output_ready(r->out));
+    for (int i = 0; i < r->n_files; i++) BNN_TRY(tool_output_apart(r->out, r->file[i], "a file to be shown"));
+    return BNN_OK;
+}
+
 static int run(int argc, char **argv) {
     const struct argp argp = {
         .options = options,
@@ -89,7 +95,7 @@ static int run(int argc, char **argv) {
                "  bnn report run.h5 -o run.html"};
     request r = {.out = "report.html"};
     tool_parse(&argp, argc, argv, &r);
-    if (report_with_points(&r) < 0) return tool_fail();
+    if (check_output(&r) < 0 || report_with_points(&r) < 0) return tool_fail();
     printf("wrote %s\n", r.out);
     return 0;
 }

@@ -69,7 +69,7 @@ bnn_status tool_rerun_open(tool_rerun *rerun) {
 bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, const bnn_sink *sink, bnn_prediction **out) {
     bnn_predict_options how = {.samples = rerun->job.samples, .seed = rerun->job.seed, .mode = noise, .sink = sink};
     bnn_status s = bnn_predict(rerun->run->engine, rerun->rows, &how, out);
-    return s < 0 ? bnn_note(s, "%s", rerun->data_used) : BNN_OK;
+    return s < 0 && s != BNN_ERR_FILE ? bnn_note(s, "%s", rerun->data_used) : s; /* a file is that of the draws */
 }
 
 void tool_rerun_close(tool_rerun *rerun) {

@@ -79,6 +79,8 @@ void tool_rerun_close(tool_rerun *rerun);
 /* Refuses a place where a file cannot be written, before the work that is to go there; and anything there but a plain file, since a rename
  * would replace it. */
 bnn_status tool_output_ready(const char *path);
+/* Refuses an output that is also `other`, which is called `what`: the data would be lost to what was made of them. NULLs are apart. */
+bnn_status tool_output_apart(const char *path, const char *other, const char *what);
 /* Writes a whole file under a temporary name and renames it: an old one is lost only to a whole new one. */
 bnn_status tool_save(const char *bytes, size_t size, const char *path);
 
@@ -95,7 +97,7 @@ void tool_progress_end(tool_progress *progress); /* wipes the line */
 int tool_threads(int n);   /* sets the number of threads; returns what it was */
 double tool_seconds(void); /* of a clock that only goes forward */
 
-/* Every so many seconds, or epochs; never, where both are 0. */
+/* Every so many seconds, or epochs (steps of the engine: those of a search are of another length); never, where both are 0. */
 typedef struct {
     double seconds;
     int epochs;

@@ -39,7 +39,10 @@ typedef struct {
     char sha256[65];     /* of the bnn-data file it was loaded from, "" if none */
 } bnn_table;
 
-/* A table of zeros with n rows; texts are "", names are NULL and allocated by the caller. Refuses what does not fit into memory. */
+enum { BNN_MOST_CLASSES = 1000000 };
+
+/* A table of zeros with n rows; texts are "", names are NULL and allocated by the caller. Refuses what does not fit into memory, and more
+ * than BNN_MOST_CLASSES. */
 bnn_status bnn_table_new(int n, bnn_shape x_shape, int y_dim, int n_classes, bnn_table **out);
 void bnn_table_free(bnn_table *table);
 

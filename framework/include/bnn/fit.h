@@ -45,7 +45,8 @@ typedef struct {
     bnn_history history;
     bnn_names names;
     bnn_cost cost;
-    int steps; /* of the engine, so far */
+    int steps;       /* of the engine, so far */
+    double progress; /* share of the whole work done after the last step, 0..1 */
     bool complete;
     char *remark; /* of a run that was not fitted, or that was loaded: a sentence about how it came to be; else NULL */
 } bnn_run;

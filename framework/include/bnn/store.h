@@ -61,6 +61,7 @@ typedef struct {
     char *engine, *net, *likelihood, *prior; /* owned; NULL of predictions */
     uint64_t seed;
     int steps;
+    double progress;         /* share of the whole work done, 0..1 */
     bool complete, predicts; /* whether bnn_run_load gives a run */
     bnn_origin origin;
     int rows, samples; /* of the predictions inside, and their draws; 0: there are none */
@@ -128,6 +129,10 @@ typedef struct {
 /* Takes any HDF5 file, of bnn or not; findings are no failure. */
 bnn_status bnn_file_lint(const char *path, bnn_lint **out);
 void bnn_lint_free(bnn_lint *lint);
+
+/* The name under which the file at path is written before it is renamed: PATH.tmp.PID; owned, NULL if there is no memory for it. What
+ * processes that are no more have left under such names is removed. */
+char *bnn_file_temporary(const char *path);
 
 /* SHA-256 of a file in lower-case hex. */
 bnn_status bnn_file_sha256(const char *path, char hex[65]);
