@@ -115,7 +115,7 @@ def runs(bnn):
 def checkpoints(bnn):
     bnn.stop("stopped.h5", "fit", "-d", "boston.h5", "--net", NET, "--engine", "map:epochs=1000000")
     info = bnn("info", "stopped.h5")
-    assert re.search(r"run \(stopped after step \d+\)", info), info
+    assert re.search(r"checkpoint after step \d+", info), info
     yield from printed_course(bnn, "stopped.h5", info)
     yield from printed_fit("stopped.h5", info)
     bnn.stop("stopped_grid.h5", "fit", "-d", "boston.h5", "--net", NET, "--engine", "grid_search:engine=mc_dropout{epochs=1000000},grid={p=0.01|0.1}")
