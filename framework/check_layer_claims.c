@@ -327,10 +327,10 @@ static bnn_status note_usage(const bnn_layer_case *k, bnn_mode mode, usage u[N_A
 
 bnn_status bnn_rule_memory(bnn_checker *c, const bnn_layer_case *k) {
     const bnn_plan *plan = &bnn_case_layer(k)->plan;
-    usage u[N_ARRAYS] = {[PASS] = {"pass", (size_t)plan->pass},
-                         [DPASS] = {"dpass", (size_t)plan->dpass},
-                         [CACHE] = {"cache", (size_t)plan->cache_row * BNN_CASE_ROWS},
-                         [SCRATCH] = {"scratch", (size_t)plan->scratch_pass + (size_t)plan->scratch_row * BNN_CASE_ROWS}};
+    usage u[N_ARRAYS] = {[PASS] = {.name = "pass", .n = (size_t)plan->pass},
+                         [DPASS] = {.name = "dpass", .n = (size_t)plan->dpass},
+                         [CACHE] = {.name = "cache", .n = (size_t)plan->cache_row * BNN_CASE_ROWS},
+                         [SCRATCH] = {.name = "scratch", .n = (size_t)plan->scratch_pass + (size_t)plan->scratch_row * BNN_CASE_ROWS}};
     bnn_status s = BNN_OK;
     for (int a = 0; a < N_ARRAYS; a++)
         if (!(u[a].used = calloc(u[a].n + 1, sizeof *u[a].used))) s = bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
