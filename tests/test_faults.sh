@@ -43,7 +43,7 @@ full old.h5 predict run.h5 --samples 20000 --keep posterior,predictive -o old.h5
 full old.h5 compare -d r.h5 --net "$net" --engine map:epochs=2 --splits 0 -o old.h5
 if command -v gnuplot >/dev/null; then full old.csv report cmp.h5 -o old.csv; fi
 
-blocks=1
+blocks=2 # no less: LLVM's OpenMP begins with 1024 bytes of shared memory, and the limit holds for those, too
 full old.csv predict run.h5 --data r.h5 --split all --samples 5 -o old.csv
 
 # A checkpoint or a line of the log that cannot be written does not end the fit.
