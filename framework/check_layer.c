@@ -53,6 +53,9 @@ static const struct {
      NODE,
      bnn_rule_moments},
     {{"expected_gradient", "the mean gradient is the same in ROWS and DRAW"}, NODE, bnn_rule_expected_gradient},
+    {{"score", "the score has mean 0, times y it has the mean gradient of y, and of Gaussian weights it is that of their density"},
+     NODE,
+     bnn_rule_score},
 };
 
 enum { N_RULES = sizeof rules / sizeof *rules };

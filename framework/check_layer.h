@@ -53,6 +53,8 @@ bnn_layer_rule bnn_rule_gradient, bnn_rule_adds, bnn_rule_unwanted, bnn_rule_pen
 bnn_layer_rule bnn_rule_noise, bnn_rule_keep, bnn_rule_limit;
 /* check_layer_moments.c: the distribution of the output and of the gradient */
 bnn_layer_rule bnn_rule_moments, bnn_rule_expected_gradient;
+/* check_layer_score.c: the score function of what is drawn */
+bnn_layer_rule bnn_rule_score;
 /* check_layer_kl.c: the value of the penalty */
 bnn_layer_rule bnn_rule_kl, bnn_rule_entropy;
 /* Gaussian weights are known by the names of their blocks: w ~ N(mu, softplus(rho)^2) for blocks NAME_mu and NAME_rho of equal size, both

@@ -5,14 +5,10 @@
  */
 #include "check_layer.h"
 
-#include <gsl/gsl_cdf.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { DRAWS = 2000 };
-
-/* |z| of n comparisons stays below this with a probability of 1 - 1e-6. */
-static double most_z(size_t n) { return gsl_cdf_ugaussian_Qinv(0.5e-6 / (double)(n + 1)); }
 
 /* DRAWS vectors of n numbers: their moments, and those of the squares of their distance from `centre`. */
 typedef struct {
@@ -37,7 +33,7 @@ static void sample_add(sample *s, size_t at, size_t n, const bnn_real *a) {
 }
 
 static void compare(bnn_checker *c, const char *what, const sample *rows, const sample *draw) {
-    double most = most_z(2 * rows->n);
+    double most = bnn_most_z(2 * rows->n);
     for (size_t i = 0; i < rows->n; i++) {
         double z = bnn_moments_z_between(&rows->m[i], &draw->m[i]), z2 = bnn_moments_z_between(&rows->m2[i], &draw->m2[i]);
         double a = rows->m2[i].mean, b = draw->m2[i].mean;
@@ -134,7 +130,7 @@ static double implied_var(bnn_layer_pass *p, size_t u, const double *sd) {
 }
 
 static void compare_weights(bnn_checker *c, bnn_layer_pass *p, const sample *s, const char *mode, double *sd, bnn_real *theta) {
-    double most = most_z(2 * s->n);
+    double most = bnn_most_z(2 * s->n);
     p->io.mode = BNN_MEAN;
     if (!find_spread(p, sd) || !is_linear(p, sd, theta)) return;
     for (size_t u = 0; u < s->n; u++) {
@@ -212,7 +208,7 @@ bnn_status bnn_rule_expected_gradient(bnn_checker *c, const bnn_layer_case *k) {
         for (size_t i = 0; i < n; i++) {
             double z = bnn_moments_z_between(&s[0].m[i], &s[1].m[i]);
             size_t theta = (size_t)p.l->n_theta;
-            if (!(fabs(z) <= most_z(n)))
+            if (!(fabs(z) <= bnn_most_z(n)))
                 bnn_checker_break(
                     c, "the gradient of y^2/2 to %s[%zu] is %.4g on average in ROWS and %.4g in DRAW, %.1f standard errors apart",
                     i < theta ? "theta" : "x", i < theta ? i : i - theta, s[0].m[i].mean, s[1].m[i].mean, fabs(z));

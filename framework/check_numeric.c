@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "check_numeric.h"
 
+#include <gsl/gsl_cdf.h>
 #include <gsl/gsl_errno.h>
 #include <gsl/gsl_integration.h>
 #include <stdio.h>
@@ -125,3 +126,5 @@ const char *bnn_ratio_guess(double is, double should, double p, int n, char text
     snprintf(text + used, BNN_GUESS_TEXT - (size_t)used, *guess ? ": %s)" : ")", guess);
     return text;
 }
+
+double bnn_most_z(size_t n) { return gsl_cdf_ugaussian_Qinv(0.5e-6 / (double)(n + 1)); }

@@ -61,5 +61,7 @@ static inline double moments_z(const moments *m, double expected) { return (m->m
 static inline double moments_var_z(const moments *m, double expected) { return (moments_var(m) / expected - 1) / sqrt(2 / (m->n - 1)); }
 /* Of the difference of two means; 0 if both are of constants that agree. */
 double bnn_moments_z_between(const moments *a, const moments *b);
+/* |z| of n comparisons stays below this with a probability of 1 - 1e-6. */
+double bnn_most_z(size_t n);
 
 #endif

@@ -194,6 +194,13 @@ void bnn_layer_pass_penalty(bnn_layer_pass *p) {
     after(p, "penalty");
 }
 
+void bnn_layer_pass_score(bnn_layer_pass *p, double weight) {
+    p->io.dtheta = p->dtheta;
+    before(p);
+    bnn_layer_vtable(p->l)->score(p->l, &p->io, weight);
+    after(p, "score");
+}
+
 double bnn_layer_pass_forward(bnn_layer_pass *p, int cut) {
     bnn_layer_pass_start(p, false);
     bnn_layer_pass_rows(p, 0, cut, false);

@@ -50,6 +50,7 @@ void bnn_layer_pass_start(bnn_layer_pass *p, bool gradient);
 void bnn_layer_pass_rows(bnn_layer_pass *p, int from, int to, bool backward);
 void bnn_layer_pass_finish(bnn_layer_pass *p);
 void bnn_layer_pass_penalty(bnn_layer_pass *p);
+void bnn_layer_pass_score(bnn_layer_pass *p, double weight); /* of a layer that has the hook, into dtheta */
 
 /* start, forward in two pieces cut at row `cut`, and penalty without gradients; returns J. */
 double bnn_layer_pass_forward(bnn_layer_pass *p, int cut);

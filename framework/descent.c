@@ -123,15 +123,31 @@ static void update(bnn_descent *d, double progress) {
     }
 }
 
+/* The mean of past nll, the last ones first: it does not know the noise of this step, as a baseline must not. */
+static double baseline(const bnn_descent *d) { return d->has_baseline && d->baseline[1] > 0 ? d->baseline[0] / d->baseline[1] : 0; }
+
+static void follow(bnn_descent *d, double nll) {
+    const double memory = 0.9;
+    d->baseline[0] = memory * d->baseline[0] + (1 - memory) * nll;
+    d->baseline[1] = memory * d->baseline[1] + (1 - memory);
+}
+
 static bnn_terms minibatch(bnn_engine *engine, const bnn_data *data, int i, int batches) {
     bnn_descent *d = engine->state;
     int from = i * d->batch, m = data->n - from < d->batch ? data->n - from : d->batch;
-    bnn_objective objective = {.n_total = data->n, .scale = 1.0 / data->n, .kl_weight = kl_weight(d, i, batches), .mode = d->mode};
+    bnn_objective objective = {.n_total = data->n,
+                               .scale = 1.0 / data->n,
+                               .kl_weight = kl_weight(d, i, batches),
+                               .mode = d->mode,
+                               .estimator = d->estimator,
+                               .baseline = baseline(d)};
     bnn_rng noise = bnn_rng_split(bnn_rng_split(d->rng, BNN_STREAM_STEP), d->counter[STEPS]++);
     gather(d, data, from, m);
     engine->cost.gradients++;
     engine->cost.flops += bnn_model_gradient_flops(d->model, m);
-    return bnn_model_u(d->model, d->ws, &objective, noise, d->theta, m, d->x, d->y, d->grad);
+    bnn_terms terms = bnn_model_u(d->model, d->ws, &objective, noise, d->theta, m, d->x, d->y, d->grad);
+    follow(d, terms.nll);
+    return terms;
 }
 
 bnn_status bnn_descent_step(bnn_engine *engine, const bnn_data *data, bnn_step *out) {
@@ -170,5 +186,6 @@ int bnn_descent_blocks(bnn_engine *engine, bnn_block *out) {
     out[0] = (bnn_block){.name = "theta", .kind = BNN_BLOCK_REAL, .data = d->theta, .length = n, .theta = true};
     out[1] = (bnn_block){.name = "moments", .kind = BNN_BLOCK_REAL, .data = d->moments, .length = planes * n};
     out[2] = (bnn_block){.name = "counter", .kind = BNN_BLOCK_U64, .data = d->counter, .length = 2};
-    return 3;
+    out[3] = (bnn_block){.name = "baseline", .kind = BNN_BLOCK_DOUBLE, .data = d->baseline, .length = 2};
+    return d->has_baseline ? 4 : 3;
 }

@@ -238,6 +238,18 @@ void bnn_gaussian_finish(const bnn_layer *l, bnn_io *io) {
     }
 }
 
+void bnn_gaussian_score(const bnn_layer *l, bnn_io *io, double scale) {
+    int p = n_weights(l);
+    const bnn_real *sd = io->pass, *eps = sd + p;
+    bnn_real dsd[PIECE];
+    for (int i = 0; i < p; i++) io->dtheta[i] += (bnn_real)scale * eps[i] / sd[i];
+    for (int from = 0; from < p; from += PIECE) {
+        int n = p - from < PIECE ? p - from : PIECE;
+        for (int i = 0; i < n; i++) dsd[i] = (eps[from + i] * eps[from + i] - 1) / sd[from + i];
+        add_drho(n, io->theta + p + from, dsd, (bnn_real)scale, io->dtheta + p + from);
+    }
+}
+
 /* log q(w) - log p(w) at w = mu + sd eps, and its gradient along the path: dmu = -(log p)', dsd = -(log p)' eps - 1/sd. */
 static double kl_sampled(const bnn_prior *prior, bool weight, int fan_in, int n, const bnn_real *mu, const bnn_real *sd,
                          const bnn_real *eps, bnn_real *dmu, bnn_real *dsd) {

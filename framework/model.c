@@ -331,7 +331,10 @@ bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objec
     const bnn_real *f = bnn_net_forward(net, ws, m, 0, x);
     terms.nll = per_row * likelihood->nll(&model->likelihood, m, f, y, bnn_model_noise(model, theta), scale * per_row,
                                           grad ? bnn_net_df(net, ws) : NULL, grad ? grad + net->n_theta : NULL);
-    if (grad) bnn_net_backward(net, ws, grad);
+    if (grad && objective->estimator == BNN_SCORE_FUNCTION)
+        bnn_net_score(net, ws, scale * (terms.nll - objective->baseline), grad);
+    else if (grad)
+        bnn_net_backward(net, ws, grad);
     terms.kl = objective->kl_weight * bnn_net_penalty(net, ws, share, grad);
     terms.prior = objective->kl_weight * prior_all(model, theta, share, grad);
     return terms;

@@ -210,11 +210,35 @@ void bnn_net_backward(const bnn_net *net, bnn_workspace *ws, bnn_real *dtheta) {
     for (int i = last; i > 0; i--) {
         if (!net->node[i].needs_grad) continue;
         const bnn_layer *l = &net->node[i].layer;
-        ws->io[i].dtheta = dtheta && l->n_theta ? dtheta + net->node[i].theta : NULL;
+        bool wanted = dtheta && l->n_theta && !(ws->scored && bnn_layer_vtable(l)->score);
+        ws->io[i].dtheta = wanted ? dtheta + net->node[i].theta : NULL;
         soil_scratch(ws);
         bnn_layer_vtable(l)->backward(l, &ws->io[i]);
         if (ws->tap && l->object.type->caps & BNN_AFFINE) ws->tap(ws->tap_context, i, &ws->io[i]);
     }
+}
+
+void bnn_net_score(const bnn_net *net, bnn_workspace *ws, double weight, bnn_real *dtheta) {
+    ws->scored = true;
+    bnn_net_backward(net, ws, dtheta);
+    ws->scored = false;
+    for (int i = 0; i < net->n_nodes; i++) {
+        const bnn_layer *l = &net->node[i].layer;
+        if (!bnn_layer_vtable(l)->score) continue;
+        ws->io[i].dtheta = dtheta + net->node[i].theta;
+        soil_scratch(ws);
+        bnn_layer_vtable(l)->score(l, &ws->io[i], weight);
+    }
+}
+
+bnn_status bnn_net_has_score(const bnn_net *net) {
+    for (int i = net->first_stochastic; i < net->n_nodes; i++) {
+        const bnn_layer *l = &net->node[i].layer;
+        if (l->object.type->caps & BNN_STOCHASTIC && !l->plan.quiet && l->n_theta > 0 && !bnn_layer_vtable(l)->score)
+            return bnn_fail(BNN_ERR_STATE, "node '%s' (%s): its noise has parameters, but its layer has no score hook for them", l->label,
+                            l->object.type->name);
+    }
+    return BNN_OK;
 }
 
 double bnn_net_penalty(const bnn_net *net, bnn_workspace *ws, double scale, bnn_real *dtheta) {

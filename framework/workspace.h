@@ -26,6 +26,7 @@ struct bnn_workspace {
     bnn_real **dx;
     bnn_real **own_y;   /* [n_nodes] the node's own room for y; io.y may be lent */
     bnn_pruned *pruned; /* [n_nodes], or NULL: nothing is ever left out */
+    bool scored;        /* score hooks take the place of backward where there are any */
     bnn_tap tap;        /* or NULL */
     void *tap_context;
 };

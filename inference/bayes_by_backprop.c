@@ -6,39 +6,50 @@
  * by averaging over draws of w
  *
  * A plain network's dense layers become gaussian_dense. The estimator of the gradient is the layers': weight (one w per pass, as in the
- * paper), local (Kingma, Salimans & Welling 2015), flipout (Wen et al. 2018); all three predict alike.
+ * paper), local (Kingma, Salimans & Welling 2015), flipout (Wen et al. 2018); all three predict alike. A fourth needs no derivative of the
+ * network in w, and shows what that costs: score, (nll - baseline) d log q(w) (Williams 1992), one w per pass; its baseline is the running
+ * mean of nll, or 0. Its variance asks for small steps: lr 0.001 is far too much for more than a few dozen weights.
  */
 #include <bnn/descent.h>
 
 #include <stdio.h>
 
 typedef struct {
-    int estimator, kl;
+    int estimator, kl, baseline;
     bnn_descent_conf descent;
 } conf;
 
 enum { UNIFORM, GEOMETRIC };
-static const char *const estimators[] = {"weight", "local", "flipout", NULL}, *const kl_names[] = {"uniform", "geometric", NULL};
+enum { WEIGHT, LOCAL, FLIPOUT, SCORE };
+enum { NO_BASELINE, RUNNING_MEAN };
+static const char *const estimators[] = {"weight", "local", "flipout", "score", NULL}, *const kl_names[] = {"uniform", "geometric", NULL},
+                         *const baselines[] = {"none", "mean", NULL};
 
 static const bnn_option options[] = {{.name = "estimator",
                                       .kind = BNN_OPTION_CHOICE,
                                       .offset = offsetof(conf, estimator),
                                       .preset = "local",
                                       .choices = estimators,
-                                      .help = "of the gradient: weight, local or flipout"},
+                                      .help = "of the gradient: weight, local or flipout, along the path of the noise; score function"},
                                      {.name = "kl",
                                       .kind = BNN_OPTION_CHOICE,
                                       .offset = offsetof(conf, kl),
                                       .preset = "uniform",
                                       .choices = kl_names,
                                       .help = "share of KL in minibatch i of B: uniform 1/B, geometric 2^(B-i)/(2^B-1)"},
+                                     {.name = "baseline",
+                                      .kind = BNN_OPTION_CHOICE,
+                                      .offset = offsetof(conf, baseline),
+                                      .preset = "mean",
+                                      .choices = baselines,
+                                      .help = "of the score function: none, or the running mean of nll"},
                                      BNN_DESCENT_OPTIONS(conf, descent, "400"),
                                      {0}};
 
 static bnn_status adapt(const void *options_set, bnn_netspec *net) {
     const conf *c = options_set;
     char estimator[32], type[128];
-    snprintf(estimator, sizeof estimator, "estimator=%s", estimators[c->estimator]);
+    snprintf(estimator, sizeof estimator, "estimator=%s", estimators[c->estimator == SCORE ? WEIGHT : c->estimator]);
     for (int i = 0; i < net->n; i++) {
         if (!bnn_netspec_affine(net, i)) continue;
         snprintf(type, sizeof type, "gaussian_%s", net->s[i].type);
@@ -49,13 +60,18 @@ static bnn_status adapt(const void *options_set, bnn_netspec *net) {
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
     const conf *c = e->object.conf;
-    ((bnn_descent *)e->state)->geometric_kl = c->kl == GEOMETRIC;
-    return bnn_descent_open(e, &c->descent, data, BNN_ROWS);
+    bnn_descent *d = e->state;
+    bool score = c->estimator == SCORE;
+    d->geometric_kl = c->kl == GEOMETRIC;
+    d->estimator = score ? BNN_SCORE_FUNCTION : BNN_PATHWISE;
+    d->has_baseline = score && c->baseline == RUNNING_MEAN;
+    if (score) BNN_TRY(bnn_net_has_score(e->model->net));
+    return bnn_descent_open(e, &c->descent, data, score ? BNN_DRAW : BNN_ROWS);
 }
 
-static const char *const checks[] = {"bayes_by_backprop:epochs=20,batch=16",
-                                     "bayes_by_backprop:estimator=weight,kl=geometric,epochs=20,batch=16",
-                                     "bayes_by_backprop:estimator=flipout,epochs=20,batch=16", NULL};
+static const char *const checks[] = {
+    "bayes_by_backprop:epochs=20,batch=16", "bayes_by_backprop:estimator=weight,kl=geometric,epochs=20,batch=16",
+    "bayes_by_backprop:estimator=flipout,epochs=20,batch=16", "bayes_by_backprop:estimator=score,epochs=20,batch=16,lr=1e-5", NULL};
 
 const bnn_engine_type bnn_engine_bayes_by_backprop = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "bayes_by_backprop", .summary = "mean-field Gaussian weights by variational inference",

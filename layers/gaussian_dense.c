@@ -65,4 +65,5 @@ const bnn_layer_type bnn_layer_gaussian_dense = {
     .finish = bnn_gaussian_finish,
     .penalty = bnn_gaussian_penalty,
     .close = bnn_gaussian_close,
+    .score = bnn_gaussian_score,
 };

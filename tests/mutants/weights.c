@@ -7,6 +7,7 @@
  *   ROWS   y = x mu + x sd e,   e ~ N(0,1) for each row    dsd = sum dy x e    dmu = sum dy x
  *   DRAW   y = x (mu + sd e),   one e                      dsd = e dw          dmu = dw = sum dy x
  *
+ * score: d log q(w) of the w of a DRAW.
  * pass = [sd | e | w], each [D]; dpass [D] is dw (DRAW) or dsd (ROWS). penalty: KL(q || the model's prior), in closed form.
  * Parameters: gain_mu [D], gain_rho [D], VARIATIONAL.
  */
@@ -27,6 +28,9 @@ static bnn_status bind(bnn_layer *l) {
                                    {.name = "gain_rho", .role = BNN_VARIATIONAL, .cols = d, .fan_in = 1}},
                          .pass = 3 * d,
                          .dpass = d,
+                         .n_drawn = 1,
+                         .drawn = {{.name = "gain", .cols = d}},
+                         .drawn_at = {2 * d},
                          .cache_row = d,
                          .flops_row = 12.0 * d,
                          .flops_pass = 40.0 * d,
@@ -127,6 +131,28 @@ static double penalty(const bnn_layer *l, bnn_io *io, double scale) {
 }
 #endif
 
+/* d log q/dmu = e/sd,  d log q/dsd = (e^2 - 1)/sd */
+static void score(const bnn_layer *l, bnn_io *io, double scale) {
+    size_t d = (size_t)bnn_layer_size_in(l);
+    const bnn_real *sd = io->pass, *e = sd + d;
+    bnn_real dsd[MOST_UNITS];
+    for (size_t i = 0; i < d; i++) {
+#if MUTANT == 10
+        dsd[i] = (e[i] * e[i] - 1) / (2 * sd[i]);
+#else
+        dsd[i] = (e[i] * e[i] - 1) / sd[i];
+#endif
+#if MUTANT == 11
+        io->dtheta[i] = (bnn_real)scale * e[i] / sd[i];
+#elif MUTANT == 12
+        io->dtheta[i] -= (bnn_real)scale * e[i] / sd[i];
+#else
+        io->dtheta[i] += (bnn_real)scale * e[i] / sd[i];
+#endif
+    }
+    add_drho(d, io, dsd, (bnn_real)scale);
+}
+
 static void init(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {
     int d = bnn_layer_size_in(l);
     bnn_rng_normal(rng, 0, 1, d, theta);
@@ -149,4 +175,5 @@ const bnn_layer_type MUTANT_LAYER = {
 #if MUTANT != 9
     .penalty = penalty,
 #endif
+    .score = score,
 };

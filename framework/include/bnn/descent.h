@@ -66,6 +66,8 @@ typedef struct {
     bnn_rng rng;
     bnn_mode mode;
     bool geometric_kl; /* weight of KL in minibatch i of B: 2^(B-i)/(2^B - 1) instead of 1/B (Blundell et al. 2015, eq. 9) */
+    bnn_estimator estimator;
+    bool has_baseline; /* of the score function: a running mean of nll */
     bnn_optimizer optimizer;
     bnn_workspace *ws;
     int batch;    /* rows of a full minibatch */
@@ -80,6 +82,7 @@ typedef struct {
     bnn_real *x, *y;        /* [batch, in], [batch, y_dim] the gathered minibatch */
     int *order;             /* [n] rows in this epoch's order */
     uint64_t counter[2];    /* epochs done, steps done */
+    double baseline[2];     /* running sum of nll, and of its weights */
 } bnn_descent;
 
 /* For an engine's open hook: fills the bnn_descent that is the engine's state. conf is borrowed. mode: BNN_MEAN trains without noise,

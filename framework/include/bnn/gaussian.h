@@ -79,6 +79,8 @@ void bnn_gaussian_init(const bnn_layer *l, bnn_rng rng, bnn_real *theta);
 void bnn_gaussian_prepare(const bnn_layer *l, bnn_io *io);
 void bnn_gaussian_finish(const bnn_layer *l, bnn_io *io);
 double bnn_gaussian_penalty(const bnn_layer *l, bnn_io *io, double scale);
+/* d log q/dmu = eps/sd,  d log q/dsd = (eps^2 - 1)/sd */
+void bnn_gaussian_score(const bnn_layer *l, bnn_io *io, double scale);
 void bnn_gaussian_close(bnn_layer *l);
 
 #endif

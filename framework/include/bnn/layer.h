@@ -104,6 +104,9 @@ struct bnn_layer_type {
      * keep and at 0 otherwise. dkeep[n_theta], n_theta <= BNN_MAX_GATE_THETA, is set to its gradient. */
     double (*keep)(const bnn_layer *, const bnn_real *theta, bnn_real *dkeep);
     void (*close)(bnn_layer *); /* frees private; also called after a bind that failed */
+    /* Of a layer whose noise is all in pass: dtheta += scale times the gradient of log q(pass | theta), the density of what prepare drew in
+     * BNN_DRAW. For score-function gradients (model.h), which need no derivative of anything behind the draw. */
+    void (*score)(const bnn_layer *, bnn_io *, double scale);
 };
 
 static inline const bnn_layer_type *bnn_layer_vtable(const bnn_layer *l) { return (const bnn_layer_type *)l->object.type; }

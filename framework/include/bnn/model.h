@@ -76,11 +76,18 @@ typedef struct {
 } bnn_terms;
 static inline double bnn_terms_u(bnn_terms t) { return t.nll + t.prior + t.kl; }
 
+/* How the gradient of E[nll] over the noise is estimated: along the path theta -> noise -> f (Kingma & Welling 2014), or, for layers with a
+ * score hook, as (nll - baseline) d log q(noise | theta)/dtheta (Williams 1992; Mohamed et al. 2020, sections 4 and 5). Both are unbiased
+ * for every baseline that does not depend on the noise of the pass. KL and prior keep their own gradients. */
+typedef enum { BNN_PATHWISE, BNN_SCORE_FUNCTION } bnn_estimator;
+
 typedef struct {
     int n_total;      /* N */
     double scale;     /* the gradient is of scale * U: 1/N for optimisers, 1 for samplers */
     double kl_weight; /* factor on KL and prior in this batch; 1 in U itself */
     bnn_mode mode;
+    bnn_estimator estimator; /* BNN_SCORE_FUNCTION: in BNN_DRAW only */
+    double baseline;         /* of the score function, in nats of terms.nll */
 } bnn_objective;
 
 /* U on m rows x[m, in], y[m, y_dim], m <= rows of the workspace; grad[n_theta] is set (NULL: not wanted). */
