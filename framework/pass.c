@@ -231,16 +231,6 @@ void bnn_net_score(const bnn_net *net, bnn_workspace *ws, double weight, bnn_rea
     }
 }
 
-bnn_status bnn_net_has_score(const bnn_net *net) {
-    for (int i = net->first_stochastic; i < net->n_nodes; i++) {
-        const bnn_layer *l = &net->node[i].layer;
-        if (l->object.type->caps & BNN_STOCHASTIC && !l->plan.quiet && l->n_theta > 0 && !bnn_layer_vtable(l)->score)
-            return bnn_fail(BNN_ERR_STATE, "node '%s' (%s): its noise has parameters, but its layer has no score hook for them", l->label,
-                            l->object.type->name);
-    }
-    return BNN_OK;
-}
-
 double bnn_net_penalty(const bnn_net *net, bnn_workspace *ws, double scale, bnn_real *dtheta) {
     double kl = 0;
     for (int i = 0; i < net->n_nodes; i++) {

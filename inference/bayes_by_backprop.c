@@ -65,7 +65,6 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     d->geometric_kl = c->kl == GEOMETRIC;
     d->estimator = score ? BNN_SCORE_FUNCTION : BNN_PATHWISE;
     d->has_baseline = score && c->baseline == RUNNING_MEAN;
-    if (score) BNN_TRY(bnn_net_has_score(e->model->net));
     return bnn_descent_open(e, &c->descent, data, score ? BNN_DRAW : BNN_ROWS);
 }
 

@@ -322,7 +322,7 @@ START_TEST(other_parameters_keep_their_gradients) {
     bnn_model *m;
     bnn_workspace *ws;
     bnn_block_info block;
-    OK(bnn_model_new(&(bnn_texts){"dense:4; tanh; gaussian_dense:3; tanh; dropout:0.2; dense", "gaussian", "gauss"}, data, &m));
+    OK(bnn_model_new(&(bnn_texts){"dense:4; tanh; gaussian_dense:3; tanh; concrete_dropout:0.2; dense", "gaussian", "gauss"}, data, &m));
     OK(bnn_workspace_new(m->net, 6, true, &ws));
     size_t n = (size_t)m->n_theta;
     bnn_real *theta = reals_new(n), *a = reals_new(n), *b = reals_new(n), *c = reals_new(n);
@@ -345,17 +345,6 @@ START_TEST(other_parameters_keep_their_gradients) {
 }
 END_TEST
 
-START_TEST(noise_without_a_score_is_refused_by_name) {
-    bnn_spec_net t;
-    test_net_open("input:3; c = concrete_dropout; gaussian_dense:2", &t);
-    SAYS(bnn_net_has_score(t.net), "node 'c' (concrete_dropout): its noise has parameters, but its layer has no score hook");
-    bnn_spec_net_close(&t);
-    test_net_open("input:3; dropout; gaussian_dense:2", &t);
-    OK(bnn_net_has_score(t.net)); /* the noise of dropout has none */
-    bnn_spec_net_close(&t);
-}
-END_TEST
-
 int main(void) {
     Suite *suite = suite_create("estimators");
     TCase *exact = tcase_create("exact"), *networks = tcase_create("networks");
@@ -363,7 +352,6 @@ int main(void) {
     tcase_add_loop_test(exact, variances_are_those_published, 0, PUBLISHED);
     tcase_add_loop_test(exact, relaxed_gates_are_biased_as_published, 0, BERNOULLI);
     tcase_add_test(networks, other_parameters_keep_their_gradients);
-    tcase_add_test(networks, noise_without_a_score_is_refused_by_name);
     suite_add_tcase(suite, exact);
     suite_add_tcase(suite, networks);
     SRunner *runner = srunner_create(suite);

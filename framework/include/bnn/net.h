@@ -71,8 +71,6 @@ void bnn_net_backward(const bnn_net *net, bnn_workspace *ws, bnn_real *dtheta);
 /* In place of backward, after a forward of all rows in BNN_DRAW: nodes with a score hook get weight times their score, the others the
  * gradients of backward. */
 void bnn_net_score(const bnn_net *net, bnn_workspace *ws, double weight, bnn_real *dtheta);
-/* Whether score-function gradients are possible: refuses a node whose noise has no score hook, by name. */
-bnn_status bnn_net_has_score(const bnn_net *net);
 /* Ends the pass: finish hooks, then sum of the layers' KL in nats; dtheta += scale times its gradient. dtheta may be NULL. */
 double bnn_net_penalty(const bnn_net *net, bnn_workspace *ws, double scale, bnn_real *dtheta);
 
