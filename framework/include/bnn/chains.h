@@ -12,14 +12,26 @@
 #include <bnn/hamiltonian.h>
 #include <bnn/option.h>
 
+/* Options of chains, read by BNN_CHAINS_OPTIONS, which says what they are. */
 typedef struct {
-    int chains, samples, warmup, thin, metric;
-    double target_accept, step, jitter;
+    int chains;           /* independent chains */
+    int samples;          /* draws kept of each */
+    int warmup;           /* transitions before them */
+    int thin;             /* transitions for each draw */
+    int metric;           /* BNN_METRIC_... */
+    double target_accept; /* mean probability of acceptance that warm-up aims at */
+    double step;          /* size before it is tuned */
+    double jitter;        /* relative half-width of the random step size */
 } bnn_chains_conf;
 
-enum { BNN_METRIC_DIAGONAL, BNN_METRIC_UNIT }; /* bnn_chains_conf.metric */
-extern const char *const bnn_metric_names[];
+/* bnn_chains_conf.metric */
+enum {
+    BNN_METRIC_DIAGONAL, /* inverse masses tuned to the variances */
+    BNN_METRIC_UNIT      /* all 1 */
+};
+extern const char *const bnn_metric_names[]; /* choices of the option metric: diagonal, unit */
 
+/* The entries of an option table for the bnn_chains_conf `field` of a conf; presets as texts. */
 #define BNN_CHAINS_OPTIONS(conf, field, samples_preset, warmup_preset, jitter_preset)                                       \
     {.name = "chains",                                                                                                      \
      .kind = BNN_OPTION_INT,                                                                                                \
@@ -77,46 +89,58 @@ extern const char *const bnn_metric_names[];
 
 /* How a chain makes a transition: hamiltonian.h has two. */
 typedef struct {
+    /* Moves z, an updated phase, as bnn_hmc_transition does. */
     void (*transition)(const void *conf, bnn_hamiltonian *h, double step, bnn_rng rng, bnn_phase *z, double *room, bnn_transition *out);
-    const void *conf;
-    size_t room; /* doubles that it needs, at least n */
+    const void *conf; /* handed to transition; borrowed */
+    size_t room;      /* doubles that it needs, at least n */
 } bnn_transition_rule;
 
 /* What one chain knows besides its position and its metric; doubles alone, since it is saved as such. */
 typedef struct {
     double step;                             /* of the leapfrog */
-    double anchor, slack, log_mean, n_tuned; /* of dual averaging: mu, H-bar, log epsilon-bar, m */
+    double anchor, slack, log_mean, n_tuned; /* of dual averaging, in this order mu, H-bar, log epsilon-bar, m */
     double n_window;                         /* positions in the window's variances */
     double accept, leapfrogs, divergences;   /* sums after the warm-up */
     double energy, jumps, n, mean, squares;  /* after it: last energy; sum of squared changes; number, mean, squared deviations */
 } bnn_chain_state;
 
-enum { BNN_STAT_LP, BNN_STAT_ENERGY, BNN_STAT_ACCEPT, BNN_STAT_DIVERGING, BNN_STAT_STEP, BNN_STAT_LEAPFROGS, BNN_STAT_DEPTH, BNN_N_STATS };
+/* What is kept of each draw beside it. */
+enum {
+    BNN_STAT_LP,        /* -U, nats */
+    BNN_STAT_ENERGY,    /* H, nats */
+    BNN_STAT_ACCEPT,    /* probability of acceptance */
+    BNN_STAT_DIVERGING, /* 1: the trajectory diverged */
+    BNN_STAT_STEP,      /* step size */
+    BNN_STAT_LEAPFROGS, /* leapfrogs taken */
+    BNN_STAT_DEPTH,     /* doublings (nuts) */
+    BNN_N_STATS         /* their number */
+};
 
+/* Chains at work. Fields are read by whoever holds them and written by the functions below alone, but for q before the first step. */
 typedef struct {
-    const bnn_chains_conf *conf;
-    bnn_transition_rule rule;
-    int n;
-    bnn_rng rng;            /* split by chain, then by transition */
-    bnn_hamiltonian *h;     /* [chains] the density, one context for each */
-    bnn_chain_state *chain; /* [chains] */
-    double *q, *var;        /* [chains, n] positions; inverse masses */
-    double *mean, *squares; /* [chains, n] of the positions in the window, about their mean */
-    bnn_real *draws;        /* [chains, samples, n] */
-    double *stat;           /* [BNN_N_STATS, chains, samples] */
-    uint64_t transitions;   /* of each chain, so far */
-    bnn_phase *z;           /* [chains] where they stand: q in the array above */
-    double *room;           /* [chains, 2 n + rule.room] */
-    bnn_real *scratch;      /* [chains, 2 n] */
+    const bnn_chains_conf *conf; /* borrowed */
+    bnn_transition_rule rule;    /* how they move */
+    int n;                       /* parameters */
+    bnn_rng rng;                 /* split by chain, then by transition */
+    bnn_hamiltonian *h;          /* [chains] the density, one context for each */
+    bnn_chain_state *chain;      /* [chains] */
+    double *q, *var;             /* [chains, n] positions; inverse masses */
+    double *mean, *squares;      /* [chains, n] of the positions in the window, about their mean */
+    bnn_real *draws;             /* [chains, samples, n] */
+    double *stat;                /* [BNN_N_STATS, chains, samples] */
+    uint64_t transitions;        /* of each chain, so far */
+    bnn_phase *z;                /* [chains] where they stand: q in the array above */
+    double *room;                /* [chains, 2 n + rule.room] */
+    bnn_real *scratch;           /* [chains, 2 n] */
 } bnn_chains;
 
 /* Chains of n parameters at position 0 with a metric of ones. conf and rule.conf are borrowed; streams follow from rng alone. The caller
  * sets u and context of every h, and the positions. */
 bnn_status bnn_chains_open(bnn_chains *c, const bnn_chains_conf *conf, bnn_transition_rule rule, int n, bnn_rng rng);
-void bnn_chains_close(bnn_chains *c);
+void bnn_chains_close(bnn_chains *c); /* frees what is inside */
 /* One transition of every chain, in parallel. U that is not finite where a chain stands is an error that names the chain. */
 bnn_status bnn_chains_step(bnn_chains *c);
-bool bnn_chains_done(const bnn_chains *c);
+bool bnn_chains_done(const bnn_chains *c);       /* all draws are there */
 double bnn_chains_progress(const bnn_chains *c); /* share of all transitions that is made, 0..1 */
 /* Draws kept so far of each chain. */
 int bnn_chains_kept(const bnn_chains *c);

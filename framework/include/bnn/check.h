@@ -10,26 +10,35 @@
 
 #include <bnn/registry.h>
 
+/* One rule of a suite; static storage. */
 typedef struct {
     const char *name;   /* one word, such as "gradient" */
     const char *demand; /* what it demands, a sentence without a full stop */
 } bnn_rule;
 
-typedef enum { BNN_HOLDS, BNN_BROKEN, BNN_NOT_APPLICABLE } bnn_outcome;
+/* How a rule came out. */
+typedef enum {
+    BNN_HOLDS,         /* as it demands */
+    BNN_BROKEN,        /* the sentence says what is wrong */
+    BNN_NOT_APPLICABLE /* the sentence says why */
+} bnn_outcome;
 
+/* One rule on one check spec in one mode. */
 typedef struct {
-    const bnn_rule *rule;
-    const char *spec; /* check spec that it was run on, lent by the type; "": none in particular */
-    const char *mode; /* "MEAN", "ROWS", "DRAW"; "": none in particular */
-    bnn_outcome outcome;
-    char sentence[480]; /* what is wrong, with the measured numbers, or why the rule does not apply; "" where it holds */
+    const bnn_rule *rule; /* that was asked */
+    const char *spec;     /* check spec that it was run on, lent by the type; "": none in particular */
+    const char *mode;     /* "MEAN", "ROWS", "DRAW"; "": none in particular */
+    bnn_outcome outcome;  /* of it */
+    char sentence[480];   /* what is wrong, with the measured numbers, or why the rule does not apply; "" where it holds */
 } bnn_verdict;
 
+/* All verdicts on a type. Owns them. */
 typedef struct {
-    int n;
+    int n;          /* verdicts */
     bnn_verdict *v; /* [n] in the order of the rules */
 } bnn_verdicts;
 
+/* What is asked of a suite; all zeros: everything. */
 typedef struct {
     const char *rule; /* only the rule of this name; NULL: all */
     /* The number of allocations that the calling thread has made so far. Only the program that owns malloc can know it; NULL: the rule on
@@ -42,7 +51,7 @@ const bnn_rule *bnn_check_rule(bnn_kind kind, int i);
 
 /* Runs the suite on a registered type. A broken rule is a verdict, not a failure of the call. options NULL: all presets. */
 bnn_status bnn_check(bnn_kind kind, const bnn_type *type, const bnn_check_options *options, bnn_verdicts *out);
-void bnn_verdicts_free(bnn_verdicts *verdicts);
+void bnn_verdicts_free(bnn_verdicts *verdicts); /* frees what is inside */
 
 /* One rule over all specs and modes: the first broken verdict, else one that holds, else one that says why the rule does not apply; NULL if
  * the rule was not run. */

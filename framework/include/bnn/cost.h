@@ -9,18 +9,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a fit or a prediction took. */
 typedef struct {
-    uint64_t gradients, forwards;     /* evaluations on one batch each */
-    double flops;                     /* counted from shapes */
-    double seconds_wall, seconds_cpu; /* cpu: of the threads that did this work */
-    uint64_t peak_bytes;              /* the largest memory the process has held */
+    uint64_t gradients;  /* evaluations on one batch each, */
+    uint64_t forwards;   /* with and without a gradient */
+    double flops;        /* counted from shapes */
+    double seconds_wall; /* elapsed */
+    double seconds_cpu;  /* of the threads that did this work */
+    uint64_t peak_bytes; /* the largest memory the process has held */
 } bnn_cost;
 
 /* The only place of the library that reads a clock; times never reach a result. */
 typedef struct {
-    double wall, cpu;
+    double wall, cpu; /* seconds since some moment in the past */
 } bnn_stopwatch;
-bnn_stopwatch bnn_stopwatch_start(void);
+bnn_stopwatch bnn_stopwatch_start(void);                      /* now */
 void bnn_stopwatch_stop(bnn_stopwatch since, bnn_cost *cost); /* adds the times, raises the peak */
 
 /* to += from (the peak is the larger one). */

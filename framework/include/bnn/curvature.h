@@ -18,31 +18,38 @@
 #include <bnn/cost.h>
 #include <bnn/model.h>
 
-typedef enum { BNN_DIAG, BNN_KRON, BNN_FULL } bnn_structure;
-extern const char *const bnn_structure_names[];
+/* What is kept of H; see above. */
+typedef enum {
+    BNN_DIAG, /* its diagonal */
+    BNN_KRON, /* Kronecker factors by node */
+    BNN_FULL  /* all of it */
+} bnn_structure;
+extern const char *const bnn_structure_names[]; /* of the structures in their order: diag, kron, full */
 
+/* A block of parameters that w has. */
 typedef struct {
-    int number; /* of bnn_model_block */
-    bnn_block_info info;
-    size_t at;   /* its first entry in w */
-    double prec; /* of its prior in S */
+    int number;          /* of bnn_model_block */
+    bnn_block_info info; /* where it stands in theta */
+    size_t at;           /* its first entry in w */
+    double prec;         /* of its prior in S */
 } bnn_curvature_block;
 
+/* Curvature at one theta. Owns its arrays. */
 typedef struct {
-    const bnn_model *model;
-    bnn_structure structure;
-    int n_blocks;
-    bnn_curvature_block *block;
-    size_t n;              /* P, entries of w */
-    struct bnn_kron *kron; /* of structure kron: by node */
-    size_t n_factor, n_h;  /* lengths */
-    double *factor;        /* S, in the form that prediction needs */
-    double *h;             /* H and room to work on it, from build on */
+    const bnn_model *model;     /* borrowed */
+    bnn_structure structure;    /* of H and S */
+    int n_blocks;               /* that w has */
+    bnn_curvature_block *block; /* [n_blocks] */
+    size_t n;                   /* P, entries of w */
+    struct bnn_kron *kron;      /* of structure kron: by node */
+    size_t n_factor, n_h;       /* lengths of factor and h */
+    double *factor;             /* [n_factor] S, in the form that prediction needs */
+    double *h;                  /* [n_h] H and room to work on it, from build on */
 } bnn_curvature;
 
 /* Room for S; refuses what does not fit into memory, naming what would. */
 bnn_status bnn_curvature_open(const bnn_model *model, bnn_structure structure, bool last_layer, bnn_curvature *out);
-void bnn_curvature_close(bnn_curvature *c);
+void bnn_curvature_close(bnn_curvature *c); /* frees what is inside */
 
 /* H at theta over the rows of data (their targets are not used). What it takes is added to cost. */
 bnn_status bnn_curvature_build(bnn_curvature *c, const bnn_real *theta, const bnn_data *data, bnn_cost *cost);

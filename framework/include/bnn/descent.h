@@ -11,15 +11,19 @@
 #include <bnn/engine.h>
 #include <bnn/optimizer.h>
 
+/* Options of descent, read by BNN_DESCENT_OPTIONS. */
 typedef struct {
-    int epochs, batch;
-    double lr, lr_hyper;
+    int epochs;      /* passes over the training rows */
+    int batch;       /* rows of a minibatch */
+    double lr;       /* step size on U/N */
+    double lr_hyper; /* of the role HYPER */
     int schedule;    /* 0 constant, 1 cosine */
     char *optimizer; /* spec */
 } bnn_descent_conf;
 
-extern const char *const bnn_schedule_names[];
+extern const char *const bnn_schedule_names[]; /* choices of the option schedule: constant, cosine */
 
+/* The entries of an option table for the bnn_descent_conf `field` of a conf; the preset as text. */
 #define BNN_DESCENT_OPTIONS(conf, field, epochs_preset)                                                            \
     {.name = "epochs",                                                                                             \
      .kind = BNN_OPTION_INT,                                                                                       \
@@ -60,23 +64,25 @@ extern const char *const bnn_schedule_names[];
         .help = "an optimizer, as name or name{options}"                                                           \
     }
 
+/* The state of an engine that descends. */
 typedef struct {
-    const bnn_descent_conf *conf;
-    const bnn_model *model;
-    bnn_rng rng;
-    bnn_mode mode;
-    bool geometric_kl; /* weight of KL in minibatch i of B: 2^(B-i)/(2^B - 1) instead of 1/B (Blundell et al. 2015, eq. 9) */
-    bnn_estimator estimator;
-    bool has_baseline; /* of the score function: a running mean of nll */
-    bnn_optimizer optimizer;
-    bnn_workspace *ws;
-    int batch;    /* rows of a full minibatch */
-    int n_ranges; /* runs of parameters with one step size */
+    const bnn_descent_conf *conf; /* borrowed */
+    const bnn_model *model;       /* the engine's */
+    bnn_rng rng;                  /* the engine's root stream */
+    bnn_mode mode;                /* of the training passes */
+    bool geometric_kl;            /* weight of KL in minibatch i of B: 2^(B-i)/(2^B - 1) instead of 1/B (Blundell et al. 2015, eq. 9) */
+    bnn_estimator estimator;      /* of the gradient */
+    bool has_baseline;            /* of the score function: a running mean of nll */
+    bnn_optimizer optimizer;      /* of the conf's spec */
+    bnn_workspace *ws;            /* for a minibatch, with gradients */
+    int batch;                    /* rows of a full minibatch */
+    int n_ranges;                 /* runs of parameters with one step size */
+    /* A run of parameters with one step size. */
     struct bnn_range {
-        size_t offset;
-        int length;
-        bool hyper;
-    } * range;
+        size_t offset;      /* in theta */
+        int length;         /* of it */
+        bool hyper;         /* takes lr_hyper */
+    } * range;              /* [n_ranges] */
     bnn_real *theta, *grad; /* [n_theta] */
     bnn_real *moments;      /* [state_per_theta, n_theta] of the optimiser */
     bnn_real *x, *y;        /* [batch, in], [batch, y_dim] the gathered minibatch */
@@ -89,11 +95,11 @@ typedef struct {
  * BNN_ROWS with fresh noise for every row. */
 bnn_status bnn_descent_open(bnn_engine *engine, const bnn_descent_conf *conf, const bnn_data *data, bnn_mode mode);
 
-/* The other hooks of an engine whose state is a bnn_descent. One step is one epoch; NaN or infinity in U is an error that names epoch and
- * step. */
-bnn_status bnn_descent_step(bnn_engine *engine, const bnn_data *data, bnn_step *out);
-bnn_status bnn_descent_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta);
-int bnn_descent_blocks(bnn_engine *engine, bnn_block *out);
-void bnn_descent_close(bnn_engine *engine);
+/* The other hooks of an engine whose state is a bnn_descent: */
+bnn_status bnn_descent_step(bnn_engine *engine, const bnn_data *data, bnn_step *out); /* one epoch; a U that is not finite is a failure that
+                                                                                         names epoch and step */
+bnn_status bnn_descent_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta); /* every draw is theta as it stands */
+int bnn_descent_blocks(bnn_engine *engine, bnn_block *out);                                 /* theta, moments, counters */
+void bnn_descent_close(bnn_engine *engine);                                                 /* frees what hangs on the state */
 
 #endif

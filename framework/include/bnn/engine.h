@@ -17,6 +17,7 @@ enum {                    /* bnn_type.caps of an engine */
        BNN_EXACT = 4      /* samples exp(-U) itself: no layer may be stochastic */
 };
 
+/* An inference engine at work on one model. */
 typedef struct bnn_engine {
     bnn_object object; /* type and options */
     bnn_texts texts;   /* owned copies; texts.net as adapted */
@@ -27,61 +28,83 @@ typedef struct bnn_engine {
     void *state;       /* state_size zeroed bytes, owned by the framework; what hangs on it by the engine */
 } bnn_engine;
 
-/* Purposes: the first split of an engine's root stream. */
-enum { BNN_STREAM_INIT = 1, BNN_STREAM_SHUFFLE, BNN_STREAM_STEP, BNN_STREAM_DRAW, BNN_STREAM_PREDICT, BNN_STREAM_INNER, BNN_STREAM_TARGET };
+/* Purposes: the first split of an engine's root stream. Never renumbered: seeds would give other results. */
+enum {
+    BNN_STREAM_INIT = 1, /* initial theta */
+    BNN_STREAM_SHUFFLE,  /* order of the rows */
+    BNN_STREAM_STEP,     /* noise of a step */
+    BNN_STREAM_DRAW,     /* theta of a draw */
+    BNN_STREAM_PREDICT,  /* noise of the layers in a draw */
+    BNN_STREAM_INNER,    /* engines that are held */
+    BNN_STREAM_TARGET    /* draws of y */
+};
 
+/* What a step says of itself. */
 typedef struct {
     bnn_terms terms;       /* mean over the batches of this step */
     const bnn_real *theta; /* where it stands now; NULL: nowhere yet */
     double progress;       /* share of the whole work done, 0..1 */
-    bool done;
+    bool done;             /* it was the last */
 } bnn_step;
 
+/* A piece of an engine's state, as files keep it. The memory is the engine's. */
 typedef struct {
     const char *name; /* unique within the engine; static storage */
-    enum { BNN_BLOCK_REAL, BNN_BLOCK_DOUBLE, BNN_BLOCK_U64 } kind;
-    void *data;
-    size_t length;
-    bool theta; /* a parameter vector: files show it by layers */
+    enum {
+        BNN_BLOCK_REAL,   /* bnn_real */
+        BNN_BLOCK_DOUBLE, /* double */
+        BNN_BLOCK_U64     /* uint64_t */
+    } kind;               /* of the numbers */
+    void *data;           /* [length] of this kind */
+    size_t length;        /* in numbers */
+    bool theta;           /* a parameter vector: files show it by layers */
 } bnn_block;
-#define BNN_MAX_BLOCKS 16
+#define BNN_MAX_BLOCKS 16 /* blocks of an engine, at most */
 
-#define BNN_MAX_COLUMNS 16
+#define BNN_MAX_COLUMNS 16 /* columns of an engine, at most */
 
 /* A column of numbers that an engine wants kept beside the run. All columns on the same thing have equal length. */
 typedef struct {
-    const char *name;
-    enum { BNN_CELLS, BNN_DRAWS } on; /* cells of a search; stored draws, in their order */
-    bool truth;                       /* its numbers are 0 and 1, for false and true */
-    const double *data;
-    int length;
+    const char *name; /* also the name in files; static storage */
+    enum {
+        BNN_CELLS,      /* cells of a search */
+        BNN_DRAWS       /* stored draws, in their order */
+    } on;               /* what each number belongs to */
+    bool truth;         /* its numbers are 0 and 1, for false and true */
+    const double *data; /* [length] the engine's */
+    int length;         /* in numbers */
 } bnn_column;
 
 /* How an engine predicts: by draws of theta; or, where it knows the outputs of the network in a row to be Gaussian, f ~ N(mean, cov), by
  * draws of those, or by the likelihood's marginal (by draws, too, where it has none). */
 typedef struct {
-    enum { BNN_BY_THETA, BNN_BY_OUTPUTS, BNN_BY_MARGINAL } by;
+    enum {
+        BNN_BY_THETA,      /* draws of theta */
+        BNN_BY_OUTPUTS,    /* draws of f */
+        BNN_BY_MARGINAL    /* p(y) in closed form */
+    } by;                  /* how */
     const bnn_real *theta; /* [n_theta] whose noise parameters hold; not needed BNN_BY_THETA */
 } bnn_predictive;
 
+/* What an engine brings. Hooks are called from one thread, unless they say that they are thread-safe; NULL: the optional hook is not there.
+ */
 typedef struct bnn_engine_type {
-    bnn_type type;
-    size_t state_size;
+    bnn_type type;     /* name, options, capabilities, check specs */
+    size_t state_size; /* bytes of bnn_engine.state */
 
-    /* REQUIRED */
+    /* REQUIRED: */
     /* Allocates and initialises. data may have no rows: then the engine is only to be restored from its blocks and to predict. */
     bnn_status (*open)(bnn_engine *, const bnn_data *data);
     bnn_status (*step)(bnn_engine *, const bnn_data *data, bnn_step *out); /* one epoch or transition */
-    void (*close)(bnn_engine *);
-
+    void (*close)(bnn_engine *); /* frees what hangs on the state; also called after an open that failed */
     /* All state of its own, the theta that predicts first; returns the number of blocks. While a state is read back it is asked again
      * before each block: a length may depend on the blocks before it, and memory for it is made here (data NULL: there was none). */
     int (*blocks)(bnn_engine *, bnn_block *out);
 
-    /* REQUIRED, unless fitted is there */
+    /* REQUIRED, unless fitted is there: */
     bnn_status (*draw)(const bnn_engine *, int s, bnn_rng rng, bnn_real *theta); /* theta of draw s; thread-safe */
 
-    /* OPTIONAL */
+    /* OPTIONAL: */
     bnn_status (*adapt)(const void *conf, bnn_netspec *net); /* plain network -> the one this engine needs; adapting twice changes nothing
                                                                 more */
     int (*n_draws)(const bnn_engine *);                      /* stored draws, chain after chain; without it, unlimited */
@@ -103,13 +126,14 @@ typedef struct bnn_engine_type {
     bnn_status (*outputs)(const bnn_engine *, bnn_workspace *ws, int n, const bnn_real *x, double *mean, double *cov);
 } bnn_engine_type;
 
+/* The vtable of an engine. */
 static inline const bnn_engine_type *bnn_engine_vtable(const bnn_engine *e) { return (const bnn_engine_type *)e->object.type; }
 
 /* Parses the spec, adapts the network, builds the model for the data and opens the engine. The streams follow from rng alone. */
 bnn_status bnn_engine_new(const char *spec, const bnn_texts *texts, const bnn_data *data, bnn_rng rng, bnn_engine **out);
-bnn_status bnn_engine_step(bnn_engine *engine, const bnn_data *data, bnn_step *out); /* one step, timed */
-void bnn_engine_free(bnn_engine *engine);
-const bnn_engine *bnn_engine_fitted(const bnn_engine *engine); /* the innermost engine: the one that predicts */
-bnn_status bnn_engine_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta);
+bnn_status bnn_engine_step(bnn_engine *engine, const bnn_data *data, bnn_step *out);       /* one step, timed */
+void bnn_engine_free(bnn_engine *engine);                                                  /* frees it with all it owns; NULL is allowed */
+const bnn_engine *bnn_engine_fitted(const bnn_engine *engine);                             /* the innermost engine: the one that predicts */
+bnn_status bnn_engine_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta); /* theta[n_theta] of draw s; thread-safe */
 
 #endif

@@ -15,19 +15,27 @@
 #include <bnn/curvature.h>
 
 /* Which blocks share one precision; the model's prior leaves nothing free. */
-typedef enum { BNN_PREC_PRIOR, BNN_PREC_GLOBAL, BNN_PREC_LAYER, BNN_PREC_GROUP } bnn_prec_sharing;
-extern const char *const bnn_prec_sharing_names[];
+typedef enum {
+    BNN_PREC_PRIOR,  /* none is free: those of the model's prior */
+    BNN_PREC_GLOBAL, /* one for all */
+    BNN_PREC_LAYER,  /* one for each node */
+    BNN_PREC_GROUP   /* one for each block */
+} bnn_prec_sharing;
+extern const char *const bnn_prec_sharing_names[]; /* of the rules in their order: prior, global, layer, group */
 
+/* The evidence of one mode as a function of var and prec. Owns its arrays. */
 typedef struct {
     bnn_curvature *curvature; /* borrowed */
-    double nll, squares, noisy;
-    double log_unit;      /* of the density of y, from standardised y to its units */
-    double *norm2;        /* [n_blocks] |w_b|^2 */
-    int *group, n_groups; /* [n_blocks] which precision is the block's; 0 groups: none is free */
-    double var, *prec;    /* [n_blocks] */
-    double value;         /* log p(D) */
-    double *determined;   /* [n_blocks] see curvature.h; their sum is MacKay's gamma */
-    int evaluations;
+    double nll;               /* at var = 1, nats */
+    double squares;           /* squared residuals over their variances at var = 1, summed */
+    double noisy;             /* number of residuals with learned noise */
+    double log_unit;          /* of the density of y, from standardised y to its units */
+    double *norm2;            /* [n_blocks] |w_b|^2 */
+    int *group, n_groups;     /* [n_blocks] which precision is the block's; 0 groups: none is free */
+    double var, *prec;        /* [n_blocks] */
+    double value;             /* log p(D) */
+    double *determined;       /* [n_blocks] see curvature.h; their sum is MacKay's gamma */
+    int evaluations;          /* of value, so far */
 } bnn_evidence;
 
 /* Refuses what cannot be done with the model's prior: sharing = BNN_PREC_PRIOR where it is not Gaussian, or, for kron, where it is flat. */
@@ -37,7 +45,7 @@ bnn_status bnn_evidence_check(const bnn_curvature *curvature, const bnn_real *th
  * where it is flat or not Gaussian; var begins at 1. */
 bnn_status bnn_evidence_open(bnn_curvature *curvature, const bnn_real *theta, const bnn_data *data, bnn_prec_sharing sharing,
                              bnn_evidence *out);
-void bnn_evidence_close(bnn_evidence *e);
+void bnn_evidence_close(bnn_evidence *e); /* frees what is inside */
 
 /* value and determined at var and prec, for which the curvature's S is made. */
 bnn_status bnn_evidence_evaluate(bnn_evidence *e);

@@ -11,14 +11,15 @@
 
 #include <bnn/layer.h>
 
-/* z[rows,D] = the factors of rows row0 .. */
+/* z[rows,D] = the factors of the rows from row0 on. */
 typedef void bnn_gate_draw(const bnn_layer *l, const bnn_io *io, uint64_t row0, int rows, bnn_real *z);
 
-/* A plan without parameters and operations: the caller adds its own. pass is the gate of a BNN_DRAW. */
+/* For bind: a plan without parameters and operations, to which the caller adds its own. pass is the gate of a BNN_DRAW. */
 bnn_plan bnn_gate_plan(const bnn_layer *l);
-void bnn_gate_prepare(const bnn_layer *l, bnn_io *io, bnn_gate_draw *draw);
-void bnn_gate_forward(const bnn_layer *l, bnn_io *io, bnn_gate_draw *draw);
-void bnn_gate_backward(const bnn_layer *l, bnn_io *io); /* dx += dy z: a hook as it is */
+/* For the hooks of these names; draw makes the factors: */
+void bnn_gate_prepare(const bnn_layer *l, bnn_io *io, bnn_gate_draw *draw); /* z [D] of a BNN_DRAW into pass */
+void bnn_gate_forward(const bnn_layer *l, bnn_io *io, bnn_gate_draw *draw); /* y = x z, with z [n,D] into the cache in BNN_ROWS */
+void bnn_gate_backward(const bnn_layer *l, bnn_io *io);                     /* dx += dy z: a hook as it is */
 
 /* The factors of row r of this call; not in MEAN. */
 static inline const bnn_real *bnn_gate_row(const bnn_layer *l, const bnn_io *io, size_t r) {

@@ -9,8 +9,10 @@
  * w, BNN_MEAN takes mu:
  *
  *   weight   y = x w                        one w for the pass (Blundell et al. 2015)
- *   local    y = x mu + sqrt(x^2 sd^2) e    e ~ N(0,1) for each row and output (Kingma, Salimans & Welling 2015, eq. 6); x^2, sd^2: squares
- * of elements flipout  y = x mu + ((x s) sd eps) r    one eps for the pass, signs s, r for each row (Wen et al. 2018, eq. 4)
+ *   local    y = x mu + sqrt(x^2 sd^2) e    e ~ N(0,1) for each row and output (Kingma, Salimans & Welling 2015, eq. 6)
+ *   flipout  y = x mu + ((x s) sd eps) r    one eps for the pass, signs s, r for each row (Wen et al. 2018, eq. 4)
+ *
+ * where x^2 and sd^2 are squares of elements.
  *
  * penalty: KL(q || prior) in closed form where the prior has one, else log q(w) - log p(w) at the eps of the pass.
  */
@@ -23,13 +25,17 @@
 
 /* The conf of such a layer begins with this; its option table with BNN_GAUSSIAN_OPTIONS. */
 typedef struct {
-    int units, estimator, bias;
-    char *prior;
-    double sd0;
+    int units;     /* U; 0: as many as the likelihood needs */
+    int estimator; /* index into bnn_gaussian_estimators */
+    int bias;      /* 0 or 1 */
+    char *prior;   /* spec; "": the model's prior */
+    double sd0;    /* initial sd of a weight times sqrt(fan_in) */
 } bnn_gaussian_conf;
 
-extern const char *const bnn_gaussian_estimators[], *const bnn_gaussian_no_yes[];
+extern const char *const bnn_gaussian_estimators[]; /* choices of the option estimator: weight, local, flipout */
+extern const char *const bnn_gaussian_no_yes[];     /* choices of the option bias: no, yes */
 
+/* The entries of an option table for a conf that begins with a bnn_gaussian_conf. */
 #define BNN_GAUSSIAN_OPTIONS                                                                                     \
     {.name = "units",                                                                                            \
      .kind = BNN_OPTION_INT,                                                                                     \
@@ -71,16 +77,17 @@ typedef struct {
 
 /* Plans a kernel of rows x cols whose map takes flops for one row; reads the prior. For bind. */
 bnn_status bnn_gaussian_bind(bnn_layer *l, bnn_shape out, int rows, int cols, double flops);
-void bnn_gaussian_forward(const bnn_layer *l, bnn_io *io, const bnn_gaussian_map *map);
-void bnn_gaussian_backward(const bnn_layer *l, bnn_io *io, const bnn_gaussian_map *map);
+/* For the hooks of these names; map is the layer's: */
+void bnn_gaussian_forward(const bnn_layer *l, bnn_io *io, const bnn_gaussian_map *map);  /* y by the estimator of the conf */
+void bnn_gaussian_backward(const bnn_layer *l, bnn_io *io, const bnn_gaussian_map *map); /* gradients of x, mu and rho */
 
-/* Hooks as they are. init: mu of the kernel ~ N(0, 2/fan_in), of the bias 0; sd = sd0/sqrt(fan_in). */
-void bnn_gaussian_init(const bnn_layer *l, bnn_rng rng, bnn_real *theta);
-void bnn_gaussian_prepare(const bnn_layer *l, bnn_io *io);
-void bnn_gaussian_finish(const bnn_layer *l, bnn_io *io);
-double bnn_gaussian_penalty(const bnn_layer *l, bnn_io *io, double scale);
-/* d log q/dmu = eps/sd,  d log q/dsd = (eps^2 - 1)/sd */
-void bnn_gaussian_score(const bnn_layer *l, bnn_io *io, double scale);
-void bnn_gaussian_close(bnn_layer *l);
+/* Hooks as they are: */
+void bnn_gaussian_init(const bnn_layer *l, bnn_rng rng, bnn_real *theta);  /* mu of the kernel ~ N(0, 2/fan_in), of the bias 0; sd =
+                                                                              sd0/sqrt(fan_in) */
+void bnn_gaussian_prepare(const bnn_layer *l, bnn_io *io);                 /* sd, and eps or w where the estimator samples them once */
+void bnn_gaussian_finish(const bnn_layer *l, bnn_io *io);                  /* gradients of w and sd -> dtheta */
+double bnn_gaussian_penalty(const bnn_layer *l, bnn_io *io, double scale); /* KL(q || prior) in nats */
+void bnn_gaussian_close(bnn_layer *l);                                     /* frees the prior */
+void bnn_gaussian_score(const bnn_layer *l, bnn_io *io, double scale);     /* d log q/dmu = eps/sd,  d log q/dsd = (eps^2 - 1)/sd */
 
 #endif

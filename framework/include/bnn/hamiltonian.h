@@ -17,15 +17,17 @@
 /* U(theta) in nats; grad[n] is set to its gradient. A value that is not finite: theta is outside the support. */
 typedef double (*bnn_potential)(void *context, const bnn_real *theta, bnn_real *grad);
 
+/* A density exp(-U) and a metric. */
 typedef struct {
-    int n;
-    bnn_potential u;
-    void *context;
+    int n;                  /* parameters */
+    bnn_potential u;        /* U and its gradient */
+    void *context;          /* handed to u */
     const double *var;      /* [n] inverse masses */
     bnn_real *theta, *grad; /* [n] what u reads and writes */
     uint64_t evaluations;   /* of u, counted up */
 } bnn_hamiltonian;
 
+/* A point of phase space; the memory is the caller's. */
 typedef struct {
     double *q, *p, *g; /* [n] position, momentum, dU/dq at q */
     double u;          /* U(q) */
@@ -39,6 +41,7 @@ void bnn_leapfrog(bnn_hamiltonian *h, double step, bnn_phase *z);             /*
 /* A step whose energy lies this many nats above the first is a divergence (Betancourt 2017, section 6.2). */
 #define BNN_MOST_ENERGY_ERROR 1000.0
 
+/* What a transition says of itself. */
 typedef struct {
     double energy;  /* H of the state that was chosen */
     double accept;  /* probability of acceptance; nuts: its mean over the trajectory */
@@ -48,14 +51,16 @@ typedef struct {
 } bnn_transition;
 
 /* One transition of Hamiltonian Monte Carlo: `steps` leapfrogs, then Metropolis (Neal 2011, section 5.3). z is updated before; after, z->q
- * is the next state and the rest of z is anything. room: bnn_hmc_room(n) doubles. */
-size_t bnn_hmc_room(int n);
+ * is the next state and the rest of z is anything. room has bnn_hmc_room(n) doubles. */
 void bnn_hmc_transition(bnn_hamiltonian *h, double step, int steps, bnn_rng rng, bnn_phase *z, double *room, bnn_transition *out);
 
 /* One transition of the no-U-turn sampler: doublings forwards and backwards in time until the trajectory turns back, the next state drawn
  * from it by its weight exp(-H) (Hoffman & Gelman 2014; multinomial weights and the turning of sums of momenta by Betancourt 2017, appendix
  * A). room: bnn_nuts_room(n, most_depth) doubles. */
-size_t bnn_nuts_room(int n, int most_depth);
 void bnn_nuts_transition(bnn_hamiltonian *h, double step, int most_depth, bnn_rng rng, bnn_phase *z, double *room, bnn_transition *out);
+
+/* Doubles that the transitions work in: */
+size_t bnn_hmc_room(int n);                  /* Hamiltonian Monte Carlo */
+size_t bnn_nuts_room(int n, int most_depth); /* no-U-turn sampler */
 
 #endif

@@ -10,10 +10,12 @@
 /* The training rows cut in two, in their listed order: the first 1 - share to fit, the last `share` to score (Gal & Ghahramani's published
  * UCI protocol). Both are scaled by the first part. */
 typedef struct {
-    bnn_data *fit, *score;
+    bnn_data *fit;   /* the first 1 - share of the rows, to fit */
+    bnn_data *score; /* the last `share`, to score; scaled by fit */
 } bnn_holdout;
+/* Cuts data, whose table is borrowed. Fails where a part would have no rows. */
 bnn_status bnn_holdout_open(const bnn_data *data, double share, bnn_holdout *out);
-void bnn_holdout_close(bnn_holdout *holdout);
+void bnn_holdout_close(bnn_holdout *holdout); /* frees what is inside */
 
 /* Steps inner and adds what it counted to outer's cost (the outer step is timed as a whole). */
 bnn_status bnn_holder_step(bnn_engine *outer, bnn_engine *inner, const bnn_data *data, bnn_step *out);

@@ -28,27 +28,27 @@ void bnn_affine_dx(int n, int in, int out, const bnn_real *dy, const bnn_real *w
 /* dw[in,out] += x[n,in]^T dy[n,out]; db[out] += column sums of dy. dw or db may be NULL. The sum over rows runs in row order. */
 void bnn_affine_dw(int n, int in, int out, const bnn_real *x, const bnn_real *dy, bnn_real *dw, bnn_real *db);
 
-/* y[i] = f(x[i]); y may be x. Accurate to a few ulp over the whole range, exact limits at +-inf. */
-void bnn_vec_exp(size_t n, const bnn_real *x, bnn_real *y);
-void bnn_vec_log(size_t n, const bnn_real *x, bnn_real *y);
-void bnn_vec_tanh(size_t n, const bnn_real *x, bnn_real *y);
+/* y[i] = f(x[i]) for i < n, y may be x, accurate to a few ulp over the whole range, with exact limits at +-inf: */
+void bnn_vec_exp(size_t n, const bnn_real *x, bnn_real *y);      /* exp(x) */
+void bnn_vec_log(size_t n, const bnn_real *x, bnn_real *y);      /* log(x) */
+void bnn_vec_tanh(size_t n, const bnn_real *x, bnn_real *y);     /* tanh(x) */
 void bnn_vec_sigmoid(size_t n, const bnn_real *x, bnn_real *y);  /* 1/(1+exp(-x)), stable for all x */
 void bnn_vec_softplus(size_t n, const bnn_real *x, bnn_real *y); /* log(1+exp(x)), stable for all x: no overflow, no collapse to 0 above the
                                                                     smallest normal */
 
-/* Sums in double, in sixteen interleaved parts: the same bits whatever vectors the processor has. */
-double bnn_sum(size_t n, const bnn_real *x);
-double bnn_sum_squares(size_t n, const bnn_real *x);
-double bnn_sum_products(size_t n, const bnn_real *x, const bnn_real *y);
+/* Sums over i < n in double, in sixteen interleaved parts, the same bits whatever vectors the processor has: */
+double bnn_sum(size_t n, const bnn_real *x);                             /* of x[i] */
+double bnn_sum_squares(size_t n, const bnn_real *x);                     /* of x[i]^2 */
+double bnn_sum_products(size_t n, const bnn_real *x, const bnn_real *y); /* of x[i] y[i] */
 
 /* Runs n rounds of independent fused multiply-adds and nothing else; returns their number of floating-point operations. What products can
  * be measured against. */
 double bnn_fma_flops(int n);
 
-/* Scalars in double, for hyper-parameters, tests and set-up. */
-double bnn_softplus(double x);
-double bnn_softplus_inverse(double y); /* y > 0 */
-double bnn_sigmoid(double x);
-double bnn_logsumexp(int n, const double *x);
+/* Scalars in double, for hyper-parameters, tests and set-up: */
+double bnn_softplus(double x);                /* log(1+exp(x)) */
+double bnn_softplus_inverse(double y);        /* the x with softplus(x) = y > 0 */
+double bnn_sigmoid(double x);                 /* 1/(1+exp(-x)) */
+double bnn_logsumexp(int n, const double *x); /* log sum_i exp(x[i]), i < n, without overflow */
 
 #endif

@@ -18,6 +18,7 @@
 #define BNN_MAX_PARAMS 8     /* blocks of parameters of a layer */
 #define BNN_MAX_GATE_THETA 8 /* parameters of a layer with a keep hook */
 
+/* Where the noise of a pass comes from. */
 typedef enum {
     BNN_MEAN, /* no noise: every gate at its mean, every weight at its mean */
     BNN_ROWS, /* fresh noise for every row, as in training */
@@ -35,8 +36,8 @@ enum {                      /* bnn_type.caps of a layer */
 
 /* What a layer needs, filled by bind. Counts are in bnn_reals. */
 typedef struct {
-    bnn_shape out;
-    int n_params;
+    bnn_shape out;                          /* of one row of y */
+    int n_params;                           /* blocks of parameters */
     bnn_param param[BNN_MAX_PARAMS];        /* their order is the layout of theta */
     int pass;                               /* made once per pass by prepare (sampled weights, a shared mask) ... */
     int dpass;                              /* ... and gradients of it, summed by backward, read by finish */
@@ -52,24 +53,25 @@ typedef struct {
 
 typedef struct bnn_layer_type bnn_layer_type;
 
+/* A layer in its place in a network: immutable after bind. */
 typedef struct bnn_layer {
-    bnn_object object; /* type and options */
-    const char *label; /* of the node, for messages */
-    int n_in;
+    bnn_object object;      /* type and options */
+    const char *label;      /* of the node, for messages */
+    int n_in;               /* number of inputs */
     const bnn_shape *in;    /* [n_in] shapes of the inputs */
     int out_hint;           /* units that the likelihood needs if this is the last node, else 0 */
     const bnn_prior *prior; /* the model's prior */
-    bnn_plan plan;
-    int n_theta;   /* sum of the parameter blocks; set after bind */
-    void *private; /* what bind makes of the options besides the plan; freed by close */
+    bnn_plan plan;          /* filled by bind */
+    int n_theta;            /* sum of the parameter blocks; set after bind */
+    void *private;          /* what bind makes of the options besides the plan; freed by close */
 } bnn_layer;
 
 /* One call; all memory is the caller's. D, U: sizes of one row of input and output. */
 typedef struct {
-    int n;         /* rows in this call */
-    uint64_t row0; /* index of the first one in the whole batch: noise is addressed by row0 + k */
-    bnn_mode mode;
-    bool train;
+    int n;                    /* rows in this call */
+    uint64_t row0;            /* index of the first one in the whole batch: noise is addressed by row0 + k */
+    bnn_mode mode;            /* where the noise comes from */
+    bool train;               /* a pass of training: COUPLED layers take statistics of the batch */
     bnn_rng rng;              /* this node's stream; forward and backward of a pass get the same value */
     const bnn_real *theta;    /* [n_theta] */
     bnn_real *dtheta;         /* [n_theta] += , or NULL */
@@ -77,24 +79,27 @@ typedef struct {
     bnn_real *const *dx;      /* dx[k]: [n, D_k] += ; an entry may be NULL: not wanted */
     bnn_real *y;              /* [n, U]: = in forward; as forward left it in backward */
     const bnn_real *dy;       /* [n, U] */
-    bnn_real *pass, *dpass;   /* [pass], [dpass] */
+    bnn_real *pass;           /* [plan.pass] made by prepare */
+    bnn_real *dpass;          /* [plan.dpass] += in backward, read by finish */
     bnn_real *cache;          /* [n, cache_row] */
     bnn_real *scratch;        /* [scratch_pass + n * scratch_row] */
 } bnn_io;
 
+/* What a layer brings. Hooks may be called from several threads at once; NULL: the optional hook is not there. */
 struct bnn_layer_type {
-    bnn_type type;
-    int min_in, max_in; /* number of inputs */
+    bnn_type type; /* name, options, capabilities, check specs */
+    int min_in;    /* inputs, at least */
+    int max_in;    /* inputs, at most */
 
-    /* REQUIRED */
-    bnn_status (*bind)(bnn_layer *); /* shapes, parameters, memory, flops; the only hook that may fail */
-    void (*forward)(const bnn_layer *, bnn_io *);
+    /* REQUIRED: */
+    bnn_status (*bind)(bnn_layer *);               /* shapes, parameters, memory, flops; the only hook that may fail */
+    void (*forward)(const bnn_layer *, bnn_io *);  /* x, theta, pass -> y, cache */
     void (*backward)(const bnn_layer *, bnn_io *); /* dy -> dx, dtheta, dpass */
 
-    /* OPTIONAL, with a default */
-    void (*init)(const bnn_layer *, bnn_rng, bnn_real *theta); /* default: WEIGHT ~ N(0, 2/fan_in) (He et al. 2015), all else 0 */
+    /* OPTIONAL, with a default: */
+    void (*init)(const bnn_layer *, bnn_rng, bnn_real *theta); /* WEIGHT ~ N(0, 2/fan_in) (He et al. 2015), all else 0 */
 
-    /* OPTIONAL, without a default */
+    /* OPTIONAL, without a default: */
     void (*prepare)(const bnn_layer *, bnn_io *); /* theta, rng -> pass */
     void (*finish)(const bnn_layer *, bnn_io *);  /* dpass -> dtheta */
     /* KL of the layer's own posterior in nats, summed, never scaled; adds scale times its gradient to dtheta (NULL: not wanted). Called
@@ -109,9 +114,10 @@ struct bnn_layer_type {
     void (*score)(const bnn_layer *, bnn_io *, double scale);
 };
 
-static inline const bnn_layer_type *bnn_layer_vtable(const bnn_layer *l) { return (const bnn_layer_type *)l->object.type; }
-static inline int bnn_layer_size_in(const bnn_layer *l) { return bnn_shape_size(l->in[0]); }
-static inline int bnn_layer_size_out(const bnn_layer *l) { return bnn_shape_size(l->plan.out); }
+/* Of a layer that is bound: */
+static inline const bnn_layer_type *bnn_layer_vtable(const bnn_layer *l) { return (const bnn_layer_type *)l->object.type; } /* its vtable */
+static inline int bnn_layer_size_in(const bnn_layer *l) { return bnn_shape_size(l->in[0]); }     /* D of the first input */
+static inline int bnn_layer_size_out(const bnn_layer *l) { return bnn_shape_size(l->plan.out); } /* U */
 
 /* Refuses an input that is not a vector, for layers that take vectors; names the node, the shape and the way out. */
 bnn_status bnn_layer_needs_vector(const bnn_layer *l);

@@ -13,13 +13,15 @@ enum {                      /* bnn_type.caps of a likelihood */
        BNN_LOG_VARIANCE = 1 /* its parameters are log variances of Gaussian noise, one for each output of the network */
 };
 
+/* An observation model bound to data. */
 typedef struct bnn_likelihood {
-    bnn_object object;
-    /* what the data say, set before bind */
+    bnn_object object; /* type and options */
+    /* What the data say, set before bind: */
     int y_dim;          /* columns of y */
     int n_classes;      /* 0: y is real; else y holds class indices 0..n_classes-1 */
     const double *y_sd; /* [y_dim] standard deviation of y on the training rows, by which y was divided */
-    /* filled by bind */
+
+    /* Filled by bind: */
     int out_dim;    /* units that the network must end with */
     int n_theta;    /* own parameters, role HYPER, laid behind those of the network */
     int mean_dim;   /* length of one predictive mean: y_dim, or n_classes probabilities */
@@ -43,8 +45,9 @@ typedef struct {
     double *pit;                           /* [n, pit_dim] */
 } bnn_marginal;
 
+/* What a likelihood brings. Hooks but bind may be called from several threads at once; NULL: the optional hook is not there. */
 typedef struct bnn_likelihood_type {
-    bnn_type type;
+    bnn_type type; /* name, options, capabilities, check specs */
 
     /* REQUIRED: fits y_dim and n_classes, or says why not. */
     bnn_status (*bind)(bnn_likelihood *);
@@ -81,12 +84,13 @@ typedef struct bnn_likelihood_type {
                      const bnn_marginal *out);
 } bnn_likelihood_type;
 
-/* y_sd is borrowed and must outlive the likelihood. */
+/* Parses a spec and binds it. Fails where it does not fit the data. y_sd [y_dim] is borrowed and must outlive the likelihood. */
 bnn_status bnn_likelihood_new(const char *spec, int y_dim, int n_classes, const double *y_sd, bnn_likelihood *out);
-void bnn_likelihood_free(bnn_likelihood *likelihood);
+void bnn_likelihood_free(bnn_likelihood *likelihood); /* frees what is inside */
 /* The own parameters at which nll - log prior of f[n, out_dim] and y[n, y_dim] is least: theta[n_theta]. Fails where it has no least value,
  * as where f is y without any error. */
 bnn_status bnn_likelihood_fit(const bnn_likelihood *likelihood, int n, const bnn_real *f, const bnn_real *y, bnn_real *theta);
+/* The vtable of a likelihood. */
 static inline const bnn_likelihood_type *bnn_likelihood_vtable(const bnn_likelihood *l) {
     return (const bnn_likelihood_type *)l->object.type;
 }

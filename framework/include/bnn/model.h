@@ -2,13 +2,12 @@
  *
  * model.h: network + likelihood + prior, and the one objective that every engine works on.
  *
- *   U(theta) = (N/M) sum_{i in batch} -log p(y_i | f(x_i; theta, noise)) - log prior(theta) + sum_layers KL      [nats over the whole
- * training set]
+ *   U(theta) = (N/M) sum_{i in batch} -log p(y_i | f(x_i; theta, noise)) - log prior(theta) + sum_layers KL
  *
- * N rows of the training set, M rows of the batch. The prior covers WEIGHT and BIAS blocks; weights behind a gate that keeps a unit with
- * probability k count as k (-log p(w/k)) + (1-k) (-log p(0)), the expectation under q(W) = M diag(z), stored as w = k M (Gal & Ghahramani
- * 2016, with inverted scaling). It also covers the hyper-parameters: the logarithmic variances of a hierarchical prior (prior.h), and those
- * of the likelihood where it has a density for them.
+ * in nats over the whole training set of N rows, from a batch of M rows. The prior covers WEIGHT and BIAS blocks; weights behind a gate
+ * that keeps a unit with probability k count as k (-log p(w/k)) + (1-k) (-log p(0)), the expectation under q(W) = M diag(z), stored as w =
+ * k M (Gal & Ghahramani 2016, with inverted scaling). It also covers the hyper-parameters: the logarithmic variances of a hierarchical
+ * prior (prior.h), and those of the likelihood where it has a density for them.
  */
 #ifndef BNN_MODEL_H
 #define BNN_MODEL_H
@@ -26,42 +25,49 @@ typedef struct {
     int n;                  /* of them */
 } bnn_scaled;
 
+/* A model of data of one shape. Owns everything; immutable but for bnn_model_set_prior_prec. */
 typedef struct {
-    bnn_net *net;
-    bnn_likelihood likelihood;
-    bnn_prior prior;
-    bnn_scaling scaling; /* of the rows it was made for: predictions go back to the units of y through it */
-    bnn_shape x_shape;
-    int n_theta; /* the net's parameters, then the likelihood's, then the prior's scales, block after block */
-    int n_scaled;
-    bnn_scaled *scaled;     /* [n_scaled] in the order of the blocks */
-    bnn_prior *block_prior; /* [blocks of the net] that take the place of `prior` where they have a type; NULL: none does */
+    bnn_net *net;              /* owned */
+    bnn_likelihood likelihood; /* bound to the data */
+    bnn_prior prior;           /* of all blocks but those of block_prior */
+    bnn_scaling scaling;       /* of the rows it was made for: predictions go back to the units of y through it */
+    bnn_shape x_shape;         /* of one row of x */
+    int n_theta;               /* the net's parameters, then the likelihood's, then the prior's scales, block after block */
+    int n_scaled;              /* blocks whose prior has scales */
+    bnn_scaled *scaled;        /* [n_scaled] in the order of the blocks */
+    bnn_prior *block_prior;    /* [blocks of the net] that take the place of `prior` where they have a type; NULL: none does */
 } bnn_model;
 
 /* The texts that make a model, as a user writes them. */
 typedef struct {
-    const char *net, *likelihood, *prior;
+    const char *net;        /* network text (netspec.h) */
+    const char *likelihood; /* spec */
+    const char *prior;      /* spec */
 } bnn_texts;
 
 /* Binds the texts to the data's shapes and scaling (copied: the model outlives the data). */
 bnn_status bnn_model_new(const bnn_texts *texts, const bnn_data *data, bnn_model **out);
-void bnn_model_free(bnn_model *model);
-void bnn_model_init(const bnn_model *model, bnn_rng rng, bnn_real *theta);
+void bnn_model_free(bnn_model *model);                                     /* frees it with all it owns; NULL is allowed */
+void bnn_model_init(const bnn_model *model, bnn_rng rng, bnn_real *theta); /* initial theta[n_theta]; the same bits for the same stream */
+/* The likelihood's own parameters inside theta. */
 static inline const bnn_real *bnn_model_noise(const bnn_model *m, const bnn_real *theta) { return theta + m->net->n_theta; }
 
 /* Sets the likelihood's part of theta to where the nll of the rows, less its log prior, is least, the net's part as it is and without
  * noise. Needs targets; counts one forward pass. */
 bnn_status bnn_model_fit_likelihood(const bnn_model *model, const bnn_data *data, bnn_real *theta, bnn_cost *cost);
 
-/* Role of parameter block b counted over all nodes in order, then the likelihood's, then the prior's; false behind the last. offset and
- * length are of the flat vector. */
+/* A block of parameters. */
 typedef struct {
-    const char *node, *name; /* label of the node, "likelihood" or "prior"; name of the block */
-    bnn_role role;
-    int rows, cols;
-    size_t offset, length;
-    int index; /* of the node in the net; -1: none */
+    const char *node; /* label of the node, "likelihood" or "prior" */
+    const char *name; /* of the block */
+    bnn_role role;    /* who owns its prior */
+    int rows, cols;   /* as in bnn_param */
+    size_t offset;    /* in theta */
+    size_t length;    /* of it, in bnn_reals */
+    int index;        /* of the node in the net; -1: none */
 } bnn_block_info;
+
+/* Block b, counted over all nodes in order, then the likelihood's, then the prior's; false behind the last. */
 bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out);
 
 /* Second derivative of -log prior in each entry of block b at theta: 1/sd^2, behind a gate 1/(keep sd^2). NAN: the prior is not Gaussian.
@@ -72,20 +78,27 @@ bnn_status bnn_model_set_prior_prec(bnn_model *model, int b, const bnn_real *the
 
 /* The parts of U, in nats over the whole training set. */
 typedef struct {
-    double nll, prior, kl; /* (N/M) sum -log p(y|f);  -log prior;  KL of the layers */
+    double nll;   /* (N/M) sum -log p(y|f) */
+    double prior; /* -log prior */
+    double kl;    /* KL of the layers */
 } bnn_terms;
+/* U, their sum. */
 static inline double bnn_terms_u(bnn_terms t) { return t.nll + t.prior + t.kl; }
 
-/* How the gradient of E[nll] over the noise is estimated: along the path theta -> noise -> f (Kingma & Welling 2014), or, for layers with a
- * score hook, as (nll - baseline) d log q(noise | theta)/dtheta (Williams 1992; Mohamed et al. 2020, sections 4 and 5). Both are unbiased
- * for every baseline that does not depend on the noise of the pass. KL and prior keep their own gradients. */
-typedef enum { BNN_PATHWISE, BNN_SCORE_FUNCTION } bnn_estimator;
+/* How the gradient of E[nll] over the noise is estimated. Both ways are unbiased, the second one for every baseline that does not depend on
+ * the noise of the pass. KL and prior keep their own gradients. */
+typedef enum {
+    BNN_PATHWISE,      /* along the path theta -> noise -> f (Kingma & Welling 2014) */
+    BNN_SCORE_FUNCTION /* for layers with a score hook: (nll - baseline) d log q(noise | theta)/dtheta (Williams 1992; Mohamed et al. 2020,
+                          sections 4 and 5) */
+} bnn_estimator;
 
+/* How U is evaluated. */
 typedef struct {
-    int n_total;      /* N */
-    double scale;     /* the gradient is of scale * U: 1/N for optimisers, 1 for samplers */
-    double kl_weight; /* factor on KL and prior in this batch; 1 in U itself */
-    bnn_mode mode;
+    int n_total;             /* N */
+    double scale;            /* the gradient is of scale * U: 1/N for optimisers, 1 for samplers */
+    double kl_weight;        /* factor on KL and prior in this batch; 1 in U itself */
+    bnn_mode mode;           /* where the noise of the layers comes from */
     bnn_estimator estimator; /* BNN_SCORE_FUNCTION: in BNN_DRAW only */
     double baseline;         /* of the score function, in nats of terms.nll */
 } bnn_objective;
@@ -94,8 +107,8 @@ typedef struct {
 bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta, int m,
                       const bnn_real *x, const bnn_real *y, bnn_real *grad);
 
-/* Floating-point operations of one gradient on m rows, and of one forward pass over m rows. */
-double bnn_model_gradient_flops(const bnn_model *model, int m);
-double bnn_model_forward_flops(const bnn_model *model, int m);
+/* Floating-point operations on m rows, counted from shapes: */
+double bnn_model_gradient_flops(const bnn_model *model, int m); /* of one gradient */
+double bnn_model_forward_flops(const bnn_model *model, int m);  /* of one forward pass */
 
 #endif

@@ -10,8 +10,9 @@
 #include <bnn/layer.h>
 #include <bnn/netspec.h>
 
+/* A layer in its place. */
 typedef struct {
-    bnn_layer layer;
+    bnn_layer layer; /* bound */
     int *in;         /* [layer.n_in] node numbers */
     size_t theta;    /* offset of its parameters in the flat vector */
     int gate;        /* node whose keep() governs the prior of this node's weights, or -1 */
@@ -20,10 +21,11 @@ typedef struct {
     bool named;      /* the text gives its label; made-up labels are for messages and files only */
 } bnn_node;
 
+/* A network: layers in the order in which they run. */
 typedef struct {
-    int n_nodes;
-    bnn_node *node; /* [n_nodes] in execution order; node 0 is the input */
-    int n_theta;
+    int n_nodes;          /* at least 1 */
+    bnn_node *node;       /* [n_nodes] in execution order; node 0 is the input */
+    int n_theta;          /* parameters of all nodes */
     int first_stochastic; /* nodes before this one do not depend on the noise; n_nodes if none does */
     double flops_row, flops_pass, back_flops_row, back_flops_pass; /* sums over nodes */
 } bnn_net;
@@ -35,8 +37,9 @@ typedef struct {
     const bnn_prior *prior; /* borrowed, outlives the net */
 } bnn_net_env;
 
+/* Parses a network text (netspec.h) and binds its layers. A misfit is a failure whose sentence names the node and both shapes. */
 bnn_status bnn_net_new(const char *text, const bnn_net_env *env, bnn_net **out);
-void bnn_net_free(bnn_net *net);
+void bnn_net_free(bnn_net *net); /* frees it with all it owns; NULL is allowed */
 /* The canonical text, all options written out; parses to the same net. Caller frees; NULL when out of memory. */
 char *bnn_net_print(const bnn_net *net);
 /* Nodes with a keep hook: those with a probability of dropping. */
@@ -46,9 +49,10 @@ void bnn_net_init(const bnn_net *net, bnn_rng rng, bnn_real *theta);
 
 /* Memory of one thread's passes over up to `rows` rows. */
 typedef struct bnn_workspace bnn_workspace;
-bnn_status bnn_workspace_new(const bnn_net *net, int rows, bool gradient, bnn_workspace **out);
-size_t bnn_workspace_bytes(const bnn_net *net, int rows, bool gradient);
-void bnn_workspace_free(bnn_workspace *ws);
+/* Of passes over at most `rows` rows, with room for gradients or without. The net is borrowed; fails where memory does not suffice: */
+bnn_status bnn_workspace_new(const bnn_net *net, int rows, bool gradient, bnn_workspace **out); /* makes one */
+size_t bnn_workspace_bytes(const bnn_net *net, int rows, bool gradient);                        /* bytes that it takes */
+void bnn_workspace_free(bnn_workspace *ws); /* frees it with all it owns; NULL is allowed */
 
 /* What a node's prepare hook made for this pass: plan.drawn says what stands where. */
 const bnn_real *bnn_workspace_pass(const bnn_workspace *ws, int node);
@@ -58,12 +62,13 @@ void bnn_net_prepare(const bnn_net *net, bnn_workspace *ws, const bnn_real *thet
 
 /* f[n, out] of rows row0.. of x[n, in], n <= rows of the workspace; valid until the next call. x is borrowed until backward is done. */
 const bnn_real *bnn_net_forward(const bnn_net *net, bnn_workspace *ws, int n, uint64_t row0, const bnn_real *x);
-/* Nodes before first_stochastic give the same numbers in every pass with the same parameters: later ones read this many reals of them for
- * a row (0: nothing is to be gained), which bnn_net_prefix stores in prefix[n, size] and bnn_net_forward_after takes from there. */
-size_t bnn_net_prefix_size(const bnn_net *net);
-void bnn_net_prefix(const bnn_net *net, bnn_workspace *ws, int n, uint64_t row0, const bnn_real *x, bnn_real *prefix);
+/* Nodes before first_stochastic give the same numbers in every pass with the same parameters: x[n, in] once becomes prefix[n, size], and
+ * passes go on from there: */
+size_t bnn_net_prefix_size(const bnn_net *net); /* reals of a row that later nodes read of them; 0: nothing is to be gained */
+void bnn_net_prefix(const bnn_net *net, bnn_workspace *ws, int n, uint64_t row0, const bnn_real *x, bnn_real *prefix); /* of rows x into
+                                                                                                                          prefix */
 const bnn_real *bnn_net_forward_after(const bnn_net *net, bnn_workspace *ws, int n, uint64_t row0, const bnn_real *x,
-                                      const bnn_real *prefix);
+                                      const bnn_real *prefix); /* bnn_net_forward, with those taken from prefix */
 /* Where the caller puts dU/df[n, out] before backward. */
 bnn_real *bnn_net_df(const bnn_net *net, bnn_workspace *ws);
 /* Gradients of the rows of the last forward: dtheta[n_theta] += , or NULL: not wanted. */
@@ -74,9 +79,9 @@ void bnn_net_score(const bnn_net *net, bnn_workspace *ws, double weight, bnn_rea
 /* Ends the pass: finish hooks, then sum of the layers' KL in nats; dtheta += scale times its gradient. dtheta may be NULL. */
 double bnn_net_penalty(const bnn_net *net, bnn_workspace *ws, double scale, bnn_real *dtheta);
 
-/* tap is called in every backward after each AFFINE node has run, with what it saw of the rows: its inputs io->x[0][n, D] and the gradients
- * of its outputs io->dy[n, U]. For engines that need them beside their product (Kronecker-factored curvature). NULL: none. */
+/* Called in a backward after an AFFINE node has run, with what it saw of the rows: its inputs io->x[0][n, D] and the gradients of its
+ * outputs io->dy[n, U]. For engines that need them beside their product (Kronecker-factored curvature). */
 typedef void (*bnn_tap)(void *context, int node, const bnn_io *io);
-void bnn_workspace_tap(bnn_workspace *ws, bnn_tap tap, void *context);
+void bnn_workspace_tap(bnn_workspace *ws, bnn_tap tap, void *context); /* in every backward from now on; NULL: none */
 
 #endif

@@ -14,23 +14,26 @@
 #include <bnn/status.h>
 #include <stdbool.h>
 
+/* One statement. Owns its texts. */
 typedef struct {
-    char *label; /* NULL: none */
-    char *type;
+    char *label;   /* NULL: none */
+    char *type;    /* name of a layer, as written */
     char *options; /* "" if none */
     int n_in;      /* 0: takes the previous statement */
     char **in;     /* [n_in] labels */
 } bnn_statement;
 
+/* A network text, statement by statement. Owns everything. */
 typedef struct {
-    int n;
+    int n;            /* statements */
     bnn_statement *s; /* [n] */
 } bnn_netspec;
 
+/* Checks the grammar and the labels, not the types; the sentence of a failure names the statement. Free out with bnn_netspec_free. */
 bnn_status bnn_netspec_parse(const char *text, bnn_netspec *out);
 /* One line, statements joined by "; "; caller frees; NULL when out of memory. */
 char *bnn_netspec_print(const bnn_netspec *spec);
-void bnn_netspec_free(bnn_netspec *spec);
+void bnn_netspec_free(bnn_netspec *spec); /* frees what is inside */
 
 /* Puts a statement before statement i, between it and its input: the new one takes i's inputs, i takes the new one. A failure leaves the
  * spec as it was. */
@@ -39,9 +42,9 @@ bnn_status bnn_netspec_insert(bnn_netspec *spec, int i, const char *type, const 
 /* Makes statement i a layer of another type: options that both types have keep their values, `options` ("key=value,...") come on top. */
 bnn_status bnn_netspec_convert(bnn_netspec *spec, int i, const char *type, const char *options);
 
-/* Whether statement i is an affine layer with its own weights (BNN_AFFINE), and whether its input is gated (the layer before it, looking
- * through changes of shape, has a keep hook). Unknown types are neither. */
-bool bnn_netspec_affine(const bnn_netspec *spec, int i);
-bool bnn_netspec_gated(const bnn_netspec *spec, int i);
+/* Of statement i; false where a type is unknown: */
+bool bnn_netspec_affine(const bnn_netspec *spec, int i); /* it is an affine layer with its own weights (BNN_AFFINE) */
+bool bnn_netspec_gated(const bnn_netspec *spec, int i);  /* its input is gated: the layer before it, looking through changes of shape, has a
+                                                            keep hook */
 
 #endif

@@ -7,12 +7,14 @@
 
 #include <bnn/registry.h>
 
+/* An optimiser with its options; its state is the caller's. */
 typedef struct bnn_optimizer {
-    bnn_object object;
+    bnn_object object; /* type and options */
 } bnn_optimizer;
 
+/* What an optimiser brings. */
 typedef struct bnn_optimizer_type {
-    bnn_type type;
+    bnn_type type;       /* name, options, check specs */
     int state_per_theta; /* reals of state for each parameter; zero at the start */
 
     /* REQUIRED. One step on n parameters: theta -= ... with gradient g (of U/N) and step size lr; state[state_per_theta][n] lies in planes
@@ -20,8 +22,10 @@ typedef struct bnn_optimizer_type {
     void (*step)(const bnn_optimizer *, double lr, uint64_t t, int n, bnn_real *theta, const bnn_real *g, bnn_real *state, size_t stride);
 } bnn_optimizer_type;
 
+/* Parses a spec. Free out with bnn_optimizer_free. */
 bnn_status bnn_optimizer_new(const char *spec, bnn_optimizer *out);
-void bnn_optimizer_free(bnn_optimizer *optimizer);
+void bnn_optimizer_free(bnn_optimizer *optimizer); /* frees what is inside */
+/* The vtable of an optimiser. */
 static inline const bnn_optimizer_type *bnn_optimizer_vtable(const bnn_optimizer *o) { return (const bnn_optimizer_type *)o->object.type; }
 
 #endif

@@ -12,6 +12,7 @@
 #include <bnn/real.h>
 #include <bnn/status.h>
 
+/* What an option is: in parentheses the type of its field. */
 typedef enum {
     BNN_OPTION_INT,    /* int */
     BNN_OPTION_REAL,   /* double; "inf" is a number */
@@ -20,9 +21,10 @@ typedef enum {
     BNN_OPTION_SHAPE   /* bnn_shape, written 3x32x32 */
 } bnn_option_kind;
 
+/* One option of a type. */
 typedef struct {
-    const char *name;
-    bnn_option_kind kind;
+    const char *name;           /* key of key=value */
+    bnn_option_kind kind;       /* of its value */
     size_t offset;              /* of the field in the conf struct */
     const char *preset;         /* the default, as text */
     double min, max;            /* closed range of INT and REAL; both 0: unlimited */
@@ -46,7 +48,7 @@ char *bnn_options_print(const bnn_option *table, const void *conf);
 /* Frees the texts inside conf (not conf itself). */
 void bnn_options_free(const bnn_option *table, void *conf);
 
-#define BNN_NUMBER_TEXT 32
+#define BNN_NUMBER_TEXT 32 /* bytes that hold any number as text */
 /* The shortest decimal that reads back as x; returns text. */
 const char *bnn_number_print(double x, char text[BNN_NUMBER_TEXT]);
 

@@ -11,24 +11,29 @@
 
 #include <bnn/engine.h>
 
+/* A predictive distribution on some rows. Owns its arrays. */
 typedef struct {
-    int n, samples, mean_dim; /* samples: S, 0 in closed form; mean_dim: targets, or classes */
-    bnn_mode mode;            /* the noise that was used */
-    bool has_target;          /* the data had targets: logp and, for regression, pit are there, else NULL */
-    bool is_class;
+    int n;                                 /* rows */
+    int samples;                           /* S; 0 in closed form */
+    int mean_dim;                          /* targets, or classes */
+    bnn_mode mode;                         /* the noise that was used */
+    bool has_target;                       /* the data had targets: logp and, for regression, pit are there, else NULL */
+    bool is_class;                         /* targets are classes */
     double *mean;                          /* [n, mean_dim] predictive mean, or class probabilities */
     double *var_epistemic, *var_aleatoric; /* [n, mean_dim]; of class probabilities var_epistemic is their variance over draws,
                                               var_aleatoric 0 */
     double *mean_mcse;                     /* [n, mean_dim] Monte Carlo standard error of mean: sqrt(var_epistemic / (S-1)) */
-    double *logp;                          /* [n] */
-    double *pit;                           /* [n, mean_dim] regression only */
+    double *logp;                          /* [n] log p(y_i), nats */
+    double *pit;                           /* [n, mean_dim] P(Y <= y_i), regression only */
     bnn_cost cost;                         /* of this prediction: forwards counts draws, each over all rows */
     double *expected_entropy;              /* [n] E_s H[p_s], classes only; entropy H[mean] and mutual information follow from it */
 } bnn_prediction;
 
 /* One draw of the predictive distribution on some rows, for whoever wants to keep it. Of standardised y. */
 typedef struct {
-    int s, row, n;           /* draw; first row; rows */
+    int s;                   /* number of the draw */
+    int row;                 /* first row */
+    int n;                   /* rows */
     const bnn_real *theta;   /* [n_theta] */
     const bnn_workspace *ws; /* after the forward pass of these rows */
     const bnn_real *mean;    /* [n, mean_dim] E[y | f_s] */
@@ -38,14 +43,15 @@ typedef struct {
 
 /* Takes the draws, in no order, from the threads that predict, maybe at once. */
 typedef struct {
-    bnn_status (*take)(void *context, const bnn_drawn *drawn);
-    void *context;
+    bnn_status (*take)(void *context, const bnn_drawn *drawn); /* a failure ends the prediction */
+    void *context;                                             /* handed to take */
 } bnn_sink;
 
+/* How a prediction is made. */
 typedef struct {
-    int samples;   /* S; ignored for point engines */
-    bnn_mode mode; /* BNN_DRAW (default where 0 = BNN_MEAN is given) or BNN_ROWS */
-    uint64_t seed;
+    int samples;          /* S; ignored for point engines */
+    bnn_mode mode;        /* BNN_DRAW (default where 0 = BNN_MEAN is given) or BNN_ROWS */
+    uint64_t seed;        /* of its draws */
     const bnn_sink *sink; /* may be NULL */
 } bnn_predict_options;
 
@@ -60,8 +66,9 @@ bnn_status bnn_predict_keeps(const bnn_engine *engine);
 
 /* data must be scaled by the model's scaling. Parallel over blocks of draws; the same bits at any number of threads. */
 bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out);
-void bnn_prediction_free(bnn_prediction *prediction);
+void bnn_prediction_free(bnn_prediction *prediction); /* frees it with all it owns; NULL is allowed */
 
+/* var_total of entry i of [n, mean_dim]. */
 static inline double bnn_var_total(const bnn_prediction *p, int i) { return p->var_epistemic[i] + p->var_aleatoric[i]; }
 double bnn_prediction_entropy(const bnn_prediction *p, int row);            /* H of the mean probabilities, nats */
 double bnn_prediction_mutual_information(const bnn_prediction *p, int row); /* entropy - expected entropy, >= 0 */

@@ -15,24 +15,32 @@
 #include <bnn/rng.h>
 
 /* Who owns the prior of a block of parameters: the model for WEIGHT and BIAS, the layer (through its penalty) for the others. */
-typedef enum { BNN_WEIGHT, BNN_BIAS, BNN_VARIATIONAL, BNN_HYPER } bnn_role;
+typedef enum {
+    BNN_WEIGHT,      /* weights */
+    BNN_BIAS,        /* biases */
+    BNN_VARIATIONAL, /* means and spreads of random weights */
+    BNN_HYPER        /* probabilities of dropping, noise, scales */
+} bnn_role;
 
+/* One block of parameters. */
 typedef struct {
     const char *name; /* "kernel", "bias", ...: also the name in files; static storage */
-    bnn_role role;
-    int rows, cols; /* rows*cols reals, row-major; a vector has rows = 0 and cols entries */
-    int fan_in;     /* inputs of one unit: scales initial values and priors */
+    bnn_role role;    /* who owns its prior */
+    int rows, cols;   /* rows*cols reals, row-major; a vector has rows = 0 and cols entries */
+    int fan_in;       /* inputs of one unit: scales initial values and priors */
 } bnn_param;
 
 /* Number of reals in a block. */
 static inline int bnn_param_size(const bnn_param *p) { return (p->rows > 0 ? p->rows : 1) * p->cols; }
 
+/* A prior with its options. */
 typedef struct bnn_prior {
-    bnn_object object;
+    bnn_object object; /* type and options */
 } bnn_prior;
 
+/* What a prior brings. Hooks may be called from several threads at once; NULL: the optional hook is not there. */
 typedef struct bnn_prior_type {
-    bnn_type type;
+    bnn_type type; /* name, options, check specs */
 
     /* REQUIRED. log density of w[n] in nats, normaliser included; dw[n] (NULL: not wanted) is set to its gradient, not added to. weight:
      * the block holds weights (true) or biases. */
@@ -46,23 +54,25 @@ typedef struct bnn_prior_type {
     double (*kl_gaussian)(const bnn_prior *, bool weight, int fan_in, int n, const bnn_real *mean, const bnn_real *sd, bnn_real *dmean,
                           bnn_real *dsd);
 
-    /* OPTIONAL, both or none: the block is cut into n_scales equal runs, each with a logarithmic variance s of its own; logp_scale is the
-     * log density of one s in nats, normaliser included, *ds its slope. */
-    int (*n_scales)(const bnn_prior *, const bnn_param *);
-    double (*logp_scale)(const bnn_prior *, const bnn_param *, double s, double *ds);
+    /* OPTIONAL, both or none: */
+    int (*n_scales)(const bnn_prior *, const bnn_param *); /* equal runs of the block, each with a log variance s of its own */
+    double (*logp_scale)(const bnn_prior *, const bnn_param *, double s, double *ds); /* log density of one s in nats, normaliser included;
+                                                                                       *ds = its slope */
 
     /* OPTIONAL, of a prior N(0, sd^2): its sd; inf: flat. */
     double (*sd)(const bnn_prior *, bool weight, int fan_in);
 } bnn_prior_type;
 
+/* Parses a spec. Free out with bnn_prior_free. */
 bnn_status bnn_prior_new(const char *spec, bnn_prior *out);
-void bnn_prior_free(bnn_prior *prior);
+void bnn_prior_free(bnn_prior *prior); /* frees what is inside */
 
 /* log density of s = log variance, *ds its slope, where the precision e^-s has the Gamma distribution of this shape and mean 1/sd^2, the
  * hyperprior of Neal 1996, section 3.2.1 (his alpha is twice the shape):
  *   a log(a sd^2) - log Gamma(a) - a s - a sd^2 e^-s          a = shape; the Jacobian d precision / ds is in it */
 double bnn_log_var_logp(double sd, double shape, double s, double *ds);
 
+/* The vtable of a prior. */
 static inline const bnn_prior_type *bnn_prior_vtable(const bnn_prior *p) { return (const bnn_prior_type *)p->object.type; }
 
 #endif

@@ -16,13 +16,15 @@ typedef double bnn_real;
 typedef float bnn_real; /* the precision is part of the ABI: meson -Dreal=double builds the other one */
 #endif
 
-#define BNN_MAX_RANK 4
+#define BNN_MAX_RANK 4 /* dimensions of a shape, at most */
 
 /* The shape of ONE row, row-major, channels first; the batch is never part of a shape. rank 0: not known yet. */
 typedef struct {
-    int rank, d[BNN_MAX_RANK];
+    int rank;            /* number of dimensions */
+    int d[BNN_MAX_RANK]; /* [rank] their sizes, each at least 1 */
 } bnn_shape;
 
+/* The shape [n]. */
 static inline bnn_shape bnn_shape_vector(int n) { return (bnn_shape){.rank = 1, .d = {n}}; }
 
 /* Number of reals in one row; 0 for rank 0. */
@@ -32,6 +34,7 @@ static inline int bnn_shape_size(bnn_shape s) {
     return n;
 }
 
+/* Same rank and same sizes. */
 static inline bool bnn_shape_equal(bnn_shape a, bnn_shape b) {
     if (a.rank != b.rank) return false;
     for (int i = 0; i < a.rank; i++)
@@ -39,7 +42,7 @@ static inline bool bnn_shape_equal(bnn_shape a, bnn_shape b) {
     return true;
 }
 
-#define BNN_SHAPE_TEXT 48
+#define BNN_SHAPE_TEXT 48 /* bytes that hold any shape as text */
 /* "[2x4]" into text; returns text. */
 const char *bnn_shape_print(bnn_shape s, char text[BNN_SHAPE_TEXT]);
 

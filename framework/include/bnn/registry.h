@@ -9,15 +9,26 @@
 
 #include <bnn/option.h>
 
-typedef enum { BNN_LAYER, BNN_ENGINE, BNN_LIKELIHOOD, BNN_PRIOR, BNN_OPTIMIZER, BNN_N_KINDS } bnn_kind;
+/* The kinds of type. */
+typedef enum {
+    BNN_LAYER,      /* layer.h */
+    BNN_ENGINE,     /* engine.h */
+    BNN_LIKELIHOOD, /* likelihood.h */
+    BNN_PRIOR,      /* prior.h */
+    BNN_OPTIMIZER,  /* optimizer.h */
+    BNN_N_KINDS     /* their number */
+} bnn_kind;
 
+/* The head of every vtable. Static storage: a type is never copied and never freed. */
 typedef struct {
-    uint32_t abi;  /* BNN_ABI */
-    uint32_t size; /* of the whole vtable: hooks are appended only, an older and shorter vtable has none of the later ones */
-    const char *name, *summary, *reference; /* reference: paper and equation */
-    uint32_t caps;                          /* bits, by kind */
-    size_t conf_size;
-    const bnn_option *options;
+    uint32_t abi;              /* BNN_ABI */
+    uint32_t size;             /* of the whole vtable: hooks are appended only, an older and shorter vtable has none of the later ones */
+    const char *name;          /* REQUIRED: as in spec texts, unique within the kind */
+    const char *summary;       /* REQUIRED: one line for `bnn list` */
+    const char *reference;     /* paper and equation */
+    uint32_t caps;             /* bits, by kind */
+    size_t conf_size;          /* bytes of the struct that options are read into */
+    const bnn_option *options; /* its table; NULL: there are none */
     const char *const *checks; /* REQUIRED: specs to test this type with, NULL-terminated */
 } bnn_type;
 
@@ -26,8 +37,8 @@ typedef struct {
 
 /* A type with its options set: the common base of every object that a spec text names. */
 typedef struct {
-    const bnn_type *type;
-    void *conf; /* conf_size bytes, owned */
+    const bnn_type *type; /* borrowed, as all types are */
+    void *conf;           /* conf_size bytes, owned */
 } bnn_object;
 
 const char *bnn_kind_name(bnn_kind kind); /* "layer", "engine", ... */
@@ -45,6 +56,6 @@ bnn_status bnn_type_add(bnn_kind kind, const bnn_type *type);
 bnn_status bnn_object_parse(bnn_kind kind, const char *text, bnn_object *out);
 /* The canonical text, all options written out; caller frees; NULL when out of memory. braces: name{options} instead of name:options. */
 char *bnn_object_print(const bnn_object *object, bool braces);
-void bnn_object_free(bnn_object *object);
+void bnn_object_free(bnn_object *object); /* frees what is inside; an object of zeros is allowed */
 
 #endif

@@ -19,8 +19,9 @@
 
 #include <bnn/real.h>
 
+/* One stream. */
 typedef struct {
-    uint64_t key;
+    uint64_t key; /* of Philox; made by bnn_rng_seed and bnn_rng_split alone */
 } bnn_rng;
 
 /* The root stream of a seed. */
@@ -29,9 +30,10 @@ bnn_rng bnn_rng_seed(uint64_t seed);
 /* An independent stream for each tag: bnn_rng_split(bnn_rng_split(root, PURPOSE), s). */
 bnn_rng bnn_rng_split(bnn_rng r, uint64_t tag);
 
-void bnn_rng_words(bnn_rng r, uint64_t row0, int rows, int n, uint32_t *out);
-void bnn_rng_uniform(bnn_rng r, uint64_t row0, int rows, int n, bnn_real *out);
-void bnn_rng_normal(bnn_rng r, uint64_t row0, int rows, int n, bnn_real *out);
+/* Fills out[rows, n] from row row0 on (see above): */
+void bnn_rng_words(bnn_rng r, uint64_t row0, int rows, int n, uint32_t *out);   /* words */
+void bnn_rng_uniform(bnn_rng r, uint64_t row0, int rows, int n, bnn_real *out); /* uniform numbers in (0,1) */
+void bnn_rng_normal(bnn_rng r, uint64_t row0, int rows, int n, bnn_real *out);  /* standard normal numbers */
 
 /* out = on with probability 1-p, else 0: p is the probability of DROPPING, on is usually 1 or 1/(1-p). Compares a word with p 2^32, so p is
  * met to 2^-32; p = 0 never drops and p = 1 always does. */

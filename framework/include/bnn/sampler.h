@@ -13,30 +13,31 @@
 
 /* What one chain evaluates. */
 typedef struct {
-    const bnn_model *model;
-    const bnn_data *data; /* set for the time of a step */
-    bnn_workspace *ws;
-    bnn_terms terms; /* of the last evaluation */
+    const bnn_model *model; /* the engine's */
+    const bnn_data *data;   /* set for the time of a step */
+    bnn_workspace *ws;      /* the chain's own */
+    bnn_terms terms;        /* of the last evaluation */
 } bnn_posterior;
 
+/* The state of an engine that samples. */
 typedef struct {
-    bnn_chains chains;
+    bnn_chains chains;        /* on theta */
     bnn_posterior *posterior; /* [chains] */
     bnn_real *theta;          /* [n_theta] where the first chain stands */
-    char remark[192];
+    char remark[192];         /* a sentence about the chains; "": none */
 } bnn_sampler;
 
 /* For an engine's open hook: fills the bnn_sampler that is the engine's state. */
 bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_chains_conf *conf, bnn_transition_rule rule, const bnn_data *data);
 
-/* The other hooks of an engine whose state is a bnn_sampler. One step is one transition of every chain. */
-bnn_status bnn_sampler_step(bnn_engine *engine, const bnn_data *data, bnn_step *out);
-void bnn_sampler_close(bnn_engine *engine);
-bnn_status bnn_sampler_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta);
-int bnn_sampler_blocks(bnn_engine *engine, bnn_block *out);
-int bnn_sampler_n_draws(const bnn_engine *engine);
-int bnn_sampler_n_chains(const bnn_engine *engine);
-int bnn_sampler_columns(const bnn_engine *engine, bnn_column *out); /* once all draws are there */
-const char *bnn_sampler_remark(const bnn_engine *engine);
+/* The other hooks of an engine whose state is a bnn_sampler: */
+bnn_status bnn_sampler_step(bnn_engine *engine, const bnn_data *data, bnn_step *out);       /* one transition of every chain */
+void bnn_sampler_close(bnn_engine *engine);                                                 /* frees what hangs on the state */
+bnn_status bnn_sampler_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta); /* stored draw s, chain after chain */
+int bnn_sampler_blocks(bnn_engine *engine, bnn_block *out);         /* draws, positions, metrics, tuning, statistics */
+int bnn_sampler_n_draws(const bnn_engine *engine);                  /* kept so far, of all chains */
+int bnn_sampler_n_chains(const bnn_engine *engine);                 /* of the conf */
+int bnn_sampler_columns(const bnn_engine *engine, bnn_column *out); /* the statistics, once all draws are there */
+const char *bnn_sampler_remark(const bnn_engine *engine);           /* divergences and the like */
 
 #endif

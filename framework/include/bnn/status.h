@@ -8,6 +8,7 @@
 #ifndef BNN_STATUS_H
 #define BNN_STATUS_H
 
+/* Every code: X(name, value, what it means in general words). */
 #define BNN_STATUS_LIST(X)                                                 \
     X(BNN_OK, 0, "no error")                                               \
     X(BNN_ERR_SYNTAX, -1, "a text does not follow its grammar")            \
@@ -22,6 +23,7 @@
     X(BNN_ERR_STATE, -10, "a call is not possible in this state")          \
     X(BNN_ERR_ABI, -11, "a plugin was built against another interface")
 
+/* What a call returns: BNN_OK, or why it failed. New codes are only ever appended. */
 typedef enum {
 #define BNN_STATUS_ENUM(name, value, text) name = value,
     BNN_STATUS_LIST(BNN_STATUS_ENUM)
@@ -37,7 +39,7 @@ const char *bnn_error(void);
 /* Sets the thread's sentence (printf format) and returns code, which must be negative. */
 bnn_status bnn_fail(bnn_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Puts "<context>: " before the thread's sentence and returns code: for callers that know where a callee failed. */
+/* Puts "CONTEXT: " before the thread's sentence and returns code: for callers that know where a callee failed. */
 bnn_status bnn_note(bnn_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Leaves the function with the callee's status if that is a failure. */

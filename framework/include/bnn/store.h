@@ -10,39 +10,44 @@
 #include <bnn/metrics.h>
 #include <bnn/weights.h>
 
-/* Schema "bnn-data". */
-bnn_status bnn_table_save(const bnn_table *table, const char *path);
-bnn_status bnn_table_load(const char *path, bnn_table **out);
+/* Schema "bnn-data": */
+bnn_status bnn_table_save(const bnn_table *table, const char *path); /* writes a table */
+bnn_status bnn_table_load(const char *path, bnn_table **out);        /* reads one, checked; the caller owns it */
 
 /* Who made a run, out of what: goes into its provenance group. Texts are borrowed and may be NULL. */
 typedef struct {
-    const char *command; /* the whole command line */
-    const char *data_path;
-    const char *data_sha256;
+    const char *command;                       /* the whole command line */
+    const char *data_path;                     /* of the bnn-data file */
+    const char *data_sha256;                   /* of it */
     const char *weights_path, *weights_sha256; /* of a run that was not fitted */
     int split;                                 /* -1: none */
-    int threads;
-    const char *started_at, *finished_at; /* ISO 8601 with zone */
+    int threads;                               /* that worked */
+    const char *started_at, *finished_at;      /* ISO 8601 with zone */
 } bnn_provenance;
 
-/* Draws that go to a file as they are made, so that memory does not grow with their number: the groups posterior (weights) and
- * posterior_predictive, log_likelihood, constant_data (predictions) of InferenceData. A prediction with options.sink =
+/* What is kept of each draw, bits. */
+enum {
+    BNN_KEEP_POSTERIOR = 1, /* weights: the group posterior of InferenceData */
+    BNN_KEEP_PREDICTIVE = 2 /* predictions: posterior_predictive, log_likelihood, constant_data */
+};
+
+/* Draws that go to a file as they are made, so that memory does not grow with their number. A prediction with options.sink =
  * bnn_draws_sink(draws) fills the file, one of the saving calls completes it. */
-enum { BNN_KEEP_POSTERIOR = 1, BNN_KEEP_PREDICTIVE = 2 };
 typedef struct bnn_draws bnn_draws;
+
 /* engine and data, the rows to predict, are borrowed until the end; options are those of the prediction that follows. Until the file is
  * saved or given up, no other thread can use files. */
 bnn_status bnn_draws_open(const char *path, unsigned keep, const bnn_engine *engine, const bnn_data *data,
                           const bnn_predict_options *options, bnn_draws **out);
-const bnn_sink *bnn_draws_sink(const bnn_draws *draws);
-void bnn_draws_free(bnn_draws *draws); /* gives the file up: what was at its path stays; NULL is allowed */
+const bnn_sink *bnn_draws_sink(const bnn_draws *draws); /* borrowed from draws */
+void bnn_draws_free(bnn_draws *draws);                  /* gives the file up: what was at its path stays; NULL is allowed */
 
 /* What is known of some rows. draws, if there are any, belong to the same path and are freed, whether saving succeeds or not. */
 typedef struct {
-    const bnn_data *data;
-    const bnn_prediction *prediction;
-    const bnn_metrics *metrics; /* may be NULL */
-    bnn_draws *draws;           /* may be NULL */
+    const bnn_data *data;             /* the rows */
+    const bnn_prediction *prediction; /* on them */
+    const bnn_metrics *metrics;       /* may be NULL */
+    bnn_draws *draws;                 /* may be NULL */
 } bnn_results;
 
 /* Schema "bnn-run", or, of a run that is not complete, "bnn-model": weights by layer, state, history, cost, provenance; and the results on
@@ -51,22 +56,26 @@ bnn_status bnn_run_save(const bnn_run *run, const bnn_results *results, const bn
 
 /* Where a run came from, read back; texts owned, NULL if absent. */
 typedef struct {
-    char *data_path, *data_sha256;
-    int split;
+    char *data_path;   /* of the bnn-data file */
+    char *data_sha256; /* of it */
+    int split;         /* -1: none */
 } bnn_origin;
-void bnn_origin_free(bnn_origin *origin);
+void bnn_origin_free(bnn_origin *origin); /* frees what is inside */
 
 /* What a file of a run or of predictions says of itself: also of a run that was stopped before there was anything to load. */
 typedef struct {
     char *engine, *net, *likelihood, *prior; /* owned; NULL of predictions */
-    uint64_t seed;
-    int steps;
-    double progress;         /* share of the whole work done, 0..1 */
-    bool complete, predicts; /* whether bnn_run_load gives a run */
-    bnn_origin origin;
-    int rows, samples; /* of the predictions inside, and their draws; 0: there are none */
-    unsigned kept;     /* draws that are there, too: BNN_KEEP_... */
+    uint64_t seed;                           /* of the run */
+    int steps;                               /* of the engine, so far */
+    double progress;                         /* share of the whole work done, 0..1 */
+    bool complete;                           /* the engine has made its last step */
+    bool predicts;                           /* bnn_run_load gives a run */
+    bnn_origin origin;                       /* of the data */
+    int rows;                                /* of the predictions inside; 0: there are none */
+    int samples;                             /* their draws */
+    unsigned kept;                           /* draws that are there, too: BNN_KEEP_... */
 } bnn_outline;
+/* Reads no weights. Free out with bnn_outline_free. */
 bnn_status bnn_outline_load(const char *path, bnn_outline *out);
 void bnn_outline_free(bnn_outline *outline); /* frees what is inside */
 
@@ -99,18 +108,19 @@ typedef struct {
 /* What `bnn compare` finds, and what a report is drawn from. */
 typedef struct {
     char *title, *net, *likelihood, *prior, *data_path; /* never NULL */
-    uint64_t seed;
-    bool is_class;
-    int n_engines, n_splits;
-    int *split;             /* [n_splits] their numbers */
-    bnn_contestant *engine; /* [n_engines] */
+    uint64_t seed;                                      /* of all fits */
+    bool is_class;                                      /* targets are classes */
+    int n_engines;                                      /* that are compared */
+    int n_splits;                                       /* on which they were fitted */
+    int *split;                                         /* [n_splits] their numbers */
+    bnn_contestant *engine;                             /* [n_engines] */
 } bnn_comparison;
 
 /* Schema "bnn-comparison". */
 bnn_status bnn_comparison_save(const bnn_comparison *comparison, const bnn_provenance *provenance, const char *path);
 /* From a comparison, or from a run with predictions (one engine, one split). */
 bnn_status bnn_comparison_load(const char *path, bnn_comparison **out);
-void bnn_comparison_free(bnn_comparison *comparison);
+void bnn_comparison_free(bnn_comparison *comparison); /* frees it with all it owns; NULL is allowed */
 
 /* "bnn-data", "bnn-run", ... into schema[32], or a failure that says what the file is not. */
 bnn_status bnn_file_schema(const char *path, char schema[32]);
@@ -121,14 +131,15 @@ bnn_status bnn_file_diff(const char *a, const char *b, bool *same, char *where, 
 
 /* What a file breaks of the rules that let stock tools open it. */
 typedef struct {
-    int n_objects, n_rules; /* that were looked at: groups, datasets and other links; rules */
-    int n_findings;
+    int n_objects;  /* groups, datasets and other links that were looked at */
+    int n_rules;    /* rules that were looked at */
+    int n_findings; /* offences */
     char **finding; /* [n_findings] sentences: the object, what it is, and what was expected */
 } bnn_lint;
 
 /* Takes any HDF5 file, of bnn or not; findings are no failure. */
 bnn_status bnn_file_lint(const char *path, bnn_lint **out);
-void bnn_lint_free(bnn_lint *lint);
+void bnn_lint_free(bnn_lint *lint); /* frees it with all it owns; NULL is allowed */
 
 /* The name under which the file at path is written before it is renamed: PATH.tmp.PID; owned, NULL if there is no memory for it. What
  * processes that are no more have left under such names is removed. */

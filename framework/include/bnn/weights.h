@@ -15,25 +15,26 @@ typedef struct {
     double *value;   /* row-major */
 } bnn_weight;
 
+/* The arrays of one layer. */
 typedef struct {
-    char *name;
-    int n;
+    char *name;         /* of the layer, as in the file */
+    int n;              /* arrays */
     bnn_weight *weight; /* [n] */
 } bnn_weights_layer;
 
 /* Owns everything. */
 typedef struct {
-    char *path; /* of the file */
-    char sha256[65];
-    int n;
+    char *path;               /* of the file */
+    char sha256[65];          /* of it, lower-case hex */
+    int n;                    /* layers */
     bnn_weights_layer *layer; /* [n] those that hold weights, in order */
     bnn_scaling scaling;      /* that the file says the network was trained with; x_size 0: none; y_dim 0: of the inputs only */
     /* Of a run of bnn, else NULL and 0: its likelihood with its own parameters. */
     char *likelihood;
-    int n_hyper;
+    int n_hyper;   /* own parameters of the likelihood */
     double *hyper; /* [n_hyper] */
 } bnn_weights;
-void bnn_weights_free(bnn_weights *weights);
+void bnn_weights_free(bnn_weights *weights); /* frees it with all it owns; NULL is allowed */
 
 /* A table without rows, of the width that an `input` statement of the net or the first kernel says, and of targets or classes as the
  * likelihood makes them of the last kernel's columns: for those who have no data, or none with targets. */
