@@ -41,13 +41,6 @@ static const char *find_outside(const char *at, const char *end, const char *any
     return end;
 }
 
-static bool is_word(const char *text) {
-    if (!isalpha((unsigned char)*text) && *text != '_') return false;
-    for (; *text; text++)
-        if (!isalnum((unsigned char)*text) && *text != '_') return false;
-    return true;
-}
-
 /* "a, b)" -> s->in. `at` stands behind the opening parenthesis. */
 static bnn_status read_inputs(const char *at, const char *end, bnn_statement *s) {
     const char *close = find_outside(at, end, ")");
@@ -61,7 +54,7 @@ static bnn_status read_inputs(const char *at, const char *end, bnn_statement *s)
         s->in = in;
         if (!(word = trimmed(at, comma))) return out_of_memory();
         s->in[s->n_in++] = word;
-        if (!is_word(word)) return bnn_fail(BNN_ERR_SYNTAX, "'%s' in the list of inputs is not a label", word);
+        if (!bnn_is_word(word)) return bnn_fail(BNN_ERR_SYNTAX, "'%s' in the list of inputs is not a label", word);
         at = comma + 1;
     }
     return BNN_OK;
@@ -71,12 +64,12 @@ static bnn_status read_statement(const char *at, const char *end, bnn_statement 
     const char *mark = find_outside(at, end, "=:({");
     if (mark < end && *mark == '=') {
         if (!(s->label = trimmed(at, mark))) return out_of_memory();
-        if (!is_word(s->label)) return bnn_fail(BNN_ERR_SYNTAX, "'%s' before '=' is not a label: letters, digits and _", s->label);
+        if (!bnn_is_word(s->label)) return bnn_fail(BNN_ERR_SYNTAX, "'%s' before '=' is not a label: letters, digits and _", s->label);
         at = mark + 1;
         mark = find_outside(at, end, ":(");
     }
     if (!(s->type = trimmed(at, mark))) return out_of_memory();
-    if (!is_word(s->type)) return bnn_fail(BNN_ERR_SYNTAX, "'%s' is not the name of a layer", s->type);
+    if (!bnn_is_word(s->type)) return bnn_fail(BNN_ERR_SYNTAX, "'%s' is not the name of a layer", s->type);
     const char *options = mark < end && *mark == ':' ? mark + 1 : mark, *list = find_outside(options, end, "(");
     if (!(s->options = trimmed(options, list))) return out_of_memory();
     return list < end ? read_inputs(list + 1, end, s) : BNN_OK;

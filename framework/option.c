@@ -35,6 +35,17 @@ bool bnn_number_parse(const char *text, double *x) {
     return true;
 }
 
+size_t bnn_option_size(bnn_option_kind kind) {
+    switch (kind) {
+    case BNN_OPTION_INT:
+    case BNN_OPTION_CHOICE: return sizeof(int);
+    case BNN_OPTION_REAL: return sizeof(double);
+    case BNN_OPTION_TEXT: return sizeof(char *);
+    case BNN_OPTION_SHAPE: return sizeof(bnn_shape);
+    }
+    return 0;
+}
+
 const bnn_option *bnn_options_find(const bnn_option *table, const char *name) {
     for (const bnn_option *o = table; o && o->name; o++)
         if (strcmp(o->name, name) == 0) return o;

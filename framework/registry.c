@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "builtin.h"
+#include "vtable.h"
 
+#include <bnn/plugin.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MOST_ADDED 256
 
-static const bnn_type *added[BNN_N_KINDS][MOST_ADDED]; /* the registry: the only global state of the library */
+/* The registry. With the list of plugins it is the only global state of the library. */
+static struct {
+    const bnn_type *type;
+    bnn_type *copy; /* owned; NULL: type is borrowed */
+} added[BNN_N_KINDS][MOST_ADDED];
 static int n_added[BNN_N_KINDS];
 
 static const bnn_type *const *const builtin[BNN_N_KINDS] = {bnn_builtin_layers, bnn_builtin_engines, bnn_builtin_likelihoods,
@@ -18,6 +25,13 @@ const char *bnn_kind_name(bnn_kind kind) {
     return names[kind];
 }
 
+bool bnn_is_word(const char *text) {
+    if (!isalpha((unsigned char)*text) && *text != '_') return false;
+    for (; *text; text++)
+        if (!isalnum((unsigned char)*text) && *text != '_') return false;
+    return true;
+}
+
 static int count_builtin(bnn_kind kind) {
     int n = 0;
     while (builtin[kind][n]) n++;
@@ -26,7 +40,7 @@ static int count_builtin(bnn_kind kind) {
 
 static const bnn_type *type_at(bnn_kind kind, int i) {
     int n = count_builtin(kind);
-    return i < n ? builtin[kind][i] : i - n < n_added[kind] ? added[kind][i - n] : NULL;
+    return i < n ? builtin[kind][i] : i - n < n_added[kind] ? added[kind][i - n].type : NULL;
 }
 
 const bnn_type *bnn_type_next(bnn_kind kind, const bnn_type *after) {
@@ -53,19 +67,37 @@ bnn_status bnn_type_find(bnn_kind kind, const char *name, const bnn_type **out) 
     return bnn_fail(BNN_ERR_NAME, "unknown %s '%s': there are %s", bnn_kind_name(kind), name, known);
 }
 
-bnn_status bnn_type_add(bnn_kind kind, const bnn_type *type) {
-    const char *kind_name = bnn_kind_name(kind);
-    if (!type || !type->name || !*type->name) return bnn_fail(BNN_ERR_ABI, "a %s without a name cannot be added", kind_name);
-    if (type->abi != BNN_ABI)
-        return bnn_fail(BNN_ERR_ABI, "%s '%s' has ABI %u, this library has ABI %d", kind_name, type->name, type->abi, BNN_ABI);
-    if (lookup(kind, type->name)) return bnn_fail(BNN_ERR_NAME, "%s '%s' exists already", kind_name, type->name);
-    if (!type->summary || !type->checks)
-        return bnn_fail(BNN_ERR_ABI, "%s '%s' lacks %s", kind_name, type->name, type->summary ? "checks" : "a summary");
-    if (n_added[kind] == MOST_ADDED)
-        return bnn_fail(BNN_ERR_STATE, "no room for %s '%s': %d are added already", kind_name, type->name, MOST_ADDED);
-    added[kind][n_added[kind]++] = type;
+static bnn_status refuse_twin(bnn_kind kind, const bnn_type *twin) {
+    const bnn_plugin *from = bnn_plugin_of(twin);
+    return bnn_fail(BNN_ERR_NAME, "%s '%s' exists already%s%s", bnn_kind_name(kind), twin->name, from ? ", in " : "",
+                    from ? from->path : "");
+}
+
+static bnn_status add(bnn_kind kind, const bnn_type *type) {
+    BNN_TRY(bnn_vtable_check(kind, type));
+    const bnn_type *twin = lookup(kind, type->name);
+    if (twin) return refuse_twin(kind, twin);
+    int n = n_added[kind];
+    if (n == MOST_ADDED)
+        return bnn_fail(BNN_ERR_STATE, "no room for %s '%s': %d are added already", bnn_kind_name(kind), type->name, MOST_ADDED);
+    added[kind][n].copy = NULL;
+    BNN_TRY(bnn_vtable_extend(kind, type, &added[kind][n].copy));
+    added[kind][n].type = added[kind][n].copy ? added[kind][n].copy : type;
+    n_added[kind]++;
     return BNN_OK;
 }
+
+static void remove_last(bnn_kind kind) { free(added[kind][--n_added[kind]].copy); }
+
+bnn_status bnn_types_add(int n, const bnn_entry *entries) {
+    bnn_status s = BNN_OK;
+    int done = 0;
+    while (done < n && (s = add(entries[done].kind, entries[done].type)) == BNN_OK) done++;
+    while (s < 0 && done > 0) remove_last(entries[--done].kind);
+    return s;
+}
+
+bnn_status bnn_type_add(bnn_kind kind, const bnn_type *type) { return bnn_types_add(1, &(bnn_entry){kind, type}); }
 
 /* "name:options" or "name{options}" -> the two parts, cut off in place. */
 static bnn_status cut(char *text, char **name, char **options) {

@@ -153,20 +153,26 @@ END_TEST
 
 static const char *const no_checks[] = {NULL};
 
+static double flat(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *w, bnn_real *dw) {
+    (void)p, (void)weight, (void)fan_in, (void)w;
+    for (int i = 0; dw && i < n; i++) dw[i] = 0;
+    return 0;
+}
+
+static void zero(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n, bnn_real *out) {
+    (void)p, (void)weight, (void)fan_in, (void)rng;
+    for (int i = 0; i < n; i++) out[i] = 0;
+}
+
+/* All other ways of being refused: test_plugins.c. */
 START_TEST(types_are_refused_with_the_reason) {
-    char sentence[128];
-    bnn_type type = {.abi = BNN_ABI, .size = sizeof type, .name = "gauss", .summary = "another one", .checks = no_checks};
-    REFUSED(bnn_type_add(BNN_PRIOR, &type), "prior 'gauss' exists already");
-    type.name = "fresh", type.abi = BNN_ABI + 1;
-    snprintf(sentence, sizeof sentence, "prior 'fresh' has ABI %d, this library has ABI %d", BNN_ABI + 1, BNN_ABI);
-    REFUSED(bnn_type_add(BNN_PRIOR, &type), sentence);
-    type.abi = BNN_ABI, type.summary = NULL;
-    REFUSED(bnn_type_add(BNN_PRIOR, &type), "prior 'fresh' lacks a summary");
-    type.summary = "new", type.checks = NULL;
-    REFUSED(bnn_type_add(BNN_PRIOR, &type), "prior 'fresh' lacks checks");
-    type.name = "";
-    REFUSED(bnn_type_add(BNN_PRIOR, &type), "a prior without a name cannot be added");
-    REFUSED(bnn_type_add(BNN_PRIOR, NULL), "a prior without a name cannot be added");
+    bnn_prior_type prior = {.type = {BNN_TYPE(bnn_prior_type), .name = "gauss", .summary = "another one", .checks = no_checks},
+                            .logp = flat,
+                            .draw = zero};
+    REFUSED(bnn_type_add(BNN_PRIOR, &prior.type), "prior 'gauss' exists already");
+    prior.type.name = "";
+    REFUSED(bnn_type_add(BNN_PRIOR, &prior.type), "a prior without a name cannot be added");
+    REFUSED(bnn_type_add(BNN_PRIOR, NULL), "a prior without a vtable cannot be added");
     const bnn_type *found;
     SAYS(bnn_type_find(BNN_PRIOR, "fresh", &found), "unknown prior 'fresh': there are gauss, hierarchical, scale_mixture");
     SAYS(bnn_type_find(BNN_OPTIMIZER, "", &found), "unknown optimizer '': there are adam, sgd");
@@ -174,15 +180,15 @@ START_TEST(types_are_refused_with_the_reason) {
 END_TEST
 
 START_TEST(an_added_type_is_found_and_walked_to) {
-    static const bnn_type fresh = {.abi = BNN_ABI, .size = sizeof fresh, .name = "fresh", .summary = "new", .checks = no_checks};
+    static const bnn_prior_type fresh = {
+        .type = {BNN_TYPE(bnn_prior_type), .name = "fresh", .summary = "new", .checks = no_checks}, .logp = flat, .draw = zero};
     const bnn_type *found, *last = NULL;
-    OK(bnn_type_add(BNN_PRIOR, &fresh));
+    OK(bnn_type_add(BNN_PRIOR, &fresh.type));
     OK(bnn_type_find(BNN_PRIOR, "fresh", &found));
-    ck_assert_ptr_eq(found, &fresh);
+    ck_assert_ptr_eq(found, &fresh.type);
     for (const bnn_type *t = NULL; (t = bnn_type_next(BNN_PRIOR, t));) last = t;
-    ck_assert_ptr_eq(last, &fresh);
-    REFUSED(bnn_type_add(BNN_PRIOR, &fresh), "prior 'fresh' exists already");
-    OK(bnn_type_add(BNN_LIKELIHOOD, &fresh)); /* names are unique within a kind */
+    ck_assert_ptr_eq(last, &fresh.type);
+    REFUSED(bnn_type_add(BNN_PRIOR, &fresh.type), "prior 'fresh' exists already");
 }
 END_TEST
 

@@ -33,24 +33,35 @@ void tool_misuse(const struct argp_state *state, const char *format, ...) {
     exit(2);
 }
 
+/* What the parsers of a command's options get: its own, and that of --plugin. */
+typedef struct {
+    void *command;
+    tool_plugins plugins;
+} inputs;
+
 /* argp's second line, "Try ...", has nowhere to go: a mistake is one sentence. What getopt says of an unknown option goes to stderr by
  * itself. */
 static error_t parse_quietly(int key, char *arg, struct argp_state *state) {
+    inputs *in = state->input;
     (void)arg;
     if (key != ARGP_KEY_INIT) return ARGP_ERR_UNKNOWN;
-    state->child_inputs[0] = state->input;
+    state->child_inputs[0] = in->command;
+    state->child_inputs[1] = &in->plugins;
     state->err_stream = NULL;
     return 0;
 }
 
 void tool_parse(const struct argp *argp, int argc, char **argv, void *input) {
-    const struct argp_child children[] = {{argp, 0, NULL, 0}, {0}};
+    const struct argp_child children[] = {{argp, 0, NULL, 0}, {&tool_plugins_argp, 0, NULL, 0}, {0}};
     const struct argp quiet = {.parser = parse_quietly, .children = children};
+    inputs in = {.command = input, .plugins.file = calloc((size_t)argc, sizeof(char *))}; /* more than there can be */
     int end = argc;
-    error_t failure = argp_parse(&quiet, argc, argv, 0, &end, input);
+    error_t failure = in.plugins.file ? argp_parse(&quiet, argc, argv, 0, &end, &in) : ENOMEM;
     if (failure == ENOMEM) exit(tool_refuse("out of memory"));
     if (failure) exit(2);
     if (end < argc) exit(tool_refuse("'%s' is one argument too many: see `%s --help`", argv[end], argv[0]));
+    if (tool_plugins_load(&in.plugins) < 0) exit(tool_fail());
+    free(in.plugins.file);
 }
 
 long long tool_number(const char *option, const char *text, long long min, long long max) {
@@ -66,6 +77,8 @@ static void print_help(void) {
     printf("Usage: bnn COMMAND [OPTION...]\nBayesian neural networks: fit, predict, compare.\n\n");
     for (const command *const *c = commands; *c; c++) printf("  %-14s %s\n", (*c)->name, (*c)->summary);
     printf("\n`bnn COMMAND --help` tells all of one command. --version prints the version.\n\n"
+           "Types that are not in the library come from plugins, shared libraries: every command loads those that BNN_PLUGIN_PATH lists\n"
+           "(files and folders, separated by colons), then those of its options --plugin FILE. `bnn list plugins` prints them.\n\n"
            "Exit status: 0 all is well, 1 a difference or a breach of rules was found, 2 a failure, with one sentence on stderr.\n");
 }
 

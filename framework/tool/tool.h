@@ -21,11 +21,20 @@ int tool_fail(void);
 /* Sets the sentence, prints it and returns 2: for mistakes in the arguments. */
 int tool_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* As argp_parse, but a mistake is one sentence and the end of the program with status 2. */
+/* As argp_parse, but a mistake is one sentence and the end of the program with status 2. Adds the option --plugin and loads the plugins: no
+ * name of a type may be looked up before. */
 void tool_parse(const struct argp *argp, int argc, char **argv, void *input);
 
 /* For parsers, in place of argp_error: prints "bnn NAME: sentence" and leaves the program with status 2. */
 _Noreturn void tool_misuse(const struct argp_state *state, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The files of --plugin, in their order. */
+typedef struct {
+    const char **file;
+    int n;
+} tool_plugins;
+extern const struct argp tool_plugins_argp;
+bnn_status tool_plugins_load(const tool_plugins *plugins); /* those of BNN_PLUGIN_PATH, then these */
 
 /* Whole numbers with a range, for options; prints the sentence and leaves the program with status 2 where text is none: "--seed: 'x' is not
  * a whole number from 0 to 9". */

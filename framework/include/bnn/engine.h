@@ -42,7 +42,7 @@ enum {
 /* What a step says of itself. */
 typedef struct {
     bnn_terms terms;       /* mean over the batches of this step */
-    const bnn_real *theta; /* where it stands now; NULL: nowhere yet */
+    const bnn_real *theta; /* where it stands now; NULL: nowhere yet, as where `fitted` gives no engine */
     double progress;       /* share of the whole work done, 0..1 */
     bool done;             /* it was the last */
 } bnn_step;

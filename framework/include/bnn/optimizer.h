@@ -5,7 +5,7 @@
 #ifndef BNN_OPTIMIZER_H
 #define BNN_OPTIMIZER_H
 
-#include <bnn/registry.h>
+#include <bnn/plugin.h>
 
 /* An optimiser with its options; its state is the caller's. */
 typedef struct bnn_optimizer {

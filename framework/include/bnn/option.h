@@ -32,6 +32,8 @@ typedef struct {
     const char *help;           /* one line, with the unit */
 } bnn_option;                   /* a table ends with a zeroed entry */
 
+size_t bnn_option_size(bnn_option_kind kind); /* bytes of its field in the conf struct; 0 of an unknown kind */
+
 /* Sets every field to its default, then reads text ("" or NULL: defaults). On failure conf holds nothing that needs freeing. Without a
  * table only an empty text is right. */
 bnn_status bnn_options_parse(const bnn_option *table, const char *text, void *conf);

@@ -11,7 +11,7 @@
 #ifndef BNN_PRIOR_H
 #define BNN_PRIOR_H
 
-#include <bnn/registry.h>
+#include <bnn/plugin.h>
 #include <bnn/rng.h>
 
 /* Who owns the prior of a block of parameters: the model for WEIGHT and BIAS, the layer (through its penalty) for the others. */

@@ -19,10 +19,10 @@ typedef enum {
     BNN_N_KINDS     /* their number */
 } bnn_kind;
 
-/* The head of every vtable. Static storage: a type is never copied and never freed. */
+/* The head of every vtable. Static storage: a type is never freed. */
 typedef struct {
     uint32_t abi;              /* BNN_ABI */
-    uint32_t size;             /* of the whole vtable: hooks are appended only, an older and shorter vtable has none of the later ones */
+    uint32_t size;             /* of the whole vtable, whose hooks are appended only: see bnn_types_add */
     const char *name;          /* REQUIRED: as in spec texts, unique within the kind */
     const char *summary;       /* REQUIRED: one line for `bnn list` */
     const char *reference;     /* paper and equation */
@@ -43,14 +43,27 @@ typedef struct {
 
 const char *bnn_kind_name(bnn_kind kind); /* "layer", "engine", ... */
 
+bool bnn_is_word(const char *text); /* of the network language, as every name: a letter or _, then letters, digits and _ */
+
 /* Finds a type by name; the failure's sentence lists the names there are. */
 bnn_status bnn_type_find(bnn_kind kind, const char *name, const bnn_type **out);
 
 /* Walks the types of a kind in registration order: NULL begins, NULL ends. */
 const bnn_type *bnn_type_next(bnn_kind kind, const bnn_type *after);
 
-/* Adds a type. Names are unique within a kind; another ABI or a missing field is refused. Not thread-safe; types are never removed. */
-bnn_status bnn_type_add(bnn_kind kind, const bnn_type *type);
+/* A type with its kind. */
+typedef struct {
+    bnn_kind kind;        /* says what the vtable is */
+    const bnn_type *type; /* head of the vtable */
+} bnn_entry;
+
+/* Adds types: all, or none. Refused are a name that the kind has already or that is no word of the network language, another ABI, and what
+ * is missing: summary, check specs, a REQUIRED hook; and options outside of conf. A vtable that is shorter than this library's, of an older
+ * header, has none of the later hooks: what is registered then is a copy of full length, so that nobody else looks at size. One that is
+ * longer, of a newer header, is taken if it uses none of the hooks that this library would not call. Types are borrowed for ever: they are
+ * never removed. Not thread-safe. */
+bnn_status bnn_types_add(int n, const bnn_entry *entries);
+bnn_status bnn_type_add(bnn_kind kind, const bnn_type *type); /* one of them */
 
 /* "name", "name:options" or "name{options}" -> object; free it with bnn_object_free. */
 bnn_status bnn_object_parse(bnn_kind kind, const char *text, bnn_object *out);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * plugin.h: types from shared libraries that are loaded at run time, of all five kinds (docs/plugins.md).
+ *
+ * The author's side is one line at the end of the source; every contract header (layer.h, engine.h, ...) brings it:
+ *
+ *   BNN_LAYER_PLUGIN(bnn_layer_swish)
+ *
+ * In the tree of bnn, where the type is in the library's own list, that line is empty: the same source is both.
+ */
+#ifndef BNN_PLUGIN_H
+#define BNN_PLUGIN_H
+
+#include <bnn/registry.h>
+
+/* ---- for authors ---- */
+
+/* What a plugin says of itself. */
+typedef struct {
+    uint32_t abi;       /* BNN_ABI; the first three fields are the same in every ABI */
+    uint32_t real_size; /* sizeof(bnn_real) */
+    uint32_t size;      /* of this struct: fields are appended only */
+    int n;                  /* number of types */
+    const bnn_entry *types; /* [n] */
+    const char *name;       /* a word; NULL: that of the first type */
+    const char *version;    /* printable, without blanks; NULL: see BNN_PLUGIN_VERSION */
+} bnn_plugin_descriptor;
+
+/* Names what the plugin computes: #define it before the headers, or give -DBNN_PLUGIN_VERSION='"1.2"', and change it whenever results
+ * change. A run is only loaded with the version that it was made with. Without it, the version is the beginning of the file's SHA-256. */
+#ifndef BNN_PLUGIN_VERSION
+#define BNN_PLUGIN_VERSION NULL
+#endif
+
+/* A vtable in the list of BNN_PLUGIN; one of another kind does not compile. */
+#define BNN_LAYER_ENTRY(vtable) BNN_ENTRY(BNN_LAYER, bnn_layer_type, vtable)
+#define BNN_ENGINE_ENTRY(vtable) BNN_ENTRY(BNN_ENGINE, bnn_engine_type, vtable)
+#define BNN_LIKELIHOOD_ENTRY(vtable) BNN_ENTRY(BNN_LIKELIHOOD, bnn_likelihood_type, vtable)
+#define BNN_PRIOR_ENTRY(vtable) BNN_ENTRY(BNN_PRIOR, bnn_prior_type, vtable)
+#define BNN_OPTIMIZER_ENTRY(vtable) BNN_ENTRY(BNN_OPTIMIZER, bnn_optimizer_type, vtable)
+#define BNN_ENTRY(kind, vtable_type, vtable) \
+    {kind, &_Generic(&(vtable), vtable_type * : (vtable), const vtable_type * : (vtable)).type}
+
+/* A plugin of several types, of any kinds:
+ *   BNN_PLUGIN("zoo", BNN_LAYER_ENTRY(bnn_layer_swish), BNN_PRIOR_ENTRY(bnn_prior_horseshoe))
+ * Its one symbol for the framework is a function that returns the descriptor. */
+#ifdef BNN_BUILT_IN
+#define BNN_PLUGIN(name_, ...)
+#else
+#define BNN_PLUGIN(name_, ...)                                                                     \
+    __attribute__((visibility("default"))) const bnn_plugin_descriptor *bnn_plugin_describe(void); \
+    const bnn_plugin_descriptor *bnn_plugin_describe(void) {                                       \
+        static const bnn_entry types[] = {__VA_ARGS__};                                            \
+        static const bnn_plugin_descriptor descriptor = {.abi = BNN_ABI,                           \
+                                                         .real_size = sizeof(bnn_real),            \
+                                                         .size = sizeof descriptor,                \
+                                                         .n = sizeof types / sizeof *types,        \
+                                                         .types = types,                           \
+                                                         .name = name_,                            \
+                                                         .version = BNN_PLUGIN_VERSION};           \
+        return &descriptor;                                                                        \
+    }
+#endif
+
+/* A plugin of one type. */
+#define BNN_LAYER_PLUGIN(vtable) BNN_PLUGIN(NULL, BNN_LAYER_ENTRY(vtable))
+#define BNN_ENGINE_PLUGIN(vtable) BNN_PLUGIN(NULL, BNN_ENGINE_ENTRY(vtable))
+#define BNN_LIKELIHOOD_PLUGIN(vtable) BNN_PLUGIN(NULL, BNN_LIKELIHOOD_ENTRY(vtable))
+#define BNN_PRIOR_PLUGIN(vtable) BNN_PLUGIN(NULL, BNN_PRIOR_ENTRY(vtable))
+#define BNN_OPTIMIZER_PLUGIN(vtable) BNN_PLUGIN(NULL, BNN_OPTIMIZER_ENTRY(vtable))
+
+/* ---- for programs ---- */
+
+/* A loaded plugin. It is never unloaded; all texts live as long as the process. */
+typedef struct {
+    const char *path;       /* as it was given */
+    const char *name;       /* what the plugin calls itself, or its first type */
+    const char *version;    /* what the author says (BNN_PLUGIN_VERSION), or the beginning of sha256 */
+    char sha256[65];        /* of the file */
+    int n;                  /* number of types */
+    const bnn_entry *types; /* [n] as they stand in the registry */
+} bnn_plugin;
+
+/* Loads a shared library and registers its types: all, or none where anything is wrong with the file or with one of them. A library that
+ * is loaded already stays as it is, and that is no failure. out may be NULL. Not thread-safe. */
+bnn_status bnn_plugin_load(const char *path, const bnn_plugin **out);
+
+/* Loads the files of a list "FILE:FOLDER:..."; of a folder all that end in ".so", by name. The first failure ends it; what was loaded
+ * before stays. The library does not look at the environment: the program passes BNN_PLUGIN_PATH here. */
+bnn_status bnn_plugin_load_path(const char *paths);
+
+const bnn_plugin *bnn_plugin_at(int i); /* in the order of loading; NULL behind the last */
+
+/* The plugin that a registered type came with; NULL: it is the library's own, or was added by the program. */
+const bnn_plugin *bnn_plugin_of(const bnn_type *type);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "vtable.h"
+
+#include <bnn/engine.h>
+#include <bnn/layer.h>
+#include <bnn/optimizer.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const char *name; /* NULL ends a list */
+    size_t offset;
+} hook;
+
+#define HOOK(type, name) \
+    { #name, offsetof(type, name) }
+
+static const hook layer_hooks[] = {HOOK(bnn_layer_type, bind), HOOK(bnn_layer_type, forward), HOOK(bnn_layer_type, backward), {0}};
+static const hook engine_hooks[] = {
+    HOOK(bnn_engine_type, open), HOOK(bnn_engine_type, step), HOOK(bnn_engine_type, close), HOOK(bnn_engine_type, blocks), {0}};
+static const hook likelihood_hooks[] = {HOOK(bnn_likelihood_type, bind),
+                                        HOOK(bnn_likelihood_type, nll),
+                                        HOOK(bnn_likelihood_type, observe),
+                                        HOOK(bnn_likelihood_type, draw),
+                                        {0}};
+static const hook prior_hooks[] = {HOOK(bnn_prior_type, logp), HOOK(bnn_prior_type, draw), {0}};
+static const hook optimizer_hooks[] = {HOOK(bnn_optimizer_type, step), {0}};
+
+static const struct {
+    size_t size;
+    const hook *required;
+} vtables[BNN_N_KINDS] = {[BNN_LAYER] = {sizeof(bnn_layer_type), layer_hooks},
+                          [BNN_ENGINE] = {sizeof(bnn_engine_type), engine_hooks},
+                          [BNN_LIKELIHOOD] = {sizeof(bnn_likelihood_type), likelihood_hooks},
+                          [BNN_PRIOR] = {sizeof(bnn_prior_type), prior_hooks},
+                          [BNN_OPTIMIZER] = {sizeof(bnn_optimizer_type), optimizer_hooks}};
+
+static bool has(const bnn_type *type, size_t offset) {
+    void (*f)(void) = NULL;
+    if (offset + sizeof f <= type->size) memcpy(&f, (const char *)type + offset, sizeof f);
+    return f != NULL;
+}
+
+/* Until this holds no other field can be read. */
+static bnn_status check_size(bnn_kind kind, const bnn_type *type) {
+    const char *what = bnn_kind_name(kind);
+    if (type->abi != BNN_ABI)
+        return bnn_fail(BNN_ERR_ABI, "a %s has ABI %u, this library has ABI %d: build it with this library's headers", what, type->abi,
+                        BNN_ABI);
+    if (type->size < sizeof *type || type->size % sizeof(void *) != 0)
+        return bnn_fail(BNN_ERR_ABI,
+                        "a %s says that its vtable has %u bytes, which cannot be: does its head begin with BNN_TYPE(bnn_%s_type)?", what,
+                        type->size, what);
+    return BNN_OK;
+}
+
+static bnn_status check_head(bnn_kind kind, const bnn_type *type) {
+    const char *what = bnn_kind_name(kind);
+    if (!type->name || !*type->name) return bnn_fail(BNN_ERR_ABI, "a %s without a name cannot be added", what);
+    if (!bnn_is_word(type->name))
+        return bnn_fail(BNN_ERR_NAME, "'%s' cannot be the name of a %s: it takes letters, digits and _", type->name, what);
+    if (!type->summary || !type->checks)
+        return bnn_fail(BNN_ERR_ABI, "%s '%s' lacks %s", what, type->name, type->summary ? "checks" : "a summary");
+    return BNN_OK;
+}
+
+static bnn_status check_options(bnn_kind kind, const bnn_type *type) {
+    for (const bnn_option *o = type->options; o && o->name; o++) {
+        size_t size = bnn_option_size(o->kind);
+        const char *wrong = size == 0                                     ? "an unknown kind"
+                            : !o->preset                                  ? "no preset"
+                            : o->kind == BNN_OPTION_CHOICE && !o->choices ? "no choices"
+                            : o->offset + size > type->conf_size          ? "its field outside of conf: is conf_size set?"
+                                                                          : NULL;
+        if (wrong) return bnn_fail(BNN_ERR_ABI, "%s '%s': option '%s' has %s", bnn_kind_name(kind), type->name, o->name, wrong);
+    }
+    return BNN_OK;
+}
+
+/* Hooks that are not needed by themselves, but without or beside others. */
+static const char *missing_partner(bnn_kind kind, const bnn_type *type) {
+    if (kind == BNN_ENGINE && !has(type, offsetof(bnn_engine_type, draw)) && !has(type, offsetof(bnn_engine_type, fitted)))
+        return "draw (or fitted)";
+    if (kind == BNN_PRIOR && has(type, offsetof(bnn_prior_type, n_scales)) && !has(type, offsetof(bnn_prior_type, logp_scale)))
+        return "logp_scale (beside n_scales)";
+    if (kind == BNN_PRIOR && has(type, offsetof(bnn_prior_type, logp_scale)) && !has(type, offsetof(bnn_prior_type, n_scales)))
+        return "n_scales (beside logp_scale)";
+    return NULL;
+}
+
+static bnn_status check_hooks(bnn_kind kind, const bnn_type *type) {
+    const char *missing = NULL;
+    for (const hook *h = vtables[kind].required; h->name && !missing; h++)
+        if (!has(type, h->offset)) missing = h->name;
+    if (!missing) missing = missing_partner(kind, type);
+    if (missing) return bnn_fail(BNN_ERR_ABI, "%s '%s' lacks the hook %s", bnn_kind_name(kind), type->name, missing);
+    const char *bytes = (const char *)type;
+    for (size_t i = vtables[kind].size; i < type->size; i++)
+        if (bytes[i] != 0)
+            return bnn_fail(BNN_ERR_ABI,
+                            "%s '%s' has hooks that this library, version " BNN_VERSION ", does not know: it needs a newer one",
+                            bnn_kind_name(kind), type->name);
+    return BNN_OK;
+}
+
+bnn_status bnn_vtable_check(bnn_kind kind, const bnn_type *type) {
+    if ((unsigned)kind >= BNN_N_KINDS)
+        return bnn_fail(BNN_ERR_ABI, "there is no kind %d of types: 0 to %d are known", (int)kind, BNN_N_KINDS - 1);
+    if (!type) return bnn_fail(BNN_ERR_ABI, "a %s without a vtable cannot be added", bnn_kind_name(kind));
+    BNN_TRY(check_size(kind, type));
+    BNN_TRY(check_head(kind, type));
+    BNN_TRY(check_options(kind, type));
+    return check_hooks(kind, type);
+}
+
+bnn_status bnn_vtable_extend(bnn_kind kind, const bnn_type *type, bnn_type **copy) {
+    if (type->size >= vtables[kind].size) return BNN_OK;
+    *copy = calloc(1, vtables[kind].size);
+    if (!*copy) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %s '%s'", bnn_kind_name(kind), type->name);
+    memcpy(*copy, type, type->size);
+    return BNN_OK;
+}

@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# test_plugins.sh BNN FOLDER: plugins in the program, by --plugin and BNN_PLUGIN_PATH; FOLDER holds those of tests/plugins.
+plugins=$(cd "$2" && pwd)
+. "$(dirname "$0")/test_program_common.sh"
+unset BNN_PLUGIN_PATH
+swish=$plugins/swish.so laplace=$plugins/double_exponential.so restarts=$plugins/restarts.so
+tables
+
+# ---------------------------------------------------------------- which there are
+
+works list
+check 'without a plugin there is no list of them' [ "$(grep -c '^plugins' "$out")" = 0 ]
+works list plugins
+check 'and an empty one where it is asked for' [ "$(cat "$out")" = plugins ]
+works list --plugin "$swish" --plugin "$laplace"
+says "  swish                an input times its own sigmoid (plugin swish $(sha256sum "$swish" | cut -c 1-12))"
+says '  sign                 steps of one length against the sign of the gradient (plugin laplace_1774 2.1-rc1)'
+says "  laplace_1774         2.1-rc1, $laplace: prior double_exponential, likelihood double_exponential, optimizer sign"
+says "sha256 $(sha256sum "$laplace" | cut -c 1-64)"
+works show swish --plugin "$swish"
+says "  plugin: swish $(sha256sum "$swish" | cut -c 1-12), $swish"
+works --help
+says 'BNN_PLUGIN_PATH'
+for command in import import-weights split info list show fit predict evaluate compare report diff check bench; do
+    works $command --help
+    says '--plugin=FILE'
+done
+
+# ---------------------------------------------------------------- the variable
+
+mkdir both && ln -s "$swish" "$laplace" both && : >both/notes.txt
+BNN_PLUGIN_PATH=both:$restarts
+export BNN_PLUGIN_PATH
+works list plugins
+check 'folders in the order of names, then files' [ "$(sed -n 's/^  \([a-z_0-9]\{1,\}\) .*so:.*/\1/p' "$out" | tr '\n' ' ')" = 'laplace_1774 swish restarts ' ]
+works list plugins --plugin both/swish.so
+check 'a plugin that is there already is no failure' [ "$(grep -c sha256 "$out")" = 3 ]
+BNN_PLUGIN_PATH=none
+refuses 'bnn: BNN_PLUGIN_PATH: none: No such file or directory' list
+works list --help
+BNN_PLUGIN_PATH=
+works list
+
+# ---------------------------------------------------------------- wrong ones, on every command
+
+for command in import import-weights split info list show fit predict evaluate compare report diff check bench; do
+    case $command in
+    import) arguments='csv r.csv -o new.h5' ;;
+    import-weights) arguments="r.h5 --net dense -o new.h5" ;;
+    split) arguments='r.h5 --count 2' ;;
+    info | predict | evaluate | report) arguments=r.h5 ;;
+    show | check) arguments=dense ;;
+    fit) arguments='-d r.h5 --net dense --engine map -o new.h5' ;;
+    compare) arguments='-d r.h5 --net dense --engine map' ;;
+    diff) arguments='r.h5 r.h5' ;;
+    *) arguments= ;;
+    esac
+    refuses "bnn: $plugins/no_hook.so: prior 'wrong' lacks the hook draw" $command $arguments --plugin "$plugins/no_hook.so"
+    BNN_PLUGIN_PATH=$plugins/other_abi.so
+    refuses "bnn: BNN_PLUGIN_PATH: $plugins/other_abi.so: has ABI 8, this library has ABI 1" $command $arguments
+    BNN_PLUGIN_PATH=
+done
+refuses "r.csv: is not a shared library" list --plugin r.csv
+refuses "none.so: No such file or directory" list --plugin none.so
+refuses "layer 'swish' exists already, in $swish" list --plugin "$swish" --plugin "$plugins/swish_twin.so"
+refuses "option '--plugin' requires an argument" list --plugin
+
+# ---------------------------------------------------------------- at work
+
+swish_net='dense:6; swish:beta=2; dense'
+refuses "unknown layer 'swish'" fit -d r.h5 --net "$swish_net" --engine map:epochs=2 -o new.h5
+works fit -d r.h5 --net "$swish_net" --engine 'restarts:engine=map{epochs=20,optimizer=sign},count=2' -l double_exponential -p double_exponential \
+    --samples 5 -o run.h5 --plugin "$swish" --plugin "$laplace" --plugin "$restarts"
+BNN_PLUGIN_PATH=$swish:$laplace:$restarts
+works predict run.h5 -o run.csv
+works evaluate run.h5
+works info run.h5
+works compare -d r.h5 --net "$swish_net" --engine map:epochs=2,optimizer=sign --engine mc_dropout:epochs=2 --splits 0 --samples 5 -o cmp.h5
+works report cmp.h5 -o cmp.html
+works check swish
+finish
