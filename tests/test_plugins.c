@@ -140,9 +140,31 @@ START_TEST(a_plugin_is_loaded_once) {
 }
 END_TEST
 
+/* A file of the test with the bytes of a plugin: the same file, where it is there already. */
+static const char *copy_of(const char *plugin, const char *name) {
+    char path[PATH], bytes[1 << 16];
+    FILE *from = fopen(in_folder(plugin, path), "rb"), *to = fopen(files_path(name), "wb");
+    ck_assert(from && to);
+    for (size_t n; (n = fread(bytes, 1, sizeof bytes, from)) > 0;) ck_assert_uint_eq(fwrite(bytes, 1, n, to), n);
+    fclose(from), fclose(to);
+    return files_path(name);
+}
+
 START_TEST(a_name_without_a_folder_is_a_file_here) {
-    ck_assert_int_eq(chdir(PLUGINS), 0);
-    OK(bnn_plugin_load("swish.so", NULL));
+    const char *path = copy_of("swish", "here_only.so");
+    char folder[PATH];
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    ck_assert_int_eq(chdir(folder), 0);
+    OK(bnn_plugin_load("here_only.so", NULL));
+    files_remove();
+}
+END_TEST
+
+/* A wrong one is not kept, so that the right one can take its place. */
+START_TEST(a_refused_file_can_be_built_again) {
+    SAYS(bnn_plugin_load(copy_of("no_hook", "mine.so"), NULL), "lacks the hook draw");
+    OK(bnn_plugin_load(copy_of("swish", "mine.so"), NULL));
+    files_remove();
 }
 END_TEST
 
@@ -247,6 +269,7 @@ int main(void) {
     tcase_add_test(taken, a_loaded_plugin_says_what_it_is);
     tcase_add_test(taken, a_plugin_is_loaded_once);
     tcase_add_test(taken, a_name_without_a_folder_is_a_file_here);
+    tcase_add_test(taken, a_refused_file_can_be_built_again);
     tcase_add_test(taken, types_of_every_kind_work_from_plugins);
     tcase_add_test(taken, an_older_and_shorter_vtable_works);
     tcase_add_test(taken, a_newer_and_longer_vtable_works_without_newer_hooks);
