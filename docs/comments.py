@@ -65,7 +65,7 @@ def convert(text):
             if lead and begins and not mark:
                 code = '/**' + lead[:-1] + '. */ ' + code
             out.append(behind(code, (lead if begins else '') + words) + lines if mark and not code.startswith('#include') else code)
-            begins = re.search(r'[;}]\s*$', code) is not None
+            begins = re.search(r'[;}]\s*$|#define .*[^\\]$', code) is not None
     codes = ' '.join('%s = %s, /**< %s. */' % code for code in re.findall(r'X\((\w+), (-?\d+), "([^"]*)"\)', text))
     text = '\n'.join(out) + '\n'
     return re.sub(r'#define BNN_STATUS_ENUM.*\n.*\n.*', '\n' + codes + '\n', text)  # a macro spreads the list of codes: Doxygen would not see their texts

@@ -17,9 +17,9 @@
 
 /* What a plugin says of itself. */
 typedef struct {
-    uint32_t abi;       /* BNN_ABI; the first three fields are the same in every ABI */
-    uint32_t real_size; /* sizeof(bnn_real) */
-    uint32_t size;      /* of this struct: fields are appended only */
+    uint32_t abi;           /* BNN_ABI; the first three fields are the same in every ABI */
+    uint32_t real_size;     /* sizeof(bnn_real) */
+    uint32_t size;          /* of this struct: fields are appended only */
     int n;                  /* number of types */
     const bnn_entry *types; /* [n] */
     const char *name;       /* a word; NULL: that of the first type */
@@ -32,12 +32,14 @@ typedef struct {
 #define BNN_PLUGIN_VERSION NULL
 #endif
 
-/* A vtable in the list of BNN_PLUGIN; one of another kind does not compile. */
+/* For the list of BNN_PLUGIN, a vtable of this kind; one of another kind does not compile: */
 #define BNN_LAYER_ENTRY(vtable) BNN_ENTRY(BNN_LAYER, bnn_layer_type, vtable)
 #define BNN_ENGINE_ENTRY(vtable) BNN_ENTRY(BNN_ENGINE, bnn_engine_type, vtable)
 #define BNN_LIKELIHOOD_ENTRY(vtable) BNN_ENTRY(BNN_LIKELIHOOD, bnn_likelihood_type, vtable)
 #define BNN_PRIOR_ENTRY(vtable) BNN_ENTRY(BNN_PRIOR, bnn_prior_type, vtable)
 #define BNN_OPTIMIZER_ENTRY(vtable) BNN_ENTRY(BNN_OPTIMIZER, bnn_optimizer_type, vtable)
+
+/* A vtable of any kind as a bnn_entry. */
 #define BNN_ENTRY(kind, vtable_type, vtable) \
     {kind, &_Generic(&(vtable), vtable_type * : (vtable), const vtable_type * : (vtable)).type}
 
@@ -62,7 +64,7 @@ typedef struct {
     }
 #endif
 
-/* A plugin of one type. */
+/* A plugin of one type of this kind: */
 #define BNN_LAYER_PLUGIN(vtable) BNN_PLUGIN(NULL, BNN_LAYER_ENTRY(vtable))
 #define BNN_ENGINE_PLUGIN(vtable) BNN_PLUGIN(NULL, BNN_ENGINE_ENTRY(vtable))
 #define BNN_LIKELIHOOD_PLUGIN(vtable) BNN_PLUGIN(NULL, BNN_LIKELIHOOD_ENTRY(vtable))
