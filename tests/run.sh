@@ -3,7 +3,8 @@
 # Every test: installs what is missing, builds in float and double, with gcc and clang, and with sanitizers, and runs the suite in each.
 #   sh tests/run.sh          all of that
 #   sh tests/run.sh fast     the default build only
-#   sh tests/run.sh long     in the default build what takes long: 200 kills of fits on their way; every change of every part of a file
+#   sh tests/run.sh long     in the default build what takes long: 200 kills of fits on their way; every change of every part of a file; faults seeded into
+#                            the sources, each of which some test has to find
 set -e
 cd "$(dirname "$0")/.."
 . experiments/setup.sh
