@@ -158,6 +158,28 @@ START_TEST(mean_field_is_stationary_where_it_should) {
 }
 END_TEST
 
+/* And there its fit ends, which has noise of its own: without it the minimum of U would be elsewhere. */
+START_TEST(mc_dropout_finds_the_ridge_regression_of_dropout) {
+    rows r = rows_new(0);
+    linear_posterior noisy, plain;
+    bnn_real *theta;
+    linear_posterior_of(r.data, tau_of(r.data), prec_w / 0.7, prec_b, 0.3 / 0.7, &noisy);
+    linear_posterior_of(r.data, tau_of(r.data), prec_w / 0.7, prec_b, 0, &plain);
+    bnn_run *run = fit("mc_dropout:p=0.3,epochs=4000,lr=0.02,schedule=cosine", "dense", 1, r.data);
+    ck_assert_uint_eq(theta_of(run->engine, &theta), W);
+    double excess = 0, apart = 0; /* nats of U above its minimum */
+    for (int i = 0; i < W; i++)
+        for (int j = 0; j < W; j++) {
+            excess += 0.5 * ((double)theta[i] - noisy.mean[i]) * noisy.precision[i * W + j] * ((double)theta[j] - noisy.mean[j]);
+            apart += 0.5 * (plain.mean[i] - noisy.mean[i]) * noisy.precision[i * W + j] * (plain.mean[j] - noisy.mean[j]);
+        }
+    ck_assert_msg(excess < 0.02 && apart > 0.1, "%g nats above the closed form; that without noise is %g above", excess, apart);
+    reals_free(theta);
+    bnn_run_free(run);
+    rows_free(&r);
+}
+END_TEST
+
 /* What E_q[U] of q = N(mu, diag sd^2) has above its minimum, in nats. */
 static double excess(const linear_posterior *p, const bnn_real *theta) {
     double total = 0;
@@ -743,6 +765,7 @@ END_TEST
 int main(void) {
     const TTest *const tests[] = {point_estimates_are_ridge_regression,
                                   dropout_on_linear_regression_is_stationary_where_it_should,
+                                  mc_dropout_finds_the_ridge_regression_of_dropout,
                                   mean_field_is_stationary_where_it_should,
                                   bayes_by_backprop_finds_the_mean_field_posterior,
                                   two_epochs_are_those_by_hand,

@@ -369,6 +369,24 @@ START_TEST(a_start_outside_the_support_is_an_error) {
 }
 END_TEST
 
+/* Thinning changes nothing but what is kept: the last of each `thin` transitions after the warm-up. */
+START_TEST(thinned_draws_are_among_all) {
+    bnn_chains all, few;
+    bnn_chains_conf conf = {.chains = 2, .samples = 12, .warmup = 20, .thin = 1, .target_accept = 0.8, .step = 1, .jitter = 0.2},
+                    thin = conf;
+    thin.samples = 4, thin.thin = 3;
+    chains_open(&all, &conf, rules[0].rule, correlated, 2);
+    chains_open(&few, &thin, rules[0].rule, correlated, 2);
+    while (!bnn_chains_done(&all)) OK(bnn_chains_step(&all));
+    while (!bnn_chains_done(&few)) OK(bnn_chains_step(&few));
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < 4; i++)
+            ck_assert_msg(memcmp(few.draws + (k * 4 + i) * 2, all.draws + (k * 12 + 3 * i + 2) * 2, 2 * sizeof *all.draws) == 0,
+                          "chain %d: draw %d is not that of transition %d", k, i, 3 * i + 3);
+    bnn_chains_close(&all), bnn_chains_close(&few);
+}
+END_TEST
+
 /* Sums over transitions, and E-BFMI, from the statistics of the draws. */
 START_TEST(sums_are_those_of_the_draws) {
     bnn_chains_conf conf = plenty;
@@ -593,6 +611,7 @@ int main(void) {
                                   windows_are_those_of_stan,
                                   divergences_are_counted_and_rejected,
                                   a_start_outside_the_support_is_an_error,
+                                  thinned_draws_are_among_all,
                                   sums_are_those_of_the_draws,
                                   linear_regression_has_its_posterior,
                                   a_tiny_network_has_its_posterior,

@@ -271,6 +271,44 @@ START_TEST(gaussian_weights_start_as_stated) {
 }
 END_TEST
 
+/* Mean and variance of the kernel of 'TYPE', and how far its weights go; a bias begins at 0. */
+static void starts_with(const char *type, double var, double most) {
+    enum { D = 100, U = 50 };
+    bnn_spec_net t;
+    moments w = {0};
+    double largest = 0;
+    char net[96];
+    snprintf(net, sizeof net, "input:%d; %s", D, type);
+    test_net_open(net, &t);
+    bnn_real *theta = reals_new((size_t)t.net->n_theta);
+    bnn_net_init(t.net, bnn_rng_seed(18), theta);
+    for (int i = 0; i < D * U; i++) {
+        moments_add(&w, (double)theta[i]);
+        largest = fmax(largest, fabs((double)theta[i]));
+    }
+    /* the kurtosis is at most that of a Gaussian: so is the error of the variance */
+    ck_assert_msg(fabs(moments_z(&w, 0)) < MOST_Z && fabs(moments_var_z(&w, var)) < MOST_Z && largest <= most,
+                  "%s: mean %g, variance %g where %g is stated, largest %g", type, w.mean, moments_var(&w), var, largest);
+    for (int i = D * U; i < D * U + U; i++) ck_assert(theta[i] == 0);
+    reals_free(theta);
+    bnn_spec_net_close(&t);
+}
+
+/* He: N(0, 2/D), which is also what a layer without an init hook gets. Glorot: uniform on (-a, a), a^2 = 6/(D+U), so its variance is a^2/3.
+ */
+START_TEST(weights_start_as_stated) {
+    static bnn_layer_type plain;
+    const bnn_type *dense;
+    ck_assert_int_eq(bnn_type_find(BNN_LAYER, "dense", &dense), BNN_OK);
+    plain = *(const bnn_layer_type *)dense;
+    plain.type.name = "plain", plain.init = NULL;
+    ck_assert_int_eq(bnn_type_add(BNN_LAYER, &plain.type), BNN_OK);
+    starts_with("dense:50", 2.0 / 100, INFINITY);
+    starts_with("plain:50", 2.0 / 100, INFINITY);
+    starts_with("dense:50,init=glorot", 2.0 / 150, sqrt(6.0 / 150));
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {refusals_name_node_and_shapes,
                                   concrete_gates_have_their_moments,
@@ -282,6 +320,7 @@ int main(void) {
                                   sampled_kl_has_the_mean_of_the_closed_form,
                                   kernel_and_bias_have_their_own_priors,
                                   gaussian_weights_start_as_stated,
+                                  weights_start_as_stated,
                                   NULL};
     return run_tests("layers", tests);
 }

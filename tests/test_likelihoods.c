@@ -79,6 +79,48 @@ static void has_right_gradients(likelihood_case *k) {
 START_TEST(gradients_are_those_of_differences) { for_all_cases(has_right_gradients); }
 END_TEST
 
+/* Draws for n copies of row 0, from row row0 of the stream on. */
+static void draw_row(likelihood_case *k, int n, uint64_t row0, bnn_real *y) {
+    size_t out = (size_t)k->l.out_dim;
+    bnn_real *f = reals_new((size_t)n * out);
+    for (size_t i = 0; i < (size_t)n; i++) memcpy(f + i * out, k->f, out * sizeof *f);
+    k->type->draw(&k->l, n, f, k->theta, bnn_rng_seed(5), row0, y);
+    reals_free(f);
+}
+
+/* Draws have the mean and the variance that observe states; of classes, each comes as often as its probability says. */
+static void draws_from_itself(likelihood_case *k) {
+    enum { N = 20000 };
+    bnn_real mean[MOST], var[MOST], *y = reals_new(N * (size_t)k->l.y_dim);
+    k->type->observe(&k->l, 1, k->f, NULL, k->theta, &(bnn_observation){.mean = mean, .var = var});
+    draw_row(k, N, 0, y);
+    for (int c = 0; c < k->l.mean_dim; c++) {
+        moments m = {0};
+        for (int i = 0; i < N; i++) moments_add(&m, k->l.n_classes ? y[i] == (bnn_real)c : (double)y[i * k->l.y_dim + c]);
+        ASSERT_CASE(fabs(moments_z(&m, (double)mean[c])) < MOST_Z, k, "draws have mean[%d] %g, not %g", c, m.mean, (double)mean[c]);
+        ASSERT_CASE(k->l.n_classes || fabs(moments_var_z(&m, (double)var[c])) < MOST_Z, k, "draws have variance[%d] %g, not %g", c,
+                    moments_var(&m), (double)var[c]);
+    }
+    reals_free(y);
+}
+
+START_TEST(draws_follow_the_density) { for_all_cases(draws_from_itself); }
+END_TEST
+
+/* A row's draw is that of its number, whatever rows come with it. */
+static void draws_by_row(likelihood_case *k) {
+    enum { N = 64, FIRST = 20 };
+    bnn_real whole[2 * N], part[2 * N];
+    size_t d = (size_t)k->l.y_dim;
+    draw_row(k, N, 0, whole);
+    draw_row(k, N - FIRST, FIRST, part);
+    ASSERT_CASE(memcmp(whole + FIRST * d, part, (N - FIRST) * d * sizeof *part) == 0, k,
+                "draws of rows from %d on depend on the rows before", FIRST);
+}
+
+START_TEST(draws_belong_to_rows) { for_all_cases(draws_by_row); }
+END_TEST
+
 /* log p of row 0 with another y. */
 static double logp(likelihood_case *k, double y) {
     bnn_real here = (bnn_real)y;
@@ -327,6 +369,7 @@ START_TEST(own_parameters_have_their_prior) {
     ck_assert_int_eq(bnn_likelihood_new("gaussian:sd=0.3,shape=2", 1, 0, y_sd, &l), BNN_OK);
     for (int exact = 0; exact < 2; exact++) {
         double squares = exact ? 0 : 1.25, expected = log((squares + 2 * a * v) / (4 + 2 * a));
+        theta = (bnn_real)NAN; /* what it held does not matter */
         ck_assert_msg(bnn_likelihood_fit(&l, 4, f, exact ? f : y, &theta) == BNN_OK, "%s", bnn_error());
         ck_assert_msg(fabs((double)theta - expected) < 1e-4, "log variance %.9g, not %.9g", (double)theta, expected);
     }
@@ -369,6 +412,8 @@ END_TEST
 
 int main(void) {
     const TTest *const tests[] = {gradients_are_those_of_differences,
+                                  draws_follow_the_density,
+                                  draws_belong_to_rows,
                                   observations_are_those_of_the_density,
                                   extreme_outputs_stay_finite,
                                   own_parameters_are_fitted,

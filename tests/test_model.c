@@ -243,6 +243,9 @@ START_TEST(scales_are_blocks_of_their_own) {
     }
     ck_assert(!bnn_model_block(p.m, 9, &b));
     ck_assert_uint_eq(at, (size_t)p.m->n_theta);
+    bnn_model_init(p.m, bnn_rng_seed(3), p.theta);
+    for (int i = 0; i < IN + 1 + 4 + 1; i++) /* inputs of a unit begin at order one: variances at 1/fan_in */
+        assert_close((double)p.theta[p.m->net->n_theta + 1 + i], -log(i < IN + 1 ? IN : 4), 1, "scale", i);
     bnn_model *m;
     SAYS(bnn_model_new(&(bnn_texts){"gaussian_dense", "gaussian", "hierarchical"}, p.data, &m),
          "random weights have no place for the scales of prior 'hierarchical'");
@@ -432,6 +435,19 @@ START_TEST(a_prior_behind_a_gate_is_expected_over_its_states) {
 }
 END_TEST
 
+/* A factor z of mean 1 and variance alpha makes the square of a Gaussian weight w^2 (1 + alpha) on average. */
+START_TEST(a_prior_behind_gaussian_factors_is_expected_over_them) {
+    const double alpha = 0.3, sd = 0.7, bias_sd = 2;
+    problem p;
+    problem_open("gaussian_dropout:0.3; dense", "gaussian:tau=1", "gauss:sd=0.7,bias_sd=2", 0, &p);
+    double expected = -log_normal((double)p.theta[IN], bias_sd * bias_sd);
+    for (int i = 0; i < IN; i++)
+        expected += 0.5 * (double)p.theta[i] * (double)p.theta[i] * (1 + alpha) / (sd * sd) + 0.5 * log(2 * M_PI * sd * sd);
+    assert_close(u_of(&p, 0, NULL).prior, expected, fabs(expected), "prior", 0);
+    problem_close(&p);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {gradients_are_those_of_differences,
                                   minibatches_average_to_the_whole,
@@ -443,6 +459,7 @@ int main(void) {
                                   u_is_the_objective_of_mc_dropout,
                                   u_is_the_loss_of_the_published_script,
                                   a_prior_behind_a_gate_is_expected_over_its_states,
+                                  a_prior_behind_gaussian_factors_is_expected_over_them,
                                   NULL};
     return run_tests("model", tests);
 }

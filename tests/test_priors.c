@@ -103,6 +103,31 @@ static void draws_from_itself(prior_case *k) {
 START_TEST(draws_follow_the_density) { for_all_cases(draws_from_itself); }
 END_TEST
 
+/* The density at 0 of a Gaussian is 1 / (sd sqrt(2 pi)), which tells the sd that a text means. */
+START_TEST(texts_mean_their_sd) {
+    static const struct {
+        const char *spec;
+        bool weight;
+        double sd;
+    } cases[] = {{"gauss:sd=2,bias_sd=5", true, 2},
+                 {"gauss:sd=2,bias_sd=5", false, 5},
+                 {"gauss:sd=2,bias_sd=5,scale=fan_in", true, 2 / 3.}, /* sqrt(FAN_IN) is 3 */
+                 {"gauss:sd=2,bias_sd=5,scale=fan_in", false, 5},
+                 {"scale_mixture:pi=1,sd1=0.7", true, 0.7},
+                 {"scale_mixture:pi=0,sd2=0.2", true, 0.2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        prior_case k = {.weight = cases[i].weight};
+        ck_assert_int_eq(bnn_prior_new(cases[i].spec, &k.prior), BNN_OK);
+        k.type = bnn_prior_vtable(&k.prior);
+        double sd = exp(-logp(0, &k)) / sqrt(2 * M_PI);
+        ASSERT_CASE(fabs(sd / cases[i].sd - 1) < ROUNDING, &k, "sd %.9g, not %.9g", sd, cases[i].sd);
+        ASSERT_CASE(!k.type->sd || k.type->sd(&k.prior, k.weight, FAN_IN) == cases[i].sd, &k, "the hook sd says %.9g",
+                    k.type->sd(&k.prior, k.weight, FAN_IN));
+        bnn_prior_free(&k.prior);
+    }
+}
+END_TEST
+
 /* ---------------------------------------------------------------- scales */
 
 static const bnn_param blocks[] = {{.name = "kernel", .role = BNN_WEIGHT, .rows = 4, .cols = 3, .fan_in = 4},
@@ -319,6 +344,7 @@ int main(void) {
     const TTest *const tests[] = {densities_integrate_to_one,
                                   gradients_are_those_of_differences,
                                   draws_follow_the_density,
+                                  texts_mean_their_sd,
                                   slopes_of_scales_are_those_of_differences,
                                   precisions_are_gamma_distributed,
                                   marginals_are_student_t,
