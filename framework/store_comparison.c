@@ -187,15 +187,15 @@ static void class_points(bnn_contestant *c, int width, const double *mean, const
 static void get_points(bnn_h5_reader *r, bnn_comparison *c) {
     bnn_contestant *k = &c->engine[0];
     int extent[2];
-    bnn_h5_extents(r, "/predictions/mean", 2, extent);
+    bnn_h5_extents(r, "/prediction/mean", 2, extent);
     size_t cells = (size_t)extent[0] * (size_t)extent[1], targets = c->is_class ? (size_t)extent[0] : cells;
     double *v = bnn_h5_room(r, 4 * cells, sizeof *v);
     if (!v) return;
     k->sd = bnn_h5_room(r, (size_t)extent[0], sizeof(double)), k->error = bnn_h5_room(r, (size_t)extent[0], sizeof(double));
-    bnn_h5_get(r, "/predictions/mean", BNN_H5_DOUBLE, cells, v);
-    bnn_h5_get(r, "/predictions/var_epistemic", BNN_H5_DOUBLE, cells, v + cells);
-    bnn_h5_get(r, "/predictions/var_aleatoric", BNN_H5_DOUBLE, cells, v + 2 * cells);
-    bnn_h5_get(r, "/predictions/y", BNN_H5_DOUBLE, targets, v + 3 * cells);
+    bnn_h5_get(r, "/prediction/mean", BNN_H5_DOUBLE, cells, v);
+    bnn_h5_get(r, "/prediction/var_epistemic", BNN_H5_DOUBLE, cells, v + cells);
+    bnn_h5_get(r, "/prediction/var_aleatoric", BNN_H5_DOUBLE, cells, v + 2 * cells);
+    bnn_h5_get(r, "/prediction/y", BNN_H5_DOUBLE, targets, v + 3 * cells);
     if (r->status == BNN_OK) {
         k->n_points = extent[0];
         if (c->is_class)
@@ -207,7 +207,7 @@ static void get_points(bnn_h5_reader *r, bnn_comparison *c) {
 }
 
 static void get_run(bnn_h5_reader *r, bnn_comparison *c) {
-    if (!bnn_h5_has(r, "/predictions/y") || !bnn_h5_has(r, "/summary")) {
+    if (!bnn_h5_has(r, "/prediction/y") || !bnn_h5_has(r, "/summary")) {
         r->status = bnn_fail(BNN_ERR_STATE, "%s: is a run without predictions of a test set", r->path);
         return;
     }

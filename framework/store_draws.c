@@ -284,6 +284,11 @@ const bnn_sink *bnn_draws_sink(const bnn_draws *draws) { return draws ? &draws->
 
 bnn_h5_writer *bnn_draws_writer(bnn_draws *draws) { return &draws->w; }
 
+const int *bnn_draws_numbers(const bnn_draws *draws, int *n) {
+    *n = draws->per_chain;
+    return draws->number;
+}
+
 void bnn_draws_end(bnn_draws *draws) {
     pthread_mutex_destroy(&draws->one);
     free(draws->failure);

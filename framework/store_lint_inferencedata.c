@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * store_lint_inferencedata.c: rules of ArviZ's InferenceData, for its groups where they are there. They stand at the top level;
- * `predictions` is none of them here: of bnn it holds moments of the predictive distribution, no draws.
+ * store_lint_inferencedata.c: rules of ArviZ's InferenceData, for its groups where they are there. They stand at the top level.
  */
 #include "store_lint.h"
 
@@ -20,6 +19,7 @@ static family family_of(const bnn_lint_object *group) {
                   {"log_likelihood", POSTERIOR},
                   {"log_prior", POSTERIOR},
                   {"posterior_predictive", POSTERIOR},
+                  {"predictions", POSTERIOR},
                   {"unconstrained_posterior", POSTERIOR},
                   {"prior", PRIOR},
                   {"prior_predictive", PRIOR},
@@ -63,16 +63,11 @@ static bool is_draw_dimension(const char *name) {
     return strcmp(name, "chain") == 0 || strcmp(name, "draw") == 0 || strcmp(name, "sample") == 0;
 }
 
-/* Statistics of the sampler may be there of more draws: of all that it made, where some were kept. */
-static bool is_of_all_draws(const bnn_lint_walk *w, const bnn_lint_object *o) {
-    return is_sample_stats(w, o) && strcmp(o->name, "draw") == 0;
-}
-
 static void same_draws(bnn_lint_walk *w, const bnn_lint_object *o) {
     family f = family_above(w, o);
-    if (!has_draws(f) || !is_draw_dimension(o->name) || is_of_all_draws(w, o)) return;
+    if (!has_draws(f) || !is_draw_dimension(o->name)) return;
     for (const bnn_lint_object *p = w->object; p < o; p++)
-        if (p->is_scale && family_above(w, p) == f && strcmp(p->name, o->name) == 0 && !is_of_all_draws(w, p)) {
+        if (p->is_scale && family_above(w, p) == f && strcmp(p->name, o->name) == 0) {
             if (!bnn_lint_same_dimension(p, o)) bnn_lint_find(w, "differs from %s", p->path);
             return;
         }

@@ -50,9 +50,9 @@ static void get_run(bnn_h5_reader *r, bnn_outline *o) {
 }
 
 static void get_predictions(bnn_h5_reader *r, bnn_outline *o) {
-    if (!bnn_h5_has(r, "/predictions")) return;
-    o->rows = bnn_h5_length(r, "/predictions/obs_id");
-    o->samples = bnn_h5_get_int(r, "/predictions", "samples");
+    if (!bnn_h5_has(r, "/prediction")) return;
+    o->rows = bnn_h5_length(r, "/prediction/obs_id");
+    o->samples = bnn_h5_get_int(r, "/prediction", "samples");
     if (bnn_h5_has(r, "/posterior")) o->kept |= BNN_KEEP_POSTERIOR;
     if (bnn_h5_has(r, "/posterior_predictive")) o->kept |= BNN_KEEP_PREDICTIVE;
 }

@@ -333,7 +333,7 @@ static void put_observed(bnn_h5_writer *w, const bnn_data *data) {
 }
 
 void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const bnn_data *data) {
-    static const char *const modes[] = {[BNN_MEAN] = "mean", [BNN_ROWS] = "rows", [BNN_DRAW] = "draw"}, group[] = "/predictions";
+    static const char *const modes[] = {[BNN_MEAN] = "mean", [BNN_ROWS] = "rows", [BNN_DRAW] = "draw"}, group[] = "/prediction";
     const char *on = p->is_class ? "obs_id class_id" : "obs_id output";
     if (data->n != p->n) bnn_h5_refuse(w, bnn_fail(BNN_ERR_SHAPE, "%s: %d rows were predicted, the data have %d", w->path, p->n, data->n));
     bnn_h5_group(w, group);

@@ -30,7 +30,7 @@ void bnn_store_get_cost(bnn_h5_reader *r, const char *group, const char *times, 
 /* Makes /provenance. */
 void bnn_store_put_provenance(bnn_h5_writer *w, const bnn_provenance *p);
 
-/* Makes /predictions: moments, scores of each row, the targets; and /observed_data where there are targets. */
+/* Makes /prediction: moments, scores of each row, the targets; and /observed_data where there are targets. */
 void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const bnn_data *data);
 
 /* The dimensions of rows and of one row's x, in a group; returns their list. */
@@ -54,6 +54,8 @@ void bnn_store_get_origin(bnn_h5_reader *r, bnn_origin *origin);
 
 /* The writer of draws, and its end without the file's. */
 bnn_h5_writer *bnn_draws_writer(bnn_draws *draws);
+/* The numbers of the draws that are kept, among the stored ones of their chain: n of each. */
+const int *bnn_draws_numbers(const bnn_draws *draws, int *n);
 void bnn_draws_end(bnn_draws *draws);
 
 #endif

@@ -49,39 +49,80 @@ static void put_scaling(bnn_h5_writer *w, const bnn_model *m) {
     bnn_h5_put(w, "/scaling", "y_sd", BNN_H5_DOUBLE, m->scaling.y_sd, "output");
 }
 
+/* The stored draws that a file has statistics of: all, or, where it keeps draws, those. */
+typedef struct {
+    int chains, stored, n; /* stored and n: of each chain */
+    const int *number;     /* [n] within a chain; NULL: all */
+} selection;
+
+static selection select_draws(const bnn_engine *engine, const bnn_column *c, const bnn_draws *draws) {
+    const bnn_engine_type *type = bnn_engine_vtable(engine);
+    int chains = type->n_chains ? type->n_chains(engine) : 1, n = c->length / chains;
+    selection s = {.chains = chains, .stored = n, .n = n};
+    if (draws) s.number = bnn_draws_numbers(draws, &s.n);
+    return s;
+}
+
 /* As xarray marks truth values. */
-static void put_truth(bnn_h5_writer *w, const char *group, const bnn_column *c, const char *dims) {
+static void put_truth(bnn_h5_writer *w, const char *group, const char *name, size_t n, const double *v, const char *dims) {
     char path[BNN_H5_PATH];
-    int8_t *code = malloc((size_t)c->length);
+    int8_t *code = malloc(n);
     if (!code) {
-        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %s", w->path, c->name));
+        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %s", w->path, name));
         return;
     }
-    for (int i = 0; i < c->length; i++) code[i] = c->data[i] != 0;
-    bnn_h5_put(w, group, c->name, BNN_H5_CODE, code, dims);
-    bnn_h5_text(w, bnn_h5_join(path, group, c->name), "dtype", "bool");
+    for (size_t i = 0; i < n; i++) code[i] = v[i] != 0;
+    bnn_h5_put(w, group, name, BNN_H5_CODE, code, dims);
+    bnn_h5_text(w, bnn_h5_join(path, group, name), "dtype", "bool");
     free(code);
 }
 
-/* Columns on cells to /engine_columns, on stored draws to /sample_stats, the group of that name of InferenceData. */
-static void put_columns(bnn_h5_writer *w, const bnn_engine *engine) {
+/* A column on stored draws to the group of that name of InferenceData, whose groups all have the same draws. */
+static void put_statistic(bnn_h5_writer *w, const bnn_column *c, const selection *s) {
+    static const char group[] = "/sample_stats", dims[] = "chain draw";
+    size_t n = (size_t)s->chains * (size_t)s->n;
+    double *v = malloc((n + 1) * sizeof *v);
+    if (!v) {
+        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %s", w->path, c->name));
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t chain = i / (size_t)s->n, draw = i % (size_t)s->n;
+        v[i] = c->data[chain * (size_t)s->stored + (s->number ? (size_t)s->number[draw] : draw)];
+    }
+    if (bnn_h5_dim_size(w, group, "draw") < 0) {
+        bnn_h5_group(w, group);
+        bnn_h5_dim(w, group, "chain", s->chains, BNN_H5_INT, NULL);
+        bnn_h5_dim(w, group, "draw", s->n, BNN_H5_INT, s->number);
+    }
+    if (c->truth)
+        put_truth(w, group, c->name, n, v, dims);
+    else
+        bnn_h5_put(w, group, c->name, BNN_H5_DOUBLE, v, dims);
+    free(v);
+}
+
+static void put_cells(bnn_h5_writer *w, const bnn_column *c) {
+    static const char group[] = "/engine_columns";
+    if (bnn_h5_dim_size(w, group, "cell") < 0) {
+        bnn_h5_group(w, group);
+        bnn_h5_dim(w, group, "cell", c->length, BNN_H5_INT, NULL);
+    }
+    bnn_h5_put(w, group, c->name, BNN_H5_DOUBLE, c->data, "cell");
+}
+
+/* draws: those that the file keeps, or NULL. */
+static void put_columns(bnn_h5_writer *w, const bnn_engine *engine, const bnn_draws *draws) {
     const bnn_engine_type *type = bnn_engine_vtable(engine);
     bnn_column column[BNN_MAX_COLUMNS];
-    int n = type->columns ? type->columns(engine, column) : 0, chains = type->n_chains ? type->n_chains(engine) : 1;
+    int n = type->columns ? type->columns(engine, column) : 0;
     for (int i = 0; i < n; i++) {
-        bool cells = column[i].on == BNN_CELLS;
-        const char *group = cells ? "/engine_columns" : "/sample_stats";
         if (column[i].length == 0) continue;
-        if (bnn_h5_dim_size(w, group, cells ? "cell" : "draw") < 0) {
-            bnn_h5_group(w, group);
-            if (!cells) bnn_h5_dim(w, group, "chain", chains, BNN_H5_INT, NULL);
-            bnn_h5_dim(w, group, cells ? "cell" : "draw", cells ? column[i].length : column[i].length / chains, BNN_H5_INT, NULL);
-        }
-        const char *dims = cells ? "cell" : "chain draw";
-        if (column[i].truth)
-            put_truth(w, group, &column[i], dims);
+        selection s = select_draws(engine, &column[i], draws);
+        if (column[i].on == BNN_CELLS)
+            put_cells(w, &column[i]);
         else
-            bnn_h5_put(w, group, column[i].name, BNN_H5_DOUBLE, column[i].data, dims);
+            put_statistic(w, &column[i], &s);
     }
 }
 
@@ -92,7 +133,7 @@ static void put_names(bnn_h5_writer *w, const bnn_names *names) {
 }
 
 /* Of a fitted engine what predicts; of one that is on its way what it goes on from, too. */
-static void put_run(bnn_h5_writer *w, const bnn_run *run, const bnn_provenance *provenance) {
+static void put_run(bnn_h5_writer *w, const bnn_run *run, const bnn_draws *draws, const bnn_provenance *provenance) {
     const bnn_engine *fitted = bnn_engine_fitted(run->engine), *shown = fitted ? fitted : run->engine;
     put_root(w, run, shown, provenance);
     bnn_h5_text(w, "/", "remark", bnn_run_remark(run));
@@ -100,7 +141,7 @@ static void put_run(bnn_h5_writer *w, const bnn_run *run, const bnn_provenance *
     put_names(w, &run->names);
     if (fitted) bnn_store_put_engine(w, fitted);
     if (!run->complete) bnn_store_put_held(w, run->engine);
-    put_columns(w, run->engine);
+    put_columns(w, run->engine, draws);
     bnn_store_put_history(w, "/metrics", &run->history);
     bnn_store_put_provenance(w, provenance);
     bnn_h5_group(w, "/cost");
@@ -123,7 +164,7 @@ static bnn_status end(bnn_h5_writer *w, const bnn_results *results) {
 
 bnn_status bnn_run_save(const bnn_run *run, const bnn_results *results, const bnn_provenance *provenance, const char *path) {
     bnn_h5_writer own, *w = begin(&own, results, path, run->complete ? "bnn-run" : "bnn-model");
-    put_run(w, run, provenance);
+    put_run(w, run, results ? results->draws : NULL, provenance);
     if (results && results->metrics) {
         bnn_h5_group(w, "/summary");
         bnn_store_put_metrics(w, "/summary", 1, results->metrics, "");

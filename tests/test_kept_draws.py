@@ -50,7 +50,7 @@ def z_score(x, expected):
 
 def check_moments(f, is_class):
     """The predictions are the moments of the draws."""
-    mean, p, y = f["posterior_predictive"]["mean"], f["predictions"], f["observed_data"]["y"]
+    mean, p, y = f["posterior_predictive"]["mean"], f["prediction"], f["observed_data"]["y"]
     assert len(mean) == DRAWS
     assert np.allclose(mean.mean(axis=0), p["mean"], rtol=1e-5)
     assert np.allclose(mean.var(axis=0), p["var_epistemic"], rtol=1e-3, atol=1e-9)
@@ -73,7 +73,7 @@ def check_observations(f, is_class):
             z = z_score((y == k) - mean[..., k], 0)
             assert abs(z) < 4.5, f"class {k} is drawn with z = {z}"
         return
-    variance = f["predictions"]["var_aleatoric"]
+    variance = f["prediction"]["var_aleatoric"]
     for name, z in (("mean", z_score((y - mean) / np.sqrt(variance), 0)), ("variance", z_score((y - mean) ** 2 / variance, 1))):
         assert abs(z) < 4.5, f"the {name} of the noise has z = {z}"
     if np.ptp(variance) < 1e-6 * variance.mean():  # the noise is the same for all rows
@@ -145,7 +145,9 @@ def check_stored(f):
     for layer in ("dense_1", "dense_2"):
         for name in ("kernel", "bias"):
             assert np.array_equal(f["posterior"][f"{layer}_{name}"], f["model_weights/" + layer][name][of_all]), f"{layer}_{name}"
-    assert np.array_equal(f["sample_stats"]["draw"], np.arange(STORED)) and f["sample_stats"]["lp"].shape == (CHAINS, STORED)
+    statistics = f["engine_state"]["statistics"].reshape(-1, CHAINS, STORED)  # of all stored draws; lp is the first
+    assert np.array_equal(f["sample_stats"]["draw"], number) and np.array_equal(f["sample_stats"]["lp"], statistics[0][:, number])
+    assert np.array_equal(f["sample_stats"]["diverging"], statistics[3][:, number] != 0)
 
 
 CHECKS = {"mc_dropout": check_gates, "bayes_by_backprop": check_gaussians, "hmc": check_stored}

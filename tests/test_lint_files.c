@@ -748,6 +748,8 @@ static void no_draws(hid_t f) { scalar(f, "/posterior/v", H5T_IEEE_F64LE); }
 static void more_draws(hid_t f) { group(f, "/unconstrained_posterior"), scale(f, "/unconstrained_posterior/draw", 5, 0); }
 static void other_draws(hid_t f) { group(f, "/unconstrained_posterior"), scale(f, "/unconstrained_posterior/draw", 4, 1); }
 static void more_chains(hid_t f) { group(f, "/sample_stats"), scale(f, "/sample_stats/chain", 2, 0); }
+static void statistics_of_more(hid_t f) { group(f, "/sample_stats"), scale(f, "/sample_stats/draw", 5, 0); }
+static void moments_as_draws(hid_t f) { group(f, "/predictions"), scalar(f, "/predictions/mean", H5T_IEEE_F64LE); }
 static void draws_of_data(hid_t f) { scale(f, "/observed_data/draw", 4, 0); }
 static void borrowed_coordinates(hid_t f) {
     group(f, "/constant_data"), vector(f, "/constant_data/v", H5T_IEEE_F64LE, 6), attach(f, "/constant_data/v", "/obs_id", 0);
@@ -771,6 +773,8 @@ START_TEST(inference_data) {
         {"run.h5", more_draws, {"/unconstrained_posterior/draw: differs from /log_likelihood/draw" SAME_DRAWS}},
         {"run.h5", other_draws, {"/unconstrained_posterior/draw: differs from /log_likelihood/draw" SAME_DRAWS}},
         {"run.h5", more_chains, {"/sample_stats/chain: differs from /log_likelihood/chain" SAME_DRAWS}},
+        {"run.h5", statistics_of_more, {"/sample_stats/draw: differs from /log_likelihood/draw" SAME_DRAWS}},
+        {"run.h5", moments_as_draws, {"/predictions/mean: does not begin with the dimensions chain, draw" DRAWS_FIRST}},
         {"run.h5",
          draws_of_data,
          {"/observed_data/draw: is a dimension of draws in a group of data: observed and constant data have no chain and draw"}},

@@ -111,8 +111,8 @@ START_TEST(rows_to_predict_come_back) {
     OK(bnn_predict(run->engine, d, &(bnn_predict_options){.samples = 5}, &p));
     OK(bnn_prediction_save(&(bnn_results){.data = d, .prediction = p}, NULL, files_path("p.h5")));
     hid_t file = H5Fopen(files_path("p.h5"), H5F_ACC_RDONLY, H5P_DEFAULT);
-    ck_assert_int_gt(H5Lexists(file, "/predictions/mean", H5P_DEFAULT), 0);
-    static const char *const absent[] = {"/predictions/y", "/predictions/logp", "/predictions/pit"};
+    ck_assert_int_gt(H5Lexists(file, "/prediction/mean", H5P_DEFAULT), 0);
+    static const char *const absent[] = {"/prediction/y", "/prediction/logp", "/prediction/pit"};
     for (int i = 0; i < 3; i++) ck_assert_int_eq(H5Lexists(file, absent[i], H5P_DEFAULT), 0);
     H5Fclose(file);
     bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(d), bnn_data_free(train);
