@@ -42,7 +42,7 @@ static void damaged(walk *k, const char *what) {
 
 static bool equal_reals(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
 
-static void print_number(hid_t type, const void *v, char text[40]) {
+static void print_number(hid_t type, const void *v, int digits, char text[40]) {
     double real;
     long long whole;
     if (H5Tget_class(type) == H5T_FLOAT) {
@@ -50,7 +50,7 @@ static void print_number(hid_t type, const void *v, char text[40]) {
             real = *(const float *)v;
         else
             memcpy(&real, v, sizeof real);
-        snprintf(text, 40, "%.9g", real);
+        snprintf(text, 40, "%.*g", digits, real);
         return;
     }
     char copy[8] = {0};
@@ -74,7 +74,8 @@ static void compare_numbers(walk *k, const char *object, hid_t type, size_t n, c
     for (size_t i = 0; i < n; i++) {
         char x[40], y[40], text[160];
         if (equal_number(type, a + i * size, b + i * size)) continue;
-        print_number(type, a + i * size, x), print_number(type, b + i * size, y);
+        print_number(type, a + i * size, 9, x), print_number(type, b + i * size, 9, y);
+        if (strcmp(x, y) == 0) print_number(type, a + i * size, 17, x), print_number(type, b + i * size, 17, y);
         snprintf(text, sizeof text, "entry %zu of %zu is %s and %s", i, n, x, y);
         differ(k, object, text);
         return;
@@ -164,9 +165,41 @@ static void compare_values(walk *k, const char *object, hid_t a, hid_t b, bool i
     close_value(&x), close_value(&y);
 }
 
+/* ---- the dimensions of a dataset ---- */
+
+typedef struct {
+    int axis; /* of the last name */
+    char names[1024];
+} dimensions;
+
+/* Appends the path of the scale; those of another axis after a comma. */
+static void add_dimension(void *context, int axis, hid_t scale) {
+    dimensions *d = context;
+    char path[BNN_H5_PATH] = "?";
+    size_t used = strlen(d->names);
+    if (scale >= 0) H5Iget_name(scale, path, sizeof path);
+    snprintf(d->names + used, sizeof d->names - used, "%s%s", used == 0 ? "" : axis == d->axis ? " " : ", ", path);
+    d->axis = axis;
+}
+
+static void compare_dimensions(walk *k, const char *object, hid_t a, hid_t b) {
+    hid_t side[2] = {a, b};
+    dimensions d[2] = {0};
+    for (int i = 0; i < 2; i++) {
+        hid_t space = H5Dget_space(side[i]);
+        if (!bnn_h5_scales(side[i], H5Sget_simple_extent_ndims(space), add_dimension, &d[i])) damaged(k, object);
+        H5Sclose(space);
+    }
+    if (H5Aexists(a, "CLASS") != H5Aexists(b, "CLASS")) differ(k, object, "a dimension in one file only");
+    if (strcmp(d[0].names, d[1].names) == 0) return;
+    char text[sizeof d + 64];
+    snprintf(text, sizeof text, "the dimensions are '%s' and '%s'", d[0].names, d[1].names);
+    differ(k, object, text);
+}
+
 /* ---- the walk ---- */
 
-/* What HDF5 and netCDF keep for themselves, and what may differ between equal results. */
+/* What HDF5 and netCDF keep for themselves (compare_dimensions sees what it means), and what may differ between equal results. */
 static bool is_left_out(const char *attribute) {
     static const char *const names[] = {"CLASS",          "NAME",
                                         "REFERENCE_LIST", "DIMENSION_LIST",
@@ -271,6 +304,7 @@ static void compare_objects(walk *k, const char *object, hid_t a, hid_t b) {
     each_attribute(&p, a, compare_attribute);
     each_attribute(&p, b, find_missing_attribute);
     if (H5Iget_type(a) == H5I_DATASET && goes_on(k)) compare_values(k, object, a, b, false);
+    if (H5Iget_type(a) == H5I_DATASET && goes_on(k)) compare_dimensions(k, object, a, b);
     if (H5Iget_type(a) == H5I_GROUP) each_link(&p, a, compare_link), each_link(&p, b, find_missing_link);
     k->depth--;
 }

@@ -658,3 +658,32 @@ uint64_t bnn_h5_get_u64(bnn_h5_reader *r, const char *object, const char *name) 
     read_attribute(r, object, name, H5T_INTEGER, H5T_NATIVE_UINT64, 1, &value);
     return value;
 }
+
+/* ---- dimensions of a dataset ---- */
+
+/* One list of references for each axis. */
+static bool are_lists(hid_t type, hid_t space, int rank) {
+    if (H5Tget_class(type) != H5T_VLEN || H5Sget_simple_extent_npoints(space) != rank) return false;
+    hid_t entry = H5Tget_super(type);
+    bool fits = H5Tequal(entry, H5T_STD_REF_OBJ) > 0;
+    H5Tclose(entry);
+    return fits;
+}
+
+/* Reads DIMENSION_LIST itself, since H5DSiterate_scales takes its length on trust. */
+bool bnn_h5_scales(hid_t dataset_id, int rank, void (*each)(void *context, int axis, hid_t scale), void *context) {
+    hid_t id = rank > 0 && H5Aexists(dataset_id, "DIMENSION_LIST") > 0 ? H5Aopen(dataset_id, "DIMENSION_LIST", H5P_DEFAULT) : -1;
+    if (id < 0) return true;
+    hid_t type = H5Aget_type(id), space = H5Aget_space(id);
+    hvl_t list[H5S_MAX_RANK] = {0};
+    bool read = are_lists(type, space, rank) && H5Aread(id, type, list) >= 0;
+    for (int i = 0; read && i < rank; i++)
+        for (size_t k = 0; k < list[i].len; k++) {
+            hid_t scale = H5Rdereference2(dataset_id, H5P_DEFAULT, H5R_OBJECT, (const hobj_ref_t *)list[i].p + k);
+            each(context, i, scale);
+            close_object(scale);
+        }
+    if (read) H5Dvlen_reclaim(type, space, H5P_DEFAULT, list);
+    H5Tclose(type), H5Sclose(space), H5Aclose(id);
+    return read;
+}

@@ -98,6 +98,9 @@ void bnn_h5_get_ints(bnn_h5_reader *r, const char *object, const char *name, int
 int bnn_h5_get_int(bnn_h5_reader *r, const char *object, const char *name);
 double bnn_h5_get_number(bnn_h5_reader *r, const char *object, const char *name);
 uint64_t bnn_h5_get_u64(bnn_h5_reader *r, const char *object, const char *name);
+/* Calls each(context, axis, scale) for every dimension scale of a dataset, scale < 0 where its reference leads nowhere; false: what the
+ * dataset says of its scales cannot be read. */
+bool bnn_h5_scales(hid_t dataset, int rank, void (*each)(void *context, int axis, hid_t scale), void *context);
 /* Room that a reader fills: NULL, and the failure sticks, when there is none. */
 void *bnn_h5_room(bnn_h5_reader *r, size_t count, size_t size);
 

@@ -211,38 +211,25 @@ static int find_scale(const bnn_lint_walk *w, int group, haddr_t address) {
     return -1;
 }
 
-static void add_scale(const bnn_lint_walk *w, bnn_lint_object *o, int axis, const hobj_ref_t *reference) {
+/* A dataset whose scales are being gathered. */
+typedef struct {
+    const bnn_lint_walk *w;
+    bnn_lint_object *o;
+} variable;
+
+static void add_scale(void *context, int axis, hid_t scale) {
+    const variable *v = context;
+    bnn_lint_object *o = v->o;
     H5O_info_t info;
-    hid_t id = H5Rdereference2(o->id, H5P_DEFAULT, H5R_OBJECT, reference);
-    bool found = id >= 0 && H5Oget_info2(id, &info, H5O_INFO_BASIC) >= 0;
-    if (id >= 0) H5Oclose(id);
+    bool found = scale >= 0 && H5Oget_info2(scale, &info, H5O_INFO_BASIC) >= 0;
     o->n_scales[axis] = found && o->n_scales[axis] >= 0 ? o->n_scales[axis] + 1 : -1;
-    if (found && o->scale[axis] < 0) o->scale[axis] = find_scale(w, o->group, info.addr);
+    if (found && o->scale[axis] < 0) o->scale[axis] = find_scale(v->w, o->group, info.addr);
 }
 
-/* One list of references for each axis. */
-static bool are_lists(hid_t type, hid_t space, int rank) {
-    if (H5Tget_class(type) != H5T_VLEN || H5Sget_simple_extent_npoints(space) != rank) return false;
-    hid_t entry = H5Tget_super(type);
-    bool fits = H5Tequal(entry, H5T_STD_REF_OBJ) > 0;
-    H5Tclose(entry);
-    return fits;
-}
-
-/* Reads DIMENSION_LIST itself, since H5DSiterate_scales takes its length on trust. */
 static void add_scales(const bnn_lint_walk *w, bnn_lint_object *o) {
     for (int i = 0; i < o->rank; i++) o->scale[i] = -1;
-    hid_t id = o->rank > 0 && H5Aexists(o->id, "DIMENSION_LIST") > 0 ? H5Aopen(o->id, "DIMENSION_LIST", H5P_DEFAULT) : -1;
-    if (id < 0) return;
-    hid_t type = H5Aget_type(id), space = H5Aget_space(id);
-    hvl_t list[H5S_MAX_RANK] = {0};
-    bool read = are_lists(type, space, o->rank) && H5Aread(id, type, list) >= 0;
-    for (int i = 0; i < o->rank; i++) {
-        if (!read) o->n_scales[i] = -1;
-        for (size_t k = 0; read && k < list[i].len; k++) add_scale(w, o, i, (const hobj_ref_t *)list[i].p + k);
-    }
-    if (read) H5Dvlen_reclaim(type, space, H5P_DEFAULT, list);
-    H5Tclose(type), H5Sclose(space), H5Aclose(id);
+    bool read = bnn_h5_scales(o->id, o->rank, add_scale, &(variable){w, o});
+    for (int i = 0; !read && i < o->rank; i++) o->n_scales[i] = -1;
 }
 
 static void gather(bnn_lint_walk *w, hid_t file) {

@@ -7,6 +7,7 @@
 #include <bnn/import.h>
 #include <bnn/store.h>
 #include <hdf5.h>
+#include <hdf5_hl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -630,6 +631,69 @@ START_TEST(diff_says_where) {
 }
 END_TEST
 
+/* One change of any kind is found, in either order of the files. */
+static void is_found(void (*change)(hid_t file), const char *sentence) {
+    bnn_table *t = small_table();
+    bool same;
+    char where[512];
+    const char *a = files_path("a.h5"), *b = files_path("b.h5");
+    OK(bnn_table_split(t, BNN_SPLIT_KFOLD, 2, 0));
+    OK(bnn_table_save(t, a));
+    OK(bnn_table_save(t, b));
+    hid_t file = H5Fopen(b, H5F_ACC_RDWR, H5P_DEFAULT);
+    change(file);
+    ck_assert_int_ge(H5Fclose(file), 0);
+    OK(bnn_file_diff(a, b, &same, where, sizeof where));
+    ck_assert_msg(!same, "not found: %s", sentence);
+    ck_assert_str_eq(where, sentence);
+    OK(bnn_file_diff(b, a, &same, where, sizeof where));
+    ck_assert_msg(!same, "not found the other way round: %s", sentence);
+    bnn_table_free(t);
+    files_remove();
+}
+
+static void no_y(hid_t f) { H5Ldelete(f, "/y", H5P_DEFAULT); }
+static void group_in_place_of_y(hid_t f) { no_y(f), H5Gclose(H5Gcreate2(f, "/y", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)); }
+static void last_bit(hid_t f) { write_cell(f, "/y", 0, nextafter(10, 11)); }
+static void other_number(hid_t f) { write_first(f, "/obs_id", -1); }
+static void nan_y(hid_t f) { write_cell(f, "/y", 0, NAN); }
+static void float_y(hid_t f) { table_in_place_of(f, "y", 10, 1, H5T_IEEE_F32LE); }
+static void wide_y(hid_t f) { table_in_place_of(f, "y", 10, 2, H5T_IEEE_F64LE); }
+static void flat_y(hid_t f) { scalar_in_place_of(f, "y", H5T_IEEE_F64LE); }
+static void more_attributes(hid_t f) { new_int_attribute(f, "/splits/role", "more", 1); }
+static void fewer_attributes(hid_t f) { H5Adelete_by_name(f, "/splits/role", "flag_meanings", H5P_DEFAULT); }
+static void other_range(hid_t f) { H5Adelete(f, "scale_range"), new_int_attribute(f, "/", "scale_range", 1); }
+static void without_a_dimension(hid_t f) {
+    hid_t x = H5Dopen2(f, "/x", H5P_DEFAULT), scale = H5Dopen2(f, "/feature", H5P_DEFAULT);
+    H5DSdetach_scale(x, scale, 1);
+    H5Dclose(x), H5Dclose(scale);
+}
+static void on_another_dimension(hid_t f) {
+    without_a_dimension(f);
+    hid_t x = H5Dopen2(f, "/x", H5P_DEFAULT), scale = H5Dopen2(f, "/split", H5P_DEFAULT);
+    H5DSattach_scale(x, scale, 1);
+    H5Dclose(x), H5Dclose(scale);
+}
+static void no_dimension(hid_t f) { H5Adelete_by_name(f, "/split", "CLASS", H5P_DEFAULT); }
+
+START_TEST(diff_finds_every_kind_of_difference) {
+    is_found(no_y, "/y: only in the first file");
+    is_found(group_in_place_of_y, "/y: a group in one file and a dataset in the other");
+    is_found(last_bit, "/y: entry 0 of 10 is 10 and 10.000000000000002");
+    is_found(other_number, "/obs_id: entry 0 of 10 is 0 and -1");
+    is_found(nan_y, "/y: entry 0 of 10 is 10 and nan");
+    is_found(float_y, "/y: the types differ");
+    is_found(wide_y, "/y: the sizes differ");
+    is_found(flat_y, "/y: the sizes differ");
+    is_found(more_attributes, "attribute 'more' of /splits/role: only in the second file");
+    is_found(fewer_attributes, "attribute 'flag_meanings' of /splits/role: only in the first file");
+    is_found(other_range, "attribute 'scale_range' of /: the types differ");
+    is_found(without_a_dimension, "/x: the dimensions are '/obs_id, /feature' and '/obs_id'");
+    is_found(on_another_dimension, "/x: the dimensions are '/obs_id, /feature' and '/obs_id, /split'");
+    is_found(no_dimension, "/split: a dimension in one file only");
+}
+END_TEST
+
 /* Writes the number of an attribute again as a vector of one, as nccopy does; and leaves netCDF's own mark. */
 static void like_netcdf(hid_t file, double range) {
     const hsize_t one = 1;
@@ -701,11 +765,24 @@ START_TEST(diff_refuses_what_it_cannot_compare) {
 END_TEST
 
 int main(void) {
-    return run_tests("store",
-                     (const TTest *const[]){tables_come_back, rows_to_predict_come_back, sha256_is_right, runs_come_back,
-                                            class_runs_come_back, a_stopped_run_says_so, equal_runs_are_equal_provenance_apart,
-                                            comparisons_come_back, a_run_with_predictions_is_a_comparison_of_one, spoilt_files_are_refused,
-                                            spoilt_runs_are_refused, other_files_are_refused, bad_tables_are_not_written,
-                                            a_full_disk_leaves_the_old_file, truncated_runs_are_refused, diff_says_where,
-                                            diff_refuses_what_it_cannot_compare, what_netcdf_has_copied_is_equal, NULL});
+    return run_tests("store", (const TTest *const[]){tables_come_back,
+                                                     rows_to_predict_come_back,
+                                                     sha256_is_right,
+                                                     runs_come_back,
+                                                     class_runs_come_back,
+                                                     a_stopped_run_says_so,
+                                                     equal_runs_are_equal_provenance_apart,
+                                                     comparisons_come_back,
+                                                     a_run_with_predictions_is_a_comparison_of_one,
+                                                     spoilt_files_are_refused,
+                                                     spoilt_runs_are_refused,
+                                                     other_files_are_refused,
+                                                     bad_tables_are_not_written,
+                                                     a_full_disk_leaves_the_old_file,
+                                                     truncated_runs_are_refused,
+                                                     diff_says_where,
+                                                     diff_finds_every_kind_of_difference,
+                                                     diff_refuses_what_it_cannot_compare,
+                                                     what_netcdf_has_copied_is_equal,
+                                                     NULL});
 }
