@@ -9,6 +9,7 @@
 #include <hdf5.h>
 #include <hdf5_hl.h>
 #include <math.h>
+#include <omp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -257,6 +258,45 @@ START_TEST(equal_runs_are_equal_provenance_apart) {
     ck_assert(!same);
     ck_assert_ptr_nonnull(strstr(where, "/metrics/nll: entry 3 of 5 is "));
     bnn_run_free(a), bnn_run_free(b), bnn_data_free(data), bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
+/* A fit with kept draws at this number of threads, saved without what is measured. */
+static void fit_to(const char *path, const bnn_data *data, const char *engine, int threads) {
+    bnn_draws *draws;
+    bnn_prediction *p;
+    bnn_metrics m;
+    int before = omp_get_max_threads();
+    omp_set_num_threads(threads);
+    bnn_run *run = fit(data, PLAIN_NET, engine);
+    bnn_predict_options how = {.samples = 40, .seed = 3};
+    OK(bnn_draws_open(path, BNN_KEEP_POSTERIOR | BNN_KEEP_PREDICTIVE, run->engine, data, &how, &draws));
+    how.sink = bnn_draws_sink(draws);
+    OK(bnn_predict(run->engine, data, &how, &p));
+    OK(bnn_metrics_compute(p, data, &m));
+    run->cost.seconds_wall = run->cost.seconds_cpu = 0, run->cost.peak_bytes = 0;
+    OK(bnn_run_save(run, &(bnn_results){.data = data, .prediction = p, .metrics = &m, .draws = draws}, &(bnn_provenance){.split = -1},
+                    path));
+    bnn_prediction_free(p), bnn_run_free(run);
+    omp_set_num_threads(before);
+}
+
+/* Every byte of the file, those of HDF5 itself, too: only provenance may differ. */
+START_TEST(equal_work_is_equal_bytes_at_any_number_of_threads) {
+    static const char *const engines[] = {"mc_dropout:gates=concrete,epochs=5,batch=4", "bayes_by_backprop:epochs=5,batch=4",
+                                          "hmc:steps=3,chains=2,samples=30,warmup=5"};
+    bnn_table *t = small_table();
+    bnn_data *data;
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &data));
+    for (size_t i = 0; i < sizeof engines / sizeof *engines; i++) {
+        fit_to(files_path("one.h5"), data, engines[i], 1);
+        for (int threads = 1; threads <= 3; threads++) {
+            fit_to(files_path("two.h5"), data, engines[i], threads);
+            ck_assert_msg(files_equal(files_path("one.h5"), files_path("two.h5")), "%s at %d threads", engines[i], threads);
+        }
+    }
+    bnn_data_free(data), bnn_table_free(t);
     files_remove();
 }
 END_TEST
@@ -772,6 +812,7 @@ int main(void) {
                                                      class_runs_come_back,
                                                      a_stopped_run_says_so,
                                                      equal_runs_are_equal_provenance_apart,
+                                                     equal_work_is_equal_bytes_at_any_number_of_threads,
                                                      comparisons_come_back,
                                                      a_run_with_predictions_is_a_comparison_of_one,
                                                      spoilt_files_are_refused,
