@@ -12,6 +12,7 @@
 #include "simd.h"
 #include <math.h>
 #include <omp.h>
+#include <stdio.h>
 #include <string.h>
 
 #ifdef BNN_GEMM_ONEDNN
@@ -222,3 +223,13 @@ DEFINE_SUM(bnn_sum_squares, (size_t n, const bnn_real *x), (double)x[at] * (doub
 DEFINE_SUM(bnn_sum_products, (size_t n, const bnn_real *x, const bnn_real *y), (double)x[at] * (double)y[at])
 
 double bnn_fma_flops(int n) { return bnn_kernels_simd_of(bnn_simd_level())->fma(n); }
+
+const char *bnn_gemm_version(char text[32]) {
+#ifdef BNN_GEMM_ONEDNN
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(text, 32, "%d.%d.%d", v->major, v->minor, v->patch);
+#else
+    snprintf(text, 32, "%s", BNN_VERSION);
+#endif
+    return text;
+}

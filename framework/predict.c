@@ -477,6 +477,7 @@ bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn
     bnn_mode mode = point || w.how.by != BNN_BY_THETA ? BNN_MEAN : options->mode == BNN_ROWS ? BNN_ROWS : BNN_DRAW;
     bnn_status s = new_prediction(fitted->model, data, samples, mode, &p);
     w.p = p;
+    if (p) p->seed = options->seed;
     w.noise = bnn_rng_split(root, BNN_STREAM_PREDICT);
     w.draws = bnn_rng_split(root, BNN_STREAM_DRAW);
     w.targets = bnn_rng_split(root, BNN_STREAM_TARGET);

@@ -53,6 +53,7 @@ static void put_contestant(bnn_h5_writer *w, const char *group, const bnn_contes
     bnn_h5_group(w, group);
     bnn_h5_text(w, group, "label", c->label);
     bnn_h5_text(w, group, "remark", c->remark);
+    bnn_h5_text(w, group, "model_spec_json", c->spec_json);
     bnn_h5_dim(w, group, "point", c->n_points, BNN_H5_INT, NULL);
     bnn_h5_put(w, group, "sd", BNN_H5_DOUBLE, c->sd, "point");
     bnn_h5_put(w, group, "error", BNN_H5_DOUBLE, c->error, "point");
@@ -88,7 +89,7 @@ void bnn_comparison_free(bnn_comparison *c) {
     for (int e = 0; c->engine && e < c->n_engines; e++) {
         bnn_contestant *k = &c->engine[e];
         bnn_history_free(&k->history);
-        free(k->label), free(k->metrics), free(k->cost), free(k->remark), free(k->sd), free(k->error);
+        free(k->label), free(k->metrics), free(k->cost), free(k->remark), free(k->spec_json), free(k->sd), free(k->error);
     }
     free(c->title), free(c->net), free(c->likelihood), free(c->prior), free(c->data_path);
     free(c->split), free(c->engine);
@@ -139,6 +140,7 @@ static void get_contestant(bnn_h5_reader *r, const char *group, bnn_contestant *
     char path[BNN_H5_PATH];
     c->label = bnn_h5_get_text(r, group, "label");
     c->remark = bnn_h5_get_text(r, group, "remark");
+    c->spec_json = bnn_h5_get_text(r, group, "model_spec_json");
     c->n_points = bnn_h5_length(r, bnn_h5_join(path, group, "point"));
     c->sd = bnn_h5_room(r, (size_t)c->n_points, sizeof(double));
     c->error = bnn_h5_room(r, (size_t)c->n_points, sizeof(double));
@@ -218,6 +220,7 @@ static void get_run(bnn_h5_reader *r, bnn_comparison *c) {
     c->split[0] = bnn_h5_get_int(r, "/", "split");
     c->engine[0].label = bnn_h5_get_text(r, "/", "engine");
     c->engine[0].remark = bnn_h5_get_text(r, "/", "remark");
+    c->engine[0].spec_json = bnn_h5_get_text(r, "/", "model_spec_json");
     bnn_store_get_metrics(r, "/summary", 1, c->engine[0].metrics);
     bnn_store_get_cost(r, "/cost", "/provenance", 1, c->engine[0].cost);
     bnn_store_get_history(r, "/metrics", &c->engine[0].history);

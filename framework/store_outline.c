@@ -29,20 +29,24 @@ static char *get_known(bnn_h5_reader *r, const char *object, const char *name) {
 void bnn_store_get_origin(bnn_h5_reader *r, bnn_origin *o) {
     *o = (bnn_origin){.data_path = get_known(r, "/provenance", "data_path"),
                       .data_sha256 = get_known(r, "/provenance", "data_sha256"),
+                      .started_at = get_known(r, "/provenance", "started_at"),
                       .split = bnn_h5_has_attribute(r, "/", "split") ? bnn_h5_get_int(r, "/", "split") : -1};
 }
 
 void bnn_origin_free(bnn_origin *o) {
-    free(o->data_path), free(o->data_sha256);
+    free(o->data_path), free(o->data_sha256), free(o->started_at);
     *o = (bnn_origin){.split = -1};
 }
 
-static void get_run(bnn_h5_reader *r, bnn_outline *o) {
+static void get_work(bnn_h5_reader *r, bnn_outline *o) {
     o->engine = bnn_h5_get_text(r, "/", "engine");
     o->net = bnn_h5_get_text(r, "/", "net");
     o->likelihood = bnn_h5_get_text(r, "/", "likelihood");
     o->prior = bnn_h5_get_text(r, "/", "prior");
     o->seed = bnn_h5_get_u64(r, "/", "seed");
+}
+
+static void get_state(bnn_h5_reader *r, bnn_outline *o) {
     o->steps = bnn_h5_get_int(r, "/", "steps");
     o->progress = bnn_h5_get_number(r, "/", "progress");
     o->complete = bnn_store_is_complete(r);
@@ -61,7 +65,10 @@ bnn_status bnn_outline_load(const char *path, bnn_outline *out) {
     *out = (bnn_outline){.origin.split = -1};
     bnn_h5_reader r;
     BNN_TRY(bnn_h5_open(&r, path, "bnn-run|bnn-model|bnn-prediction"));
-    if (bnn_h5_has_attribute(&r, "/", "engine")) get_run(&r, out);
+    char *schema = bnn_h5_get_text(&r, "/", "schema");
+    get_work(&r, out);
+    if (schema && strcmp(schema, "bnn-prediction") != 0) get_state(&r, out);
+    free(schema);
     get_predictions(&r, out);
     bnn_store_get_origin(&r, &out->origin);
     bnn_status s = bnn_h5_close(&r);

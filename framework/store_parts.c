@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "store_parts.h"
 
-#include "commit.h"
-
-#include <gsl/gsl_version.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 static bool out_of_memory(bnn_h5_writer *w, const void *room) {
     if (!room) bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", w->path));
@@ -229,65 +224,6 @@ void bnn_store_get_cost(bnn_h5_reader *r, const char *group, const char *times, 
     }
 }
 
-/* ---- provenance ---- */
-
-static void cpu_model(char *text, size_t size) {
-    char line[256];
-    snprintf(text, size, "unknown");
-    FILE *f = fopen("/proc/cpuinfo", "r");
-    while (f && fgets(line, sizeof line, f)) {
-        char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || !colon) continue;
-        snprintf(text, size, "%.*s", (int)strcspn(colon + 1 + strspn(colon + 1, " "), "\n"), colon + 1 + strspn(colon + 1, " "));
-        break;
-    }
-    if (f) fclose(f);
-}
-
-/* {"hdf5": "1.10.8", ...}; caller frees. */
-static char *libraries_json(void) {
-    unsigned major, minor, release;
-    char hdf5[32];
-    H5get_libversion(&major, &minor, &release);
-    snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
-    json_t *list = json_pack("{s:s, s:s, s:s, s:s}", "hdf5", hdf5, "gsl", gsl_version, "jansson", jansson_version_str(), "gemm", BNN_GEMM);
-    char *text = list ? json_dumps(list, JSON_COMPACT) : NULL;
-    json_decref(list);
-    return text;
-}
-
-void bnn_store_put_provenance(bnn_h5_writer *w, const bnn_provenance *p) {
-    static const bnn_provenance none = {.split = -1};
-    static const char group[] = "/provenance";
-    char cpu[256], *libraries = libraries_json();
-    struct utsname system;
-    if (!p) p = &none;
-    bnn_h5_group(w, group);
-    bnn_h5_text(w, group, "command", p->command);
-    bnn_h5_text(w, group, "data_path", p->data_path);
-    bnn_h5_text(w, group, "data_sha256", p->data_sha256);
-    if (p->weights_path) bnn_h5_text(w, group, "weights_path", p->weights_path);
-    if (p->weights_sha256) bnn_h5_text(w, group, "weights_sha256", p->weights_sha256);
-    bnn_h5_text(w, group, "started_at", p->started_at);
-    bnn_h5_text(w, group, "finished_at", p->finished_at);
-    bnn_h5_ints(w, group, "threads", 1, &p->threads);
-    bnn_h5_text(w, group, "version", BNN_VERSION);
-    bnn_h5_text(w, group, "git_commit", BNN_COMMIT);
-#ifdef __clang__
-    bnn_h5_text(w, group, "compiler", __VERSION__);
-#else
-    bnn_h5_text(w, group, "compiler", "gcc " __VERSION__);
-#endif
-    bnn_h5_text(w, group, "cflags", BNN_FLAGS);
-    bnn_h5_text(w, group, "library_versions_json", libraries);
-    cpu_model(cpu, sizeof cpu);
-    bnn_h5_text(w, group, "cpu", cpu);
-    bnn_h5_text(w, group, "os", uname(&system) == 0 ? system.sysname : "");
-    bnn_h5_text(w, group, "os_release", uname(&system) == 0 ? system.release : "");
-    if (!libraries) bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", w->path));
-    free(libraries);
-}
-
 /* ---- predictions ---- */
 
 const char *bnn_store_put_row_dims(bnn_h5_writer *w, const char *group, const bnn_data *data) {
@@ -339,6 +275,7 @@ void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const b
     bnn_h5_group(w, group);
     bnn_h5_ints(w, group, "samples", 1, &p->samples);
     bnn_h5_text(w, group, "noise", modes[p->mode]);
+    bnn_h5_u64(w, group, "seed", p->seed);
     bnn_h5_dim(w, group, "obs_id", p->n, BNN_H5_INT, data->rows);
     bnn_store_put_output_dim(w, group, p->is_class, p->mean_dim, data);
     bnn_h5_put(w, group, "mean", BNN_H5_DOUBLE, p->mean, on);

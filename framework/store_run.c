@@ -16,9 +16,10 @@ static const char *const precision = sizeof(bnn_real) == sizeof(double) ? "doubl
 
 /* ---- saving a run ---- */
 
-static void put_root(bnn_h5_writer *w, const bnn_run *run, const bnn_engine *fitted, const bnn_provenance *p) {
-    char *engine = bnn_object_print(&fitted->object, false), *json = bnn_spec_json(fitted);
+/* What the run is, as canonical texts. */
+static void put_work(bnn_h5_writer *w, const bnn_run *run, const bnn_engine *fitted, const bnn_provenance *p) {
     int split = p ? p->split : -1;
+    char *engine = bnn_object_print(&fitted->object, false), *json = bnn_spec_json(fitted);
     bnn_h5_text(w, "/", "engine", run->engine_text);
     bnn_h5_text(w, "/", "engine_fitted", engine);
     bnn_h5_text(w, "/", "net", fitted->texts.net);
@@ -27,13 +28,18 @@ static void put_root(bnn_h5_writer *w, const bnn_run *run, const bnn_engine *fit
     bnn_h5_text(w, "/", "prior", fitted->texts.prior);
     bnn_h5_u64(w, "/", "seed", run->seed);
     bnn_h5_ints(w, "/", "split", 1, &split);
-    bnn_h5_ints(w, "/", "steps", 1, &run->steps);
-    bnn_h5_number(w, "/", "progress", run->progress);
-    bnn_h5_text(w, "/", "status", run->complete ? "complete" : "partial");
     bnn_h5_text(w, "/", "model_spec_json", json);
     bnn_h5_text(w, "/", "precision", precision);
     if (!engine || !json) bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for texts", w->path));
     free(engine), free(json);
+}
+
+/* How far it is. */
+static void put_state(bnn_h5_writer *w, const bnn_run *run) {
+    bnn_h5_ints(w, "/", "steps", 1, &run->steps);
+    bnn_h5_number(w, "/", "progress", run->progress);
+    bnn_h5_text(w, "/", "status", run->complete ? "complete" : "partial");
+    bnn_h5_text(w, "/", "remark", bnn_run_remark(run));
 }
 
 static void put_scaling(bnn_h5_writer *w, const bnn_model *m) {
@@ -135,8 +141,8 @@ static void put_names(bnn_h5_writer *w, const bnn_names *names) {
 /* Of a fitted engine what predicts; of one that is on its way what it goes on from, too. */
 static void put_run(bnn_h5_writer *w, const bnn_run *run, const bnn_draws *draws, const bnn_provenance *provenance) {
     const bnn_engine *fitted = bnn_engine_fitted(run->engine), *shown = fitted ? fitted : run->engine;
-    put_root(w, run, shown, provenance);
-    bnn_h5_text(w, "/", "remark", bnn_run_remark(run));
+    put_work(w, run, shown, provenance);
+    put_state(w, run);
     put_scaling(w, shown->model);
     put_names(w, &run->names);
     if (fitted) bnn_store_put_engine(w, fitted);
@@ -173,9 +179,12 @@ bnn_status bnn_run_save(const bnn_run *run, const bnn_results *results, const bn
     return end(w, results);
 }
 
-bnn_status bnn_prediction_save(const bnn_results *results, const bnn_provenance *provenance, const char *path) {
+bnn_status bnn_prediction_save(const bnn_run *run, const bnn_results *results, const bnn_provenance *provenance, const char *path) {
     bnn_h5_writer own, *w = begin(&own, results, path, "bnn-prediction");
+    put_work(w, run, bnn_engine_fitted(run->engine), provenance);
     bnn_store_put_provenance(w, provenance);
+    bnn_h5_group(w, "/cost");
+    bnn_store_put_cost(w, "/cost", "/provenance", 1, &results->prediction->cost, "");
     bnn_store_put_prediction(w, results->prediction, results->data);
     return end(w, results);
 }

@@ -61,7 +61,7 @@ check_rooms() {
     only_in 'OpenMP cuts work in kernels.c and jobs.c' '#pragma omp' 'framework/(kernels|jobs)\.c|framework/tool/.*|tests/.*'
     grep -nE '#pragma omp' framework/tool/*.c /dev/null | grep -v 'omp critical' | offend 'the program has critical sections, no parallel ones'
     only_in 'argp is for the program' '# *include *<argp\.h>' 'framework/tool/.*'
-    only_in 'jansson is for the program, spec_json.c and store_parts.c' '# *include *<jansson\.h>' 'framework/tool/.*|framework/(spec_json|store_parts)\.c'
+    only_in 'jansson is for the program, spec_json.c and store_provenance.c' '# *include *<jansson\.h>' 'framework/tool/.*|framework/(spec_json|store_provenance)\.c'
     only_in 'the library neither prints nor exits' '(^|[^a-z_])(printf|puts|putchar|perror|exit|abort|_exit)\(|fprintf\((stderr|stdout)' 'framework/tool/.*|experiments/.*|tests/.*'
 }
 

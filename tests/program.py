@@ -24,10 +24,16 @@ class Program:
         return str(self.folder / name)
 
     def stop(self, out, *words):
-        """A fit that is asked to end once its first checkpoint is there."""
+        """A fit that is asked to end once it has written its first checkpoint."""
+
+        def stands():
+            about = (self.folder / out).stat() if (self.folder / out).exists() else None
+            return about and (about.st_ino, about.st_mtime_ns)
+
+        before = stands()
         fit = subprocess.Popen([self.path, *map(str, words), "--checkpoint-every", "0.1s", "-o", out], cwd=self.folder, stderr=subprocess.PIPE, text=True)
         until = time.monotonic() + 60
-        while not (self.folder / out).exists() and fit.poll() is None and time.monotonic() < until:
+        while stands() == before and fit.poll() is None and time.monotonic() < until:
             time.sleep(0.01)
         fit.send_signal(signal.SIGTERM)
         said = fit.communicate()[1]

@@ -74,7 +74,7 @@ static void make_run(const basis *b) {
     OK(bnn_metrics_compute(p, b->rows, &metrics));
     results.prediction = p;
     OK(bnn_run_save(run, &results, NULL, files_path(kinds[RUN])));
-    OK(bnn_prediction_save(&results, NULL, files_path(kinds[PREDICTION])));
+    OK(bnn_prediction_save(run, &results, NULL, files_path(kinds[PREDICTION])));
     bnn_prediction_free(p);
     OK(bnn_draws_open(files_path(kinds[DRAWS]), BNN_KEEP_POSTERIOR | BNN_KEEP_PREDICTIVE, run->engine, b->rows, &how, &draws));
     how.sink = bnn_draws_sink(draws);

@@ -133,7 +133,7 @@ START_TEST(results_of_classes_and_reals_are_clean) {
         bnn_run *run = save_run(data, "dense:5; tanh; dense:6; relu; dense", "mc_dropout:gates=concrete,epochs=3", files_path("run.h5"));
         is_clean(files_path("run.h5"));
         OK(bnn_predict(run->engine, data, &(bnn_predict_options){.samples = 5}, &p));
-        OK(bnn_prediction_save(&(bnn_results){.data = data, .prediction = p}, NULL, files_path("p.h5")));
+        OK(bnn_prediction_save(run, &(bnn_results){.data = data, .prediction = p}, NULL, files_path("p.h5")));
         is_clean(files_path("p.h5"));
         OK(bnn_comparison_load(files_path("run.h5"), &c));
         OK(bnn_comparison_save(c, NULL, files_path("c.h5")));

@@ -111,7 +111,7 @@ START_TEST(rows_to_predict_come_back) {
     OK(bnn_fit(&config, train, &run));
     OK(bnn_data_split(t, -1, BNN_TEST, &train->scaling, &d));
     OK(bnn_predict(run->engine, d, &(bnn_predict_options){.samples = 5}, &p));
-    OK(bnn_prediction_save(&(bnn_results){.data = d, .prediction = p}, NULL, files_path("p.h5")));
+    OK(bnn_prediction_save(run, &(bnn_results){.data = d, .prediction = p}, NULL, files_path("p.h5")));
     hid_t file = H5Fopen(files_path("p.h5"), H5F_ACC_RDONLY, H5P_DEFAULT);
     ck_assert_int_gt(H5Lexists(file, "/prediction/mean", H5P_DEFAULT), 0);
     static const char *const absent[] = {"/prediction/y", "/prediction/logp", "/prediction/pit"};
@@ -318,8 +318,11 @@ static bnn_comparison *two_engines(const bnn_data *data) {
     for (int e = 0; e < 2; e++) {
         bnn_contestant *k = &c->engine[e];
         bnn_run *run = fit(data, PLAIN_NET, e ? "mc_dropout:gates=concrete,epochs=3" : "map:epochs=3");
-        *k = (bnn_contestant){
-            .label = strdup(run->engine_text), .remark = strdup(e ? "" : "a remark"), .history = run->history, .n_points = 2 + e};
+        *k = (bnn_contestant){.label = strdup(run->engine_text),
+                              .remark = strdup(e ? "" : "a remark"),
+                              .spec_json = strdup("{}"),
+                              .history = run->history,
+                              .n_points = 2 + e};
         run->history = (bnn_history){0}; /* moved */
         k->metrics = calloc(3, sizeof *k->metrics), k->cost = calloc(3, sizeof *k->cost);
         for (int s = 0; s < 3; s++) {
@@ -350,6 +353,7 @@ START_TEST(comparisons_come_back) {
         const bnn_contestant *k = &c->engine[e], *l = &back->engine[e];
         ck_assert_str_eq(k->label, l->label);
         ck_assert_str_eq(k->remark, l->remark);
+        ck_assert_str_eq(k->spec_json, l->spec_json);
         ck_assert_int_eq(k->n_points, l->n_points);
         ck_assert_mem_eq(k->sd, l->sd, (size_t)k->n_points * sizeof(double));
         ck_assert_mem_eq(k->error, l->error, (size_t)k->n_points * sizeof(double));
@@ -393,13 +397,13 @@ START_TEST(a_run_with_predictions_is_a_comparison_of_one) {
     }
     bnn_comparison_free(c);
     char schema[32];
-    OK(bnn_prediction_save(&(bnn_results){.data = data, .prediction = p}, &(bnn_provenance){.split = -1}, files_path("p.h5")));
+    OK(bnn_prediction_save(run, &(bnn_results){.data = data, .prediction = p}, &(bnn_provenance){.split = -1}, files_path("p.h5")));
     OK(bnn_file_schema(files_path("p.h5"), schema));
     ck_assert_str_eq(schema, "bnn-prediction");
     OK(bnn_run_save(run, NULL, NULL, files_path("run.h5")));
     REFUSED(bnn_comparison_load(files_path("run.h5"), &c), "run.h5: is a run without predictions of a test set");
     data->n = 9;
-    REFUSED(bnn_prediction_save(&(bnn_results){.data = data, .prediction = p}, &(bnn_provenance){.split = -1}, files_path("q.h5")),
+    REFUSED(bnn_prediction_save(run, &(bnn_results){.data = data, .prediction = p}, &(bnn_provenance){.split = -1}, files_path("q.h5")),
             "q.h5: 10 rows were predicted, the data have 9");
     ck_assert_int_lt(access(files_path("q.h5"), F_OK), 0);
     bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(data), bnn_table_free(t);

@@ -3,6 +3,7 @@
 #include "tool.h"
 
 #include <bnn/jobs.h>
+#include <bnn/spec_json.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,7 +104,9 @@ static bnn_status keep(contest *c, int e, int k, bnn_run *run, const bnn_predict
     if (k == 0) {
         who->history = run->history; /* moves */
         run->history = (bnn_history){0};
-        if (!(who->remark = strdup(remark ? remark : ""))) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+        who->remark = strdup(remark ? remark : "");
+        who->spec_json = bnn_spec_json(bnn_engine_fitted(run->engine));
+        if (!who->remark || !who->spec_json) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     }
     return keep_points(&c->task[e * c->c->n_splits + k], p, test);
 }

@@ -13,7 +13,8 @@ typedef struct {
     tool_interval every;
     unsigned keep;
     const char *log;
-    bnn_run *origin; /* of --from, or NULL */
+    bnn_run *origin;     /* of --from, or NULL */
+    char started_at[32]; /* of a run that goes on */
 } request;
 
 enum { EVERY = 256, RESUME, LOG, KEEP, FROM };
@@ -56,12 +57,24 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
+/* A run that goes on began when its first process did. */
+static bnn_status get_start(request *r) {
+    bnn_outline o;
+    BNN_TRY(bnn_outline_load(r->out, &o));
+    if (o.origin.started_at) snprintf(r->started_at, sizeof r->started_at, "%s", o.origin.started_at), r->job.started_at = r->started_at;
+    bnn_outline_free(&o);
+    return BNN_OK;
+}
+
 /* A new run, or the one that the output file holds. */
-static bnn_status open_run(const request *r, const bnn_table *table, const bnn_data *train, bnn_run **out) {
+static bnn_status open_run(request *r, const bnn_table *table, const bnn_data *train, bnn_run **out) {
     bnn_config config = {
         .net = r->job.net, .engine = r->engine, .likelihood = r->job.likelihood, .prior = r->job.prior, .seed = r->job.seed};
     bnn_origin origin = {.data_sha256 = (char *)table->sha256, .split = r->split};
-    if (r->resume && access(r->out, F_OK) == 0) return bnn_run_resume(r->out, &config, train, &origin, out);
+    if (r->resume && access(r->out, F_OK) == 0) {
+        BNN_TRY(get_start(r));
+        return bnn_run_resume(r->out, &config, train, &origin, out);
+    }
     bnn_status s = bnn_run_new(&config, train, out);
     if (s < 0) return s == BNN_ERR_DATA ? bnn_note(s, "%s", r->job.data) : s;
     s = r->origin ? bnn_run_begin(*out, r->origin) : BNN_OK;
@@ -81,7 +94,7 @@ static bnn_status open_origin(request *r, const bnn_table *table, const bnn_scal
     return bnn_run_check_names(r->origin, table);
 }
 
-static bnn_status fit_rows(const request *r, const bnn_table *table, const bnn_data *train, const bnn_data *test) {
+static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *train, const bnn_data *test) {
     tool_course course = {.job = &r->job, .table = table, .split = r->split, .path = r->out, .log = r->log, .every = r->every};
     bnn_run *run;
     BNN_TRY(open_run(r, table, train, &run));

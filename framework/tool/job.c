@@ -53,14 +53,37 @@ static const char *time_text(char text[TIME_TEXT]) {
     return text;
 }
 
-void tool_job_open(tool_job *job, int argc, char **argv) {
-    static char line[4096], started[TIME_TEXT];
-    for (int i = 0; i < argc; i++) {
-        size_t used = strlen(line);
-        bool plain = strcspn(argv[i], " ;:|{}()'\"") == strlen(argv[i]) || i == 0;
-        snprintf(line + used, sizeof line - used, plain ? "%s%s" : "%s'%s'", i ? " " : "", argv[i]);
+/* One argument as a shell reads it. */
+static void write_argument(FILE *out, const char *text) {
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@%+=,./_-";
+    if (*text && text[strspn(text, plain)] == '\0') {
+        fprintf(out, " %s", text);
+        return;
     }
-    *job = (tool_job){.seed = 1, .samples = 1000, .threads = omp_get_max_threads(), .started_at = time_text(started), .command = line};
+    fputs(" '", out);
+    for (; *text; text++) fputs(*text == '\'' ? "'\\''" : (const char[]){*text, '\0'}, out);
+    fputc('\'', out);
+}
+
+/* Of any length; argv[0] is "bnn NAME". Lives as long as the program; NULL: out of memory. */
+static const char *command_line(int argc, char **argv) {
+    static char *line;
+    size_t size;
+    FILE *out = open_memstream(&line, &size);
+    if (!out) return NULL;
+    fputs(argv[0], out);
+    for (int i = 1; i < argc; i++) write_argument(out, argv[i]);
+    fclose(out);
+    return line;
+}
+
+void tool_job_open(tool_job *job, int argc, char **argv) {
+    static char started[TIME_TEXT];
+    *job = (tool_job){.seed = 1,
+                      .samples = 1000,
+                      .threads = omp_get_max_threads(),
+                      .started_at = time_text(started),
+                      .command = command_line(argc, argv)};
 }
 
 bnn_provenance tool_provenance(const tool_job *job, const bnn_table *table, int split) {

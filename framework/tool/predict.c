@@ -96,17 +96,22 @@ static bnn_status write_text(const request *r, const bnn_prediction *p) {
     return BNN_OK;
 }
 
+static bnn_status write_file(const request *r, const bnn_results *results) {
+    const tool_rerun *rerun = &r->rerun;
+    bnn_provenance provenance = tool_provenance(&rerun->job, rerun->table, rerun->split_used);
+    provenance.run_path = rerun->run_path, provenance.run_sha256 = rerun->run_sha256;
+    return bnn_prediction_save(rerun->run, results, &provenance, r->out);
+}
+
 /* Predicts and writes. Draws that are kept go to the file on the way. */
 static bnn_status predict_rows(const request *r, bnn_prediction **p) {
     const tool_rerun *rerun = &r->rerun;
-    bnn_provenance provenance = tool_provenance(&rerun->job, rerun->table, rerun->split_used);
     bnn_predict_options how = {.samples = rerun->job.samples, .seed = rerun->job.seed, .mode = r->noise};
     bnn_draws *draws = NULL;
     if (r->keep) BNN_TRY(bnn_draws_open(r->out, r->keep, rerun->run->engine, rerun->rows, &how, &draws));
     bnn_status s = tool_rerun_predict(rerun, r->noise, bnn_draws_sink(draws), p);
     if (s == BNN_OK)
-        s = is_csv(r) ? write_text(r, *p)
-                      : bnn_prediction_save(&(bnn_results){.data = rerun->rows, .prediction = *p, .draws = draws}, &provenance, r->out);
+        s = is_csv(r) ? write_text(r, *p) : write_file(r, &(bnn_results){.data = rerun->rows, .prediction = *p, .draws = draws});
     else
         bnn_draws_free(draws);
     return s;

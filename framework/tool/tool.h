@@ -73,6 +73,7 @@ bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, c
 typedef struct {
     tool_job job;                        /* samples, seed and threads are used */
     const char *run_path, *data, *split; /* as given; data and split may be NULL */
+    char run_sha256[65];
     bnn_run *run;
     bnn_table *table;
     bnn_data *rows;

@@ -45,6 +45,10 @@ double bnn_sum_products(size_t n, const bnn_real *x, const bnn_real *y); /* of x
  * be measured against. */
 double bnn_fma_flops(int n);
 
+/* The version of the library that large products go to (BNN_GEMM) as it is loaded, into text; of our own tiles that of bnn. Returns text.
+ */
+const char *bnn_gemm_version(char text[32]);
+
 /* Scalars in double, for hyper-parameters, tests and set-up: */
 double bnn_softplus(double x);                /* log(1+exp(x)) */
 double bnn_softplus_inverse(double y);        /* the x with softplus(x) = y > 0 */

@@ -17,6 +17,7 @@ typedef struct {
     int samples;                           /* S; 0 in closed form */
     int mean_dim;                          /* targets, or classes */
     bnn_mode mode;                         /* the noise that was used */
+    uint64_t seed;                         /* of its draws */
     bool has_target;                       /* the data had targets: logp and, for regression, pit are there, else NULL */
     bool is_class;                         /* targets are classes */
     double *mean;                          /* [n, mean_dim] predictive mean, or class probabilities */

@@ -14,12 +14,13 @@
 bnn_status bnn_table_save(const bnn_table *table, const char *path); /* writes a table */
 bnn_status bnn_table_load(const char *path, bnn_table **out);        /* reads one, checked; the caller owns it */
 
-/* Who made a run, out of what: goes into its provenance group. Texts are borrowed and may be NULL. */
+/* Who made a file, out of what: goes into its provenance group. Texts are borrowed and may be NULL. */
 typedef struct {
     const char *command;                       /* the whole command line */
     const char *data_path;                     /* of the bnn-data file */
     const char *data_sha256;                   /* of it */
     const char *weights_path, *weights_sha256; /* of a run that was not fitted */
+    const char *run_path, *run_sha256;         /* of predictions: the run that made them */
     int split;                                 /* -1: none */
     int threads;                               /* that worked */
     const char *started_at, *finished_at;      /* ISO 8601 with zone */
@@ -58,13 +59,14 @@ bnn_status bnn_run_save(const bnn_run *run, const bnn_results *results, const bn
 typedef struct {
     char *data_path;   /* of the bnn-data file */
     char *data_sha256; /* of it */
+    char *started_at;  /* of its first process */
     int split;         /* -1: none */
 } bnn_origin;
 void bnn_origin_free(bnn_origin *origin); /* frees what is inside */
 
 /* What a file of a run or of predictions says of itself: also of a run that was stopped before there was anything to load. */
 typedef struct {
-    char *engine, *net, *likelihood, *prior; /* owned; NULL of predictions */
+    char *engine, *net, *likelihood, *prior; /* owned; of predictions those of the run that made them */
     uint64_t seed;                           /* of the run */
     int steps;                               /* of the engine, so far */
     double progress;                         /* share of the whole work done, 0..1 */
@@ -91,8 +93,8 @@ bnn_status bnn_run_resume(const char *path, const bnn_config *config, const bnn_
  * out. */
 bnn_status bnn_weights_load(const char *path, bnn_weights **out);
 
-/* Predictions alone: schema "bnn-prediction". */
-bnn_status bnn_prediction_save(const bnn_results *results, const bnn_provenance *provenance, const char *path);
+/* Predictions alone: schema "bnn-prediction". run made them. */
+bnn_status bnn_prediction_save(const bnn_run *run, const bnn_results *results, const bnn_provenance *provenance, const char *path);
 
 /* One engine of a comparison. Owns its arrays. */
 typedef struct {
@@ -101,6 +103,7 @@ typedef struct {
     bnn_cost *cost;       /* [n_splits] of fit and prediction */
     bnn_history history;  /* of the first split */
     char *remark;         /* of the first split; "" if none */
+    char *spec_json;      /* of the first split: network, engine, likelihood and prior as they were fitted (spec_json.h) */
     int n_points;         /* test rows of all splits, first target */
     double *sd, *error;   /* [n_points] sqrt(var_total), and y - mean; of classes: 1 - largest probability, and 0 or 1 for a wrong class */
 } bnn_contestant;
