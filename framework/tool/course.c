@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- when to write ---- */
 
@@ -81,22 +82,25 @@ static bool write_line(FILE *log, const bnn_run *run, bool epoch) {
     return ok;
 }
 
-/* The lines of an older log up to a step; what came after its last checkpoint is done again. */
+static bool is_done(const char *line, int steps) {
+    json_t *entry = json_loads(line, 0, NULL);
+    bool done = entry && json_integer_value(json_object_get(entry, "step")) <= steps;
+    json_decref(entry);
+    return done;
+}
+
+/* Cuts an older log after a step: what came after its last checkpoint is done again. The file stays the same one for who follows it. */
 static bnn_status keep_lines(const char *path, int steps) {
-    FILE *old = fopen(path, "r");
-    char *line = NULL, *kept = NULL;
-    size_t size = 0, length = 0;
-    if (!old) return BNN_OK;
-    FILE *out = open_memstream(&kept, &length);
-    while (out && getline(&line, &size, old) > 0) {
-        json_t *entry = json_loads(line, 0, NULL);
-        if (entry && json_integer_value(json_object_get(entry, "step")) <= steps) fputs(line, out);
-        json_decref(entry);
-    }
-    fclose(old);
+    FILE *log = fopen(path, "r+");
+    char *line = NULL;
+    size_t size = 0;
+    off_t end = 0;
+    if (!log) return BNN_OK; /* what hinders it hinders the writing, too */
+    for (ssize_t n; (n = getline(&line, &size, log)) > 0 && line[n - 1] == '\n' && is_done(line, steps);) end += n;
     free(line);
-    bnn_status s = out && fclose(out) == 0 ? tool_save(kept, length, path) : bnn_fail(BNN_ERR_MEMORY, "out of memory");
-    free(kept);
+    bool cut = ftruncate(fileno(log), end) == 0;
+    bnn_status s = cut ? BNN_OK : bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno));
+    fclose(log);
     return s;
 }
 
