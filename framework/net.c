@@ -128,9 +128,20 @@ static bnn_status bind_node(bnn_net *net, const bnn_statement *s, bnn_node *node
     return BNN_OK;
 }
 
+/* Files put each node's parameters under its label, and those of the likelihood and the prior beside them. */
+static bnn_status check_label(const bnn_net *net, const char *label) {
+    enum { LONGEST = 64 };
+    if (find_node(net, label) >= 0) return bnn_fail(BNN_ERR_NAME, "label '%s' is given twice in the network", label);
+    if (strcmp(label, "likelihood") == 0 || strcmp(label, "prior") == 0)
+        return bnn_fail(BNN_ERR_NAME, "label '%s' is taken: files have the parameters of the %s under it", label, label);
+    if (strlen(label) > LONGEST)
+        return bnn_fail(BNN_ERR_NAME, "label '%.10s...' has %zu letters, at most %d are allowed", label, strlen(label), LONGEST);
+    return BNN_OK;
+}
+
 static bnn_status add_node(bnn_net *net, const bnn_netspec *spec, const bnn_statement *s, const bnn_net_env *env, bool last) {
     bnn_node *node = &net->node[net->n_nodes];
-    if (s->label && find_node(net, s->label) >= 0) return bnn_fail(BNN_ERR_NAME, "label '%s' is given twice in the network", s->label);
+    if (s->label) BNN_TRY(check_label(net, s->label));
     char *label = node_label(net, spec, s);
     if (!label) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a node");
     node->layer.label = label;
