@@ -5,6 +5,7 @@
 Without h5py and NumPy a line that begins with 'skipped' is printed and the exit status is 77, which meson counts as skipped.
 """
 import importlib.util
+import re
 import sys
 import tempfile
 import time
@@ -150,6 +151,76 @@ def check_stored(f):
     assert np.array_equal(f["sample_stats"]["diverging"], statistics[3][:, number] != 0)
 
 
+# ---------------------------------------------------------------- networks of every layer, from the text and the weights alone
+
+LAYERS = {
+    "input": lambda x: x[0], "relu": lambda x: np.maximum(x[0], 0), "tanh": lambda x: np.tanh(x[0]), "softplus": lambda x: np.logaddexp(x[0], 0),
+    "flatten": lambda x: x[0], "concat": lambda x: np.concatenate(x, axis=-1), "add": sum,
+    "dropout": lambda x: x[0], "concrete_dropout": lambda x: x[0], "gaussian_dropout": lambda x: x[0],
+}
+
+
+def nodes(text):
+    """(label, type, inputs) of each statement; without a label of its own a node is called by its type and the first number that is free."""
+    found, named = [], {part.split("=")[0].strip() for part in text.split(";") if re.match(r" *\w+ = ", part)}
+    for part in text.split(";"):
+        label, kind, inputs = re.fullmatch(r" *(?:(\w+) = )?(\w+)(?::[^()]*)?(?:\((.*)\))?", part).groups()
+        taken = named | {node[0] for node in found}
+        label = label or next(name for k in range(1, 99) if (name := f"{kind}_{k}") not in taken)
+        found.append((label, kind, re.split(", *", inputs) if inputs else [found[-1][0]] if found else []))
+    return found
+
+
+def walk(f, text):
+    """Output of the network for each draw. Weights by layer_names and weight_names as in Keras's older files, unless each draw has its own; rows are flat."""
+    posterior, values = f["posterior"], {}
+    for label, kind, inputs in nodes(text):
+        x = [values[name] for name in inputs]
+        if kind == "input":
+            s = f["scaling"]
+            x = [np.broadcast_to((f["constant_data"]["x"].reshape(len(f["constant_data"]["x"]), -1) - s["x_mean"]) / s["x_sd"],
+                                 (len(f["posterior_predictive"]["mean"]), *f["constant_data"]["x"].reshape(len(f["constant_data"]["x"]), -1).shape))]
+        if kind in LAYERS:
+            values[label] = LAYERS[kind](x) * (posterior[label + "_gate"][:, None, :] if label + "_gate" in posterior else 1)
+        else:
+            shared = f["model_weights/" + label]
+            kernel, bias = (posterior.get(f"{label}_{name}", shared.get(name, np.empty(0))[None]) for name in ("kernel", "bias"))
+            values[label] = x[0] @ kernel + (bias[:, None, :] if bias.size else 0)
+    return values[label]
+
+
+GRAPH = "a = input; b = dense:5(a); c = tanh; d = dense:5; e = add(b, d); f = softplus; g = concat(a, f); dense:6,bias=no; relu; dense"
+GATES = "dense:6; dropout:p=0.3; relu; concrete_dropout; tanh; gaussian_dropout:alpha=0.2; add_in = dense:6; softplus; dense"
+IMAGES = "a = input; b = flatten; c = tanh(b); d = concat(b, c); dense:4; relu; dense"
+NETS = [  # network, engine, data; all layers are in one of them
+    (GRAPH, "map:epochs=5", "boston.h5"), (GRAPH, "mc_dropout:epochs=5", "boston.h5"), (GRAPH, "bayes_by_backprop:epochs=5", "boston.h5"),
+    (GRAPH, "hmc:steps=3,chains=2,samples=20,warmup=5", "kinds.h5"), (GATES, "mc_dropout:epochs=5", "boston.h5"),
+    (IMAGES, "mc_dropout:gates=concrete,epochs=5", "images.h5"), ("gaussian_dense:5; relu; dense", "bayes_by_backprop:epochs=5", "kinds.h5"),
+]
+
+
+def check_layers(bnn):
+    seen = set()
+    for net, engine, data in NETS:
+        bnn("fit", "-d", data, "--net", net, "--engine", engine, "--samples", 40, "--keep", "posterior,predictive", "-o", "net.h5")
+        f = tree(bnn.at("net.h5"))
+        with h5py.File(bnn.at("net.h5")) as file:
+            text, weights = file.attrs["net"], file["model_weights"]
+            with_weights = {layer: sorted(weights[layer].attrs["weight_names"]) for layer in weights.attrs["layer_names"]}
+        parsed = nodes(text)
+        for layer, names in with_weights.items():
+            assert names == sorted(f["model_weights/" + layer].keys() - {"in", "out", "draw"}), (layer, names)
+        assert [label for label, kind, _ in parsed if label in with_weights] == list(with_weights), "layer_names are not in the order of the text"
+        seen |= {kind for _, kind, _ in parsed}
+        h, mean = walk(f, text), f["posterior_predictive"]["mean"]
+        h = np.exp(h - np.logaddexp.reduce(h, axis=2, keepdims=True)) if data != "boston.h5" else h * f["scaling"]["y_sd"] + f["scaling"]["y_mean"]
+        worst = np.abs(h - mean).max() / np.std(mean)
+        assert worst < 1e-4, f"{engine} of {net}: off by {worst} of a standard deviation"
+    said = bnn("list", "layers").split("\n")[1:]
+    known = {line.split()[0] for line in said if line.strip()}
+    assert seen == known, f"layers that no network here has: {known - seen}"
+
+
 CHECKS = {"mc_dropout": check_gates, "bayes_by_backprop": check_gaussians, "hmc": check_stored}
 
 
@@ -186,11 +257,11 @@ def check_many(bnn):
     for engine in ("h5netcdf", "netcdf4"):
         if not importlib.util.find_spec(engine.replace("netcdf4", "netCDF4")):
             continue
-        for _ in range(3):  # the best of three, on a machine that may be busy
-            start = time.perf_counter()
+        for _ in range(3):  # the best of three, and time of the processor, on a machine that may be busy
+            start = time.process_time()
             groups = {name: xarray.open_dataset(bnn.at("many.h5"), group=name, engine=engine) for name in names}
             kernel = groups["posterior"]["dense_1_kernel"].mean(["chain", "draw"])
-            seconds[engine] = min(time.perf_counter() - start, seconds.get(engine, np.inf))
+            seconds[engine] = min(time.process_time() - start, seconds.get(engine, np.inf))
             assert kernel.shape == (13, 50) and groups["posterior"].sizes["draw"] == 10000
         assert seconds[engine] < 2, f"{engine} takes {seconds[engine]:.2f} s to open 10,000 draws"
     print("10,000 draws, all groups opened and the mean of a kernel taken: " + ", ".join(f"{engine} {s:.2f} s" for engine, s in seconds.items()))
@@ -201,7 +272,9 @@ def main(program, table):
         bnn = Program(program, folder)
         bnn.boston(table)
         bnn.kinds()
+        bnn.images()
         check_truth(bnn)
+        check_layers(bnn)
         check_many(bnn)
         print(f"{len(ENGINES)} engines, regression, classes and noise by row: kept draws are true")
 
