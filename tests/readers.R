@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# readers.R VALUES TEXTS: whether R's packages ncdf4 and rhdf5 read what the two tables of test_readers.py say. Prints "ran NAME" or "skipped NAME".
+# readers.R VALUES TEXTS: whether R's packages ncdf4, rhdf5 and hdf5r read what the two tables of test_readers.py say. Prints "ran NAME" or "skipped NAME".
 
 table <- function(path) read.delim(path, colClasses = "character", quote = "", encoding = "UTF-8")
 words <- function(text) strsplit(text, " ", fixed = TRUE)[[1]]
@@ -52,7 +52,22 @@ by_rhdf5 <- function(path) {
     rhdf5::h5closeAll()
 }
 
-readers <- list(ncdf4 = by_ncdf4, rhdf5 = by_rhdf5)
+by_hdf5r <- function(path) {
+    f <- hdf5r::H5File$new(path, "r")
+    for (i in which(values$file == path)) {
+        v <- values[i, ]
+        got <- f[[v$name]]$read()
+        if (v$shape != "") dim(got) <- f[[v$name]]$dims # those that it drops
+        check_value("hdf5r", v, got)
+    }
+    for (i in which(texts$file == path)) {
+        t <- texts[i, ]
+        check_text("hdf5r", t, hdf5r::h5attr(if (t$object == "/") f else f[[t$object]], t$attribute))
+    }
+    f$close_all()
+}
+
+readers <- list(ncdf4 = by_ncdf4, rhdf5 = by_rhdf5, hdf5r = by_hdf5r)
 for (name in names(readers)) {
     if (!requireNamespace(name, quietly = TRUE)) {
         cat("skipped", name, "\n")

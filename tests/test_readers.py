@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections import namedtuple
 from functools import lru_cache
 from pathlib import Path
@@ -110,6 +111,20 @@ def runs(bnn):
     yield from fitted(bnn, "hmc.h5", "boston.h5", NET, "hmc:steps=5,chains=2,samples=50,warmup=30", "--keep", "posterior,predictive")
     yield from fitted(bnn, "laplace.h5", "boston.h5", NET, "laplace:engine=map{epochs=5}")
     assert Path(bnn.at("run.h5")).stat().st_size < 100_000, "a run of 50 units is larger than 100 kB"
+
+
+def more_runs(bnn, table):
+    """What has other layouts: two targets, noise by row, scales of the prior, layers in a graph. Their numbers are compared between readers alone."""
+    bnn("import", "csv", Path(table).resolve(), "--target", "medv,lstat", "-o", "two.h5")
+    bnn("split", "two.h5", "--kind", "pbp", "--count", 1)
+    keep = ["--keep", "posterior,predictive"]
+    graph = "a = input; b = dense:5(a); c = tanh; d = dense:5; e = add(b, d); f = concat(a, e); dense"
+    fit = ["fit", "-d", "two.h5", "--samples", 20]
+    bnn(*fit, "--net", graph, "--engine", "bayes_by_backprop:epochs=3", *keep, "-o", "graph.h5")
+    bnn(*fit, "--net", NET, "--likelihood", "heteroscedastic", "--engine", "mc_dropout:epochs=3", *keep, "-o", "noise.h5")
+    bnn(*fit, "--net", NET, "--prior", "hierarchical", "--engine", "nuts:max_depth=4,chains=2,samples=20,warmup=25", *keep, "-o", "nuts.h5")
+    bnn(*fit, "--net", NET, "--engine", "early_stopping:engine=mc_dropout{epochs=8},every=2", *keep, "-o", "early.h5")
+    bnn("predict", "nuts.h5", "--noise", "rows", "--keep", "predictive", "-o", "prediction_rows.h5")
 
 
 def checkpoints(bnn):
@@ -372,6 +387,51 @@ class ByNcdump:
         return re.findall(r'"(.*?)(?<!\\)"', next(line for line in self.lines[group] if line.startswith(f"string {owner}:{attribute} = ")))
 
 
+class ByGDAL:
+    """Multidimensional arrays with their dimensions, by gdalmdiminfo as JSON."""
+
+    def __init__(self, path):
+        self.root = json.loads(tool("gdalmdiminfo", "-detailed", path))
+
+    def find(self, name):
+        group = self.root
+        for part in Path("/" + name).parent.parts[1:]:
+            group = group["groups"][part]
+        return group.get("arrays", {}).get(Path(name).name) or group["groups"][Path(name).name]
+
+    def value(self, name):
+        array = self.find(name)
+        return [Path(dim).name for dim in array.get("dimensions", [])], np.array(array["values"], float)
+
+    def text(self, object, attribute):
+        return (self.root if object == "/" else self.find(object[1:]))["attributes"][attribute]["value"]
+
+
+class BySilx:
+    def __init__(self, path):
+        self.file = module("silx.io").open(path)
+
+    def value(self, name):
+        return None, np.asarray(self.file[name][()])
+
+    def text(self, object, attribute):
+        return self.file[object].attrs[attribute]
+
+
+class ByPyTables:
+    """Of PyTables what it reads: no dimensions, at whose lists of references it fails."""
+
+    def __init__(self, path):
+        warnings.simplefilter("ignore")  # it tells of each of those
+        with module("tables").open_file(path) as file:
+            names = [name for name, (dims, _) in datasets(path).items() if dims != [Path(name).name]]
+            self.found = {name: np.asarray(file.get_node("/" + name).read()) for name in names}
+        self.path = path
+
+    def value(self, name):
+        return None, self.found[name] if name in self.found else datasets(self.path)[name][1]
+
+
 class ByH5ls:
     """The sizes of everything."""
 
@@ -526,7 +586,8 @@ def check_files(bnn, values, texts):
     checks = {
         "h5ls": lambda path: ByH5ls(str(path)), "h5dump": read_by(ByH5dump, False), "ncdump": read_by(ByNcdump, False), "h5py": read_by(ByH5py, True),
         "netCDF4": read_by(ByNetCDF4, True), "h5netcdf": read_by(ByH5netcdf, True), "xarray h5netcdf": read_by(ByXarray, True),
-        "xarray netcdf4": read_by(ByXarrayNetCDF4, True), "pandas": read_by(ByPandas, False),
+        "xarray netcdf4": read_by(ByXarrayNetCDF4, True), "pandas": read_by(ByPandas, False), "GDAL": read_by(ByGDAL, False), "silx": read_by(BySilx, True),
+        "PyTables": lambda path: check_values(ByPyTables, str(path), everything[path.name], []),
         "ArviZ's calls": lambda path: check_inference_data(str(path)),
         "netCDF4 append": lambda path: path.name != "kept.h5" or check_append(bnn, str(path), bnn.at("appended.h5.copy")),
         "nccopy": lambda path: check_copy(bnn, str(path), bnn.at("nccopy.h5.copy"), said, "nccopy"),
@@ -541,7 +602,7 @@ def check_files(bnn, values, texts):
             ran[name] = True
         except Missing:
             ran[name] = False
-    ran |= other_language(bnn, ["R ncdf4", "R rhdf5"], "Rscript", str(HERE / "readers.R"), "values.txt", "texts.txt")
+    ran |= other_language(bnn, ["R ncdf4", "R rhdf5", "R hdf5r"], "Rscript", str(HERE / "readers.R"), "values.txt", "texts.txt")
     ran |= other_language(bnn, ["Octave load", "Octave netcdf"], "octave-cli", "--no-init-file", "--no-gui", str(HERE / "readers.m"), "values.txt")
     return ran, files
 
@@ -551,6 +612,7 @@ def main(program, table):
         bnn = Program(program, folder)
         entries = [*data(bnn, table), *runs(bnn), *checkpoints(bnn), *predictions(bnn), *comparisons(bnn)]
         values, texts = ([e for e in entries if isinstance(e, kind)] for kind in (Value, Text))
+        more_runs(bnn, table)
         bnn("import-weights", "map.h5", "-d", "boston.h5", "--net", NET, "-o", "imported.h5")
         for run in ("map.h5", "stopped.h5", "imported.h5"):
             check_forward(bnn, run, bnn("predict", run))
