@@ -3,6 +3,7 @@
  * check_layer_claims.c: what the vtable and the plan say of the layer, held against what it does.
  */
 #include "check_layer.h"
+#include "check_type.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,19 +19,11 @@ const char *bnn_layer_unusable(const bnn_layer_type *type) {
     return NULL;
 }
 
-static bool is_name(const char *name) {
-    return *name >= 'a' && *name <= 'z' && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
-}
-
 static void check_head(bnn_checker *c, const bnn_layer_type *t) {
-    const uint32_t known = BNN_STOCHASTIC | BNN_COUPLED | BNN_KINKED | BNN_AFFINE | BNN_RESHAPE | BNN_ELEMENTWISE;
     if (bnn_layer_unusable(t)) bnn_checker_break(c, "%s", bnn_layer_unusable(t));
-    if (!is_name(t->type.name)) bnn_checker_break(c, "the name '%s' is not made of small letters, digits and _", t->type.name);
-    if (!*t->type.summary) bnn_checker_break(c, "the summary is empty");
-    if (t->type.caps & ~known) bnn_checker_break(c, "capability bits %#x are unknown", t->type.caps & ~known);
+    bnn_check_head(c, BNN_STOCHASTIC | BNN_COUPLED | BNN_KINKED | BNN_AFFINE | BNN_RESHAPE | BNN_ELEMENTWISE);
     if (t->min_in < 0 || t->max_in < t->min_in || t->max_in > BNN_MOST_INPUTS)
         bnn_checker_break(c, "takes from %d to %d inputs: 0 <= min_in <= max_in <= %d is possible", t->min_in, t->max_in, BNN_MOST_INPUTS);
-    if (!t->type.checks[0]) bnn_checker_break(c, "there is no check spec");
 }
 
 static void check_params(bnn_checker *c, const bnn_plan *plan) {
@@ -40,7 +33,7 @@ static void check_params(bnn_checker *c, const bnn_plan *plan) {
     }
     for (int b = 0; b < plan->n_params; b++) {
         const bnn_param *p = &plan->param[b];
-        if (!p->name || !is_name(p->name))
+        if (!p->name || !bnn_is_name(p->name))
             bnn_checker_break(c, "block %d has the name '%s', not one of small letters, digits and _", b, p->name ? p->name : "");
         else if (p->rows < 0 || p->cols < 1 || p->fan_in < 1)
             bnn_checker_break(c, "block '%s' has rows %d, cols %d, fan_in %d: rows >= 0 and the others >= 1 are possible", p->name, p->rows,
@@ -98,75 +91,6 @@ bnn_status bnn_rule_metadata(bnn_checker *c, const bnn_layer_case *k) {
 
 /* ---------------------------------------------------------------- options */
 
-static size_t field_size(bnn_option_kind kind) {
-    switch (kind) {
-    case BNN_OPTION_INT:
-    case BNN_OPTION_CHOICE: return sizeof(int);
-    case BNN_OPTION_REAL: return sizeof(double);
-    case BNN_OPTION_TEXT: return sizeof(char *);
-    case BNN_OPTION_SHAPE: return sizeof(bnn_shape);
-    }
-    return 0;
-}
-
-static bool is_limited(const bnn_option *o) {
-    return (o->kind == BNN_OPTION_INT || o->kind == BNN_OPTION_REAL) && (o->min != 0 || o->max != 0);
-}
-
-/* A value just outside of a range: below its lower end or above its upper one; false if there is no such end. */
-static bool beyond(const bnn_option *o, bool above, double *value) {
-    double end = above ? o->max : o->min, step = o->kind == BNN_OPTION_INT ? 1 : 0.01 * fmax(fabs(end), 1e-3);
-    *value = end + (above ? step : -step);
-    return is_limited(o) && isfinite(end);
-}
-
-static void takes(bnn_checker *c, const bnn_option *o, void *conf, const char *value, const char *what) {
-    if (bnn_options_set(c->type->options, conf, o->name, value) < 0)
-        bnn_checker_break(c, "option '%s' refuses its %s: %s", o->name, what, bnn_error());
-}
-
-static void refuses(bnn_checker *c, const bnn_option *o, void *conf, const char *value) {
-    char named[96];
-    snprintf(named, sizeof named, "option '%s'", o->name);
-    if (bnn_options_set(c->type->options, conf, o->name, value) == BNN_OK)
-        bnn_checker_break(c, "option '%s' takes '%s', which is outside of what it says", o->name, value);
-    else if (!strstr(bnn_error(), named))
-        bnn_checker_break(c, "option '%s' refuses '%s' without its name: %s", o->name, value, bnn_error());
-}
-
-/* The field of one option moves, the fields of the others stay. */
-static void leaves_others(bnn_checker *c, const bnn_option *o, void *conf, const char *value) {
-    const bnn_option *table = c->type->options;
-    size_t size = c->type->conf_size;
-    char *old = malloc(size);
-    if (!old) return;
-    memcpy(old, conf, size);
-    if (bnn_options_set(table, conf, o->name, value) == BNN_OK)
-        for (const bnn_option *other = table; other->name; other++)
-            if (other != o && memcmp(old + other->offset, (char *)conf + other->offset, field_size(other->kind)) != 0)
-                bnn_checker_break(c, "setting option '%s' changes option '%s': do they share a field of conf?", o->name, other->name);
-    free(old);
-}
-
-static void check_option(bnn_checker *c, const bnn_option *o, void *conf) {
-    char text[BNN_NUMBER_TEXT];
-    double value;
-    if (!o->help || !*o->help) bnn_checker_break(c, "option '%s' has no help", o->name);
-    takes(c, o, conf, o->preset, "preset");
-    for (int i = 0; o->kind == BNN_OPTION_CHOICE && o->choices[i]; i++) {
-        takes(c, o, conf, o->choices[i], "own choice");
-        leaves_others(c, o, conf, o->choices[i]);
-    }
-    for (int above = 0; above < 2; above++) {
-        if (is_limited(o)) {
-            leaves_others(c, o, conf, bnn_number_print(above ? o->max : o->min, text));
-            takes(c, o, conf, text, above ? "maximum" : "minimum");
-        }
-        if (beyond(o, above, &value)) refuses(c, o, conf, bnn_number_print(value, text));
-    }
-    if (o->kind == BNN_OPTION_CHOICE) refuses(c, o, conf, "no_such_choice");
-}
-
 /* A net with a wrong option is refused with node and option named. */
 static bnn_status is_named_with_node(bnn_checker *c, const char *key, const char *value) {
     bnn_spec_net net;
@@ -187,26 +111,8 @@ static bnn_status is_named_with_node(bnn_checker *c, const char *key, const char
 }
 
 bnn_status bnn_rule_options(bnn_checker *c, const bnn_layer_case *k) {
-    const bnn_type *t = &k->type->type;
-    for (const bnn_option *o = t->options; o && o->name; o++)
-        if (o->offset + field_size(o->kind) > t->conf_size)
-            bnn_checker_break(c, "option '%s' ends at byte %zu of conf, which has %zu", o->name, o->offset + field_size(o->kind),
-                              t->conf_size);
-    void *conf = calloc(1, t->conf_size + 1);
-    bnn_status s = conf ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for options");
-    if (s < 0) return s;
-    if (!bnn_checker_broken(c) && bnn_options_parse(t->options, "", conf) < 0) bnn_checker_break(c, "a preset is refused: %s", bnn_error());
-    for (const bnn_option *o = t->options; o && o->name && !bnn_checker_broken(c); o++) {
-        char text[BNN_NUMBER_TEXT];
-        double value;
-        check_option(c, o, conf);
-        if (!bnn_checker_broken(c) && s == BNN_OK && beyond(o, false, &value))
-            s = is_named_with_node(c, o->name, bnn_number_print(value, text));
-    }
-    if (!bnn_checker_broken(c) && s == BNN_OK) s = is_named_with_node(c, "no_such_option", "1");
-    bnn_options_free(t->options, conf);
-    free(conf);
-    return s;
+    (void)k;
+    return bnn_check_option_table(c, is_named_with_node);
 }
 
 /* ---------------------------------------------------------------- initial values and capabilities */
