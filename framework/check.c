@@ -6,7 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const bnn_suite *const suites[BNN_N_KINDS] = {[BNN_LAYER] = &bnn_suite_layer};
+static const bnn_suite *const suites[BNN_N_KINDS] = {
+    [BNN_LAYER] = &bnn_suite_layer,
+    [BNN_LIKELIHOOD] = &bnn_suite_likelihood,
+    [BNN_PRIOR] = &bnn_suite_prior,
+    [BNN_OPTIMIZER] = &bnn_suite_optimizer,
+};
 
 const bnn_rule *bnn_check_rule(bnn_kind kind, int i) { return suites[kind] ? suites[kind]->rule(i) : NULL; }
 
@@ -79,7 +84,8 @@ static bool is_registered(bnn_kind kind, const bnn_type *type) {
 bnn_status bnn_check(bnn_kind kind, const bnn_type *type, const bnn_check_options *options, bnn_verdicts *out) {
     static const bnn_check_options presets = {0};
     const bnn_suite *suite = suites[kind];
-    bnn_checker c = {.type = type, .options = options ? options : &presets, .out = out, .left = "no check spec has a case for it"};
+    bnn_checker c = {
+        .kind = kind, .type = type, .options = options ? options : &presets, .out = out, .left = "no check spec has a case for it"};
     if (!suite) return bnn_fail(BNN_ERR_STATE, "there are no rules for %ss yet", bnn_kind_name(kind));
     if (!is_registered(kind, type))
         return bnn_fail(BNN_ERR_STATE, "%s '%s' is not registered: its check specs cannot name it", bnn_kind_name(kind), type->name);

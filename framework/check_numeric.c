@@ -50,6 +50,63 @@ double bnn_integral(double (*f)(double x, void *of), void *of, double from, doub
     return total;
 }
 
+typedef struct {
+    double (*f)(double x, void *of);
+    void *of;
+} stretched;
+
+static double at_sinh(double u, void *of) {
+    const stretched *s = of;
+    return s->f(sinh(u), s->of) * cosh(u);
+}
+
+double bnn_integral_line(double (*f)(double x, void *of), void *of, double from, double to) {
+    static const double widest = 40; /* e^40 / 2, whose square a float still holds */
+    return bnn_integral(at_sinh, &(stretched){f, of}, fmax(asinh(from), -widest), fmin(asinh(to), widest));
+}
+
+/* ---------------------------------------------------------------- draws */
+
+double bnn_most_z(size_t n) { return gsl_cdf_ugaussian_Qinv(0.5e-6 / (double)(n + 1)); }
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+enum { BINS = 20, LEAST_EXPECTED = 5 };
+
+bnn_fit_of_draws bnn_draws_fit(double (*density)(double x, void *of), void *of, int n, double *x) {
+    int half = n / 2, at = half, pooled = 0;
+    double expected = 0;
+    bnn_fit_of_draws fit = {.degrees = -1};
+    qsort(x, (size_t)half, sizeof *x, ascending);
+    qsort(x + half, (size_t)(n - half), sizeof *x, ascending);
+    for (int b = 1; b <= BINS; b++) {
+        double low = b == 1 ? -INFINITY : x[(b - 1) * half / BINS], high = b == BINS ? INFINITY : x[b * half / BINS];
+        expected += (n - half) * bnn_integral_line(density, of, low, high);
+        for (; at < n && x[at] < high; at++) pooled++;
+        if (expected < LEAST_EXPECTED && b < BINS) continue;
+        fit.chi_square += pow(pooled - expected, 2) / fmax(expected, 1);
+        fit.degrees++;
+        expected = pooled = 0;
+    }
+    fit.p = gsl_cdf_chisq_Q(fit.chi_square, fmax(fit.degrees, 1));
+    return fit;
+}
+
+double bnn_density_quantile(double (*density)(double x, void *of), void *of, double q) {
+    double low = -20, high = 20; /* of asinh x */
+    for (int i = 0; i < 40; i++) {
+        double middle = 0.5 * (low + high);
+        if (bnn_integral_line(density, of, -INFINITY, sinh(middle)) < q)
+            low = middle;
+        else
+            high = middle;
+    }
+    return sinh(0.5 * (low + high));
+}
+
 double bnn_moments_z_between(const moments *a, const moments *b) {
     double away = a->mean - b->mean, var = moments_var(a) / a->n + moments_var(b) / b->n;
     double rounding = 10 * ROUNDING * (fabs(a->mean) + fabs(b->mean));
@@ -127,4 +184,21 @@ const char *bnn_ratio_guess(double is, double should, double p, int n, char text
     return text;
 }
 
-double bnn_most_z(size_t n) { return gsl_cdf_ugaussian_Qinv(0.5e-6 / (double)(n + 1)); }
+const char *bnn_spread_guess(double is, double should, int fan_in, double tolerance, char text[BNN_GUESS_TEXT]) {
+    const struct {
+        double value;
+        const char *guess;
+    } table[] = {{should * should, "the variance for the sd?"},
+                 {sqrt(should), "the sd for the variance?"},
+                 {1 / should, "the precision for the variance?"},
+                 {should * sqrt(fan_in), "is fan_in used?"},
+                 {should / sqrt(fan_in), "is fan_in used twice?"}};
+    *text = '\0';
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        bool telling = fabs(table[i].value / should - 1) > 4 * tolerance;
+        if (!telling || !(fabs(is / table[i].value - 1) <= tolerance)) continue;
+        snprintf(text, BNN_GUESS_TEXT, " (ratio %.4g: %s)", is / should, table[i].guess);
+        return text;
+    }
+    return bnn_ratio_guess(is, should, NAN, 0, text);
+}

@@ -32,6 +32,9 @@ double bnn_difference(double (*f)(void *of), void *of, bnn_real *x, bool *kinked
  * about ROUNDING. */
 double bnn_integral(double (*f)(double x, void *of), void *of, double from, double to);
 
+/* The same without that limit, by x = sinh(u): densities with heavy tails, and all of the line. */
+double bnn_integral_line(double (*f)(double x, void *of), void *of, double from, double to);
+
 /* Zeroed reals between two sentinels that are NaN, so that to read one is seen, too; NULL when out of memory. */
 bnn_real *bnn_guarded_new(size_t n);
 bool bnn_guarded_intact(const bnn_real *a); /* NULL is intact */
@@ -42,6 +45,23 @@ void bnn_guarded_free(bnn_real *a);         /* NULL is allowed */
  * "" if it looks like nothing known. p is a probability that may have been forgotten, n a number of rows; NaN and 0 where there is none. */
 #define BNN_GUESS_TEXT 96
 const char *bnn_ratio_guess(double is, double should, double p, int n, char text[BNN_GUESS_TEXT]);
+
+/* The same of a spread: " (the variance for the sd?)" where `is` is near a function of `should` that mistakes have; fan_in: of the weights,
+ * 0 where there is none. tolerance is relative. */
+const char *bnn_spread_guess(double is, double should, int fan_in, double tolerance, char text[BNN_GUESS_TEXT]);
+
+/* Whether draws follow a density, by Pearson's chi-square over bins between the quantiles of the first half, with the counts of the second.
+ * x[n] is sorted in its halves. */
+typedef struct {
+    double chi_square, p;
+    int degrees;
+} bnn_fit_of_draws;
+bnn_fit_of_draws bnn_draws_fit(double (*density)(double x, void *of), void *of, int n, double *x);
+/* The place below which the density has the share q, by bisection. */
+double bnn_density_quantile(double (*density)(double x, void *of), void *of, double q);
+
+/* |z| of n comparisons stays below this with a probability of 1 - 1e-6. */
+double bnn_most_z(size_t n);
 
 /* Streaming mean and variance (Welford 1962). */
 typedef struct {

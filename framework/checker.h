@@ -11,6 +11,7 @@
 #include <bnn/check.h>
 
 typedef struct {
+    bnn_kind kind;
     const bnn_type *type;
     const bnn_check_options *options;
     bnn_verdicts *out;
@@ -25,6 +26,9 @@ typedef struct {
 } bnn_suite;
 
 extern const bnn_suite bnn_suite_layer;
+extern const bnn_suite bnn_suite_likelihood;
+extern const bnn_suite bnn_suite_prior;
+extern const bnn_suite bnn_suite_optimizer;
 
 /* Whether the caller asked for this rule. */
 bool bnn_checker_wants(const bnn_checker *c, const bnn_rule *rule);
