@@ -71,6 +71,7 @@ bnn_status bnn_object_rule_print(bnn_checker *c, const bnn_object *object) {
 void bnn_check_draws(bnn_checker *c, double (*density)(double x, void *of), void *of, int fan_in, int n, double *x) {
     char guess[BNN_GUESS_TEXT];
     double quartile[2][3];
+    if (bnn_checker_broken(c)) return;
     bnn_fit_of_draws fit = bnn_draws_fit(density, of, n, x);
     if (fit.p >= 1e-6) return;
     for (int q = 0; q < 3; q++) {

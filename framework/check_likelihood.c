@@ -135,11 +135,6 @@ double bnn_case_logp(const bnn_likelihood_case *k, int row, const bnn_real *y) {
     return -k->type->nll(&k->l, 1, k->f + row * k->out, y, k->theta, 1, NULL, NULL);
 }
 
-double bnn_case_density(double y, void *of) {
-    const bnn_real here = (bnn_real)y;
-    return exp(bnn_case_logp(of, 0, &here));
-}
-
 /* ---------------------------------------------------------------- the head, and what bind says */
 
 static const char *unusable(const bnn_likelihood_type *t) {
@@ -343,7 +338,7 @@ static const bnn_table_rule rules[] = {
      .on_case = bnn_likelihood_scale},
     {{"adds", "df is set, dtheta is added to"}, .on_case = bnn_likelihood_adds},
     {{"observe", "log p of each row is minus its nll, and what is not wanted does not change the rest"}, .on_case = bnn_likelihood_observe},
-    {{"moments", "mean and variance are those of the density, and those of draws"}, .on_case = bnn_likelihood_moments},
+    {{"moments", "mean and variance are those of the density"}, .on_case = bnn_likelihood_moments},
     {{"pit", "pit is the probability of a smaller y under the density"}, .on_case = bnn_likelihood_pit},
     {{"draws", "draws follow the density"}, .on_case = bnn_likelihood_draws},
     {{"noise", "noise_sd is the sd of y given f, and own parameters are log variances where LOG_VARIANCE says so"},

@@ -49,9 +49,16 @@ bnn_marginal bnn_case_marginal(const bnn_likelihood_case *k);
 
 /* log p of row `row` at y[y_dim] and the row's f. */
 double bnn_case_logp(const bnn_likelihood_case *k, int row, const bnn_real *y);
-/* exp(log p) of row 0 of one target, for quadrature and for classes. */
-double bnn_case_density(double y, void *of);
-static inline bool bnn_case_is_scalar(const bnn_likelihood_case *k) { return !k->is_class && k->l.y_dim == 1; }
+/* exp(-nll) of a class in row 0. */
+static inline double bnn_class_probability(const bnn_likelihood_case *k, int y) {
+    return exp(bnn_case_logp(k, 0, (bnn_real[]){(bnn_real)y}));
+}
+/* Of real y: exp(-nll) of row 0 as the density of one target; of two targets the other is integrated over. */
+typedef struct {
+    const bnn_likelihood_case *k;
+    int d;
+} bnn_target;
+double bnn_target_density(double y, void *of);
 
 typedef bnn_status bnn_case_rule(bnn_checker *c, void *k);
 /* check_likelihood_density.c: nll as a density */

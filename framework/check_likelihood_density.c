@@ -8,50 +8,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double half_log_2pi = 0.91893853320467274178;
-
 /* ---------------------------------------------------------------- mass */
 
-/* Two targets of row 0: y[0] is held while y[1] is integrated over. */
+/* Two targets of row 0: one is held while the other is integrated over. */
 typedef struct {
     const bnn_likelihood_case *k;
+    int moving;
     bnn_real y[2];
 } plane;
 
-static double along_second(double y, void *of) {
+static double along(double y, void *of) {
     plane *p = of;
-    p->y[1] = (bnn_real)y;
+    p->y[p->moving] = (bnn_real)y;
     return exp(bnn_case_logp(p->k, 0, p->y));
 }
 
-static double along_first(double y, void *of) {
-    plane *p = of;
-    p->y[0] = (bnn_real)y;
-    return bnn_integral_line(along_second, p, -INFINITY, INFINITY);
+double bnn_target_density(double y, void *of) {
+    const bnn_target *t = of;
+    plane p = {.k = t->k, .moving = 1 - t->d};
+    p.y[t->d] = (bnn_real)y;
+    return t->k->l.y_dim == 1 ? exp(bnn_case_logp(t->k, 0, p.y)) : bnn_integral_line(along, &p, -INFINITY, INFINITY);
 }
 
 static double mass_of(bnn_likelihood_case *k) {
     double sum = 0;
-    if (bnn_case_is_scalar(k)) return bnn_integral_line(bnn_case_density, k, -INFINITY, INFINITY);
-    if (!k->is_class) return bnn_integral_line(along_first, &(plane){.k = k}, -INFINITY, INFINITY);
-    for (int y = 0; y < k->l.n_classes; y++) sum += bnn_case_density(y, k);
+    if (!k->is_class) return bnn_integral_line(bnn_target_density, &(bnn_target){k, 0}, -INFINITY, INFINITY);
+    for (int y = 0; y < k->l.n_classes; y++) sum += bnn_class_probability(k, y);
     return sum;
-}
-
-/* log(mass) of each target, where it is one that mistakes have. */
-static const char *mass_guess(double log_mass) {
-    if (fabs(log_mass - half_log_2pi) < 1e-3) return " (log(2 pi)/2 is missing?)";
-    if (fabs(log_mass + half_log_2pi) < 1e-3) return " (log(2 pi)/2 is one too many?)";
-    if (fabs(log_mass - 2 * half_log_2pi) < 1e-3) return " (log(2 pi) is missing?)";
-    return "";
 }
 
 bnn_status bnn_likelihood_density(bnn_checker *c, void *of) {
     bnn_likelihood_case *k = of;
     double mass = mass_of(k);
-    const char *guess = k->is_class ? "" : mass_guess(log(mass) / k->l.y_dim);
+    char guess[BNN_GUESS_TEXT];
     if (!(fabs(mass - 1) <= 10 * ROUNDING))
-        bnn_checker_break(c, "exp(-nll) %s to %.6g%s", k->is_class ? "sums over the classes" : "integrates over y", mass, guess);
+        bnn_checker_break(c, "exp(-nll) %s to %.6g%s", k->is_class ? "sums over the classes" : "integrates over y", mass,
+                          bnn_mass_guess(mass, k->l.y_dim, guess));
     return BNN_OK;
 }
 
@@ -274,8 +266,8 @@ static double prior_along_first(double x, void *of) {
 
 static void check_prior_mass(bnn_checker *c, bnn_likelihood_case *k) {
     bnn_real kept[2];
+    char guess[BNN_GUESS_TEXT];
     int n = k->l.n_theta;
-    if (n > 2) return;
     memcpy(kept, k->theta, (size_t)n * sizeof *kept);
     double here = logp_of(k), mass;
     k->theta[0] += 1;
@@ -283,7 +275,7 @@ static void check_prior_mass(bnn_checker *c, bnn_likelihood_case *k) {
     mass = flat ? 1 : bnn_integral_line(n == 1 ? prior_along : prior_along_first, k, -INFINITY, INFINITY);
     memcpy(k->theta, kept, (size_t)n * sizeof *kept);
     if (!(fabs(mass - 1) <= 10 * ROUNDING))
-        bnn_checker_break(c, "exp(logp) integrates over the own parameters to %.6g%s", mass, mass_guess(log(mass) / n));
+        bnn_checker_break(c, "exp(logp) integrates over the own parameters to %.6g%s", mass, bnn_mass_guess(mass, n, guess));
 }
 
 bnn_status bnn_likelihood_hyperprior(bnn_checker *c, void *of) {

@@ -51,89 +51,50 @@ bnn_status bnn_likelihood_observe(bnn_checker *c, void *of) {
 
 /* ---------------------------------------------------------------- moments */
 
-/* Of row 0 about a centre. */
+/* Of one target about a centre. */
 typedef struct {
-    bnn_likelihood_case *k;
+    bnn_target target;
     double centre;
     int power;
 } moment;
 
 static double moment_at(double y, void *of) {
-    const moment *m = of;
-    double p = bnn_case_density(y, m->k);
+    moment *m = of;
+    double p = bnn_target_density(y, &m->target);
     return p > 0 ? p * pow(y - m->centre, m->power) : 0;
 }
 
-static double moment_of(bnn_likelihood_case *k, double centre, int power) {
-    return bnn_integral_line(moment_at, &(moment){k, centre, power}, -INFINITY, INFINITY);
+static double moment_of(bnn_target target, double centre, int power) {
+    return bnn_integral_line(moment_at, &(moment){target, centre, power}, -INFINITY, INFINITY);
 }
 
-static void compare_with_density(bnn_checker *c, bnn_likelihood_case *k) {
+static void compare_with_density(bnn_checker *c, const bnn_likelihood_case *k, int d) {
     char guess[BNN_GUESS_TEXT];
-    double mean = moment_of(k, 0, 1), var = moment_of(k, mean, 2);
-    if (!(fabs((double)k->mean[0] - mean) <= 10 * ROUNDING * (1 + fabs(mean))))
-        bnn_checker_break(c, "observe makes the mean %.6g, the density has %.6g%s", (double)k->mean[0], mean,
-                          bnn_ratio_guess((double)k->mean[0], mean, NAN, 0, guess));
-    if (!(fabs((double)k->var[0] - var) <= 10 * ROUNDING * (1 + var)))
-        bnn_checker_break(c, "observe makes the variance %.6g, the density has %.6g%s", (double)k->var[0], var,
-                          bnn_spread_guess((double)k->var[0], var, 0, 1e-3, guess));
+    bnn_target target = {k, d};
+    double mean = moment_of(target, 0, 1), var = moment_of(target, mean, 2);
+    if (!(fabs((double)k->mean[d] - mean) <= 10 * ROUNDING * (1 + fabs(mean))))
+        bnn_checker_break(c, "observe makes mean[%d] %.6g, the density has %.6g%s", d, (double)k->mean[d], mean,
+                          bnn_ratio_guess((double)k->mean[d], mean, NAN, 0, guess));
+    if (!(fabs((double)k->var[d] - var) <= 10 * ROUNDING * (1 + var)))
+        bnn_checker_break(c, "observe makes var[%d] %.6g, the density has the variance %.6g%s", d, (double)k->var[d], var,
+                          bnn_spread_guess((double)k->var[d], var, 0, 1e-3, guess));
 }
 
-static void compare_with_classes(bnn_checker *c, bnn_likelihood_case *k) {
-    for (int y = 0; y < k->l.n_classes; y++) {
-        double p = bnn_case_density(y, k);
-        if (!(fabs((double)k->mean[y] - p) <= 10 * ROUNDING))
-            bnn_checker_break(c, "observe makes the probability of class %d %.6g, exp(-nll) is %.6g", y, (double)k->mean[y], p);
-        if (k->var[y] != 0) bnn_checker_break(c, "observe makes var[%d] %.6g: there is none of class probabilities", y, (double)k->var[y]);
-    }
-}
-
-enum { DRAWS = 4000 };
-
-/* Mean and variance of draws of row 0; skipped where there is no variance, as with heavy tails. */
-static void compare_with_draws(bnn_checker *c, bnn_likelihood_case *k) {
-    double most = bnn_most_z((size_t)(2 * k->l.y_dim));
-    for (int d = 0; d < k->l.y_dim; d++) {
-        moments m = {0}, squares = {0};
-        double mean = k->mean[d], var = k->var[d];
-        char guess[BNN_GUESS_TEXT];
-        for (uint64_t s = 0; s < DRAWS; s++) {
-            k->type->draw(&k->l, 1, k->f, k->theta, bnn_rng_seed(3), s, k->drawn);
-            moments_add(&m, (double)k->drawn[d]);
-            moments_add(&squares, pow((double)k->drawn[d] - mean, 2));
-        }
-        if (!isfinite(var)) continue;
-        if (!(fabs(moments_z(&m, mean)) <= most))
-            bnn_checker_break(c, "draws of y[%d] have the mean %.4g, observe says %.4g, %.1f standard errors away", d, m.mean, mean,
-                              fabs(moments_z(&m, mean)));
-        if (!(fabs(moments_z(&squares, var)) <= most))
-            bnn_checker_break(c, "draws of y[%d] have the variance %.4g, observe says %.4g, %.1f standard errors away%s", d, squares.mean,
-                              var, fabs(moments_z(&squares, var)), bnn_spread_guess(squares.mean, var, 0, 0.1, guess));
-    }
+static void compare_with_class(bnn_checker *c, const bnn_likelihood_case *k, int y) {
+    double p = bnn_class_probability(k, y);
+    if (!(fabs((double)k->mean[y] - p) <= 10 * ROUNDING))
+        bnn_checker_break(c, "observe makes the probability of class %d %.6g, exp(-nll) is %.6g", y, (double)k->mean[y], p);
+    if (k->var[y] != 0) bnn_checker_break(c, "observe makes var[%d] %.6g: there is none of class probabilities", y, (double)k->var[y]);
 }
 
 bnn_status bnn_likelihood_moments(bnn_checker *c, void *of) {
     bnn_likelihood_case *k = of;
     k->type->observe(&k->l, 1, k->f, NULL, k->theta, &(bnn_observation){.mean = k->mean, .var = k->var});
-    if (k->is_class)
-        compare_with_classes(c, k);
-    else if (bnn_case_is_scalar(k) && isfinite(k->var[0]))
-        compare_with_density(c, k);
-    if (!k->is_class) compare_with_draws(c, k);
+    for (int d = 0; d < k->dim; d++) (k->is_class ? compare_with_class : compare_with_density)(c, k, d);
     return BNN_OK;
 }
 
 /* ---------------------------------------------------------------- pit */
-
-/* Of several targets: the share of draws below y. */
-static double share_below(bnn_likelihood_case *k, int d) {
-    double n = 0;
-    for (uint64_t s = 0; s < DRAWS; s++) {
-        k->type->draw(&k->l, 1, k->f, k->theta, bnn_rng_seed(4), s, k->drawn);
-        n += k->drawn[d] <= k->y[d];
-    }
-    return n / DRAWS;
-}
 
 bnn_status bnn_likelihood_pit(bnn_checker *c, void *of) {
     bnn_likelihood_case *k = of;
@@ -141,16 +102,13 @@ bnn_status bnn_likelihood_pit(bnn_checker *c, void *of) {
         bnn_checker_skip(c, "there is no continuous distribution function: pit_dim is 0");
         return BNN_OK;
     }
-    k->type->observe(&k->l, 1, k->f, k->y, k->theta, &(bnn_observation){.pit = k->pit});
+    k->type->draw(&k->l, 1, k->f, k->theta, bnn_rng_seed(4), 0, k->drawn);
+    k->type->observe(&k->l, 1, k->f, k->drawn, k->theta, &(bnn_observation){.pit = k->pit});
     for (int d = 0; d < k->l.pit_dim; d++) {
-        double is = k->pit[d], should, tolerance = 10 * ROUNDING;
-        if (bnn_case_is_scalar(k))
-            should = bnn_integral_line(bnn_case_density, k, -INFINITY, (double)k->y[0]);
-        else
-            should = share_below(k, d), tolerance = MOST_Z * sqrt(0.25 / DRAWS);
-        if (!(fabs(is - should) <= tolerance))
+        double is = k->pit[d], should = bnn_integral_line(bnn_target_density, &(bnn_target){k, d}, -INFINITY, (double)k->drawn[d]);
+        if (!(fabs(is - should) <= 10 * ROUNDING))
             bnn_checker_break(c, "pit[%d] is %.6g, the probability of a smaller y is %.6g%s", d, is, should,
-                              fabs(1 - is - should) <= tolerance ? " (the other tail?)" : "");
+                              fabs(1 - is - should) <= 10 * ROUNDING ? " (the other tail?)" : "");
     }
     return BNN_OK;
 }
@@ -168,7 +126,7 @@ static void draw_all(bnn_likelihood_case *k, int d, int n, double *x) {
 static void count_classes(bnn_checker *c, bnn_likelihood_case *k, int n, const double *x) {
     double chi_square = 0;
     for (int y = 0; y < k->l.n_classes; y++) {
-        double expected = n * bnn_case_density(y, k), seen = 0;
+        double expected = n * bnn_class_probability(k, y), seen = 0;
         for (int s = 0; s < n; s++) seen += x[s] == y;
         chi_square += pow(seen - expected, 2) / fmax(expected, 1);
     }
@@ -178,22 +136,8 @@ static void count_classes(bnn_checker *c, bnn_likelihood_case *k, int n, const d
                           chi_square, k->l.n_classes - 1, p);
 }
 
-/* A density in [0, 1], of pit. */
-static double uniform(double u, void *of) {
-    (void)of;
-    return u >= 0 && u <= 1;
-}
-
-/* pit of draws of target d of row 0, in place. */
-static void to_pit(bnn_likelihood_case *k, int d, int n, double *x) {
-    for (int s = 0; s < n; s++) {
-        k->y[d] = (bnn_real)x[s];
-        k->type->observe(&k->l, 1, k->f, k->y, k->theta, &(bnn_observation){.pit = k->pit});
-        x[s] = (double)k->pit[d];
-    }
-}
-
 bnn_status bnn_likelihood_draws(bnn_checker *c, void *of) {
+    enum { DRAWS = 4000 };
     bnn_likelihood_case *k = of;
     double *x = malloc(DRAWS * sizeof *x);
     if (!x) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
@@ -201,14 +145,8 @@ bnn_status bnn_likelihood_draws(bnn_checker *c, void *of) {
         draw_all(k, d, DRAWS, x);
         if (k->is_class)
             count_classes(c, k, DRAWS, x);
-        else if (bnn_case_is_scalar(k))
-            bnn_check_draws(c, bnn_case_density, k, 0, DRAWS, x);
-        else if (k->l.pit_dim > 0) {
-            to_pit(k, d, DRAWS, x);
-            c->note = "by their pit";
-            bnn_check_draws(c, uniform, NULL, 0, DRAWS, x);
-            c->note = NULL;
-        }
+        else
+            bnn_check_draws(c, bnn_target_density, &(bnn_target){k, d}, 0, DRAWS, x);
     }
     free(x);
     return BNN_OK;
@@ -334,22 +272,43 @@ static void compare_probabilities(bnn_checker *c, const bnn_likelihood_case *k) 
     }
 }
 
-/* One target and one output: p(y | f) N(f; mean, cov) of row `row`, integrated over f = mean + sd e. */
+/* p(y | f) N(f; mean, cov) of one row, to be integrated over e of f = mean + root e, for one or two outputs. */
 typedef struct {
     bnn_likelihood_case *k;
     int row;
-    double mean, sd;
+    const double *mean, *root; /* [out], [out, out] lower */
+    double e[2];
 } smoothed;
 
-static double smoothed_at(double e, void *of) {
-    const smoothed *s = of;
-    s->k->f[s->row] = (bnn_real)(s->mean + s->sd * e);
-    return exp(bnn_case_logp(s->k, s->row, s->k->y + s->row) - 0.5 * e * e - 0.91893853320467274178);
+static double at_noise(const smoothed *s) {
+    int out = s->k->out;
+    double squares = 0;
+    for (int a = 0; a < out; a++) {
+        double f = s->mean[a];
+        for (int b = 0; b <= a; b++) f += s->root[a * out + b] * s->e[b];
+        s->k->f[s->row * out + a] = (bnn_real)f;
+        squares += s->e[a] * s->e[a];
+    }
+    return exp(bnn_case_logp(s->k, s->row, s->k->y + s->row * s->k->l.y_dim) - 0.5 * squares - out * 0.91893853320467274178);
+}
+
+static double along_last(double e, void *of) {
+    smoothed *s = of;
+    s->e[s->k->out - 1] = e;
+    return at_noise(s);
+}
+
+static double along_first(double e, void *of) {
+    smoothed *s = of;
+    s->e[0] = e;
+    return bnn_integral(along_last, s, -12, 12);
 }
 
 static void compare_quadrature(bnn_checker *c, bnn_likelihood_case *k, const double *mean, const double *root) {
-    for (int i = 0; bnn_case_is_scalar(k) && k->out == 1 && i < k->n; i++) {
-        double is = said(k, LOGP, i, 0), exact = log(bnn_integral(smoothed_at, &(smoothed){k, i, mean[i], root[i]}, -12, 12));
+    int out = k->out;
+    for (int i = 0; !k->is_class && out <= 2 && i < k->n; i++) {
+        smoothed s = {.k = k, .row = i, .mean = mean + i * out, .root = root + i * out * out};
+        double is = said(k, LOGP, i, 0), exact = log(bnn_integral(out == 1 ? along_last : along_first, &s, -12, 12));
         if (!(fabs(is - exact) <= 10 * ROUNDING * (1 + fabs(exact))))
             bnn_checker_break(c, "marginal makes logp[%d] %.6g, quadrature over f says %.6g%s", i, is, exact,
                               fabs(is - k->logp[i]) <= 10 * ROUNDING * (1 + fabs(is)) ? " (that of f at its mean: is cov used?)" : "");

@@ -61,7 +61,7 @@ static double at_sinh(double u, void *of) {
 }
 
 double bnn_integral_line(double (*f)(double x, void *of), void *of, double from, double to) {
-    static const double widest = 40; /* e^40 / 2, whose square a float still holds */
+    const double widest = BNN_REAL_IS_DOUBLE ? 64 : 40; /* up to e^64 / 2, and to e^40 / 2, whose square a float still holds */
     return bnn_integral(at_sinh, &(stretched){f, of}, fmax(asinh(from), -widest), fmin(asinh(to), widest));
 }
 
@@ -97,7 +97,7 @@ bnn_fit_of_draws bnn_draws_fit(double (*density)(double x, void *of), void *of, 
 
 double bnn_density_quantile(double (*density)(double x, void *of), void *of, double q) {
     double low = -20, high = 20; /* of asinh x */
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 20; i++) {
         double middle = 0.5 * (low + high);
         if (bnn_integral_line(density, of, -INFINITY, sinh(middle)) < q)
             low = middle;
@@ -184,6 +184,15 @@ const char *bnn_ratio_guess(double is, double should, double p, int n, char text
     return text;
 }
 
+const char *bnn_mass_guess(double mass, int dimensions, char text[BNN_GUESS_TEXT]) {
+    static const double half_log_2pi = 0.91893853320467274178;
+    double off = log(mass) / dimensions / half_log_2pi;
+    const char *guess = fabs(off - 1) < 1e-3 ? "log(2 pi)/2 is missing?" : fabs(off + 1) < 1e-3 ? "log(2 pi)/2 is one too many?" : NULL;
+    if (!guess) return bnn_ratio_guess(mass, 1, NAN, 0, text);
+    snprintf(text, BNN_GUESS_TEXT, " (%s)", guess);
+    return text;
+}
+
 const char *bnn_spread_guess(double is, double should, int fan_in, double tolerance, char text[BNN_GUESS_TEXT]) {
     const struct {
         double value;
@@ -200,5 +209,5 @@ const char *bnn_spread_guess(double is, double should, int fan_in, double tolera
         snprintf(text, BNN_GUESS_TEXT, " (ratio %.4g: %s)", is / should, table[i].guess);
         return text;
     }
-    return bnn_ratio_guess(is, should, NAN, 0, text);
+    return is == 0 ? text : bnn_ratio_guess(is, should, NAN, 0, text);
 }

@@ -46,6 +46,9 @@ void bnn_guarded_free(bnn_real *a);         /* NULL is allowed */
 #define BNN_GUESS_TEXT 96
 const char *bnn_ratio_guess(double is, double should, double p, int n, char text[BNN_GUESS_TEXT]);
 
+/* The same of the mass of a density, which should be 1: " (log(2 pi)/2 is missing?)". */
+const char *bnn_mass_guess(double mass, int dimensions, char text[BNN_GUESS_TEXT]);
+
 /* The same of a spread: " (the variance for the sd?)" where `is` is near a function of `should` that mistakes have; fan_in: of the weights,
  * 0 where there is none. tolerance is relative. */
 const char *bnn_spread_guess(double is, double should, int fan_in, double tolerance, char text[BNN_GUESS_TEXT]);
@@ -57,11 +60,8 @@ typedef struct {
     int degrees;
 } bnn_fit_of_draws;
 bnn_fit_of_draws bnn_draws_fit(double (*density)(double x, void *of), void *of, int n, double *x);
-/* The place below which the density has the share q, by bisection. */
+/* The place below which the density has the share q, by bisection: to about four digits. */
 double bnn_density_quantile(double (*density)(double x, void *of), void *of, double q);
-
-/* |z| of n comparisons stays below this with a probability of 1 - 1e-6. */
-double bnn_most_z(size_t n);
 
 /* Streaming mean and variance (Welford 1962). */
 typedef struct {

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * test_mutants.c: layers with one fault each are rejected by the rule, and with the sentence, that docs/conformance.md tells; the same
- * layers without the fault pass. The tables of that page are what is read here, so they cannot go stale.
+ * test_mutants.c: types with one fault each are rejected by the rule, and with the sentence, that docs/conformance.md tells; the same
+ * types without the fault pass. The tables of that page are what is read here, so they cannot go stale.
  */
 #include "helpers.h"
+#include "mutants.h"
 #include "tool/allocations.h"
 
 #include <bnn/check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-extern const bnn_type *const mutants[]; /* NULL-terminated; those named ..._0 have no fault */
 
 static bool is_right(const bnn_type *t) { return strcmp(strrchr(t->name, '_'), "_0") == 0; }
 
@@ -44,9 +43,10 @@ static FILE *open_page(void) {
     return page;
 }
 
-static void run(const bnn_type *type, bnn_verdicts *verdicts) {
-    ck_assert_msg(bnn_type_add(BNN_LAYER, type) == BNN_OK, "%s", bnn_error());
-    ck_assert_msg(bnn_check(BNN_LAYER, type, &(bnn_check_options){.allocations = tool_allocations}, verdicts) == BNN_OK, "%s", bnn_error());
+static void run(const mutant *m, bnn_verdicts *verdicts) {
+    ck_assert_msg(bnn_type_add(m->kind, m->type) == BNN_OK, "%s", bnn_error());
+    ck_assert_msg(bnn_check(m->kind, m->type, &(bnn_check_options){.allocations = tool_allocations}, verdicts) == BNN_OK, "%s",
+                  bnn_error());
 }
 
 /* One of the verdicts of this rule is broken and its sentence has this part. */
@@ -62,11 +62,11 @@ static void is_rejected(const bnn_type *type, const bnn_verdicts *verdicts, cons
 }
 
 START_TEST(verdicts_are_as_told) {
-    const bnn_type *type = mutants[_i];
+    const bnn_type *type = mutants[_i].type;
     bnn_verdicts verdicts;
     char cell[COLUMNS][CELL];
     int rows = 0;
-    run(type, &verdicts);
+    run(&mutants[_i], &verdicts);
     FILE *page = open_page();
     for (; next_row(page, 4, type->name, cell); rows++)
         if (tool_allocations || strcmp(cell[2], "allocations") != 0) is_rejected(type, &verdicts, cell[2], cell[3]);
@@ -79,41 +79,56 @@ START_TEST(verdicts_are_as_told) {
 }
 END_TEST
 
-static bool is_mutant(const char *name) {
-    for (int i = 0; mutants[i]; i++)
-        if (strcmp(mutants[i]->name, name) == 0) return true;
+/* The mutant of this name, NULL if there is none. */
+static const mutant *find(const char *name) {
+    for (int i = 0; mutants[i].type; i++)
+        if (strcmp(mutants[i].type->name, name) == 0) return &mutants[i];
+    return NULL;
+}
+
+/* A rule stands on the page with its demand, and some mutant of its kind breaks it. */
+static void is_told(bnn_kind kind, const bnn_rule *rule) {
+    char cell[COLUMNS][CELL];
+    bool told = false, seen = false;
+    FILE *page = open_page();
+    while (!told && next_row(page, 2, rule->name, cell)) told = strcmp(cell[1], rule->demand) == 0;
+    ck_assert_msg(told, "the page does not tell of rule '%s' of %ss as it demands: %s", rule->name, bnn_kind_name(kind), rule->demand);
+    for (rewind(page); !seen && next_row(page, 4, NULL, cell);) {
+        const mutant *m = find(cell[0]);
+        seen = m && m->kind == kind && strcmp(cell[2], rule->name) == 0;
+    }
+    ck_assert_msg(seen, "no mutant breaks rule '%s' of %ss", rule->name, bnn_kind_name(kind));
+    fclose(page);
+}
+
+static bool has_mutants(bnn_kind kind) {
+    for (int i = 0; mutants[i].type; i++)
+        if (mutants[i].kind == kind) return true;
     return false;
 }
 
-/* Every rule is told as it demands, and seen broken by some mutant; every mutant of the table is there. */
+/* Every rule of the kinds that have mutants is told as it demands, and seen broken by some mutant; every mutant of the table is there. */
 START_TEST(table_is_complete) {
     char cell[COLUMNS][CELL];
-    for (int i = 0; bnn_check_rule(BNN_LAYER, i); i++) {
-        const bnn_rule *rule = bnn_check_rule(BNN_LAYER, i);
-        FILE *page = open_page();
-        ck_assert_msg(next_row(page, 2, rule->name, cell), "the page does not tell of rule '%s'", rule->name);
-        ck_assert_str_eq(cell[1], rule->demand);
-        bool seen = false;
-        for (rewind(page); !seen && next_row(page, 4, NULL, cell);) seen = strcmp(cell[2], rule->name) == 0;
-        ck_assert_msg(seen, "no mutant breaks rule '%s'", rule->name);
-        fclose(page);
-    }
+    for (int kind = 0; kind < BNN_N_KINDS; kind++)
+        for (int i = 0; has_mutants((bnn_kind)kind) && bnn_check_rule((bnn_kind)kind, i); i++)
+            is_told((bnn_kind)kind, bnn_check_rule((bnn_kind)kind, i));
     FILE *page = open_page();
     while (next_row(page, 4, NULL, cell))
-        ck_assert_msg(is_mutant(cell[0]) || strcmp(cell[0], "mutant") == 0 || cell[0][0] == '-', "there is no mutant '%s'", cell[0]);
+        ck_assert_msg(find(cell[0]) || strcmp(cell[0], "mutant") == 0 || cell[0][0] == '-', "there is no mutant '%s'", cell[0]);
     fclose(page);
 }
 END_TEST
 
 int main(void) {
     int n = 0;
-    while (mutants[n]) n++;
+    while (mutants[n].type) n++;
     Suite *suite = suite_create("mutants");
-    TCase *layers = tcase_create("layers"), *table = tcase_create("table");
-    tcase_set_timeout(layers, 120);
-    tcase_add_loop_test(layers, verdicts_are_as_told, 0, n);
+    TCase *types = tcase_create("types"), *table = tcase_create("table");
+    tcase_set_timeout(types, 120);
+    tcase_add_loop_test(types, verdicts_are_as_told, 0, n);
     tcase_add_test(table, table_is_complete);
-    suite_add_tcase(suite, layers);
+    suite_add_tcase(suite, types);
     suite_add_tcase(suite, table);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
