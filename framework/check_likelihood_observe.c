@@ -219,7 +219,7 @@ typedef struct {
 } averaged;
 
 static void sample_outputs(bnn_likelihood_case *k, const double *mean, const double *root, const double *centre, averaged *a) {
-    enum { SAMPLES = 10000 };
+    enum { SAMPLES = 4000 };
     for (uint64_t s = 0; s < SAMPLES; s++) {
         draw_outputs(k, mean, root, bnn_rng_split(bnn_rng_seed(12), s), k->f);
         bnn_likelihood_call(k, BNN_OBSERVE);

@@ -30,15 +30,15 @@ double bnn_difference(double (*f)(void *of), void *of, bnn_real *x, bool *kinked
 }
 
 enum { INTERVALS = 1000 };
-static const double ends[] = {0, 1e-3, 1e-2, 0.1, 0.5, 1, 2, 4, 8, 16, 64};
 
-double bnn_integral(double (*f)(double x, void *of), void *of, double from, double to) {
+/* Cut at +-ends[0 .. n-1], beyond which nothing is. */
+static double integrate(double (*f)(double x, void *of), void *of, double from, double to, size_t n, const double ends[]) {
     gsl_integration_workspace *ws = gsl_integration_workspace_alloc(INTERVALS);
     gsl_error_handler_t *handler = gsl_set_error_handler_off(); /* float data end the refinement with a code: the value is as good as they
                                                                    are */
     double total = 0, part, error;
     for (int side = -1; side <= 1; side += 2)
-        for (size_t i = 0; i + 1 < sizeof ends / sizeof *ends; i++) {
+        for (size_t i = 0; i + 1 < n; i++) {
             double low = fmax(from, fmin(side * ends[i], side * ends[i + 1])), high = fmin(to, fmax(side * ends[i], side * ends[i + 1]));
             if (low >= high) continue;
             gsl_integration_qag(&(gsl_function){f, of}, low, high, 1e-3 * ROUNDING, 1e-2 * ROUNDING, INTERVALS, GSL_INTEG_GAUSS21, ws,
@@ -48,6 +48,11 @@ double bnn_integral(double (*f)(double x, void *of), void *of, double from, doub
     gsl_set_error_handler(handler);
     gsl_integration_workspace_free(ws);
     return total;
+}
+
+double bnn_integral(double (*f)(double x, void *of), void *of, double from, double to) {
+    static const double ends[] = {0, 1e-3, 1e-2, 0.1, 0.5, 1, 2, 4, 8, 16, 64};
+    return integrate(f, of, from, to, sizeof ends / sizeof *ends, ends);
 }
 
 typedef struct {
@@ -61,8 +66,8 @@ static double at_sinh(double u, void *of) {
 }
 
 double bnn_integral_line(double (*f)(double x, void *of), void *of, double from, double to) {
-    const double widest = BNN_REAL_IS_DOUBLE ? 64 : 40; /* up to e^64 / 2, and to e^40 / 2, whose square a float still holds */
-    return bnn_integral(at_sinh, &(stretched){f, of}, fmax(asinh(from), -widest), fmin(asinh(to), widest));
+    static const double ends[] = {0, 0.02, 0.2, 1, 2, 4, BNN_REAL_IS_DOUBLE ? 64 : 40}; /* a float still holds the square of e^40 */
+    return integrate(at_sinh, &(stretched){f, of}, asinh(from), asinh(to), sizeof ends / sizeof *ends, ends);
 }
 
 /* ---------------------------------------------------------------- draws */

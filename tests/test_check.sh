@@ -13,12 +13,23 @@ works check dense --rule print
 check 'one rule alone' [ "$(wc -l <"$out")" = 2 ]
 works check --kind layer --rule print
 check 'a line for each type' [ "$(wc -l <"$out")" = $(($("$bnn" list layers | wc -l) - 1)) ]
+for type in gaussian gauss adam; do
+    works check $type
+    says ': '
+    check "a line for each rule of $type" [ "$(wc -l <"$out")" -gt 12 ]
+    check "no rule broken by $type" [ "$(grep -c FAIL "$out")" = 1 ]
+done
+works check --rule density
+says 'likelihood gaussian: 1 ok, 0 n.a., 0 FAIL'
+says 'prior gauss: 1 ok, 0 n.a., 0 FAIL'
+check 'only kinds that have the rule' [ "$(grep -cE '^(layer|engine|optimizer) ' "$out")" = 0 ]
+works check --rules
+says 'rules of priors:'
 works check dense --kind layer --rule gradient --json
 says '"ok": true'
 says '"mode": "DRAW"'
 refuses "there is no type 'foo': \`bnn list\` prints those there are" check foo
 refuses "there is no engine 'dense': \`bnn list\` prints those there are" check dense --kind engine
-refuses "there are no rules for priors yet" check gauss
 refuses "unknown rule 'beauty' for layers: there are metadata, " check dense --rule beauty
 refuses "--kind: 'foo' is not one of layer, engine, " check dense --kind foo
 refuses "'tanh' is one argument too many" check dense tanh
@@ -35,6 +46,9 @@ works check pair_0
 says ' 0 FAIL'
 rejects "  keep               FAIL  'input:5; gate_4': keep says that 0.7 of the units stay" gate_4
 rejects "  row_number         FAIL  'input:5; gate_3' in ROWS: rows 0.. and rows 2^32.." gate_3
+rejects "  units              FAIL  'normal_6:sd=0.8' in 1-D: nll of standardised y is " normal_6
+rejects "  kl                 FAIL  'ridge_6:sd=0.6' in weights: KL of N(0, 0.9^2) from the prior is 0.127687, quadrature says 0.219535" ridge_6
+rejects "  step_size          FAIL  'moment_6': twice the step size moves theta[0] by " moment_6
 rejects '"outcome": "fail"' gate_3 --json
 works check gate_3 --rule gradient
 rejects 'layer pair_2: ' --kind layer --rule shapes

@@ -158,6 +158,7 @@ static int list_rules(const request *r) {
     bool any = false;
     for (int kind = 0; kind < BNN_N_KINDS; kind++)
         if ((r->kind < 0 || r->kind == kind) && bnn_check_rule((bnn_kind)kind, 0)) {
+            if (r->kind < 0) printf("%srules of %ss:\n", any ? "\n" : "", bnn_kind_name((bnn_kind)kind));
             print_rules((bnn_kind)kind);
             any = true;
         }
