@@ -115,9 +115,7 @@ static void marginal(const bnn_likelihood *l, int n, double *mean, double *cov, 
             p[c] = 1 / sum;
             total += p[c];
         }
-#if MUTANT != 5
-        for (int c = 0; c < classes; c++) p[c] /= total;
-#endif
+        for (int c = 0; c < classes; c++) p[c] /= MUTANT == 5 ? 1 : total;
         if (out->logp) out->logp[i] = log(fmax(p[(int)y[i]], 1e-300));
     }
 }
