@@ -306,7 +306,8 @@ static double along_first(double e, void *of) {
 
 static void compare_quadrature(bnn_checker *c, bnn_likelihood_case *k, const double *mean, const double *root) {
     int out = k->out;
-    for (int i = 0; !k->is_class && out <= 2 && i < k->n; i++) {
+    int rows = k->is_class || out > 2 ? 0 : out == 2 ? 1 : k->n; /* a row of two outputs takes as long as a hundred of one */
+    for (int i = 0; i < rows; i++) {
         smoothed s = {.k = k, .row = i, .mean = mean + i * out, .root = root + i * out * out};
         double is = said(k, LOGP, i, 0), exact = log(bnn_integral(out == 1 ? along_last : along_first, &s, -12, 12));
         if (!(fabs(is - exact) <= 10 * ROUNDING * (1 + fabs(exact))))
