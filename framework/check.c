@@ -8,6 +8,7 @@
 
 static const bnn_suite *const suites[BNN_N_KINDS] = {
     [BNN_LAYER] = &bnn_suite_layer,
+    [BNN_ENGINE] = &bnn_suite_engine,
     [BNN_LIKELIHOOD] = &bnn_suite_likelihood,
     [BNN_PRIOR] = &bnn_suite_prior,
     [BNN_OPTIMIZER] = &bnn_suite_optimizer,

@@ -25,6 +25,7 @@ typedef struct {
     bnn_status (*run)(bnn_checker *c);
 } bnn_suite;
 
+extern const bnn_suite bnn_suite_engine;
 extern const bnn_suite bnn_suite_layer;
 extern const bnn_suite bnn_suite_likelihood;
 extern const bnn_suite bnn_suite_prior;

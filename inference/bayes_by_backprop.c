@@ -72,6 +72,12 @@ static const char *const checks[] = {
     "bayes_by_backprop:epochs=20,batch=16", "bayes_by_backprop:estimator=weight,kl=geometric,epochs=20,batch=16",
     "bayes_by_backprop:estimator=flipout,epochs=20,batch=16", "bayes_by_backprop:estimator=score,epochs=20,batch=16,lr=1e-5", NULL};
 
+static const bnn_claim claims[] = {
+    {"bayes_by_backprop:epochs=3000,batch=8,lr=0.02,schedule=cosine", BNN_FINDS_MEAN_FIELD, 0.1},
+    {"bayes_by_backprop:estimator=weight,kl=geometric,epochs=3000,batch=8,lr=0.02,schedule=cosine", BNN_FINDS_MEAN_FIELD, 0.1},
+    {"bayes_by_backprop:estimator=flipout,epochs=3000,lr=0.02,schedule=cosine", BNN_FINDS_MEAN_FIELD, 0.1},
+    {NULL, 0, 0}};
+
 const bnn_engine_type bnn_engine_bayes_by_backprop = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "bayes_by_backprop", .summary = "mean-field Gaussian weights by variational inference",
              .reference = "Blundell et al. 2015, eq. 1-9", .caps = BNN_ONE_THETA, .conf_size = sizeof(conf), .options = options,
@@ -83,4 +89,5 @@ const bnn_engine_type bnn_engine_bayes_by_backprop = {
     .draw = bnn_descent_draw,
     .blocks = bnn_descent_blocks,
     .adapt = adapt,
+    .claims = claims,
 };

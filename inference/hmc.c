@@ -5,8 +5,9 @@
  *   p ~ N(0, M);   `steps` leapfrogs of H = U(theta) + p M^-1 p / 2;   accept with probability min(1, exp(H before - H after))
  *
  * Every leapfrog takes the gradient of U over all rows. Long trajectories are the point: a walk of L steps goes about as far as L^2 random
- * ones. Step sizes are jittered, since trajectories of one fixed length may be periods of the motion. Neal's own sampler for networks updates scales and noise by Gibbs steps between trajectories that hold them fixed; here they are
- * parameters like all others (on a log scale), so one trajectory moves them along with the weights (Choo 2000).
+ * ones. Step sizes are jittered, since trajectories of one fixed length may be periods of the motion. Neal's own sampler for networks
+ * updates scales and noise by Gibbs steps between trajectories that hold them fixed; here they are parameters like all others (on a log
+ * scale), so one trajectory moves them along with the weights (Choo 2000).
  */
 #include <bnn/sampler.h>
 
@@ -37,6 +38,8 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
 static const char *const checks[] = {"hmc:steps=5,chains=3,samples=4,warmup=25",
                                      "hmc:steps=3,chains=2,samples=3,warmup=0,thin=2,jitter=0.2", NULL};
 
+static const bnn_claim claims[] = {{"hmc:steps=8,chains=32,samples=200,warmup=150", BNN_FINDS_POSTERIOR, 0}, {NULL, 0, 0}};
+
 const bnn_engine_type bnn_engine_hmc = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "hmc", .summary = "draws from the posterior by Hamiltonian Monte Carlo",
              .reference = "Neal 1995; Neal 2011", .caps = BNN_EXACT, .conf_size = sizeof(conf), .options = options, .checks = checks},
@@ -50,4 +53,5 @@ const bnn_engine_type bnn_engine_hmc = {
     .n_chains = bnn_sampler_n_chains,
     .columns = bnn_sampler_columns,
     .remark = bnn_sampler_remark,
+    .claims = claims,
 };

@@ -356,6 +356,11 @@ static const char *const checks[] = {"laplace:engine=map{epochs=20,batch=16}", "
                                      "laplace:engine=map{epochs=20,batch=16},structure=diag,subset=last_layer,precision=group",
                                      "laplace:engine=map{epochs=20,batch=16,lr_hyper=0},evidence=online,every=3", NULL};
 
+static const bnn_claim claims[] = {
+    {"laplace:engine=map{epochs=2000,lr=0.05,optimizer=sgd{momentum=0.9}},structure=full,evidence=none", BNN_FINDS_GAUSSIAN, 0.002},
+    {"laplace:engine=map{epochs=2000,lr=0.05,optimizer=sgd{momentum=0.9}},structure=diag,evidence=none", BNN_FINDS_MEAN_FIELD, 0.002},
+    {NULL, 0, 0}};
+
 const bnn_engine_type bnn_engine_laplace = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "laplace", .summary = "a Gaussian around the mode, its prior chosen by the evidence",
              .reference = "MacKay 1992; Daxberger et al. 2021", .conf_size = sizeof(conf), .options = options, .checks = checks},
@@ -373,4 +378,5 @@ const bnn_engine_type bnn_engine_laplace = {
     .begin = begin,
     .predictive = predictive,
     .outputs = outputs,
+    .claims = claims,
 };

@@ -20,6 +20,10 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
 
 static const char *const checks[] = {"map:epochs=20,batch=16", NULL};
 
+static const bnn_claim claims[] = {{"map:epochs=2000,lr=0.05,optimizer=sgd{momentum=0.9}", BNN_FINDS_MODE, 0.002},
+                                   {"map:epochs=3000,batch=8,lr=0.02,schedule=cosine", BNN_FINDS_MODE, 0.02},
+                                   {NULL, 0, 0}};
+
 const bnn_engine_type bnn_engine_map = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "map", .summary = "maximum a posteriori: one point, no epistemic uncertainty",
              .reference = "MacKay 1992", .caps = BNN_POINT, .conf_size = sizeof(conf), .options = options, .checks = checks},
@@ -29,4 +33,5 @@ const bnn_engine_type bnn_engine_map = {
     .close = bnn_descent_close,
     .draw = bnn_descent_draw,
     .blocks = bnn_descent_blocks,
+    .claims = claims,
 };

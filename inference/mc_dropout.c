@@ -63,6 +63,8 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
 
 static const char *const checks[] = {"mc_dropout:epochs=20,batch=16", "mc_dropout:gates=concrete,epochs=20,batch=16", NULL};
 
+static const bnn_claim claims[] = {{"mc_dropout:p=0.3,epochs=6000,batch=8,lr=0.02,schedule=cosine", BNN_FINDS_GATED, 0.1}, {NULL, 0, 0}};
+
 const bnn_engine_type bnn_engine_mc_dropout = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "mc_dropout",
              .summary = "dropout left on at prediction; p fixed, or learned by concrete gates",
@@ -75,4 +77,5 @@ const bnn_engine_type bnn_engine_mc_dropout = {
     .draw = bnn_descent_draw,
     .blocks = bnn_descent_blocks,
     .adapt = adapt,
+    .claims = claims,
 };

@@ -36,6 +36,8 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
 
 static const char *const checks[] = {"nuts:max_depth=4,chains=2,samples=4,warmup=25", NULL};
 
+static const bnn_claim claims[] = {{"nuts:chains=32,samples=200,warmup=150", BNN_FINDS_POSTERIOR, 0}, {NULL, 0, 0}};
+
 const bnn_engine_type bnn_engine_nuts = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "nuts", .summary = "draws from the posterior by the no-U-turn sampler",
              .reference = "Hoffman & Gelman 2014; Betancourt 2017", .caps = BNN_EXACT, .conf_size = sizeof(conf), .options = options,
@@ -50,4 +52,5 @@ const bnn_engine_type bnn_engine_nuts = {
     .n_chains = bnn_sampler_n_chains,
     .columns = bnn_sampler_columns,
     .remark = bnn_sampler_remark,
+    .claims = claims,
 };

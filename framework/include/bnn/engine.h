@@ -86,6 +86,20 @@ typedef struct {
     const bnn_real *theta; /* [n_theta] whose noise parameters hold; not needed BNN_BY_THETA */
 } bnn_predictive;
 
+/* What an engine finds where the answer is known: the conformance suite fits `spec` to targets in closed form, or in integrals, and holds
+ * the draws to it. Gaussian: of linear regression with a Gaussian prior, where exp(-U) = N(m, L^-1). */
+typedef struct {
+    const char *spec; /* with the time that it needs on 24 rows of a few features, and on 72; NULL ends a list */
+    enum {
+        BNN_FINDS_POSTERIOR,  /* draws of theta follow exp(-U), whatever its shape */
+        BNN_FINDS_GAUSSIAN,   /* they do where exp(-U) is Gaussian */
+        BNN_FINDS_MEAN_FIELD, /* there they follow prod_i N(m_i, 1/L_ii), the independent Gaussians that are nearest in KL(q || exp(-U)) */
+        BNN_FINDS_GATED,      /* there the weights behind the gates that adapt has put in are those where E[U] over the gates is least */
+        BNN_FINDS_MODE        /* theta is where U is least, whatever its shape */
+    } finds;                  /* what */
+    double error; /* beside Monte Carlo error: of a mean in sd, of a variance as a share of it; of what has no spread, in sd of exp(-U) */
+} bnn_claim;
+
 /* What an engine brings. Hooks are called from one thread, unless they say that they are thread-safe; NULL: the optional hook is not there.
  */
 typedef struct bnn_engine_type {
@@ -98,7 +112,8 @@ typedef struct bnn_engine_type {
     bnn_status (*step)(bnn_engine *, const bnn_data *data, bnn_step *out); /* one epoch or transition */
     void (*close)(bnn_engine *); /* frees what hangs on the state; also called after an open that failed */
     /* All state of its own, the theta that predicts first; returns the number of blocks. While a state is read back it is asked again
-     * before each block: a length may depend on the blocks before it, and memory for it is made here (data NULL: there was none). */
+     * before each block: a length may depend on the blocks before it, and memory for it is made here (data NULL: there was none). A block
+     * "log_evidence" of one double is log p(D) in nats, of targets in their own units. */
     int (*blocks)(bnn_engine *, bnn_block *out);
 
     /* REQUIRED, unless fitted is there: */
@@ -124,6 +139,7 @@ typedef struct bnn_engine_type {
     /* With predictive: mean[n, out_dim] and cov[n, out_dim, out_dim] of the outputs in n rows x[n, in], in standardised units; ws has room
      * for them, with gradients. Thread-safe. */
     bnn_status (*outputs)(const bnn_engine *, bnn_workspace *ws, int n, const bnn_real *x, double *mean, double *cov);
+    const bnn_claim *claims; /* without it, the engine is not held against known answers */
 } bnn_engine_type;
 
 /* The vtable of an engine. */
