@@ -46,7 +46,7 @@ stems() { for file; do [ ! -f "$file" ] || basename "$file" .c; done; }
 
 check_rooms() {
     may_include 'a layer includes layer.h, gaussian.h, gate.h, kernels.h and libc only' '<bnn/(layer|gaussian|gate|kernels)\.h>' layers/*.c
-    may_include 'a mutant includes what a type of its kind may' '<bnn/(layer|gaussian|gate|kernels|likelihood|prior|optimizer)\.h>|<gsl/.*>' tests/mutants/*.c
+    may_include 'a mutant includes what a type of its kind may' '<bnn/(layer|gaussian|gate|kernels|engine|jobs|likelihood|prior|optimizer)\.h>|<gsl/.*>' tests/mutants/*.c
     for kind in likelihood prior optimizer; do
         may_include "a $kind includes its contract, kernels.h, GSL and libc only" "<bnn/($kind|kernels)\.h>|<gsl/.*>" framework/$kind/*.c
     done

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# test_check.sh BNN MUTANTS: bnn check, on the types of the library, and on broken ones with a program that knows the layers of tests/mutants.
+# test_check.sh BNN MUTANTS: bnn check, on the types of the library, and on broken ones with a program that knows the types of tests/mutants.
 mutants=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
 . "$(dirname "$0")/test_program_common.sh"
 
@@ -28,6 +28,11 @@ says 'rules of priors:'
 works check dense --kind layer --rule gradient --json
 says '"ok": true'
 says '"mode": "DRAW"'
+works check hmc
+says 'engine hmc: '
+says '  two_modes          ok'
+works check grid_search --rule linear
+says '  linear             n.a.  it makes no claims'
 refuses "there is no type 'foo': \`bnn list\` prints those there are" check foo
 refuses "there is no engine 'dense': \`bnn list\` prints those there are" check dense --kind engine
 refuses "unknown rule 'beauty' for layers: there are metadata, " check dense --rule beauty
@@ -50,6 +55,8 @@ rejects "  units              FAIL  'normal_6:sd=0.8' in 1-D: nll of standardise
 rejects "  kl                 FAIL  'ridge_6:sd=0.6' in weights: KL of N(0, 0.9^2) from the prior is 0.127687, quadrature says 0.219535" ridge_6
 rejects "  step_size          FAIL  'moment_6': twice the step size moves theta[0] by " moment_6
 rejects '"outcome": "fail"' gate_3 --json
+works check walk_0 --rule funnel
+rejects "  resume             FAIL  'walk_6:chains=3,samples=5,warmup=15,steps=4': uninterrupted" walk_6 --rule resume
 works check gate_3 --rule gradient
 rejects 'layer pair_2: ' --kind layer --rule shapes
 check 'of all types only what is broken' grep -q '  shapes             FAIL' "$out"

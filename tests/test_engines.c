@@ -355,23 +355,6 @@ static void for_all_engines(void (*property)(const char *spec, const bnn_engine_
         for (int s = 0; t->checks[s]; s++) property(t->checks[s], (const bnn_engine_type *)t);
 }
 
-static void has_same_bits(const char *spec, const bnn_engine_type *type) {
-    rows r = rows_new(0);
-    bnn_run *run[3];
-    const char *net = type->type.caps & BNN_EXACT ? "dense:70; relu; dense" : "concrete_dropout; dense:70; relu; dense";
-    for (int k = 0; k < 3; k++) {
-        omp_set_num_threads(1 << k);
-        run[k] = fit(spec, net, 1, r.data);
-    }
-    ck_assert_msg(same_theta(run[0]->engine, run[1]->engine) && same_theta(run[0]->engine, run[2]->engine),
-                  "%s: other bits at other numbers of threads", spec);
-    for (int k = 0; k < 3; k++) bnn_run_free(run[k]);
-    rows_free(&r);
-}
-
-START_TEST(threads_do_not_change_bits) { for_all_engines(has_same_bits); }
-END_TEST
-
 /* Products large enough to be cut. */
 START_TEST(threads_do_not_change_bits_of_large_nets) {
     bnn_table *t = table_new(300, 50, 0, 1);
@@ -386,19 +369,6 @@ START_TEST(threads_do_not_change_bits_of_large_nets) {
     bnn_data_free(d);
     bnn_table_free(t);
 }
-END_TEST
-
-static void follows_its_seed(const char *spec, const bnn_engine_type *type) {
-    rows r = rows_new(0);
-    bnn_run *a = fit(spec, plain_net, 1, r.data), *same = fit(spec, plain_net, 1, r.data), *other = fit(spec, plain_net, 2, r.data);
-    (void)type;
-    ck_assert_msg(same_theta(a->engine, same->engine), "%s: the same seed gives other bits", spec);
-    ck_assert_msg(!same_theta(a->engine, other->engine), "%s: another seed gives the same bits", spec);
-    bnn_run_free(a), bnn_run_free(same), bnn_run_free(other);
-    rows_free(&r);
-}
-
-START_TEST(seeds_decide) { for_all_engines(follows_its_seed); }
 END_TEST
 
 /* An engine that says so predicts with what is put into its first block, never stepped. */
@@ -422,29 +392,6 @@ static void predicts_with_its_first_block(const char *spec, const bnn_engine_typ
 }
 
 START_TEST(one_theta_is_every_draw) { for_all_engines(predicts_with_its_first_block); }
-END_TEST
-
-/* Progress rises to 1, the last step is done, and prediction is possible then and not before there is something to predict with. */
-static void reaches_its_end(const char *spec, const bnn_engine_type *type) {
-    rows r = rows_new(0);
-    bnn_engine *e = open_engine(spec, plain_net, bnn_rng_seed(1), r.data);
-    bnn_prediction *p;
-    bnn_step step = {0};
-    if (type->fitted) SAYS(bnn_predict(e, r.data, &(bnn_predict_options){.samples = 2}, &p), "has not been fitted yet");
-    for (double before = 0; !step.done; before = step.progress) {
-        OK(bnn_engine_step(e, r.data, &step));
-        ck_assert_msg(step.progress >= before - 1e-12 && step.progress <= 1 + 1e-12, "%s: progress goes from %g to %g", spec, before,
-                      step.progress);
-        ck_assert_msg(isfinite(bnn_terms_u(step.terms)), "%s: U is not finite", spec);
-    }
-    ck_assert_msg(fabs(step.progress - 1) < 1e-12, "%s: done at progress %g", spec, step.progress);
-    OK(bnn_predict(e, r.data, &(bnn_predict_options){.samples = 6}, &p));
-    bnn_prediction_free(p);
-    bnn_engine_free(e);
-    rows_free(&r);
-}
-
-START_TEST(engines_reach_their_end) { for_all_engines(reaches_its_end); }
 END_TEST
 
 static const char *const nets[] = {
@@ -773,11 +720,8 @@ int main(void) {
                                   the_ledger_is_exact,
                                   an_objective_that_is_not_finite_is_an_error,
                                   what_does_not_fit_is_refused,
-                                  threads_do_not_change_bits,
                                   threads_do_not_change_bits_of_large_nets,
-                                  seeds_decide,
                                   one_theta_is_every_draw,
-                                  engines_reach_their_end,
                                   every_engine_takes_every_net,
                                   long_histories_are_thinned_evenly,
                                   a_fit_stops_when_asked,
