@@ -20,17 +20,6 @@ void bnn_check_head(bnn_checker *c, uint32_t caps) {
 
 /* ---------------------------------------------------------------- options */
 
-static size_t field_size(bnn_option_kind kind) {
-    switch (kind) {
-    case BNN_OPTION_INT:
-    case BNN_OPTION_CHOICE: return sizeof(int);
-    case BNN_OPTION_REAL: return sizeof(double);
-    case BNN_OPTION_TEXT: return sizeof(char *);
-    case BNN_OPTION_SHAPE: return sizeof(bnn_shape);
-    }
-    return 0;
-}
-
 static bool is_limited(const bnn_option *o) {
     return (o->kind == BNN_OPTION_INT || o->kind == BNN_OPTION_REAL) && (o->min != 0 || o->max != 0);
 }
@@ -65,7 +54,7 @@ static void leaves_others(bnn_checker *c, const bnn_option *o, void *conf, const
     memcpy(old, conf, size);
     if (bnn_options_set(table, conf, o->name, value) == BNN_OK)
         for (const bnn_option *other = table; other->name; other++)
-            if (other != o && memcmp(old + other->offset, (char *)conf + other->offset, field_size(other->kind)) != 0)
+            if (other != o && memcmp(old + other->offset, (char *)conf + other->offset, bnn_option_size(other->kind)) != 0)
                 bnn_checker_break(c, "setting option '%s' changes option '%s': do they share a field of conf?", o->name, other->name);
     free(old);
 }
@@ -92,8 +81,8 @@ static void check_option(bnn_checker *c, const bnn_option *o, void *conf) {
 bnn_status bnn_check_option_table(bnn_checker *c, bnn_refusal *is_named) {
     const bnn_type *t = c->type;
     for (const bnn_option *o = t->options; o && o->name; o++)
-        if (o->offset + field_size(o->kind) > t->conf_size)
-            bnn_checker_break(c, "option '%s' ends at byte %zu of conf, which has %zu", o->name, o->offset + field_size(o->kind),
+        if (o->offset + bnn_option_size(o->kind) > t->conf_size)
+            bnn_checker_break(c, "option '%s' ends at byte %zu of conf, which has %zu", o->name, o->offset + bnn_option_size(o->kind),
                               t->conf_size);
     void *conf = calloc(1, t->conf_size + 1);
     bnn_status s = conf ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for options");

@@ -162,7 +162,7 @@ find_all() {
     broken 'the library of matrix products is for kernels.c' 'net.c'
     broken 'OpenMP cuts work in kernels.c and jobs.c' 'layers/dense.c'
     broken 'the program has critical sections, no parallel ones' 'fit.c'
-    broken 'jansson is for the program, spec_json.c and store_parts.c' 'framework/fit.c'
+    broken 'jansson is for the program, spec_json.c and store_provenance.c' 'framework/fit.c'
     broken 'the library neither prints nor exits' 'framework/fit.c'
     broken 'the top level holds what the house allows, nothing else' 'tools'
     broken 'the top level holds all of the house' 'docs'

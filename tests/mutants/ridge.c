@@ -140,23 +140,17 @@ static double sd_hook(const bnn_prior *p, bool weight, int fan_in) {
 #endif
 }
 
-#if MUTANT == 18
-static int n_scales(const bnn_prior *p, const bnn_param *block) {
-    (void)p, (void)block;
-    return 1;
-}
-#endif
-
 static const char *const checks[] = {MUTANT_NAME ":sd=0.6", MUTANT_NAME ":2,scale=fan_in", NULL};
 
 const bnn_prior_type MUTANT_PRIOR = {
     .type = {BNN_TYPE(bnn_prior_type), .name = MUTANT_NAME, .summary = "a Gaussian prior", .conf_size = sizeof(conf), .options = options,
-             .checks = checks},
+             .checks = checks,
+#if MUTANT == 18
+             .caps = 1,
+#endif
+    },
     .logp = logp,
     .draw = draw,
     .kl_gaussian = kl_gaussian,
     .sd = sd_hook,
-#if MUTANT == 18
-    .n_scales = n_scales,
-#endif
 };
