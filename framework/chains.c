@@ -17,13 +17,12 @@ enum { MOST_TRIALS = 100 }; /* doublings or halvings of the first step size */
 /* ---------------------------------------------------------------- opening */
 
 static double bytes_needed(const bnn_chains_conf *c, size_t n, size_t room) {
-    double draws = (double)c->chains * c->samples;
-    return draws * ((double)n * sizeof(bnn_real) + BNN_N_STATS * sizeof(double)) +
-           c->chains * (6.0 * (double)n + (double)room) * sizeof(double) + 2.0 * c->chains * (double)n * sizeof(bnn_real);
+    return bnn_stored_bytes(c->chains, c->samples, (int)n, BNN_N_STATS) + c->chains * (6.0 * (double)n + (double)room) * sizeof(double) +
+           2.0 * c->chains * (double)n * sizeof(bnn_real);
 }
 
 bnn_status bnn_chains_open(bnn_chains *c, const bnn_chains_conf *conf, bnn_transition_rule rule, int n, bnn_rng rng) {
-    size_t size = (size_t)n, chains = (size_t)conf->chains, draws = chains * (size_t)conf->samples;
+    size_t size = (size_t)n, chains = (size_t)conf->chains;
     BNN_TRY(bnn_memory_check(bytes_needed(conf, size, rule.room), "sampling", "keep fewer draws, or thin more"));
     *c = (bnn_chains){.conf = conf, .rule = rule, .n = n, .rng = rng};
     c->h = calloc(chains, sizeof *c->h);
@@ -32,13 +31,12 @@ bnn_status bnn_chains_open(bnn_chains *c, const bnn_chains_conf *conf, bnn_trans
     c->var = calloc(chains * size, sizeof *c->var);
     c->mean = calloc(chains * size, sizeof *c->mean);
     c->squares = calloc(chains * size, sizeof *c->squares);
-    c->draws = calloc(draws * size, sizeof *c->draws);
-    c->stat = calloc(draws * BNN_N_STATS, sizeof *c->stat);
     c->z = calloc(chains, sizeof *c->z);
     c->room = calloc(chains * (2 * size + rule.room), sizeof *c->room);
     c->scratch = calloc(chains * 2 * size, sizeof *c->scratch);
-    if (!c->h || !c->chain || !c->q || !c->var || !c->mean || !c->squares || !c->draws || !c->stat || !c->z || !c->room || !c->scratch)
+    if (!c->h || !c->chain || !c->q || !c->var || !c->mean || !c->squares || !c->z || !c->room || !c->scratch)
         return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
+    BNN_TRY(bnn_stored_open(&c->stored, conf->chains, conf->samples, n, BNN_N_STATS));
     for (size_t i = 0; i < chains * size; i++) c->var[i] = 1;
     for (size_t k = 0; k < chains; k++) {
         bnn_real *scratch = c->scratch + k * 2 * size;
@@ -57,8 +55,7 @@ void bnn_chains_close(bnn_chains *c) {
     free(c->var);
     free(c->mean);
     free(c->squares);
-    free(c->draws);
-    free(c->stat);
+    bnn_stored_close(&c->stored);
     free(c->z);
     free(c->room);
     free(c->scratch);
@@ -180,11 +177,11 @@ static void add_sums(bnn_chain_state *s, const bnn_transition *made) {
 double bnn_chain_bfmi(const bnn_chain_state *s) { return s->squares > 0 ? s->jumps / s->squares : NAN; }
 
 static void keep(bnn_chains *c, int k, double step, const bnn_transition *made) {
-    size_t n = (size_t)c->n, draws = (size_t)c->conf->chains * (size_t)c->conf->samples;
-    size_t at = (size_t)k * (size_t)c->conf->samples + (size_t)bnn_chains_kept(c);
+    int draw = bnn_chains_kept(c);
     const double value[BNN_N_STATS] = {-c->z[k].u, made->energy, made->accept, made->diverging, step, made->leapfrogs, made->depth};
-    for (size_t i = 0; i < n; i++) c->draws[at * n + i] = (bnn_real)c->z[k].q[i];
-    for (size_t i = 0; i < BNN_N_STATS; i++) c->stat[i * draws + at] = value[i];
+    bnn_real *theta = bnn_stored_at(&c->stored, k, draw);
+    for (int i = 0; i < c->n; i++) theta[i] = (bnn_real)c->z[k].q[i];
+    bnn_stored_note(&c->stored, k, draw, value);
 }
 
 /* The phase is updated where a chain stands, by the transition before or, uncounted, here: what a run counts does not depend on whether it

@@ -3,6 +3,7 @@
 
 #include <omp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -61,4 +62,10 @@ bnn_status bnn_memory_check(double bytes, const char *what, const char *way_out)
     double available = free_bytes();
     if (available < 0 || bytes <= available) return BNN_OK;
     return bnn_fail(BNN_ERR_MEMORY, "%s needs %.3g GB, %.3g GB are free; %s", what, bytes / 1e9, available / 1e9, way_out);
+}
+
+bnn_real *bnn_reals_new(size_t n) {
+    size_t bytes = (n * sizeof(bnn_real) + 64) / 64 * 64;
+    bnn_real *a = aligned_alloc(64, bytes);
+    return a ? memset(a, 0, bytes) : NULL;
 }

@@ -10,46 +10,24 @@ const char *const bnn_schedule_names[] = {"constant", "cosine", NULL};
 
 enum { EPOCHS, STEPS }; /* bnn_descent.counter */
 
-static bnn_real *reals(size_t n) { return aligned_alloc(64, (n * sizeof(bnn_real) + 64) / 64 * 64); }
-
-/* Runs of parameters that share a step size: HYPER blocks have their own (p moves at the speed of its own step). */
-static bnn_status find_ranges(bnn_descent *d) {
-    bnn_block_info info;
-    for (int b = 0; bnn_model_block(d->model, b, &info); b++) {
-        bool hyper = info.role == BNN_HYPER;
-        struct bnn_range *last = d->n_ranges ? &d->range[d->n_ranges - 1] : NULL;
-        if (last && last->hyper == hyper) {
-            last->length += (int)info.length;
-            continue;
-        }
-        struct bnn_range *more = realloc(d->range, (size_t)(d->n_ranges + 1) * sizeof *more);
-        if (!more) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
-        d->range = more;
-        d->range[d->n_ranges++] = (struct bnn_range){.offset = info.offset, .length = (int)info.length, .hyper = hyper};
-    }
-    return BNN_OK;
-}
-
 static double bytes_needed(const bnn_descent *d, const bnn_data *data) {
     const bnn_model *m = d->model;
     size_t theta = (size_t)m->n_theta * (size_t)(2 + bnn_optimizer_vtable(&d->optimizer)->state_per_theta);
-    size_t rows = (size_t)d->batch * (size_t)(bnn_shape_size(m->x_shape) + data->y_dim);
-    return (double)bnn_workspace_bytes(m->net, d->batch, true) + (double)(theta + rows) * sizeof(bnn_real) + (double)data->n * sizeof(int);
+    int batch = d->conf->batch < data->n ? d->conf->batch : data->n;
+    return (double)bnn_workspace_bytes(m->net, batch, true) + (double)theta * sizeof(bnn_real) + bnn_minibatch_bytes(data, batch);
 }
 
 static bnn_status allocate(bnn_descent *d, const bnn_data *data) {
     const bnn_model *m = d->model;
-    size_t n = (size_t)m->n_theta, batch = (size_t)d->batch, planes = (size_t)bnn_optimizer_vtable(&d->optimizer)->state_per_theta;
+    size_t n = (size_t)m->n_theta, planes = (size_t)bnn_optimizer_vtable(&d->optimizer)->state_per_theta;
     BNN_TRY(bnn_memory_check(bytes_needed(d, data), "training", "use a smaller batch or a smaller network"));
-    d->theta = reals(n);
-    d->grad = reals(n);
-    d->moments = calloc(planes * n + 1, sizeof *d->moments);
-    d->x = reals(batch * (size_t)bnn_shape_size(m->x_shape));
-    d->y = reals(batch * (size_t)data->y_dim);
-    d->order = calloc((size_t)data->n + 1, sizeof *d->order);
-    if (!d->theta || !d->grad || !d->moments || !d->x || !d->y || !d->order) return bnn_fail(BNN_ERR_MEMORY, "out of memory for training");
-    BNN_TRY(find_ranges(d));
-    return data->n > 0 ? bnn_workspace_new(m->net, d->batch, true, &d->ws) : BNN_OK;
+    d->theta = bnn_reals_new(n);
+    d->grad = bnn_reals_new(n);
+    d->moments = bnn_reals_new(planes * n);
+    if (!d->theta || !d->grad || !d->moments) return bnn_fail(BNN_ERR_MEMORY, "out of memory for training");
+    BNN_TRY(bnn_minibatch_open(data, d->conf->batch, &d->batch));
+    BNN_TRY(bnn_model_ranges(m, &d->n_ranges, &d->range));
+    return data->n > 0 ? bnn_workspace_new(m->net, d->batch.rows, true, &d->ws) : BNN_OK;
 }
 
 bnn_status bnn_descent_open(bnn_engine *engine, const bnn_descent_conf *conf, const bnn_data *data, bnn_mode mode) {
@@ -58,7 +36,7 @@ bnn_status bnn_descent_open(bnn_engine *engine, const bnn_descent_conf *conf, co
     d->model = engine->model;
     d->rng = engine->rng;
     d->mode = mode;
-    d->batch = conf->batch < data->n ? conf->batch : data->n;
+    d->span = 1;
     BNN_TRY(bnn_optimizer_new(conf->optimizer, &d->optimizer));
     BNN_TRY(allocate(d, data));
     bnn_model_init(d->model, bnn_rng_split(d->rng, BNN_STREAM_INIT), d->theta);
@@ -73,24 +51,14 @@ void bnn_descent_close(bnn_engine *engine) {
     free(d->theta);
     free(d->grad);
     free(d->moments);
-    free(d->x);
-    free(d->y);
-    free(d->order);
-}
-
-static void gather(const bnn_descent *d, const bnn_data *data, int from, int m) {
-    size_t in = (size_t)bnn_shape_size(d->model->x_shape), out = (size_t)data->y_dim;
-    for (int i = 0; i < m; i++) {
-        size_t row = (size_t)d->order[from + i];
-        memcpy(d->x + (size_t)i * in, data->x + row * in, in * sizeof *d->x);
-        memcpy(d->y + (size_t)i * out, data->y + row * out, out * sizeof *d->y);
-    }
+    bnn_minibatch_close(&d->batch);
 }
 
 /* progress: share of all steps that came before this one. */
 static double step_size(const bnn_descent *d, bool hyper, double progress) {
-    double lr = hyper ? d->conf->lr_hyper : d->conf->lr;
-    return d->conf->schedule == 1 ? lr * 0.5 * (1 + cos(M_PI * progress)) : lr;
+    double lr = hyper ? d->conf->lr_hyper : d->conf->lr, end = d->end * lr;
+    if (progress >= d->span) return end;
+    return d->conf->schedule == 1 ? end + (lr - end) * 0.5 * (1 + cos(M_PI * progress / d->span)) : lr;
 }
 
 /* Share of KL and prior in minibatch i of B, times B: 1, or B 2^(B-i) / (2^B - 1) for i = 1..B. */
@@ -102,7 +70,7 @@ enum { PART = 1 << 15 }; /* parameters at a time: large vectors are updated in p
 
 typedef struct {
     bnn_descent *d;
-    const struct bnn_range *range;
+    const bnn_range *range;
     double lr;
 } sweep;
 
@@ -134,7 +102,7 @@ static void follow(bnn_descent *d, double nll) {
 
 static bnn_terms minibatch(bnn_engine *engine, const bnn_data *data, int i, int batches) {
     bnn_descent *d = engine->state;
-    int from = i * d->batch, m = data->n - from < d->batch ? data->n - from : d->batch;
+    int m = bnn_minibatch_take(&d->batch, data, i);
     bnn_objective objective = {.n_total = data->n,
                                .scale = 1.0 / data->n,
                                .kl_weight = kl_weight(d, i, batches),
@@ -142,19 +110,18 @@ static bnn_terms minibatch(bnn_engine *engine, const bnn_data *data, int i, int 
                                .estimator = d->estimator,
                                .baseline = baseline(d)};
     bnn_rng noise = bnn_rng_split(bnn_rng_split(d->rng, BNN_STREAM_STEP), d->counter[STEPS]++);
-    gather(d, data, from, m);
     engine->cost.gradients++;
     engine->cost.flops += bnn_model_gradient_flops(d->model, m);
-    bnn_terms terms = bnn_model_u(d->model, d->ws, &objective, noise, d->theta, m, d->x, d->y, d->grad);
+    bnn_terms terms = bnn_model_u(d->model, d->ws, &objective, noise, d->theta, m, d->batch.x, d->batch.y, d->grad);
     follow(d, terms.nll);
     return terms;
 }
 
 bnn_status bnn_descent_step(bnn_engine *engine, const bnn_data *data, bnn_step *out) {
     bnn_descent *d = engine->state;
-    int batches = (data->n + d->batch - 1) / d->batch;
+    int batches = bnn_minibatch_count(&d->batch, data);
     double steps = (double)d->conf->epochs * batches;
-    bnn_rng_permutation(bnn_rng_split(bnn_rng_split(d->rng, BNN_STREAM_SHUFFLE), d->counter[EPOCHS]), data->n, d->order);
+    bnn_minibatch_shuffle(&d->batch, data, bnn_rng_split(bnn_rng_split(d->rng, BNN_STREAM_SHUFFLE), d->counter[EPOCHS]));
     for (int i = 0; i < batches; i++) {
         bnn_terms terms = minibatch(engine, data, i, batches);
         if (!isfinite(bnn_terms_u(terms)))

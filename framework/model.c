@@ -156,6 +156,24 @@ bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out) {
     return true;
 }
 
+bnn_status bnn_model_ranges(const bnn_model *model, int *n, bnn_range **out) {
+    bnn_block_info info;
+    *n = 0, *out = NULL;
+    for (int b = 0; bnn_model_block(model, b, &info); b++) {
+        bool hyper = info.role == BNN_HYPER;
+        bnn_range *last = *n > 0 ? &(*out)[*n - 1] : NULL;
+        if (last && last->hyper == hyper) {
+            last->length += (int)info.length;
+            continue;
+        }
+        bnn_range *more = realloc(*out, (size_t)(*n + 1) * sizeof *more);
+        if (!more) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+        *out = more;
+        more[(*n)++] = (bnn_range){.offset = info.offset, .length = (int)info.length, .hyper = hyper};
+    }
+    return BNN_OK;
+}
+
 /* ---------------------------------------------------------------- U */
 
 /* Longest block at a time that the prior sees: its copies live on the stack. */

@@ -103,40 +103,34 @@ int bnn_sampler_n_chains(const bnn_engine *engine) { return ((const bnn_sampler 
 
 bnn_status bnn_sampler_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta) {
     const bnn_chains *c = &((const bnn_sampler *)engine->state)->chains;
-    size_t n = (size_t)c->n, kept = (size_t)bnn_chains_kept(c), chain = (size_t)s / kept, draw = (size_t)s % kept;
     (void)rng; /* the draws are stored */
-    memcpy(theta, c->draws + (chain * (size_t)c->conf->samples + draw) * n, n * sizeof *theta);
+    bnn_stored_draw(&c->stored, bnn_chains_kept(c), s, theta);
     return BNN_OK;
 }
 
 /* The draws first: they predict. */
 int bnn_sampler_blocks(bnn_engine *engine, bnn_block *out) {
     bnn_chains *c = &((bnn_sampler *)engine->state)->chains;
-    size_t chains = (size_t)c->conf->chains, n = (size_t)c->n, draws = chains * (size_t)c->conf->samples;
-    out[0] = (bnn_block){.name = "draws", .kind = BNN_BLOCK_REAL, .data = c->draws, .length = draws * n, .theta = true};
-    out[1] = (bnn_block){.name = "transitions", .kind = BNN_BLOCK_U64, .data = &c->transitions, .length = 1};
-    out[2] = (bnn_block){.name = "position", .kind = BNN_BLOCK_DOUBLE, .data = c->q, .length = chains * n};
-    out[3] = (bnn_block){.name = "metric", .kind = BNN_BLOCK_DOUBLE, .data = c->var, .length = chains * n};
-    out[4] = (bnn_block){.name = "window_mean", .kind = BNN_BLOCK_DOUBLE, .data = c->mean, .length = chains * n};
-    out[5] = (bnn_block){.name = "window_squares", .kind = BNN_BLOCK_DOUBLE, .data = c->squares, .length = chains * n};
-    out[6] = (bnn_block){.name = "chain", .kind = BNN_BLOCK_DOUBLE, .data = c->chain, .length = chains * sizeof *c->chain / sizeof(double)};
-    out[7] = (bnn_block){.name = "statistics", .kind = BNN_BLOCK_DOUBLE, .data = c->stat, .length = draws * BNN_N_STATS};
-    return 8;
+    size_t chains = (size_t)c->conf->chains, n = (size_t)c->n;
+    int k = bnn_stored_blocks(&c->stored, out);
+    out[k++] = (bnn_block){.name = "transitions", .kind = BNN_BLOCK_U64, .data = &c->transitions, .length = 1};
+    out[k++] = (bnn_block){.name = "position", .kind = BNN_BLOCK_DOUBLE, .data = c->q, .length = chains * n};
+    out[k++] = (bnn_block){.name = "metric", .kind = BNN_BLOCK_DOUBLE, .data = c->var, .length = chains * n};
+    out[k++] = (bnn_block){.name = "window_mean", .kind = BNN_BLOCK_DOUBLE, .data = c->mean, .length = chains * n};
+    out[k++] = (bnn_block){.name = "window_squares", .kind = BNN_BLOCK_DOUBLE, .data = c->squares, .length = chains * n};
+    out[k++] =
+        (bnn_block){.name = "chain", .kind = BNN_BLOCK_DOUBLE, .data = c->chain, .length = chains * sizeof *c->chain / sizeof(double)};
+    return k;
 }
 
 /* Named as in InferenceData. */
 int bnn_sampler_columns(const bnn_engine *engine, bnn_column *out) {
     static const char *const names[BNN_N_STATS] = {"lp", "energy", "acceptance_rate", "diverging", "step_size", "n_steps", "tree_depth"};
     const bnn_chains *c = &((const bnn_sampler *)engine->state)->chains;
-    int draws = c->conf->chains * c->conf->samples;
     if (!bnn_chains_done(c)) return 0;
-    for (int i = 0; i < BNN_N_STATS; i++)
-        out[i] = (bnn_column){.name = names[i],
-                              .on = BNN_DRAWS,
-                              .truth = i == BNN_STAT_DIVERGING,
-                              .data = c->stat + (size_t)i * (size_t)draws,
-                              .length = draws};
-    return BNN_N_STATS;
+    int n = bnn_stored_columns(&c->stored, names, out);
+    out[BNN_STAT_DIVERGING].truth = true;
+    return n;
 }
 
 const char *bnn_sampler_remark(const bnn_engine *engine) {

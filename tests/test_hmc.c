@@ -179,7 +179,7 @@ static void assert_mean(const bnn_chains *c, double (*f)(const bnn_real *q), dou
     moments of_chains = {0};
     for (int k = 0; k < c->conf->chains; k++) {
         double mean = 0;
-        for (int s = 0; s < c->conf->samples; s++) mean += f(c->draws + ((size_t)k * (size_t)c->conf->samples + (size_t)s) * (size_t)c->n);
+        for (int s = 0; s < c->conf->samples; s++) mean += f(bnn_stored_at(&c->stored, k, s));
         moments_add(&of_chains, mean / c->conf->samples);
     }
     double z = moments_z(&of_chains, expected);
@@ -396,11 +396,11 @@ START_TEST(sums_are_those_of_the_draws) {
     while (!bnn_chains_done(&c)) OK(bnn_chains_step(&c));
     int n = conf.samples;
     for (int k = 0; k < 2; k++) {
-        const double *lp = c.stat + k * n, *energy = lp + 2 * n, *accept = energy + 2 * n, *steps = accept + 3 * 2 * n,
+        const double *lp = c.stored.stat + k * n, *energy = lp + 2 * n, *accept = energy + 2 * n, *steps = accept + 3 * 2 * n,
                      *depth = steps + 2 * n;
         double mean = 0, squares = 0, jumps = 0, accepts = 0, all_steps = 0;
         for (int s = 0; s < n; s++) {
-            const bnn_real *q = c.draws + (k * n + s) * 2;
+            const bnn_real *q = bnn_stored_at(&c.stored, k, s);
             bnn_real unused[2];
             mean += energy[s] / n;
             accepts += accept[s];

@@ -11,6 +11,7 @@
 
 #include <bnn/hamiltonian.h>
 #include <bnn/option.h>
+#include <bnn/stored.h>
 
 /* Options of chains, read by BNN_CHAINS_OPTIONS, which says what they are. */
 typedef struct {
@@ -126,8 +127,7 @@ typedef struct {
     bnn_chain_state *chain;      /* [chains] */
     double *q, *var;             /* [chains, n] positions; inverse masses */
     double *mean, *squares;      /* [chains, n] of the positions in the window, about their mean */
-    bnn_real *draws;             /* [chains, samples, n] */
-    double *stat;                /* [BNN_N_STATS, chains, samples] */
+    bnn_stored stored;           /* draws with BNN_N_STATS statistics */
     uint64_t transitions;        /* of each chain, so far */
     bnn_phase *z;                /* [chains] where they stand: q in the array above */
     double *room;                /* [chains, 2 n + rule.room] */

@@ -5,6 +5,7 @@
 #ifndef BNN_COST_H
 #define BNN_COST_H
 
+#include <bnn/real.h>
 #include <bnn/status.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,5 +32,8 @@ void bnn_cost_add(bnn_cost *to, const bnn_cost *from);
 
 /* Refuses a job that cannot fit: "WHAT needs 9.1 GB, 6.0 GB are free; WAY_OUT". */
 bnn_status bnn_memory_check(double bytes, const char *what, const char *way_out);
+
+/* n reals that are 0, at an address that vectors like; for free. NULL: there is no memory. */
+bnn_real *bnn_reals_new(size_t n);
 
 #endif

@@ -9,6 +9,7 @@
 #define BNN_DESCENT_H
 
 #include <bnn/engine.h>
+#include <bnn/minibatch.h>
 #include <bnn/optimizer.h>
 
 /* Options of descent, read by BNN_DESCENT_OPTIONS. */
@@ -75,18 +76,12 @@ typedef struct {
     bool has_baseline;            /* of the score function: a running mean of nll */
     bnn_optimizer optimizer;      /* of the conf's spec */
     bnn_workspace *ws;            /* for a minibatch, with gradients */
-    int batch;                    /* rows of a full minibatch */
+    bnn_minibatch batch;          /* the rows of a step */
     int n_ranges;                 /* runs of parameters with one step size */
-    /* A run of parameters with one step size. */
-    struct bnn_range {
-        size_t offset;      /* in theta */
-        int length;         /* of it */
-        bool hyper;         /* takes lr_hyper */
-    } * range;              /* [n_ranges] */
+    bnn_range *range;             /* [n_ranges] */
+    double span, end;             /* the schedule runs over this share of the steps (1), from then on step sizes are this share (0) */
     bnn_real *theta, *grad; /* [n_theta] */
     bnn_real *moments;      /* [state_per_theta, n_theta] of the optimiser */
-    bnn_real *x, *y;        /* [batch, in], [batch, y_dim] the gathered minibatch */
-    int *order;             /* [n] rows in this epoch's order */
     uint64_t counter[2];    /* epochs done, steps done */
     double baseline[2];     /* running sum of nll, and of its weights */
 } bnn_descent;

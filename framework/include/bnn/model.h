@@ -70,6 +70,14 @@ typedef struct {
 /* Block b, counted over all nodes in order, then the likelihood's, then the prior's; false behind the last. */
 bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out);
 
+/* Runs of parameters that follow each other and are all HYPER, or none is: the first move at the speed of a step size of their own. */
+typedef struct {
+    size_t offset;
+    int length;
+    bool hyper;
+} bnn_range;
+bnn_status bnn_model_ranges(const bnn_model *model, int *n, bnn_range **out); /* free(*out), also after a failure */
+
 /* Second derivative of -log prior in each entry of block b at theta: 1/sd^2, behind a gate 1/(keep sd^2). NAN: the prior is not Gaussian.
  */
 double bnn_model_prior_prec(const bnn_model *model, int b, const bnn_real *theta);

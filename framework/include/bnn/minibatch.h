@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * minibatch.h: the training rows in minibatches, in an order that a stream shuffles for every epoch; what all engines with stochastic
+ * gradients share.
+ */
+#ifndef BNN_MINIBATCH_H
+#define BNN_MINIBATCH_H
+
+#include <bnn/data.h>
+
+typedef struct {
+    int rows;         /* of a full minibatch; at most those of the data */
+    int *order;       /* [n] rows of the data in this epoch's order */
+    bnn_real *x, *y;  /* [rows, in], [rows, y_dim] of the minibatch that was taken last */
+    size_t in, y_dim; /* reals of a row */
+} bnn_minibatch;
+
+/* Bytes that the minibatches of some data take. */
+double bnn_minibatch_bytes(const bnn_data *data, int rows);
+
+/* data may have no rows: then there is nothing to take. On failure what was opened is closed as after success. */
+bnn_status bnn_minibatch_open(const bnn_data *data, int rows, bnn_minibatch *out);
+void bnn_minibatch_close(bnn_minibatch *b);
+
+/* How many make an epoch; the last one may be smaller. */
+int bnn_minibatch_count(const bnn_minibatch *b, const bnn_data *data);
+/* Sets the order of an epoch. */
+void bnn_minibatch_shuffle(bnn_minibatch *b, const bnn_data *data, bnn_rng rng);
+/* Copies the rows of minibatch i into x and y; returns M, the number of them. */
+int bnn_minibatch_take(bnn_minibatch *b, const bnn_data *data, int i);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <bnn/cost.h>
+#include <bnn/minibatch.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+double bnn_minibatch_bytes(const bnn_data *data, int rows) {
+    double reals = (double)(rows < data->n ? rows : data->n) * (bnn_shape_size(data->x_shape) + data->y_dim);
+    return reals * sizeof(bnn_real) + (double)data->n * sizeof(int);
+}
+
+bnn_status bnn_minibatch_open(const bnn_data *data, int rows, bnn_minibatch *out) {
+    *out =
+        (bnn_minibatch){.rows = rows < data->n ? rows : data->n, .in = (size_t)bnn_shape_size(data->x_shape), .y_dim = (size_t)data->y_dim};
+    out->order = calloc((size_t)data->n + 1, sizeof *out->order);
+    out->x = bnn_reals_new((size_t)out->rows * out->in);
+    out->y = bnn_reals_new((size_t)out->rows * out->y_dim);
+    return out->order && out->x && out->y ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for minibatches");
+}
+
+void bnn_minibatch_close(bnn_minibatch *b) {
+    free(b->order);
+    free(b->x);
+    free(b->y);
+}
+
+int bnn_minibatch_count(const bnn_minibatch *b, const bnn_data *data) { return (data->n + b->rows - 1) / b->rows; }
+
+void bnn_minibatch_shuffle(bnn_minibatch *b, const bnn_data *data, bnn_rng rng) { bnn_rng_permutation(rng, data->n, b->order); }
+
+int bnn_minibatch_take(bnn_minibatch *b, const bnn_data *data, int i) {
+    int from = i * b->rows, m = data->n - from < b->rows ? data->n - from : b->rows;
+    for (int k = 0; k < m; k++) {
+        size_t row = (size_t)b->order[from + k];
+        memcpy(b->x + (size_t)k * b->in, data->x + row * b->in, b->in * sizeof *b->x);
+        memcpy(b->y + (size_t)k * b->y_dim, data->y + row * b->y_dim, b->y_dim * sizeof *b->y);
+    }
+    return m;
+}
