@@ -15,6 +15,7 @@
 #include <bnn/import.h>
 #include <bnn/jobs.h>
 #include <bnn/sampler.h>
+#include <bnn/sgmcmc.h>
 #include <bnn/spec_json.h>
 #include <bnn/store.h>
 

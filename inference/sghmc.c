@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * sghmc: draws by stochastic-gradient Hamiltonian Monte Carlo with friction (Chen, Fox & Guestrin 2014).
+ *
+ *   v = (1 - friction) v - lr G dU/dtheta / N + N(0, 2 (friction - noise) lr G T / N);    theta += v          U on a minibatch
+ *
+ * Their eq. 15 with eta = lr G / N, alpha = friction, beta = noise: gradient descent with momentum 1 - friction, and noise. `noise` is the
+ * part of the friction that the noise of the minibatches already pays for, lr N Var(g) / (2 T) where Var(g) is the variance of a gradient
+ * of U/N; 0, as is usual, takes it to be small. With preconditioner=rmsprop G is taken during burn-in (as the scale adaption of
+ * Springenberg et al. 2016 is); cycles are those of Zhang et al. 2020.
+ */
+#include <bnn/sgmcmc.h>
+
+typedef struct {
+    double friction, noise;
+    bnn_sgmcmc_conf sgmcmc;
+} conf;
+
+static const bnn_option options[] = {{.name = "friction",
+                                      .kind = BNN_OPTION_REAL,
+                                      .offset = offsetof(conf, friction),
+                                      .preset = "0.1",
+                                      .min = 1e-6,
+                                      .max = 1,
+                                      .help = "share of the velocity that is lost in a step: 1 - momentum"},
+                                     {.name = "noise",
+                                      .kind = BNN_OPTION_REAL,
+                                      .offset = offsetof(conf, noise),
+                                      .preset = "0",
+                                      .min = 0,
+                                      .max = 1,
+                                      .help = "part of the friction that the minibatches' own noise makes up for, below it"},
+                                     BNN_SGMCMC_OPTIONS(conf, sgmcmc, "0.0001"),
+                                     {0}};
+
+static bnn_status open(bnn_engine *e, const bnn_data *data) {
+    const conf *c = e->object.conf;
+    return bnn_sgmcmc_open(e, &c->sgmcmc, c->friction, c->noise, data);
+}
+
+static const char *const checks[] = {"sghmc:chains=3,samples=4,burnin=5,thin=2,batch=16",
+                                     "sghmc:chains=2,samples=4,burnin=4,thin=1,batch=16,cycles=2,preconditioner=rmsprop", NULL};
+
+const bnn_engine_type bnn_engine_sghmc = {
+    .type = {BNN_TYPE(bnn_engine_type), .name = "sghmc", .summary = "draws by Hamiltonian dynamics with friction on minibatches",
+             .reference = "Chen, Fox & Guestrin 2014; Springenberg et al. 2016; Zhang et al. 2020", .caps = BNN_EXACT,
+             .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .state_size = sizeof(bnn_sgmcmc),
+    .open = open,
+    .step = bnn_sgmcmc_step,
+    .close = bnn_sgmcmc_close,
+    .blocks = bnn_sgmcmc_blocks,
+    .draw = bnn_sgmcmc_draw,
+    .n_draws = bnn_sgmcmc_n_draws,
+    .n_chains = bnn_sgmcmc_n_chains,
+    .columns = bnn_sgmcmc_columns,
+    .remark = bnn_sgmcmc_remark,
+};
