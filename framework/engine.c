@@ -78,13 +78,35 @@ void bnn_engine_free(bnn_engine *engine) {
     free(engine);
 }
 
+static bnn_engine *member(const bnn_engine *engine, int k) {
+    const bnn_engine_type *type = bnn_engine_vtable(engine);
+    bnn_engine **place = type->member ? type->member(engine, k) : NULL;
+    return place ? *place : NULL;
+}
+
 const bnn_engine *bnn_engine_fitted(const bnn_engine *engine) {
     while (engine && bnn_engine_vtable(engine)->fitted) engine = bnn_engine_vtable(engine)->fitted(engine);
+    if (!engine || !bnn_engine_vtable(engine)->member) return engine;
+    for (int k = 0; bnn_engine_vtable(engine)->member(engine, k); k++)
+        if (!bnn_engine_fitted(member(engine, k))) return NULL;
     return engine;
+}
+
+const bnn_engine *bnn_engine_member(const bnn_engine *engine, int k) { return bnn_engine_fitted(member(engine, k)); }
+
+static bnn_status draw_of_mixture(const bnn_engine *e, int s, bnn_rng rng, bnn_real *theta) {
+    int n = 0;
+    while (bnn_engine_member(e, n)) n++;
+    const bnn_engine *one = bnn_engine_member(e, s % n);
+    if (one->model->n_theta != e->model->n_theta)
+        return bnn_fail(BNN_ERR_SHAPE, "member %d has %d parameters, engine '%s' has %d", s % n + 1, one->model->n_theta,
+                        e->object.type->name, e->model->n_theta);
+    return bnn_engine_draw(one, s / n, rng, theta);
 }
 
 bnn_status bnn_engine_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta) {
     const bnn_engine *fitted = bnn_engine_fitted(engine);
     if (!fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has not been fitted yet", engine->object.type->name);
+    if (bnn_engine_vtable(fitted)->member) return draw_of_mixture(fitted, s, rng, theta);
     return bnn_engine_vtable(fitted)->draw(fitted, s, rng, theta);
 }

@@ -198,6 +198,9 @@ bnn_status bnn_run_begin(bnn_run *run, const bnn_run *from) {
     if (!bnn_engine_vtable(to)->begin)
         return bnn_fail(BNN_ERR_OPTION, "engine '%s' cannot begin with the parameters of another run", to->object.type->name);
     if (!fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has not been fitted yet", from->engine->object.type->name);
+    if (bnn_engine_vtable(fitted)->member)
+        return bnn_fail(BNN_ERR_STATE, "engine '%s' predicts with several parameter vectors: none of them is the one to begin with",
+                        fitted->object.type->name);
     if (strcmp(to->texts.net, fitted->texts.net) != 0)
         return bnn_fail(BNN_ERR_SHAPE, "the network is '%s', that of the other run '%s'", to->texts.net, fitted->texts.net);
     if (strcmp(to->texts.likelihood, fitted->texts.likelihood) != 0)

@@ -82,6 +82,13 @@ static double entropy_of(size_t k, const bnn_real *p) {
     return h;
 }
 
+/* Draws of each member of a mixture. */
+static int share_of(const bnn_engine *engine, int samples) {
+    int members = 0;
+    while (bnn_engine_member(engine, members)) members++;
+    return samples < members ? 1 : samples / members;
+}
+
 /* The buffers of one block: one piece of rows under one draw. */
 typedef struct {
     bnn_workspace *ws;
@@ -179,6 +186,11 @@ static bnn_status add_piece(const work *w, const desk *d, tally *t, int s, int a
 
 int bnn_predict_stored(const bnn_engine *engine, int s, int samples) {
     const bnn_engine_type *type = bnn_engine_vtable(engine);
+    for (int k = 0; type->member; k++) { /* members stand behind each other */
+        int taken = bnn_predict_samples(bnn_engine_member(engine, k), share_of(engine, samples));
+        if (s < taken) return bnn_predict_stored(bnn_engine_member(engine, k), s, taken);
+        s -= taken;
+    }
     if (!type->n_draws) return s;
     int chains = type->n_chains ? type->n_chains(engine) : 1, length = type->n_draws(engine) / chains, taken = samples / chains;
     return s / taken * length + (int)((int64_t)(s % taken) * length / taken);
@@ -428,6 +440,9 @@ static bool is_closed(const bnn_engine *engine) { return how_of(engine).by == BN
 
 int bnn_predict_samples(const bnn_engine *engine, int samples) {
     const bnn_engine_type *type = bnn_engine_vtable(engine);
+    int sum = 0;
+    for (int k = 0; bnn_engine_member(engine, k); k++) sum += bnn_predict_samples(bnn_engine_member(engine, k), share_of(engine, samples));
+    if (type->member) return sum;
     if (type->type.caps & BNN_POINT) return 1;
     if (is_closed(engine)) return 0;
     if (!type->n_draws) return samples;
@@ -438,6 +453,7 @@ int bnn_predict_samples(const bnn_engine *engine, int samples) {
 
 bnn_status bnn_predict_keeps(const bnn_engine *engine) {
     const bnn_engine *fitted = bnn_engine_fitted(engine);
+    for (int k = 0; fitted && bnn_engine_member(fitted, k); k++) BNN_TRY(bnn_predict_keeps(bnn_engine_member(fitted, k)));
     if (!fitted || how_of(fitted).by == BNN_BY_THETA) return BNN_OK;
     return bnn_fail(BNN_ERR_OPTION, "engine '%s' as it is set predicts without draws of parameters: there are none to keep",
                     fitted->object.type->name);
@@ -462,9 +478,8 @@ static bnn_cost cost_of(const bnn_model *m, const bnn_prediction *p, const work 
                       .flops = p->samples * one + (double)passes * bnn_model_gradient_flops(m, p->n)};
 }
 
-bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out) {
-    const bnn_engine *fitted = bnn_engine_fitted(engine);
-    if (!fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has not been fitted yet", engine->object.type->name);
+/* By an engine that is fitted and no mixture. */
+static bnn_status predict_one(const bnn_engine *fitted, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out) {
     bool point = fitted->object.type->caps & BNN_POINT;
     int samples = bnn_predict_samples(fitted, options->samples);
     BNN_TRY(check_samples(fitted, options));
@@ -494,6 +509,96 @@ bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn
     bnn_stopwatch_stop(since, &p->cost);
     *out = p;
     return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- mixtures */
+
+/* Numbers the draws of a member behind those of the members before it. */
+typedef struct {
+    const bnn_sink *sink;
+    int before;
+} behind;
+
+static bnn_status take_behind(void *context, const bnn_drawn *drawn) {
+    const behind *b = context;
+    bnn_drawn numbered = *drawn;
+    numbered.s += b->before;
+    return b->sink->take(b->sink->context, &numbered);
+}
+
+static double log_of_sum(double a, double b) {
+    double top = fmax(a, b);
+    return isfinite(top) ? top + log(exp(a - top) + exp(b - top)) : top;
+}
+
+/* Adds member k (from 0) to the sums of those before it. The variance of the mixture is the mean of the members' variances and the variance
+ * of their means; the latter is epistemic. */
+static void add_member(bnn_prediction *p, const bnn_prediction *one, int k) {
+    size_t n = (size_t)p->n, all = n * (size_t)p->mean_dim;
+    for (size_t i = 0; i < all; i++) {
+        double delta = one->mean[i] - p->mean[i];
+        p->mean[i] += delta / (k + 1);
+        p->var_epistemic[i] += one->var_epistemic[i] + delta * (one->mean[i] - p->mean[i]);
+        p->var_aleatoric[i] += one->var_aleatoric[i];
+        p->mean_mcse[i] = hypot(p->mean_mcse[i], one->mean_mcse[i]);
+        if (p->pit) p->pit[i] += one->pit[i];
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (p->logp) p->logp[i] = k == 0 ? one->logp[i] : log_of_sum(p->logp[i], one->logp[i]);
+        if (p->is_class) p->expected_entropy[i] += one->expected_entropy[i];
+    }
+    p->samples += one->samples;
+    p->mode = one->mode;
+    bnn_cost_add(&p->cost, &one->cost);
+}
+
+static void finish_mixture(bnn_prediction *p, int members) {
+    size_t n = (size_t)p->n, all = n * (size_t)p->mean_dim;
+    for (size_t i = 0; i < all; i++) {
+        p->var_epistemic[i] /= members;
+        p->var_aleatoric[i] /= members;
+        p->mean_mcse[i] /= members;
+        if (p->pit) p->pit[i] /= members;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (p->logp) p->logp[i] -= log(members);
+        if (p->is_class) p->expected_entropy[i] /= members;
+    }
+}
+
+/* Members one after the other: each is parallel inside, and only one prediction beside the sums is there at a time. */
+static bnn_status predict_mixture(const bnn_engine *e, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out) {
+    const bnn_engine *member;
+    bnn_prediction *p = NULL;
+    int members = 0;
+    if (options->samples < 1) return bnn_fail(BNN_ERR_OPTION, "%d samples were asked for: at least 1 is needed", options->samples);
+    BNN_TRY(check_fit(e->model, data));
+    bnn_status s = new_prediction(e->model, data, 0, BNN_MEAN, &p);
+    for (; s == BNN_OK && (member = bnn_engine_member(e, members)); members++) {
+        behind numbers = {options->sink, p->samples};
+        bnn_sink sink = {take_behind, &numbers};
+        bnn_predict_options how = *options;
+        bnn_prediction *one;
+        how.samples = share_of(e, options->samples);
+        how.seed = bnn_rng_split(bnn_rng_seed(options->seed), (uint64_t)members).key;
+        if (options->sink) how.sink = &sink;
+        if ((s = bnn_predict(member, data, &how, &one)) < 0) break;
+        add_member(p, one, members);
+        bnn_prediction_free(one);
+    }
+    if (s < 0) {
+        bnn_prediction_free(p);
+        return s;
+    }
+    finish_mixture(p, members);
+    *out = p;
+    return BNN_OK;
+}
+
+bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out) {
+    const bnn_engine *fitted = bnn_engine_fitted(engine);
+    if (!fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has not been fitted yet", engine->object.type->name);
+    return bnn_engine_vtable(fitted)->member ? predict_mixture(fitted, data, options, out) : predict_one(fitted, data, options, out);
 }
 
 double bnn_prediction_entropy(const bnn_prediction *p, int row) {

@@ -88,7 +88,8 @@ static bnn_status find_hyper(bnn_draws *d) {
 
 static bnn_status find_variables(bnn_draws *d) {
     const bnn_net *net = d->engine->model->net;
-    bool all = bnn_engine_vtable(d->engine)->n_draws || bnn_engine_vtable(d->engine)->type.caps & BNN_POINT;
+    const bnn_engine_type *type = bnn_engine_vtable(d->engine);
+    bool all = type->n_draws || type->member || type->type.caps & BNN_POINT;
     for (int i = 0; i < net->n_nodes; i++) {
         const bnn_node *node = &net->node[i];
         const bnn_plan *plan = &node->layer.plan;
@@ -242,6 +243,21 @@ static bnn_status allocate(bnn_draws *d) {
     return d->room && d->weights && d->number ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for draws");
 }
 
+/* The draws of a mixture fall into chains by its members. */
+static bnn_status find_members(bnn_draws *d, int samples) {
+    const bnn_engine *member;
+    int all = bnn_predict_samples(d->engine, samples), n = 0;
+    while (bnn_engine_member(d->engine, n)) n++;
+    for (int k = 0; (member = bnn_engine_member(d->engine, k)); k++) {
+        if (bnn_predict_samples(member, samples < n ? 1 : samples / n) * n != all)
+            return bnn_fail(BNN_ERR_OPTION, "the members have different numbers of draws, which no file can keep");
+        if (d->keep & BNN_KEEP_POSTERIOR && strcmp(member->texts.net, d->engine->texts.net) != 0)
+            return bnn_fail(BNN_ERR_OPTION, "member %d has chosen another network: there is no one posterior to keep", k + 1);
+    }
+    if (n > 0) d->n_chains = n;
+    return BNN_OK;
+}
+
 static bnn_status prepare(bnn_draws *d, const bnn_predict_options *options) {
     const bnn_engine_type *type = bnn_engine_vtable(d->engine);
     int samples = bnn_predict_samples(d->engine, options->samples);
@@ -249,6 +265,7 @@ static bnn_status prepare(bnn_draws *d, const bnn_predict_options *options) {
     if (d->keep & BNN_KEEP_POSTERIOR && options->mode == BNN_ROWS)
         return bnn_fail(BNN_ERR_OPTION, "with fresh noise for every row there are no draws of the weights that could be kept");
     d->n_chains = type->n_chains ? type->n_chains(d->engine) : 1;
+    BNN_TRY(find_members(d, options->samples));
     d->per_chain = samples / d->n_chains;
     if (d->keep & BNN_KEEP_POSTERIOR) BNN_TRY(find_variables(d));
     return allocate(d);

@@ -45,7 +45,8 @@ static void dataset_type(bnn_lint_walk *w, const bnn_lint_object *o) {
 
 static bool is_state(const bnn_lint_walk *w, const bnn_lint_object *o) {
     const char *group = w->object[o->group].path;
-    return strcmp(group, "/engine_state") == 0 || strncmp(group, "/resume_", strlen("/resume_")) == 0;
+    const char *last = strrchr(group, '/');
+    return (last && strcmp(last, "/engine_state") == 0) || strncmp(group, "/resume_", strlen("/resume_")) == 0;
 }
 
 static void unsigned_dataset(bnn_lint_walk *w, const bnn_lint_object *o) {

@@ -3,8 +3,9 @@
  * store_state.c: the state of engines.
  *
  * Of the one that predicts: parameter vectors in /model_weights/<node>/<block> (Keras's legacy layout; several vectors, as of an ensemble,
- * along a first dimension draw), everything else in /engine_state. Of an engine that holds others, while it is at work: its own state and
- * theirs, flat, in /resume_0, /resume_1, ...: holder first, then what it holds, in order.
+ * along a first dimension draw), everything else in /engine_state; of a mixture likewise those of its members, in /member_0, /member_1,
+ * ..., each with the texts that it is made of. Of an engine that holds others, while it is at work: its own state and theirs, flat, in
+ * /resume_0, /resume_1, ...: holder first, then what it holds, in order.
  */
 #include "store_parts.h"
 
@@ -15,11 +16,11 @@
 /* ---- parameter vectors by layer ---- */
 
 /* The first vector of an engine goes to /model_weights, others beside it. */
-static void weights_group(char group[BNN_H5_PATH], int vector, const char *block) {
+static void weights_group(char group[BNN_H5_PATH], const char *at, int vector, const char *block) {
     if (vector == 0)
-        snprintf(group, BNN_H5_PATH, "/model_weights");
+        snprintf(group, BNN_H5_PATH, "%s/model_weights", at);
     else
-        snprintf(group, BNN_H5_PATH, "/model_weights_%s", block);
+        snprintf(group, BNN_H5_PATH, "%s/model_weights_%s", at, block);
 }
 
 /* count parameter vectors, one after the other: theta[count, n_theta]. */
@@ -170,33 +171,76 @@ static bool next_block(bnn_h5_reader *r, bnn_engine *engine, int i, bnn_block *o
 
 /* ---- the engine that predicts ---- */
 
-void bnn_store_put_engine(bnn_h5_writer *w, const bnn_engine *engine) {
+static const char *member_group(char group[BNN_H5_PATH], const char *at, int k) {
+    snprintf(group, BNN_H5_PATH, "%.*s/member_%d", BNN_H5_PATH / 2, at, k);
+    return group;
+}
+
+/* at: the group of a member, "" of the engine of the run. */
+static void put_engine(bnn_h5_writer *w, const char *at, const bnn_engine *engine) {
     bnn_block block[BNN_MAX_BLOCKS];
+    char group[BNN_H5_PATH], state[BNN_H5_PATH];
     int n = bnn_engine_vtable(engine)->blocks((bnn_engine *)engine, block), vector = 0; /* its blocks are only read here */
-    bnn_h5_group(w, "/engine_state");
+    bnn_h5_group(w, bnn_h5_join(state, at, "engine_state"));
     for (int i = 0; i < n; i++) {
-        char group[BNN_H5_PATH];
         if (is_vector(&block[i], engine->model)) {
             vectors v = as_vectors(&block[i], engine->model);
-            weights_group(group, vector++, block[i].name);
+            weights_group(group, at, vector++, block[i].name);
             put_vectors(w, group, &v);
         } else
-            put_block_flat(w, "/engine_state", &block[i]);
+            put_block_flat(w, state, &block[i]);
+    }
+    const bnn_engine *member;
+    for (int k = 0; (member = bnn_engine_member(engine, k)); k++) {
+        char *text = bnn_object_print(&member->object, false);
+        bnn_h5_group(w, member_group(group, at, k));
+        bnn_h5_text(w, group, "engine", text);
+        bnn_h5_text(w, group, "net", member->texts.net);
+        bnn_h5_text(w, group, "likelihood", member->texts.likelihood);
+        bnn_h5_text(w, group, "prior", member->texts.prior);
+        if (!text) bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for texts", w->path));
+        free(text);
+        put_engine(w, group, member);
     }
 }
 
-void bnn_store_get_engine(bnn_h5_reader *r, bnn_engine *engine) {
+void bnn_store_put_engine(bnn_h5_writer *w, const bnn_engine *engine) { put_engine(w, "", engine); }
+
+/* A member made of its texts, in the shapes and the scaling of its mixture; NULL, with the reader's status, if there is none. */
+static bnn_engine *new_member(bnn_h5_reader *r, const char *group, const bnn_engine *mixture) {
+    const bnn_model *m = mixture->model;
+    bnn_data data = {.x_shape = m->x_shape, .y_dim = m->likelihood.y_dim, .n_classes = m->likelihood.n_classes, .scaling = m->scaling};
+    char *engine = bnn_h5_get_text(r, group, "engine"), *net = bnn_h5_get_text(r, group, "net");
+    char *likelihood = bnn_h5_get_text(r, group, "likelihood"), *prior = bnn_h5_get_text(r, group, "prior");
+    bnn_engine *made = NULL;
+    bnn_texts texts = {.net = net, .likelihood = likelihood, .prior = prior};
+    if (r->status == BNN_OK && (r->status = bnn_engine_new(engine, &texts, &data, mixture->rng, &made)) < 0)
+        bnn_note(r->status, "%s: %s", r->path, group);
+    free(engine), free(net), free(likelihood), free(prior);
+    return made;
+}
+
+static void get_engine(bnn_h5_reader *r, const char *at, bnn_engine *engine) {
+    const bnn_engine_type *type = bnn_engine_vtable(engine);
+    char group[BNN_H5_PATH], state[BNN_H5_PATH];
     bnn_block block;
+    bnn_h5_join(state, at, "engine_state");
     for (int i = 0, vector = 0; next_block(r, engine, i, &block); i++) {
-        char path[BNN_H5_PATH];
         if (is_vector(&block, engine->model)) {
             vectors v = as_vectors(&block, engine->model);
-            weights_group(path, vector++, block.name);
-            get_vectors(r, path, &v);
+            weights_group(group, at, vector++, block.name);
+            get_vectors(r, group, &v);
         } else
-            get_block_flat(r, "/engine_state", &block);
+            get_block_flat(r, state, &block);
+    }
+    bnn_engine **place;
+    for (int k = 0; r->status == BNN_OK && type->member && (place = type->member(engine, k)); k++) {
+        *place = new_member(r, member_group(group, at, k), engine);
+        if (*place) get_engine(r, group, *place);
     }
 }
+
+void bnn_store_get_engine(bnn_h5_reader *r, bnn_engine *engine) { get_engine(r, "", engine); }
 
 /* ---- an engine and those that it holds ---- */
 

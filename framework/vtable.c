@@ -79,8 +79,9 @@ static bnn_status check_options(bnn_kind kind, const bnn_type *type) {
 
 /* Hooks that are not needed by themselves, but without or beside others. */
 static const char *missing_partner(bnn_kind kind, const bnn_type *type) {
-    if (kind == BNN_ENGINE && !has(type, offsetof(bnn_engine_type, draw)) && !has(type, offsetof(bnn_engine_type, fitted)))
-        return "draw (or fitted)";
+    if (kind == BNN_ENGINE && !has(type, offsetof(bnn_engine_type, draw)) && !has(type, offsetof(bnn_engine_type, fitted)) &&
+        !has(type, offsetof(bnn_engine_type, member)))
+        return "draw (or fitted, or member)";
     if (kind == BNN_PRIOR && has(type, offsetof(bnn_prior_type, n_scales)) && !has(type, offsetof(bnn_prior_type, logp_scale)))
         return "logp_scale (beside n_scales)";
     if (kind == BNN_PRIOR && has(type, offsetof(bnn_prior_type, logp_scale)) && !has(type, offsetof(bnn_prior_type, n_scales)))

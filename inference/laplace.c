@@ -217,11 +217,12 @@ static bnn_status allocate(bnn_engine *e) {
     return BNN_OK;
 }
 
-static bnn_status check_online(const conf *c) {
+static bnn_status check_inner(const conf *c) {
     bnn_object inner;
     BNN_TRY(bnn_object_parse(BNN_ENGINE, c->engine, &inner));
     const bnn_engine_type *type = (const bnn_engine_type *)inner.type;
     bnn_object_free(&inner);
+    if (type->member) return bnn_fail(BNN_ERR_OPTION, "engine '%s' has no one mode: put it around laplace, not inside it", type->type.name);
     if (c->evidence != ONLINE || !type->fitted) return BNN_OK;
     return bnn_fail(BNN_ERR_OPTION, "evidence=online needs an engine that fits from its first step, not '%s'", type->type.name);
 }
@@ -233,7 +234,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     BNN_TRY(allocate(e));
     bnn_model_init(e->model, bnn_rng_split(e->rng, BNN_STREAM_INIT), s->theta);
     BNN_TRY(bnn_evidence_check(&s->curvature, s->theta, sharing_of(c)));
-    BNN_TRY(check_online(c));
+    BNN_TRY(check_inner(c));
     return data->n > 0 ? bnn_engine_new(c->engine, &texts, data, bnn_rng_split(e->rng, BNN_STREAM_INNER), &s->inner) : BNN_OK;
 }
 

@@ -116,7 +116,7 @@ typedef struct bnn_engine_type {
      * "log_evidence" of one double is log p(D) in nats, of targets in their own units. */
     int (*blocks)(bnn_engine *, bnn_block *out);
 
-    /* REQUIRED, unless fitted is there: */
+    /* REQUIRED, unless fitted or member is there: */
     bnn_status (*draw)(const bnn_engine *, int s, bnn_rng rng, bnn_real *theta); /* theta of draw s; thread-safe */
 
     /* OPTIONAL: */
@@ -140,6 +140,10 @@ typedef struct bnn_engine_type {
      * for them, with gradients. Thread-safe. */
     bnn_status (*outputs)(const bnn_engine *, bnn_workspace *ws, int n, const bnn_real *x, double *mean, double *cov);
     const bnn_claim *claims; /* without it, the engine is not held against known answers */
+    /* Of an engine whose predictive distribution is the mixture, in equal parts, of those of others: the place of the k-th one, NULL behind
+     * the last. Files keep what its members predict with; reading one puts members into places that hold NULL, those of an engine that was
+     * opened without rows. */
+    bnn_engine **(*member)(const bnn_engine *, int k);
 } bnn_engine_type;
 
 /* The vtable of an engine. */
@@ -147,9 +151,13 @@ static inline const bnn_engine_type *bnn_engine_vtable(const bnn_engine *e) { re
 
 /* Parses the spec, adapts the network, builds the model for the data and opens the engine. The streams follow from rng alone. */
 bnn_status bnn_engine_new(const char *spec, const bnn_texts *texts, const bnn_data *data, bnn_rng rng, bnn_engine **out);
-bnn_status bnn_engine_step(bnn_engine *engine, const bnn_data *data, bnn_step *out);       /* one step, timed */
-void bnn_engine_free(bnn_engine *engine);                                                  /* frees it with all it owns; NULL is allowed */
-const bnn_engine *bnn_engine_fitted(const bnn_engine *engine);                             /* the innermost engine: the one that predicts */
-bnn_status bnn_engine_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta); /* theta[n_theta] of draw s; thread-safe */
+bnn_status bnn_engine_step(bnn_engine *engine, const bnn_data *data, bnn_step *out); /* one step, timed */
+void bnn_engine_free(bnn_engine *engine);                                            /* frees it with all it owns; NULL is allowed */
+/* The innermost engine: the one that predicts; NULL before there is one. Of a mixture itself, once all its members predict. */
+const bnn_engine *bnn_engine_fitted(const bnn_engine *engine);
+/* The k-th member of a mixture, as it predicts; NULL behind the last, and of any other engine. */
+const bnn_engine *bnn_engine_member(const bnn_engine *engine, int k);
+/* theta[n_theta] of the fitted engine. The draws of a mixture fall on its members in turn. Thread-safe. */
+bnn_status bnn_engine_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta);
 
 #endif

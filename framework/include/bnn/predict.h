@@ -5,6 +5,9 @@
  * Memory does not grow with the number of draws. Everything is in the units of y.
  *   mean = E_s[mu_s]   var_epistemic = Var_s[mu_s] (divisor S)   var_aleatoric = E_s[noise variance]   var_total = their sum
  *   logp_i = logsumexp_s log p(y_i | f_s(x_i)) - log S,   pit_i = E_s P(Y <= y_i | f_s(x_i))
+ * A mixture (member, engine.h) is predicted member by member, each with its own share of the draws or in closed form, and the predictions
+ * are mixed: mean, pit and densities are means over members, var_epistemic is the mean of the members' and the variance of their means
+ * (divisor: the members); mean_mcse knows of the draws within the members alone.
  */
 #ifndef BNN_PREDICT_H
 #define BNN_PREDICT_H
@@ -57,9 +60,10 @@ typedef struct {
 } bnn_predict_options;
 
 /* How many draws a prediction takes where `samples` are asked for: 1 of a point engine; 0 in closed form; of stored draws no more than
- * there are, and as many from each chain, at least one, evenly spaced. */
+ * there are, and as many from each chain, at least one, evenly spaced; of a mixture the sum over its members, which share the samples
+ * evenly. */
 int bnn_predict_samples(const bnn_engine *engine, int samples);
-/* Which of the engine's stored draws draw s of so many is; s itself where it stores none. */
+/* Which of the engine's stored draws draw s of so many is; s itself where it stores none; of a mixture, which one of its member's. */
 int bnn_predict_stored(const bnn_engine *engine, int s, int samples);
 
 /* Refuses an engine that predicts without draws of parameters, so that there are none to keep. One that has fitted nothing yet passes. */

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * ensemble: several fits of another engine, which differ by their streams, predicting as a mixture in equal parts (Lakshminarayanan,
+ * Pritzel & Blundell 2017).
+ *
+ *   p(y | x) = (1/K) sum_k p_k(y | x)          p_k: the predictive distribution of member k, in closed form where it has one
+ *
+ * Of map these are deep ensembles (without adversarial training), of swag multi-SWAG (Wilson & Izmailov 2020), of laplace a mixture of
+ * Laplace approximations (Eschenhagen et al. 2021). All members are fitted to all rows: initial values, minibatches and noise make them
+ * differ.
+ */
+#include <bnn/holder.h>
+#include <bnn/jobs.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    char *engine;
+    int members;
+} conf;
+
+static const bnn_option options[] = {{.name = "engine",
+                                      .kind = BNN_OPTION_TEXT,
+                                      .offset = offsetof(conf, engine),
+                                      .preset = "map",
+                                      .help = "the engine of every member, as name or name{options}"},
+                                     {.name = "members",
+                                      .kind = BNN_OPTION_INT,
+                                      .offset = offsetof(conf, members),
+                                      .preset = "5",
+                                      .min = 1,
+                                      .max = 1e5,
+                                      .help = "fits of it"},
+                                     {0}};
+
+typedef struct {
+    bnn_engine **member; /* [members]; NULL until a file puts them there, where the engine was opened without rows */
+    uint64_t *done;      /* [members] whether its fit is over */
+    double *share;       /* [members] progress of it */
+    bnn_step *step;      /* [members] the last one of this round */
+    const bnn_data *data;
+    char *remark;
+} state;
+
+static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for an ensemble"); }
+
+static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(((const conf *)options_set)->engine, net); }
+
+static bnn_status open(bnn_engine *e, const bnn_data *data) {
+    const conf *c = e->object.conf;
+    state *s = e->state;
+    size_t n = (size_t)c->members;
+    bnn_texts texts = {.net = e->plain_net, .likelihood = e->texts.likelihood, .prior = e->texts.prior};
+    s->member = calloc(n, sizeof *s->member);
+    s->done = calloc(n, sizeof *s->done);
+    s->share = calloc(n, sizeof *s->share);
+    s->step = calloc(n, sizeof *s->step);
+    if (!s->member || !s->done || !s->share || !s->step) return out_of_memory();
+    bnn_rng inner = bnn_rng_split(e->rng, BNN_STREAM_INNER);
+    for (size_t k = 0; data->n > 0 && k < n; k++) BNN_TRY(bnn_engine_new(c->engine, &texts, data, bnn_rng_split(inner, k), &s->member[k]));
+    return BNN_OK;
+}
+
+enum { STEPS_AT_ONCE = 16 }; /* threads meet between rounds: not after every short epoch */
+
+static bnn_status advance(void *context, int k) {
+    state *s = context;
+    s->step[k] = (bnn_step){0};
+    for (int i = 0; i < STEPS_AT_ONCE && !s->done[k]; i++) {
+        bnn_status status = bnn_engine_step(s->member[k], s->data, &s->step[k]);
+        if (status < 0) return bnn_note(status, "member %d", k + 1);
+        s->done[k] = s->step[k].done;
+        s->share[k] = s->step[k].progress;
+    }
+    return BNN_OK;
+}
+
+/* Terms are means over the members that are still at work; theta is the first's of them, if it is one of this engine's network. */
+static void report(const bnn_engine *e, const uint64_t *over, bnn_step *out) {
+    const state *s = e->state;
+    int members = ((const conf *)e->object.conf)->members, at_work = 0;
+    bool fitted = bnn_engine_fitted(e) != NULL;
+    for (int k = 0; k < members; k++) {
+        const bnn_step *step = &s->step[k];
+        if (over[k]) continue;
+        double n = ++at_work;
+        out->terms.nll += (step->terms.nll - out->terms.nll) / n;
+        out->terms.prior += (step->terms.prior - out->terms.prior) / n;
+        out->terms.kl += (step->terms.kl - out->terms.kl) / n;
+        if (fitted && !out->theta && strcmp(bnn_engine_member(e, k)->texts.net, e->texts.net) == 0) out->theta = step->theta;
+    }
+}
+
+static bnn_status write_remark(const bnn_engine *e) {
+    const conf *c = e->object.conf;
+    state *s = e->state;
+    const bnn_engine_type *type = bnn_engine_vtable(s->member[0]);
+    const char *first = type->remark ? type->remark(s->member[0]) : NULL;
+    free(s->remark);
+    s->remark = NULL;
+    if (asprintf(&s->remark, "%d members%s%s", c->members, first ? "; the first: " : "", first ? first : "") >= 0) return BNN_OK;
+    s->remark = NULL;
+    return out_of_memory();
+}
+
+static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
+    state *s = e->state;
+    int members = ((const conf *)e->object.conf)->members;
+    bnn_cost *before = calloc((size_t)members, sizeof *before);
+    uint64_t *over = calloc((size_t)members, sizeof *over);
+    bnn_status status = before && over ? BNN_OK : out_of_memory();
+    for (int k = 0; status == BNN_OK && k < members; k++) before[k] = s->member[k]->cost, over[k] = s->done[k];
+    s->data = data;
+    if (status == BNN_OK) status = bnn_jobs_run(members, advance, s);
+    out->done = true;
+    for (int k = 0; status == BNN_OK && k < members; k++) {
+        bnn_holder_count(e, s->member[k], &before[k]);
+        out->done &= s->done[k] != 0;
+        out->progress += s->share[k] / members;
+    }
+    if (status == BNN_OK) report(e, over, out);
+    if (out->done) out->progress = 1; /* not the sum of rounded shares */
+    free(before), free(over);
+    return status == BNN_OK && out->done ? write_remark(e) : status;
+}
+
+static void close(bnn_engine *e) {
+    state *s = e->state;
+    for (int k = 0; s->member && k < ((const conf *)e->object.conf)->members; k++) bnn_engine_free(s->member[k]);
+    free(s->member);
+    free(s->done);
+    free(s->share);
+    free(s->step);
+    free(s->remark);
+}
+
+static int blocks(bnn_engine *e, bnn_block *out) {
+    state *s = e->state;
+    size_t n = (size_t)((const conf *)e->object.conf)->members;
+    out[0] = (bnn_block){.name = "done", .kind = BNN_BLOCK_U64, .data = s->done, .length = n};
+    out[1] = (bnn_block){.name = "share", .kind = BNN_BLOCK_DOUBLE, .data = s->share, .length = n};
+    return 2;
+}
+
+static bnn_engine **member(const bnn_engine *e, int k) {
+    return k < ((const conf *)e->object.conf)->members ? &((const state *)e->state)->member[k] : NULL;
+}
+
+static bnn_engine *held(bnn_engine *e, int i, const bnn_data **rows) {
+    (void)rows; /* the same */
+    bnn_engine **place = member(e, i);
+    return place ? *place : NULL;
+}
+
+static const char *remark(const bnn_engine *e) { return ((const state *)e->state)->remark; }
+
+static const char *const checks[] = {"ensemble:engine=map{epochs=20,batch=16},members=3",
+                                     "ensemble:engine=mc_dropout{epochs=20,batch=16},members=2", NULL};
+
+const bnn_engine_type bnn_engine_ensemble = {
+    .type = {BNN_TYPE(bnn_engine_type), .name = "ensemble", .summary = "several fits of another engine, predicting as a mixture",
+             .reference = "Lakshminarayanan, Pritzel & Blundell 2017", .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .state_size = sizeof(state),
+    .open = open,
+    .step = step,
+    .close = close,
+    .blocks = blocks,
+    .adapt = adapt,
+    .remark = remark,
+    .held = held,
+    .member = member,
+};
