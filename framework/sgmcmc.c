@@ -159,7 +159,7 @@ static double kinetic(const bnn_sgmcmc_chain *c, const bnn_range *range, const s
 static void update(const bnn_sgmcmc *s, bnn_sgmcmc_chain *c, bnn_rng rng, int i, int steps) {
     const bnn_sgmcmc_conf *conf = s->conf;
     double factor = step_factor(s, i, steps), rows = s->data->n, n = s->model->n_theta;
-    bool burnin = burns_in(s), noisy = !(burnin && conf->cycles > 0);
+    bool burnin = burns_in(s), noisy = !burnin || conf->cycles == 0 || is_adaptive(s);
     sweep by = {.chain = c, .rng = rng, .adapts = is_adaptive(s) && burnin, .decay = (bnn_real)conf->decay};
     by.keep = (bnn_real)(1 - s->friction);
     by.eps = is_adaptive(s) ? (bnn_real)conf->eps : 0;

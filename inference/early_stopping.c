@@ -149,7 +149,7 @@ static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
     if (!s->chosen) return advance_probe(e, s, data, out);
     BNN_TRY(bnn_holder_step(e, s->chosen, data, out));
     out->progress = 0.5 + 0.5 * (double)++s->counter[REFITTED] / (double)s->counter[BEST];
-    out->done = s->counter[REFITTED] == s->counter[BEST];
+    out->done = s->counter[REFITTED] >= s->counter[BEST];
     return BNN_OK;
 }
 
@@ -193,7 +193,7 @@ static bnn_engine *held(bnn_engine *e, int i, const bnn_data **rows) {
 
 static bnn_status resume(bnn_engine *e, const bnn_data *data) {
     const uint64_t *n = ((const stopper *)e->state)->counter;
-    bool fits = n[SCORES] <= n[STEPS] && n[BEST] <= n[STEPS] && (n[PROBED] ? n[REFITTED] < n[BEST] : n[REFITTED] == 0);
+    bool fits = n[SCORES] <= n[STEPS] && n[BEST] <= n[STEPS] && (n[PROBED] ? n[REFITTED] <= n[BEST] : n[REFITTED] == 0);
     if (!fits) return bnn_fail(BNN_ERR_FORMAT, "the counts of the scored run and of the refit contradict each other");
     return n[PROBED] ? begin_refit(e, data) : BNN_OK;
 }

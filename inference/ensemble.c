@@ -12,7 +12,6 @@
 #include <bnn/holder.h>
 #include <bnn/jobs.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +23,7 @@ typedef struct {
 static const bnn_option options[] = {{.name = "engine",
                                       .kind = BNN_OPTION_TEXT,
                                       .offset = offsetof(conf, engine),
-                                      .preset = "map",
+                                      .preset = "map{epochs=1000}",
                                       .help = "the engine of every member, as name or name{options}"},
                                      {.name = "members",
                                       .kind = BNN_OPTION_INT,
@@ -41,7 +40,6 @@ typedef struct {
     double *share;       /* [members] progress of it */
     bnn_step *step;      /* [members] the last one of this round */
     const bnn_data *data;
-    char *remark;
 } state;
 
 static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for an ensemble"); }
@@ -93,18 +91,6 @@ static void report(const bnn_engine *e, const uint64_t *over, bnn_step *out) {
     }
 }
 
-static bnn_status write_remark(const bnn_engine *e) {
-    const conf *c = e->object.conf;
-    state *s = e->state;
-    const bnn_engine_type *type = bnn_engine_vtable(s->member[0]);
-    const char *first = type->remark ? type->remark(s->member[0]) : NULL;
-    free(s->remark);
-    s->remark = NULL;
-    if (asprintf(&s->remark, "%d members%s%s", c->members, first ? "; the first: " : "", first ? first : "") >= 0) return BNN_OK;
-    s->remark = NULL;
-    return out_of_memory();
-}
-
 static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
     state *s = e->state;
     int members = ((const conf *)e->object.conf)->members;
@@ -123,7 +109,7 @@ static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
     if (status == BNN_OK) report(e, over, out);
     if (out->done) out->progress = 1; /* not the sum of rounded shares */
     free(before), free(over);
-    return status == BNN_OK && out->done ? write_remark(e) : status;
+    return status;
 }
 
 static void close(bnn_engine *e) {
@@ -133,7 +119,6 @@ static void close(bnn_engine *e) {
     free(s->done);
     free(s->share);
     free(s->step);
-    free(s->remark);
 }
 
 static int blocks(bnn_engine *e, bnn_block *out) {
@@ -154,8 +139,6 @@ static bnn_engine *held(bnn_engine *e, int i, const bnn_data **rows) {
     return place ? *place : NULL;
 }
 
-static const char *remark(const bnn_engine *e) { return ((const state *)e->state)->remark; }
-
 static const char *const checks[] = {"ensemble:engine=map{epochs=20,batch=16},members=3",
                                      "ensemble:engine=mc_dropout{epochs=20,batch=16},members=2", NULL};
 
@@ -168,7 +151,6 @@ const bnn_engine_type bnn_engine_ensemble = {
     .close = close,
     .blocks = blocks,
     .adapt = adapt,
-    .remark = remark,
     .held = held,
     .member = member,
 };

@@ -30,7 +30,7 @@ static const bnn_option options[] = {{.name = "friction",
                                       .min = 0,
                                       .max = 1,
                                       .help = "part of the friction that the minibatches' own noise makes up for, below it"},
-                                     BNN_SGMCMC_OPTIONS(conf, sgmcmc, "0.0001"),
+                                     BNN_SGMCMC_OPTIONS(conf, sgmcmc, "0.0003"),
                                      {0}};
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
@@ -39,7 +39,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
 }
 
 static const char *const checks[] = {"sghmc:chains=3,samples=4,burnin=5,thin=2,batch=16",
-                                     "sghmc:chains=2,samples=4,burnin=4,thin=1,batch=16,cycles=2,preconditioner=rmsprop", NULL};
+                                     "sghmc:chains=2,samples=4,burnin=4,thin=1,batch=16,cycles=2,preconditioner=none", NULL};
 
 const bnn_engine_type bnn_engine_sghmc = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "sghmc", .summary = "draws by Hamiltonian dynamics with friction on minibatches",

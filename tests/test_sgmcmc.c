@@ -29,6 +29,7 @@ static bnn_run *sample(const char *engine, const char *net, const bnn_data *data
 }
 
 static const bnn_sgmcmc *state_of(const bnn_run *run) { return run->engine->state; }
+static const bnn_sgmcmc *state_of_engine(const bnn_engine *e) { return e->state; }
 
 /* ---------------------------------------------------------------- linear recursions */
 
@@ -81,13 +82,13 @@ static const struct {
     double lr, friction, temperature;
     bool far; /* from the posterior, so that it shows */
 } whole[] = {
-    {"sgld:chains=32,samples=600,burnin=200,thin=4,lr=0.05", 0.05, 1, 1, true},
-    {"sgld:chains=32,samples=600,burnin=1000,thin=20,lr=0.005", 0.005, 1, 1, false},
-    {"sgld:chains=32,samples=600,burnin=200,thin=4,lr=0.05,temperature=4", 0.05, 1, 4, true},
+    {"sgld:preconditioner=none,chains=32,samples=600,burnin=200,thin=4,lr=0.05", 0.05, 1, 1, true},
+    {"sgld:preconditioner=none,chains=32,samples=600,burnin=1000,thin=20,lr=0.005", 0.005, 1, 1, false},
+    {"sgld:preconditioner=none,chains=32,samples=600,burnin=200,thin=4,lr=0.05,temperature=4", 0.05, 1, 4, true},
     {"sgld:chains=32,samples=600,burnin=300,thin=4,lr=0.02,preconditioner=rmsprop", 0.02, 1, 1, true},
-    {"sghmc:chains=32,samples=600,burnin=200,thin=4,lr=0.05,friction=0.5", 0.05, 0.5, 1, true},
-    {"sghmc:chains=32,samples=600,burnin=400,thin=10,lr=0.002,friction=0.1", 0.002, 0.1, 1, false},
-    {"sghmc:chains=32,samples=1200,burnin=200,thin=10,lr=0.05,friction=0.1,temperature=0.25", 0.05, 0.1, 0.25, true},
+    {"sghmc:preconditioner=none,chains=32,samples=600,burnin=200,thin=4,lr=0.05,friction=0.5", 0.05, 0.5, 1, true},
+    {"sghmc:preconditioner=none,chains=32,samples=600,burnin=400,thin=10,lr=0.002,friction=0.1", 0.002, 0.1, 1, false},
+    {"sghmc:preconditioner=none,chains=32,samples=1200,burnin=200,thin=10,lr=0.05,friction=0.1,temperature=0.25", 0.05, 0.1, 0.25, true},
     {"sghmc:chains=32,samples=600,burnin=300,thin=10,lr=0.02,friction=0.1,preconditioner=rmsprop", 0.02, 0.1, 1, true},
 };
 
@@ -230,9 +231,10 @@ START_TEST(minibatches_add_the_variance_that_they_should) {
     static const struct {
         const char *spec;
         double lr, friction, noise;
-    } cases[] = {{"sgld:chains=64,samples=500,burnin=50,thin=2,batch=8,lr=0.1", 0.1, 1, 0},
-                 {"sghmc:chains=64,samples=500,burnin=100,thin=4,batch=8,lr=0.05,friction=0.3", 0.05, 0.3, 0},
-                 {"sghmc:chains=64,samples=500,burnin=100,thin=4,batch=8,lr=0.05,friction=0.3,noise=0.2", 0.05, 0.3, 0.2}};
+    } cases[] = {
+        {"sgld:preconditioner=none,chains=64,samples=500,burnin=50,thin=2,batch=8,lr=0.1", 0.1, 1, 0},
+        {"sghmc:preconditioner=none,chains=64,samples=500,burnin=100,thin=4,batch=8,lr=0.05,friction=0.3", 0.05, 0.3, 0},
+        {"sghmc:preconditioner=none,chains=64,samples=500,burnin=100,thin=4,batch=8,lr=0.05,friction=0.3,noise=0.2", 0.05, 0.3, 0.2}};
     bnn_table *t = table_new(ROWS, 1, 0, 1);
     for (int i = 0; i < ROWS; i++) t->x[i] = 7;
     bnn_data *data = data_new(t);
@@ -280,7 +282,8 @@ static bool is_hyper(const bnn_model *m, size_t at) {
     ck_abort_msg("no block holds parameter %zu", at);
 }
 
-/* Step i of epoch t of chain k: N/M, the whole prior in each batch, a step size for HYPER, the cosine, no noise before draws are kept. */
+/* Step i of epoch t of chain k: N/M, the whole prior in each batch, a step size for HYPER, the cosine; no noise before draws are kept, but
+ * where V is taken. */
 static void step_by_hand(hand *h, int k, int t, int i, const int *order) {
     const bnn_model *m = h->e->model;
     size_t n = (size_t)m->n_theta;
@@ -292,24 +295,24 @@ static void step_by_hand(hand *h, int k, int t, int i, const int *order) {
     }
     bnn_objective u = {.n_total = ROWS, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN};
     bnn_model_u(m, h->ws, &u, bnn_rng_seed(0), h->theta, rows, x, y, g);
-    bool burnin = t % CYCLE < BURNIN;
+    bool burnin = t % CYCLE < BURNIN, adaptive = state_of_engine(h->e)->conf->preconditioner;
     double factor = 0.5 * (1 + cos(M_PI * (t % CYCLE + i / (double)STEPS) / CYCLE));
     bnn_rng rng = bnn_rng_split(h->e->rng, BNN_STREAM_STEP);
     rng = bnn_rng_split(bnn_rng_split(bnn_rng_split(rng, (uint64_t)k), (uint64_t)t), (uint64_t)i);
     for (size_t j = 0; j < n; j++) {
         double slope = (double)g[j] / ROWS, lr = factor * (is_hyper(m, j) ? 0.004 : 0.01);
-        if (burnin) h->squares[j] = (bnn_real)(0.9 * (double)h->squares[j] + 0.1 * slope * slope);
-        double metric = 1 / (1e-3 + sqrt((double)h->squares[j]));
+        if (burnin && adaptive) h->squares[j] = (bnn_real)(0.9 * (double)h->squares[j] + 0.1 * slope * slope);
+        double metric = adaptive ? 1 / (1e-3 + sqrt((double)h->squares[j])) : 1;
         bnn_rng_normal(rng, is_hyper(m, j) ? j : 0, 1, (int)(is_hyper(m, j) ? 1 : j + 1), z);
-        double noise = burnin ? 0 : sqrt(2 * (0.3 - 0.1) * lr * metric * 0.7 / ROWS) * (double)z[is_hyper(m, j) ? 0 : j];
+        double noise = burnin && !adaptive ? 0 : sqrt(2 * (0.3 - 0.1) * lr * metric * 0.7 / ROWS) * (double)z[is_hyper(m, j) ? 0 : j];
         h->v[j] = (bnn_real)(0.7 * (double)h->v[j] - lr * metric * slope + noise);
         h->theta[j] += h->v[j];
     }
     reals_free(g), reals_free(z);
 }
 
-static const char hand_spec[] = "sghmc:friction=0.3,noise=0.1,chains=2,samples=4,burnin=3,thin=2,batch=16,lr=0.01,lr_hyper=0.004,"
-                                "temperature=0.7,cycles=2,preconditioner=rmsprop,decay=0.9,eps=0.001";
+#define HAND "sghmc:friction=0.3,noise=0.1,chains=2,samples=4,burnin=3,thin=2,batch=16,lr=0.01,lr_hyper=0.004,temperature=0.7,cycles=2"
+static const char *const hand_specs[] = {HAND ",preconditioner=rmsprop,decay=0.9,eps=0.001", HAND ",preconditioner=none"};
 
 static void chain_is_that_by_hand(const bnn_run *run, const bnn_data *data, int k) {
     const bnn_sgmcmc *s = state_of(run);
@@ -341,15 +344,17 @@ static void chain_is_that_by_hand(const bnn_run *run, const bnn_data *data, int 
 START_TEST(cycles_are_those_by_hand) {
     bnn_table *t = table_new(ROWS, IN, 0, 1);
     bnn_data *data = data_new(t);
-    bnn_run *run;
-    OK(bnn_fit(&(bnn_config){.net = "dense:4; tanh; dense", .engine = hand_spec, .likelihood = "gaussian", .prior = line_prior, .seed = 9},
-               data, &run));
-    for (int k = 0; k < CHAINS; k++) chain_is_that_by_hand(run, data, k);
-    ck_assert_uint_eq(run->cost.gradients, CHAINS * EPOCHS * STEPS);
-    ck_assert_double_eq(
-        run->cost.flops,
-        CHAINS * EPOCHS * (2 * bnn_model_gradient_flops(run->engine->model, 16) + bnn_model_gradient_flops(run->engine->model, ROWS - 32)));
-    bnn_run_free(run);
+    for (int spec = 0; spec < 2; spec++) {
+        bnn_config config = {
+            .net = "dense:4; tanh; dense", .engine = hand_specs[spec], .likelihood = "gaussian", .prior = line_prior, .seed = 9};
+        bnn_run *run;
+        OK(bnn_fit(&config, data, &run));
+        for (int k = 0; k < CHAINS; k++) chain_is_that_by_hand(run, data, k);
+        double flops = 2 * bnn_model_gradient_flops(run->engine->model, 16) + bnn_model_gradient_flops(run->engine->model, ROWS - 32);
+        ck_assert_uint_eq(run->cost.gradients, CHAINS * EPOCHS * STEPS);
+        ck_assert_double_eq(run->cost.flops, CHAINS * EPOCHS * flops);
+        bnn_run_free(run);
+    }
     bnn_data_free(data);
     bnn_table_free(t);
 }
@@ -357,8 +362,8 @@ END_TEST
 
 /* No temperature, no noise: all chains run into the mode. */
 START_TEST(at_temperature_zero_it_is_gradient_descent) {
-    static const char *const specs[] = {"sgld:chains=2,samples=1,burnin=2000,lr=0.05,temperature=0",
-                                        "sghmc:chains=2,samples=1,burnin=2000,lr=0.05,temperature=0"};
+    static const char *const specs[] = {"sgld:preconditioner=none,chains=2,samples=1,burnin=2000,lr=0.05,temperature=0",
+                                        "sghmc:preconditioner=none,chains=2,samples=1,burnin=2000,lr=0.05,temperature=0"};
     bnn_table *t = table_new(ROWS, W - 1, 0, 1);
     bnn_data *data = data_new(t);
     linear_posterior p;
@@ -416,10 +421,10 @@ START_TEST(what_cannot_be_is_refused) {
     bnn_run *run;
 #define REFUSES(spec, network, sentence) SAYS(bnn_fit(&(bnn_config){.net = network, .engine = spec}, data, &run), sentence)
     REFUSES("sgld:samples=10,cycles=3", "dense", "engine 'sgld': 10 samples do not fall evenly on 3 cycles");
-    REFUSES("sgld:burnin=0,preconditioner=rmsprop", "dense", "the preconditioner is made during burn-in: burnin must be at least 1");
+    REFUSES("sgld:burnin=0", "dense", "the preconditioner is made during burn-in: burnin must be at least 1");
     REFUSES("sghmc:friction=0.1,noise=0.1", "dense", "engine 'sghmc': noise is 0.1, it must be below friction, which is 0.1");
     REFUSES("sghmc", "dropout; dense", "no layer may have noise of its own: leave out 'dropout_1'");
-    REFUSES("sgld:lr=1e9", "dense", "engine 'sgld': the objective of chain 1 is not finite in epoch ");
+    REFUSES("sgld:lr=1e9,preconditioner=none", "dense", "engine 'sgld': the objective of chain 1 is not finite in epoch ");
     REFUSES("sgld:samples=100000000,chains=10000", "dense", "GB are free; keep fewer draws, or run fewer chains");
     bnn_data_free(data);
     bnn_table_free(t);

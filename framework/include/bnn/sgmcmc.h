@@ -13,8 +13,8 @@
  * V is taken while a chain burns in and stands still while draws are kept. So no correction for the slope of G is needed, the term Gamma
  * that Li et al. 2016 leave out at the price of a bias.
  *
- * cycles > 0 (Zhang et al. 2020): the step size falls from lr to 0 along half a cosine in each cycle; its first `burnin` epochs explore
- * without noise, in the rest draws are kept.
+ * cycles > 0 (Zhang et al. 2020): the step size falls from lr to 0 along half a cosine in each cycle; its first `burnin` epochs explore, in
+ * the rest draws are kept. They explore without noise, but not where V is taken: gradients at a mode would make G too large for the draws.
  *
  * An engine puts a bnn_sgmcmc_conf into its conf, BNN_SGMCMC_OPTIONS into its option table, the hooks below into its vtable, BNN_EXACT into
  * its caps, and has an open hook that adds friction and noise; its state is a bnn_sgmcmc.
@@ -51,14 +51,14 @@ extern const char *const bnn_preconditioner_names[];
         {.name = "burnin",                                                                                                       \
          .kind = BNN_OPTION_INT,                                                                                                 \
          .offset = offsetof(conf, field.burnin),                                                                                 \
-         .preset = "500",                                                                                                        \
+         .preset = "1000",                                                                                                       \
          .min = 0,                                                                                                               \
          .max = 1e8,                                                                                                             \
          .help = "epochs before the first of them; of every cycle"},                                                             \
         {.name = "thin",                                                                                                         \
          .kind = BNN_OPTION_INT,                                                                                                 \
          .offset = offsetof(conf, field.thin),                                                                                   \
-         .preset = "10",                                                                                                         \
+         .preset = "20",                                                                                                         \
          .min = 1,                                                                                                               \
          .max = 1e8,                                                                                                             \
          .help = "epochs for each draw that is kept"},                                                                           \
@@ -100,9 +100,9 @@ extern const char *const bnn_preconditioner_names[];
         {.name = "preconditioner",                                                                                               \
          .kind = BNN_OPTION_CHOICE,                                                                                              \
          .offset = offsetof(conf, field.preconditioner),                                                                         \
-         .preset = "none",                                                                                                       \
+         .preset = "rmsprop",                                                                                                    \
          .choices = bnn_preconditioner_names,                                                                                    \
-         .help = "step sizes of the parameters: all the same, or by their mean squared gradients during burn-in"},               \
+         .help = "step sizes of the parameters: none, all the same; rmsprop, by their mean squared gradients in burn-in"},       \
         {.name = "decay",                                                                                                        \
          .kind = BNN_OPTION_REAL,                                                                                                \
          .offset = offsetof(conf, field.decay),                                                                                  \
