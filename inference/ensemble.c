@@ -23,7 +23,7 @@ typedef struct {
 static const bnn_option options[] = {{.name = "engine",
                                       .kind = BNN_OPTION_TEXT,
                                       .offset = offsetof(conf, engine),
-                                      .preset = "map{epochs=1000}",
+                                      .preset = "map",
                                       .help = "the engine of every member, as name or name{options}"},
                                      {.name = "members",
                                       .kind = BNN_OPTION_INT,
