@@ -80,10 +80,10 @@ typedef struct {
     int n_ranges;                 /* runs of parameters with one step size */
     bnn_range *range;             /* [n_ranges] */
     double span, end;             /* the schedule runs over this share of the steps (1), from then on step sizes are this share (0) */
-    bnn_real *theta, *grad; /* [n_theta] */
-    bnn_real *moments;      /* [state_per_theta, n_theta] of the optimiser */
-    uint64_t counter[2];    /* epochs done, steps done */
-    double baseline[2];     /* running sum of nll, and of its weights */
+    bnn_real *theta, *grad;       /* [n_theta] */
+    bnn_real *moments;            /* [state_per_theta, n_theta] of the optimiser */
+    uint64_t counter[2];          /* epochs done, steps done */
+    double baseline[2];           /* running sum of nll, and of its weights */
 } bnn_descent;
 
 /* For an engine's open hook: fills the bnn_descent that is the engine's state. conf is borrowed. mode: BNN_MEAN trains without noise,

@@ -8,6 +8,7 @@
 
 #include <bnn/data.h>
 
+/* The minibatches of some data. */
 typedef struct {
     int rows;         /* of a full minibatch; at most those of the data */
     int *order;       /* [n] rows of the data in this epoch's order */
@@ -20,7 +21,7 @@ double bnn_minibatch_bytes(const bnn_data *data, int rows);
 
 /* data may have no rows: then there is nothing to take. On failure what was opened is closed as after success. */
 bnn_status bnn_minibatch_open(const bnn_data *data, int rows, bnn_minibatch *out);
-void bnn_minibatch_close(bnn_minibatch *b);
+void bnn_minibatch_close(bnn_minibatch *b); /* frees what is inside */
 
 /* How many make an epoch; the last one may be smaller. */
 int bnn_minibatch_count(const bnn_minibatch *b, const bnn_data *data);

@@ -72,11 +72,12 @@ bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out);
 
 /* Runs of parameters that follow each other and are all HYPER, or none is: the first move at the speed of a step size of their own. */
 typedef struct {
-    size_t offset;
-    int length;
-    bool hyper;
+    size_t offset; /* in theta */
+    int length;    /* of it */
+    bool hyper;    /* of the role HYPER */
 } bnn_range;
-bnn_status bnn_model_ranges(const bnn_model *model, int *n, bnn_range **out); /* free(*out), also after a failure */
+/* All of them in order, (*out)[*n]; free(*out), also after a failure. */
+bnn_status bnn_model_ranges(const bnn_model *model, int *n, bnn_range **out);
 
 /* Second derivative of -log prior in each entry of block b at theta: 1/sd^2, behind a gate 1/(keep sd^2). NAN: the prior is not Gaussian.
  */

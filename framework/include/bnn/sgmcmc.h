@@ -25,14 +25,30 @@
 #include <bnn/minibatch.h>
 #include <bnn/stored.h>
 
+/* Options of such chains, read by BNN_SGMCMC_OPTIONS, which says what they are. */
 typedef struct {
-    int chains, samples, burnin, thin, batch, cycles, preconditioner;
-    double lr, lr_hyper, temperature, decay, eps;
+    int chains;         /* independent chains */
+    int samples;        /* draws kept of each */
+    int burnin;         /* epochs before the first of them; of every cycle */
+    int thin;           /* epochs for each draw */
+    int batch;          /* rows of a minibatch */
+    int cycles;         /* of the step size; 0: it is constant */
+    int preconditioner; /* BNN_PRECONDITIONER_... */
+    double lr;          /* step size on U/N */
+    double lr_hyper;    /* of the role HYPER */
+    double temperature; /* T */
+    double decay;       /* of V, for each step */
+    double eps;         /* added to the root of V */
 } bnn_sgmcmc_conf;
 
-enum { BNN_PRECONDITIONER_NONE, BNN_PRECONDITIONER_RMSPROP }; /* bnn_sgmcmc_conf.preconditioner */
-extern const char *const bnn_preconditioner_names[];
+/* bnn_sgmcmc_conf.preconditioner */
+enum {
+    BNN_PRECONDITIONER_NONE,   /* G = 1 */
+    BNN_PRECONDITIONER_RMSPROP /* G from mean squared gradients */
+};
+extern const char *const bnn_preconditioner_names[]; /* choices of the option preconditioner: none, rmsprop */
 
+/* The entries of an option table for the bnn_sgmcmc_conf `field` of a conf; the preset as text. */
 #define BNN_SGMCMC_OPTIONS(conf, field, lr_preset)                                                                               \
     {.name = "chains",                                                                                                           \
      .kind = BNN_OPTION_INT,                                                                                                     \
@@ -117,33 +133,38 @@ extern const char *const bnn_preconditioner_names[];
 
 /* What one chain works with. */
 typedef struct {
-    bnn_minibatch batch;
-    bnn_workspace *ws;
-    bnn_real *theta, *grad, *v, *squares, *z; /* [n]; grad of U/N; v: the last change; squares: V; z: noise */
-    bnn_terms terms;                          /* mean over the minibatches of the last epoch, as the next two */
-    double configurational, kinetic;          /* temperatures: theta dU/dtheta / n, N v^2 / (lr G n), which are T on average where the
-                                                 chain follows exp(-U/T) (Wenzel et al. 2020, appendix I) */
+    bnn_minibatch batch;    /* the rows of a step */
+    bnn_workspace *ws;      /* for a minibatch, with gradients */
+    bnn_real *theta, *grad; /* [n] position; gradient of U/N */
+    bnn_real *v, *squares;  /* [n] last change of theta; V */
+    bnn_real *z;            /* [n] standard normal noise of the step */
+    bnn_terms terms;        /* mean over the minibatches of the last epoch, as the next two */
+    double configurational; /* temperature: theta dU/dtheta / n, T on average where a chain follows exp(-U/T) (Wenzel et al. 2020, appendix
+                               I) */
+    double kinetic;         /* temperature: N v^2 / (lr G n), likewise; 0 without momentum */
 } bnn_sgmcmc_chain;
 
-/* Sums over the epochs that draws are kept from; doubles alone, since they are saved as such. */
+/* Sums over the epochs of all chains that draws are kept from; doubles alone, since they are saved as such. */
 typedef struct {
-    double epochs, configurational, kinetic;
+    double epochs;                   /* their number */
+    double configurational, kinetic; /* sums of the temperatures */
 } bnn_sgmcmc_sums;
 
+/* The state of an engine whose chains follow minibatches. */
 typedef struct {
-    const bnn_sgmcmc_conf *conf;
-    double friction, noise;
-    const bnn_model *model;
-    bnn_rng rng;
-    const bnn_data *data; /* set for the time of a step */
-    bnn_stored stored;
-    bnn_sgmcmc_chain *chain; /* [chains] */
-    bnn_sgmcmc_sums sums;    /* over all chains */
-    bnn_real *memory;        /* [5, chains, n] what the chains point into: all theta, grad, v, squares, z */
-    bnn_range *range;        /* [n_ranges] runs of parameters with one step size */
-    int n_ranges;
-    uint64_t epochs; /* done */
-    char remark[160];
+    const bnn_sgmcmc_conf *conf; /* borrowed */
+    double friction, noise;      /* as bnn_sgmcmc_open has them */
+    const bnn_model *model;      /* the engine's */
+    bnn_rng rng;                 /* the engine's root stream */
+    const bnn_data *data;        /* borrowed for the time of a step */
+    bnn_stored stored;           /* the draws, with lp, step size and temperatures of each */
+    bnn_sgmcmc_chain *chain;     /* [chains] */
+    bnn_sgmcmc_sums sums;        /* for the remark */
+    bnn_real *memory;            /* [5, chains, n] what the chains point into: all theta, grad, v, squares, z */
+    bnn_range *range;            /* [n_ranges] runs of parameters with one step size */
+    int n_ranges;                /* their number */
+    uint64_t epochs;             /* done */
+    char remark[160];            /* "" before the end */
 } bnn_sgmcmc;
 
 /* For an engine's open hook: fills the bnn_sgmcmc that is the engine's state. conf is borrowed. 0 < friction <= 1; noise: the part of it
@@ -152,12 +173,12 @@ bnn_status bnn_sgmcmc_open(bnn_engine *engine, const bnn_sgmcmc_conf *conf, doub
 
 /* The other hooks of an engine whose state is a bnn_sgmcmc. One step is an epoch of every chain. */
 bnn_status bnn_sgmcmc_step(bnn_engine *engine, const bnn_data *data, bnn_step *out);
-void bnn_sgmcmc_close(bnn_engine *engine);
-bnn_status bnn_sgmcmc_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta);
-int bnn_sgmcmc_blocks(bnn_engine *engine, bnn_block *out);
-int bnn_sgmcmc_n_draws(const bnn_engine *engine);
-int bnn_sgmcmc_n_chains(const bnn_engine *engine);
-int bnn_sgmcmc_columns(const bnn_engine *engine, bnn_column *out); /* once all draws are there */
-const char *bnn_sgmcmc_remark(const bnn_engine *engine);
+void bnn_sgmcmc_close(bnn_engine *engine);                                                 /* hook close */
+bnn_status bnn_sgmcmc_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta); /* hook draw */
+int bnn_sgmcmc_blocks(bnn_engine *engine, bnn_block *out);                                 /* hook blocks */
+int bnn_sgmcmc_n_draws(const bnn_engine *engine);                                          /* hook n_draws */
+int bnn_sgmcmc_n_chains(const bnn_engine *engine);                                         /* hook n_chains */
+int bnn_sgmcmc_columns(const bnn_engine *engine, bnn_column *out);                         /* hook columns: once all draws are there */
+const char *bnn_sgmcmc_remark(const bnn_engine *engine);                                   /* hook remark: the temperatures */
 
 #endif
