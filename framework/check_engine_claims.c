@@ -20,7 +20,7 @@ const char *bnn_engine_unusable(const bnn_engine_type *type) {
     if (!type->step) return "step is missing";
     if (!type->close) return "close is missing";
     if (!type->blocks) return "blocks is missing";
-    if (!type->draw && !type->fitted) return "draw is missing, and there is no fitted that makes it needless";
+    if (!type->draw && !type->fitted && !type->member) return "draw is missing, and there is no fitted or member that makes it needless";
     return NULL;
 }
 
@@ -32,7 +32,6 @@ const bnn_claim *bnn_engine_claims(const bnn_engine_type *type) {
 static void check_hooks(bnn_checker *c, const bnn_engine_type *t) {
     if (t->outputs && !t->predictive) bnn_checker_break(c, "there is a hook outputs, but no predictive that says when to use it");
     if (t->predictive && !t->outputs) bnn_checker_break(c, "there is a hook predictive, but no outputs that it speaks of");
-    if (t->held && !t->resume) bnn_checker_break(c, "there is a hook held, but no resume that opens what was held");
     if (t->type.caps & (BNN_POINT | BNN_ONE_THETA) && t->n_draws)
         bnn_checker_break(c, "%s, but there is a hook n_draws: one parameter vector needs none",
                           t->type.caps & BNN_POINT ? "POINT" : "ONE_THETA");

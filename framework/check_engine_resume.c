@@ -146,23 +146,29 @@ static bnn_status compare_predictions(bnn_checker *c, const bnn_engine *a, const
     return s;
 }
 
-/* The one that predicts, opened without rows. */
+/* What predicts, opened without rows and given its blocks; of a mixture each member in its place, as files do it. */
+static bnn_status open_empty(bnn_checker *c, const bnn_engine *fitted, const bnn_data *none, bnn_engine **out) {
+    const bnn_engine_type *type = bnn_engine_vtable(fitted);
+    char *spec = bnn_object_print(&fitted->object, false);
+    if (!spec) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    bnn_status s = bnn_engine_new(spec, &fitted->texts, none, bnn_rng_seed(5), out);
+    if (s < 0 && s != BNN_ERR_MEMORY) bnn_checker_break(c, "does not open without rows, to be restored: %s", bnn_error());
+    free(spec);
+    if (s == BNN_OK) s = copy_blocks((bnn_engine *)fitted, *out); /* only read */
+    for (int k = 0; s == BNN_OK && type->member && type->member(*out, k); k++)
+        s = open_empty(c, bnn_engine_member(fitted, k), none, type->member(*out, k));
+    return s;
+}
+
 static bnn_status reopen(bnn_checker *c, const bnn_engine *fitted, const bnn_case_rows *rows) {
     bnn_data *none;
     bnn_engine *loaded = NULL;
-    char *spec = bnn_object_print(&fitted->object, false);
-    bnn_status s =
-        spec ? bnn_data_new(rows->table, 0, NULL, &rows->data->scaling, &none) : bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
-    if (s == BNN_OK) {
-        s = bnn_engine_new(spec, &fitted->texts, none, bnn_rng_seed(5), &loaded);
-        if (s < 0 && s != BNN_ERR_MEMORY) bnn_checker_break(c, "does not open without rows, to be restored: %s", bnn_error());
-        bnn_data_free(none);
-    }
-    if (s == BNN_OK) s = copy_blocks((bnn_engine *)fitted, loaded); /* only read */
+    BNN_TRY(bnn_data_new(rows->table, 0, NULL, &rows->data->scaling, &none));
+    bnn_status s = open_empty(c, fitted, none, &loaded);
     if (s == BNN_OK) s = compare_draws(c, fitted, loaded);
     if (s == BNN_OK) s = compare_predictions(c, fitted, loaded, rows->data);
     bnn_engine_free(loaded);
-    free(spec);
+    bnn_data_free(none);
     return s;
 }
 
