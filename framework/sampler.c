@@ -33,7 +33,8 @@ bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_chains_conf *conf, bnn
     BNN_TRY(bnn_chains_open(&s->chains, conf, rule, m->n_theta, bnn_rng_split(engine->rng, BNN_STREAM_STEP)));
     s->posterior = calloc(chains, sizeof *s->posterior);
     s->theta = calloc((size_t)m->n_theta, sizeof *s->theta);
-    if (!s->posterior || !s->theta) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
+    s->of_chain = calloc(2 * chains, sizeof *s->of_chain);
+    if (!s->posterior || !s->theta || !s->of_chain) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
     for (int k = 0; k < conf->chains; k++) BNN_TRY(open_posterior(engine, k, data));
     return BNN_OK;
 }
@@ -44,6 +45,7 @@ void bnn_sampler_close(bnn_engine *engine) {
     bnn_chains_close(&s->chains);
     free(s->posterior);
     free(s->theta);
+    free(s->of_chain);
 }
 
 static uint64_t evaluations(const bnn_chains *c) {
@@ -123,13 +125,18 @@ int bnn_sampler_blocks(bnn_engine *engine, bnn_block *out) {
     return k;
 }
 
-/* Named as in InferenceData. */
+/* Those on draws are named as in InferenceData. */
 int bnn_sampler_columns(const bnn_engine *engine, bnn_column *out) {
     static const char *const names[BNN_N_STATS] = {"lp", "energy", "acceptance_rate", "diverging", "step_size", "n_steps", "tree_depth"};
-    const bnn_chains *c = &((const bnn_sampler *)engine->state)->chains;
+    bnn_sampler *s = engine->state;
+    const bnn_chains *c = &s->chains;
+    int chains = c->conf->chains;
     if (!bnn_chains_done(c)) return 0;
     int n = bnn_stored_columns(&c->stored, names, out);
     out[BNN_STAT_DIVERGING].truth = true;
+    for (int k = 0; k < chains; k++) s->of_chain[k] = c->chain[k].divergences, s->of_chain[chains + k] = bnn_chain_bfmi(&c->chain[k]);
+    out[n++] = (bnn_column){.name = "divergences", .on = BNN_CHAINS, .data = s->of_chain, .length = chains};
+    out[n++] = (bnn_column){.name = "e_bfmi", .on = BNN_CHAINS, .data = s->of_chain + chains, .length = chains};
     return n;
 }
 

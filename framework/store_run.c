@@ -108,13 +108,15 @@ static void put_statistic(bnn_h5_writer *w, const bnn_column *c, const selection
     free(v);
 }
 
-static void put_cells(bnn_h5_writer *w, const bnn_column *c) {
+/* A column on cells or on chains; no engine has both. */
+static void put_other(bnn_h5_writer *w, const bnn_column *c) {
     static const char group[] = "/engine_columns";
-    if (bnn_h5_dim_size(w, group, "cell") < 0) {
+    const char *dim = c->on == BNN_CELLS ? "cell" : "chain";
+    if (bnn_h5_dim_size(w, group, dim) < 0) {
         bnn_h5_group(w, group);
-        bnn_h5_dim(w, group, "cell", c->length, BNN_H5_INT, NULL);
+        bnn_h5_dim(w, group, dim, c->length, BNN_H5_INT, NULL);
     }
-    bnn_h5_put(w, group, c->name, BNN_H5_DOUBLE, c->data, "cell");
+    bnn_h5_put(w, group, c->name, BNN_H5_DOUBLE, c->data, dim);
 }
 
 /* draws: those that the file keeps, or NULL. */
@@ -124,11 +126,12 @@ static void put_columns(bnn_h5_writer *w, const bnn_engine *engine, const bnn_dr
     int n = type->columns ? type->columns(engine, column) : 0;
     for (int i = 0; i < n; i++) {
         if (column[i].length == 0) continue;
+        if (column[i].on != BNN_DRAWS) {
+            put_other(w, &column[i]);
+            continue;
+        }
         selection s = select_draws(engine, &column[i], draws);
-        if (column[i].on == BNN_CELLS)
-            put_cells(w, &column[i]);
-        else
-            put_statistic(w, &column[i], &s);
+        put_statistic(w, &column[i], &s);
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include <bnn/check.h>
 #include <bnn/descent.h>
+#include <bnn/diagnose.h>
 #include <bnn/evidence.h>
 #include <bnn/gate.h>
 #include <bnn/gaussian.h>

@@ -68,7 +68,8 @@ typedef struct {
     const char *name; /* also the name in files; static storage */
     enum {
         BNN_CELLS,      /* cells of a search */
-        BNN_DRAWS       /* stored draws, in their order */
+        BNN_DRAWS,      /* stored draws, in their order */
+        BNN_CHAINS      /* Markov chains */
     } on;               /* what each number belongs to */
     bool truth;         /* its numbers are 0 and 1, for false and true */
     const double *data; /* [length] the engine's */

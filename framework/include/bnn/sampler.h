@@ -24,6 +24,7 @@ typedef struct {
     bnn_chains chains;        /* on theta */
     bnn_posterior *posterior; /* [chains] */
     bnn_real *theta;          /* [n_theta] where the first chain stands */
+    double *of_chain;         /* [2, chains] divergences and E-BFMI behind the warm-up: what `columns` makes of the chains' states */
     char remark[192];         /* a sentence about the chains; "": none */
 } bnn_sampler;
 

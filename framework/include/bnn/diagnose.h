@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * diagnose.h: whether Markov chains have met, and what the mean of their draws is worth.
+ *
+ * After Vehtari, Gelman, Simpson, Carpenter & Buerkner 2021; every chain is cut in two halves first, so one that still drifts is seen:
+ *
+ *   z          normal scores of the ranks of all draws: Phi^-1((rank - 3/8) / (S + 1/4)), equal draws sharing their mean rank
+ *   R-hat      sqrt(((n - 1)/n W + B/n) / W) of z, W the mean variance within the halves of n draws, B/n the variance of their means; the
+ *              larger one of that and of the same of |x - median|, which sees chains of equal place and different spread
+ *   ESS        S / (1 + 2 sum_t rho_t), autocorrelations of all chains joined, up to where Geyer's initial monotone sequence ends; bulk: of
+ *              z; tail: the smaller one of the indicators x <= its 5 % and its 95 % quantile
+ *   MCSE       of the mean: sd / sqrt(ESS of x)
+ *   E-BFMI     of the energies (bnn_chain_bfmi)
+ *
+ * The weights of a network are a poor quantity to ask: units may be swapped and signs flipped without a change of the function, so chains
+ * that agree about the function need not agree about a weight. What is looked at are predictions and, by layers, the norms of weights.
+ */
+#ifndef BNN_DIAGNOSE_H
+#define BNN_DIAGNOSE_H
+
+#include <bnn/engine.h>
+
+/* Of one quantity. NAN where it is not defined: of draws that are all equal, or not finite. */
+typedef struct {
+    double mean, sd; /* of all draws; divisor S - 1 */
+    double rhat, ess_bulk, ess_tail;
+    double mcse_mean;
+} bnn_convergence;
+
+enum { BNN_FEWEST_DRAWS = 16 }; /* of each chain */
+
+/* draws[chains, n], chain after chain, n >= BNN_FEWEST_DRAWS. */
+bnn_status bnn_convergence_of(int chains, int n, const double *draws, bnn_convergence *out);
+/* Effective number of draws for the mean of x[chains, n], from autocorrelations within the chains as they are, not cut; NAN of constants.
+ */
+bnn_status bnn_ess(int chains, int n, const double *x, double *out);
+
+typedef enum { BNN_OF_PREDICTIONS, BNN_OF_PARAMETERS, BNN_OF_WEIGHTS, BNN_N_OF } bnn_quantity_of;
+
+typedef struct {
+    bnn_quantity_of of;
+    char name[128]; /* "row 17", "dense_1 kernel (norm)", "log density" */
+    bnn_convergence is;
+} bnn_quantity;
+
+enum { BNN_MOST_FINDINGS = 16, BNN_FINDING_TEXT = 400 };
+
+typedef struct {
+    int chains, draws; /* of each chain */
+    int rows;          /* whose predictions were looked at */
+    int n;
+    bnn_quantity *quantity; /* [n] predictions, then parameters, then weights if they were asked for */
+    /* Of Hamiltonian trajectories, all NAN where the engine tells nothing of them: */
+    double divergences;                                /* of all transitions behind the warm-up */
+    double least_e_bfmi;                               /* of the chains */
+    double saturated;                                  /* share of the draws whose trajectory had as many doublings as are allowed */
+    int n_findings;                                    /* 0: nothing speaks against the draws */
+    char finding[BNN_MOST_FINDINGS][BNN_FINDING_TEXT]; /* sentences: what was found; and what to do */
+} bnn_diagnosis;
+
+typedef struct {
+    int rows;     /* at most, evenly spaced; 0: all */
+    bool weights; /* single weights, too */
+} bnn_diagnose_options;
+
+/* Whether the engine's draws come from Markov chains. */
+bool bnn_has_chains(const bnn_engine *engine);
+
+/* From the stored draws of a fitted engine that has chains, complete or not. Predictions are E[y | f] in the rows of data, which are scaled
+ * by the model's scaling; parameters are the norm of each block of weights, each number of the likelihood and of the prior's scales (of a
+ * block with several scales their mean), and the log density. Refuses engines without chains, and chains that are too short. Parallel over
+ * draws and quantities; the same bits at any number of threads. */
+bnn_status bnn_diagnose(const bnn_engine *engine, const bnn_data *data, const bnn_diagnose_options *options, bnn_diagnosis **out);
+void bnn_diagnosis_free(bnn_diagnosis *diagnosis);
+
+#define BNN_MOST_RHAT 1.01      /* above it chains have not met (Vehtari et al. 2021, section 4) */
+#define BNN_CHANCE 0.01         /* share of quantities that may lie above it: of many some do by chance */
+#define BNN_WORST_RHAT 1.05     /* but none above this */
+#define BNN_LEAST_ESS 100       /* for each chain: below it the diagnostics themselves are shaky (ibid.) */
+#define BNN_LEAST_E_BFMI 0.3    /* Betancourt 2017, section 6.1 */
+#define BNN_MOST_SATURATED 0.01 /* share of the draws */
+
+/* A column of numbers over the quantities of one kind: by its offset in bnn_convergence. NANs are left out. */
+typedef struct {
+    int n, constant; /* quantities with a number, and without */
+    double least, median, most;
+    int at_least, at_most; /* which they are; -1: there are none */
+} bnn_spread;
+bnn_status bnn_diagnosis_spread(const bnn_diagnosis *diagnosis, bnn_quantity_of of, size_t offset, bnn_spread *out);
+
+#endif
