@@ -189,7 +189,7 @@ static void keep(bnn_chains *c, int k, double step, const bnn_transition *made) 
 static bnn_status begin(bnn_chains *c, int k, bnn_rng rng) {
     if (isnan(c->z[k].u)) {
         bnn_phase_update(&c->h[k], &c->z[k]);
-        c->h[k].evaluations = 0;
+        c->h[k].evaluations--;
     }
     if (!isfinite(c->z[k].u))
         return bnn_fail(BNN_ERR_NUMERIC, "U is %g where chain %d starts transition %llu", c->z[k].u, k + 1,
@@ -215,6 +215,13 @@ static bnn_status advance(void *context, int k) {
         add_sums(&c->chain[k], &made);
     if (t >= warmup && (t + 1 - warmup) % thin == 0) keep(c, k, step, &made);
     return BNN_OK;
+}
+
+void bnn_chains_place(bnn_chains *c, const bnn_real *theta) {
+    for (int k = 0; k < c->conf->chains; k++) {
+        for (int i = 0; i < c->n; i++) c->z[k].q[i] = (double)theta[i];
+        c->z[k].u = NAN;
+    }
 }
 
 bnn_status bnn_chains_step(bnn_chains *c) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "summary.h"
 #include <bnn/diagnose.h>
 #include <bnn/jobs.h>
 #include <bnn/predict.h>
@@ -48,54 +49,6 @@ static size_t most_on_a_sheet(const sheet *s) {
     return most > 0 ? most : 1;
 }
 
-static double norm(size_t n, const bnn_real *w) {
-    double squares = 0;
-    for (size_t i = 0; i < n; i++) squares += (double)w[i] * (double)w[i];
-    return sqrt(squares);
-}
-
-static double mean(size_t n, const bnn_real *w) {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += (double)w[i];
-    return sum / (double)n;
-}
-
-/* A block of weights, or of a prior's scales, is one quantity, which a permutation of units leaves as it is; of the likelihood's own
- * parameters each is one. */
-static bool is_split(const bnn_block_info *b) { return strcmp(b->node, "likelihood") == 0; }
-
-static int count_parameters(const bnn_model *m) {
-    bnn_block_info b;
-    int n = 0;
-    for (int i = 0; bnn_model_block(m, i, &b); i++) n += is_split(&b) ? (int)b.length : 1;
-    return n;
-}
-
-static void name_parameters(const bnn_model *m, bnn_quantity *q) {
-    bnn_block_info b;
-    for (int i = 0; bnn_model_block(m, i, &b); i++)
-        for (size_t k = 0; k < (is_split(&b) ? b.length : 1); k++, q++) {
-            q->of = BNN_OF_PARAMETERS;
-            if (is_split(&b))
-                snprintf(q->name, sizeof q->name, "noise: log variance %zu", k + 1);
-            else if (b.role == BNN_HYPER)
-                snprintf(q->name, sizeof q->name, "prior: log variance of %.50s%s", b.name, b.length > 1 ? " (mean)" : "");
-            else
-                snprintf(q->name, sizeof q->name, "%.30s %.30s%s", b.node, b.name, b.length > 1 ? " (norm)" : "");
-        }
-}
-
-/* Of draw s. */
-static void take_parameters(const sheet *s, int draw, const bnn_real *theta) {
-    bnn_block_info b;
-    double *to = s->of_theta + draw;
-    for (int i = 0; bnn_model_block(s->engine->model, i, &b); i++)
-        for (size_t k = 0; k < (is_split(&b) ? b.length : 1); k++, to += s->S)
-            *to = is_split(&b) || b.length == 1 ? (double)theta[b.offset + k]
-                  : b.role == BNN_HYPER         ? mean(b.length, theta + b.offset)
-                                                : norm(b.length, theta + b.offset);
-}
-
 /* ---------------------------------------------------------------- predictions and parameters */
 
 static bnn_status take(void *context, const bnn_drawn *drawn) {
@@ -103,7 +56,7 @@ static bnn_status take(void *context, const bnn_drawn *drawn) {
     size_t k = (size_t)s->width;
     for (size_t i = 0; i < (size_t)drawn->n * k; i++)
         s->x[((size_t)drawn->row * k + i) * (size_t)s->S + (size_t)drawn->s] = (double)drawn->mean[i];
-    if (drawn->row == 0 && s->of_theta) take_parameters(s, drawn->s, drawn->theta);
+    if (drawn->row == 0 && s->of_theta) bnn_summary_take(s->engine->model, drawn->theta, s->of_theta + drawn->s, (size_t)s->S);
     return BNN_OK;
 }
 
@@ -149,7 +102,11 @@ static bnn_status diagnose_predictions(sheet *s, const bnn_data *rows) {
     free(s->x);
     s->x = kept, s->n = (size_t)s->n_parameters;
     if (status == BNN_OK) status = measure_sheet(s);
-    if (status == BNN_OK) name_parameters(s->engine->model, s->d->quantity + s->first);
+    for (int i = 0; status == BNN_OK && i < s->n_parameters; i++) {
+        bnn_quantity *q = &s->d->quantity[s->first + (size_t)i];
+        q->of = BNN_OF_PARAMETERS;
+        bnn_summary_name(s->engine->model, i, q->name);
+    }
     s->first += s->n;
     free(kept);
     s->x = NULL;
@@ -372,7 +329,7 @@ bnn_status bnn_diagnose(const bnn_engine *engine, const bnn_data *data, const bn
     d->chains = bnn_engine_vtable(fitted)->n_chains(fitted);
     d->draws = S / d->chains;
     sheet s = {
-        .engine = fitted, .d = d, .S = S, .n_parameters = count_parameters(fitted->model), .width = fitted->model->likelihood.mean_dim};
+        .engine = fitted, .d = d, .S = S, .n_parameters = bnn_summary_count(fitted->model), .width = fitted->model->likelihood.mean_dim};
     bnn_data *rows;
     bnn_status status = choose_rows(data, options->rows, &rows);
     if (status == BNN_OK) {

@@ -22,6 +22,12 @@ static bnn_status add_scales(bnn_model *m, const char *label, const bnn_param *p
     return BNN_OK;
 }
 
+static const bnn_scaled *scales_of(const bnn_model *m, const bnn_param *p) {
+    for (int i = 0; i < m->n_scaled; i++)
+        if (m->scaled[i].param == p) return &m->scaled[i];
+    return NULL;
+}
+
 static bnn_status find_scales(bnn_model *m) {
     if (!bnn_prior_vtable(&m->prior)->n_scales) return BNN_OK;
     for (int i = 0; i < m->net->n_nodes; i++) {
@@ -83,6 +89,52 @@ void bnn_model_init(const bnn_model *model, bnn_rng rng, bnn_real *theta) {
     for (int i = 0; i < model->n_scaled; i++) /* the input of a unit begins at order one */
         for (int k = 0; k < model->scaled[i].n; k++)
             theta[model->scaled[i].offset + (size_t)k] = -(bnn_real)log(model->scaled[i].param->fan_in);
+}
+
+/* Streams of a draw. */
+enum { OF_SCALES, OF_WEIGHTS, OF_LIKELIHOOD };
+
+/* Of a block of a node, each run of it with its own scale, if it has one. */
+static bnn_status draw_block(const bnn_model *m, const bnn_block_info *b, const bnn_param *p, int number, bnn_rng rng, bnn_real *theta) {
+    const bnn_prior_type *type = bnn_prior_vtable(&m->prior);
+    bool weight = p->role == BNN_WEIGHT;
+    bnn_real *w = theta + b->offset;
+    if (type->sd && isinf(type->sd(&m->prior, weight, p->fan_in)))
+        return bnn_fail(BNN_ERR_OPTION, "prior '%s' of %s %s is flat: nothing can be drawn from it", m->prior.object.type->name, b->node,
+                        b->name);
+    type->draw(&m->prior, weight, p->fan_in, bnn_rng_split(bnn_rng_split(rng, OF_WEIGHTS), (uint64_t)number), (int)b->length, w);
+    const bnn_scaled *scaled = scales_of(m, p);
+    int n = scaled ? (int)b->length / scaled->n : 0;
+    if (scaled && !type->draw_scale) return bnn_fail(BNN_ERR_OPTION, "prior '%s' cannot draw its scales", m->prior.object.type->name);
+    for (int r = 0; scaled && r < scaled->n; r++) {
+        double s =
+            type->draw_scale(&m->prior, p, bnn_rng_split(bnn_rng_split(bnn_rng_split(rng, OF_SCALES), (uint64_t)number), (uint64_t)r));
+        theta[scaled->offset + (size_t)r] = (bnn_real)s;
+        for (int i = r * n; i < (r + 1) * n; i++) w[i] *= (bnn_real)exp(0.5 * s);
+    }
+    return BNN_OK;
+}
+
+bnn_status bnn_model_draw(const bnn_model *model, bnn_rng rng, bnn_real *theta) {
+    const bnn_net *net = model->net;
+    const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&model->likelihood);
+    bnn_block_info b;
+    if (net->first_stochastic < net->n_nodes)
+        return bnn_fail(BNN_ERR_OPTION, "layer '%s' has noise of its own: weights can be drawn from the prior of a network without",
+                        net->node[net->first_stochastic].layer.label);
+    for (int i = 0; bnn_model_block(model, i, &b) && b.index >= 0; i++) {
+        const bnn_plan *plan = &net->node[b.index].layer.plan;
+        int k = 0;
+        while (strcmp(plan->param[k].name, b.name) != 0) k++;
+        if (!is_covered(&plan->param[k])) return bnn_fail(BNN_ERR_OPTION, "%s %s has no prior to draw from", b.node, b.name);
+        BNN_TRY(draw_block(model, &b, &plan->param[k], i, rng, theta));
+    }
+    if (model->likelihood.n_theta == 0) return BNN_OK;
+    if (!likelihood->draw_theta)
+        return bnn_fail(BNN_ERR_OPTION, "likelihood '%s' has no density of its own parameters to draw from",
+                        model->likelihood.object.type->name);
+    bnn_status s = likelihood->draw_theta(&model->likelihood, bnn_rng_split(rng, OF_LIKELIHOOD), theta + net->n_theta);
+    return s < 0 ? bnn_note(s, "likelihood '%s'", model->likelihood.object.type->name) : BNN_OK;
 }
 
 /* f[n, out] of all rows, in pieces. */
@@ -239,12 +291,6 @@ static double prior_run(prior_work *p, double *dkeep, double *dlog_sd) {
     for (int i = 0; p->keep < 1 && i < parts; i++) *dkeep += p->surplus[i] + p->along[i];
     *dlog_sd += p->n + p->keep * along;
     return total;
-}
-
-static const bnn_scaled *scales_of(const bnn_model *m, const bnn_param *p) {
-    for (int i = 0; i < m->n_scaled; i++)
-        if (m->scaled[i].param == p) return &m->scaled[i];
-    return NULL;
 }
 
 /* -log prior of one block and of its scales, which get their gradient times scale. */

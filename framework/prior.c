@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/prior.h>
 
+#include "rng_reader.h"
+#include <bnn/gsl_rng.h>
+#include <gsl/gsl_randist.h>
 #include <gsl/gsl_sf_gamma.h>
 #include <math.h>
 
@@ -12,4 +15,13 @@ double bnn_log_var_logp(double sd, double shape, double s, double *ds) {
     double rate = shape * sd * sd, precision = exp(-s);
     *ds = rate * precision - shape;
     return shape * (log(rate) - s) - gsl_sf_lngamma(shape) - rate * precision;
+}
+
+/* Gamma(a) is Gamma(a + 1) U^(1/a): its logarithm is finite also where a small shape lets it vanish. */
+double bnn_log_var_draw(double sd, double shape, bnn_rng rng) {
+    rng_reader reader;
+    gsl_rng words = {.type = bnn_gsl_rng_type, .state = &reader};
+    bnn_gsl_rng_init(&words, rng);
+    double u = gsl_rng_uniform_pos(&words), gamma = gsl_ran_gamma_mt(&words, shape + 1, 1);
+    return log(shape * sd * sd) - log(gamma) - log(u) / shape;
 }

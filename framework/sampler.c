@@ -96,6 +96,11 @@ bnn_status bnn_sampler_step(bnn_engine *engine, const bnn_data *data, bnn_step *
     return BNN_OK;
 }
 
+bnn_status bnn_sampler_place(bnn_engine *engine, const bnn_real *theta) {
+    bnn_chains_place(&((bnn_sampler *)engine->state)->chains, theta);
+    return BNN_OK;
+}
+
 int bnn_sampler_n_draws(const bnn_engine *engine) {
     const bnn_chains *c = &((const bnn_sampler *)engine->state)->chains;
     return c->conf->chains * bnn_chains_kept(c);

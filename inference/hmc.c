@@ -54,4 +54,5 @@ const bnn_engine_type bnn_engine_hmc = {
     .columns = bnn_sampler_columns,
     .remark = bnn_sampler_remark,
     .claims = claims,
+    .place = bnn_sampler_place,
 };

@@ -53,4 +53,5 @@ const bnn_engine_type bnn_engine_nuts = {
     .columns = bnn_sampler_columns,
     .remark = bnn_sampler_remark,
     .claims = claims,
+    .place = bnn_sampler_place,
 };

@@ -106,6 +106,15 @@ static double logp(const bnn_likelihood *l, const bnn_real *theta, double scale,
     return total;
 }
 
+static bnn_status draw_theta(const bnn_likelihood *l, bnn_rng rng, bnn_real *theta) {
+    const conf *c = l->object.conf;
+    if (l->n_theta > 0 && c->shape == 0)
+        return bnn_fail(BNN_ERR_OPTION,
+                        "the noise has a flat density, from which nothing can be drawn: give it one (shape=2), or fix it (tau=1)");
+    for (int k = 0; k < l->n_theta; k++) theta[k] = (bnn_real)bnn_log_var_draw(c->sd, c->shape, bnn_rng_split(rng, (uint64_t)k));
+    return BNN_OK;
+}
+
 static void curvature(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_real *root) {
     int d = l->y_dim;
     (void)f;
@@ -154,13 +163,15 @@ static const char *const checks[] = {"gaussian", "gaussian:tau=0.5", "gaussian:s
 
 const bnn_likelihood_type bnn_likelihood_gaussian = {
     .type = {BNN_TYPE(bnn_likelihood_type), .name = "gaussian", .summary = "real targets with one noise level, learned or fixed",
-             .reference = "Bishop 2006, eq. 5.12", .caps = BNN_LOG_VARIANCE, .conf_size = sizeof(conf), .options = options, .checks = checks},
+             .reference = "Bishop 2006, eq. 5.12", .caps = BNN_LOG_VARIANCE, .conf_size = sizeof(conf), .options = options,
+             .checks = checks},
     .bind = bind,
     .nll = nll,
     .observe = observe,
     .draw = draw,
     .noise_sd = noise_sd,
     .logp = logp,
+    .draw_theta = draw_theta,
     .curvature = curvature,
     .marginal = marginal,
 };

@@ -79,10 +79,18 @@ static int n_scales(const bnn_prior *p, const bnn_param *block) {
     return ((const conf *)p->object.conf)->groups == INPUTS && block->rows > 0 ? block->rows : 1;
 }
 
+static double sd_of(const conf *c, const bnn_param *block) {
+    return block->role == BNN_BIAS ? c->bias_sd : c->scale == FAN_IN ? c->sd / sqrt(block->fan_in) : c->sd;
+}
+
 static double logp_scale(const bnn_prior *p, const bnn_param *block, double s, double *ds) {
     const conf *c = p->object.conf;
-    double sd = block->role == BNN_BIAS ? c->bias_sd : c->scale == FAN_IN ? c->sd / sqrt(block->fan_in) : c->sd;
-    return bnn_log_var_logp(sd, c->shape, s, ds);
+    return bnn_log_var_logp(sd_of(c, block), c->shape, s, ds);
+}
+
+static double draw_scale(const bnn_prior *p, const bnn_param *block, bnn_rng rng) {
+    const conf *c = p->object.conf;
+    return bnn_log_var_draw(sd_of(c, block), c->shape, rng);
 }
 
 static const char *const checks[] = {"hierarchical", "hierarchical:sd=0.5,bias_sd=2,shape=3,scale=none", "hierarchical:groups=inputs",
@@ -95,4 +103,5 @@ const bnn_prior_type bnn_prior_hierarchical = {
     .draw = draw,
     .n_scales = n_scales,
     .logp_scale = logp_scale,
+    .draw_scale = draw_scale,
 };

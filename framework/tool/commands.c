@@ -2,11 +2,25 @@
 #include "tool.h"
 
 extern const command command_import, command_import_weights, command_split, command_info, command_list, command_show, command_fit,
-    command_predict, command_evaluate, command_diagnose, command_compare, command_report, command_diff, command_bench, command_check;
+    command_predict, command_evaluate, command_diagnose, command_compare, command_report, command_diff, command_bench, command_sbc,
+    command_check;
 
 const command *const commands[] = {
-    &command_import,   &command_split,    &command_info,           &command_list,
-    &command_show,     &command_fit,      &command_import_weights, &command_predict,
-    &command_evaluate, &command_diagnose, &command_compare,        &command_report,
-    &command_diff,     &command_bench,    &command_check,          NULL,
+    &command_import,
+    &command_split,
+    &command_info,
+    &command_list,
+    &command_show,
+    &command_fit,
+    &command_import_weights,
+    &command_predict,
+    &command_evaluate,
+    &command_diagnose,
+    &command_compare,
+    &command_report,
+    &command_diff,
+    &command_bench,
+    &command_sbc,
+    &command_check,
+    NULL,
 };

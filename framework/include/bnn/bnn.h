@@ -17,6 +17,7 @@
 #include <bnn/jobs.h>
 #include <bnn/sampler.h>
 #include <bnn/sgmcmc.h>
+#include <bnn/sbc.h>
 #include <bnn/spec_json.h>
 #include <bnn/store.h>
 

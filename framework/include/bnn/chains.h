@@ -138,6 +138,8 @@ typedef struct {
  * sets u and context of every h, and the positions. */
 bnn_status bnn_chains_open(bnn_chains *c, const bnn_chains_conf *conf, bnn_transition_rule rule, int n, bnn_rng rng);
 void bnn_chains_close(bnn_chains *c); /* frees what is inside */
+/* Lets every chain stand at theta[n]; U is asked for anew there. */
+void bnn_chains_place(bnn_chains *c, const bnn_real *theta);
 /* One transition of every chain, in parallel. U that is not finite where a chain stands is an error that names the chain. */
 bnn_status bnn_chains_step(bnn_chains *c);
 bool bnn_chains_done(const bnn_chains *c);       /* all draws are there */

@@ -82,6 +82,10 @@ typedef struct bnn_likelihood_type {
      * out_dim] and cov[n, out_dim, out_dim] are used up; y may be NULL. */
     void (*marginal)(const bnn_likelihood *, int n, double *mean, double *cov, const bnn_real *y, const bnn_real *theta,
                      const bnn_marginal *out);
+
+    /* OPTIONAL, of one with own theta: theta[n_theta] is set to a draw from the density of logp. Fails where that is flat; without it, it
+     * is. */
+    bnn_status (*draw_theta)(const bnn_likelihood *, bnn_rng rng, bnn_real *theta);
 } bnn_likelihood_type;
 
 /* Parses a spec and binds it. Fails where it does not fit the data. y_sd [y_dim] is borrowed and must outlive the likelihood. */

@@ -49,6 +49,9 @@ typedef struct {
 bnn_status bnn_model_new(const bnn_texts *texts, const bnn_data *data, bnn_model **out);
 void bnn_model_free(bnn_model *model);                                     /* frees it with all it owns; NULL is allowed */
 void bnn_model_init(const bnn_model *model, bnn_rng rng, bnn_real *theta); /* initial theta[n_theta]; the same bits for the same stream */
+/* theta[n_theta] from the prior: scales first, weights given them, the likelihood's own parameters. Refuses, by name, what has no density
+ * to draw from: flat priors, a flat noise; and layers with noise, whose weights have none but an expected one. */
+bnn_status bnn_model_draw(const bnn_model *model, bnn_rng rng, bnn_real *theta);
 /* The likelihood's own parameters inside theta. */
 static inline const bnn_real *bnn_model_noise(const bnn_model *m, const bnn_real *theta) { return theta + m->net->n_theta; }
 

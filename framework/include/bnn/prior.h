@@ -61,6 +61,9 @@ typedef struct bnn_prior_type {
 
     /* OPTIONAL, of a prior N(0, sd^2): its sd; inf: flat. */
     double (*sd)(const bnn_prior *, bool weight, int fan_in);
+
+    /* OPTIONAL, with logp_scale: a draw of one s from its density. */
+    double (*draw_scale)(const bnn_prior *, const bnn_param *, bnn_rng rng);
 } bnn_prior_type;
 
 /* Parses a spec. Free out with bnn_prior_free. */
@@ -71,6 +74,7 @@ void bnn_prior_free(bnn_prior *prior); /* frees what is inside */
  * hyperprior of Neal 1996, section 3.2.1 (his alpha is twice the shape):
  *   a log(a sd^2) - log Gamma(a) - a s - a sd^2 e^-s          a = shape; the Jacobian d precision / ds is in it */
 double bnn_log_var_logp(double sd, double shape, double s, double *ds);
+double bnn_log_var_draw(double sd, double shape, bnn_rng rng); /* a draw of s from it */
 
 /* The vtable of a prior. */
 static inline const bnn_prior_type *bnn_prior_vtable(const bnn_prior *p) { return (const bnn_prior_type *)p->object.type; }

@@ -40,5 +40,6 @@ int bnn_sampler_n_draws(const bnn_engine *engine);                  /* kept so f
 int bnn_sampler_n_chains(const bnn_engine *engine);                 /* of the conf */
 int bnn_sampler_columns(const bnn_engine *engine, bnn_column *out); /* the statistics, once all draws are there */
 const char *bnn_sampler_remark(const bnn_engine *engine);           /* divergences and the like */
+bnn_status bnn_sampler_place(bnn_engine *engine, const bnn_real *theta); /* of every chain */
 
 #endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * sbc.h: whether an engine samples the posterior it claims to, tested on worlds drawn from the prior.
+ *
+ *   theta ~ prior,   y_i ~ p(y | f(x_i; theta)),   x_i ~ N(0, I) once for all
+ *
+ * Simulation-based calibration (Talts, Betancourt, Simpson, Vehtari & Gelman 2018): fitted to such a y, theta and the draws of an exact
+ * engine come from one distribution, so the rank of a quantity of theta among those of R draws is uniform on 0..R. Quantities are the mean
+ * of y at new rows; the log likelihood, which sees engines that do not look at the data (Modrak et al. 2023); and, where the engine's draws
+ * are parameters of the same network, norms of the weights by layers, scales and noise. Any engine with draws can be asked, approximations,
+ * too.
+ *
+ * Geweke's joint-distribution test (2004): of a transition that leaves the posterior as it is, theta' ~ K(theta' | theta, y) and y' ~
+ * p(y | theta') leave the joint distribution as it is. Every chain begins in it, so nothing has to be thrown away, and chains that do not
+ * know of each other are the batches of the mean. Moments are those of u, the share of prior draws with a smaller value: hierarchical
+ * priors have no others.
+ *
+ * All is in the units of the standardised y: the scaling is the identity.
+ */
+#ifndef BNN_SBC_H
+#define BNN_SBC_H
+
+#include <bnn/engine.h>
+
+typedef struct {
+    const char *net, *engine, *likelihood, *prior; /* likelihood NULL: gaussian, or categorical where there are classes; prior NULL: gauss
+                                                    */
+    int rows, inputs, classes;                     /* of the data; classes 0: real y */
+    int points;                                    /* new rows */
+    int replications;                              /* worlds; of Geweke's test chains */
+    int draws, bins;                               /* R; bins of the ranks, which divide R + 1 */
+    int transitions;                               /* of each chain of Geweke's test */
+    uint64_t seed;
+    /* Called from the threads that work; may be NULL. share: of replication i, 0..1. */
+    void (*progress)(void *context, int i, double share);
+    void *context;
+} bnn_sbc_config;
+/* 20 rows of 2 inputs, 3 points, 200 replications, 99 draws, 10 bins, 100 transitions, seed 1; engine and net are left open. */
+bnn_sbc_config bnn_sbc_preset(void);
+
+enum { BNN_SBC_NAME = 128 };
+
+typedef struct {
+    char name[BNN_SBC_NAME];
+    int *rank;      /* [replications] */
+    int *count;     /* [bins] of the ranks */
+    double chi2, p; /* against uniform bins; its tail probability with bins - 1 degrees of freedom */
+    double low;     /* mean rank / R - 1/2, in standard errors of a uniform one: above 0 the draws lie below the truth */
+    double spread;  /* variance of the ranks over that of uniform ones: above 1 the draws are too narrow */
+} bnn_sbc_quantity;
+
+typedef struct {
+    int replications, draws, bins, n;
+    bnn_sbc_quantity *quantity; /* [n] */
+    int dependent;              /* replications in which some quantity's bulk ESS was below the number of draws that were ranked among */
+    double p;                   /* of all: the least p times n (Bonferroni), at most 1 */
+} bnn_sbc;
+
+/* Refuses by name a prior that has no draws, an engine that has none or too few. Parallel over replications; the same bits at any number of
+ * threads. */
+bnn_status bnn_sbc_run(const bnn_sbc_config *config, bnn_sbc **out);
+void bnn_sbc_free(bnn_sbc *sbc);
+
+typedef struct {
+    char name[BNN_SBC_NAME];
+    double z_mean, z_square; /* of u, and of (u - 1/2)^2: differences from the prior's in standard errors */
+    double p;                /* of both: twice the smaller one, t with chains - 1 degrees of freedom */
+} bnn_geweke_quantity;
+
+typedef struct {
+    char *engine; /* as it was run: one chain, no warm-up */
+    int chains, transitions, n;
+    bnn_geweke_quantity *quantity; /* [n] */
+    double p;                      /* of all: the least p times n, at most 1 */
+} bnn_geweke;
+
+/* Of engines that can be placed (engine.h). Warm-up is left out: the step size is that of the engine's text. */
+bnn_status bnn_geweke_run(const bnn_sbc_config *config, bnn_geweke **out);
+void bnn_geweke_free(bnn_geweke *geweke);
+
+#define BNN_SBC_LEVEL 0.01 /* below this p the draws are not those of the posterior */
+
+#endif
