@@ -589,9 +589,13 @@ START_TEST(draws_come_chain_after_chain) {
         }
     }
     ck_assert(step.done && type->n_chains(e) == 3);
-    ck_assert_int_eq(type->columns(e, columns), BNN_N_STATS);
+    ck_assert_int_eq(type->columns(e, columns), BNN_N_STATS + 2);
     ck_assert_int_eq(columns[0].length, 15);
     ck_assert_str_eq(columns[BNN_STAT_DIVERGING].name, "diverging");
+    ck_assert_int_eq(columns[BNN_N_STATS + 1].length, 3);
+    ck_assert_str_eq(columns[BNN_N_STATS + 1].name, "e_bfmi");
+    for (int k = 0; k < 3; k++)
+        ck_assert_double_eq(columns[BNN_N_STATS + 1].data[k], bnn_chain_bfmi(&((const bnn_sampler *)e->state)->chains.chain[k]));
     bnn_engine_free(e);
     bnn_data_free(data);
     bnn_table_free(t);
