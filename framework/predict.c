@@ -180,7 +180,7 @@ static bnn_status add_piece(const work *w, const desk *d, tally *t, int s, int a
     for (size_t i = 0; p->pit && i < (size_t)n * k; i++) t->pit[from * k + i] += (double)d->pit[i];
     for (size_t i = 0; p->is_class && i < (size_t)n; i++) t->entropy[from + i] += entropy_of(k, d->mean + i * k);
     if (!w->sink) return BNN_OK;
-    bnn_drawn drawn = {.s = s, .row = (int)row, .n = n, .theta = d->theta, .ws = d->ws, .mean = d->mean, .y = d->y, .logp = seen.logp};
+    bnn_drawn drawn = {.s = s, .row = (int)row, .n = n, .theta = d->theta, .ws = d->ws, .f = f, .mean = d->mean, .y = d->y, .logp = seen.logp};
     return hand_out(w, d, s, f, drawn);
 }
 
@@ -461,7 +461,6 @@ bnn_status bnn_predict_keeps(const bnn_engine *engine) {
 
 static bnn_status check_samples(const bnn_engine *fitted, const bnn_predict_options *options) {
     const bnn_engine_type *type = bnn_engine_vtable(fitted);
-    if (options->sink) BNN_TRY(bnn_predict_keeps(fitted));
     if (is_closed(fitted)) return BNN_OK;
     if (!(type->type.caps & BNN_POINT) && options->samples < 1)
         return bnn_fail(BNN_ERR_OPTION, "%d samples were asked for: at least 1 is needed", options->samples);

@@ -48,6 +48,34 @@ static void put_scores(bnn_h5_writer *w, const bnn_comparison *c) {
     free(metrics), free(cost);
 }
 
+/* Where in bnn_distance they are. */
+static const struct {
+    const char *name;
+    size_t offset;
+    bool of_classes;
+} distances[] = {{"agreement", offsetof(bnn_distance, agreement), true},
+                 {"total_variation", offsetof(bnn_distance, total_variation), true},
+                 {"wasserstein", offsetof(bnn_distance, wasserstein), false}};
+enum { N_DISTANCES = sizeof distances / sizeof *distances };
+
+/* From the reference, [n_engines, n_splits] each. */
+static void put_distances(bnn_h5_writer *w, const bnn_comparison *c) {
+    size_t splits = (size_t)c->n_splits, n = (size_t)c->n_engines * splits;
+    double *v = c->engine[0].distance ? malloc(n * sizeof *v) : NULL;
+    if (!c->engine[0].distance) return;
+    if (!v) bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %zu distances", w->path, n));
+    bnn_h5_group(w, "/distance");
+    put_engines(w, "/distance", c);
+    bnn_h5_ints(w, "/distance", "reference", 1, &c->reference);
+    for (int d = 0; v && d < N_DISTANCES; d++) {
+        if (distances[d].of_classes != c->is_class) continue;
+        for (size_t i = 0; i < n; i++)
+            memcpy(&v[i], (const char *)&c->engine[i / splits].distance[i % splits] + distances[d].offset, sizeof *v);
+        bnn_h5_put(w, "/distance", distances[d].name, BNN_H5_DOUBLE, v, "engine split");
+    }
+    free(v);
+}
+
 static void put_contestant(bnn_h5_writer *w, const char *group, const bnn_contestant *c) {
     char history[BNN_H5_PATH];
     bnn_h5_group(w, group);
@@ -74,6 +102,7 @@ bnn_status bnn_comparison_save(const bnn_comparison *c, const bnn_provenance *pr
     bnn_h5_ints(&w, "/", "n_engines", 1, &c->n_engines);
     bnn_store_put_provenance(&w, provenance);
     put_scores(&w, c);
+    put_distances(&w, c);
     for (int e = 0; e < c->n_engines; e++) {
         char group[BNN_H5_PATH];
         engine_group(group, e);
@@ -89,7 +118,8 @@ void bnn_comparison_free(bnn_comparison *c) {
     for (int e = 0; c->engine && e < c->n_engines; e++) {
         bnn_contestant *k = &c->engine[e];
         bnn_history_free(&k->history);
-        free(k->label), free(k->metrics), free(k->cost), free(k->remark), free(k->spec_json), free(k->sd), free(k->error);
+        free(k->label), free(k->metrics), free(k->cost), free(k->distance), free(k->remark), free(k->spec_json), free(k->sd),
+            free(k->error);
     }
     free(c->title), free(c->net), free(c->likelihood), free(c->prior), free(c->data_path);
     free(c->split), free(c->engine);
@@ -136,6 +166,26 @@ static void get_scores(bnn_h5_reader *r, bnn_comparison *c) {
     free(metrics), free(cost);
 }
 
+static void get_distances(bnn_h5_reader *r, bnn_comparison *c) {
+    size_t splits = (size_t)c->n_splits, n = (size_t)c->n_engines * splits;
+    char path[BNN_H5_PATH];
+    if (r->status < 0 || !bnn_h5_has(r, "/distance")) return;
+    c->reference = bnn_h5_get_int(r, "/distance", "reference");
+    if (r->status == BNN_OK && (c->reference < 0 || c->reference >= c->n_engines))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: /distance is from engine %d of %d", r->path, c->reference, c->n_engines);
+    double *v = bnn_h5_room(r, n, sizeof *v);
+    for (int e = 0; v && e < c->n_engines; e++) c->engine[e].distance = bnn_h5_room(r, splits, sizeof(bnn_distance));
+    for (int d = 0; d < N_DISTANCES; d++) {
+        if (r->status == BNN_OK && distances[d].of_classes == c->is_class)
+            bnn_h5_get(r, bnn_h5_join(path, "/distance", distances[d].name), BNN_H5_DOUBLE, n, v);
+        for (size_t i = 0; r->status == BNN_OK && i < n; i++) {
+            double x = distances[d].of_classes == c->is_class ? v[i] : NAN;
+            memcpy((char *)&c->engine[i / splits].distance[i % splits] + distances[d].offset, &x, sizeof x);
+        }
+    }
+    free(v);
+}
+
 static void get_contestant(bnn_h5_reader *r, const char *group, bnn_contestant *c) {
     char path[BNN_H5_PATH];
     c->label = bnn_h5_get_text(r, group, "label");
@@ -159,6 +209,7 @@ static void get_comparison(bnn_h5_reader *r, bnn_comparison *c) {
     bnn_h5_extents(r, "/scores/ll", 2, extents);
     if (!make_room(r, c, extents[0], extents[1])) return;
     get_scores(r, c);
+    get_distances(r, c);
     for (int e = 0; r->status == BNN_OK && e < c->n_engines; e++) {
         char group[BNN_H5_PATH];
         engine_group(group, e);

@@ -312,7 +312,8 @@ static bnn_comparison *two_engines(const bnn_data *data) {
                           .data_path = strdup("d.h5"),
                           .seed = 1,
                           .n_engines = 2,
-                          .n_splits = 3};
+                          .n_splits = 3,
+                          .reference = 1};
     c->split = malloc(3 * sizeof *c->split), c->engine = calloc(2, sizeof *c->engine);
     memcpy(c->split, (const int[]){4, 5, 9}, 3 * sizeof *c->split);
     for (int e = 0; e < 2; e++) {
@@ -324,9 +325,10 @@ static bnn_comparison *two_engines(const bnn_data *data) {
                               .history = run->history,
                               .n_points = 2 + e};
         run->history = (bnn_history){0}; /* moved */
-        k->metrics = calloc(3, sizeof *k->metrics), k->cost = calloc(3, sizeof *k->cost);
+        k->metrics = calloc(3, sizeof *k->metrics), k->cost = calloc(3, sizeof *k->cost), k->distance = calloc(3, sizeof *k->distance);
         for (int s = 0; s < 3; s++) {
             k->metrics[s] = (bnn_metrics){.n = 10 + s, .ll = -e - s, .rmse = 0.5 * s, .calibration_error = 0.1};
+            k->distance[s] = (bnn_distance){.agreement = NAN, .total_variation = NAN, .wasserstein = 0.25 * s * (1 - e)};
             k->metrics[s].coverage[18] = 0.9 + 0.01 * s;
             k->cost[s] = (bnn_cost){.gradients = (uint64_t)s, .flops = 1e9 * e, .seconds_wall = s + 0.5, .peak_bytes = 1 << 20};
         }
@@ -348,7 +350,7 @@ START_TEST(comparisons_come_back) {
     ck_assert_int_eq(back->n_engines, 2);
     ck_assert_mem_eq(back->split, c->split, 3 * sizeof *c->split);
     ck_assert_str_eq(back->data_path, "d.h5");
-    ck_assert(!back->is_class);
+    ck_assert(!back->is_class && back->reference == 1);
     for (int e = 0; e < 2; e++) {
         const bnn_contestant *k = &c->engine[e], *l = &back->engine[e];
         ck_assert_str_eq(k->label, l->label);
@@ -363,11 +365,19 @@ START_TEST(comparisons_come_back) {
             ck_assert_double_eq(l->metrics[s].rmse, 0.5 * s);
             ck_assert_mem_eq(k->metrics[s].coverage, l->metrics[s].coverage, sizeof k->metrics[s].coverage);
             ck_assert_mem_eq(&k->cost[s], &l->cost[s], sizeof k->cost[s]);
+            ck_assert_double_eq(l->distance[s].wasserstein, 0.25 * s * (1 - e));
+            ck_assert(isnan(l->distance[s].agreement) && isnan(l->distance[s].total_variation));
         }
         assert_equal_histories(&k->history, &l->history);
     }
     OK(bnn_comparison_save(back, &provenance, files_path("d.h5")));
     ck_assert(files_equal(files_path("c.h5"), files_path("d.h5")));
+    for (int e = 0; e < 2; e++) free(back->engine[e].distance), back->engine[e].distance = NULL;
+    bnn_comparison *without;
+    OK(bnn_comparison_save(back, &provenance, files_path("e.h5")));
+    OK(bnn_comparison_load(files_path("e.h5"), &without));
+    ck_assert_ptr_null(without->engine[0].distance);
+    bnn_comparison_free(without);
     back->n_splits = 0;
     REFUSED(bnn_comparison_save(back, &provenance, files_path("d.h5")), "d.h5: a comparison needs an engine and a split");
     bnn_comparison_free(c), bnn_comparison_free(back), bnn_data_free(data), bnn_table_free(t);

@@ -13,12 +13,16 @@ enum { MOST_ENGINES = 32 };
 
 typedef struct {
     tool_job job;
-    const char *engine[MOST_ENGINES], *splits, *out;
+    const char *engine[MOST_ENGINES], *splits, *out, *reference;
     int n_engines;
 } request;
 
 static const struct argp_option options[] = {{"engine", 'e', "TEXT", 0, "an engine; once for each that is to be compared", 0},
                                              {"splits", 'k', "all|A-B|K", 0, "splits to run (default: all)", 0},
+                                             {"reference", 'r', "ENGINE", 0,
+                                              "the engine that distances are from, by its text or its name (default: hmc, else nuts, where "
+                                              "one is compared)",
+                                              0},
                                              {"output", 'o', "FILE", 0, "comparison file to write, for `bnn report`", 0},
                                              {0}};
 
@@ -32,6 +36,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         return 0;
     case 'k': r->splits = arg; return 0;
     case 'o': r->out = arg; return 0;
+    case 'r': r->reference = arg; return 0;
     case ARGP_KEY_END:
         if (!r->job.data) tool_misuse(state, "--data is missing");
         if (!r->job.net) tool_misuse(state, "--net is missing, such as --net 'dense:50; relu; dense'");
@@ -48,6 +53,8 @@ typedef struct {
     int n; /* test rows */
     double *sd, *error;
     double share;
+    bnn_marginals *marginals; /* while the reference, or this engine, is still to come in its split */
+    bool settled;             /* the distance is known */
 } task;
 
 typedef struct {
@@ -111,6 +118,75 @@ static bnn_status keep(contest *c, int e, int k, bnn_run *run, const bnn_predict
     return keep_points(&c->task[e * c->c->n_splits + k], p, test);
 }
 
+/* ---------------------------------------------------------------- distances */
+
+/* Each engine's marginals wait for those of the reference in its split; when all distances are known they go. */
+static void settle(contest *c, int k) {
+    int n = c->c->n_splits, left = 0;
+    const bnn_marginals *from = c->task[c->c->reference * n + k].marginals;
+    for (int e = 0; e < c->c->n_engines; e++) {
+        task *t = &c->task[e * n + k];
+        if (from && t->marginals && !t->settled) {
+            c->c->engine[e].distance[k] = bnn_marginals_distance(t->marginals, from);
+            t->settled = true;
+        }
+        if (t->settled && e != c->c->reference) bnn_marginals_free(t->marginals), t->marginals = NULL;
+        left += !t->settled;
+    }
+    task *reference = &c->task[c->c->reference * n + k];
+    if (left == 0) bnn_marginals_free(reference->marginals), reference->marginals = NULL;
+}
+
+static bnn_status predict(contest *c, int e, int k, const bnn_engine *engine, const bnn_data *test, bnn_predict_options how,
+                          bnn_prediction **p) {
+    bnn_marginals *m = NULL;
+    bool wanted = c->c->engine[e].distance != NULL;
+    if (wanted) {
+        BNN_TRY(bnn_marginals_open(engine, test, &how, &m));
+        how.sink = bnn_marginals_sink(m);
+    }
+    bnn_status s = bnn_predict(engine, test, &how, p);
+    if (s == BNN_OK && wanted) s = bnn_marginals_finish(m, *p);
+    if (s < 0 || !wanted) return bnn_marginals_free(m), s;
+#pragma omp critical(compare_settle)
+    {
+        c->task[e * c->c->n_splits + k].marginals = m;
+        settle(c, k);
+    }
+    return BNN_OK;
+}
+
+/* The name of the type in an engine's text is this one. */
+static bool is_called(const char *label, const char *name) {
+    size_t n = strcspn(label, ":{");
+    return strlen(name) == n && strncmp(label, name, n) == 0;
+}
+
+static int find_engine(const bnn_comparison *c, const char *text) {
+    for (int e = 0; e < c->n_engines; e++)
+        if (strcmp(c->engine[e].label, text) == 0) return e;
+    for (int e = 0; e < c->n_engines; e++)
+        if (is_called(c->engine[e].label, text)) return e;
+    return -1;
+}
+
+/* Room for distances where there is an engine that they can be from. */
+static bnn_status open_distances(const request *r, bnn_comparison *c) {
+    int from = find_engine(c, r->reference ? r->reference : "hmc");
+    if (from < 0 && r->reference)
+        return bnn_fail(BNN_ERR_OPTION, "--reference: '%s' is none of the engines that are compared", r->reference);
+    if (from < 0) from = find_engine(c, "nuts");
+    if (from < 0 || c->n_engines == 1) return BNN_OK;
+    c->reference = from;
+    for (int e = 0; e < c->n_engines; e++) {
+        c->engine[e].distance = calloc((size_t)c->n_splits, sizeof *c->engine[e].distance);
+        if (!c->engine[e].distance) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a comparison");
+    }
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- one fit */
+
 static bnn_status fit_and_predict(contest *c, int e, int k, const bnn_data *train, const bnn_data *test) {
     const tool_job *job = &c->r->job;
     watch w = {.contest = c, .task = &c->task[e * c->c->n_splits + k]};
@@ -127,7 +203,7 @@ static bnn_status fit_and_predict(contest *c, int e, int k, const bnn_data *trai
     bnn_run *run;
     bnn_prediction *p = NULL;
     BNN_TRY(bnn_fit(&config, train, &run));
-    bnn_status s = bnn_predict(run->engine, test, &how, &p);
+    bnn_status s = predict(c, e, k, run->engine, test, how, &p);
     if (s == BNN_OK) s = keep(c, e, k, run, p, test);
     bnn_prediction_free(p);
     bnn_run_free(run);
@@ -207,7 +283,7 @@ static bnn_status open_comparison(const request *r, const bnn_table *table, int 
         who->cost = calloc((size_t)c->n_splits, sizeof *who->cost);
         ok = who->label && who->metrics && who->cost;
     }
-    return ok ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a comparison");
+    return ok ? open_distances(r, c) : bnn_fail(BNN_ERR_MEMORY, "out of memory for a comparison");
 }
 
 static bnn_status work(contest *c) {
@@ -220,6 +296,7 @@ static bnn_status work(contest *c) {
     for (int i = 0; c->task && i < n; i++) {
         free(c->task[i].sd);
         free(c->task[i].error);
+        bnn_marginals_free(c->task[i].marginals);
     }
     free(c->task);
     return s;
@@ -240,6 +317,15 @@ static void print_mean(double mean, double se) {
         printf(" %12.4f (%.4f)", mean, se);
 }
 
+static void print_distance(const bnn_comparison *c, int e) {
+    report_quantity first = {REPORT_DISTANCE, c->is_class ? offsetof(bnn_distance, agreement) : offsetof(bnn_distance, wasserstein)};
+    double se, mean = report_mean(c, e, first, &se);
+    print_mean(mean, se);
+    if (!c->is_class) return;
+    mean = report_mean(c, e, (report_quantity){REPORT_DISTANCE, offsetof(bnn_distance, total_variation)}, &se);
+    print_mean(mean, se);
+}
+
 /* One line of the table; grid: gradients of the grid search, 0 if there is none. */
 static void print_engine(const bnn_comparison *c, int e, double grid) {
     double se, mean = mean_of(c, e, c->is_class ? offsetof(bnn_metrics, accuracy) : offsetof(bnn_metrics, rmse), &se);
@@ -251,6 +337,7 @@ static void print_engine(const bnn_comparison *c, int e, double grid) {
     printf(" %12.3f %12.0f %9.2f", mean_of(c, e, c->is_class ? offsetof(bnn_metrics, ece) : offsetof(bnn_metrics, coverage[17]), NULL),
            gradients_of(c, e), report_mean(c, e, (report_quantity){.of = REPORT_SECONDS}, NULL));
     if (grid > 0) printf(" %9.3f", gradients_of(c, e) / grid);
+    if (c->engine[e].distance) print_distance(c, e);
     putchar('\n');
 }
 
@@ -260,8 +347,10 @@ static void print_table(const bnn_comparison *c) {
     for (int e = c->n_engines - 1; e >= 0; e--)
         if (strncmp(c->engine[e].label, "grid_search", 11) == 0) grid = gradients_of(c, e);
     printf("%s, %d split%s, %s\n\n", *c->title ? c->title : c->data_path, c->n_splits, c->n_splits == 1 ? "" : "s", c->net);
-    printf("%-3s %20s  %20s  %12s %12s %9s%s\n", "", c->is_class ? "accuracy (se)" : "rmse (se)", "ll (se)",
+    printf("%-3s %20s  %20s  %12s %12s %9s%s", "", c->is_class ? "accuracy (se)" : "rmse (se)", "ll (se)",
            c->is_class ? "ece" : "coverage_90", "gradients", "seconds", grid > 0 ? " cost/grid" : "");
+    if (c->engine[0].distance) printf(c->is_class ? "       agreement (se)  total variation (se)" : "        distance (se)");
+    putchar('\n');
     for (int e = 0; e < c->n_engines; e++) print_engine(c, e, grid);
     putchar('\n');
     for (int e = 0; e < c->n_engines; e++) {
@@ -270,6 +359,12 @@ static void print_table(const bnn_comparison *c) {
     }
     printf("\nmean over splits and its standard error; ll in nats per row, in the units of the target; gradients and seconds of cpu per "
            "split, prediction included\n");
+    if (c->engine[0].distance)
+        printf("%s from %s\n",
+               c->is_class
+                   ? "agreement (share of rows with the same most probable class) with, and total variation of the class probabilities"
+                   : "distance: Wasserstein's of order 1 of the predictive distributions of a row, in the units of the target,",
+               report_letter(c->reference, letter));
 }
 
 static bnn_status save(const request *r, const bnn_table *table, const bnn_comparison *c) {

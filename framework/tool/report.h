@@ -19,8 +19,8 @@ extern const report_colour report_colours[REPORT_COLOURS];
 
 /* A number that every engine has once for each split. */
 typedef struct {
-    enum { REPORT_METRIC, REPORT_GRADIENTS, REPORT_SECONDS } of;
-    size_t offset; /* of a double in bnn_metrics */
+    enum { REPORT_METRIC, REPORT_DISTANCE, REPORT_GRADIENTS, REPORT_SECONDS } of;
+    size_t offset; /* of a double in bnn_metrics, or in bnn_distance */
 } report_quantity;
 
 /* Its mean over splits; *se (may be NULL) its standard error, NaN for one split. */

@@ -192,6 +192,7 @@ static double value(const bnn_contestant *who, int split, report_quantity what) 
     switch (what.of) {
     case REPORT_GRADIENTS: return (double)who->cost[split].gradients;
     case REPORT_SECONDS: return who->cost[split].seconds_cpu;
+    case REPORT_DISTANCE: return *(const double *)((const char *)&who->distance[split] + what.offset);
     default: return *(const double *)((const char *)&who->metrics[split] + what.offset);
     }
 }
@@ -248,6 +249,21 @@ static const column class_columns[] = {
      METRIC(mean_mutual_information), FOUR_DIGITS, 0, true, false},
 };
 
+#define DISTANCE(field) \
+    { REPORT_DISTANCE, offsetof(bnn_distance, field) }
+
+static const column target_distance[] = {
+    {"distance from the reference", "W1",
+     "Wasserstein's distance of order 1 of the predictive distributions of a row's target, in its units", DISTANCE(wasserstein),
+     FOUR_DIGITS, 0, true, false},
+};
+
+static const column class_distance[] = {
+    {"distance from the reference", "agreement", "share of rows in which both name the same class", DISTANCE(agreement), 4, 0, true, false},
+    {"distance from the reference", "total variation", "half the sum of the differences of the class probabilities",
+     DISTANCE(total_variation), 4, 0, true, false},
+};
+
 static const column cost_columns[] = {
     {"cost of a split", "gradients", "gradients of one batch each, of fit and prediction", COST(REPORT_GRADIENTS), THOUSANDS, 0, false,
      false},
@@ -302,6 +318,10 @@ static void plan_table(table *t, const bnn_comparison *c) {
         add_columns(t, class_columns, sizeof class_columns / sizeof *class_columns);
     else
         add_columns(t, target_columns, sizeof target_columns / sizeof *target_columns);
+    if (c->engine[0].distance && c->is_class)
+        add_columns(t, class_distance, sizeof class_distance / sizeof *class_distance);
+    else if (c->engine[0].distance)
+        add_columns(t, target_distance, sizeof target_distance / sizeof *target_distance);
     add_columns(t, cost_columns, sizeof cost_columns / sizeof *cost_columns);
 }
 
@@ -368,6 +388,11 @@ static void write_meanings(FILE *html, const table *t) {
         fputs("<p class=\"note\">One split, hence no standard errors.", html);
     if (t->c->n_engines > 1)
         fputs(" Arrows point to the better side, and the best mean is bold; hold differences against the standard errors.", html);
+    if (t->c->engine[0].distance) {
+        fputs(" Distances are from ", html);
+        write_chip(html, t->c->reference);
+        fputs(".", html);
+    }
     fputs("</p>\n<details><summary>What the columns mean</summary>\n<dl class=\"meaning\">\n", html);
     for (int i = 0; i < t->n; i++) {
         bool coverage = strcmp(t->column[i]->group, "coverage") == 0;
