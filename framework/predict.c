@@ -180,7 +180,8 @@ static bnn_status add_piece(const work *w, const desk *d, tally *t, int s, int a
     for (size_t i = 0; p->pit && i < (size_t)n * k; i++) t->pit[from * k + i] += (double)d->pit[i];
     for (size_t i = 0; p->is_class && i < (size_t)n; i++) t->entropy[from + i] += entropy_of(k, d->mean + i * k);
     if (!w->sink) return BNN_OK;
-    bnn_drawn drawn = {.s = s, .row = (int)row, .n = n, .theta = d->theta, .ws = d->ws, .f = f, .mean = d->mean, .y = d->y, .logp = seen.logp};
+    bnn_drawn drawn = {
+        .s = s, .row = (int)row, .n = n, .theta = d->theta, .ws = d->ws, .f = f, .mean = d->mean, .y = d->y, .logp = seen.logp};
     return hand_out(w, d, s, f, drawn);
 }
 

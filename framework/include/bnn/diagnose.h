@@ -22,9 +22,10 @@
 
 /* Of one quantity. NAN where it is not defined: of draws that are all equal, or not finite. */
 typedef struct {
-    double mean, sd; /* of all draws; divisor S - 1 */
-    double rhat, ess_bulk, ess_tail;
-    double mcse_mean;
+    double mean, sd;           /* of all draws; divisor S - 1 */
+    double rhat;               /* R-hat: 1 where the chains have met */
+    double ess_bulk, ess_tail; /* effective numbers of draws */
+    double mcse_mean;          /* Monte Carlo standard error of mean */
 } bnn_convergence;
 
 enum { BNN_FEWEST_DRAWS = 16 }; /* of each chain */
@@ -35,20 +36,23 @@ bnn_status bnn_convergence_of(int chains, int n, const double *draws, bnn_conver
  */
 bnn_status bnn_ess(int chains, int n, const double *x, double *out);
 
+/* What a quantity is taken of; BNN_N_OF counts. */
 typedef enum { BNN_OF_PREDICTIONS, BNN_OF_PARAMETERS, BNN_OF_WEIGHTS, BNN_N_OF } bnn_quantity_of;
 
+/* One number of every draw, and what its chains say. */
 typedef struct {
-    bnn_quantity_of of;
-    char name[128]; /* "row 17", "dense_1 kernel (norm)", "log density" */
-    bnn_convergence is;
+    bnn_quantity_of of; /* what it is taken of */
+    char name[128];     /* "row 17", "dense_1 kernel (norm)", "log density" */
+    bnn_convergence is; /* of its draws */
 } bnn_quantity;
 
 enum { BNN_MOST_FINDINGS = 16, BNN_FINDING_TEXT = 400 };
 
+/* What the draws of a run say of its chains. */
 typedef struct {
-    int chains, draws; /* of each chain */
-    int rows;          /* whose predictions were looked at */
-    int n;
+    int chains, draws;      /* of each chain */
+    int rows;               /* whose predictions were looked at */
+    int n;                  /* quantities */
     bnn_quantity *quantity; /* [n] predictions, then parameters, then weights if they were asked for */
     /* Of Hamiltonian trajectories, all NAN where the engine tells nothing of them: */
     double divergences;                                /* of all transitions behind the warm-up */
@@ -58,6 +62,7 @@ typedef struct {
     char finding[BNN_MOST_FINDINGS][BNN_FINDING_TEXT]; /* sentences: what was found; and what to do */
 } bnn_diagnosis;
 
+/* What is looked at. */
 typedef struct {
     int rows;     /* at most, evenly spaced; 0: all */
     bool weights; /* single weights, too */
@@ -71,7 +76,7 @@ bool bnn_has_chains(const bnn_engine *engine);
  * block with several scales their mean), and the log density. Refuses engines without chains, and chains that are too short. Parallel over
  * draws and quantities; the same bits at any number of threads. */
 bnn_status bnn_diagnose(const bnn_engine *engine, const bnn_data *data, const bnn_diagnose_options *options, bnn_diagnosis **out);
-void bnn_diagnosis_free(bnn_diagnosis *diagnosis);
+void bnn_diagnosis_free(bnn_diagnosis *diagnosis); /* NULL is allowed */
 
 #define BNN_MOST_RHAT 1.01      /* above it chains have not met (Vehtari et al. 2021, section 4) */
 #define BNN_CHANCE 0.01         /* share of quantities that may lie above it: of many some do by chance */
@@ -82,10 +87,11 @@ void bnn_diagnosis_free(bnn_diagnosis *diagnosis);
 
 /* A column of numbers over the quantities of one kind: by its offset in bnn_convergence. NANs are left out. */
 typedef struct {
-    int n, constant; /* quantities with a number, and without */
-    double least, median, most;
-    int at_least, at_most; /* which they are; -1: there are none */
+    int n, constant;            /* quantities with a number, and without */
+    double least, median, most; /* of those with a number; NAN: there are none */
+    int at_least, at_most;      /* which they are; -1: there are none */
 } bnn_spread;
+/* Of the field at this offset. */
 bnn_status bnn_diagnosis_spread(const bnn_diagnosis *diagnosis, bnn_quantity_of of, size_t offset, bnn_spread *out);
 
 #endif

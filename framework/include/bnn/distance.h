@@ -17,6 +17,7 @@
 
 enum { BNN_MARGINAL_DRAWS = 1000 };
 
+/* NAN: not of such targets. */
 typedef struct {
     double agreement, total_variation; /* classes; else NAN */
     double wasserstein;                /* real y; else NAN */
@@ -29,6 +30,7 @@ typedef struct bnn_marginals bnn_marginals;
  * until bnn_marginals_finish. */
 bnn_status bnn_marginals_open(const bnn_engine *engine, const bnn_data *rows, const bnn_predict_options *options, bnn_marginals **out);
 const bnn_sink *bnn_marginals_sink(const bnn_marginals *m); /* NULL of classes: the prediction has all */
+/* With the prediction that was made; sorts. */
 bnn_status bnn_marginals_finish(bnn_marginals *m, const bnn_prediction *prediction);
 void bnn_marginals_free(bnn_marginals *m); /* NULL is allowed */
 

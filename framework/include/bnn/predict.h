@@ -40,10 +40,10 @@ typedef struct {
     int n;                   /* rows */
     const bnn_real *theta;   /* [n_theta]; where outputs are drawn, that whose noise parameters hold */
     const bnn_workspace *ws; /* after the forward pass of these rows */
-    const bnn_real *f;       /* [n, out_dim] outputs of the network */
     const bnn_real *mean;    /* [n, mean_dim] E[y | f_s] */
     const bnn_real *y;       /* [n, y_dim] a draw from p(y | f_s) */
     const double *logp;      /* [n] log p(y_i | f_s); NULL without targets */
+    const bnn_real *f;       /* [n, out_dim] outputs of the network */
 } bnn_drawn;
 
 /* Takes the draws, in no order, from the threads that predict, maybe at once. */

@@ -24,8 +24,8 @@ typedef struct {
     bnn_chains chains;        /* on theta */
     bnn_posterior *posterior; /* [chains] */
     bnn_real *theta;          /* [n_theta] where the first chain stands */
-    double *of_chain;         /* [2, chains] divergences and E-BFMI behind the warm-up: what `columns` makes of the chains' states */
     char remark[192];         /* a sentence about the chains; "": none */
+    double *of_chain;         /* [2, chains] divergences and E-BFMI behind the warm-up: what `columns` makes of the chains' states */
 } bnn_sampler;
 
 /* For an engine's open hook: fills the bnn_sampler that is the engine's state. */
@@ -35,11 +35,11 @@ bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_chains_conf *conf, bnn
 bnn_status bnn_sampler_step(bnn_engine *engine, const bnn_data *data, bnn_step *out);       /* one transition of every chain */
 void bnn_sampler_close(bnn_engine *engine);                                                 /* frees what hangs on the state */
 bnn_status bnn_sampler_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta); /* stored draw s, chain after chain */
-int bnn_sampler_blocks(bnn_engine *engine, bnn_block *out);         /* draws, positions, metrics, tuning, statistics */
-int bnn_sampler_n_draws(const bnn_engine *engine);                  /* kept so far, of all chains */
-int bnn_sampler_n_chains(const bnn_engine *engine);                 /* of the conf */
-int bnn_sampler_columns(const bnn_engine *engine, bnn_column *out); /* the statistics, once all draws are there */
-const char *bnn_sampler_remark(const bnn_engine *engine);           /* divergences and the like */
+int bnn_sampler_blocks(bnn_engine *engine, bnn_block *out);              /* draws, positions, metrics, tuning, statistics */
+int bnn_sampler_n_draws(const bnn_engine *engine);                       /* kept so far, of all chains */
+int bnn_sampler_n_chains(const bnn_engine *engine);                      /* of the conf */
+int bnn_sampler_columns(const bnn_engine *engine, bnn_column *out);      /* the statistics, once all draws are there */
+const char *bnn_sampler_remark(const bnn_engine *engine);                /* divergences and the like */
 bnn_status bnn_sampler_place(bnn_engine *engine, const bnn_real *theta); /* of every chain */
 
 #endif

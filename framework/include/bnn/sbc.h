@@ -22,6 +22,7 @@
 
 #include <bnn/engine.h>
 
+/* What is simulated, and what is tested on it. */
 typedef struct {
     const char *net, *engine, *likelihood, *prior; /* likelihood NULL: gaussian, or categorical where there are classes; prior NULL: gauss
                                                     */
@@ -30,53 +31,59 @@ typedef struct {
     int replications;                              /* worlds; of Geweke's test chains */
     int draws, bins;                               /* R; bins of the ranks, which divide R + 1 */
     int transitions;                               /* of each chain of Geweke's test */
-    uint64_t seed;
+    uint64_t seed;                                 /* of all */
     /* Called from the threads that work; may be NULL. share: of replication i, 0..1. */
     void (*progress)(void *context, int i, double share);
-    void *context;
+    void *context; /* handed to progress */
 } bnn_sbc_config;
 /* 20 rows of 2 inputs, 3 points, 200 replications, 99 draws, 10 bins, 100 transitions, seed 1; engine and net are left open. */
 bnn_sbc_config bnn_sbc_preset(void);
 
-enum { BNN_SBC_NAME = 128 };
+enum { BNN_SBC_NAME = 128 }; /* bytes of the name of a quantity */
 
+/* Ranks of the true value of one quantity. */
 typedef struct {
-    char name[BNN_SBC_NAME];
-    int *rank;      /* [replications] */
-    int *count;     /* [bins] of the ranks */
-    double chi2, p; /* against uniform bins; its tail probability with bins - 1 degrees of freedom */
-    double low;     /* mean rank / R - 1/2, in standard errors of a uniform one: above 0 the draws lie below the truth */
-    double spread;  /* variance of the ranks over that of uniform ones: above 1 the draws are too narrow */
+    char name[BNN_SBC_NAME]; /* "mean of y at new row 1", "log likelihood", "dense_1 kernel (norm)" */
+    int *rank;               /* [replications] */
+    int *count;              /* [bins] of the ranks */
+    double chi2, p;          /* against uniform bins; its tail probability with bins - 1 degrees of freedom */
+    double low;              /* mean rank / R - 1/2, in standard errors of a uniform one: above 0 the draws lie below the truth */
+    double spread;           /* variance of the ranks over that of uniform ones: above 1 the draws are too narrow */
 } bnn_sbc_quantity;
 
+/* The outcome of simulation-based calibration. */
 typedef struct {
-    int replications, draws, bins, n;
-    bnn_sbc_quantity *quantity; /* [n] */
-    int dependent;              /* replications in which some quantity's bulk ESS was below the number of draws that were ranked among */
-    double p;                   /* of all: the least p times n (Bonferroni), at most 1 */
+    int replications, draws, bins; /* of the config */
+    int n;                         /* quantities */
+    bnn_sbc_quantity *quantity;    /* [n] */
+    int dependent;                 /* replications in which some quantity's bulk ESS was below the number of draws that were ranked among */
+    double p;                      /* of all: the least p times n (Bonferroni), at most 1 */
 } bnn_sbc;
 
 /* Refuses by name a prior that has no draws, an engine that has none or too few. Parallel over replications; the same bits at any number of
  * threads. */
 bnn_status bnn_sbc_run(const bnn_sbc_config *config, bnn_sbc **out);
-void bnn_sbc_free(bnn_sbc *sbc);
+void bnn_sbc_free(bnn_sbc *sbc); /* NULL is allowed */
 
+/* Moments of one quantity. */
 typedef struct {
-    char name[BNN_SBC_NAME];
+    char name[BNN_SBC_NAME]; /* as of simulation-based calibration */
     double z_mean, z_square; /* of u, and of (u - 1/2)^2: differences from the prior's in standard errors */
     double p;                /* of both: twice the smaller one, t with chains - 1 degrees of freedom */
 } bnn_geweke_quantity;
 
+/* The outcome of Geweke's test. */
 typedef struct {
-    char *engine; /* as it was run: one chain, no warm-up */
-    int chains, transitions, n;
+    char *engine;                  /* as it was run: one chain, no warm-up */
+    int chains, transitions;       /* of each; of the config */
+    int n;                         /* quantities */
     bnn_geweke_quantity *quantity; /* [n] */
     double p;                      /* of all: the least p times n, at most 1 */
 } bnn_geweke;
 
 /* Of engines that can be placed (engine.h). Warm-up is left out: the step size is that of the engine's text. */
 bnn_status bnn_geweke_run(const bnn_sbc_config *config, bnn_geweke **out);
-void bnn_geweke_free(bnn_geweke *geweke);
+void bnn_geweke_free(bnn_geweke *geweke); /* NULL is allowed */
 
 #define BNN_SBC_LEVEL 0.01 /* below this p the draws are not those of the posterior */
 

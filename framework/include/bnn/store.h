@@ -99,15 +99,15 @@ bnn_status bnn_prediction_save(const bnn_run *run, const bnn_results *results, c
 
 /* One engine of a comparison. Owns its arrays. */
 typedef struct {
-    char *label;            /* the engine text as it was asked for */
-    bnn_metrics *metrics;   /* [n_splits] on the test rows */
-    bnn_cost *cost;         /* [n_splits] of fit and prediction */
+    char *label;          /* the engine text as it was asked for */
+    bnn_metrics *metrics; /* [n_splits] on the test rows */
+    bnn_cost *cost;       /* [n_splits] of fit and prediction */
+    bnn_history history;  /* of the first split */
+    char *remark;         /* of the first split; "" if none */
+    int n_points;         /* test rows of all splits, first target */
+    double *sd, *error;   /* [n_points] sqrt(var_total), and y - mean; of classes: 1 - largest probability, and 0 or 1 for a wrong class */
     bnn_distance *distance; /* [n_splits] from the engine that is the reference; NULL: none is */
-    bnn_history history;    /* of the first split */
-    char *remark;           /* of the first split; "" if none */
     char *spec_json;        /* of the first split: network, engine, likelihood and prior as they were fitted (spec_json.h) */
-    int n_points;           /* test rows of all splits, first target */
-    double *sd, *error; /* [n_points] sqrt(var_total), and y - mean; of classes: 1 - largest probability, and 0 or 1 for a wrong class */
 } bnn_contestant;
 
 /* What `bnn compare` finds, and what a report is drawn from. */
@@ -117,9 +117,9 @@ typedef struct {
     bool is_class;                                      /* targets are classes */
     int n_engines;                                      /* that are compared */
     int n_splits;                                       /* on which they were fitted */
-    int reference;                                      /* the engine that distances are from, where there are any */
     int *split;                                         /* [n_splits] their numbers */
     bnn_contestant *engine;                             /* [n_engines] */
+    int reference;                                      /* the engine that distances are from, where there are any */
 } bnn_comparison;
 
 /* Schema "bnn-comparison". */
