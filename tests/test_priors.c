@@ -54,6 +54,34 @@ START_TEST(precisions_are_gamma_distributed) {
 }
 END_TEST
 
+static double entropy_of_scale(double s, void *of) {
+    double l = logp_of_scale(s, of);
+    return l > -700 ? -l * exp(l) : 0;
+}
+
+/* Draws have the mean log density of the density, and its mass below where that says something. */
+static void draws_scales_from_itself(const scale_case *k) {
+    enum { N = 20000, FROM = -8, TO = 8 };
+    moments surprise = {0}, low[TO - FROM] = {{0}};
+    int told = 0;
+    for (int i = 0; i < N; i++) {
+        double s = bnn_prior_vtable(k->prior)->draw_scale(k->prior, k->block, bnn_rng_split(bnn_rng_seed(3), (uint64_t)i));
+        moments_add(&surprise, -logp_of_scale(s, (void *)k));
+        for (int at = FROM; at < TO; at++) moments_add(&low[at - FROM], s < at);
+    }
+    double z = moments_z(&surprise, bnn_integral(entropy_of_scale, (void *)k, -64, 64));
+    for (int at = FROM; fabs(z) < MOST_Z && at < TO; at++) {
+        double p = bnn_integral(density_of_scale, (void *)k, -64, at);
+        if (p < 0.01 || p > 0.99) continue;
+        z = moments_z(&low[at - FROM], p);
+        told++;
+    }
+    ck_assert_msg(fabs(z) < MOST_Z && told > 1, "%s of %s: z is %g, of %d shares", k->prior->object.type->name, k->block->name, z, told);
+}
+
+START_TEST(draws_of_scales_follow_their_density) { for_all_scales(draws_scales_from_itself); }
+END_TEST
+
 static double joint(double s, void *of) {
     const scale_case *k = of;
     bnn_real z = (bnn_real)(k->w * exp(-0.5 * s));
@@ -151,6 +179,7 @@ END_TEST
 int main(void) {
     const TTest *const tests[] = {texts_mean_their_sd,
                                   precisions_are_gamma_distributed,
+                                  draws_of_scales_follow_their_density,
                                   marginals_are_student_t,
                                   groups_are_kernels_or_their_inputs,
                                   mixtures_are_exact_at_all_scales,
