@@ -246,7 +246,7 @@ START_TEST(quantities_are_of_the_draws) {
     ck_assert_double_eq(quantity_of(d, "noise: log variance 1")->is.rhat, convergence(4, 500, x[D + 1]).rhat);
     ck_assert_double_eq(quantity_of(d, "dense_1 bias")->is.mean, convergence(4, 500, x[D]).mean);
     const bnn_chains *c = &((const bnn_sampler *)run->engine->state)->chains;
-    ck_assert_double_eq(quantity_of(d, "log density")->is.rhat, convergence(4, 500, c->stat).rhat);
+    ck_assert_double_eq(quantity_of(d, "log density")->is.rhat, convergence(4, 500, c->stored.stat).rhat);
     double least = INFINITY;
     for (int k = 0; k < 4; k++) least = fmin(least, bnn_chain_bfmi(&c->chain[k]));
     ck_assert(d->least_e_bfmi == least && d->divergences == 0 && isnan(d->saturated));

@@ -128,6 +128,17 @@ START_TEST(mixtures_are_as_far_as_their_parts) {
 }
 END_TEST
 
+/* The order in which draws come says nothing. */
+START_TEST(draws_in_another_order_are_the_same) {
+    open_rows(0);
+    set_bias(1000, 0.2, 0.7);
+    bnn_marginals *a = made_marginals(1e-3, 1000);
+    for (int s = 0; s < 1000; s++) bias[s] = s < 500 ? -0.5 : 0.9;
+    ck_assert_double_lt(distance_of(a, made_marginals(1e-3, 1000)) / rows->scaling.y_sd[0], 0.01);
+    close_rows();
+}
+END_TEST
+
 /* In closed form the same normal numbers stand in for those of the likelihood. */
 START_TEST(closed_forms_meet_draws) {
     open_rows(0);
@@ -204,8 +215,13 @@ START_TEST(distances_of_classes_are_those_by_hand) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {distances_of_gaussians_are_those_known, mixtures_are_as_far_as_their_parts,     closed_forms_meet_draws,
-                                  threads_do_not_move_distances,          distances_of_classes_are_those_by_hand, NULL};
+    const TTest *const tests[] = {distances_of_gaussians_are_those_known,
+                                  mixtures_are_as_far_as_their_parts,
+                                  draws_in_another_order_are_the_same,
+                                  closed_forms_meet_draws,
+                                  threads_do_not_move_distances,
+                                  distances_of_classes_are_those_by_hand,
+                                  NULL};
     omp_set_num_threads(1);
     return run_tests("distance", tests);
 }
