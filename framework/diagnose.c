@@ -267,9 +267,9 @@ static bnn_status find_all(bnn_diagnosis *d) {
     BNN_TRY(find_in(d, BNN_OF_PARAMETERS, "norms and scales"));
     if (d->divergences > 0)
         find(d,
-             "%.0f transitions diverged: regions of high curvature were not entered; take a smaller step size (target_accept=0.95), or "
+             "%.0f transition%s diverged: regions of high curvature were not entered; take a smaller step size (target_accept=0.95), or "
              "another prior or likelihood that has no such corners",
-             d->divergences);
+             d->divergences, d->divergences > 1 ? "s" : "");
     if (d->least_e_bfmi < BNN_LEAST_E_BFMI)
         find(d,
              "E-BFMI of a chain is %.2f, below %g: momenta bring too little energy to reach the tails; make more draws, or take a prior "

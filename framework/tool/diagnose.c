@@ -73,7 +73,8 @@ static bnn_status print_text(const request *r, const bnn_diagnosis *d) {
            "worst R-hat");
     for (int of = 0; of < BNN_N_OF; of++) BNN_TRY(print_kind(d, (bnn_quantity_of)of));
     print_parameters(d);
-    if (!isnan(d->divergences)) printf("\n  %.0f divergences, E-BFMI %.2f or more", d->divergences, d->least_e_bfmi);
+    if (!isnan(d->divergences))
+        printf("\n  %.0f divergence%s, E-BFMI %.2f or more", d->divergences, d->divergences == 1 ? "" : "s", d->least_e_bfmi);
     if (!isnan(d->saturated)) printf(", %.1f %% of the trajectories at max_depth", 100 * d->saturated);
     printf("%s\n%s\n", isnan(d->divergences) ? "" : "\n", d->n_findings ? "not good:" : "good: nothing speaks against these draws");
     for (int i = 0; i < d->n_findings; i++) printf("- %s\n", d->finding[i]);

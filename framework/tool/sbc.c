@@ -2,6 +2,7 @@
 #include "tool.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -84,9 +85,9 @@ static void print_histogram(const bnn_sbc *sbc, const bnn_sbc_quantity *q) {
 
 static const char *shape(const bnn_sbc_quantity *q) {
     if (q->p >= BNN_SBC_LEVEL) return "";
+    if (fabs(q->low) > 5) return q->low > 0 ? "  the draws are too low" : "  the draws are too high";
     if (q->spread > 1.2) return "  the draws are too narrow";
-    if (q->spread < 0.8) return "  the draws are too wide";
-    return q->low > 3 ? "  the draws are too low" : q->low < -3 ? "  the draws are too high" : "";
+    return q->spread < 0.8 ? "  the draws are too wide" : "";
 }
 
 static void print_sbc(const request *r, const bnn_sbc *s) {
@@ -109,7 +110,7 @@ static void print_sbc(const request *r, const bnn_sbc *s) {
 
 static void print_geweke(const bnn_geweke *g) {
     printf("%s: %d chains of %d transitions from draws of the prior, with a new y after each\n\n", g->engine, g->chains, g->transitions);
-    printf("  %-46s %10s %10s %10s\n", "", "z of u", "z of u^2", "p");
+    printf("  %-46s %10s %10s %10s\n", "", "z of u", "(u-1/2)^2", "p");
     for (int i = 0; i < g->n; i++)
         printf("  %-46s %10.2f %10.2f %10.4f\n", g->quantity[i].name, g->quantity[i].z_mean, g->quantity[i].z_square, g->quantity[i].p);
     printf("\nof %d quantities the least p, times their number, is %.4f: %s\n", g->n, g->p,
