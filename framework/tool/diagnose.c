@@ -68,7 +68,7 @@ static void print_parameters(const bnn_diagnosis *d) {
 static bnn_status print_text(const request *r, const bnn_diagnosis *d) {
     printf("%s: %s\n%d chains of %d draws, predictions of %d rows of %s\n\n", r->rerun.run_path, r->rerun.run->engine_text, d->chains,
            d->draws, d->rows, r->rerun.data_used);
-    printf("  %-18s %7s %10s %8s %10s %7s %10s %7s\n", "", "", "R-hat", "", "bulk ESS", "", "tail ESS", "");
+    printf("  %-18s %7s %10s %8s %10s %7s %10s\n", "", "", "R-hat", "", "bulk ESS", "", "tail ESS");
     printf("  %-18s %7s %10s %8s %10s %7s %10s %7s  %s\n", "", "number", "median", "worst", "median", "least", "median", "least",
            "worst R-hat");
     for (int of = 0; of < BNN_N_OF; of++) BNN_TRY(print_kind(d, (bnn_quantity_of)of));
