@@ -101,11 +101,11 @@ bnn_fit_of_draws bnn_draws_fit(double (*density)(double x, void *of), void *of, 
 }
 
 double bnn_density_quantile(double (*density)(double x, void *of), void *of, double q) {
-    double low = -20, high = 20; /* of asinh x */
+    double low = -20, high = 20, below = 0; /* of asinh x; the mass below `low` */
     for (int i = 0; i < 20; i++) {
-        double middle = 0.5 * (low + high);
-        if (bnn_integral_line(density, of, -INFINITY, sinh(middle)) < q)
-            low = middle;
+        double middle = 0.5 * (low + high), more = bnn_integral_line(density, of, sinh(low), sinh(middle));
+        if (below + more < q)
+            low = middle, below += more;
         else
             high = middle;
     }
