@@ -61,7 +61,7 @@ static void next_gradient(optimizer_case *k) { bnn_rng_normal(bnn_rng_seed(2), k
 /* ---------------------------------------------------------------- the head */
 
 static const char *unusable(const bnn_optimizer_type *t) {
-    if (t->type.size < sizeof *t) return "the size in its head leaves no room for the hooks";
+    if (t->type.size < offsetof(bnn_optimizer_type, step) + sizeof t->step) return "the size in its head leaves no room for the hooks";
     if (!t->step) return "step is missing";
     if (t->state_per_theta < 0 || t->state_per_theta > MOST_STATE) return "state_per_theta is below 0 or above 64";
     return NULL;
