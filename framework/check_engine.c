@@ -63,7 +63,7 @@ static bnn_status run_case(bnn_checker *c, int i, const bnn_engine_case *k) {
 
 static bnn_status run_rule(bnn_checker *c, int i) {
     const bnn_engine_type *type = (const bnn_engine_type *)c->type;
-    const bnn_claim *claims = bnn_engine_claims(type);
+    const bnn_claim *claims = type->claims;
     if (rules[i].on == TYPE) return run_case(c, i, &(bnn_engine_case){.type = type});
     for (int s = 0; rules[i].on == SPEC && type->type.checks[s]; s++)
         BNN_TRY(run_case(c, i, &(bnn_engine_case){.type = type, .spec = type->type.checks[s]}));
@@ -72,7 +72,7 @@ static bnn_status run_rule(bnn_checker *c, int i) {
     return BNN_OK;
 }
 
-/* Without its hooks, or with specs that are refused, only metadata can be looked at. */
+/* With specs that are refused only metadata can be looked at. */
 static bnn_status metadata_holds(const bnn_checker *c, bool *holds) {
     bnn_verdicts verdicts = {0};
     bnn_checker quiet = *c;

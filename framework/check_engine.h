@@ -22,10 +22,6 @@ typedef bnn_status bnn_engine_rule(bnn_checker *c, const bnn_engine_case *k);
 
 /* check_engine_claims.c: what the vtable says of the engine */
 bnn_engine_rule bnn_rule_engine_metadata, bnn_rule_engine_options, bnn_rule_engine_print, bnn_rule_adapt;
-/* Why no rule but metadata can be run: a hook is missing; NULL: they can. */
-const char *bnn_engine_unusable(const bnn_engine_type *type);
-/* Those of its claims, NULL if there are none. */
-const bnn_claim *bnn_engine_claims(const bnn_engine_type *type);
 /* check_engine_calls.c: one run against others */
 bnn_engine_rule bnn_rule_progress, bnn_rule_repeat, bnn_rule_engine_threads, bnn_rule_draws, bnn_rule_numeric;
 /* check_engine_resume.c: its state, taken out and put back */

@@ -14,20 +14,6 @@ enum { FEW_ROWS = 20 };
 
 /* ---------------------------------------------------------------- metadata */
 
-const char *bnn_engine_unusable(const bnn_engine_type *type) {
-    if (type->type.size < offsetof(bnn_engine_type, adapt)) return "the size in its head leaves no room for the hooks";
-    if (!type->open) return "open is missing";
-    if (!type->step) return "step is missing";
-    if (!type->close) return "close is missing";
-    if (!type->blocks) return "blocks is missing";
-    if (!type->draw && !type->fitted && !type->member) return "draw is missing, and there is no fitted or member that makes it needless";
-    return NULL;
-}
-
-const bnn_claim *bnn_engine_claims(const bnn_engine_type *type) {
-    return type->type.size >= offsetof(bnn_engine_type, claims) + sizeof type->claims ? type->claims : NULL;
-}
-
 /* The hooks that only make sense together. */
 static void check_hooks(bnn_checker *c, const bnn_engine_type *t) {
     if (t->outputs && !t->predictive) bnn_checker_break(c, "there is a hook outputs, but no predictive that says when to use it");
@@ -96,7 +82,7 @@ static bnn_status check_open(bnn_checker *c, const bnn_engine_type *t, const cha
 }
 
 static bnn_status check_specs(bnn_checker *c, const bnn_engine_type *t, const bnn_data *data) {
-    const bnn_claim *claims = bnn_engine_claims(t);
+    const bnn_claim *claims = t->claims;
     for (int i = 0; t->type.checks[i]; i++) {
         BNN_TRY(check_spec(c, "check spec", t->type.checks[i]));
         BNN_TRY(check_open(c, t, t->type.checks[i], data));
@@ -114,7 +100,6 @@ static bnn_status check_specs(bnn_checker *c, const bnn_engine_type *t, const bn
 bnn_status bnn_rule_engine_metadata(bnn_checker *c, const bnn_engine_case *k) {
     const bnn_engine_type *t = k->type;
     bnn_case_rows rows;
-    if (bnn_engine_unusable(t)) bnn_checker_break(c, "%s", bnn_engine_unusable(t));
     bnn_check_head(c, BNN_POINT | BNN_ONE_THETA | BNN_EXACT);
     if (bnn_checker_broken(c)) return BNN_OK;
     check_hooks(c, t);
