@@ -142,6 +142,9 @@ static bnn_engine *held(bnn_engine *e, int i, const bnn_data **rows) {
 static const char *const checks[] = {"ensemble:engine=map{epochs=20,batch=16},members=3",
                                      "ensemble:engine=mc_dropout{epochs=20,batch=16},members=2", NULL};
 
+static const bnn_claim claims[] = {
+    {"ensemble:engine=map{epochs=2000,lr=0.05,optimizer=sgd{momentum=0.9}},members=3", BNN_FINDS_MODE, 0.002}, {NULL, 0, 0}};
+
 const bnn_engine_type bnn_engine_ensemble = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "ensemble", .summary = "several fits of another engine, predicting as a mixture",
              .reference = "Lakshminarayanan, Pritzel & Blundell 2017", .conf_size = sizeof(conf), .options = options, .checks = checks},
@@ -153,4 +156,5 @@ const bnn_engine_type bnn_engine_ensemble = {
     .adapt = adapt,
     .held = held,
     .member = member,
+    .claims = claims,
 };

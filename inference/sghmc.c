@@ -41,6 +41,9 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
 static const char *const checks[] = {"sghmc:chains=3,samples=4,burnin=5,thin=2,batch=16",
                                      "sghmc:chains=2,samples=4,burnin=4,thin=1,batch=16,cycles=2,preconditioner=none", NULL};
 
+static const bnn_claim claims[] = {
+    {"sghmc:chains=32,samples=150,burnin=1000,thin=20,lr=0.01,preconditioner=none", BNN_FINDS_POSTERIOR, 0.1}, {NULL, 0, 0}};
+
 const bnn_engine_type bnn_engine_sghmc = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "sghmc", .summary = "draws by Hamiltonian dynamics with friction on minibatches",
              .reference = "Chen, Fox & Guestrin 2014; Springenberg et al. 2016; Zhang et al. 2020", .caps = BNN_EXACT,
@@ -55,4 +58,5 @@ const bnn_engine_type bnn_engine_sghmc = {
     .n_chains = bnn_sgmcmc_n_chains,
     .columns = bnn_sgmcmc_columns,
     .remark = bnn_sgmcmc_remark,
+    .claims = claims,
 };

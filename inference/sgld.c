@@ -25,6 +25,9 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
 static const char *const checks[] = {"sgld:chains=3,samples=4,burnin=5,thin=2,batch=16",
                                      "sgld:chains=2,samples=4,burnin=4,thin=1,batch=16,cycles=2,preconditioner=none", NULL};
 
+static const bnn_claim claims[] = {{"sgld:chains=32,samples=150,burnin=1000,thin=20,lr=0.03,preconditioner=none", BNN_FINDS_POSTERIOR, 0.1},
+                                   {NULL, 0, 0}};
+
 const bnn_engine_type bnn_engine_sgld = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "sgld", .summary = "draws by Langevin dynamics on minibatches",
              .reference = "Welling & Teh 2011; Li et al. 2016; Zhang et al. 2020", .caps = BNN_EXACT, .conf_size = sizeof(conf),
@@ -39,4 +42,5 @@ const bnn_engine_type bnn_engine_sgld = {
     .n_chains = bnn_sgmcmc_n_chains,
     .columns = bnn_sgmcmc_columns,
     .remark = bnn_sgmcmc_remark,
+    .claims = claims,
 };
