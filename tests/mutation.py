@@ -21,8 +21,8 @@ PAGE = ROOT / 'docs/mutation.md'
 FIRST, LAST = '<!-- table -->\n', '<!-- end of the table -->\n'
 SECONDS = 600  # for one test program
 # Every suite that a fault of the library can reach, the fast ones first: for faults that those they name do not find.
-SUITES = ('conform rng priors optimizers metrics data model text predict draws pass layers kernels likelihoods weights import tool store resume lint_files damage engines '
-          'laplace hmc').split()
+SUITES = ('conform rng priors optimizers metrics data model text predict draws pass layers kernels likelihoods weights import tool store resume lint_files damage '
+          'estimators engines laplace hmc').split()
 
 
 class Fault:

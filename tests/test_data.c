@@ -37,7 +37,10 @@ START_TEST(pbp_is_numpy) {
         ck_assert_mem_eq(b->order + k * 506, boston[k], 6 * sizeof(int));
         ck_assert_mem_eq(b->order + k * 506 + 503, boston[k] + 6, 3 * sizeof(int));
     }
-    bnn_table_free(t), bnn_table_free(b);
+    bnn_table *eleven = squares(11); /* 0.9 n is 9.9 */
+    OK(bnn_table_split(eleven, BNN_SPLIT_PBP, 1, 0));
+    ck_assert_int_eq(bnn_table_count(eleven, 0, BNN_TRAIN), 10);
+    bnn_table_free(t), bnn_table_free(b), bnn_table_free(eleven);
 }
 END_TEST
 

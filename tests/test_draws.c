@@ -214,7 +214,26 @@ START_TEST(kept_weights_predict) {
 }
 END_TEST
 
+/* Fewer draws than are stored are spread evenly over each chain, and have the numbers that they have there. */
+START_TEST(stored_draws_are_spread_and_numbered) {
+    enum { CHAINS = 2, STORED = 10, KEPT = 4, N = 8 };
+    static const int number[KEPT] = {0, 2, 5, 7}; /* i STORED / KEPT, rounded down */
+    bnn_table *t = table_new(12, 2, 0, 1);
+    kept k = keep(t, "dense:4; tanh; dense", "hmc:steps=3,chains=2,samples=10,warmup=5", CHAINS * KEPT + 1);
+    ck_assert_int_eq(k.p->samples, CHAINS * KEPT);
+    double *at = read_exactly(k.path, "/posterior/draw", KEPT), *w = read_exactly(k.path, "/posterior/dense_1_kernel", CHAINS * KEPT * N);
+    bnn_real *theta = reals_new((size_t)k.run->engine->model->n_theta);
+    for (int s = 0; s < CHAINS * KEPT; s++) {
+        ck_assert_double_eq(at[s % KEPT], number[s % KEPT]);
+        OK(bnn_engine_draw(k.run->engine, s / KEPT * STORED + number[s % KEPT], bnn_rng_seed(0), theta));
+        for (int i = 0; i < N; i++) ck_assert_double_eq(w[s * N + i], (double)theta[i]);
+    }
+    free(at), free(w), reals_free(theta);
+    kept_free(&k), bnn_table_free(t);
+}
+END_TEST
+
 int main(void) {
     return run_tests("draws", (const TTest *const[]){draws_of_many_rows, draws_of_classes, draws_of_images, a_point_has_one_draw,
-                                                     kept_weights_predict, NULL});
+                                                     kept_weights_predict, stored_draws_are_spread_and_numbered, NULL});
 }

@@ -204,6 +204,7 @@ START_TEST(runs_come_back) {
     run_round_trip(data, PLAIN_NET, "map:epochs=5,batch=4,optimizer=sgd");
     run_round_trip(data, PLAIN_NET, "mc_dropout:gates=concrete,epochs=5,batch=4");
     run_round_trip(data, PLAIN_NET, "bayes_by_backprop:epochs=5,batch=4");
+    run_round_trip(data, PLAIN_NET, "hmc:steps=3,chains=2,samples=6,warmup=4"); /* many parameter vectors */
     run_round_trip(data, PLAIN_NET, "grid_search:engine=mc_dropout{epochs=2},grid={p=0.05|0.2}");
     run_round_trip(data, "dense:3; relu; dense:5; dense", "map:epochs=2");
     bnn_data_free(data), bnn_table_free(t);
