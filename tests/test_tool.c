@@ -76,7 +76,8 @@ START_TEST(runs_are_shown) {
     says("info run.h5", 0, "run.h5: run, ");
     says("info run.h5", 0, "  history     2 epochs; at the end nll ");
     says("predict run.h5 --data a.h5 --split all -o p.h5", 0, "");
-    says("info p.h5", 0, "p.h5: predictions of 6 rows with 1 draw\n  data        a.h5\n");
+    says("info p.h5", 0, "p.h5: predictions of 6 rows with 1 draw\n  engine      map:epochs=2,");
+    says("info p.h5", 0, "  data        a.h5\n");
     says("predict run.h5 --split all -o p.h5", 0, "");
     says("info p.h5", 0, "  data        a.h5\n");
     files_remove();

@@ -206,7 +206,7 @@ static int lint_file(const char *path) {
 
 /* HDF5 itself crashes on some damaged files, or goes through them without an end: in a process of its own that is one more failure. */
 static int lint_apart(const char *path) {
-    enum { DONE = 64, SECONDS = 30 }; /* to tell a status from those that a dying program leaves; of processor time */
+    enum { DONE = 64, SECONDS = 10 }; /* to tell a status from those that a dying program leaves; of processor time */
     int end;
     fflush(stdout);
     pid_t child = fork();
