@@ -70,6 +70,7 @@ bnn_status bnn_outline_load(const char *path, bnn_outline *out) {
     if (schema && strcmp(schema, "bnn-prediction") != 0) get_state(&r, out);
     free(schema);
     get_predictions(&r, out);
+    bnn_store_get_plugins(&r, out);
     bnn_store_get_origin(&r, &out->origin);
     bnn_status s = bnn_h5_close(&r);
     if (s < 0) bnn_outline_free(out);
@@ -78,6 +79,7 @@ bnn_status bnn_outline_load(const char *path, bnn_outline *out) {
 
 void bnn_outline_free(bnn_outline *o) {
     free(o->engine), free(o->net), free(o->likelihood), free(o->prior);
+    bnn_store_free_plugins(o);
     bnn_origin_free(&o->origin);
     *o = (bnn_outline){.origin.split = -1};
 }

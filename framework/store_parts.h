@@ -52,6 +52,15 @@ bool bnn_store_is_complete(bnn_h5_reader *r);
 bool bnn_store_predicts(const bnn_h5_reader *r);
 void bnn_store_get_origin(bnn_h5_reader *r, bnn_origin *origin);
 
+/* The plugins that make the engine and those that it holds, into /provenance; nothing where there are none. */
+void bnn_store_put_plugins(bnn_h5_writer *w, const bnn_engine *engine);
+void bnn_store_get_plugins(bnn_h5_reader *r, bnn_outline *o);
+void bnn_store_free_plugins(bnn_outline *o);
+/* Fails where one of those that the file names is not loaded, or another version of it is. */
+void bnn_store_need_plugins(bnn_h5_reader *r);
+/* Fails where the engine, made from the file, uses another version than it was saved with. */
+void bnn_store_same_plugins(bnn_h5_reader *r, const bnn_engine *engine);
+
 /* The writer of draws, and its end without the file's. */
 bnn_h5_writer *bnn_draws_writer(bnn_draws *draws);
 /* The numbers of the draws that are kept, among the stored ones of their chain: n of each. */

@@ -212,6 +212,62 @@ START_TEST(a_newer_and_longer_vtable_works_without_newer_hooks) {
 }
 END_TEST
 
+/* A run that is stopped in the midst of an engine that holds another goes on with the same bits. */
+START_TEST(a_stopped_run_goes_on) {
+    load("swish"), load("double_exponential"), load("restarts");
+    bnn_table *table = table_new(40, 3, 0, 1);
+    bnn_data *data = data_new(table);
+    bnn_config config = {
+        .net = "dense:4; swish; dense", .engine = "restarts:engine=map{epochs=7,optimizer=sign,batch=16},count=3", .seed = 3};
+    bnn_run *whole, *part;
+    const char *path = files_path("part.h5"), *other = files_path("whole.h5");
+    char where[256];
+    bool same;
+    double share;
+    OK(bnn_fit(&config, data, &whole));
+    OK(bnn_run_new(&config, data, &part));
+    while (!part->complete) {
+        OK(bnn_run_step(part, data, &share));
+        OK(bnn_run_save(part, NULL, NULL, path));
+        if (part->complete) break;
+        bnn_run_free(part);
+        OK(bnn_run_resume(path, &config, data, &(bnn_origin){.split = -1}, &part));
+    }
+    OK(bnn_run_save(whole, NULL, NULL, other));
+    OK(bnn_file_diff(path, other, &same, where, sizeof where));
+    ck_assert_msg(same, "%s", where);
+    bnn_run_free(part), bnn_run_free(whole);
+    bnn_data_free(data);
+    bnn_table_free(table);
+    files_remove();
+}
+END_TEST
+
+START_TEST(an_outline_tells_the_plugins) {
+    const bnn_plugin *swish = load("swish");
+    load("double_exponential"), load("restarts");
+    bnn_table *table = table_new(40, 3, 0, 1);
+    bnn_data *data = data_new(table);
+    bnn_run *run;
+    bnn_outline o;
+    const char *path = files_path("run.h5");
+    OK(bnn_fit(&(bnn_config){.net = "dense:4; swish; dense", .engine = "restarts:engine=map{epochs=2},count=2", .seed = 3}, data, &run));
+    OK(bnn_run_save(run, NULL, NULL, path));
+    OK(bnn_outline_load(path, &o));
+    ck_assert_int_eq(o.n_plugins, 2);
+    ck_assert_str_eq(o.plugin[0].name, "swish");
+    ck_assert_str_eq(o.plugin[0].version, swish->version);
+    ck_assert_str_eq(o.plugin[0].path, swish->path);
+    ck_assert_str_eq(o.plugin[0].sha256, swish->sha256);
+    ck_assert_str_eq(o.plugin[1].types, "engine restarts");
+    bnn_outline_free(&o);
+    bnn_run_free(run);
+    bnn_data_free(data);
+    bnn_table_free(table);
+    files_remove();
+}
+END_TEST
+
 /* ---------------------------------------------------------------- lists of files and folders */
 
 /* A folder of the test with links to plugins. */
@@ -273,6 +329,8 @@ int main(void) {
     tcase_add_test(taken, types_of_every_kind_work_from_plugins);
     tcase_add_test(taken, an_older_and_shorter_vtable_works);
     tcase_add_test(taken, a_newer_and_longer_vtable_works_without_newer_hooks);
+    tcase_add_test(taken, a_stopped_run_goes_on);
+    tcase_add_test(taken, an_outline_tells_the_plugins);
     tcase_add_test(taken, a_list_names_files_and_folders);
     tcase_add_test(taken, the_first_failure_ends_a_list);
     suite_add_tcase(suite, refused);

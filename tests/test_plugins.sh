@@ -78,5 +78,47 @@ works evaluate run.h5
 works info run.h5
 works compare -d r.h5 --net "$swish_net" --engine map:epochs=2,optimizer=sign --engine mc_dropout:epochs=2 --splits 0 --samples 5 -o cmp.h5
 works report cmp.h5 -o cmp.html
-works check swish
+
+# ---------------------------------------------------------------- in files
+
+sha_of() { sha256sum "$1" | cut -c 1-64; }
+sha_swish=$(sha_of "$swish") sha_laplace=$(sha_of "$laplace") sha_restarts=$(sha_of "$restarts")
+works info run.h5
+says "  plugin      swish $(echo "$sha_swish" | cut -c 1-12) (layer swish), $swish, sha256 $sha_swish"
+says "  plugin      laplace_1774 2.1-rc1 (prior double_exponential, likelihood double_exponential, optimizer sign), $laplace, sha256 $sha_laplace"
+says "  plugin      restarts $(echo "$sha_restarts" | cut -c 1-12) (engine restarts), $restarts, sha256 $sha_restarts"
+works info --lint run.h5
+works fit -d r.h5 --net "$net" --engine map:epochs=2 -o plain.h5
+run info plain.h5
+check 'a run without types of plugins names none' [ "$(grep -c plugin "$out")" = 0 ]
+works fit -d r.h5 --net "$net" --engine map:epochs=2,optimizer=sign -o sign.h5
+works info sign.h5
+check 'an option that names a type counts, others do not' [ "$(grep -c '  plugin  ' "$out") $(grep -c laplace_1774 "$out")" = '1 1' ]
+
+BNN_PLUGIN_PATH=$laplace
+needs="was made with the layer 'swish' of plugin swish $(echo "$sha_swish" | cut -c 1-12), which is not loaded: load $swish (SHA-256 $sha_swish), with --plugin or BNN_PLUGIN_PATH"
+for command in predict evaluate; do refuses "bnn: run.h5: $needs" $command run.h5; done
+refuses "bnn: run.h5: $needs" fit -d r.h5 --net "$swish_net" --engine map:epochs=2 -o run.h5 --resume
+refuses "bnn: run.h5: $needs" fit -d r.h5 --from run.h5 --engine laplace -o new.h5
+works info run.h5
+says 'run.h5: run, whose plugin is missing'
+says "  missing     run.h5: $needs"
+says "  net         input; dense:units=6"
+says '  predicted   '
+works report run.h5 -o run.html
+BNN_PLUGIN_PATH=$laplace:$swish
+works predict run.h5 -o without.csv
+check 'what chose a run is not needed to predict with it' cmp run.csv without.csv
+
+# Versions: what the author says, or the bytes of the file.
+BNN_PLUGIN_PATH=
+works fit -d r.h5 --net "$swish_net" --engine map:epochs=2 --samples 5 -o first.h5 --plugin "$plugins/swish_1.so"
+works predict first.h5 -o first.csv --plugin "$plugins/swish_1.so"
+check 'one version, two files' [ "$(sha_of "$plugins/swish_1.so")" != "$(sha_of "$plugins/swish_1_again.so")" ]
+works predict first.h5 -o again.csv --plugin "$plugins/swish_1_again.so"
+other="bnn: first.h5: was made with the layer 'swish' of plugin swish 1, loaded is that of swish 2 ($plugins/swish_2.so), which may compute something else: load $plugins/swish_1.so (SHA-256 $(sha_of "$plugins/swish_1.so"))"
+refuses "$other" predict first.h5 -o new.csv --plugin "$plugins/swish_2.so"
+refuses "$other" fit -d r.h5 --net "$swish_net" --engine map:epochs=2 -o first.h5 --resume --plugin "$plugins/swish_2.so"
+works info first.h5 --plugin "$plugins/swish_2.so"
+says '  missing     first.h5: was made with the layer'
 finish

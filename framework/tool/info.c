@@ -83,6 +83,13 @@ static void print_scores(const bnn_metrics *m) {
         printf("rmse %.4g, crps %.4g\n", m->rmse, m->crps);
 }
 
+static void print_plugins(const bnn_outline *o) {
+    for (int i = 0; i < o->n_plugins; i++) {
+        const bnn_plugin_record *p = &o->plugin[i];
+        printf("  %-11s %s %s (%s), %s, sha256 %s\n", "plugin", p->name, p->version, p->types, p->path, p->sha256);
+    }
+}
+
 static void print_outline(const bnn_outline *o) {
     print_text("engine", o->engine);
     print_text("net", o->net);
@@ -92,6 +99,7 @@ static void print_outline(const bnn_outline *o) {
     print_text("data", o->origin.data_path);
     print_text("data sha256", o->origin.data_sha256);
     if (o->origin.split >= 0) printf("  %-11s %d\n", "split", o->origin.split);
+    print_plugins(o);
 }
 
 static void print_kept(const bnn_outline *o) {
@@ -109,20 +117,24 @@ static void print_state(const char *path, const bnn_outline *o) {
         printf("%s: checkpoint after step %d", path, o->steps);
 }
 
-/* run NULL: the file holds none that predicts. */
-static void print_fitted(const char *path, const bnn_outline *o, const bnn_run *run) {
+static void print_course(const bnn_run *run) {
+    print_text("remark", run->remark);
+    print_history(&run->history);
+    tool_print_cost("cost", &run->cost);
+}
+
+/* run NULL: the file holds none that predicts, or (missing) its plugins are not there. */
+static void print_fitted(const char *path, const bnn_outline *o, const bnn_run *run, const char *missing) {
     bnn_comparison *scores;
     print_state(path, o);
     if (run)
         printf(", %d parameters\n", run->engine->model->n_theta);
     else
-        printf(", before anything was fitted that predicts\n");
+        printf(missing ? ", whose plugin is missing\n" : ", before anything was fitted that predicts\n");
     print_outline(o);
-    if (!run) return;
-    print_text("remark", run->remark);
-    print_history(&run->history);
-    tool_print_cost("cost", &run->cost);
-    if (bnn_comparison_load(path, &scores) == BNN_OK) {
+    print_text("missing", missing);
+    if (run) print_course(run);
+    if ((run || missing) && bnn_comparison_load(path, &scores) == BNN_OK) {
         print_scores(&scores->engine[0].metrics[0]);
         bnn_comparison_free(scores);
     }
@@ -132,9 +144,12 @@ static void print_fitted(const char *path, const bnn_outline *o, const bnn_run *
 static bnn_status print_run(const char *path) {
     bnn_outline o;
     bnn_run *run = NULL;
+    char *missing = NULL;
     BNN_TRY(bnn_outline_load(path, &o));
     bnn_status s = o.predicts ? bnn_run_load(path, &run, NULL) : BNN_OK;
-    if (s == BNN_OK) print_fitted(path, &o, run);
+    if (s == BNN_ERR_PLUGIN && (missing = strdup(bnn_error()))) s = BNN_OK;
+    if (s == BNN_OK) print_fitted(path, &o, run, missing);
+    free(missing);
     bnn_run_free(run);
     bnn_outline_free(&o);
     return s;

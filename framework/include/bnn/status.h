@@ -21,7 +21,8 @@
     X(BNN_ERR_MEMORY, -8, "memory does not suffice")                       \
     X(BNN_ERR_NUMERIC, -9, "a computation left the finite numbers")        \
     X(BNN_ERR_STATE, -10, "a call is not possible in this state")          \
-    X(BNN_ERR_ABI, -11, "a plugin was built against another interface")
+    X(BNN_ERR_ABI, -11, "a plugin was built against another interface")    \
+    X(BNN_ERR_PLUGIN, -12, "a run needs a plugin that is not loaded")
 
 /* What a call returns: BNN_OK, or why it failed. New codes are only ever appended. */
 typedef enum {

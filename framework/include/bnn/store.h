@@ -65,6 +65,14 @@ typedef struct {
 } bnn_origin;
 void bnn_origin_free(bnn_origin *origin); /* frees what is inside */
 
+/* A plugin that a run was made with; texts owned. */
+typedef struct {
+    char *name, *version; /* as it was loaded then */
+    char *path;           /* of its file */
+    char *sha256;         /* of it */
+    char *types;          /* "layer swish, prior horseshoe": all that it brought */
+} bnn_plugin_record;
+
 /* What a file of a run or of predictions says of itself: also of a run that was stopped before there was anything to load. */
 typedef struct {
     char *engine, *net, *likelihood, *prior; /* owned; of predictions those of the run that made them */
@@ -72,17 +80,20 @@ typedef struct {
     int steps;                               /* of the engine, so far */
     double progress;                         /* share of the whole work done, 0..1 */
     bool complete;                           /* the engine has made its last step */
-    bool predicts;                           /* bnn_run_load gives a run */
+    bool predicts;                           /* bnn_run_load gives a run, if the plugins are there */
+    int n_plugins;                           /* that the run was made with */
+    bnn_plugin_record *plugin;               /* [n_plugins] */
     bnn_origin origin;                       /* of the data */
     int rows;                                /* of the predictions inside; 0: there are none */
     int samples;                             /* their draws */
     unsigned kept;                           /* draws that are there, too: BNN_KEEP_... */
 } bnn_outline;
-/* Reads no weights. Free out with bnn_outline_free. */
+/* Reads no weights, and needs no plugin. Free out with bnn_outline_free. */
 bnn_status bnn_outline_load(const char *path, bnn_outline *out);
 void bnn_outline_free(bnn_outline *outline); /* frees what is inside */
 
-/* A fitted run ready to predict, complete or not. origin may be NULL. */
+/* A fitted run ready to predict, complete or not. origin may be NULL. BNN_ERR_PLUGIN: a plugin that predicts
+ * is not loaded, or in another version than it was then, which may compute something else. */
 bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin);
 
 /* A run to go on with, from a file that bnn_run_save wrote on the way: further steps give the same bits as if it had never stopped. The
