@@ -150,6 +150,12 @@ void bnn_affine(int n, int in, int out, const bnn_real *x, const bnn_real *w, co
     multiply(&g, true);
 }
 
+void bnn_affine_picked(int n, int in, int out, const bnn_real *x, int width, const int *unit, const bnn_real *w, const bnn_real *b, bnn_real *y) {
+    const bnn_product g = {
+        .m = n, .n = out, .k = in, .a = x, .ar = width, .ak = 1, .unit = unit, .b = w, .br = out, .bk = 1, .init = b, .c = y, .cr = out};
+    own(&g);
+}
+
 void bnn_affine_dx(int n, int in, int out, const bnn_real *dy, const bnn_real *w, bnn_real *dx) {
     const bnn_product g = {
         .m = n, .n = in, .k = out, .a = dy, .ar = out, .ak = 1, .b = w, .br = 1, .bk = out, .init = dx, .ir = in, .c = dx, .cr = in};

@@ -10,47 +10,97 @@
 #include "simd_vector.h"
 #include <stdalign.h>
 
-/* The tile of the result kept in registers: MR rows x 2 vectors. */
-#define MR (VB == 64 ? 8 : 6) /* of 32 or 16 registers, 16 or 12 hold the result */
-#define NR (2 * VL)
-#define KC 256 /* depth of a panel of b: KC x NR fit the first cache */
+/* The tile of the result kept in registers: at most MOST vectors wide, and as many rows as leave room for the vectors of b. */
+enum { MOST = 4 };
+#define MR(nv) (VB == 64 ? ((nv) == 4 ? 6 : 8) : (nv) == 4 ? 3 : (nv) == 3 ? 4 : 6)
+#define KC (VB == 64 ? 160 : 256) /* depth of a panel of b: with three vectors it fits the first cache */
 
 INLINE vreal load_last(const bnn_real *p, int last) { return last == VL ? load(p) : load_part(p, last); }
-
-/* c[mr, (nv-1) VL + last] = init + a[mr,k] b[k, same]; mr and nv are constants after inlining, so that acc lives in registers. */
-INLINE void tile(const int mr, const int nv, int last, int k, const bnn_real *a, ptrdiff_t ar, ptrdiff_t ak, const bnn_real *b,
-                 ptrdiff_t br, const bnn_real *init, ptrdiff_t ir, bnn_real *c, ptrdiff_t cr) {
-    vreal acc[MR][2] = {0};
-    if (init)
-        for (int i = 0; i < mr; i++) {
-            if (nv == 2) acc[i][0] = load(init + i * ir);
-            acc[i][nv - 1] = load_last(init + i * ir + (nv - 1) * VL, last);
-        }
-    for (int p = 0; p < k; p++, a += ak, b += br) {
-        vreal first = load_last(b, nv == 2 ? VL : last), second = nv == 2 ? load_last(b + VL, last) : first;
-        for (int i = 0; i < mr; i++) {
-            vreal x = splat(a[i * ar]);
-            acc[i][0] += x * first;
-            if (nv == 2) acc[i][1] += x * second;
-        }
-    }
-    for (int i = 0; i < mr; i++) {
-        if (nv == 2) store(c + i * cr, acc[i][0]);
-        store_part(c + i * cr + (nv - 1) * VL, acc[i][nv - 1], last);
-    }
+INLINE void store_last(bnn_real *p, vreal v, int last) {
+    if (last == VL)
+        store(p, v);
+    else
+        store_part(p, v, last);
 }
 
-/* Rows of one panel of at most NR columns of the result; one of ar, ak is the constant 1. */
-INLINE void rows(const int nv, int last, int m, int k, const bnn_real *a, ptrdiff_t ar, ptrdiff_t ak, const bnn_real *b, ptrdiff_t br,
-                 const bnn_real *init, ptrdiff_t ir, bnn_real *c, ptrdiff_t cr) {
-    int i = 0;
-#define ROWS(mr) \
-    for (; i + (mr) <= m; i += (mr)) tile(mr, nv, last, k, a + i * ar, ar, ak, b, br, init ? init + i * ir : NULL, ir, c + i * cr, cr)
-    ROWS(MR);
-    ROWS(MR / 2);
-    ROWS(1);
-#undef ROWS
+enum { BLOCK = 128 }; /* rows of a that are copied together */
+
+/* What the tiles of a panel of the result share. */
+typedef struct {
+    int k;
+    const bnn_real *a, *b, *init;
+    const int *unit;
+    bnn_real *c;
+    ptrdiff_t ar, ak, br, ir, cr;
+} panel_of;
+
+/* How a row of the tile finds its numbers in a: side by side (ak = 1), below each other (ar = 1), or where unit says. */
+typedef enum { ALONG, ACROSS, PICKED } walk;
+
+/* The compiler would keep a pointer for each row, more than there are registers. With one for three rows the others are at one and two
+ * strides from it, which an address can say. */
+#define KEEP(pointer) __asm__("" : "+r"(pointer))
+
+/* Rows i .. i+mr of a panel nv vectors wide, the last of them with `last` columns; whole: in b it has all. mr, nv and how are constants
+ * after inlining, so that acc lives in registers. */
+INLINE void tile(const int mr, const int nv, int last, const bool whole, const walk how, const panel_of *g, int i) {
+    vreal acc[MR(2)][MOST] = {0};
+    const ptrdiff_t ar = how == ACROSS ? 1 : g->ar, step = how == ALONG ? 1 : how == ACROSS ? g->ak : 0;
+    const bnn_real *b = g->b, *first = g->a + i * g->ar, *a[3] = {first, first + 3 * ar, first + 6 * ar};
+    bnn_real *c = g->c + i * g->cr;
+    if (g->init)
+        UNROLL(8)
+        for (int r = 0; r < mr; r++)
+            UNROLL(4)
+            for (int v = 0; v < nv; v++) acc[r][v] = load_last(g->init + (i + r) * g->ir + v * VL, v + 1 < nv ? VL : last);
+    for (int p = 0; p < g->k; p++, b += g->br) {
+        const ptrdiff_t at = how == PICKED ? g->unit[p] : 0;
+        vreal y[MOST];
+        UNROLL(4)
+        for (int v = 0; v < nv; v++) y[v] = whole || v + 1 < nv ? load(b + v * VL) : load_part(b + v * VL, last);
+        UNROLL(8)
+        for (int r = 0; r < mr; r++) {
+            const vreal x = splat(a[r / 3][at + r % 3 * ar]);
+            UNROLL(4)
+            for (int v = 0; v < nv; v++) acc[r][v] += x * y[v];
+        }
+        UNROLL(3)
+        for (int q = 0; 3 * q < mr; q++) {
+            a[q] += step;
+            KEEP(a[q]);
+        }
+    }
+    UNROLL(8)
+    for (int r = 0; r < mr; r++)
+        UNROLL(4)
+        for (int v = 0; v < nv; v++) store_last(c + r * g->cr + v * VL, acc[r][v], v + 1 < nv ? VL : last);
 }
+
+/* All rows of a panel. Each a function of its own: the inner loop wants all registers. */
+#define DEFINE_PANEL(name, nv, whole, how)                                                                                                 \
+    static __attribute__((noinline)) void name(const panel_of *of, int m, int last) {                                                      \
+        const panel_of g = *of;                                                                                                            \
+        int i = 0;                                                                                                                         \
+        for (; i + MR(nv) <= m; i += MR(nv)) tile(MR(nv), nv, last, whole, how, &g, i);                                                    \
+        for (; i + MR(nv) / 2 <= m; i += MR(nv) / 2) tile(MR(nv) / 2, nv, last, whole, how, &g, i);                                        \
+        for (; i < m; i++) tile(1, nv, last, whole, how, &g, i);                                                                           \
+    }
+#define DEFINE_PANELS(nv)                         \
+    DEFINE_PANEL(along_##nv, nv, false, ALONG)    \
+    DEFINE_PANEL(across_##nv, nv, false, ACROSS)  \
+    DEFINE_PANEL(picked_##nv, nv, false, PICKED)  \
+    DEFINE_PANEL(whole_along_##nv, nv, true, ALONG)   \
+    DEFINE_PANEL(whole_across_##nv, nv, true, ACROSS) \
+    DEFINE_PANEL(whole_picked_##nv, nv, true, PICKED)
+DEFINE_PANELS(1)
+DEFINE_PANELS(2)
+DEFINE_PANELS(3)
+DEFINE_PANELS(4)
+
+typedef void panel(const panel_of *g, int m, int last);
+#define PANELS(nv) {{along_##nv, across_##nv, picked_##nv}, {whole_along_##nv, whole_across_##nv, whole_picked_##nv}}
+static panel *const panels[MOST][2][3] = {PANELS(1), PANELS(2), PANELS(3), PANELS(4)};
+
 
 /* v[VL][VL] to its transpose: each perfect shuffle of all elements turns the bits (row, column) of their addresses by one. */
 INLINE void transpose(vreal v[VL]) {
@@ -64,53 +114,75 @@ INLINE void transpose(vreal v[VL]) {
     }
 }
 
-/* packed[k][NR]: columns 0 .. n-1 are the rows of b, which have k reals each at stride bk; columns up to the next multiple of VL are zeros.
- */
-static void pack_transposed(int n, int k, const bnn_real *b, ptrdiff_t bk, bnn_real *packed) {
+/* packed[k][width]: columns 0 .. n-1 are the rows of b, which have k reals each at stride bk; columns up to the next multiple of VL are
+ * zeros. */
+static void pack_transposed(int n, int k, const bnn_real *b, ptrdiff_t bk, int width, bnn_real *packed) {
     for (int j = 0; j < n; j += VL)
         for (int p = 0; p < k; p += VL) {
             vreal v[VL];
             const int count = k - p < VL ? k - p : VL;
             for (int i = 0; i < VL; i++) v[i] = j + i < n ? load_last(b + (j + i) * bk + p, count) : (vreal){0};
             transpose(v);
-            for (int i = 0; i < VL; i++) store(packed + (p + i) * NR + j, v[i]);
+            for (int i = 0; i < count; i++) store(packed + (p + i) * width + j, v[i]);
         }
 }
 
-INLINE void panel(const int nv, int last, int m, int k, const bnn_real *a, ptrdiff_t ar, ptrdiff_t ak, const bnn_real *b, ptrdiff_t br,
-                  const bnn_real *init, ptrdiff_t ir, bnn_real *c, ptrdiff_t cr) {
-    if (ak == 1)
-        rows(nv, last, m, k, a, ar, 1, b, br, init, ir, c, cr);
-    else
-        rows(nv, last, m, k, a, 1, ak, b, br, init, ir, c, cr);
+/* The same of rows at stride br. */
+static void pack_rows(int n, int k, const bnn_real *b, ptrdiff_t br, int width, bnn_real *packed) {
+    for (int p = 0; p < k; p++, b += br)
+        for (int j = 0; j < n; j += VL) store(packed + p * width + j, load_last(b + j, n - j < VL ? n - j : VL));
+}
+
+/* Vectors in the next panel of a result that has so many left. Three make the best use of the loads; a lonely fourth goes with them. */
+static int panel_width(int vectors) { return vectors == 4 ? 4 : vectors < 3 ? vectors : 3; }
+
+/* A stretch of the depth from p on, k long, of m rows from i on: c += a b. The first stretch begins with init. */
+static void stretch(const bnn_product *g, const panel_of *of, int i, int m, int p, bool packed_rows) {
+    alignas(VB) bnn_real packed[KC * MOST * VL];
+    const walk how = of->unit ? PICKED : of->ak == 1 ? ALONG : ACROSS;
+    const bool pack = g->bk != 1 || packed_rows || (m >= 64 && g->br >= 256);
+    int j = 0;
+    for (int left = (g->n + VL - 1) / VL, nv; left > 0; left -= nv, j += nv * VL) {
+        nv = panel_width(left);
+        const int columns = g->n - j < nv * VL ? g->n - j : nv * VL;
+        const bnn_real *b = g->b + p * g->br + j * g->bk;
+        panel_of part = *of;
+        part.b = pack ? packed : b;
+        part.br = pack ? nv * VL : g->br;
+        part.c = g->c + i * g->cr + j;
+        part.cr = g->cr;
+        part.init = p > 0 ? part.c : g->init ? g->init + i * g->ir + j : NULL;
+        part.ir = p > 0 ? g->cr : g->ir;
+        if (g->bk != 1)
+            pack_transposed(columns, of->k, b, g->bk, nv * VL, packed);
+        else if (pack)
+            pack_rows(columns, of->k, b, g->br, nv * VL, packed);
+        panels[nv - 1][pack || columns == nv * VL][how](&part, m, columns - (nv - 1) * VL);
+    }
+}
+
+/* Copies a block of a whose rows or columns lie far apart: they would push each other out of the cache. */
+static void pack_block(int m, panel_of *of, bnn_real *packed) {
+    const bool along = of->ak == 1;
+    const size_t length = (size_t)(along ? of->k : m) * sizeof *packed;
+    const int width = along ? KC : BLOCK;
+    for (int i = 0; i < (along ? m : of->k); i++) memcpy(packed + i * width, of->a + i * (along ? of->ar : of->ak), length);
+    of->a = packed;
+    of->ar = along ? KC : 1;
+    of->ak = along ? 1 : BLOCK;
 }
 
 static void product(const bnn_product *g) {
-    alignas(VB) bnn_real packed[KC * NR];
-    for (int j = 0; j < g->n; j += NR) {
-        const int columns = g->n - j < NR ? g->n - j : NR, nv = columns > VL ? 2 : 1, last = columns - (nv - 1) * VL;
-        const bnn_real *init = g->init ? g->init + j : NULL;
-        ptrdiff_t ir = g->ir;
-        int p = 0;
-        do { /* once even when k is 0: c = init */
-            const int k = g->k - p < KC ? g->k - p : KC;
-            const bnn_real *a = g->a + p * g->ak, *b = g->b + p * g->br + j * g->bk;
-            ptrdiff_t br = g->br;
-            if (g->bk != 1) {
-                pack_transposed(columns, k, b, g->bk, packed);
-                b = packed;
-                br = NR;
-            }
-            if (nv == 2 && last == VL)
-                panel(2, VL, g->m, k, a, g->ar, g->ak, b, br, init, ir, g->c + j, g->cr);
-            else if (nv == 2)
-                panel(2, last, g->m, k, a, g->ar, g->ak, b, br, init, ir, g->c + j, g->cr);
-            else
-                panel(1, last, g->m, k, a, g->ar, g->ak, b, br, init, ir, g->c + j, g->cr);
-            init = g->c + j;
-            ir = g->cr;
-            p += k;
-        } while (p < g->k);
+    alignas(VB) bnn_real packed[KC * BLOCK];
+    const bool pack = !g->unit && g->m >= 16 && g->n >= 4 * MOST * VL && (g->ak == 1 ? g->ar : g->ak) >= 256;
+    const int block = pack ? BLOCK : g->m;
+    for (int i = 0, p = 0; i < g->m; p += KC) {
+        const int m = g->m - i < block ? g->m - i : block;
+        panel_of of = {.k = g->k - p < KC ? g->k - p : KC, .unit = g->unit ? g->unit + p : NULL, .ar = g->ar, .ak = g->ak};
+        of.a = g->a + i * g->ar + (g->unit ? 0 : p * g->ak);
+        if (pack) pack_block(m, &of, packed);
+        stretch(g, &of, i, m, p, pack);
+        if (p + KC >= g->k) i += block, p = -KC;
     }
 }
 
@@ -163,16 +235,68 @@ static void column_sums(int n, int out, const bnn_real *x, bnn_real *y) {
     if (nv == 1) columns(1, last, n, out, x + j, y + j);
 }
 
-DEFINE_UNARY(exp1, exp, _u10)
-DEFINE_UNARY(log1, log, LOG_BOUND)
-DEFINE_UNARY(tanh1, tanh, _u35)
-
 INLINE vreal minus_abs(vreal x) { return (vreal)((vbits)x | SIGN_BIT); }
+
+DEFINE_UNARY(log1, log, LOG_BOUND)
+
+#if BNN_REAL_IS_DOUBLE
+
+DEFINE_UNARY(exp1, exp, _u10)
+DEFINE_UNARY(tanh1, tanh, _u35)
+#define exp_below exp1
+
+#else
+
+/* In float exp and tanh are written out: a call of SLEEF's for every vector costs as much as the function (docs/performance.md). */
+
+/* e^x = 2^n e^r with n the integer nearest to x / log 2, log 2 in two parts of which the first has few bits (Cody & Waite 1980), and the
+ * polynomial of Cephes' expf (Moshier 1989). Returns e^r. Adding `shift` rounds. */
+INLINE vreal exp_reduced(vreal x, vbits *whole) {
+    const bnn_real shift = 0x1.8p23f;
+    const vreal t = x * 0x1.715476p0f + shift, n = t - shift, r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    vreal p = 1.9875691500e-4f * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    *whole = (vbits)t - (vbits)splat(shift);
+    return p * (r * r) + r + 1;
+}
+
+/* 2^n in two factors, so that the ends of the range are reached. */
+INLINE vreal exp1(vreal x) {
+    vbits n, half;
+    x = less(x, splat(-105), splat(-105), x);
+    const vreal p = exp_reduced(less(splat(90), x, splat(90), x), &n);
+    half = n >> 1;
+    return p * (vreal)((half + 127) << 23) * (vreal)((n - half + 127) << 23);
+}
+
+/* x <= 0. Below the logarithm of the smallest normal number it is 0: numbers below take the processor a hundred cycles each, and concrete
+ * gates of a small p make many. */
+INLINE vreal exp_below(vreal x) {
+    const vreal least = splat(-87.3365402f);
+    vbits n;
+    const vreal p = exp_reduced(less(x, least, least, x), &n);
+    return less(x, least, (vreal){0}, p * (vreal)((n + 127) << 23));
+}
+
+/* x + x^3 P(x^2) for |x| < 0.625 with the polynomial of Cephes' tanhf, and (1 - e^-2|x|) / (1 + e^-2|x|) with the sign of x beyond. */
+INLINE vreal tanh1(vreal x) {
+    const vreal below = minus_abs(x), e = exp_below(2 * below), s = x * x, far = (1 - e) / (1 + e);
+    vreal p = s * -5.70498872745e-3f + 2.06390887954e-2f;
+    p = p * s + -5.37397155531e-2f;
+    p = p * s + 1.33314422036e-1f;
+    p = p * s + -3.33332819422e-1f;
+    return less(splat(-0.625f), below, x + x * (s * p), (vreal)((vbits)far | ((vbits)x & SIGN_BIT)));
+}
+
+#endif
 
 /* 1/(1+e^-x), and e^x/(1+e^x) for x < 0: the exponential never overflows. */
 INLINE vreal sigmoid1(vreal x) {
-    vreal e = exp1(minus_abs(x));
-    return choose((vbits)(x < 0), e, splat(1)) / (1 + e);
+    vreal e = exp_below(minus_abs(x));
+    return less(x, (vreal){0}, e, splat(1)) / (1 + e);
 }
 
 /* log(1 + e) for 0 <= e <= 1: the rounding of u = 1 + e is undone by the factor e/(u - 1), u - 1 being exact (Kahan; Goldberg 1991, Theorem
@@ -183,7 +307,7 @@ INLINE vreal log1p1(vreal e) {
 }
 
 /* max(x,0) + log(1 + e^-|x|); not a number stays so through the exponential. */
-INLINE vreal softplus1(vreal x) { return choose((vbits)(x > 0), x, (vreal){0}) + log1p1(exp1(minus_abs(x))); }
+INLINE vreal softplus1(vreal x) { return less((vreal){0}, x, x, (vreal){0}) + log1p1(exp_below(minus_abs(x))); }
 
 /* The tail is computed in a full vector, so a value does not depend on its position. */
 #define DEFINE_MAP(name, f)                                                              \

@@ -8,7 +8,7 @@
 
 /* Draws are cut into this many blocks at most, rows into stretches and pieces: all by the size of the problem, never by threads. Every
  * block streams over its draws; blocks are merged in order. */
-enum { MOST_BLOCKS = 16, PIECE = 256, SHORTEST_STRETCH = 256, LONGEST_STRETCH = 8192, MOST_PREFIX_BYTES = 1 << 28 };
+enum { MOST_BLOCKS = 16, PIECE = 64, SHORTEST_STRETCH = 256, LONGEST_STRETCH = 8192, MOST_PREFIX_BYTES = 1 << 28 };
 
 /* What one block of draws has seen of one stretch of rows. k = mean_dim. */
 typedef struct {
@@ -52,15 +52,19 @@ static bnn_status open_tally(tally *t, size_t rows, size_t k) {
     return BNN_OK;
 }
 
+BNN_LOOP static void add_moments(size_t n, double share, const bnn_real *restrict mean, const bnn_real *restrict var, double *restrict m,
+                                 double *restrict m2, double *restrict sum_var) {
+    for (size_t i = 0; i < n; i++) {
+        double delta = (double)mean[i] - m[i];
+        m[i] += delta * share;
+        m2[i] += delta * ((double)mean[i] - m[i]);
+        sum_var[i] += (double)var[i];
+    }
+}
+
 /* Adds one draw's means of the rows [row, row+n) to the running moments. */
 static void add_means(tally *t, size_t from, size_t n, const bnn_real *mean, const bnn_real *var) {
-    const double share = 1.0 / t->draws;
-    for (size_t i = 0; i < n; i++) {
-        double delta = (double)mean[i] - t->mean[from + i];
-        t->mean[from + i] += delta * share;
-        t->m2[from + i] += delta * ((double)mean[i] - t->mean[from + i]);
-        t->var[from + i] += (double)var[i];
-    }
+    add_moments(n, 1.0 / t->draws, mean, var, t->mean + from, t->m2 + from, t->var + from);
 }
 
 static void add_logp(tally *t, size_t from, size_t n, const double *logp) {

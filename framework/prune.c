@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * prune.c: a pass in BNN_DRAW without what its gates have dropped.
+ * prune.c: a pass in BNN_DRAW with its gates in the kernels behind them, and without what they have dropped.
  *
- * A gate that is shared by all rows and is 0 at a unit takes out a row of the kernel behind it and, through elementwise layers, a column of
- * the kernel before it: with a share p of zeros on both sides a product needs (1-p)^2 of the work. In
+ * A gate that is shared by all rows, y = x z, is a factor of the rows of the kernel that reads it: (x diag(z)) W = x (diag(z) W). So the
+ * kernel is multiplied once for a draw, and the gate's own pass over the rows is none. Where z is 0 the row of the kernel is left out and,
+ * through elementwise layers, a column of the kernel before it: with a share p of zeros on both sides a product needs (1-p)^2 of the work. In
  *
  *   affine A -> elementwise -> gate g -> affine B
  *
- * A computes the live columns of its result alone, the elementwise layers and g work on [n, live], and B multiplies by the live rows of its
- * kernel. Sums run over the same terms in the same order without those that are 0, so nothing but the sign of a zero, and the rounding of
- * a product that goes to another kernel for its new size, can differ.
+ * A computes the live columns of its result alone, the elementwise layers work on [n, live], and B multiplies by the live rows of its
+ * kernel. Sums run over the same terms in the same order without those that are 0; only their rounding can differ.
  */
 #include "workspace.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAST_KERNEL 4096      /* smaller products are not worth the copying */
-#define LEAST_SHARE (1 / 16.0) /* of zeros in a gate */
+#define LEAST_SHARE (1 / 16.0) /* of zeros in a gate: fewer are multiplied like all others */
 
 static const bnn_layer *layer_of(const bnn_net *net, int i) { return &net->node[i].layer; }
 static uint32_t caps_of(const bnn_net *net, int i) { return layer_of(net, i)->object.type->caps; }
@@ -51,7 +50,7 @@ static bool gives_live(const bnn_net *net, int i) {
 
 static bool is_prunable(const bnn_net *net) {
     for (int i = 1; i < net->n_nodes; i++)
-        if (is_gate(net, i) && bnn_param_size(&layer_of(net, net->node[i].only_reader)->plan.param[0]) >= LEAST_KERNEL) return true;
+        if (is_gate(net, i)) return true;
     return false;
 }
 
@@ -95,71 +94,63 @@ static void find_live(const bnn_io *io, int size, bnn_pruned *p) {
     if (p->size - p->live < LEAST_SHARE * p->size) p->live = p->size;
 }
 
-static const bnn_pruned *pruning(const bnn_workspace *ws, int gate) {
-    return gate >= 0 && ws->pruned[gate].live < ws->pruned[gate].size ? &ws->pruned[gate] : NULL;
+/* Of a gate that is in the kernel behind it in this pass; NULL: there is none, or it is not. */
+static const bnn_pruned *folded(const bnn_workspace *ws, int gate) { return gate >= 0 && ws->pruned[gate].size > 0 ? &ws->pruned[gate] : NULL; }
+
+/* Of the gate behind node i, if y comes without the units that it drops; NULL: y is whole. */
+static const bnn_pruned *left_out(const bnn_net *net, const bnn_workspace *ws, int i) {
+    const bnn_pruned *p = gives_live(net, i) ? folded(ws, gate_behind(net, i)) : NULL;
+    return p && p->live < p->size ? p : NULL;
 }
 
-BNN_LOOP static void pick(int n, const bnn_real *restrict from, const int *restrict unit, bnn_real *restrict to) {
-    for (int i = 0; i < n; i++) to[i] = from[unit[i]];
+BNN_LOOP static void scale(int n, const bnn_real *restrict from, bnn_real z, bnn_real *restrict to) {
+    for (int i = 0; i < n; i++) to[i] = z * from[i];
 }
 
-/* Kernel and bias of an affine node between the gates before and after it; NULL: nothing is left out on that side. */
-static void pack(const bnn_layer *l, const bnn_real *theta, const bnn_pruned *before, const bnn_pruned *after, bnn_real *w) {
+BNN_LOOP static void scale_picked(int n, const bnn_real *restrict from, const int *restrict unit, bnn_real z, bnn_real *restrict to) {
+    for (int i = 0; i < n; i++) to[i] = z * from[unit[i]];
+}
+
+/* Kernel and bias of an affine node between the gates before, of factors z, and after it; NULL: there is none on that side. */
+static void pack(const bnn_layer *l, const bnn_real *theta, const bnn_pruned *before, const bnn_real *z, const bnn_pruned *after,
+                 bnn_real *w) {
     const int rows = l->plan.param[0].rows, cols = l->plan.param[0].cols, n = before ? before->live : rows, m = after ? after->live : cols;
-    for (int i = 0; i <= n; i++, w += m) { /* the bias stands behind the kernel, like one more row */
-        if (i == n && l->plan.n_params < 2) break;
-        const bnn_real *row = theta + (size_t)(i == n ? rows : before ? before->unit[i] : i) * (size_t)cols;
+    for (int i = 0; i < n + (l->plan.n_params > 1); i++, w += m) { /* the bias stands behind the kernel, like one more row */
+        const int row = i == n ? rows : before && before->live < rows ? before->unit[i] : i;
+        const bnn_real *from = theta + (size_t)row * (size_t)cols, factor = before && i < n ? z[row] : 1;
         if (after)
-            pick(m, row, after->unit, w);
+            scale_picked(m, from, after->unit, factor, w);
         else
-            memcpy(w, row, (size_t)m * sizeof *w);
+            scale(m, from, factor, w);
     }
 }
 
 void bnn_prune_prepare(const bnn_net *net, bnn_workspace *ws) {
-    bool draw = ws->io[0].mode == BNN_DRAW;
     for (int i = 1; i < net->n_nodes; i++) {
         if (!is_gate(net, i)) continue;
-        int size = bnn_layer_size_in(layer_of(net, i));
-        const bnn_param *kernel = &layer_of(net, net->node[i].only_reader)->plan.param[0];
-        if (draw && bnn_param_size(kernel) >= LEAST_KERNEL)
-            find_live(&ws->io[i], size, &ws->pruned[i]);
-        else
-            ws->pruned[i].live = ws->pruned[i].size = size;
+        ws->pruned[i].size = 0;
+        if (ws->io[i].mode == BNN_DRAW) find_live(&ws->io[i], bnn_layer_size_in(layer_of(net, i)), &ws->pruned[i]);
     }
     for (int i = 1; i < net->n_nodes; i++) {
         if (!is_affine(net, i)) continue;
-        const bnn_pruned *before = pruning(ws, gate_before(net, i)), *after = gives_live(net, i) ? pruning(ws, gate_behind(net, i)) : NULL;
-        if (before || after) pack(layer_of(net, i), ws->io[i].theta, before, after, ws->pruned[i].w);
+        const bnn_pruned *before = folded(ws, gate_before(net, i)), *after = left_out(net, ws, i);
+        if (before || after) pack(layer_of(net, i), ws->io[i].theta, before, ws->io[net->node[i].in[0]].pass, after, ws->pruned[i].w);
     }
 }
 
 /* ---- forward ---- */
 
-static void multiply(const bnn_layer *l, const bnn_io *io, const bnn_pruned *before, const bnn_pruned *after, const bnn_real *w) {
-    int in = before ? before->live : l->plan.param[0].rows, out = after ? after->live : l->plan.param[0].cols;
-    bnn_affine(io->n, in, out, io->x[0], w, l->plan.n_params > 1 ? w + (size_t)in * (size_t)out : NULL, io->y);
-}
-
-BNN_LOOP static void scale_live(int n, const bnn_real *restrict x, const int *restrict unit, const bnn_real *restrict z,
-                                bnn_real *restrict y) {
-    for (int i = 0; i < n; i++) y[i] = x[i] * z[unit[i]];
-}
-
-BNN_LOOP static void scale_picked(int n, const bnn_real *restrict x, const int *restrict unit, const bnn_real *restrict z,
-                                  bnn_real *restrict y) {
-    for (int i = 0; i < n; i++) y[i] = x[unit[i]] * z[unit[i]];
-}
-
-/* y[n, live] = x z; x has all units or, if it comes from a node that gave the live ones alone, those. */
-static void gate(const bnn_io *io, const bnn_pruned *p, bool live_only) {
-    for (size_t r = 0; r < (size_t)io->n; r++) {
-        bnn_real *y = io->y + r * (size_t)p->live;
-        if (live_only)
-            scale_live(p->live, io->x[0] + r * (size_t)p->live, p->unit, io->pass, y);
-        else
-            scale_picked(p->live, io->x[0] + r * (size_t)p->size, p->unit, io->pass, y);
-    }
+static void multiply(const bnn_net *net, const bnn_workspace *ws, int i, const bnn_pruned *before, const bnn_pruned *after) {
+    const bnn_layer *l = layer_of(net, i);
+    const bnn_io *io = &ws->io[i];
+    const int in = before ? before->live : l->plan.param[0].rows, out = after ? after->live : l->plan.param[0].cols;
+    const bnn_real *w = ws->pruned[i].w, *b = l->plan.n_params > 1 ? w + (size_t)in * (size_t)out : NULL;
+    const int gate = net->node[i].in[0];
+    const bnn_real *x = before ? ws->io[gate].x[0] : io->x[0];
+    if (before && before->live < before->size && !left_out(net, ws, net->node[gate].in[0]))
+        bnn_affine_picked(io->n, in, out, x, before->size, before->unit, w, b, io->y);
+    else
+        bnn_affine(io->n, in, out, x, w, b, io->y);
 }
 
 /* An elementwise layer on n * live numbers: as many whole rows of its own as cover them. */
@@ -171,18 +162,13 @@ static void map(const bnn_layer *l, bnn_io *io, const bnn_pruned *after) {
 }
 
 bool bnn_prune_forward(const bnn_net *net, bnn_workspace *ws, int i) {
-    const bnn_layer *l = layer_of(net, i);
-    bnn_io *io = &ws->io[i];
-    if (is_gate(net, i)) {
-        if (pruning(ws, i)) gate(io, &ws->pruned[i], gives_live(net, net->node[i].in[0]));
-        return pruning(ws, i);
-    }
-    const bnn_pruned *after = gives_live(net, i) ? pruning(ws, gate_behind(net, i)) : NULL;
+    if (is_gate(net, i)) return folded(ws, i);
+    const bnn_pruned *after = left_out(net, ws, i);
     if (is_affine(net, i)) {
-        const bnn_pruned *before = pruning(ws, gate_before(net, i));
-        if (before || after) multiply(l, io, before, after, ws->pruned[i].w);
+        const bnn_pruned *before = folded(ws, gate_before(net, i));
+        if (before || after) multiply(net, ws, i, before, after);
         return before || after;
     }
-    if (after) map(l, io, after);
+    if (after) map(layer_of(net, i), &ws->io[i], after);
     return after;
 }

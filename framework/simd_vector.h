@@ -138,6 +138,17 @@ INLINE vreal zip_high(vreal a, vreal b) { return __builtin_shufflevector(a, b, Z
 
 INLINE vreal choose(vbits mask, vreal yes, vreal no) { return (vreal)((mask & (vbits)yes) | (~mask & (vbits)no)); }
 
+/* yes where a < b, else no; what is not a number is not less. */
+INLINE vreal less(vreal a, vreal b, vreal yes, vreal no) {
+#if defined(__AVX512F__) && BNN_REAL_IS_DOUBLE
+    return (vreal)_mm512_mask_blend_pd(_mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LT_OQ), (__m512d)no, (__m512d)yes);
+#elif defined(__AVX512F__)
+    return (vreal)_mm512_mask_blend_ps(_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ), (__m512)no, (__m512)yes);
+#else
+    return choose((vbits)(a < b), yes, no);
+#endif
+}
+
 /* SLEEF's function f with the error bound u: _u10 is 1.0 ulp, _u35 is 3.5 ulp. */
 #ifdef SLEEF_ISA
 #define SLEEF_NAME(f, u) PASTE(PASTE(Sleef_, f), PASTE(SLEEF_SHAPE, PASTE(u, SLEEF_ISA)))

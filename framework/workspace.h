@@ -9,9 +9,9 @@
 
 /* Of one node in this pass; prune.c. */
 typedef struct {
-    int live, size; /* of a gate: units that it keeps, and all of them; live < size: the others are left out */
+    int live, size; /* of a gate: units that it keeps, and all of them, 0 where it runs as it is; live < size: the others are left out */
     int *unit;      /* [live] their numbers */
-    bnn_real *w;    /* of an affine node: kernel and bias without the rows and columns that are left out */
+    bnn_real *w;    /* of an affine node: kernel times the gate before it, and bias, without the rows and columns that are left out */
 } bnn_pruned;
 
 struct bnn_workspace {

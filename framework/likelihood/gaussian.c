@@ -76,14 +76,13 @@ static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn
     int d = l->y_dim;
     for (int i = 0; out->logp && i < n; i++) out->logp[i] = 0;
     for (int k = 0; k < d; k++) {
-        double s = log_var(l, theta, k), prec = exp(-s);
-        for (int i = 0; i < n; i++) {
-            int at = i * d + k;
-            double z2 = y ? (double)(y[at] - f[at]) * (double)(y[at] - f[at]) * prec : 0;
-            if (out->mean) out->mean[at] = f[at];
-            if (out->var) out->var[at] = (bnn_real)(1 / prec);
-            if (out->logp) out->logp[i] -= 0.5 * (z2 + s) + half_log_2pi;
-            if (out->pit) out->pit[at] = (bnn_real)(0.5 * erfc((double)(f[at] - y[at]) * sqrt(0.5 * prec)));
+        double s = log_var(l, theta, k), prec = exp(-s), var = 1 / prec;
+        for (int i = 0; out->mean && i < n; i++) out->mean[i * d + k] = f[i * d + k];
+        for (int i = 0; out->var && i < n; i++) out->var[i * d + k] = (bnn_real)var;
+        for (int i = 0; (out->logp || out->pit) && i < n; i++) {
+            double e = y ? (double)(y[i * d + k] - f[i * d + k]) : 0;
+            if (out->logp) out->logp[i] -= 0.5 * (e * e * prec + s) + half_log_2pi;
+            if (out->pit) out->pit[i * d + k] = (bnn_real)(0.5 * erfc(-e * sqrt(0.5 * prec)));
         }
     }
 }

@@ -24,6 +24,7 @@ static const bench_job jobs[] = {
     {"train_cd_uci", 455, 13, 0, "dense:50; relu; dense", "mc_dropout:gates=concrete,p=0.1," FOREVER, "heteroscedastic", 0, 0},
     {"train_bbb", 4096, 784, 10, "dense:400; relu; dense:400; relu; dense", "bayes_by_backprop:estimator=weight," FOREVER, NULL, 0, 0},
     {"train_bbb_uci", 455, 13, 0, "dense:50; relu; dense", "bayes_by_backprop:estimator=weight," FOREVER, NULL, 0, 0},
+    {"hmc_uci", 455, 13, 0, "dense:50; tanh; dense", "hmc:chains=2,warmup=0,step=0.001,thin=1000000", NULL, 0, 0},
 };
 
 /* ---- the report ---- */
