@@ -150,7 +150,8 @@ void bnn_affine(int n, int in, int out, const bnn_real *x, const bnn_real *w, co
     multiply(&g, true);
 }
 
-void bnn_affine_picked(int n, int in, int out, const bnn_real *x, int width, const int *unit, const bnn_real *w, const bnn_real *b, bnn_real *y) {
+void bnn_affine_picked(int n, int in, int out, const bnn_real *x, int width, const int *unit, const bnn_real *w, const bnn_real *b,
+                       bnn_real *y) {
     const bnn_product g = {
         .m = n, .n = out, .k = in, .a = x, .ar = width, .ak = 1, .unit = unit, .b = w, .br = out, .bk = 1, .init = b, .c = y, .cr = out};
     own(&g);

@@ -48,11 +48,9 @@ INLINE void tile(const int mr, const int nv, int last, const bool whole, const w
     const ptrdiff_t ar = how == ACROSS ? 1 : g->ar, step = how == ALONG ? 1 : how == ACROSS ? g->ak : 0;
     const bnn_real *b = g->b, *first = g->a + i * g->ar, *a[3] = {first, first + 3 * ar, first + 6 * ar};
     bnn_real *c = g->c + i * g->cr;
-    if (g->init)
-        UNROLL(8)
-        for (int r = 0; r < mr; r++)
-            UNROLL(4)
-            for (int v = 0; v < nv; v++) acc[r][v] = load_last(g->init + (i + r) * g->ir + v * VL, v + 1 < nv ? VL : last);
+    if (g->init) UNROLL(8)
+    for (int r = 0; r < mr; r++) UNROLL(4)
+    for (int v = 0; v < nv; v++) acc[r][v] = load_last(g->init + (i + r) * g->ir + v * VL, v + 1 < nv ? VL : last);
     for (int p = 0; p < g->k; p++, b += g->br) {
         const ptrdiff_t at = how == PICKED ? g->unit[p] : 0;
         vreal y[MOST];
@@ -71,24 +69,23 @@ INLINE void tile(const int mr, const int nv, int last, const bool whole, const w
         }
     }
     UNROLL(8)
-    for (int r = 0; r < mr; r++)
-        UNROLL(4)
-        for (int v = 0; v < nv; v++) store_last(c + r * g->cr + v * VL, acc[r][v], v + 1 < nv ? VL : last);
+    for (int r = 0; r < mr; r++) UNROLL(4)
+    for (int v = 0; v < nv; v++) store_last(c + r * g->cr + v * VL, acc[r][v], v + 1 < nv ? VL : last);
 }
 
 /* All rows of a panel. Each a function of its own: the inner loop wants all registers. */
-#define DEFINE_PANEL(name, nv, whole, how)                                                                                                 \
-    static __attribute__((noinline)) void name(const panel_of *of, int m, int last) {                                                      \
-        const panel_of g = *of;                                                                                                            \
-        int i = 0;                                                                                                                         \
-        for (; i + MR(nv) <= m; i += MR(nv)) tile(MR(nv), nv, last, whole, how, &g, i);                                                    \
-        for (; i + MR(nv) / 2 <= m; i += MR(nv) / 2) tile(MR(nv) / 2, nv, last, whole, how, &g, i);                                        \
-        for (; i < m; i++) tile(1, nv, last, whole, how, &g, i);                                                                           \
+#define DEFINE_PANEL(name, nv, whole, how)                                                          \
+    static __attribute__((noinline)) void name(const panel_of *of, int m, int last) {               \
+        const panel_of g = *of;                                                                     \
+        int i = 0;                                                                                  \
+        for (; i + MR(nv) <= m; i += MR(nv)) tile(MR(nv), nv, last, whole, how, &g, i);             \
+        for (; i + MR(nv) / 2 <= m; i += MR(nv) / 2) tile(MR(nv) / 2, nv, last, whole, how, &g, i); \
+        for (; i < m; i++) tile(1, nv, last, whole, how, &g, i);                                    \
     }
-#define DEFINE_PANELS(nv)                         \
-    DEFINE_PANEL(along_##nv, nv, false, ALONG)    \
-    DEFINE_PANEL(across_##nv, nv, false, ACROSS)  \
-    DEFINE_PANEL(picked_##nv, nv, false, PICKED)  \
+#define DEFINE_PANELS(nv)                             \
+    DEFINE_PANEL(along_##nv, nv, false, ALONG)        \
+    DEFINE_PANEL(across_##nv, nv, false, ACROSS)      \
+    DEFINE_PANEL(picked_##nv, nv, false, PICKED)      \
     DEFINE_PANEL(whole_along_##nv, nv, true, ALONG)   \
     DEFINE_PANEL(whole_across_##nv, nv, true, ACROSS) \
     DEFINE_PANEL(whole_picked_##nv, nv, true, PICKED)
@@ -98,9 +95,11 @@ DEFINE_PANELS(3)
 DEFINE_PANELS(4)
 
 typedef void panel(const panel_of *g, int m, int last);
-#define PANELS(nv) {{along_##nv, across_##nv, picked_##nv}, {whole_along_##nv, whole_across_##nv, whole_picked_##nv}}
+#define PANELS(nv)                                                                                         \
+    {                                                                                                      \
+        {along_##nv, across_##nv, picked_##nv}, { whole_along_##nv, whole_across_##nv, whole_picked_##nv } \
+    }
 static panel *const panels[MOST][2][3] = {PANELS(1), PANELS(2), PANELS(3), PANELS(4)};
-
 
 /* v[VL][VL] to its transpose: each perfect shuffle of all elements turns the bits (row, column) of their addresses by one. */
 INLINE void transpose(vreal v[VL]) {

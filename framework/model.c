@@ -384,21 +384,35 @@ bnn_status bnn_model_set_prior_prec(bnn_model *model, int b, const bnn_real *the
     return BNN_OK;
 }
 
+/* Rows that go through the network together. A batch whose activations fit neither the first cache nor half of a second one goes in pieces
+ * that fit the first; so only of networks that are narrow enough, and of layers that take rows one by one. */
+static int rows_together(const bnn_net *net, int m) {
+    enum { FIRST = 40 << 10, HALF_SECOND = 256 << 10, UNIT = 24 }; /* bytes; rows: a multiple of the tiles of kernels.c */
+    size_t row = bnn_workspace_bytes(net, UNIT, true) / UNIT;
+    int rows = (int)(FIRST / (row + 1)) / UNIT * UNIT;
+    for (int i = 0; i < net->n_nodes; i++)
+        if (net->node[i].layer.object.type->caps & BNN_COUPLED) return m;
+    return rows == 0 || (size_t)m * row <= HALF_SECOND ? m : rows;
+}
+
 bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta, int m,
                       const bnn_real *x, const bnn_real *y, bnn_real *grad) {
     const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&model->likelihood);
     const bnn_net *net = model->net;
     double per_row = m > 0 ? (double)objective->n_total / m : 0, scale = objective->scale, share = scale * objective->kl_weight;
+    size_t in = (size_t)bnn_shape_size(model->x_shape), y_dim = (size_t)model->likelihood.y_dim;
     bnn_terms terms = {0};
     if (grad) memset(grad, 0, (size_t)model->n_theta * sizeof *grad);
     bnn_net_prepare(net, ws, theta, objective->mode, true, rng);
-    const bnn_real *f = bnn_net_forward(net, ws, m, 0, x);
-    terms.nll = per_row * likelihood->nll(&model->likelihood, m, f, y, bnn_model_noise(model, theta), scale * per_row,
-                                          grad ? bnn_net_df(net, ws) : NULL, grad ? grad + net->n_theta : NULL);
-    if (grad && objective->estimator == BNN_SCORE_FUNCTION)
-        bnn_net_score(net, ws, scale * (terms.nll - objective->baseline), grad);
-    else if (grad)
-        bnn_net_backward(net, ws, grad);
+    const bool score = grad && objective->estimator == BNN_SCORE_FUNCTION; /* which takes the nll of all rows */
+    for (int from = 0, piece = score ? m : rows_together(net, m); from < m; from += piece) {
+        int n = m - from < piece ? m - from : piece;
+        const bnn_real *f = bnn_net_forward(net, ws, n, (uint64_t)from, x + (size_t)from * in);
+        terms.nll += per_row * likelihood->nll(&model->likelihood, n, f, y + (size_t)from * y_dim, bnn_model_noise(model, theta),
+                                               scale * per_row, grad ? bnn_net_df(net, ws) : NULL, grad ? grad + net->n_theta : NULL);
+        if (grad && !score) bnn_net_backward(net, ws, grad);
+    }
+    if (score) bnn_net_score(net, ws, scale * (terms.nll - objective->baseline), grad);
     terms.kl = objective->kl_weight * bnn_net_penalty(net, ws, share, grad);
     terms.prior = objective->kl_weight * prior_all(model, theta, share, grad);
     return terms;

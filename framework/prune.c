@@ -4,7 +4,8 @@
  *
  * A gate that is shared by all rows, y = x z, is a factor of the rows of the kernel that reads it: (x diag(z)) W = x (diag(z) W). So the
  * kernel is multiplied once for a draw, and the gate's own pass over the rows is none. Where z is 0 the row of the kernel is left out and,
- * through elementwise layers, a column of the kernel before it: with a share p of zeros on both sides a product needs (1-p)^2 of the work. In
+ * through elementwise layers, a column of the kernel before it: with a share p of zeros on both sides a product needs (1-p)^2 of the work.
+ * In
  *
  *   affine A -> elementwise -> gate g -> affine B
  *
@@ -95,7 +96,9 @@ static void find_live(const bnn_io *io, int size, bnn_pruned *p) {
 }
 
 /* Of a gate that is in the kernel behind it in this pass; NULL: there is none, or it is not. */
-static const bnn_pruned *folded(const bnn_workspace *ws, int gate) { return gate >= 0 && ws->pruned[gate].size > 0 ? &ws->pruned[gate] : NULL; }
+static const bnn_pruned *folded(const bnn_workspace *ws, int gate) {
+    return gate >= 0 && ws->pruned[gate].size > 0 ? &ws->pruned[gate] : NULL;
+}
 
 /* Of the gate behind node i, if y comes without the units that it drops; NULL: y is whole. */
 static const bnn_pruned *left_out(const bnn_net *net, const bnn_workspace *ws, int i) {

@@ -18,8 +18,9 @@ typedef struct {
     void (*mask)(bnn_rng r, uint64_t row0, int rows, int n, uint64_t threshold, bnn_real on, bnn_real *out);
 } bnn_rng_simd;
 
-/* c[m,n] = init[m,n] + a[m,k] b[k,n]. Element (i,p) of a is a[i*ar + p*ak], or a[i*ar + unit[p]] where unit is not NULL; b[p*br + j*bk] with one of br, bk being 1; init has the row
- * stride ir (0: one row for all) or is NULL (zeros), and may be c. c[i*cr + j]. Sums run over p in order, whatever m and n. */
+/* c[m,n] = init[m,n] + a[m,k] b[k,n]. Element (i,p) of a is a[i*ar + p*ak], or a[i*ar + unit[p]] where unit is not NULL; b[p*br + j*bk]
+ * with one of br, bk being 1; init has the row stride ir (0: one row for all) or is NULL (zeros), and may be c. c[i*cr + j]. Sums run over
+ * p in order, whatever m and n. */
 typedef struct {
     int m, n, k;
     const bnn_real *a, *b, *init;

@@ -23,7 +23,8 @@
 void bnn_affine(int n, int in, int out, const bnn_real *x, const bnn_real *w, const bnn_real *b, bnn_real *y);
 
 /* The same of some columns of x[n,width] alone: column unit[i], i < in, stands where column i of x does above. */
-void bnn_affine_picked(int n, int in, int out, const bnn_real *x, int width, const int *unit, const bnn_real *w, const bnn_real *b, bnn_real *y);
+void bnn_affine_picked(int n, int in, int out, const bnn_real *x, int width, const int *unit, const bnn_real *w, const bnn_real *b,
+                       bnn_real *y);
 
 /* dx[n,in] += dy[n,out] w[in,out]^T */
 void bnn_affine_dx(int n, int in, int out, const bnn_real *dy, const bnn_real *w, bnn_real *dx);
