@@ -57,13 +57,13 @@ static const bnn_real *drawn_as(const bnn_layer_pass *p, const bnn_param *mu) {
     return NULL;
 }
 
-/* d log N(w; mu, sd^2): ((w - mu)/sd^2, ((w - mu)^2/sd^2 - 1)/sd dsd/drho). e = (w - mu)/sd is known to the rounding of w over sd. */
+/* d log N(w; mu, sd^2): ((w - mu)/sd^2, ((w - mu)^2/sd^2 - 1)/sd dsd/drho). e = (w - mu)/sd is known to the rounding of w over sd, sd to a floor of 1e-12. */
 static void compare_block(bnn_checker *c, const bnn_layer_pass *p, const bnn_param *block, int at, int rho, const bnn_real *score) {
     const bnn_real *w = drawn_as(p, block);
     char guess[BNN_GUESS_TEXT];
     for (int i = 0; w && i < bnn_param_size(block); i++) {
         double raw = (double)p->theta[rho + i], sd = bnn_softplus(raw), e = ((double)w[i] - (double)p->theta[at + i]) / sd;
-        double off = 20 * REAL_EPSILON * (1 + fabs((double)w[i]) / sd), slope = bnn_sigmoid(raw);
+        double off = (20 * REAL_EPSILON * (1 + fabs((double)w[i]) / sd) + 4e-12 / sd) * (1 + fabs(e)), slope = bnn_sigmoid(raw);
         double dmu = e / sd, drho = (e * e - 1) / sd * slope;
         if (!(fabs((double)score[at + i] - dmu) <= off / sd))
             bnn_checker_break(c, "the score of %s[%d] is %.5g, that of its density is %.5g%s", block->name, i, (double)score[at + i], dmu,
