@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/engine.h>
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,7 +102,10 @@ static bnn_status draw_of_mixture(const bnn_engine *e, int s, bnn_rng rng, bnn_r
     if (one->model->n_theta != e->model->n_theta)
         return bnn_fail(BNN_ERR_SHAPE, "member %d has %d parameters, engine '%s' has %d", s % n + 1, one->model->n_theta,
                         e->object.type->name, e->model->n_theta);
-    return bnn_engine_draw(one, s / n, rng, theta);
+    const bnn_engine_type *type = bnn_engine_vtable(one);
+    int stored = type->n_draws ? type->n_draws(one) : INT_MAX;
+    if (stored < 1) return bnn_fail(BNN_ERR_STATE, "engine '%s' has no draws yet", type->type.name);
+    return bnn_engine_draw(one, s / n % stored, rng, theta);
 }
 
 bnn_status bnn_engine_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta) {

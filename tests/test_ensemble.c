@@ -192,6 +192,24 @@ START_TEST(a_file_has_all_members) {
 }
 END_TEST
 
+/* Asked for more draws than its members have stored, an ensemble gives them again. */
+START_TEST(stored_draws_come_again) {
+    rows r = rows_new(0);
+    bnn_run *run = fit_ensemble(inner[SGLD], r.data);
+    size_t n = (size_t)run->engine->model->n_theta;
+    bnn_real *first = reals_new(n), *again = reals_new(n), *own = reals_new(n);
+    for (int s = 0; s < MEMBERS * 10; s++) {
+        OK(bnn_engine_draw(run->engine, s, bnn_rng_seed(0), first));
+        OK(bnn_engine_draw(run->engine, s + MEMBERS * 10, bnn_rng_seed(0), again));
+        OK(bnn_engine_draw(bnn_engine_member(run->engine, s % MEMBERS), s / MEMBERS, bnn_rng_seed(0), own));
+        ck_assert_msg(memcmp(first, own, n * sizeof *own) == 0 && memcmp(again, own, n * sizeof *own) == 0, "draw %d", s);
+    }
+    reals_free(first), reals_free(again), reals_free(own);
+    bnn_run_free(run);
+    rows_free(&r);
+}
+END_TEST
+
 /* Draws come out numbered member after member, each once. */
 enum { DRAWS = SAMPLES / MEMBERS * MEMBERS };
 typedef struct {
@@ -290,6 +308,7 @@ int main(void) {
     const TTest *const tests[] = {an_ensemble_is_the_mixture_of_its_members,
                                   laplace_members_mix_their_gaussians,
                                   a_file_has_all_members,
+                                  stored_draws_come_again,
                                   draws_are_numbered_member_after_member,
                                   members_are_the_chains_of_kept_draws,
                                   what_an_ensemble_cannot_do_is_refused,

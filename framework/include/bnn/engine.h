@@ -145,8 +145,8 @@ typedef struct bnn_engine_type {
      * the last. Files keep what its members predict with; reading one puts members into places that hold NULL, those of an engine that was
      * opened without rows. */
     bnn_engine **(*member)(const bnn_engine *, int k);
-    /* Of Markov chains: every chain stands at theta[n_theta] now. Its next step is a transition from there on the rows it is given, whatever
-     * the rows before were. */
+    /* Of Markov chains: every chain stands at theta[n_theta] now. Its next step is a transition from there on the rows it is given,
+     * whatever the rows before were. */
     bnn_status (*place)(bnn_engine *, const bnn_real *theta);
 } bnn_engine_type;
 
@@ -161,7 +161,7 @@ void bnn_engine_free(bnn_engine *engine);                                       
 const bnn_engine *bnn_engine_fitted(const bnn_engine *engine);
 /* The k-th member of a mixture, as it predicts; NULL behind the last, and of any other engine. */
 const bnn_engine *bnn_engine_member(const bnn_engine *engine, int k);
-/* theta[n_theta] of the fitted engine. The draws of a mixture fall on its members in turn. Thread-safe. */
+/* theta[n_theta] of the fitted engine. The draws of a mixture fall on its members in turn, stored ones again and again. Thread-safe. */
 bnn_status bnn_engine_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta);
 
 #endif
