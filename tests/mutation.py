@@ -62,7 +62,7 @@ class Copy:
 
     def run(self, name):
         """The first failure of a test program, (test, sentence), or None."""
-        environment = dict(os.environ, BNN_PROGRAM=str(self.build / 'bnn'), OMP_NUM_THREADS='2', CK_TIMEOUT_MULTIPLIER='10', OPENBLAS_CORETYPE=os.environ.get('OPENBLAS_CORETYPE', 'Haswell'))
+        environment = dict(os.environ, BNN_PROGRAM=str(self.build / 'bnn'), BNN_TESTS=str(self.root / 'tests'), OMP_NUM_THREADS='2', CK_TIMEOUT_MULTIPLIER='10', OPENBLAS_CORETYPE=os.environ.get('OPENBLAS_CORETYPE', 'Haswell'))
         try:
             done = subprocess.run([self.build / 'tests' / self.program(name)], cwd=self.build, env=environment, capture_output=True, text=True, errors='replace', timeout=SECONDS)
         except subprocess.TimeoutExpired:

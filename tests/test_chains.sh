@@ -15,9 +15,9 @@ finds() {
 # ---------------------------------------------------------------- diagnose
 
 learned=gaussian:sd=0.3,shape=2
-works fit -d r.h5 --split 0 --net dense -l $learned --engine hmc:steps=10,samples=1000,warmup=200 -o good.h5
+works fit -d r.h5 --split 0 --net dense -l $learned --engine hmc:steps=20,samples=1500,warmup=300 -o good.h5
 works diagnose good.h5
-says '4 chains of 1000 draws, predictions of 12 rows of r.h5'
+says '4 chains of 1500 draws, predictions of 12 rows of r.h5'
 says 'good: nothing speaks against these draws'
 says '  dense_1 kernel (norm)'
 says '  noise: log variance 1'

@@ -212,17 +212,17 @@ static void same_diagnosis(const bnn_diagnosis *a, const bnn_diagnosis *b) {
     }
 }
 
-static const char *const good = "hmc:steps=10,chains=4,samples=500,warmup=150";
+static const char *const good = "hmc:steps=20,chains=4,samples=1500,warmup=300";
 
 /* Every number of the diagnosis, from the draws of a linear model, whose predictions are done by hand. */
 START_TEST(quantities_are_of_the_draws) {
-    enum { D = 3, S = 2000, THETA = D + 2 };
+    enum { D = 3, S = 6000, THETA = D + 2 };
     bnn_table *table = table_new(40, D, 0, 5);
     bnn_data *data = data_new(table);
     bnn_run *run = fit(good, "dense", data);
     bnn_diagnosis *d = diagnose(run, data, (bnn_diagnose_options){.rows = 7, .weights = true});
     static double x[THETA + 2][S];
-    ck_assert(d->chains == 4 && d->draws == 500 && d->rows == 7 && d->n == 7 + 4 + THETA);
+    ck_assert(d->chains == 4 && d->draws == 1500 && d->rows == 7 && d->n == 7 + 4 + THETA);
     for (int s = 0; s < S; s++) {
         bnn_real theta[THETA];
         OK(bnn_engine_draw(run->engine, s, (bnn_rng){0}, theta));
@@ -232,7 +232,7 @@ START_TEST(quantities_are_of_the_draws) {
         for (int i = 0; i < THETA; i++) x[i][s] = (double)theta[i];
         x[THETA][s] = f, x[THETA + 1][s] = sqrt(squares);
     }
-    bnn_convergence f = convergence(4, 500, x[THETA]), norm = convergence(4, 500, x[THETA + 1]);
+    bnn_convergence f = convergence(4, 1500, x[THETA]), norm = convergence(4, 1500, x[THETA + 1]);
     const bnn_convergence *row = &quantity_of(d, "row 11")->is, *kernel = &quantity_of(d, "dense_1 kernel (norm)")->is;
     ck_assert_double_eq_tol(row->mean, f.mean, 1e-5);
     ck_assert_double_eq_tol(row->sd, f.sd, 1e-5);
@@ -242,11 +242,11 @@ START_TEST(quantities_are_of_the_draws) {
     ck_assert_double_eq_tol(kernel->mean, norm.mean, 1e-9);
     static const char *const names[THETA] = {"dense_1 kernel[0,0]", "dense_1 kernel[1,0]", "dense_1 kernel[2,0]", "dense_1 bias[0]",
                                              "likelihood hyper[0]"};
-    for (int i = 0; i < THETA; i++) ck_assert_double_eq(quantity_of(d, names[i])->is.ess_bulk, convergence(4, 500, x[i]).ess_bulk);
-    ck_assert_double_eq(quantity_of(d, "noise: log variance 1")->is.rhat, convergence(4, 500, x[D + 1]).rhat);
-    ck_assert_double_eq(quantity_of(d, "dense_1 bias")->is.mean, convergence(4, 500, x[D]).mean);
+    for (int i = 0; i < THETA; i++) ck_assert_double_eq(quantity_of(d, names[i])->is.ess_bulk, convergence(4, 1500, x[i]).ess_bulk);
+    ck_assert_double_eq(quantity_of(d, "noise: log variance 1")->is.rhat, convergence(4, 1500, x[D + 1]).rhat);
+    ck_assert_double_eq(quantity_of(d, "dense_1 bias")->is.mean, convergence(4, 1500, x[D]).mean);
     const bnn_chains *c = &((const bnn_sampler *)run->engine->state)->chains;
-    ck_assert_double_eq(quantity_of(d, "log density")->is.rhat, convergence(4, 500, c->stored.stat).rhat);
+    ck_assert_double_eq(quantity_of(d, "log density")->is.rhat, convergence(4, 1500, c->stored.stat).rhat);
     double least = INFINITY;
     for (int k = 0; k < 4; k++) least = fmin(least, bnn_chain_bfmi(&c->chain[k]));
     ck_assert(d->least_e_bfmi == least && d->divergences == 0 && isnan(d->saturated));
