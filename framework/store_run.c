@@ -187,6 +187,7 @@ bnn_status bnn_prediction_save(const bnn_run *run, const bnn_results *results, c
     bnn_h5_writer own, *w = begin(&own, results, path, "bnn-prediction");
     put_work(w, run, bnn_engine_fitted(run->engine), provenance);
     bnn_store_put_provenance(w, provenance);
+    bnn_store_put_plugins(w, bnn_engine_fitted(run->engine));
     bnn_h5_group(w, "/cost");
     bnn_store_put_cost(w, "/cost", "/provenance", 1, &results->prediction->cost, "");
     bnn_store_put_prediction(w, results->prediction, results->data);

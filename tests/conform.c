@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * conform.c: the conformance suites (bnn/check.h) over every registered type. A new type is tested here without a test written by hand.
+ * conform.c PLUGIN.so...: the conformance suites (bnn/check.h) over every registered type, those of the plugins included. A new type is
+ * tested here without a test written by hand.
  */
 #include "helpers.h"
 #include "tool/allocations.h"
 
 #include <bnn/check.h>
+#include <bnn/plugin.h>
 #include <stdio.h>
 
 /* All types of the kinds that have rules. */
-typedef struct {
-    bnn_kind kind;
-    const bnn_type *type;
-} registered;
-
-static bool find_type(int i, registered *out) {
+static bool find_type(int i, bnn_entry *out) {
     for (int kind = 0; kind < BNN_N_KINDS; kind++)
         for (const bnn_type *t = NULL; bnn_check_rule((bnn_kind)kind, 0) && (t = bnn_type_next((bnn_kind)kind, t));)
             if (i-- == 0) {
-                *out = (registered){(bnn_kind)kind, t};
+                *out = (bnn_entry){(bnn_kind)kind, t};
                 return true;
             }
     return false;
@@ -26,7 +23,7 @@ static bool find_type(int i, registered *out) {
 
 /* Every rule is asked of every type, answered, and kept. */
 START_TEST(keeps_all_rules) {
-    registered r;
+    bnn_entry r;
     bnn_verdicts verdicts;
     ck_assert(find_type(_i, &r));
     ck_assert_msg(bnn_check(r.kind, r.type, &(bnn_check_options){.allocations = tool_allocations}, &verdicts) == BNN_OK, "%s", bnn_error());
@@ -42,7 +39,7 @@ START_TEST(keeps_all_rules) {
 END_TEST
 
 START_TEST(misuse_is_refused) {
-    registered r;
+    bnn_entry r;
     bnn_verdicts verdicts;
     ck_assert(find_type(0, &r));
     bnn_type stranger = *r.type;
@@ -52,9 +49,11 @@ START_TEST(misuse_is_refused) {
 }
 END_TEST
 
-int main(void) {
-    registered r;
+int main(int argc, char **argv) {
+    bnn_entry r;
     int n = 0;
+    for (int i = 1; i < argc; i++)
+        if (bnn_plugin_load(argv[i], NULL) < 0) return fprintf(stderr, "%s\n", bnn_error()), 2;
     while (find_type(n, &r)) n++;
     Suite *suite = suite_create("conform");
     TCase *types = tcase_create("types"), *calls = tcase_create("calls");

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# test_check.sh BNN MUTANTS: bnn check, on the types of the library, and on broken ones with a program that knows the types of tests/mutants.
-mutants=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
+# test_check.sh BNN FOLDER PAGE: bnn check, on the types of the library and on plugins: right ones and mutants, which FOLDER holds and PAGE (docs/conformance.md) tells of.
+plugins=$(cd "$2" && pwd)
+page=$(cd "$(dirname "$3")" && pwd)/$(basename "$3")
 . "$(dirname "$0")/test_program_common.sh"
 
 works check dense
@@ -46,19 +47,35 @@ rejects() {
     run check "$@"
     if [ $status = 1 ] && [ ! -s "$err" ]; then says "$text"; else fail "bnn check $*: exit status $status, expected 1"; fi
 }
-bnn=$mutants
-works check pair_0
+works check "$plugins/pair_0.so"
 says ' 0 FAIL'
-rejects "  keep               FAIL  'input:5; gate_4': keep says that 0.7 of the units stay" gate_4
-rejects "  row_number         FAIL  'input:5; gate_3' in ROWS: rows 0.. and rows 2^32.." gate_3
-rejects "  units              FAIL  'normal_6:sd=0.8' in 1-D: nll of standardised y is " normal_6
-rejects "  kl                 FAIL  'ridge_6:sd=0.6' in weights: KL of N(0, 0.9^2) from the prior is 0.127687, quadrature says 0.219535" ridge_6
-rejects "  step_size          FAIL  'moment_6': twice the step size moves theta[0] by " moment_6
-rejects '"outcome": "fail"' gate_3 --json
-works check walk_0 --rule funnel
-rejects "  resume             FAIL  'walk_6:chains=3,samples=5,warmup=15,steps=4': uninterrupted" walk_6 --rule resume
-works check gate_3 --rule gradient
-rejects 'layer pair_2: ' --kind layer --rule shapes
+rejects "  keep               FAIL  'input:5; gate_4': keep says that 0.7 of the units stay" "$plugins/gate_4.so"
+rejects "  row_number         FAIL  'input:5; gate_3' in ROWS: rows 0.. and rows 2^32.." "$plugins/gate_3.so"
+rejects "  units              FAIL  'normal_6:sd=0.8' in 1-D: nll of standardised y is " "$plugins/normal_6.so"
+rejects "  kl                 FAIL  'ridge_6:sd=0.6' in weights: KL of N(0, 0.9^2) from the prior is 0.127687, quadrature says 0.219535" "$plugins/ridge_6.so"
+rejects "  step_size          FAIL  'moment_6': twice the step size moves theta[0] by " "$plugins/moment_6.so"
+rejects '"outcome": "fail"' "$plugins/gate_3.so" --json
+works check "$plugins/walk_0.so" --rule funnel
+rejects "  resume             FAIL  'walk_6:chains=3,samples=5,warmup=15,steps=4': uninterrupted" "$plugins/walk_6.so" --rule resume
+works check "$plugins/gate_3.so" --rule gradient
+rejects 'layer pair_2: ' --kind layer --rule shapes --plugin "$plugins/pair_2.so"
 check 'of all types only what is broken' grep -q '  shapes             FAIL' "$out"
 check 'of all types not what holds' [ "$(grep -c '  ok' "$out")" = 0 ]
+
+# Files: each of their types; a failure to load is no verdict.
+works check "$plugins/double_exponential.so" --json
+check 'each type of a plugin' [ "$(grep -c '^      "name": ' "$out")" = 3 ]
+cp "$plugins/swish.so" .
+works check swish.so --rule gradient
+says 'layer swish: 1 ok, 0 n.a., 0 FAIL'
+refuses "swish.so: has no prior" check swish.so --kind prior
+refuses "unknown rule 'density' for layers: there are metadata, " check swish.so --rule density
+refuses "none.so: No such file or directory" check none.so
+refuses "$plugins/no_hook.so: prior 'wrong' lacks the hook draw" check "$plugins/no_hook.so"
+
+# Of every rule the first mutant that the page tells of (mutant, fault, rule, words). Allocations are not counted in every build.
+sed -n 's/^| `\([a-z]*_[0-9]*\)` |.*| `\([a-z_]*\)` | `\(.*\)` |$/\1 \2 \3/p' "$page" >rows
+check 'the page tells of mutants' [ "$(wc -l <rows)" -gt 100 ]
+awk '$2 != "allocations" && !seen[$2]++' rows >first
+while read -r mutant rule words; do rejects "$words" "$plugins/$mutant.so" --rule "$rule"; done <first
 finish

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * test_mutants.c: types with one fault each are rejected by the rule, and with the sentence, that docs/conformance.md tells; the same
- * types without the fault pass. The tables of that page are what is read here, so they cannot go stale.
+ * test_mutants.c PAGE MUTANT.so...: plugins with one fault each are rejected by the rule, and with the sentence, that PAGE
+ * (docs/conformance.md) tells; the same types without the fault, named ..._0, pass. The tables of that page are what is read here, so they
+ * cannot go stale.
  */
 #include "helpers.h"
-#include "mutants.h"
 #include "tool/allocations.h"
 
 #include <bnn/check.h>
+#include <bnn/plugin.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char *page_path;
+
+/* The only type of plugin i; NULL behind the last. */
+static const bnn_entry *mutant_at(int i) { return bnn_plugin_at(i) ? bnn_plugin_at(i)->types : NULL; }
 
 static bool is_right(const bnn_type *t) { return strcmp(strrchr(t->name, '_'), "_0") == 0; }
 
@@ -38,19 +44,19 @@ static bool next_row(FILE *page, int columns, const char *first, char cell[COLUM
 }
 
 static FILE *open_page(void) {
-    FILE *page = fopen(TABLE, "r");
-    ck_assert_msg(page != NULL, "%s cannot be read", TABLE);
+    FILE *page = fopen(page_path, "r");
+    ck_assert_msg(page != NULL, "%s cannot be read", page_path);
     return page;
 }
 
 /* One rule, or all of them (NULL). */
-static void run(const mutant *m, const char *rule, bnn_verdicts *verdicts) {
+static void run(const bnn_entry *m, const char *rule, bnn_verdicts *verdicts) {
     const bnn_check_options how = {.rule = rule, .allocations = tool_allocations};
     ck_assert_msg(bnn_check(m->kind, m->type, &how, verdicts) == BNN_OK, "%s", bnn_error());
 }
 
 /* One of the verdicts of this rule is broken and its sentence has this part. */
-static void is_rejected(const mutant *m, const char *rule, const char *part) {
+static void is_rejected(const bnn_entry *m, const char *rule, const char *part) {
     const char *said = "nothing";
     bnn_verdicts verdicts;
     bool found = false;
@@ -64,7 +70,7 @@ static void is_rejected(const mutant *m, const char *rule, const char *part) {
     bnn_verdicts_free(&verdicts);
 }
 
-static void passes(const mutant *m) {
+static void passes(const bnn_entry *m) {
     bnn_verdicts verdicts;
     run(m, NULL, &verdicts);
     for (int i = 0; i < verdicts.n; i++)
@@ -74,10 +80,9 @@ static void passes(const mutant *m) {
 }
 
 START_TEST(verdicts_are_as_told) {
-    const mutant *m = &mutants[_i];
+    const bnn_entry *m = mutant_at(_i);
     char cell[COLUMNS][CELL];
     int rows = 0;
-    ck_assert_msg(bnn_type_add(m->kind, m->type) == BNN_OK, "%s", bnn_error());
     FILE *page = open_page();
     for (; next_row(page, 4, m->type->name, cell); rows++)
         if (tool_allocations || strcmp(cell[2], "allocations") != 0) is_rejected(m, cell[2], cell[3]);
@@ -88,9 +93,9 @@ START_TEST(verdicts_are_as_told) {
 END_TEST
 
 /* The mutant of this name, NULL if there is none. */
-static const mutant *find(const char *name) {
-    for (int i = 0; mutants[i].type; i++)
-        if (strcmp(mutants[i].type->name, name) == 0) return &mutants[i];
+static const bnn_entry *find(const char *name) {
+    for (int i = 0; mutant_at(i); i++)
+        if (strcmp(mutant_at(i)->type->name, name) == 0) return mutant_at(i);
     return NULL;
 }
 
@@ -102,7 +107,7 @@ static void is_told(bnn_kind kind, const bnn_rule *rule) {
     while (!told && next_row(page, 2, rule->name, cell)) told = strcmp(cell[1], rule->demand) == 0;
     ck_assert_msg(told, "the page does not tell of rule '%s' of %ss as it demands: %s", rule->name, bnn_kind_name(kind), rule->demand);
     for (rewind(page); !seen && next_row(page, 4, NULL, cell);) {
-        const mutant *m = find(cell[0]);
+        const bnn_entry *m = find(cell[0]);
         seen = m && m->kind == kind && strcmp(cell[2], rule->name) == 0;
     }
     ck_assert_msg(seen, "no mutant breaks rule '%s' of %ss", rule->name, bnn_kind_name(kind));
@@ -110,8 +115,8 @@ static void is_told(bnn_kind kind, const bnn_rule *rule) {
 }
 
 static bool has_mutants(bnn_kind kind) {
-    for (int i = 0; mutants[i].type; i++)
-        if (mutants[i].kind == kind) return true;
+    for (int i = 0; mutant_at(i); i++)
+        if (mutant_at(i)->kind == kind) return true;
     return false;
 }
 
@@ -128,9 +133,12 @@ START_TEST(table_is_complete) {
 }
 END_TEST
 
-int main(void) {
-    int n = 0;
-    while (mutants[n].type) n++;
+int main(int argc, char **argv) {
+    int n = argc - 2;
+    if (n < 1) return 2;
+    page_path = argv[1];
+    for (int i = 0; i < n; i++)
+        if (bnn_plugin_load(argv[i + 2], NULL) < 0) return fprintf(stderr, "%s\n", bnn_error()), 2;
     Suite *suite = suite_create("mutants");
     TCase *types = tcase_create("types"), *table = tcase_create("table");
     tcase_set_timeout(types, 120);

@@ -12,7 +12,8 @@ enum { JSON = 256, KIND, RULE, RULES };
 
 typedef struct {
     const char *name, *rule;
-    int kind; /* -1: any */
+    const bnn_plugin *plugin; /* whose types are meant; NULL: no plugin */
+    int kind;                 /* -1: any */
     bool json, rules;
 } request;
 
@@ -123,7 +124,8 @@ static bnn_status check_type(const request *r, bnn_kind kind, const bnn_type *ty
 }
 
 static bool is_asked_for(const request *r, int kind, const bnn_type *t) {
-    return (r->kind < 0 || r->kind == kind) && (!r->name || strcmp(r->name, t->name) == 0);
+    bool named = r->plugin ? bnn_plugin_of(t) == r->plugin : !r->name || strcmp(r->name, t->name) == 0;
+    return named && (r->kind < 0 || r->kind == kind);
 }
 
 static bool has_rule(bnn_kind kind, const char *name) {
@@ -150,8 +152,9 @@ static int refuse(const request *r) {
         for (const bnn_type *t = NULL; (t = bnn_type_next((bnn_kind)kind, t));)
             if (is_asked_for(r, kind, t) && bnn_check((bnn_kind)kind, t, &(bnn_check_options){.rule = r->rule}, &unused) < 0)
                 return tool_fail();
-    return tool_refuse("check: there is no %s '%s': `bnn list` prints those there are",
-                       r->kind < 0 ? "type" : bnn_kind_name((bnn_kind)r->kind), r->name);
+    const char *what = r->kind < 0 ? "type" : bnn_kind_name((bnn_kind)r->kind);
+    if (r->plugin) return tool_refuse("%s: has no %s", r->name, what);
+    return tool_refuse("check: there is no %s '%s': `bnn list` prints those there are", what, r->name);
 }
 
 static int list_rules(const request *r) {
@@ -165,20 +168,25 @@ static int list_rules(const request *r) {
     return any ? 0 : tool_refuse("check: there are no rules for %ss yet", bnn_kind_name((bnn_kind)r->kind));
 }
 
+/* No name of a type has a dot or a slash. */
+static bool is_file(const char *name) { return name && strpbrk(name, "./"); }
+
 static int run(int argc, char **argv) {
     const struct argp argp = {
         .options = options,
         .parser = parse,
-        .args_doc = "[NAME]",
+        .args_doc = "[NAME|FILE.so]",
         .doc = "Runs the conformance rules on a type and prints a line for each rule: ok, FAIL with what was measured, or n.a. "
-               "with the reason. Without NAME: on every type of the kinds that have rules; then only what is broken gets a line. Exit "
-               "status 0: no rule is broken, 1: a rule is broken, 2: misuse.\v"
-               "Examples:\n  bnn check dense\n  bnn check concrete_dropout --rule moments\n  bnn check --rules"};
+               "with the reason. Of a file, which is a plugin, on each of its types. Without NAME: on every type of the kinds that have "
+               "rules; then only what is broken gets a line. Exit status 0: no rule is broken, 1: a rule is broken, 2: misuse, or a plugin "
+               "that cannot be loaded.\v"
+               "Examples:\n  bnn check dense\n  bnn check ./swish.so\n  bnn check concrete_dropout --rule moments\n  bnn check --rules"};
     request r = {.kind = -1};
     bool broken = false;
     int checked = 0;
     tool_parse(&argp, argc, argv, &r);
     if (r.rules) return list_rules(&r);
+    if (is_file(r.name) && bnn_plugin_load(r.name, &r.plugin) < 0) return tool_fail();
     json_t *list = json_array();
     bnn_status s = check_all(&r, list, &broken, &checked);
     if (s == BNN_OK && checked > 0 && r.json) print_json(list, broken);

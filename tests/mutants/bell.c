@@ -182,7 +182,7 @@ static const char *const checks[] = {MUTANT_NAME ":epochs=20", NULL};
 
 static const bnn_claim claims[] = {{MUTANT_NAME ":epochs=2000", BNN_FINDS_GAUSSIAN, 0.01}, {NULL, 0, 0}};
 
-const bnn_engine_type MUTANT_ENGINE = {
+static const bnn_engine_type mutant = {
     .type = {BNN_TYPE(bnn_engine_type), .name = MUTANT_NAME, .summary = "a Gaussian around the mode", .conf_size = sizeof(conf),
              .options = options, .checks = checks},
     .state_size = sizeof(state),
@@ -193,3 +193,5 @@ const bnn_engine_type MUTANT_ENGINE = {
     .blocks = blocks,
     .claims = claims,
 };
+
+BNN_ENGINE_PLUGIN(mutant)

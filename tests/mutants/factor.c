@@ -81,7 +81,7 @@ static double keep(const bnn_layer *l, const bnn_real *theta, bnn_real *dkeep) {
 
 static const char *const checks[] = {"input:5; " MUTANT_NAME, "input:2x3; " MUTANT_NAME "; flatten; dense:2", NULL};
 
-const bnn_layer_type MUTANT_LAYER = {
+static const bnn_layer_type mutant = {
     .type = {BNN_TYPE(bnn_layer_type), .name = MUTANT_NAME, .summary = "Gaussian factors with a learned variance", .caps = BNN_STOCHASTIC,
              .checks = checks},
     .min_in = 1,
@@ -93,3 +93,5 @@ const bnn_layer_type MUTANT_LAYER = {
     .prepare = prepare,
     .keep = keep,
 };
+
+BNN_LAYER_PLUGIN(mutant)

@@ -202,7 +202,7 @@ static const char *const checks[] = {MUTANT_NAME ":epochs=20", NULL};
 static const bnn_claim claims[] = {
     {MUTANT_NAME ":epochs=6000", BNN_FINDS_GATED, 0.1}, {MUTANT_NAME ":epochs=4000,p=0", BNN_FINDS_MODE, 0.03}, {NULL, 0, 0}};
 
-const bnn_engine_type MUTANT_ENGINE = {
+static const bnn_engine_type mutant = {
     .type = {BNN_TYPE(bnn_engine_type), .name = MUTANT_NAME, .summary = "descent behind gates", .caps = CAPS, .conf_size = sizeof(conf),
              .options = options, .checks = checks},
     .state_size = sizeof(state),
@@ -214,3 +214,5 @@ const bnn_engine_type MUTANT_ENGINE = {
     .adapt = adapt,
     .claims = claims,
 };
+
+BNN_ENGINE_PLUGIN(mutant)

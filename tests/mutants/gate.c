@@ -123,7 +123,7 @@ static const char *const checks[] = {"input:5; " MUTANT_NAME, "input:2x3; " MUTA
 #define CAPS BNN_STOCHASTIC
 #endif
 
-const bnn_layer_type MUTANT_LAYER = {
+static const bnn_layer_type mutant = {
     .type = {BNN_TYPE(bnn_layer_type), .name = MUTANT_NAME, .summary = "Bernoulli gates", .caps = CAPS, .conf_size = sizeof(conf),
              .options = options, .checks = checks},
     .min_in = 1,
@@ -135,3 +135,5 @@ const bnn_layer_type MUTANT_LAYER = {
     .penalty = penalty,
     .keep = keep,
 };
+
+BNN_LAYER_PLUGIN(mutant)

@@ -50,10 +50,12 @@ static double logp_scale(const bnn_prior *p, const bnn_param *block, double s, d
 
 static const char *const checks[] = {MUTANT_NAME, NULL};
 
-const bnn_prior_type MUTANT_PRIOR = {
+static const bnn_prior_type mutant = {
     .type = {BNN_TYPE(bnn_prior_type), .name = MUTANT_NAME, .summary = "Gaussian weights with learned variances", .checks = checks},
     .logp = logp,
     .draw = draw,
     .n_scales = n_scales,
     .logp_scale = logp_scale,
 };
+
+BNN_PRIOR_PLUGIN(mutant)

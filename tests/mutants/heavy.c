@@ -109,7 +109,7 @@ static void curvature(const bnn_likelihood *l, int n, const bnn_real *f, const b
 
 static const char *const checks[] = {MUTANT_NAME, MUTANT_NAME ":nu=2.5", NULL};
 
-const bnn_likelihood_type MUTANT_LIKELIHOOD = {
+static const bnn_likelihood_type mutant = {
     .type = {BNN_TYPE(bnn_likelihood_type), .name = MUTANT_NAME, .summary = "real targets with Student's t noise",
              .conf_size = sizeof(conf), .options = options, .checks = checks},
     .bind = bind,
@@ -118,3 +118,5 @@ const bnn_likelihood_type MUTANT_LIKELIHOOD = {
     .draw = draw,
     .curvature = curvature,
 };
+
+BNN_LIKELIHOOD_PLUGIN(mutant)

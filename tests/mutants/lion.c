@@ -22,8 +22,10 @@ static void step(const bnn_optimizer *o, double lr, uint64_t t, int n, bnn_real 
 
 static const char *const checks[] = {MUTANT_NAME, NULL};
 
-const bnn_optimizer_type MUTANT_OPTIMIZER = {
+static const bnn_optimizer_type mutant = {
     .type = {BNN_TYPE(bnn_optimizer_type), .name = MUTANT_NAME, .summary = "steps of equal length", .checks = checks},
     .state_per_theta = 1,
     .step = step,
 };
+
+BNN_OPTIMIZER_PLUGIN(mutant)

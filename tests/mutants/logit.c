@@ -122,7 +122,7 @@ static void marginal(const bnn_likelihood *l, int n, double *mean, double *cov, 
 
 static const char *const checks[] = {MUTANT_NAME, NULL};
 
-const bnn_likelihood_type MUTANT_LIKELIHOOD = {
+static const bnn_likelihood_type mutant = {
     .type = {BNN_TYPE(bnn_likelihood_type), .name = MUTANT_NAME, .summary = "one of several classes, from logits", .checks = checks},
     .bind = bind,
     .nll = nll,
@@ -131,3 +131,5 @@ const bnn_likelihood_type MUTANT_LIKELIHOOD = {
     .curvature = curvature,
     .marginal = marginal,
 };
+
+BNN_LIKELIHOOD_PLUGIN(mutant)

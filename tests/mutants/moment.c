@@ -92,7 +92,7 @@ static void step(const bnn_optimizer *o, double lr, uint64_t t, int n, bnn_real 
 
 static const char *const checks[] = {MUTANT_NAME, MUTANT_NAME ":b2=0.99", NULL};
 
-const bnn_optimizer_type MUTANT_OPTIMIZER = {
+static const bnn_optimizer_type mutant = {
     .type = {BNN_TYPE(bnn_optimizer_type), .name = MUTANT_NAME, .summary = "adaptive moments", .conf_size = sizeof(conf),
              .options = options, .checks = checks},
 #if MUTANT == 14
@@ -102,3 +102,5 @@ const bnn_optimizer_type MUTANT_OPTIMIZER = {
 #endif
     .step = step,
 };
+
+BNN_OPTIMIZER_PLUGIN(mutant)

@@ -259,7 +259,7 @@ static void marginal(const bnn_likelihood *l, int n, double *mean, double *cov, 
 
 static const char *const checks[] = {MUTANT_NAME, MUTANT_NAME ":sd=0.8", NULL};
 
-const bnn_likelihood_type MUTANT_LIKELIHOOD = {
+static const bnn_likelihood_type mutant = {
     .type = {BNN_TYPE(bnn_likelihood_type), .name = MUTANT_NAME, .summary = "real targets with Gaussian noise", .caps = BNN_LOG_VARIANCE,
              .conf_size = sizeof(conf), .options = options, .checks = checks},
     .bind = bind,
@@ -272,3 +272,5 @@ const bnn_likelihood_type MUTANT_LIKELIHOOD = {
     .curvature = curvature,
     .marginal = marginal,
 };
+
+BNN_LIKELIHOOD_PLUGIN(mutant)

@@ -80,7 +80,7 @@ static void backward(const bnn_layer *l, bnn_io *io) {
 static const char *const checks[] = {"a = input:4; b = tanh(a); " MUTANT_NAME "(a, b)",
                                      "a = input:2x3; b = softplus(a); " MUTANT_NAME ":1(b, a)", "a = input:3; " MUTANT_NAME "(a, a)", NULL};
 
-const bnn_layer_type MUTANT_LAYER = {
+static const bnn_layer_type mutant = {
     .type = {BNN_TYPE(bnn_layer_type), .name = MUTANT_NAME, .summary = "two inputs with noise of two kinds", .caps = BNN_STOCHASTIC,
              .conf_size = sizeof(conf), .options = options, .checks = checks},
     .min_in = 2,
@@ -90,3 +90,5 @@ const bnn_layer_type MUTANT_LAYER = {
     .backward = backward,
     .prepare = prepare,
 };
+
+BNN_LAYER_PLUGIN(mutant)

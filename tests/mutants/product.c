@@ -69,7 +69,7 @@ static const char *const checks[] = {"input:5; " MUTANT_NAME, "input:2; tanh; " 
 #define CAPS BNN_AFFINE
 #endif
 
-const bnn_layer_type MUTANT_LAYER = {
+static const bnn_layer_type mutant = {
     .type = {BNN_TYPE(bnn_layer_type), .name = MUTANT_NAME, .summary = "an affine map to three units", .caps = CAPS, .checks = checks},
     .min_in = 1,
     .max_in = 1,
@@ -77,3 +77,5 @@ const bnn_layer_type MUTANT_LAYER = {
     .forward = forward,
     .backward = backward,
 };
+
+BNN_LAYER_PLUGIN(mutant)

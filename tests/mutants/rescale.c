@@ -187,7 +187,7 @@ static const char *const checks[] = {"input:5; " MUTANT_NAME, "input:2x3; " MUTA
 #define CAPS BNN_KINKED
 #endif
 
-const bnn_layer_type MUTANT_LAYER = {
+static const bnn_layer_type mutant = {
     .type = {BNN_TYPE(bnn_layer_type), .name = MUTANT_NAME, .summary = "softplus units with gain and shift", .caps = CAPS,
              .conf_size = sizeof(conf), .options = options, .checks = checks},
     .min_in = 1,
@@ -197,3 +197,5 @@ const bnn_layer_type MUTANT_LAYER = {
     .backward = backward,
     .init = init,
 };
+
+BNN_LAYER_PLUGIN(mutant)

@@ -142,7 +142,7 @@ static double sd_hook(const bnn_prior *p, bool weight, int fan_in) {
 
 static const char *const checks[] = {MUTANT_NAME ":sd=0.6", MUTANT_NAME ":2,scale=fan_in", NULL};
 
-const bnn_prior_type MUTANT_PRIOR = {
+static const bnn_prior_type mutant = {
     .type = {BNN_TYPE(bnn_prior_type), .name = MUTANT_NAME, .summary = "a Gaussian prior", .conf_size = sizeof(conf), .options = options,
              .checks = checks,
 #if MUTANT == 18
@@ -154,3 +154,5 @@ const bnn_prior_type MUTANT_PRIOR = {
     .kl_gaussian = kl_gaussian,
     .sd = sd_hook,
 };
+
+BNN_PRIOR_PLUGIN(mutant)

@@ -35,8 +35,10 @@ static void draw(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n
 
 static const char *const checks[] = {MUTANT_NAME, NULL};
 
-const bnn_prior_type MUTANT_PRIOR = {
+static const bnn_prior_type mutant = {
     .type = {BNN_TYPE(bnn_prior_type), .name = MUTANT_NAME, .summary = "Laplace's density", .checks = checks},
     .logp = logp,
     .draw = draw,
 };
+
+BNN_PRIOR_PLUGIN(mutant)

@@ -297,7 +297,7 @@ static const char *const checks[] = {MUTANT_NAME ":chains=3,samples=5,warmup=15,
 
 static const bnn_claim claims[] = {{MUTANT_NAME ":chains=64,samples=120,warmup=60,steps=6", BNN_FINDS_POSTERIOR, 0}, {NULL, 0, 0}};
 
-const bnn_engine_type MUTANT_ENGINE = {
+static const bnn_engine_type mutant = {
     .type = {BNN_TYPE(bnn_engine_type), .name = MUTANT_NAME, .summary = "Hamiltonian Monte Carlo", .caps = BNN_EXACT,
              .conf_size = sizeof(conf), .options = options, .checks = checks},
     .state_size = sizeof(state),
@@ -310,3 +310,5 @@ const bnn_engine_type MUTANT_ENGINE = {
     .n_chains = n_chains,
     .claims = claims,
 };
+
+BNN_ENGINE_PLUGIN(mutant)

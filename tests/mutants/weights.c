@@ -161,7 +161,7 @@ static void init(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {
 
 static const char *const checks[] = {"input:5; " MUTANT_NAME, "input:4; dense:6; tanh; " MUTANT_NAME "; dense:2", NULL};
 
-const bnn_layer_type MUTANT_LAYER = {
+static const bnn_layer_type mutant = {
     .type = {BNN_TYPE(bnn_layer_type), .name = MUTANT_NAME, .summary = "a Gaussian weight for each unit", .caps = BNN_STOCHASTIC,
              .checks = checks},
     .min_in = 1,
@@ -177,3 +177,5 @@ const bnn_layer_type MUTANT_LAYER = {
 #endif
     .score = score,
 };
+
+BNN_LAYER_PLUGIN(mutant)
