@@ -22,7 +22,9 @@ works show swish --plugin "$swish"
 says "  plugin: swish $(sha256sum "$swish" | cut -c 1-12), $swish"
 works --help
 says 'BNN_PLUGIN_PATH'
-for command in import import-weights split info list show fit predict evaluate compare report diff check bench; do
+commands=$("$bnn" --help | sed -n 's/^  \([a-z-]*\)  *[a-z].*/\1/p')
+check 'the help lists the commands' [ "$(echo $commands | wc -w)" -ge 16 ]
+for command in $commands; do
     works $command --help
     says '--plugin=FILE'
 done
@@ -44,12 +46,13 @@ works list
 
 # ---------------------------------------------------------------- wrong ones, on every command
 
-for command in import import-weights split info list show fit predict evaluate compare report diff check bench; do
+for command in $commands; do
     case $command in
     import) arguments='csv r.csv -o new.h5' ;;
     import-weights) arguments="r.h5 --net dense -o new.h5" ;;
     split) arguments='r.h5 --count 2' ;;
-    info | predict | evaluate | report) arguments=r.h5 ;;
+    info | predict | evaluate | report | diagnose) arguments=r.h5 ;;
+    sbc) arguments='--net dense --engine hmc' ;;
     show | check) arguments=dense ;;
     fit) arguments='-d r.h5 --net dense --engine map -o new.h5' ;;
     compare) arguments='-d r.h5 --net dense --engine map' ;;
