@@ -48,16 +48,10 @@ extern const bnn_rng_simd bnn_rng_simd_avx2, bnn_rng_simd_avx512;
 extern const bnn_kernels_simd bnn_kernels_simd_avx2, bnn_kernels_simd_avx512;
 #endif
 
-/* Level of this processor: 0 base, 1 AVX2 with FMA, 2 AVX-512. */
-static inline int bnn_simd_level(void) {
-#ifdef __x86_64__
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        return 2;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) return 1;
-#endif
-    return 0;
-}
+/* Level of this processor: 0 base, 1 AVX2 with FMA, 2 AVX-512; no higher than the environment variable BNN_SIMD says, when the first call
+ * is made. */
+int bnn_simd_level(void);
+extern const char *const bnn_simd_names[]; /* of the levels */
 
 static inline const bnn_rng_simd *bnn_rng_simd_of(int level) {
 #ifdef __x86_64__

@@ -62,13 +62,12 @@ static void put_build(bnn_h5_writer *w, const char *group) {
 }
 
 static void put_machine(bnn_h5_writer *w, const char *group) {
-    static const char *const levels[] = {"base", "avx2", "avx512"};
     char cpu[256];
     struct utsname system;
     bool known = uname(&system) == 0;
     cpu_model(cpu, sizeof cpu);
     bnn_h5_text(w, group, "cpu", cpu);
-    bnn_h5_text(w, group, "instructions", levels[bnn_simd_level()]);
+    bnn_h5_text(w, group, "instructions", bnn_simd_names[bnn_simd_level()]);
     bnn_h5_text(w, group, "os", known ? system.sysname : "");
     bnn_h5_text(w, group, "os_release", known ? system.release : "");
 }

@@ -188,6 +188,13 @@ for job in mc_uci train_cd_uci train_bbb_uci rng gemm; do
 done
 works bench mc_uci --seconds 0.01 --json
 says '"job": "mc_uci"'
+# Every set of instructions that the processor has: results are checked against plain loops before they are timed.
+for set in base avx2; do
+    export BNN_SIMD=$set
+    works bench mc_uci train_cd_uci hmc_uci gemm --seconds 0.01
+    says gemm/1024x1024x1024
+done
+unset BNN_SIMD
 works list engines
 check 'engines alone' [ "$(head -n 1 "$out")" = engines ]
 works --version

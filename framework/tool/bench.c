@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bench.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
 #include <omp.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* ---- the jobs ---- */
 
@@ -68,12 +73,27 @@ static bnn_status run_job(report *r, const bench_job *job, const char *name) {
     return s;
 }
 
+/* Twelve fits side by side, as a search over a grid runs them. */
+static const bench_job fits = {"fits",
+                               455,
+                               13,
+                               0,
+                               "dense:50; relu; dense",
+                               "grid_search:engine=mc_dropout{" FOREVER "},grid={p=0.005|0.01|0.05|0.1,likelihood.tau=0.1|0.15|0.2}",
+                               "gaussian:tau=0.1",
+                               0,
+                               0};
+
 static bnn_status scaling(report *r) {
     char name[64], net[64];
     int threads = tool_threads(1), most = threads < 2 ? 2 : threads;
     bnn_status s = BNN_OK;
     for (int t = 1; s == BNN_OK && t <= most; t *= 2) {
         tool_threads(t);
+        snprintf(name, sizeof name, "scaling/threads=%d/mc_mnist", t);
+        s = run_job(r, &jobs[1], name);
+        snprintf(name, sizeof name, "scaling/threads=%d/fits", t);
+        if (s == BNN_OK) s = run_job(r, &fits, name);
         for (int samples = 10; s == BNN_OK && samples <= 10000; samples *= 10) {
             bench_job job = jobs[0];
             job.samples = samples;
@@ -108,6 +128,25 @@ static bnn_status memory(report *r) {
         bench_close(&c);
     }
     return s;
+}
+
+/* Starts of the program, which ends when it has listed its types. */
+static bnn_status start(report *r) {
+    char *const words[] = {"bnn", "list", NULL};
+    posix_spawn_file_actions_t quiet;
+    int starts = 0, status = 0, failure = posix_spawn_file_actions_init(&quiet);
+    if (!failure) failure = posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    double started = tool_seconds(), spent = 0;
+    for (; !failure && !status && spent < r->seconds; spent = tool_seconds() - started, starts++) {
+        pid_t child;
+        failure = posix_spawn(&child, "/proc/self/exe", &quiet, NULL, words, environ);
+        if (!failure && waitpid(child, &status, 0) < 0) failure = errno;
+    }
+    posix_spawn_file_actions_destroy(&quiet);
+    if (failure || status)
+        return bnn_fail(BNN_ERR_STATE, "start: the program does not start: %s", failure ? strerror(failure) : "its exit status is not 0");
+    put(r, "start", "starts/s", starts / spent, 0, 1);
+    return BNN_OK;
 }
 
 /* ---- kernels ---- */
@@ -208,7 +247,7 @@ static bnn_status rng(report *r) {
 static const struct {
     const char *name;
     bnn_status (*run)(report *);
-} others[] = {{"gemm", gemm}, {"rng", rng}, {"scaling", scaling}, {"memory", memory}};
+} others[] = {{"gemm", gemm}, {"rng", rng}, {"scaling", scaling}, {"memory", memory}, {"start", start}};
 
 enum { N_JOBS = sizeof jobs / sizeof *jobs, N_OTHERS = sizeof others / sizeof *others };
 
@@ -270,7 +309,7 @@ static int run(int argc, char **argv) {
         .doc = "Measures how fast this machine runs bnn: best rate, and share of the peak of its fused "
                "multiply-adds. Results are checked against plain loops before they are timed.\v"
                "Jobs: mc_uci, mc_mnist, mc_wide (prediction); train_uci, train_mnist, train_cd, train_cd_uci, "
-               "train_bbb, train_bbb_uci (steps of a fit); gemm, rng, scaling, memory.\n\nExamples:\n  bnn bench\n"
+               "train_bbb, train_bbb_uci, hmc_uci (steps of a fit); gemm, rng, scaling, memory, start.\n\nExamples:\n  bnn bench\n"
                "  bnn bench mc_uci train_uci --json"};
     request q = {.seconds = 0.7};
     tool_parse(&argp, argc, argv, &q);

@@ -129,7 +129,7 @@ static bnn_status compare_slopes(const slope *s) {
 }
 
 static bnn_status check_fit(const bench_case *c) {
-    const bnn_engine *e = bnn_engine_fitted(c->run->engine);
+    const bnn_engine *e = c->run->engine; /* one that holds others may not have chosen yet: its model is like theirs */
     size_t n = (size_t)e->model->n_theta;
     slope s = {.model = e->model, .data = c->train, .rows = c->train->n < 64 ? c->train->n : 64};
     bnn_real *room = malloc(4 * n * sizeof *room);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "simd.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const bnn_simd_names[] = {"base", "avx2", "avx512"};
+
+/* The highest level that this processor has. */
+static int highest(void) {
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        return 2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) return 1;
+#endif
+    return 0;
+}
+
+int bnn_simd_level(void) {
+    static int known = -1; /* the same number from all threads */
+    int level = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (level >= 0) return level;
+    const char *most = getenv("BNN_SIMD");
+    level = highest();
+    for (int i = 0; most && i < level; i++)
+        if (strcmp(most, bnn_simd_names[i]) == 0) level = i;
+    __atomic_store_n(&known, level, __ATOMIC_RELAXED);
+    return level;
+}
