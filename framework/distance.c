@@ -7,6 +7,7 @@
 
 struct bnn_marginals {
     const bnn_engine *engine;
+    const bnn_data *rows;
     bnn_sink sink;
     bnn_rng noise;   /* split by the number of the draw of y */
     int n, width, S; /* rows; targets or classes; draws of the engine, 0 in closed form */
@@ -50,6 +51,7 @@ bnn_status bnn_marginals_open(const bnn_engine *engine, const bnn_data *rows, co
     bnn_marginals *m = calloc(1, sizeof *m);
     if (!m) return out_of_memory();
     *m = (bnn_marginals){.engine = fitted,
+                         .rows = rows,
                          .sink = {take, m},
                          .noise = bnn_rng_split(bnn_rng_seed(options->seed), BNN_STREAM_TARGET),
                          .n = rows->n,
@@ -71,16 +73,30 @@ bnn_status bnn_marginals_open(const bnn_engine *engine, const bnn_data *rows, co
 
 const bnn_sink *bnn_marginals_sink(const bnn_marginals *m) { return m->is_class ? NULL : &m->sink; }
 
-/* y ~ N(mean, var) in closed form, with the noise that draws of the likelihood have. */
-static bnn_status draw_gaussian(bnn_marginals *m, const bnn_prediction *p) {
+/* Draws j, from .. end of them, of y ~ N(mean, var) in closed form, with the noise that draws of the likelihood have. */
+static bnn_status draw_gaussian(bnn_marginals *m, const bnn_prediction *p, int from, int end) {
     size_t cells = (size_t)m->n * (size_t)m->width;
     bnn_real *z = malloc((cells + 1) * sizeof *z);
     if (!z) return out_of_memory();
-    for (int j = 0; j < BNN_MARGINAL_DRAWS; j++) {
+    for (int j = from; j < end; j++) {
         bnn_rng_normal(bnn_rng_split(m->noise, (uint64_t)j), 0, m->n, m->width, z);
         for (size_t i = 0; i < cells; i++) draws_of(m, i)[j] = (float)(p->mean[i] + sqrt(bnn_var_total(p, (int)i)) * (double)z[i]);
     }
     free(z);
+    return BNN_OK;
+}
+
+/* A mixture of closed forms is none itself: each member has its share of the draws. */
+static bnn_status draw_mixture(bnn_marginals *m) {
+    int members = 0;
+    while (bnn_engine_member(m->engine, members)) members++;
+    for (int k = 0; k < members; k++) {
+        bnn_prediction *one;
+        BNN_TRY(bnn_predict(bnn_engine_member(m->engine, k), m->rows, &(bnn_predict_options){.samples = 1}, &one));
+        bnn_status s = draw_gaussian(m, one, k * BNN_MARGINAL_DRAWS / members, (k + 1) * BNN_MARGINAL_DRAWS / members);
+        bnn_prediction_free(one);
+        if (s < 0) return s;
+    }
     return BNN_OK;
 }
 
@@ -95,7 +111,7 @@ bnn_status bnn_marginals_finish(bnn_marginals *m, const bnn_prediction *p) {
         memcpy(m->p, p->mean, cells * sizeof *m->p);
         return BNN_OK;
     }
-    if (p->samples == 0) BNN_TRY(draw_gaussian(m, p));
+    if (p->samples == 0) BNN_TRY(bnn_engine_vtable(m->engine)->member ? draw_mixture(m) : draw_gaussian(m, p, 0, BNN_MARGINAL_DRAWS));
     for (size_t i = 0; i < cells; i++) qsort(draws_of(m, i), BNN_MARGINAL_DRAWS, sizeof(float), compare);
     return BNN_OK;
 }

@@ -66,7 +66,7 @@ static bnn_status fit(const work *w, bnn_world *world, int i, bnn_rng rng, bnn_e
 /* Draws that the engine has made, or those that are wanted; an engine with too few has been refused. */
 static bnn_status count_draws(const work *w, const bnn_engine *fitted, int *S) {
     const bnn_engine_type *type = bnn_engine_vtable(fitted);
-    int stored = type->n_draws ? type->n_draws(fitted) : w->sbc->draws;
+    int stored = type->n_draws ? type->n_draws(fitted) : type->member ? 2 * w->sbc->draws : w->sbc->draws; /* members share them */
     *S = bnn_predict_samples(fitted, stored);
     if (*S >= w->sbc->draws) return BNN_OK;
     return bnn_fail(BNN_ERR_OPTION, "engine '%s' makes %d draws, and ranks are asked for among %d%s", fitted->object.type->name, *S,
@@ -93,9 +93,9 @@ static bnn_status rank_all(const work *w, const bnn_engine *fitted, const sheet 
         bnn_real chance;
         bnn_rng_uniform(ties, (uint64_t)q, 1, 1, &chance);
         sbc->quantity[q].rank[i] = rank_of(truth[q], value, h->S, sbc->draws, (double)chance);
+        bnn_convergence is = {.ess_bulk = NAN};
         if (chains == 0) continue;
-        bnn_convergence is;
-        BNN_TRY(bnn_convergence_of(chains, h->S / chains, value, &is));
+        if (h->S / chains >= BNN_FEWEST_DRAWS) BNN_TRY(bnn_convergence_of(chains, h->S / chains, value, &is));
         if (!(is.ess_bulk >= sbc->draws)) w->dependent[i] = 1;
     }
     return BNN_OK;
@@ -104,6 +104,7 @@ static bnn_status rank_all(const work *w, const bnn_engine *fitted, const sheet 
 static bnn_status predict_and_rank(const work *w, bnn_world *world, const bnn_engine *engine, const double *truth, int i, bnn_rng rng) {
     const bnn_engine *fitted = bnn_engine_fitted(engine);
     sheet h = {.w = w};
+    if (w->whole) BNN_TRY(bnn_predict_keeps(engine)); /* of a holder this is known only now */
     BNN_TRY(count_draws(w, fitted, &h.S));
     const bnn_sink sink = {take, &h};
     bnn_predict_options how = {.samples = h.S, .seed = bnn_rng_split(rng, BNN_WORLD_PREDICT).key, .sink = &sink};

@@ -145,8 +145,8 @@ typedef struct bnn_engine_type {
      * the last. Files keep what its members predict with; reading one puts members into places that hold NULL, those of an engine that was
      * opened without rows. */
     bnn_engine **(*member)(const bnn_engine *, int k);
-    /* Of Markov chains: every chain stands at theta[n_theta] now. Its next step is a transition from there on the rows it is given,
-     * whatever the rows before were. */
+    /* Of Markov chains whose transition keeps exp(-U): every chain stands at theta[n_theta] now. Its next step is a transition from there
+     * on the rows it is given, whatever the rows before were. */
     bnn_status (*place)(bnn_engine *, const bnn_real *theta);
 } bnn_engine_type;
 
