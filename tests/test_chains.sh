@@ -89,6 +89,8 @@ works diff d1.h5 d2.h5
 works info --lint d1.h5
 works compare -d r.h5 --net "$net" -e map:epochs=2 -e nuts:samples=20,warmup=20,chains=1,max_depth=3 --splits 0
 says 'in the units of the target, from B'
+works compare -d r.h5 --net "$net" -e 'ensemble:engine=laplace{engine=map{epochs=9}},members=2' -e $hmc --splits 0
+says 'in the units of the target, from B'
 works compare -d c3.h5 --net "$net" -e map:epochs=20 -e laplace:engine=map{epochs=20} -e mc_dropout:epochs=20 --reference mc_dropout --splits 0-1 -o dc.h5
 says 'agreement (se)'
 says 'total variation (se)'

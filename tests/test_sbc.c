@@ -442,6 +442,25 @@ START_TEST(exact_engines_are_exact) {
 }
 END_TEST
 
+/* Steps of finite size put these off by less than ranks can tell where they are small; all rows are in the batch. */
+START_TEST(small_steps_are_as_good_as_exact) {
+    static const struct {
+        const char *engine;
+        const model_case *model;
+    } cases[] = {{"sgld:chains=1,samples=200,burnin=500,thin=50,lr=0.02,preconditioner=none", &models[0]},
+                 {"sghmc:chains=1,samples=200,burnin=300,thin=20,lr=0.003,preconditioner=none", &models[0]},
+                 {"sghmc:chains=2,samples=200,burnin=500,thin=100,lr=0.003,preconditioner=none", &models[1]}};
+    for (size_t i = 0; getenv("BNN_LONG") && i < sizeof cases / sizeof *cases; i++) {
+        const model_case *m = cases[i].model;
+        bnn_sbc_config c = bnn_sbc_preset();
+        c.engine = cases[i].engine, c.net = m->net, c.likelihood = m->likelihood, c.prior = m->prior, c.rows = 10, c.draws = 19;
+        bnn_sbc *s = sbc_of(&c);
+        ck_assert_msg(s->p > BNN_SBC_LEVEL, "%s, %s: p of the ranks is %g", c.engine, c.net, s->p);
+        bnn_sbc_free(s);
+    }
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {draws_of_theta_follow_the_prior,
                                   what_has_no_density_is_refused,
@@ -455,6 +474,7 @@ int main(void) {
                                   other_engines_are_ranked_by_their_predictions,
                                   what_cannot_be_tested_is_refused,
                                   exact_engines_are_exact,
+                                  small_steps_are_as_good_as_exact,
                                   NULL};
     if (!getenv("BNN_LONG")) omp_set_num_threads(1); /* on models this small threads would wait for each other, not work */
     return run_tests("sbc", tests);
