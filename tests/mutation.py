@@ -6,6 +6,7 @@ Takes the faults of faults.txt (those whose head holds one of the words), each i
 names first, until one fails. Exit status 1 if a fault survives, no longer fits the source, or does not compile. --write puts the table into docs/mutation.md; --fit asks
 only whether every fault still fits its source.
 """
+import json
 import os
 import queue
 import re
@@ -19,7 +20,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / 'docs/mutation.md'
 FIRST, LAST = '<!-- table -->\n', '<!-- end of the table -->\n'
-SECONDS = 600  # for one test program
 # Every suite that needs no arguments: those that a fault does not name are run where those that it names find nothing.
 SUITES = ['conform'] + sorted({path.stem[5:] for path in ROOT.glob('tests/test_*.c')} - {'mutants', 'plugins'})
 
@@ -60,17 +60,19 @@ class Copy:
     def program(self, name):
         return name if name == 'conform' else 'test_' + name
 
-    def run(self, name):
-        """The first failure of a test program, (test, sentence), or None."""
-        environment = dict(os.environ, BNN_PROGRAM=str(self.build / 'bnn'), BNN_TESTS=str(self.root / 'tests'), OMP_NUM_THREADS='2', CK_TIMEOUT_MULTIPLIER='10', OPENBLAS_CORETYPE=os.environ.get('OPENBLAS_CORETYPE', 'Haswell'))
-        try:
-            done = subprocess.run([self.build / 'tests' / self.program(name)], cwd=self.build, env=environment, capture_output=True, text=True, errors='replace', timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            return name, 'does not end'
-        if done.returncode in (0, 77):
-            return None
-        failure = re.search(r':[FE]:[^:]*:([^:]*):\d+: (.*)', done.stdout)
-        return (failure[1], failure[2]) if failure else (name, 'exit status %d' % done.returncode)
+    def run(self, *names):
+        """The first failure of these suites, (suite, test, sentence), or None."""
+        environment = dict(os.environ, OPENBLAS_CORETYPE=os.environ.get('OPENBLAS_CORETYPE', 'Haswell'), CK_TIMEOUT_MULTIPLIER='10')
+        command = ['meson', 'test', '-C', self.build, '--no-rebuild', '--timeout-multiplier', '10', *names]
+        log = self.build / 'meson-logs/testlog.json'
+        log.unlink(missing_ok=True)  # what is read below is of this run
+        subprocess.run(command, env=environment, capture_output=True)
+        for done in map(json.loads, log.read_text(encoding='utf-8', errors='replace').splitlines()):
+            if done['result'] in ('OK', 'SKIP'):
+                continue
+            name, failure = done['name'].split()[-1], re.search(r':[FE]:[^:]*:([^:]*):\d+: (.*)', done.get('stdout', ''))
+            return (name,) + ((failure[1], failure[2]) if failure else ('', 'does not end' if done['result'] == 'TIMEOUT' else 'exit status %s' % done['returncode']))
+        return None
 
     def judge(self, fault):
         """(verdict, suite, test, sentence); verdict one of caught, SURVIVES, DOES NOT COMPILE."""
@@ -85,7 +87,7 @@ class Copy:
             for name in fault.tests:
                 failure = self.run(name)
                 if failure:
-                    return ('caught', name) + failure
+                    return ('caught',) + failure
             return 'SURVIVES', '', '', 'no test fails'
         finally:
             file.write_text(source, encoding='utf-8')
@@ -105,7 +107,7 @@ def cell(text, most):
 def write_page(faults, verdicts):
     rows = ['| file | fault | caught by | sentence |\n', '|---|---|---|---|\n']
     for fault, (verdict, suite, test, sentence) in zip(faults, verdicts):
-        by = '`%s`: %s' % (suite, test) if suite else '**%s**' % verdict
+        by = '`%s`: %s' % (suite, test or 'all of it') if suite else '**%s**' % verdict
         rows.append('| `%s` | %s | %s | %s |\n' % (fault.file, cell(fault.wrong, 200), by, cell(sentence, 160)))
     before, after = PAGE.read_text(encoding='utf-8').split(FIRST)
     PAGE.write_text(before + FIRST + '\n' + ''.join(rows) + '\n' + LAST + after.split(LAST)[1], encoding='utf-8')
@@ -115,7 +117,10 @@ def fit(faults):
     stale = [fault for fault in faults if not (ROOT / fault.file).is_file() or not fault.place((ROOT / fault.file).read_text(encoding='utf-8'))]
     for fault in stale:
         print("tests/faults.txt: '%s: %s': what it replaces does not stand in the file exactly once; write the fault for the file as it is" % (fault.file, fault.wrong))
-    return 1 if stale or not faults else 0
+    unknown = sorted({name for fault in faults for name in fault.tests} - set(SUITES))
+    for name in unknown:
+        print("tests/faults.txt: there is no suite '%s'" % name)
+    return 1 if stale or unknown or not faults else 0
 
 
 def main(arguments):
@@ -128,11 +133,9 @@ def main(arguments):
         copies, jobs = queue.Queue(), os.cpu_count() or 1
         for k in range(jobs):
             copies.put(Copy(Path(folder) / str(k)))
-        first = copies.queue[0]
-        broken = [(name, first.run(name)) for name in SUITES]
-        for name, failure in broken:
-            if failure:
-                sys.exit('mutation.py: the tree is broken as it is: %s: %s: %s' % ((name,) + failure))
+        failure = copies.queue[0].run(*SUITES)
+        if failure:
+            sys.exit('mutation.py: the tree is broken as it is: ' + ': '.join(failure))
 
         def judge(fault):
             copy = copies.get()
