@@ -64,6 +64,16 @@ static bnn_status check_head(bnn_kind kind, const bnn_type *type) {
     return BNN_OK;
 }
 
+/* The option before o whose field o would read as another type; NULL: none. Two of one kind are safe, if hardly meant: bnn check says so.
+ */
+static const bnn_option *sharing(const bnn_option *table, const bnn_option *o) {
+    for (const bnn_option *other = table; other < o; other++) {
+        bool overlap = o->offset < other->offset + bnn_option_size(other->kind) && other->offset < o->offset + bnn_option_size(o->kind);
+        if (overlap && (o->kind != other->kind || o->offset != other->offset)) return other;
+    }
+    return NULL;
+}
+
 static bnn_status check_options(bnn_kind kind, const bnn_type *type) {
     for (const bnn_option *o = type->options; o && o->name; o++) {
         size_t size = bnn_option_size(o->kind);
@@ -73,6 +83,10 @@ static bnn_status check_options(bnn_kind kind, const bnn_type *type) {
                             : o->offset + size > type->conf_size          ? "its field outside of conf: is conf_size set?"
                                                                           : NULL;
         if (wrong) return bnn_fail(BNN_ERR_ABI, "%s '%s': option '%s' has %s", bnn_kind_name(kind), type->name, o->name, wrong);
+        const bnn_option *other = sharing(type->options, o);
+        if (other)
+            return bnn_fail(BNN_ERR_ABI, "%s '%s': option '%s' has a part of the field of '%s' in conf", bnn_kind_name(kind), type->name,
+                            o->name, other->name);
     }
     return BNN_OK;
 }

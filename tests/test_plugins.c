@@ -56,6 +56,7 @@ static const struct {
     {"no_checks", "prior 'wrong' lacks checks"},
     {"option_outside", "prior 'wrong': option 'sd' has its field outside of conf: is conf_size set?"},
     {"option_kind", "prior 'wrong': option 'sd' has an unknown kind"},
+    {"option_shared", "prior 'wrong': option 'mean' has a part of the field of 'sd' in conf"},
     {"no_hook", "prior 'wrong' lacks the hook draw"},
     {"half_of_a_pair", "prior 'wrong' lacks the hook logp_scale (beside n_scales)"},
     {"duplicate", "prior 'gauss' exists already"},

@@ -23,6 +23,7 @@ enum {
     no_checks,
     option_outside,
     option_kind,
+    option_shared,
     no_hook,
     half_of_a_pair,
     duplicate,  /* of a type in the library */
@@ -64,6 +65,7 @@ void (*const bnn_needed)(void) = nobody_has_this;
 
 static const bnn_option options[] = {
     {.name = "sd", .kind = IS(option_kind) ? 99 : BNN_OPTION_REAL, .offset = IS(option_outside) ? 4 : 0, .preset = "1", .help = "unused"},
+    {.name = IS(option_shared) ? "mean" : NULL, .kind = BNN_OPTION_INT, .offset = 4, .preset = "1", .help = "unused"},
     {0}};
 static const char *const checks[] = {"wrong", NULL};
 
