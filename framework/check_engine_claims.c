@@ -87,6 +87,8 @@ static bnn_status check_specs(bnn_checker *c, const bnn_engine_type *t, const bn
         BNN_TRY(check_spec(c, "check spec", t->type.checks[i]));
         BNN_TRY(check_open(c, t, t->type.checks[i], data));
     }
+    if (t->type.caps & BNN_EXACT && !(claims && claims[0].spec))
+        bnn_checker_break(c, "EXACT, but without a claim: where the posterior is known nothing is held to it");
     for (int i = 0; claims && claims[i].spec; i++) {
         BNN_TRY(check_spec(c, "spec of a claim", claims[i].spec));
         if (claims[i].finds > BNN_FINDS_MODE || !(claims[i].error >= 0 && claims[i].error < 1))

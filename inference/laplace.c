@@ -359,6 +359,7 @@ static const char *const checks[] = {"laplace:engine=map{epochs=20,batch=16}", "
 
 static const bnn_claim claims[] = {
     {"laplace:engine=map{epochs=2000,lr=0.05,optimizer=sgd{momentum=0.9}},structure=full,evidence=none", BNN_FINDS_GAUSSIAN, 0.002},
+    {"laplace:engine=map{epochs=2000,lr=0.05,optimizer=sgd{momentum=0.9}},structure=kron,evidence=none", BNN_FINDS_GAUSSIAN, 0.002},
     {"laplace:engine=map{epochs=2000,lr=0.05,optimizer=sgd{momentum=0.9}},structure=diag,evidence=none", BNN_FINDS_MEAN_FIELD, 0.002},
     {NULL, 0, 0}};
 

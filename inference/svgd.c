@@ -273,6 +273,9 @@ static int blocks(bnn_engine *e, bnn_block *out) {
 
 static const char *const checks[] = {"svgd:particles=3,epochs=20,batch=16", "svgd:particles=1,epochs=20,batch=16,optimizer=sgd", NULL};
 
+static const bnn_claim claims[] = {{"svgd:particles=40,batch=1000,epochs=600,lr=0.3,optimizer=sgd{momentum=0.9}", BNN_FINDS_POSTERIOR, 0.1},
+                                   {NULL, 0, 0}};
+
 const bnn_engine_type bnn_engine_svgd = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "svgd", .summary = "particles that descend together and keep each other apart",
              .reference = "Liu & Wang 2016", .caps = BNN_EXACT, .conf_size = sizeof(conf), .options = options, .checks = checks},
@@ -283,4 +286,5 @@ const bnn_engine_type bnn_engine_svgd = {
     .blocks = blocks,
     .draw = draw,
     .n_draws = n_draws,
+    .claims = claims,
 };
