@@ -3,8 +3,8 @@
 """Seeded faults in the built-in code, one at a time, each of which some test must find. Call: mutation.py [--fit | --write] [WORD ...]
 
 Takes the faults of faults.txt (those whose head holds one of the words), each in a copy of the tree: builds what it touches and runs test programs, those that the fault
-names first, until one fails. Exit status 1 if a fault survives, no longer fits the source, or does not compile. --write puts the table into docs/mutation.md; --fit asks
-only whether every fault still fits its source.
+names first, until one fails. Exit status 1 if a fault survives, no longer fits the source, or does not compile. --write puts the verdicts into the table of
+docs/mutation.md; --fit asks only whether every fault still fits its source.
 """
 import json
 import os
@@ -104,13 +104,19 @@ def cell(text, most):
     return text if len(text) <= most else text[:most - 3] + '...'
 
 
-def write_page(faults, verdicts):
-    rows = ['| file | fault | caught by | sentence |\n', '|---|---|---|---|\n']
-    for fault, (verdict, suite, test, sentence) in zip(faults, verdicts):
-        by = '`%s`: %s' % (suite, test or 'all of it') if suite else '**%s**' % verdict
-        rows.append('| `%s` | %s | %s | %s |\n' % (fault.file, cell(fault.wrong, 200), by, cell(sentence, 160)))
-    before, after = PAGE.read_text(encoding='utf-8').split(FIRST)
-    PAGE.write_text(before + FIRST + '\n' + ''.join(rows) + '\n' + LAST + after.split(LAST)[1], encoding='utf-8')
+def row(fault, verdict, suite, test, sentence):
+    by = '`%s`: %s' % (suite, test or 'all of it') if suite else '**%s**' % verdict
+    return '| `%s` | %s | %s | %s |\n' % (fault.file, cell(fault.wrong, 200), by, cell(sentence, 160))
+
+
+def write_page(verdicts):
+    """verdicts: of some faults; the others keep the rows that they have. What is no fault any more goes."""
+    before, rest = PAGE.read_text(encoding='utf-8').split(FIRST)
+    table, after = rest.split(LAST)
+    known = {tuple(line.split(' | ')[:2]): line for line in table.splitlines(keepends=True)}
+    known.update((tuple(line.split(' | ')[:2]), line) for line in (row(fault, *verdict) for fault, verdict in verdicts))
+    rows = [known.get(tuple(asked.split(' | ')[:2]), asked) for asked in (row(fault, 'not run', '', '', '') for fault in read_faults([]))]
+    PAGE.write_text(before + FIRST + '\n| file | fault | caught by | sentence |\n|---|---|---|---|\n' + ''.join(rows) + '\n' + LAST + after, encoding='utf-8')
 
 
 def fit(faults):
@@ -149,7 +155,7 @@ def main(arguments):
         with ThreadPoolExecutor(jobs) as pool:
             verdicts = list(pool.map(judge, faults))
     if write:
-        write_page(faults, verdicts)
+        write_page(zip(faults, verdicts))
     caught = sum(verdict[0] == 'caught' for verdict in verdicts)
     print('%d of %d faults are caught' % (caught, len(faults)))
     return 0 if caught == len(faults) and faults else 1
