@@ -16,7 +16,7 @@ export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
 # suite FOLDER [MESON OPTION...]
 suite() {
     build "$@"
-    meson test -C "$1" --quiet --print-errorlogs
+    meson test -C "$1" --quiet --print-errorlogs --timeout-multiplier 4 # for machines that have other work
 }
 
 if [ "$1" = long ]; then
@@ -31,4 +31,4 @@ if [ "$1" != fast ]; then
     suite build-sanitize -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debug -Doptimization=1 -Db_ndebug=false
 fi
 build build -Dwerror=true
-exec meson test -C build --print-errorlogs
+exec meson test -C build --print-errorlogs --timeout-multiplier 4
