@@ -8,10 +8,11 @@
  */
 #include "files.h"
 
-#include <bnn/model.h>
+#include <bnn/descent.h>
 #include <gsl/gsl_randist.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---------------------------------------------------------------- f as a likelihood */
 
@@ -345,6 +346,46 @@ START_TEST(other_parameters_keep_their_gradients) {
 }
 END_TEST
 
+/* Of U/N at theta, with the minibatch and the noise of step k, from 0. */
+static void gradient_of(const bnn_engine *e, int k, double baseline, const bnn_real *theta, bnn_real *grad) {
+    const bnn_descent *d = e->state;
+    int n = d->batch.rows;
+    const bnn_objective objective = {
+        .n_total = n, .scale = 1.0 / n, .kl_weight = 1, .mode = BNN_DRAW, .estimator = BNN_SCORE_FUNCTION, .baseline = baseline};
+    bnn_rng noise = bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_STEP), (uint64_t)k);
+    bnn_model_u(e->model, d->ws, &objective, noise, theta, n, d->batch.x, d->batch.y, grad);
+}
+
+/* Weights 0.1 0.9^i of the steps before, made to sum to 1: from the second step on the baseline is of the size of nll. */
+START_TEST(baseline_is_the_mean_of_past_steps) {
+    enum { N = 20, STEPS = 3 };
+    bnn_table *t = table_new(N, 2, 0, 3);
+    bnn_data *data = data_new(t);
+    bnn_engine *e;
+    double nll[STEPS];
+    const bnn_texts texts = {"dense", "gaussian:tau=1", "gauss"};
+    OK(bnn_engine_new("bayes_by_backprop:estimator=score,baseline=mean,epochs=3,batch=20,optimizer=sgd{momentum=0}", &texts, data,
+                      bnn_rng_seed(2), &e));
+    size_t n = (size_t)e->model->n_theta;
+    bnn_real *theta = reals_new(n), *grad = reals_new(n);
+    const bnn_descent *d = e->state;
+    for (int k = 0; k < STEPS; k++) {
+        const double baseline[STEPS] = {0, nll[0], (0.9 * nll[0] + nll[1]) / 1.9};
+        bnn_step step = {0};
+        memcpy(theta, d->theta, n * sizeof *theta);
+        OK(bnn_engine_step(e, data, &step));
+        nll[k] = step.terms.nll;
+        memcpy(grad, d->grad, n * sizeof *grad);
+        gradient_of(e, k, baseline[k], theta, d->grad);
+        for (size_t i = 0; i < n; i++) ck_assert_double_eq_tol((double)grad[i], (double)d->grad[i], 1e-4 * (1 + fabs((double)grad[i])));
+    }
+    reals_free(theta), reals_free(grad);
+    bnn_engine_free(e);
+    bnn_data_free(data);
+    bnn_table_free(t);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("estimators");
     TCase *exact = tcase_create("exact"), *networks = tcase_create("networks");
@@ -352,6 +393,7 @@ int main(void) {
     tcase_add_loop_test(exact, variances_are_those_published, 0, PUBLISHED);
     tcase_add_loop_test(exact, relaxed_gates_are_biased_as_published, 0, BERNOULLI);
     tcase_add_test(networks, other_parameters_keep_their_gradients);
+    tcase_add_test(networks, baseline_is_the_mean_of_past_steps);
     suite_add_tcase(suite, exact);
     suite_add_tcase(suite, networks);
     SRunner *runner = srunner_create(suite);
