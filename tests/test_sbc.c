@@ -277,6 +277,17 @@ START_TEST(ranks_of_right_samplers_are_uniform) {
 }
 END_TEST
 
+/* Where the unit is off the mean of y is 0 in many draws and in the truth: the rank among equals is drawn. */
+START_TEST(equals_are_ranked_by_chance) {
+    bnn_sbc_config c = linear("hmc:steps=5,chains=1,samples=200,warmup=50");
+    c.net = "dense:1; relu; dense:bias=no", c.likelihood = "gaussian:tau=0.01", c.replications = 200;
+    bnn_sbc *s = sbc_of(&c);
+    const bnn_sbc_quantity *mean = quantity_of(s, "mean of y at new row 1");
+    ck_assert_msg(mean->p > BNN_SBC_LEVEL, "p is %g", mean->p);
+    bnn_sbc_free(s);
+}
+END_TEST
+
 START_TEST(ranks_of_wrong_samplers_are_not) {
     add_samplers();
     double hot = sbc_p("hot:chains=1,samples=60,warmup=40,thin=1", 1000),
@@ -467,6 +478,7 @@ int main(void) {
                                   right_transitions_pass_and_wrong_ones_do_not,
                                   transitions_of_scales_and_noise_pass,
                                   ranks_of_right_samplers_are_uniform,
+                                  equals_are_ranked_by_chance,
                                   ranks_of_wrong_samplers_are_not,
                                   numbers_are_those_of_the_ranks,
                                   the_same_bits_at_any_number_of_threads,
