@@ -56,10 +56,9 @@ void bnn_store_get_origin(bnn_h5_reader *r, bnn_origin *origin);
 void bnn_store_put_plugins(bnn_h5_writer *w, const bnn_engine *engine);
 void bnn_store_get_plugins(bnn_h5_reader *r, bnn_outline *o);
 void bnn_store_free_plugins(bnn_outline *o);
-/* Fails where one of those that the file names is not loaded, or another version of it is. */
-void bnn_store_need_plugins(bnn_h5_reader *r);
-/* Fails where the engine, made from the file, uses another version than it was saved with. */
-void bnn_store_same_plugins(bnn_h5_reader *r, const bnn_engine *engine);
+/* Fails where a type that the file had from a plugin, and that one of the texts names (NULL-terminated; NULL: any), is not there, or comes
+ * from another version. */
+void bnn_store_need_plugins(bnn_h5_reader *r, const char *const *texts);
 
 /* The writer of draws, and its end without the file's. */
 bnn_h5_writer *bnn_draws_writer(bnn_draws *draws);

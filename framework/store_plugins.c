@@ -33,20 +33,19 @@ static void use_type(const bnn_type *type, bool *used) {
     if (of) used[number_of(of)] = true;
 }
 
-static void use_name(const char *name, size_t length, bool *used) {
-    const bnn_plugin *p;
-    for (int i = 0; (p = bnn_plugin_at(i)); i++)
-        for (int k = 0; k < p->n; k++)
-            used[i] |= strlen(p->types[k].type->name) == length && strncmp(p->types[k].type->name, name, length) == 0;
+static bool has_word(const char *text, const char *word) {
+    size_t length = strlen(word);
+    for (const char *at = text; (at = strstr(at, word)); at++) {
+        bool begins = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+        if (begins && !(isalnum((unsigned char)at[length]) || at[length] == '_')) return true;
+    }
+    return false;
 }
 
 static void use_words(const char *text, bool *used) {
-    while (*text) {
-        size_t length = 0;
-        while (isalnum((unsigned char)text[length]) || text[length] == '_') length++;
-        if (length > 0) use_name(text, length, used);
-        text += length > 0 ? length : 1;
-    }
+    const bnn_plugin *p;
+    for (int i = 0; (p = bnn_plugin_at(i)); i++)
+        for (int k = 0; k < p->n; k++) used[i] |= has_word(text, p->types[k].type->name);
 }
 
 static void use_object(const bnn_object *object, bool *used) {
@@ -142,18 +141,21 @@ static bool next_type(char **rest, int *kind, const char **name) {
     return true;
 }
 
-/* used NULL: the type must be there. Else only plugins that are used matter. */
-static bnn_status check_type(const char *path, const bnn_plugin_record *p, bnn_kind kind, const char *name, const bool *used) {
+static bool is_named(const char *const *texts, const char *name) {
+    for (int i = 0; texts && texts[i]; i++)
+        if (has_word(texts[i], name)) return true;
+    return !texts;
+}
+
+static bnn_status check_type(const char *path, const bnn_plugin_record *p, bnn_kind kind, const char *name) {
     const bnn_type *type;
-    bool there = bnn_type_find(kind, name, &type) == BNN_OK;
-    if (!there && !used)
+    if (bnn_type_find(kind, name, &type) < 0)
         return bnn_fail(BNN_ERR_PLUGIN,
                         "%s: was made with the %s '%s' of plugin %s %s, which is not loaded: load %s (SHA-256 %s), with --plugin or "
                         "BNN_PLUGIN_PATH",
                         path, bnn_kind_name(kind), name, p->name, p->version, p->path, p->sha256);
-    const bnn_plugin *now = there ? bnn_plugin_of(type) : NULL;
-    if (!now || (used && !used[number_of(now)])) return BNN_OK;
-    if (strcmp(now->name, p->name) == 0 && strcmp(now->version, p->version) == 0) return BNN_OK;
+    const bnn_plugin *now = bnn_plugin_of(type);
+    if (!now || (strcmp(now->name, p->name) == 0 && strcmp(now->version, p->version) == 0)) return BNN_OK;
     return bnn_fail(
         BNN_ERR_PLUGIN,
         "%s: was made with the %s '%s' of plugin %s %s, loaded is that of %s %s (%s), which may compute something else: load %s "
@@ -161,33 +163,26 @@ static bnn_status check_type(const char *path, const bnn_plugin_record *p, bnn_k
         path, bnn_kind_name(kind), name, p->name, p->version, now->name, now->version, now->path, p->path, p->sha256);
 }
 
-static bnn_status check_plugin(const char *path, const bnn_plugin_record *p, const bool *used) {
+static bnn_status check_plugin(const char *path, const bnn_plugin_record *p, const char *const *texts) {
     char *copy = strdup(p->types), *rest = copy;
     const char *name;
     int kind;
     bnn_status s = copy ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for the names of plugins", path);
-    while (s == BNN_OK && next_type(&rest, &kind, &name))
-        s = kind < BNN_N_KINDS ? check_type(path, p, (bnn_kind)kind, name, used)
-                               : bnn_fail(BNN_ERR_FORMAT, "%s: '%s' is no list of types of a plugin", path, p->types);
+    while (s == BNN_OK && next_type(&rest, &kind, &name)) {
+        if (kind == BNN_N_KINDS)
+            s = bnn_fail(BNN_ERR_FORMAT, "%s: '%s' is no list of types of a plugin", path, p->types);
+        else if (is_named(texts, name))
+            s = check_type(path, p, (bnn_kind)kind, name);
+    }
     free(copy);
     return s;
 }
 
-static void check_plugins(bnn_h5_reader *r, const bool *used) {
+void bnn_store_need_plugins(bnn_h5_reader *r, const char *const *texts) {
     bnn_outline o = {0};
     bnn_store_get_plugins(r, &o);
-    for (int i = 0; r->status == BNN_OK && i < o.n_plugins; i++) r->status = check_plugin(r->path, &o.plugin[i], used);
+    for (int i = 0; r->status == BNN_OK && i < o.n_plugins; i++) r->status = check_plugin(r->path, &o.plugin[i], texts);
     bnn_store_free_plugins(&o);
-}
-
-void bnn_store_need_plugins(bnn_h5_reader *r) { check_plugins(r, NULL); }
-
-void bnn_store_same_plugins(bnn_h5_reader *r, const bnn_engine *engine) {
-    bool *used = bnn_h5_room(r, (size_t)count_plugins() + 1, sizeof *used);
-    if (!used) return;
-    use_engine(engine, used);
-    check_plugins(r, used);
-    free(used);
 }
 
 void bnn_store_free_plugins(bnn_outline *o) {

@@ -247,22 +247,13 @@ static void set_texts(bnn_run *run, recipe *c) {
     c->engine = c->plain = NULL;
 }
 
-/* The run could not be built: for want of a plugin, maybe, or because of another version of it. */
-static void tell_why(bnn_h5_reader *r) {
-    bnn_status s = r->status;
-    bnn_note(s, "%s", r->path);
-    r->status = BNN_OK;
-    bnn_store_need_plugins(r); /* a sentence of its own, or none */
-    if (r->status == BNN_OK) r->status = s;
-}
-
 static bnn_run *make_run(bnn_h5_reader *r, recipe *c) {
     bnn_run *run = NULL;
     uint64_t seed = bnn_h5_get_u64(r, "/", "seed");
     bnn_config config = {.net = c->net, .engine = c->fitted, .likelihood = c->likelihood, .prior = c->prior, .seed = seed};
-    if (r->status == BNN_OK && (r->status = bnn_run_new(&config, &c->data, &run)) < 0) tell_why(r);
+    if (r->status == BNN_OK) bnn_store_need_plugins(r, (const char *const[]){c->net, c->fitted, c->likelihood, c->prior, NULL});
+    if (r->status == BNN_OK && (r->status = bnn_run_new(&config, &c->data, &run)) < 0) bnn_note(r->status, "%s", r->path);
     if (r->status < 0) return NULL;
-    bnn_store_same_plugins(r, run->engine);
     set_texts(run, c);
     return run;
 }
@@ -373,7 +364,7 @@ bnn_status bnn_run_resume(const char *path, const bnn_config *config, const bnn_
     bnn_h5_reader r;
     BNN_TRY(bnn_h5_open(&r, path, run_schemas));
     bnn_run *run = NULL;
-    bnn_store_need_plugins(&r);
+    bnn_store_need_plugins(&r, NULL);
     if (r.status == BNN_OK) r.status = bnn_run_new(config, train, &run);
     if (run) check_same_work(&r, run, origin);
     if (run && r.status == BNN_OK && !bnn_store_is_complete(&r)) bnn_store_get_resumed(&r, run->engine, train);

@@ -67,5 +67,32 @@ check 'the consumer runs' ./consumer
 cat log >answer
 check 'its four predictions are near 2x' awk '{ d = $2 - 2 * $1; if (d < -0.5 || d > 0.5) bad = 1 } END { exit bad || NR != 4 }' answer
 check 'it uses the library that was installed' sh -c "ldd ./consumer | grep -qF 'libbnn.so.1 => $library/'"
+
+# ---------------------------------------------------------------- plugins of somebody else: by cc and pkg-config alone, as docs/plugins.md says
+
+for name in swish reflection restarts double_exponential; do
+    cp "$tests/plugins/$name.c" .
+    check "$name compiles without warnings" ${CC:-cc} -std=gnu17 -Wall -Wextra -Wpedantic -Werror -shared -fPIC $name.c $(pkg-config --cflags --libs bnn) -lm -o $name.so
+done
+check 'the line of docs/plugins.md is enough' ${CC:-cc} -std=gnu17 -shared -fPIC swish.c $(pkg-config --cflags --libs bnn) -o alone.so
+check 'and is the line' grep -qF 'cc -std=gnu17 -shared -fPIC swish.c $(pkg-config --cflags --libs bnn) -o swish.so' "$tests/../docs/plugins.md"
+check 'a plugin asks for the library that was installed' sh -c "ldd ./restarts.so | grep -qF 'libbnn.so.1 => $library/'"
+for name in alone swish reflection double_exponential; do check "$name passes bnn check" "$program" check ./$name.so; done
+seq 40 | awk 'BEGIN { print "a,y" } { print $1 / 10 "," $1 * $1 / 400 }' >t.csv
+check 'data' "$program" import csv t.csv --target y -o t.h5
+check 'splits' "$program" split t.h5 --kind kfold --count 5
+BNN_PLUGIN_PATH=swish.so:reflection.so:restarts.so:double_exponential.so
+export BNN_PLUGIN_PATH
+check 'plugins of all kinds are trained with' "$program" fit -d t.h5 --net 'dense:8; swish; reflection; dense' \
+    --engine 'restarts:engine=map{optimizer=sign,epochs=50},count=2' -l double_exponential -p double_exponential -o run.h5
+check 'saved and predicted from' "$program" predict run.h5 -o prediction.csv
+check 'eight rows are predicted' [ "$(wc -l <prediction.csv)" = 9 ]
+check 'the file names them' "$program" info run.h5
+check 'all four' [ "$(grep -c '^  plugin ' log)" = 4 ]
+check 'the file is one that other tools open' "$program" info --lint run.h5
+BNN_PLUGIN_PATH=swish.so
+check 'it cannot be predicted from without them' sh -c "! '$program' predict run.h5 -o other.csv"
+cat log >answer
+check 'and says which' grep -qF "'reflection' of plugin reflection " answer
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -109,7 +109,10 @@ says "  missing     run.h5: $needs"
 says "  net         input; dense:units=6"
 says '  predicted   '
 works report run.h5 -o run.html
+BNN_PLUGIN_PATH=$swish
+refuses "bnn: run.h5: was made with the prior 'double_exponential' of plugin laplace_1774 2.1-rc1, which is not loaded: load $laplace " predict run.h5
 BNN_PLUGIN_PATH=$laplace:$swish
+refuses "bnn: run.h5: was made with the engine 'restarts' of plugin restarts " fit -d r.h5 --net "$swish_net" --engine map:epochs=2 -o run.h5 --resume
 works predict run.h5 -o without.csv
 check 'what chose a run is not needed to predict with it' cmp run.csv without.csv
 
