@@ -21,7 +21,7 @@ static const struct {
      bnn_rule_engine_options},
     {{"print", "the printed engine parses to the same engine"}, SPEC, bnn_rule_engine_print},
     {{"adapt", "what adapt makes of a network is a network, and adapting it again changes nothing more"}, SPEC, bnn_rule_adapt},
-    {{"progress", "progress rises to 1, where the engine is done; every step tells of a finite U and a finite theta"},
+    {{"progress", "progress rises to 1, where the engine is done; every step tells of a finite U and a finite theta, and counts what it cost"},
      SPEC,
      bnn_rule_progress},
     {{"repeat", "the seed decides every bit: the same one again, or in turns with another run, gives the same; the data stay as they are"},

@@ -56,7 +56,8 @@ bnn_status bnn_rule_progress(bnn_checker *c, const bnn_engine_case *k) {
     bnn_status s = bnn_engine_new(k->spec, &texts, rows.data, bnn_rng_seed(1), &e);
     if (s == BNN_OK) {
         s = walk(c, e, rows.data);
-        if (s == BNN_OK && e->cost.gradients == 0) bnn_checker_break(c, "no gradients are counted in its cost");
+        if (s == BNN_OK && e->cost.gradients + e->cost.forwards == 0)
+            bnn_checker_break(c, "neither gradients nor forward passes are counted in its cost");
         bnn_engine_free(e);
     }
     bnn_case_rows_close(&rows);

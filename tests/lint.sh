@@ -53,6 +53,8 @@ check_rooms() {
     may_include 'an engine includes engine.h and what is built on it, GSL and libc only' '<bnn/(curvature|descent|engine|evidence|sampler|sgmcmc|holder|jobs|metrics|minibatch|optimizer|predict|rng|stored)\.h>|<gsl/.*>' inference/*.c
     may_include 'an experiment includes bnn/*.h and libc only' '<bnn/[a-z_]*\.h>' experiments/*.c
     includes $(find framework -name '*.[ch]') | grep -E 'layers/|inference/|experiments/|tests/' | offend 'the framework includes no other room'
+    may_include 'a template includes what its type may' '<bnn/layer\.h>' framework/tool/templates/layer/name.c
+    may_include 'a template includes what its type may' '<bnn/(engine|jobs|stored)\.h>' framework/tool/templates/engine/name.c
     types=$(printf '%s|' $(stems layers/*.c inference/*.c))
     only_in 'the framework names no layer and no engine' "bnn_(layer|engine)_(${types%|})\>" '(layers|inference|tests|experiments)/.*'
     grep -nE "subdir|\.\./(layers|inference)" framework/meson.build /dev/null | offend 'the framework names no layer and no engine'
@@ -94,7 +96,7 @@ check_texts() {
         FNR <= 2 && /SPDX-License-Identifier: GPL-3.0-or-later/ { file = "" }
         END { if (file) print file }' | offend 'a source says its licence'
     sources '*' | xargs grep -InE 'TO''DO|FIX''ME' /dev/null | offend 'nothing is left undone'
-    sources '*' | xargs grep -InE "$(printf '\t')|[[:blank:]]+\$" /dev/null | cut -c 1-100 | offend 'no tabs, no blanks at the end of a line'
+    sources '*' | grep -v /Makefile | xargs grep -InE "$(printf '\t')|[[:blank:]]+\$" /dev/null | cut -c 1-100 | offend 'no tabs, no blanks at the end of a line'
     for file in experiments/*.c; do [ ! -f "$file" ] || [ "$(wc -l <"$file")" -le 150 ] || echo "$file"; done | offend 'an experiment has 150 lines at most'
     sources '*.c' | xargs awk 'FNR == 1 { start = 0 }
         /^[A-Za-z_]/ && !/;$/ { start = FNR; name = $0 }
@@ -116,6 +118,7 @@ break_copy() {
     echo '#include <bnn/net.h>' >>layers/dense.c
     echo '#include "relu.c"' >>layers/tanh.c
     echo '#include <bnn/net.h>' >>tests/mutants/gate.c
+    for kind in layer engine; do echo '#include <bnn/net.h>' >>framework/tool/templates/$kind/name.c; done
     echo '#include <bnn/layer.h>' >>framework/likelihood/gaussian.c
     echo '#include <bnn/engine.h>' >>framework/prior/gauss.c
     echo '#include <bnn/engine.h>' >>framework/optimizer/adam.c
@@ -148,6 +151,7 @@ find_all() {
     broken 'a layer includes layer.h, gaussian.h, gate.h, kernels.h and libc only' 'layers/dense.c <bnn/net.h>'
     broken 'a layer includes layer.h, gaussian.h, gate.h, kernels.h and libc only' 'layers/tanh.c "relu.c"'
     broken 'a mutant includes what a type of its kind may' 'gate.c <bnn/net.h>'
+    for kind in layer engine; do broken 'a template includes what its type may' "$kind/name.c <bnn/net.h>"; done
     broken 'a likelihood includes its contract, kernels.h, GSL and libc only' 'gaussian.c <bnn/layer.h>'
     broken 'a prior includes its contract, kernels.h, GSL and libc only' 'gauss.c <bnn/engine.h>'
     broken 'a optimizer includes its contract, kernels.h, GSL and libc only' 'adam.c <bnn/engine.h>'

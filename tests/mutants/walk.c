@@ -223,6 +223,9 @@ static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
 #endif
     BNN_TRY(bnn_jobs_run(c->chains, move, s));
     uint64_t gradients = (uint64_t)c->chains * (uint64_t)(c->steps + 1);
+#if MUTANT == 20
+    gradients = 0;
+#endif
     e->cost.gradients += gradients;
     e->cost.flops += (double)gradients * bnn_model_gradient_flops(e->model, data->n);
     s->made++;
