@@ -6,6 +6,7 @@
 #include "files.h"
 
 #include <bnn/bnn.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -269,6 +270,57 @@ START_TEST(an_outline_tells_the_plugins) {
 }
 END_TEST
 
+/* ---------------------------------------------------------------- radial, the layer of docs/write_a_layer.md */
+
+/* Surface of the unit sphere in p dimensions, two points in one. */
+static double log_surface(int p) { return p < 3 ? log(p == 1 ? 2 : 2 * M_PI) : log_surface(p - 2) + log(2 * M_PI / (p - 2)); }
+
+/* log q(w) - log prior(w) of weights that were drawn, and what is known of w = mean + sd u: E[u_i^2] = 1/p, E |u| = sqrt(2/pi). */
+static double log_ratio(int p, const bnn_real *theta, const bnn_real *w, moments *square, moments *length) {
+    double ratio = 0, squares = 0;
+    for (int i = 0; i < p; i++) {
+        double sd = bnn_softplus((double)theta[p + i]), u = (double)(w[i] - theta[i]) / sd, s = i < p - 1 ? 0.7 : 3;
+        ratio += log(s / sd) + log(2 * M_PI) / 2 + (double)(w[i] * w[i]) / (2 * s * s);
+        squares += u * u;
+        if (i == 0) moments_add(square, u * u);
+    }
+    moments_add(length, sqrt(squares));
+    return ratio + log(2 / M_PI) / 2 - squares / 2 - log_surface(p) - (p - 1) * log(squares) / 2;
+}
+
+static const int radial_inputs[] = {1, 3, 60};
+
+START_TEST(radial_has_its_density_and_its_kl) {
+    enum { N = 5, DRAWS = 20000 };
+    int d = radial_inputs[_i], p = d + 1;
+    bnn_table *table = table_new(N, d, 0, 1);
+    bnn_data *data = data_new(table);
+    bnn_model *model;
+    bnn_workspace *ws;
+    moments kl = {0}, square = {0}, length = {0};
+    load("radial");
+    OK(bnn_model_new(&(bnn_texts){"radial:sd0=0.5", "gaussian:tau=1", "gauss:sd=0.7,bias_sd=3"}, data, &model));
+    OK(bnn_workspace_new(model->net, N, true, &ws));
+    bnn_real *theta = reals_new((size_t)model->n_theta);
+    bnn_model_init(model, bnn_rng_seed(1), theta);
+    theta[2 * p - 1] += 1; /* the bias has another sd */
+    const bnn_objective objective = {.n_total = N, .scale = 1, .kl_weight = 1, .mode = BNN_DRAW};
+    double told = NAN;
+    for (uint64_t s = 0; s < DRAWS; s++) {
+        told = bnn_model_u(model, ws, &objective, bnn_rng_split(bnn_rng_seed(2), s), theta, N, data->x, data->y, NULL).kl;
+        moments_add(&kl, log_ratio(p, theta, bnn_workspace_pass(ws, 1) + 2 * p, &square, &length));
+    }
+    ck_assert_msg(fabs(moments_z(&kl, told)) < MOST_Z, "KL is told as %g, sampled %g: z %g", told, kl.mean, moments_z(&kl, told));
+    ck_assert_double_lt(fabs(moments_z(&square, 1.0 / p)), MOST_Z);
+    ck_assert_double_lt(fabs(moments_z(&length, sqrt(2 / M_PI))), MOST_Z);
+    reals_free(theta);
+    bnn_workspace_free(ws);
+    bnn_model_free(model);
+    bnn_data_free(data);
+    bnn_table_free(table);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- lists of files and folders */
 
 /* A folder of the test with links to plugins. */
@@ -332,6 +384,7 @@ int main(void) {
     tcase_add_test(taken, a_newer_and_longer_vtable_works_without_newer_hooks);
     tcase_add_test(taken, a_stopped_run_goes_on);
     tcase_add_test(taken, an_outline_tells_the_plugins);
+    tcase_add_loop_test(taken, radial_has_its_density_and_its_kl, 0, sizeof radial_inputs / sizeof *radial_inputs);
     tcase_add_test(taken, a_list_names_files_and_folders);
     tcase_add_test(taken, the_first_failure_ends_a_list);
     suite_add_tcase(suite, refused);
