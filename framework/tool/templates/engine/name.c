@@ -242,7 +242,7 @@ static const char *const checks[] = {"@name@:chains=3,samples=4,warmup=5,thin=3"
 
 /* ... and what it holds against known answers: a text with the time that it needs, what it finds, and how far that may be off besides
  * chance. */
-static const bnn_claim claims[] = {{"@name@:chains=32,samples=150,warmup=100,thin=50", BNN_FINDS_POSTERIOR, 0}, {NULL, 0, 0}};
+static const bnn_claim claims[] = {{"@name@:chains=32,samples=150,warmup=100,thin=25", BNN_FINDS_POSTERIOR, 0}, {NULL, 0, 0}};
 
 /* caps: BNN_EXACT where draws follow exp(-U) itself, so that no layer may have noise; BNN_POINT, BNN_ONE_THETA: engine.h. */
 const bnn_engine_type bnn_engine_@name@ = {
