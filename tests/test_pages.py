@@ -116,12 +116,12 @@ def page_steps(path):
 
 
 def template_steps(kind, install):
-    """The README of a template, in the folder that is written; warnings are errors there."""
-    readme = (TREE / "framework/tool/templates" / kind / "README.md").read_text().replace("@name@", "fresh")
+    """The README of a template, in the folder that is written: a name that meson has for itself. Warnings are errors."""
+    readme = (TREE / "framework/tool/templates" / kind / "README.md").read_text().replace("@name@", "test")
     commands = [line for language, text in fences(readme) for line in text.splitlines()]
     assert len(commands) > 8
-    first = [f"bnn new-{kind} fresh", "cd fresh", "make -s CFLAGS='-O2 -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wpedantic -Werror'", "make clean"]
-    last = ["test $(wc -l <prediction.csv) = 13", "bnn info --lint run.h5 --plugin ./fresh.so"]
+    first = [f"bnn new-{kind} test", "cd test", "make -s CFLAGS='-O2 -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wpedantic -Werror'", "make clean"]
+    last = ["test $(wc -l <prediction.csv) = 13", "bnn info --lint run.h5 --plugin ./test.so"]
     return install + [(command, []) for command in first + commands + last]
 
 
