@@ -4,7 +4,7 @@
 
 Takes the faults of faults.txt (those whose head holds one of the words), each in a copy of the tree: builds what it touches and runs test programs, those that the fault
 names first, until one fails. Exit status 1 if a fault survives, no longer fits the source, or does not compile. --write puts the verdicts into the table of
-docs/mutation.md; --fit asks only whether every fault still fits its source.
+docs/mutation.md; --fit asks only whether every fault still fits its source, and is caught in that table.
 """
 import json
 import os
@@ -100,6 +100,10 @@ def cell(text, most):
     return text if len(text) <= most else text[:most - 3] + '...'
 
 
+def key(line):
+    return tuple(line.split(' | ')[:2])
+
+
 def row(fault, verdict, suite, test, sentence):
     by = '`%s`: %s' % (suite, test or 'all of it') if suite else '**%s**' % verdict
     return '| `%s` | %s | %s | %s |\n' % (fault.file, cell(fault.wrong, 200), by, cell(sentence, 160))
@@ -109,9 +113,9 @@ def write_page(verdicts):
     """verdicts: of some faults; the others keep the rows that they have. What is no fault any more goes."""
     before, rest = PAGE.read_text(encoding='utf-8').split(FIRST)
     table, after = rest.split(LAST)
-    known = {tuple(line.split(' | ')[:2]): line for line in table.splitlines(keepends=True)}
-    known.update((tuple(line.split(' | ')[:2]), line) for line in (row(fault, *verdict) for fault, verdict in verdicts))
-    rows = [known.get(tuple(asked.split(' | ')[:2]), asked) for asked in (row(fault, 'not run', '', '', '') for fault in read_faults([]))]
+    known = {key(line): line for line in table.splitlines(keepends=True)}
+    known.update((key(line), line) for line in (row(fault, *verdict) for fault, verdict in verdicts))
+    rows = [known.get(key(asked), asked) for asked in (row(fault, 'not run', '', '', '') for fault in read_faults([]))]
     PAGE.write_text(before + FIRST + '\n| file | fault | caught by | sentence |\n|---|---|---|---|\n' + ''.join(rows) + '\n' + LAST + after, encoding='utf-8')
 
 
@@ -125,12 +129,20 @@ def fit(faults):
     return 1 if stale or unknown or not faults else 0
 
 
+def in_table(faults):
+    caught = {key(line) for line in PAGE.read_text(encoding='utf-8').splitlines(keepends=True) if '| **' not in line}
+    missed = [fault for fault in faults if key(row(fault, '', '', '', '')) not in caught]
+    for fault in missed:
+        print("docs/mutation.md: '%s: %s' is not caught in its table: run tests/mutation.py --write '%s: %s'" % ((fault.file, fault.wrong) * 2))
+    return 1 if missed else 0
+
+
 def main(arguments):
     write = '--write' in arguments
     faults = read_faults([word for word in arguments if not word.startswith('--')])
     stale = fit(faults)
     if stale or '--fit' in arguments:
-        return stale
+        return stale or in_table(faults)
     with tempfile.TemporaryDirectory() as folder:
         copies, jobs = queue.Queue(), os.cpu_count() or 1
         for k in range(jobs):
