@@ -10,7 +10,7 @@
 const char *const bnn_metric_names[] = {"diagonal", "unit", NULL};
 
 /* Streams of a transition. */
-enum { TRANSITION, SEARCH, JITTER, WINDOW };
+enum { TRANSITION, SEARCH, JITTER, WINDOW, MOVE };
 
 enum { MOST_TRIALS = 100 }; /* doublings or halvings of the first step size */
 
@@ -136,7 +136,7 @@ static void tune(const bnn_chains *c, int k, bnn_rng rng, double accept) {
     bnn_chain_state *s = &c->chain[k];
     bool ends;
     average_step(s, c->conf->target_accept, accept);
-    if (in_window(c->conf->warmup, c->transitions, &ends) && c->conf->metric == BNN_METRIC_DIAGONAL) {
+    if (!c->move && c->conf->metric == BNN_METRIC_DIAGONAL && in_window(c->conf->warmup, c->transitions, &ends)) {
         add_position(c, k);
         if (ends) {
             set_metric(c, k);
@@ -184,9 +184,11 @@ static void keep(bnn_chains *c, int k, double step, const bnn_transition *made) 
     bnn_stored_note(&c->stored, k, draw, value);
 }
 
-/* The phase is updated where a chain stands, by the transition before or, uncounted, here: what a run counts does not depend on whether it
- * was stopped in between. */
+/* The phase is updated where a chain stands, by the transition before, by its move or, uncounted, here: what a run counts does not depend on
+ * whether it was stopped in between. */
 static bnn_status begin(bnn_chains *c, int k, bnn_rng rng) {
+    uint64_t warmup = (uint64_t)c->conf->warmup;
+    if (c->move) BNN_TRY(c->move(c, k, bnn_rng_split(rng, MOVE), c->transitions < warmup ? (int)c->transitions : -1));
     if (isnan(c->z[k].u)) {
         bnn_phase_update(&c->h[k], &c->z[k]);
         c->h[k].evaluations--;
@@ -194,7 +196,7 @@ static bnn_status begin(bnn_chains *c, int k, bnn_rng rng) {
     if (!isfinite(c->z[k].u))
         return bnn_fail(BNN_ERR_NUMERIC, "U is %g where chain %d starts transition %llu", c->z[k].u, k + 1,
                         (unsigned long long)c->transitions + 1);
-    if (c->transitions == 0 && c->conf->warmup > 0) search_step(c, k, rng);
+    if (c->transitions == 0 && warmup > 0) search_step(c, k, bnn_rng_split(rng, SEARCH));
     return BNN_OK;
 }
 
@@ -204,7 +206,7 @@ static bnn_status advance(void *context, int k) {
     bnn_rng rng = bnn_rng_split(bnn_rng_split(c->rng, (uint64_t)k), t);
     bnn_transition made;
     bnn_real uniform;
-    BNN_TRY(begin(c, k, bnn_rng_split(rng, SEARCH)));
+    BNN_TRY(begin(c, k, rng));
     bnn_rng_uniform(bnn_rng_split(rng, JITTER), 0, 1, 1, &uniform);
     double step = c->chain[k].step * (1 + c->conf->jitter * (2 * (double)uniform - 1));
     c->rule.transition(c->rule.conf, &c->h[k], step, bnn_rng_split(rng, TRANSITION), &c->z[k], c->z[k].g + c->n, &made);

@@ -15,7 +15,7 @@ enum { N_DATA = sizeof kinds_of_data / sizeof *kinds_of_data };
 
 /* ---------------------------------------------------------------- cases */
 
-static const char *const hook_names[] = {"nll", "observe", "draw", "init", "noise_sd", "logp", "curvature", "marginal", NULL};
+static const char *const hook_names[] = {"nll", "observe", "draw", "init", "noise_sd", "logp", "curvature", "marginal", "draw_theta_given", NULL};
 
 void bnn_case_fill_outputs(bnn_likelihood_case *k) {
     for (int i = 0; i < k->n * k->out; i++) k->f_mean[i] = (double)k->f[i];
@@ -127,6 +127,9 @@ bool bnn_likelihood_call(void *of, int hook) {
     case BNN_LOGP:
         if (t->logp) k->hooks.value = t->logp(&k->l, k->theta, k->scale, k->dtheta);
         return t->logp != NULL;
+    case BNN_DRAW_THETA: /* theta belongs to all rows together */
+        if (t->draw_theta_given) t->draw_theta_given(&k->l, k->n, k->f, k->y, bnn_rng_seed(8), k->initial);
+        return t->draw_theta_given != NULL;
     default: return call_on_rows(k, hook);
     }
 }
@@ -346,6 +349,7 @@ static const bnn_table_rule rules[] = {
     {{"units", "options in the units of y are converted with y_sd, and nothing else depends on it"}, .on_case = bnn_likelihood_units},
     {{"hyperprior", "logp of the own parameters is a density or flat, with its gradient, scaled and added"},
      .on_case = bnn_likelihood_hyperprior},
+    {{"theta_given", "draws of the own parameters given rows follow the density of both"}, .on_case = bnn_likelihood_theta_given},
     {{"curvature", "the square of the root is the Fisher information"}, .on_case = bnn_likelihood_curvature},
     {{"marginal", "what is said where f is Gaussian is the average over f: exactly for real y, to the probit approximation for classes"},
      .on_case = bnn_likelihood_marginal},

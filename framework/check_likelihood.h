@@ -13,7 +13,7 @@ typedef struct {
     int y_dim, n_classes;
 } bnn_data_kind;
 
-enum { BNN_NLL, BNN_OBSERVE, BNN_DRAW_Y, BNN_INIT, BNN_NOISE_SD, BNN_LOGP, BNN_CURVATURE, BNN_MARGINAL, BNN_N_LIKELIHOOD_HOOKS };
+enum { BNN_NLL, BNN_OBSERVE, BNN_DRAW_Y, BNN_INIT, BNN_NOISE_SD, BNN_LOGP, BNN_CURVATURE, BNN_MARGINAL, BNN_DRAW_THETA, BNN_N_LIKELIHOOD_HOOKS };
 
 /* A likelihood on one kind of data. f and own parameters are random, y, too; y_sd is that of the case. */
 typedef struct {
@@ -29,7 +29,7 @@ typedef struct {
     uint64_t row0;
     double scale;
     bnn_real *f, *y, *theta;           /* lent */
-    bnn_real *df, *dtheta, *initial;   /* of nll and logp; of init */
+    bnn_real *df, *dtheta, *initial;   /* of nll and logp; of init and draw_theta_given */
     bnn_real *mean, *var, *pit;        /* of observe */
     double *logp;                      /* of observe */
     bnn_real *drawn, *root;            /* of draw; of curvature */
@@ -63,7 +63,7 @@ double bnn_target_density(double y, void *of);
 typedef bnn_status bnn_case_rule(bnn_checker *c, void *k);
 /* check_likelihood_density.c: nll as a density */
 bnn_case_rule bnn_likelihood_density, bnn_likelihood_gradient, bnn_likelihood_scale, bnn_likelihood_adds, bnn_likelihood_units,
-    bnn_likelihood_hyperprior, bnn_likelihood_curvature;
+    bnn_likelihood_hyperprior, bnn_likelihood_theta_given, bnn_likelihood_curvature;
 /* check_likelihood_observe.c: what the other hooks say, against that density */
 bnn_case_rule bnn_likelihood_observe, bnn_likelihood_moments, bnn_likelihood_pit, bnn_likelihood_draws, bnn_likelihood_noise,
     bnn_likelihood_marginal;

@@ -298,6 +298,69 @@ bnn_status bnn_likelihood_hyperprior(bnn_checker *c, void *of) {
     return BNN_OK;
 }
 
+/* ---------------------------------------------------------------- own parameters given the rows */
+
+/* Draws of a density p have E[g dlog p/dtheta_k + dg/dtheta_k] = 0 for every bounded g (Stein's identity): g = 1, and sine and cosine of each
+ * parameter about its mean. */
+enum { MOST_OWN = 4 };
+typedef struct {
+    double at[MOST_OWN];                            /* the mean */
+    moments plain[MOST_OWN];                        /* of dlog p/dtheta_k */
+    moments sine[MOST_OWN][MOST_OWN], cosine[MOST_OWN][MOST_OWN]; /* [k][j], g of theta_j */
+} stein;
+
+static void draw_own(const bnn_likelihood_case *k, uint64_t s) {
+    k->type->draw_theta_given(&k->l, k->n, k->f, k->y, bnn_rng_split(bnn_rng_seed(9), s), k->initial);
+}
+
+static void add_draw(const bnn_likelihood_case *k, stein *st) {
+    int p = k->l.n_theta;
+    memset(k->dtheta, 0, (size_t)p * sizeof *k->dtheta);
+    k->type->nll(&k->l, k->n, k->f, k->y, k->initial, -1, NULL, k->dtheta);
+    if (k->type->logp) k->type->logp(&k->l, k->initial, 1, k->dtheta);
+    for (int i = 0; i < p; i++) {
+        double score = (double)k->dtheta[i];
+        moments_add(&st->plain[i], score);
+        for (int j = 0; j < p; j++) {
+            double x = (double)k->initial[j] - st->at[j];
+            moments_add(&st->sine[i][j], sin(x) * score + (i == j) * cos(x));
+            moments_add(&st->cosine[i][j], cos(x) * score - (i == j) * sin(x));
+        }
+    }
+}
+
+static void compare_stein(bnn_checker *c, const moments *m, int p, int k, const char *g) {
+    double z = moments_z(m, 0);
+    if (!(fabs(z) <= bnn_most_z((size_t)(p + 2 * p * p))))
+        bnn_checker_break(c, "draws of the own parameters given the rows do not follow their density: E[g dlog p/dtheta[%d] + g'] is %.4g, "
+                             "%.1f standard errors from 0, for g = %s",
+                          k, m->mean, fabs(z), g);
+}
+
+bnn_status bnn_likelihood_theta_given(bnn_checker *c, void *of) {
+    enum { DRAWS = 4000 };
+    bnn_likelihood_case *k = of;
+    int p = k->l.n_theta;
+    stein st = {.at = {0}};
+    if (!k->type->draw_theta_given || p == 0 || p > MOST_OWN) {
+        bnn_checker_skip(c, "there is no draw_theta_given hook, or no own parameter, or too many");
+        return BNN_OK;
+    }
+    for (uint64_t s = 0; s < DRAWS; s++) {
+        draw_own(k, s);
+        for (int i = 0; i < p; i++) st.at[i] += (double)k->initial[i] / DRAWS;
+    }
+    for (uint64_t s = 0; s < DRAWS; s++) {
+        draw_own(k, s);
+        add_draw(k, &st);
+    }
+    for (int i = 0; i < p; i++) {
+        compare_stein(c, &st.plain[i], p, i, "1");
+        for (int j = 0; j < p; j++) compare_stein(c, &st.sine[i][j], p, i, "sine"), compare_stein(c, &st.cosine[i][j], p, i, "cosine");
+    }
+    return BNN_OK;
+}
+
 /* ---------------------------------------------------------------- curvature */
 
 /* A product of two entries of the score of row 0, weighed with the density: over y it integrates to the Fisher information. */

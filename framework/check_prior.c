@@ -11,8 +11,8 @@
 
 enum { N = 8, FAN_IN = 25 };
 
-enum { LOGP, DRAW, KL, N_SCALES, LOGP_SCALE, SD };
-static const char *const hook_names[] = {"logp", "draw", "kl_gaussian", "n_scales", "logp_scale", "sd", NULL};
+enum { LOGP, DRAW, KL, N_SCALES, LOGP_SCALE, DRAW_SCALE_GIVEN, SD };
+static const char *const hook_names[] = {"logp", "draw", "kl_gaussian", "n_scales", "logp_scale", "draw_scale_given", "sd", NULL};
 
 static const double half_log_2pi = 0.91893853320467274178;
 
@@ -59,6 +59,9 @@ static bool call(void *of, int hook) {
     case LOGP_SCALE:
         if (t->logp_scale) k->hooks.value = t->logp_scale(&k->prior, k->block, k->s, &ds) + ds;
         return t->logp_scale != NULL;
+    case DRAW_SCALE_GIVEN:
+        if (t->draw_scale_given) k->hooks.value = t->draw_scale_given(&k->prior, k->block, N, k->w, bnn_rng_seed(2));
+        return t->draw_scale_given != NULL;
     default:
         if (t->sd) k->hooks.value = t->sd(&k->prior, k->weight, k->fan_in);
         return t->sd != NULL;
@@ -106,6 +109,7 @@ static const char *unusable(const bnn_prior_type *t) {
     if (!t->logp) return "logp is missing";
     if (!t->draw) return "draw is missing";
     if (!t->n_scales != !t->logp_scale) return "of n_scales and logp_scale one is missing";
+    if (t->draw_scale_given && !t->logp_scale) return "draw_scale_given is there without logp_scale";
     return NULL;
 }
 
@@ -462,6 +466,41 @@ static bnn_status scales(bnn_checker *c, void *of) {
     return BNN_OK;
 }
 
+/* s given the first n weights: its density up to a factor, which mass takes out. */
+typedef struct {
+    const prior_case *k;
+    int n;
+    double mass;
+} scale_given;
+
+static double given_density(double s, void *of) {
+    const scale_given *g = of;
+    bnn_real z[N];
+    double ds;
+    for (int i = 0; i < g->n; i++) z[i] = (bnn_real)((double)g->k->w[i] * exp(-0.5 * s));
+    return exp(logp_of(g->k, g->n, z, NULL) - 0.5 * g->n * s + logp_scale(g->k, s, &ds)) / g->mass;
+}
+
+static bnn_status scales_given(bnn_checker *c, void *of) {
+    static const int runs[] = {1, N};
+    const prior_case *k = of;
+    if (!k->type->draw_scale_given) {
+        bnn_checker_skip(c, "there is no draw_scale_given hook");
+        return BNN_OK;
+    }
+    double *x = malloc(DRAWS * sizeof *x);
+    if (!x) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    for (int i = 0; i < 2; i++) {
+        scale_given g = {k, runs[i], 1};
+        g.mass = bnn_integral_line(given_density, &g, -INFINITY, INFINITY);
+        for (int s = 0; s < DRAWS; s++)
+            x[s] = k->type->draw_scale_given(&k->prior, k->block, runs[i], k->w, bnn_rng_split(bnn_rng_seed(6), (uint64_t)s));
+        bnn_check_draws(c, given_density, &g, 0, DRAWS, x);
+    }
+    free(x);
+    return BNN_OK;
+}
+
 /* ---------------------------------------------------------------- the suite */
 
 static const bnn_table_rule rules[] = {
@@ -486,6 +525,7 @@ static const bnn_table_rule rules[] = {
     {{"kl_gradient", "the gradients of KL to mean and sd are those of differences"}, .on_case = kl_gradient},
     {{"scales", "a block is cut into equal runs, and exp(logp_scale) integrates to 1 over the log variance, with its slope"},
      .on_case = scales},
+    {{"scales_given", "draws of a log variance given its weights follow their joint density"}, .on_case = scales_given},
 };
 
 enum { N_RULES = sizeof rules / sizeof *rules };

@@ -16,7 +16,7 @@ void bnn_phase_update(bnn_hamiltonian *h, bnn_phase *z) {
 
 void bnn_phase_momentum(const bnn_hamiltonian *h, bnn_rng rng, bnn_phase *z) {
     bnn_rng_normal(rng, 0, 1, h->n, h->theta);
-    for (int i = 0; i < h->n; i++) z->p[i] = (double)h->theta[i] / sqrt(h->var[i]);
+    for (int i = 0; i < h->n; i++) z->p[i] = h->var[i] > 0 ? (double)h->theta[i] / sqrt(h->var[i]) : 0;
 }
 
 double bnn_phase_energy(const bnn_hamiltonian *h, const bnn_phase *z) {

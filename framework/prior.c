@@ -17,11 +17,14 @@ double bnn_log_var_logp(double sd, double shape, double s, double *ds) {
     return shape * (log(rate) - s) - gsl_sf_lngamma(shape) - rate * precision;
 }
 
+double bnn_log_var_draw(double sd, double shape, bnn_rng rng) { return bnn_log_var_draw_given(sd, shape, 0, 0, rng); }
+
 /* Gamma(a) is Gamma(a + 1) U^(1/a): its logarithm is finite also where a small shape lets it vanish. */
-double bnn_log_var_draw(double sd, double shape, bnn_rng rng) {
+double bnn_log_var_draw_given(double sd, double shape, int n, double squares, bnn_rng rng) {
     rng_reader reader;
     gsl_rng words = {.type = bnn_gsl_rng_type, .state = &reader};
     bnn_gsl_rng_init(&words, rng);
-    double u = gsl_rng_uniform_pos(&words), gamma = gsl_ran_gamma_mt(&words, shape + 1, 1);
-    return log(shape * sd * sd) - log(gamma) - log(u) / shape;
+    double a = shape + 0.5 * n, rate = shape * sd * sd + 0.5 * squares;
+    double u = gsl_rng_uniform_pos(&words), gamma = gsl_ran_gamma_mt(&words, a + 1, 1);
+    return log(rate) - log(gamma) - log(u) / a;
 }

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "gibbs.h"
 #include <bnn/sampler.h>
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The learned curvature weighs transition t by t^2 or so: the first ones are far from where the chain will be. */
+#define LEARNING 3.0
+
+const char *const bnn_scales_names[] = {"joint", "gibbs", NULL};
 
 static double u(void *context, const bnn_real *theta, bnn_real *grad) {
     bnn_posterior *p = context;
@@ -25,9 +31,36 @@ static bnn_status open_posterior(bnn_engine *e, int k, const bnn_data *data) {
     return data->n > 0 ? bnn_workspace_new(e->model->net, data->n, true, &p->ws) : BNN_OK;
 }
 
-bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_chains_conf *conf, bnn_transition_rule rule, const bnn_data *data) {
+/* Draws the scales given the weights, and lets the metric follow them. */
+static bnn_status move(bnn_chains *c, int k, bnn_rng rng, int tuning) {
+    bnn_sampler *s = c->context;
+    bnn_posterior *p = &s->posterior[k];
+    bnn_phase *z = &c->z[k];
+    bnn_real *theta = c->h[k].theta;
+    double *curvature = s->curvature + k * s->gibbs->n, *var = c->var + (size_t)k * (size_t)c->n;
+    for (int i = 0; i < c->n; i++) theta[i] = (bnn_real)z->q[i];
+    bnn_gibbs_draw(s->gibbs, p->ws, p->data->n, p->data->x, p->data->y, rng, theta);
+    bnn_gibbs_place(s->gibbs, theta, z->q);
+    bnn_phase_update(&c->h[k], z);
+    if (tuning >= 0) bnn_gibbs_learn(s->gibbs, LEARNING / (tuning + LEARNING), theta, z->g, curvature);
+    bnn_gibbs_metric(s->gibbs, c->conf->metric == BNN_METRIC_DIAGONAL ? curvature : NULL, theta, var);
+    return BNN_OK;
+}
+
+static bnn_status open_gibbs(bnn_sampler *s, const bnn_model *m) {
+    s->gibbs = calloc(1, sizeof *s->gibbs);
+    if (!s->gibbs) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
+    BNN_TRY(bnn_gibbs_open(m, s->gibbs));
+    s->curvature = calloc((size_t)s->chains.conf->chains * (size_t)s->gibbs->n + 1, sizeof *s->curvature);
+    if (!s->curvature) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
+    s->chains.move = move, s->chains.context = s;
+    return BNN_OK;
+}
+
+bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_sampler_conf *of, bnn_transition_rule rule, const bnn_data *data) {
     bnn_sampler *s = engine->state;
     const bnn_model *m = engine->model;
+    const bnn_chains_conf *conf = &of->chains;
     size_t chains = (size_t)conf->chains;
     BNN_TRY(bnn_memory_check((double)chains * (double)bnn_workspace_bytes(m->net, data->n, true), "sampling", "run fewer chains"));
     BNN_TRY(bnn_chains_open(&s->chains, conf, rule, m->n_theta, bnn_rng_split(engine->rng, BNN_STREAM_STEP)));
@@ -35,6 +68,7 @@ bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_chains_conf *conf, bnn
     s->theta = calloc((size_t)m->n_theta, sizeof *s->theta);
     s->of_chain = calloc(2 * chains, sizeof *s->of_chain);
     if (!s->posterior || !s->theta || !s->of_chain) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
+    if (of->scales == BNN_SCALES_GIBBS) BNN_TRY(open_gibbs(s, m));
     for (int k = 0; k < conf->chains; k++) BNN_TRY(open_posterior(engine, k, data));
     return BNN_OK;
 }
@@ -46,6 +80,9 @@ void bnn_sampler_close(bnn_engine *engine) {
     free(s->posterior);
     free(s->theta);
     free(s->of_chain);
+    if (s->gibbs) bnn_gibbs_close(s->gibbs);
+    free(s->gibbs);
+    free(s->curvature);
 }
 
 static uint64_t evaluations(const bnn_chains *c) {
@@ -117,7 +154,8 @@ bnn_status bnn_sampler_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_re
 
 /* The draws first: they predict. */
 int bnn_sampler_blocks(bnn_engine *engine, bnn_block *out) {
-    bnn_chains *c = &((bnn_sampler *)engine->state)->chains;
+    bnn_sampler *s = engine->state;
+    bnn_chains *c = &s->chains;
     size_t chains = (size_t)c->conf->chains, n = (size_t)c->n;
     int k = bnn_stored_blocks(&c->stored, out);
     out[k++] = (bnn_block){.name = "transitions", .kind = BNN_BLOCK_U64, .data = &c->transitions, .length = 1};
@@ -127,6 +165,9 @@ int bnn_sampler_blocks(bnn_engine *engine, bnn_block *out) {
     out[k++] = (bnn_block){.name = "window_squares", .kind = BNN_BLOCK_DOUBLE, .data = c->squares, .length = chains * n};
     out[k++] =
         (bnn_block){.name = "chain", .kind = BNN_BLOCK_DOUBLE, .data = c->chain, .length = chains * sizeof *c->chain / sizeof(double)};
+    if (s->gibbs)
+        out[k++] =
+            (bnn_block){.name = "curvature", .kind = BNN_BLOCK_DOUBLE, .data = s->curvature, .length = chains * (size_t)s->gibbs->n};
     return k;
 }
 

@@ -13,7 +13,7 @@
 
 typedef struct {
     int steps;
-    bnn_chains_conf chains;
+    bnn_sampler_conf sampler;
 } conf;
 
 static const bnn_option options[] = {{.name = "steps",
@@ -23,7 +23,7 @@ static const bnn_option options[] = {{.name = "steps",
                                       .min = 1,
                                       .max = 1e9,
                                       .help = "leapfrogs of a trajectory, one gradient each"},
-                                     BNN_CHAINS_OPTIONS(conf, chains, "250", "250", "0.2"),
+                                     BNN_SAMPLER_OPTIONS(conf, sampler, "250", "250", "0.2"),
                                      {0}};
 
 static void transition(const void *of, bnn_hamiltonian *h, double step, bnn_rng rng, bnn_phase *z, double *room, bnn_transition *out) {
@@ -32,7 +32,7 @@ static void transition(const void *of, bnn_hamiltonian *h, double step, bnn_rng 
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
     const conf *c = e->object.conf;
-    return bnn_sampler_open(e, &c->chains, (bnn_transition_rule){transition, c, bnn_hmc_room(e->model->n_theta)}, data);
+    return bnn_sampler_open(e, &c->sampler, (bnn_transition_rule){transition, c, bnn_hmc_room(e->model->n_theta)}, data);
 }
 
 static const char *const checks[] = {"hmc:steps=5,chains=3,samples=4,warmup=25",

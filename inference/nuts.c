@@ -12,7 +12,7 @@
 
 typedef struct {
     int max_depth;
-    bnn_chains_conf chains;
+    bnn_sampler_conf sampler;
 } conf;
 
 static const bnn_option options[] = {{.name = "max_depth",
@@ -22,7 +22,7 @@ static const bnn_option options[] = {{.name = "max_depth",
                                       .min = 1,
                                       .max = 30,
                                       .help = "doublings at most: 2^max_depth - 1 leapfrogs, one gradient each"},
-                                     BNN_CHAINS_OPTIONS(conf, chains, "250", "500", "0"),
+                                     BNN_SAMPLER_OPTIONS(conf, sampler, "250", "500", "0"),
                                      {0}};
 
 static void transition(const void *of, bnn_hamiltonian *h, double step, bnn_rng rng, bnn_phase *z, double *room, bnn_transition *out) {
@@ -31,7 +31,7 @@ static void transition(const void *of, bnn_hamiltonian *h, double step, bnn_rng 
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
     const conf *c = e->object.conf;
-    return bnn_sampler_open(e, &c->chains, (bnn_transition_rule){transition, c, bnn_nuts_room(e->model->n_theta, c->max_depth)}, data);
+    return bnn_sampler_open(e, &c->sampler, (bnn_transition_rule){transition, c, bnn_nuts_room(e->model->n_theta, c->max_depth)}, data);
 }
 
 static const char *const checks[] = {"nuts:max_depth=4,chains=2,samples=4,warmup=25", NULL};

@@ -150,14 +150,14 @@ static void hmc(const void *of, bnn_hamiltonian *h, double step, bnn_rng rng, bn
 }
 
 typedef struct {
-    bnn_chains_conf chains;
+    bnn_sampler_conf sampler;
 } conf;
 
-static const bnn_option options[] = {BNN_CHAINS_OPTIONS(conf, chains, "300", "100", "0.2"), {0}};
+static const bnn_option options[] = {BNN_SAMPLER_OPTIONS(conf, sampler, "300", "100", "0.2"), {0}};
 
 static bnn_status open_with(bnn_engine *e, const bnn_data *data, bnn_transition_rule rule) {
     rule.room = (size_t)e->model->n_theta;
-    return bnn_sampler_open(e, &((const conf *)e->object.conf)->chains, rule, data);
+    return bnn_sampler_open(e, &((const conf *)e->object.conf)->sampler, rule, data);
 }
 static bnn_status open_right(bnn_engine *e, const bnn_data *data) { return open_with(e, data, (bnn_transition_rule){.transition = hmc}); }
 static bnn_status open_hot(bnn_engine *e, const bnn_data *data) {

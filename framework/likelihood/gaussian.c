@@ -56,14 +56,20 @@ static bnn_status bind(bnn_likelihood *l) {
 
 static double log_var(const bnn_likelihood *l, const bnn_real *theta, int k) { return l->n_theta ? theta[k] : l->data[0]; }
 
+/* Of the residuals of target k. */
+static double sum_squares(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, int k) {
+    double squares = 0;
+    for (int i = k; i < n * l->y_dim; i += l->y_dim) squares += (double)(f[i] - y[i]) * (double)(f[i] - y[i]);
+    return squares;
+}
+
 static double nll(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta, double scale, bnn_real *df,
                   bnn_real *dtheta) {
     int d = l->y_dim;
     double total = 0;
     for (int k = 0; k < d; k++) {
-        double s = log_var(l, theta, k), prec = exp(-s), squares = 0;
+        double s = log_var(l, theta, k), prec = exp(-s), squares = sum_squares(l, n, f, y, k);
         bnn_real slope = (bnn_real)(scale * prec);
-        for (int i = k; i < n * d; i += d) squares += (double)(f[i] - y[i]) * (double)(f[i] - y[i]);
         for (int i = k; df && i < n * d; i += d) df[i] = slope * (f[i] - y[i]);
         total += 0.5 * prec * squares + n * (0.5 * s + half_log_2pi);
         if (dtheta && l->n_theta) dtheta[k] += (bnn_real)(scale * 0.5 * (n - prec * squares));
@@ -112,6 +118,12 @@ static bnn_status draw_theta(const bnn_likelihood *l, bnn_rng rng, bnn_real *the
                         "the noise has a flat density, from which nothing can be drawn: give it one (shape=2), or fix it (tau=1)");
     for (int k = 0; k < l->n_theta; k++) theta[k] = (bnn_real)bnn_log_var_draw(c->sd, c->shape, bnn_rng_split(rng, (uint64_t)k));
     return BNN_OK;
+}
+
+static void draw_theta_given(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, bnn_rng rng, bnn_real *theta) {
+    const conf *c = l->object.conf;
+    for (int k = 0; k < l->n_theta; k++)
+        theta[k] = (bnn_real)bnn_log_var_draw_given(c->sd, c->shape, n, sum_squares(l, n, f, y, k), bnn_rng_split(rng, (uint64_t)k));
 }
 
 static void curvature(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_real *root) {
@@ -173,4 +185,5 @@ const bnn_likelihood_type bnn_likelihood_gaussian = {
     .draw_theta = draw_theta,
     .curvature = curvature,
     .marginal = marginal,
+    .draw_theta_given = draw_theta_given,
 };

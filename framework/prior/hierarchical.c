@@ -93,6 +93,11 @@ static double draw_scale(const bnn_prior *p, const bnn_param *block, bnn_rng rng
     return bnn_log_var_draw(sd_of(c, block), c->shape, rng);
 }
 
+static double draw_scale_given(const bnn_prior *p, const bnn_param *block, int n, const bnn_real *w, bnn_rng rng) {
+    const conf *c = p->object.conf;
+    return bnn_log_var_draw_given(sd_of(c, block), c->shape, n, bnn_sum_squares((size_t)n, w), rng);
+}
+
 static const char *const checks[] = {"hierarchical", "hierarchical:sd=0.5,bias_sd=2,shape=3,scale=none", "hierarchical:groups=inputs",
                                      NULL};
 
@@ -104,4 +109,5 @@ const bnn_prior_type bnn_prior_hierarchical = {
     .n_scales = n_scales,
     .logp_scale = logp_scale,
     .draw_scale = draw_scale,
+    .draw_scale_given = draw_scale_given,
 };

@@ -48,6 +48,19 @@ static double logp_scale(const bnn_prior *p, const bnn_param *block, double s, d
 #endif
 }
 
+static double draw_scale_given(const bnn_prior *p, const bnn_param *block, int n, const bnn_real *w, bnn_rng rng) {
+    double squares = 0;
+    (void)p, (void)block;
+    for (int i = 0; i < n; i++) squares += (double)w[i] * (double)w[i];
+#if MUTANT == 4
+    return bnn_log_var_draw_given(sqrt(b / a), a, 2 * n, squares, rng);
+#elif MUTANT == 5
+    return bnn_log_var_draw_given(sqrt(b / a), a, n, 0, rng);
+#else
+    return bnn_log_var_draw_given(sqrt(b / a), a, n, squares, rng);
+#endif
+}
+
 static const char *const checks[] = {MUTANT_NAME, NULL};
 
 static const bnn_prior_type mutant = {
@@ -56,6 +69,7 @@ static const bnn_prior_type mutant = {
     .draw = draw,
     .n_scales = n_scales,
     .logp_scale = logp_scale,
+    .draw_scale_given = draw_scale_given,
 };
 
 BNN_PRIOR_PLUGIN(mutant)

@@ -257,6 +257,26 @@ static void marginal(const bnn_likelihood *l, int n, double *mean, double *cov, 
     }
 }
 
+/* The density of the rows alone, thinned by that of the prior. */
+static void draw_theta_given(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, bnn_rng rng, bnn_real *theta) {
+    const conf *c = l->object.conf;
+    int d = l->y_dim;
+    for (int k = 0; k < l->n_theta; k++) {
+        double squares = 0;
+        for (int i = k; i < n * d; i += d) squares += ((double)f[i] - (double)y[i]) * ((double)f[i] - (double)y[i]);
+        bnn_real u = 1;
+        for (uint64_t trial = 0;; trial++) {
+            bnn_rng own = bnn_rng_split(bnn_rng_split(rng, (uint64_t)k), trial);
+            theta[k] = (bnn_real)bnn_log_var_draw_given(1, 0, n, squares, bnn_rng_split(own, 0));
+            bnn_rng_uniform(bnn_rng_split(own, 1), 0, 1, 1, &u);
+#if MUTANT == 31
+            break;
+#endif
+            if (log((double)u) < -0.5 * (double)theta[k] * (double)theta[k] / (c->width * c->width)) break;
+        }
+    }
+}
+
 static const char *const checks[] = {MUTANT_NAME, MUTANT_NAME ":sd=0.8", NULL};
 
 static const bnn_likelihood_type mutant = {
@@ -271,6 +291,7 @@ static const bnn_likelihood_type mutant = {
     .logp = logp,
     .curvature = curvature,
     .marginal = marginal,
+    .draw_theta_given = draw_theta_given,
 };
 
 BNN_LIKELIHOOD_PLUGIN(mutant)

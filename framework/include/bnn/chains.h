@@ -96,6 +96,12 @@ typedef struct {
     size_t room;      /* doubles that it needs, at least n */
 } bnn_transition_rule;
 
+/* What a chain may do before each transition, besides: moves z[chain].q in a way that keeps the density, sets z[chain].u to NAN or updates
+ * the phase, and sets the chain's var, which may depend on what a transition holds (var 0) alone. Windows are left out then. tuning:
+ * transitions of the warm-up made before this one; -1 behind it. */
+typedef struct bnn_chains bnn_chains;
+typedef bnn_status (*bnn_chains_move)(bnn_chains *c, int chain, bnn_rng rng, int tuning);
+
 /* What one chain knows besides its position and its metric; doubles alone, since it is saved as such. */
 typedef struct {
     double step;                             /* of the leapfrog */
@@ -118,7 +124,7 @@ enum {
 };
 
 /* Chains at work. Fields are read by whoever holds them and written by the functions below alone, but for q before the first step. */
-typedef struct {
+struct bnn_chains {
     const bnn_chains_conf *conf; /* borrowed */
     bnn_transition_rule rule;    /* how they move */
     int n;                       /* parameters */
@@ -130,9 +136,11 @@ typedef struct {
     bnn_stored stored;           /* draws with BNN_N_STATS statistics */
     uint64_t transitions;        /* of each chain, so far */
     bnn_phase *z;                /* [chains] where they stand: q in the array above */
+    bnn_chains_move move;        /* what they do before each transition, or NULL */
+    void *context;               /* handed to move */
     double *room;                /* [chains, 2 n + rule.room] */
     bnn_real *scratch;           /* [chains, 2 n] */
-} bnn_chains;
+};
 
 /* Chains of n parameters at position 0 with a metric of ones. conf and rule.conf are borrowed; streams follow from rng alone. The caller
  * sets u and context of every h, and the positions. */

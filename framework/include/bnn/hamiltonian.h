@@ -22,7 +22,7 @@ typedef struct {
     int n;                  /* parameters */
     bnn_potential u;        /* U and its gradient */
     void *context;          /* handed to u */
-    const double *var;      /* [n] inverse masses */
+    const double *var;      /* [n] inverse masses; 0: held */
     bnn_real *theta, *grad; /* [n] what u reads and writes */
     uint64_t evaluations;   /* of u, counted up */
 } bnn_hamiltonian;
@@ -34,7 +34,7 @@ typedef struct {
 } bnn_phase;
 
 void bnn_phase_update(bnn_hamiltonian *h, bnn_phase *z);                      /* u and g at q */
-void bnn_phase_momentum(const bnn_hamiltonian *h, bnn_rng rng, bnn_phase *z); /* p_i ~ N(0, 1/var_i) */
+void bnn_phase_momentum(const bnn_hamiltonian *h, bnn_rng rng, bnn_phase *z); /* p_i ~ N(0, 1/var_i), 0 where held */
 double bnn_phase_energy(const bnn_hamiltonian *h, const bnn_phase *z);        /* H; infinity outside the support */
 void bnn_leapfrog(bnn_hamiltonian *h, double step, bnn_phase *z);             /* one step from an updated phase; step < 0: backwards */
 

@@ -86,6 +86,10 @@ typedef struct bnn_likelihood_type {
     /* OPTIONAL, of one with own theta: theta[n_theta] is set to a draw from the density of logp. Fails where that is flat; without it, it
      * is. */
     bnn_status (*draw_theta)(const bnn_likelihood *, bnn_rng rng, bnn_real *theta);
+
+    /* OPTIONAL, of one with own theta, where it can be drawn from: theta[n_theta] is set to a draw from its density given n rows, f[n,
+     * out_dim] and y[n, y_dim], which is that of logp times exp(-nll). */
+    void (*draw_theta_given)(const bnn_likelihood *, int n, const bnn_real *f, const bnn_real *y, bnn_rng rng, bnn_real *theta);
 } bnn_likelihood_type;
 
 /* Parses a spec and binds it. Fails where it does not fit the data. y_sd [y_dim] is borrowed and must outlive the likelihood. */

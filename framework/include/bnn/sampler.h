@@ -2,7 +2,7 @@
  *
  * sampler.h: the work that hmc and nuts share: chains (chains.h) on the posterior exp(-U) of a model.
  *
- * An engine puts a bnn_chains_conf into its conf, BNN_CHAINS_OPTIONS into its option table, the hooks below into its vtable, BNN_EXACT into
+ * An engine puts a bnn_sampler_conf into its conf, BNN_SAMPLER_OPTIONS into its option table, the hooks below into its vtable, BNN_EXACT into
  * its caps, and has an open hook that adds the rule of its transition; its state is a bnn_sampler. Every evaluation of U takes all rows.
  */
 #ifndef BNN_SAMPLER_H
@@ -10,6 +10,28 @@
 
 #include <bnn/chains.h>
 #include <bnn/engine.h>
+
+/* Options of a sampler, read by BNN_SAMPLER_OPTIONS. */
+typedef struct {
+    bnn_chains_conf chains; /* of its chains */
+    int scales;             /* BNN_SCALES_... */
+} bnn_sampler_conf;
+
+/* bnn_sampler_conf.scales: how hyper-parameters move, the noise among them. */
+enum {
+    BNN_SCALES_JOINT, /* with the weights, on one trajectory (Choo 2000) */
+    BNN_SCALES_GIBBS  /* drawn given the weights before each trajectory, which holds them (Neal 1995); those that cannot be drawn: joint */
+};
+extern const char *const bnn_scales_names[]; /* choices of the option scales: joint, gibbs */
+
+/* The entries of an option table for the bnn_sampler_conf `field` of a conf; presets as texts. */
+#define BNN_SAMPLER_OPTIONS(conf, field, samples_preset, warmup_preset, jitter_preset)                                               \
+    BNN_CHAINS_OPTIONS(conf, field.chains, samples_preset, warmup_preset, jitter_preset), {                                          \
+        .name = "scales", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, field.scales), .preset = "joint",                      \
+        .choices = bnn_scales_names,                                                                                                 \
+        .help = "noise and scales of a hierarchical prior: joint, on one trajectory with the weights; gibbs, drawn given the weights " \
+                "before each trajectory, whose inverse masses follow them"                                                           \
+    }
 
 /* What one chain evaluates. */
 typedef struct {
@@ -25,11 +47,13 @@ typedef struct {
     bnn_posterior *posterior; /* [chains] */
     bnn_real *theta;          /* [n_theta] where the first chain stands */
     char remark[192];         /* a sentence about the chains; "": none */
+    struct bnn_gibbs *gibbs;  /* of scales=gibbs; else NULL */
+    double *curvature;        /* [chains, n of gibbs] of the likelihood, learned by the warm-up */
     double *of_chain;         /* [2, chains] divergences and E-BFMI behind the warm-up: what `columns` makes of the chains' states */
 } bnn_sampler;
 
 /* For an engine's open hook: fills the bnn_sampler that is the engine's state. */
-bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_chains_conf *conf, bnn_transition_rule rule, const bnn_data *data);
+bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_sampler_conf *conf, bnn_transition_rule rule, const bnn_data *data);
 
 /* The other hooks of an engine whose state is a bnn_sampler: */
 bnn_status bnn_sampler_step(bnn_engine *engine, const bnn_data *data, bnn_step *out);       /* one transition of every chain */

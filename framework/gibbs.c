@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "gibbs.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* ---------------------------------------------------------------- runs */
+
+static const bnn_scaled *scales_of(const bnn_model *m, const bnn_param *p) {
+    for (int i = 0; i < m->n_scaled; i++)
+        if (m->scaled[i].param == p) return &m->scaled[i];
+    return NULL;
+}
+
+static int count_runs(const bnn_model *m) {
+    int n = m->likelihood.n_theta > 0;
+    for (int i = 0; i < m->n_scaled; i++) n += m->scaled[i].n + 1;
+    for (int i = 0; i < m->net->n_nodes; i++) n += m->net->node[i].layer.plan.n_params; /* also those with scales: more than enough */
+    return n;
+}
+
+/* The runs of a block of weights; whether their scales can be drawn. Behind a gate weights have no density but an expected one: nothing is
+ * drawn given them. */
+static bool add_weights(bnn_gibbs *g, const bnn_node *node, const bnn_param *p, size_t offset) {
+    const bnn_prior *prior = &g->model->prior;
+    const bnn_prior_type *type = bnn_prior_vtable(prior);
+    const bnn_scaled *scaled = scales_of(g->model, p);
+    bool covered = p->role == BNN_WEIGHT || p->role == BNN_BIAS, weight = p->role == BNN_WEIGHT;
+    bool drawn = scaled && type->draw_scale_given && !(weight && node->gate >= 0);
+    double sd = covered && !scaled && type->sd ? type->sd(prior, weight, p->fan_in) : INFINITY;
+    int n = scaled ? scaled->n : 1, length = bnn_param_size(p) / n;
+    for (int r = 0; r < n; r++)
+        g->run[g->n++] = (bnn_gibbs_run){.offset = offset + (size_t)(r * length),
+                                         .scale = scaled ? scaled->offset + (size_t)r : 0,
+                                         .length = length,
+                                         .prec = 1 / (sd * sd),
+                                         .param = drawn ? p : NULL};
+    return drawn;
+}
+
+static void add_hyper(bnn_gibbs *g, size_t offset, int length, bool drawn) {
+    if (length > 0) g->run[g->n++] = (bnn_gibbs_run){.offset = offset, .length = length, .drawn = drawn};
+}
+
+bnn_status bnn_gibbs_open(const bnn_model *model, bnn_gibbs *out) {
+    const bnn_net *net = model->net;
+    *out = (bnn_gibbs){.model = model, .run = calloc((size_t)count_runs(model) + 1, sizeof *out->run)};
+    if (!out->run) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
+    add_hyper(out, net->n_theta, model->likelihood.n_theta, bnn_likelihood_vtable(&model->likelihood)->draw_theta_given != NULL);
+    for (int i = 0; i < net->n_nodes; i++) {
+        const bnn_plan *plan = &net->node[i].layer.plan;
+        size_t at = net->node[i].theta;
+        for (int k = 0; k < plan->n_params; at += (size_t)bnn_param_size(&plan->param[k++])) {
+            bool drawn = add_weights(out, &net->node[i], &plan->param[k], at);
+            const bnn_scaled *scaled = scales_of(model, &plan->param[k]);
+            if (scaled) add_hyper(out, scaled->offset, scaled->n, drawn);
+        }
+    }
+    return BNN_OK;
+}
+
+void bnn_gibbs_close(bnn_gibbs *g) { free(g->run); }
+
+/* ---------------------------------------------------------------- draws */
+
+void bnn_gibbs_draw(const bnn_gibbs *g, bnn_workspace *ws, int n, const bnn_real *x, const bnn_real *y, bnn_rng rng, bnn_real *theta) {
+    const bnn_model *m = g->model;
+    const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&m->likelihood);
+    if (m->likelihood.n_theta > 0 && likelihood->draw_theta_given) {
+        bnn_net_prepare(m->net, ws, theta, BNN_MEAN, true, (bnn_rng){0});
+        const bnn_real *f = bnn_net_forward(m->net, ws, n, 0, x);
+        likelihood->draw_theta_given(&m->likelihood, n, f, y, bnn_rng_split(rng, 0), theta + m->net->n_theta);
+    }
+    for (int i = 0; i < g->n; i++) {
+        const bnn_gibbs_run *r = &g->run[i];
+        if (!r->param) continue;
+        theta[r->scale] = (bnn_real)bnn_prior_vtable(&m->prior)
+                              ->draw_scale_given(&m->prior, r->param, r->length, theta + r->offset, bnn_rng_split(rng, (uint64_t)i + 1));
+    }
+}
+
+void bnn_gibbs_place(const bnn_gibbs *g, const bnn_real *theta, double *q) {
+    for (int i = 0; i < g->n; i++)
+        for (size_t k = g->run[i].offset; g->run[i].drawn && k < g->run[i].offset + (size_t)g->run[i].length; k++) q[k] = (double)theta[k];
+}
+
+/* ---------------------------------------------------------------- the metric */
+
+static double prior_prec(const bnn_gibbs_run *r, const bnn_real *theta) { return r->scale ? exp(-(double)theta[r->scale]) : r->prec; }
+
+void bnn_gibbs_learn(const bnn_gibbs *g, double rate, const bnn_real *theta, const double *grad, double *c) {
+    for (int i = 0; i < g->n; i++) {
+        const bnn_gibbs_run *r = &g->run[i];
+        double prec = prior_prec(r, theta), squares = 0;
+        for (size_t k = r->offset; k < r->offset + (size_t)r->length; k++) {
+            double slope = grad[k] - prec * (double)theta[k];
+            squares += slope * slope;
+        }
+        c[i] += rate * (squares / r->length - c[i]);
+    }
+}
+
+void bnn_gibbs_metric(const bnn_gibbs *g, const double *c, const bnn_real *theta, double *var) {
+    for (int i = 0; i < g->n; i++) {
+        const bnn_gibbs_run *r = &g->run[i];
+        double prec = c ? prior_prec(r, theta) + c[i] : 1, v = r->drawn ? 0 : prec > 0 ? 1 / prec : 1;
+        for (size_t k = r->offset; k < r->offset + (size_t)r->length; k++) var[k] = v;
+    }
+}
