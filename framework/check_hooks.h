@@ -37,7 +37,7 @@ void bnn_check_draws(bnn_checker *c, double (*density)(double x, void *of), void
 
 /* ---------------------------------------------------------------- hooks on arrays */
 
-enum { BNN_MOST_ARRAYS = 16, BNN_MOST_HOOKS = 8 };
+enum { BNN_MOST_ARRAYS = 16, BNN_MOST_HOOKS = 9 };
 
 typedef struct {
     const char *name;

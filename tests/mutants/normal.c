@@ -257,23 +257,35 @@ static void marginal(const bnn_likelihood *l, int n, double *mean, double *cov, 
     }
 }
 
-/* The density of the rows alone, thinned by that of the prior. */
+/* By the inverse of the distribution function, summed up over a grid of log variances. */
+static double draw_log_var(double width, int n, double squares, double u) {
+    enum { GRID = 1 << 14 };
+    const double from = -16, step = 32.0 / GRID;
+    double p[2] = {0}, most = -INFINITY;
+    for (int pass = 0; pass < 3; pass++) /* the largest log density, the sum, the way to u */
+        for (int i = 0; i < GRID; i++) {
+            double s = from + (i + 0.5) * step, logp = -0.5 * (squares * exp(-s) + n * s);
+#if MUTANT == 31
+            (void)width;
+#else
+            logp -= 0.5 * s * s / (width * width);
+#endif
+            if (pass == 0) most = fmax(most, logp);
+            if (pass > 0) p[pass - 1] += exp(logp - most);
+            if (pass == 2 && p[1] > u * p[0]) return s + step * ((u * p[0] - p[1]) / exp(logp - most) + 0.5);
+        }
+    return from + GRID * step;
+}
+
 static void draw_theta_given(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, bnn_rng rng, bnn_real *theta) {
     const conf *c = l->object.conf;
     int d = l->y_dim;
     for (int k = 0; k < l->n_theta; k++) {
         double squares = 0;
+        bnn_real u;
         for (int i = k; i < n * d; i += d) squares += ((double)f[i] - (double)y[i]) * ((double)f[i] - (double)y[i]);
-        bnn_real u = 1;
-        for (uint64_t trial = 0;; trial++) {
-            bnn_rng own = bnn_rng_split(bnn_rng_split(rng, (uint64_t)k), trial);
-            theta[k] = (bnn_real)bnn_log_var_draw_given(1, 0, n, squares, bnn_rng_split(own, 0));
-            bnn_rng_uniform(bnn_rng_split(own, 1), 0, 1, 1, &u);
-#if MUTANT == 31
-            break;
-#endif
-            if (log((double)u) < -0.5 * (double)theta[k] * (double)theta[k] / (c->width * c->width)) break;
-        }
+        bnn_rng_uniform(rng, (uint64_t)k, 1, 1, &u);
+        theta[k] = (bnn_real)draw_log_var(c->width, n, squares, (double)u);
     }
 }
 
