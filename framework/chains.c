@@ -210,6 +210,7 @@ static bnn_status advance(void *context, int k) {
     bnn_rng_uniform(bnn_rng_split(rng, JITTER), 0, 1, 1, &uniform);
     double step = c->chain[k].step * (1 + c->conf->jitter * (2 * (double)uniform - 1));
     c->rule.transition(c->rule.conf, &c->h[k], step, bnn_rng_split(rng, TRANSITION), &c->z[k], c->z[k].g + c->n, &made);
+    if (c->after) c->after(c, k);
     bnn_phase_update(&c->h[k], &c->z[k]);
     if (t < warmup)
         tune(c, k, bnn_rng_split(rng, WINDOW), made.accept);

@@ -42,9 +42,9 @@ static void add_hyper(bnn_gibbs *g, size_t offset, int length, bool drawn) {
     if (length > 0) g->run[g->n++] = (bnn_gibbs_run){.offset = offset, .length = length, .drawn = drawn};
 }
 
-bnn_status bnn_gibbs_open(const bnn_model *model, bnn_gibbs *out) {
+bnn_status bnn_gibbs_open(const bnn_model *model, bool noncentred, bnn_gibbs *out) {
     const bnn_net *net = model->net;
-    *out = (bnn_gibbs){.model = model, .run = calloc((size_t)count_runs(model) + 1, sizeof *out->run)};
+    *out = (bnn_gibbs){.model = model, .noncentred = noncentred, .run = calloc((size_t)count_runs(model) + 1, sizeof *out->run)};
     if (!out->run) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
     add_hyper(out, net->n_theta, model->likelihood.n_theta, bnn_likelihood_vtable(&model->likelihood)->draw_theta_given != NULL);
     for (int i = 0; i < net->n_nodes; i++) {
@@ -60,6 +60,11 @@ bnn_status bnn_gibbs_open(const bnn_model *model, bnn_gibbs *out) {
 }
 
 void bnn_gibbs_close(bnn_gibbs *g) { free(g->run); }
+
+/* Hyper-parameters of the prior: behind those of the likelihood. */
+static bool is_prior(const bnn_gibbs *g, const bnn_gibbs_run *r) {
+    return r->offset >= g->model->net->n_theta + (size_t)g->model->likelihood.n_theta;
+}
 
 /* ---------------------------------------------------------------- draws */
 
@@ -86,12 +91,14 @@ void bnn_gibbs_place(const bnn_gibbs *g, const bnn_real *theta, double *q) {
 
 /* ---------------------------------------------------------------- the metric */
 
-static double prior_prec(const bnn_gibbs_run *r, const bnn_real *theta) { return r->scale ? exp(-(double)theta[r->scale]) : r->prec; }
+static double prior_prec(const bnn_gibbs *g, const bnn_gibbs_run *r, const bnn_real *theta) {
+    return !r->scale ? r->prec : g->noncentred ? 1 : exp(-(double)theta[r->scale]);
+}
 
 void bnn_gibbs_learn(const bnn_gibbs *g, double rate, const bnn_real *theta, const double *grad, double *c) {
     for (int i = 0; i < g->n; i++) {
         const bnn_gibbs_run *r = &g->run[i];
-        double prec = prior_prec(r, theta), squares = 0;
+        double prec = prior_prec(g, r, theta), squares = 0;
         for (size_t k = r->offset; k < r->offset + (size_t)r->length; k++) {
             double slope = grad[k] - prec * (double)theta[k];
             squares += slope * slope;
@@ -100,10 +107,57 @@ void bnn_gibbs_learn(const bnn_gibbs *g, double rate, const bnn_real *theta, con
     }
 }
 
+/* The trajectory moves scales with the weights that it moves in their units. */
+static bool is_held(const bnn_gibbs *g, const bnn_gibbs_run *r) { return r->drawn && !(g->noncentred && is_prior(g, r)); }
+
 void bnn_gibbs_metric(const bnn_gibbs *g, const double *c, const bnn_real *theta, double *var) {
     for (int i = 0; i < g->n; i++) {
         const bnn_gibbs_run *r = &g->run[i];
-        double prec = c ? prior_prec(r, theta) + c[i] : 1, v = r->drawn ? 0 : prec > 0 ? 1 / prec : 1;
+        double prec = c ? prior_prec(g, r, theta) + c[i] : 1, v = is_held(g, r) ? 0 : prec > 0 ? 1 / prec : 1;
         for (size_t k = r->offset; k < r->offset + (size_t)r->length; k++) var[k] = v;
     }
+}
+
+/* ---------------------------------------------------------------- weights in units of their sd */
+
+void bnn_gibbs_leave(const bnn_gibbs *g, double *q) {
+    for (int i = 0; i < g->n; i++) {
+        const bnn_gibbs_run *r = &g->run[i];
+        double unit = r->scale ? exp(-0.5 * q[r->scale]) : 1;
+        for (size_t k = r->offset; r->scale && k < r->offset + (size_t)r->length; k++) q[k] *= unit;
+    }
+}
+
+void bnn_gibbs_return(const bnn_gibbs *g, double *q) {
+    for (int i = 0; i < g->n; i++) {
+        const bnn_gibbs_run *r = &g->run[i];
+        double unit = r->scale ? exp(0.5 * q[r->scale]) : 1;
+        for (size_t k = r->offset; r->scale && k < r->offset + (size_t)r->length; k++) q[k] *= unit;
+    }
+}
+
+const bnn_real *bnn_gibbs_theta(const bnn_gibbs *g, const bnn_real *q, bnn_real *theta) {
+    for (int i = 0; i < g->n; i++) {
+        const bnn_gibbs_run *r = &g->run[i];
+        bnn_real unit = r->scale ? (bnn_real)exp(0.5 * (double)q[r->scale]) : 1;
+        for (size_t k = r->offset; k < r->offset + (size_t)r->length; k++) theta[k] = unit * q[k];
+    }
+    return theta;
+}
+
+double bnn_gibbs_pull_back(const bnn_gibbs *g, const bnn_real *theta, bnn_real *grad) {
+    double more = 0;
+    for (int i = 0; i < g->n; i++) {
+        const bnn_gibbs_run *r = &g->run[i];
+        if (!r->scale) continue;
+        double s = (double)theta[r->scale], along = 0;
+        bnn_real unit = (bnn_real)exp(0.5 * s);
+        for (size_t k = r->offset; k < r->offset + (size_t)r->length; k++) {
+            along += (double)grad[k] * (double)theta[k];
+            grad[k] *= unit;
+        }
+        grad[r->scale] += (bnn_real)(0.5 * (along - r->length));
+        more -= 0.5 * r->length * s;
+    }
+    return more;
 }

@@ -27,11 +27,12 @@ typedef struct {
 /* The runs of a model, which is borrowed. */
 typedef struct bnn_gibbs {
     const bnn_model *model;
+    bool noncentred;
     int n;
     bnn_gibbs_run *run; /* [n] */
 } bnn_gibbs;
 
-bnn_status bnn_gibbs_open(const bnn_model *model, bnn_gibbs *out);
+bnn_status bnn_gibbs_open(const bnn_model *model, bool noncentred, bnn_gibbs *out);
 void bnn_gibbs_close(bnn_gibbs *g);
 
 /* Draws all that are drawn, one after the other given the rest: first the likelihood's, from one forward pass over the rows in ws. */
@@ -45,5 +46,13 @@ void bnn_gibbs_learn(const bnn_gibbs *g, double rate, const bnn_real *theta, con
 
 /* var[n_theta] of these scales and this c[n of g], or 1 (c NULL); 0, held, for what is drawn. */
 void bnn_gibbs_metric(const bnn_gibbs *g, const double *c, const bnn_real *theta, double *var);
+
+/* From weights w of runs with scales to z = w e^(-s/2) in q[n_theta], and back. */
+void bnn_gibbs_leave(const bnn_gibbs *g, double *q);
+void bnn_gibbs_return(const bnn_gibbs *g, double *q);
+/* The same of q[n_theta] in bnn_real: theta[n_theta], which is returned. */
+const bnn_real *bnn_gibbs_theta(const bnn_gibbs *g, const bnn_real *q, bnn_real *theta);
+/* Makes of the gradient of U at theta that of -log p(z, s); what that is more than U. */
+double bnn_gibbs_pull_back(const bnn_gibbs *g, const bnn_real *theta, bnn_real *grad);
 
 #endif

@@ -10,13 +10,14 @@
 /* The learned curvature weighs transition t by t^2 or so: the first ones are far from where the chain will be. */
 #define LEARNING 3.0
 
-const char *const bnn_scales_names[] = {"joint", "gibbs", NULL};
+const char *const bnn_scales_names[] = {"joint", "gibbs", "noncentred", NULL};
 
-static double u(void *context, const bnn_real *theta, bnn_real *grad) {
+static double u(void *context, const bnn_real *q, bnn_real *grad) {
     bnn_posterior *p = context;
     const bnn_objective objective = {.n_total = p->data->n, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN};
+    const bnn_real *theta = p->noncentred ? bnn_gibbs_theta(p->noncentred, q, p->theta) : q;
     p->terms = bnn_model_u(p->model, p->ws, &objective, (bnn_rng){0}, theta, p->data->n, p->data->x, p->data->y, grad);
-    return bnn_terms_u(p->terms);
+    return bnn_terms_u(p->terms) + (p->noncentred ? bnn_gibbs_pull_back(p->noncentred, theta, grad) : 0);
 }
 
 static bnn_status open_posterior(bnn_engine *e, int k, const bnn_data *data) {
@@ -28,6 +29,8 @@ static bnn_status open_posterior(bnn_engine *e, int k, const bnn_data *data) {
     c->h[k].context = p;
     bnn_model_init(e->model, bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_INIT), (uint64_t)k), s->theta);
     for (int i = 0; i < c->n; i++) c->z[k].q[i] = (double)s->theta[i];
+    p->theta = calloc((size_t)c->n, sizeof *p->theta);
+    if (!p->theta) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
     return data->n > 0 ? bnn_workspace_new(e->model->net, data->n, true, &p->ws) : BNN_OK;
 }
 
@@ -41,19 +44,27 @@ static bnn_status move(bnn_chains *c, int k, bnn_rng rng, int tuning) {
     for (int i = 0; i < c->n; i++) theta[i] = (bnn_real)z->q[i];
     bnn_gibbs_draw(s->gibbs, p->ws, p->data->n, p->data->x, p->data->y, rng, theta);
     bnn_gibbs_place(s->gibbs, theta, z->q);
+    if (s->gibbs->noncentred) bnn_gibbs_leave(s->gibbs, z->q), p->noncentred = s->gibbs;
     bnn_phase_update(&c->h[k], z);
     if (tuning >= 0) bnn_gibbs_learn(s->gibbs, LEARNING / (tuning + LEARNING), theta, z->g, curvature);
     bnn_gibbs_metric(s->gibbs, c->conf->metric == BNN_METRIC_DIAGONAL ? curvature : NULL, theta, var);
     return BNN_OK;
 }
 
-static bnn_status open_gibbs(bnn_sampler *s, const bnn_model *m) {
+static void after(bnn_chains *c, int k) {
+    bnn_sampler *s = c->context;
+    bnn_gibbs_return(s->gibbs, c->z[k].q);
+    s->posterior[k].noncentred = NULL;
+}
+
+static bnn_status open_gibbs(bnn_sampler *s, const bnn_model *m, bool noncentred) {
     s->gibbs = calloc(1, sizeof *s->gibbs);
     if (!s->gibbs) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
-    BNN_TRY(bnn_gibbs_open(m, s->gibbs));
+    BNN_TRY(bnn_gibbs_open(m, noncentred, s->gibbs));
     s->curvature = calloc((size_t)s->chains.conf->chains * (size_t)s->gibbs->n + 1, sizeof *s->curvature);
     if (!s->curvature) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
     s->chains.move = move, s->chains.context = s;
+    if (noncentred) s->chains.after = after;
     return BNN_OK;
 }
 
@@ -68,14 +79,14 @@ bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_sampler_conf *of, bnn_
     s->theta = calloc((size_t)m->n_theta, sizeof *s->theta);
     s->of_chain = calloc(2 * chains, sizeof *s->of_chain);
     if (!s->posterior || !s->theta || !s->of_chain) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
-    if (of->scales == BNN_SCALES_GIBBS) BNN_TRY(open_gibbs(s, m));
+    if (of->scales != BNN_SCALES_JOINT) BNN_TRY(open_gibbs(s, m, of->scales == BNN_SCALES_NONCENTRED));
     for (int k = 0; k < conf->chains; k++) BNN_TRY(open_posterior(engine, k, data));
     return BNN_OK;
 }
 
 void bnn_sampler_close(bnn_engine *engine) {
     bnn_sampler *s = engine->state;
-    for (int k = 0; s->posterior && k < s->chains.conf->chains; k++) bnn_workspace_free(s->posterior[k].ws);
+    for (int k = 0; s->posterior && k < s->chains.conf->chains; k++) bnn_workspace_free(s->posterior[k].ws), free(s->posterior[k].theta);
     bnn_chains_close(&s->chains);
     free(s->posterior);
     free(s->theta);

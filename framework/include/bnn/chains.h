@@ -101,6 +101,7 @@ typedef struct {
  * transitions of the warm-up made before this one; -1 behind it. */
 typedef struct bnn_chains bnn_chains;
 typedef bnn_status (*bnn_chains_move)(bnn_chains *c, int chain, bnn_rng rng, int tuning);
+typedef void (*bnn_chains_after)(bnn_chains *c, int chain);
 
 /* What one chain knows besides its position and its metric; doubles alone, since it is saved as such. */
 typedef struct {
@@ -137,6 +138,7 @@ struct bnn_chains {
     uint64_t transitions;        /* of each chain, so far */
     bnn_phase *z;                /* [chains] where they stand: q in the array above */
     bnn_chains_move move;        /* what they do before each transition, or NULL */
+    bnn_chains_after after;      /* behind each transition, or NULL */
     void *context;               /* handed to move */
     double *room;                /* [chains, 2 n + rule.room] */
     bnn_real *scratch;           /* [chains, 2 n] */

@@ -20,7 +20,8 @@ typedef struct {
 /* bnn_sampler_conf.scales: how hyper-parameters move, the noise among them. */
 enum {
     BNN_SCALES_JOINT, /* with the weights, on one trajectory (Choo 2000) */
-    BNN_SCALES_GIBBS  /* drawn given the weights before each trajectory, which holds them (Neal 1995); those that cannot be drawn: joint */
+    BNN_SCALES_GIBBS, /* drawn given the weights before each trajectory, which holds them (Neal 1995); those that cannot be drawn: joint */
+    BNN_SCALES_NONCENTRED
 };
 extern const char *const bnn_scales_names[]; /* choices of the option scales: joint, gibbs */
 
@@ -39,6 +40,8 @@ typedef struct {
     const bnn_data *data;   /* set for the time of a step */
     bnn_workspace *ws;      /* the chain's own */
     bnn_terms terms;        /* of the last evaluation */
+    const struct bnn_gibbs *noncentred; /* not NULL: what is evaluated are weights in the units of these */
+    bnn_real *theta;        /* [n_theta] */
 } bnn_posterior;
 
 /* The state of an engine that samples. */
