@@ -28,7 +28,10 @@ static void rows_close(rows *r) {
     files_remove();
 }
 
-static bnn_config config_of(const char *engine) { return (bnn_config){.net = NET, .engine = engine, .seed = 7}; }
+/* Where scales move in a way of their own there have to be some. */
+static bnn_config config_of(const char *engine) {
+    return (bnn_config){.net = NET, .engine = engine, .prior = strstr(engine, "scales=") ? "hierarchical" : NULL, .seed = 7};
+}
 
 static const bnn_origin nowhere = {.split = -1};
 
@@ -87,6 +90,15 @@ START_TEST(every_engine_goes_on) {
             goes_on(t->checks[k], r.train, 1);
             goes_on(t->checks[k], r.train, 7);
         }
+    rows_close(&r);
+}
+END_TEST
+
+START_TEST(scales_go_on) {
+    rows r = rows_open();
+    goes_on("hmc:steps=5,chains=2,samples=3,warmup=5,scales=gibbs", r.train, 1);
+    goes_on("hmc:steps=5,chains=2,samples=3,warmup=5,scales=noncentred", r.train, 1);
+    goes_on("nuts:max_depth=3,chains=2,samples=3,warmup=5,scales=noncentred", r.train, 3);
     rows_close(&r);
 }
 END_TEST
@@ -242,6 +254,7 @@ END_TEST
 
 int main(void) {
     const TTest *const tests[] = {every_engine_goes_on,
+                                  scales_go_on,
                                   engines_that_hold_others_go_on,
                                   a_long_course_goes_on,
                                   a_complete_run_stays,

@@ -234,11 +234,15 @@ END_TEST
 
 /* Learned noise and scales, whose transitions see their prior's slopes. */
 START_TEST(transitions_of_scales_and_noise_pass) {
-    bnn_sbc_config c = linear("hmc:steps=20,step=0.05");
-    c.likelihood = "gaussian:sd=0.5,shape=3", c.prior = "hierarchical:sd=1,bias_sd=1,shape=3,scale=none", c.replications = 100,
-    c.transitions = 50;
-    double p = geweke_p(&c);
-    ck_assert_msg(p > BNN_SBC_LEVEL, "p is %g", p);
+    static const char *const ways[] = {"hmc:steps=20,step=0.05", "hmc:steps=5,step=0.2,scales=gibbs", "hmc:steps=5,step=0.2,scales=noncentred",
+                                       "nuts:step=0.2,max_depth=4,scales=noncentred"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        bnn_sbc_config c = linear(ways[i]);
+        c.likelihood = "gaussian:sd=0.5,shape=3", c.prior = "hierarchical:sd=1,bias_sd=1,shape=3,scale=none", c.replications = 100,
+        c.transitions = 50;
+        double p = geweke_p(&c);
+        ck_assert_msg(p > BNN_SBC_LEVEL, "%s: p is %g", ways[i], p);
+    }
 }
 END_TEST
 
