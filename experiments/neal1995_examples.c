@@ -26,40 +26,45 @@
  *
  * The truth knows the functions above, not the noise. Measured without --smoke: 190 s of processor time.
  *
- * usage: neal1995_examples [--smoke]
+ * usage: neal1995_examples [--smoke | ENGINE [SEED]]
  */
 #include <bnn/bnn.h>
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST = 1400, N_TEST = 1000, MOST_IN = 4 };
 
 static double square(double x) { return x * x; }
 
-/* e: normal numbers, u: uniform ones, [MOST_IN + 1] each of this row. */
-static void regression(const bnn_real *e, const bnn_real *u, double *x, double *y) {
+/* e: normal numbers, u: uniform ones, [MOST_IN + 1] each of this row. Returns log p(y | x), or 0 where that is an integral. */
+static double regression(const bnn_real *e, const bnn_real *u, double *x, double *y) {
     (void)u;
     x[0] = (double)e[0];
     *y = 0.3 + 0.4 * x[0] + 0.5 * sin(2.7 * x[0]) + 1.1 / (1 + x[0] * x[0]) + 0.1 * (double)e[1];
+    return -0.5 * square((double)e[1]) - log(0.1) - 0.5 * log(2 * M_PI);
 }
 
-static void binary(const bnn_real *e, const bnn_real *u, double *x, double *y) {
+static double binary(const bnn_real *e, const bnn_real *u, double *x, double *y) {
     x[0] = (double)e[0], x[1] = (double)e[1];
-    *y = (double)u[0] < exp(-square(square(x[0] - 0.4) + square(x[1] + 0.3)));
+    double p = exp(-square(square(x[0] - 0.4) + square(x[1] + 0.3)));
+    *y = (double)u[0] < p;
+    return log(*y > 0 ? p : 1 - p);
 }
 
-static void three_way(const bnn_real *e, const bnn_real *u, double *x, double *y) {
+static double three_way(const bnn_real *e, const bnn_real *u, double *x, double *y) {
     double a = (double)u[0], b = (double)u[1];
     for (int k = 0; k < 4; k++) x[k] = (double)u[k] + 0.1 * (double)e[k];
     *y = square(a - 0.4) + square(b - 0.5) < square(0.35) ? 0 : 0.8 * a + 1.8 * b < 0.6 ? 1 : 2;
+    return 0;
 }
 
 static const struct example {
     const char *name, *net, *likelihood, *prior;
     int n_train, d, n_classes;
-    void (*row)(const bnn_real *e, const bnn_real *u, double *x, double *y);
+    double (*row)(const bnn_real *e, const bnn_real *u, double *x, double *y);
 } examples[] = {
     {"regression", "dense:8; tanh; dense", "gaussian:sd=0.05,shape=0.25", "hierarchical", 100, 1, 0, regression},
     {"binary", "dense:15; tanh; dense", "bernoulli", "hierarchical", 300, 2, 2, binary},
@@ -67,18 +72,19 @@ static const struct example {
 };
 enum { EXAMPLES = sizeof examples / sizeof *examples };
 
-static bnn_status make_data(int k, bnn_table **table, bnn_data **train, bnn_data **test) {
+static bnn_status make_data(int k, uint64_t seed, double *truth, bnn_table **table, bnn_data **train, bnn_data **test) {
     static bnn_real e[MOST * (MOST_IN + 1)], u[MOST * (MOST_IN + 1)];
     static int rows[MOST];
     const struct example *ex = &examples[k];
-    bnn_rng rng = bnn_rng_split(bnn_rng_seed(1995), (uint64_t)k);
+    bnn_rng rng = bnn_rng_split(bnn_rng_seed(seed), (uint64_t)k);
     int n = ex->n_train + N_TEST;
     bnn_rng_normal(bnn_rng_split(rng, 0), 0, n, MOST_IN + 1, e);
     bnn_rng_uniform(bnn_rng_split(rng, 1), 0, n, MOST_IN + 1, u);
     BNN_TRY(bnn_table_new(n, bnn_shape_vector(ex->d), 1, ex->n_classes, table));
     for (int i = 0; i < n; i++) {
         rows[i] = i;
-        ex->row(e + i * (MOST_IN + 1), u + i * (MOST_IN + 1), (*table)->x + i * ex->d, (*table)->y + i);
+        double logp = ex->row(e + i * (MOST_IN + 1), u + i * (MOST_IN + 1), (*table)->x + i * ex->d, (*table)->y + i);
+        if (i >= ex->n_train) *truth += logp / N_TEST;
     }
     BNN_TRY(bnn_data_new(*table, ex->n_train, rows, NULL, train));
     return bnn_data_new(*table, N_TEST, rows + ex->n_train, &(*train)->scaling, test);
@@ -113,17 +119,19 @@ static bnn_status report(const struct example *ex, const bnn_run *run, const bnn
     return BNN_OK;
 }
 
-static bnn_status run_example(int k, const char *engine) {
+static bnn_status run_example(int k, const char *engine, uint64_t seed) {
     const struct example *ex = &examples[k];
     bnn_table *table;
     bnn_data *train, *test;
     bnn_run *run;
     bnn_prediction *p;
-    BNN_TRY(make_data(k, &table, &train, &test));
+    double truth = 0;
+    BNN_TRY(make_data(k, seed, &truth, &table, &train, &test));
     bnn_config config = {.net = ex->net, .engine = engine, .likelihood = ex->likelihood, .prior = ex->prior, .seed = 1};
     BNN_TRY(bnn_fit(&config, train, &run));
     BNN_TRY(bnn_predict(run->engine, test, &(bnn_predict_options){.samples = 1000000, .seed = 1}, &p));
     BNN_TRY(report(ex, run, p, test));
+    if (truth < 0 || ex->n_classes == 0) printf("%s_truth_ll %.4f\n", ex->name, truth);
     bnn_prediction_free(p);
     bnn_run_free(run);
     bnn_data_free(test);
@@ -134,9 +142,11 @@ static bnn_status run_example(int k, const char *engine) {
 
 int main(int argc, char **argv) {
     bool smoke = argc > 1 && strcmp(argv[1], "--smoke") == 0;
-    const char *engine = smoke ? "nuts:samples=50,warmup=150,max_depth=7" : "nuts:samples=500,warmup=500";
+    const char *engine = argc > 1 && !smoke ? argv[1]
+                         : smoke            ? "hmc:steps=50,samples=50,warmup=150,scales=noncentred"
+                                            : "hmc:steps=500,samples=500,warmup=250,scales=noncentred";
     for (int k = 0; k < EXAMPLES; k++)
-        if (run_example(k, engine) < 0) {
+        if (run_example(k, engine, argc > 2 ? strtoull(argv[2], NULL, 10) : 1995) < 0) {
             fprintf(stderr, "%s: %s\n", examples[k].name, bnn_error());
             return 2;
         }

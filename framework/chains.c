@@ -184,8 +184,8 @@ static void keep(bnn_chains *c, int k, double step, const bnn_transition *made) 
     bnn_stored_note(&c->stored, k, draw, value);
 }
 
-/* The phase is updated where a chain stands, by the transition before, by its move or, uncounted, here: what a run counts does not depend on
- * whether it was stopped in between. */
+/* The phase is updated where a chain stands, by the transition before, by its move or, uncounted, here: what a run counts does not depend
+ * on whether it was stopped in between. */
 static bnn_status begin(bnn_chains *c, int k, bnn_rng rng) {
     uint64_t warmup = (uint64_t)c->conf->warmup;
     if (c->move) BNN_TRY(c->move(c, k, bnn_rng_split(rng, MOVE), c->transitions < warmup ? (int)c->transitions : -1));
@@ -196,7 +196,8 @@ static bnn_status begin(bnn_chains *c, int k, bnn_rng rng) {
     if (!isfinite(c->z[k].u))
         return bnn_fail(BNN_ERR_NUMERIC, "U is %g where chain %d starts transition %llu", c->z[k].u, k + 1,
                         (unsigned long long)c->transitions + 1);
-    if (c->transitions == 0 && warmup > 0) search_step(c, k, bnn_rng_split(rng, SEARCH));
+    bool halfway = c->move && c->transitions == warmup / 2; /* what fits the first positions is forgotten, as at the end of a window */
+    if (warmup > 0 && (c->transitions == 0 || halfway)) search_step(c, k, bnn_rng_split(rng, SEARCH));
     return BNN_OK;
 }
 

@@ -15,7 +15,8 @@ enum { N_DATA = sizeof kinds_of_data / sizeof *kinds_of_data };
 
 /* ---------------------------------------------------------------- cases */
 
-static const char *const hook_names[] = {"nll", "observe", "draw", "init", "noise_sd", "logp", "curvature", "marginal", "draw_theta_given", NULL};
+static const char *const hook_names[] = {"nll",      "observe",          "draw", "init", "noise_sd", "logp", "curvature",
+                                         "marginal", "draw_theta_given", NULL};
 
 void bnn_case_fill_outputs(bnn_likelihood_case *k) {
     for (int i = 0; i < k->n * k->out; i++) k->f_mean[i] = (double)k->f[i];

@@ -13,7 +13,18 @@ typedef struct {
     int y_dim, n_classes;
 } bnn_data_kind;
 
-enum { BNN_NLL, BNN_OBSERVE, BNN_DRAW_Y, BNN_INIT, BNN_NOISE_SD, BNN_LOGP, BNN_CURVATURE, BNN_MARGINAL, BNN_DRAW_THETA, BNN_N_LIKELIHOOD_HOOKS };
+enum {
+    BNN_NLL,
+    BNN_OBSERVE,
+    BNN_DRAW_Y,
+    BNN_INIT,
+    BNN_NOISE_SD,
+    BNN_LOGP,
+    BNN_CURVATURE,
+    BNN_MARGINAL,
+    BNN_DRAW_THETA,
+    BNN_N_LIKELIHOOD_HOOKS
+};
 
 /* A likelihood on one kind of data. f and own parameters are random, y, too; y_sd is that of the case. */
 typedef struct {

@@ -300,12 +300,12 @@ bnn_status bnn_likelihood_hyperprior(bnn_checker *c, void *of) {
 
 /* ---------------------------------------------------------------- own parameters given the rows */
 
-/* Draws of a density p have E[g dlog p/dtheta_k + dg/dtheta_k] = 0 for every bounded g (Stein's identity): g = 1, and sine and cosine of each
- * parameter about its mean. */
+/* Draws of a density p have E[g dlog p/dtheta_k + dg/dtheta_k] = 0 for every bounded g (Stein's identity): g = 1, and sine and cosine of
+ * each parameter about its mean. */
 enum { MOST_OWN = 4 };
 typedef struct {
-    double at[MOST_OWN];                            /* the mean */
-    moments plain[MOST_OWN];                        /* of dlog p/dtheta_k */
+    double at[MOST_OWN];                                          /* the mean */
+    moments plain[MOST_OWN];                                      /* of dlog p/dtheta_k */
     moments sine[MOST_OWN][MOST_OWN], cosine[MOST_OWN][MOST_OWN]; /* [k][j], g of theta_j */
 } stein;
 
@@ -332,8 +332,9 @@ static void add_draw(const bnn_likelihood_case *k, stein *st) {
 static void compare_stein(bnn_checker *c, const moments *m, int p, int k, const char *g) {
     double z = moments_z(m, 0);
     if (!(fabs(z) <= bnn_most_z((size_t)(p + 2 * p * p))))
-        bnn_checker_break(c, "draws of the own parameters given the rows do not follow their density: E[g dlog p/dtheta[%d] + g'] is %.4g, "
-                             "%.1f standard errors from 0, for g = %s",
+        bnn_checker_break(c,
+                          "draws of the own parameters given the rows do not follow their density: E[g dlog p/dtheta[%d] + g'] is %.4g, "
+                          "%.1f standard errors from 0, for g = %s",
                           k, m->mean, fabs(z), g);
 }
 

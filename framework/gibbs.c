@@ -79,8 +79,8 @@ void bnn_gibbs_draw(const bnn_gibbs *g, bnn_workspace *ws, int n, const bnn_real
     for (int i = 0; i < g->n; i++) {
         const bnn_gibbs_run *r = &g->run[i];
         if (!r->param) continue;
-        theta[r->scale] = (bnn_real)bnn_prior_vtable(&m->prior)
-                              ->draw_scale_given(&m->prior, r->param, r->length, theta + r->offset, bnn_rng_split(rng, (uint64_t)i + 1));
+        theta[r->scale] = (bnn_real)bnn_prior_vtable(&m->prior)->draw_scale_given(&m->prior, r->param, r->length, theta + r->offset,
+                                                                                  bnn_rng_split(rng, (uint64_t)i + 1));
     }
 }
 
@@ -120,21 +120,17 @@ void bnn_gibbs_metric(const bnn_gibbs *g, const double *c, const bnn_real *theta
 
 /* ---------------------------------------------------------------- weights in units of their sd */
 
-void bnn_gibbs_leave(const bnn_gibbs *g, double *q) {
+/* w e^(power s) */
+static void multiply(const bnn_gibbs *g, double power, double *q) {
     for (int i = 0; i < g->n; i++) {
         const bnn_gibbs_run *r = &g->run[i];
-        double unit = r->scale ? exp(-0.5 * q[r->scale]) : 1;
-        for (size_t k = r->offset; r->scale && k < r->offset + (size_t)r->length; k++) q[k] *= unit;
+        double factor = r->scale ? exp(power * q[r->scale]) : 1;
+        for (size_t k = r->offset; r->scale && k < r->offset + (size_t)r->length; k++) q[k] *= factor;
     }
 }
 
-void bnn_gibbs_return(const bnn_gibbs *g, double *q) {
-    for (int i = 0; i < g->n; i++) {
-        const bnn_gibbs_run *r = &g->run[i];
-        double unit = r->scale ? exp(0.5 * q[r->scale]) : 1;
-        for (size_t k = r->offset; r->scale && k < r->offset + (size_t)r->length; k++) q[k] *= unit;
-    }
-}
+void bnn_gibbs_leave(const bnn_gibbs *g, double *q) { multiply(g, -0.5, q); }
+void bnn_gibbs_return(const bnn_gibbs *g, double *q) { multiply(g, 0.5, q); }
 
 const bnn_real *bnn_gibbs_theta(const bnn_gibbs *g, const bnn_real *q, bnn_real *theta) {
     for (int i = 0; i < g->n; i++) {

@@ -9,6 +9,10 @@
  *   var = 1 / (1/sd^2 + c),   c = E (dU/dw - w/sd^2)^2                                E: over the run and the transitions of the warm-up
  * At stationarity the expected square of a log density's slope is its expected curvature (Fisher information). No weight goes into var but
  * through c, which stands still after the warm-up: for a trajectory it is a constant.
+ *
+ * Not centred, the trajectory moves scales, too, with z = w e^(-s/2), whose prior has sd 1 whatever they are:
+ *   -log p(z, s) = U(w, s) - n s / 2;   d/dz = dU/dw e^(s/2);   d/ds = dU/ds + (sum_i w_i dU/dw_i - n) / 2            n: of the run
+ * Then var = 1 / (1 + c) with c of the slopes in z, and 1 / c for s.
  */
 #ifndef BNN_GIBBS_H
 #define BNN_GIBBS_H
@@ -27,7 +31,7 @@ typedef struct {
 /* The runs of a model, which is borrowed. */
 typedef struct bnn_gibbs {
     const bnn_model *model;
-    bool noncentred;
+    bool noncentred; /* the trajectory moves scales */
     int n;
     bnn_gibbs_run *run; /* [n] */
 } bnn_gibbs;

@@ -177,8 +177,7 @@ int bnn_sampler_blocks(bnn_engine *engine, bnn_block *out) {
     out[k++] =
         (bnn_block){.name = "chain", .kind = BNN_BLOCK_DOUBLE, .data = c->chain, .length = chains * sizeof *c->chain / sizeof(double)};
     if (s->gibbs)
-        out[k++] =
-            (bnn_block){.name = "curvature", .kind = BNN_BLOCK_DOUBLE, .data = s->curvature, .length = chains * (size_t)s->gibbs->n};
+        out[k++] = (bnn_block){.name = "curvature", .kind = BNN_BLOCK_DOUBLE, .data = s->curvature, .length = chains * (size_t)s->gibbs->n};
     return k;
 }
 

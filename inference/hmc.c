@@ -5,9 +5,9 @@
  *   p ~ N(0, M);   `steps` leapfrogs of H = U(theta) + p M^-1 p / 2;   accept with probability min(1, exp(H before - H after))
  *
  * Every leapfrog takes the gradient of U over all rows. Long trajectories are the point: a walk of L steps goes about as far as L^2 random
- * ones. Step sizes are jittered, since trajectories of one fixed length may be periods of the motion. Neal's own sampler for networks
- * updates scales and noise by Gibbs steps between trajectories that hold them fixed; here they are parameters like all others (on a log
- * scale), so one trajectory moves them along with the weights (Choo 2000).
+ * ones. Step sizes are jittered, since trajectories of one fixed length may be periods of the motion. Scales and noise are
+ * parameters like all others (on a log scale), and one trajectory moves them along with the weights (Choo 2000); or they are drawn given
+ * the weights between trajectories (scales=gibbs, Neal's own way); or both (scales=noncentred, sampler.h).
  */
 #include <bnn/sampler.h>
 

@@ -381,7 +381,8 @@ START_TEST(thinned_draws_are_among_all) {
     while (!bnn_chains_done(&few)) OK(bnn_chains_step(&few));
     for (int k = 0; k < 2; k++)
         for (int i = 0; i < 4; i++)
-            ck_assert_msg(memcmp(few.stored.theta + (k * 4 + i) * 2, all.stored.theta + (k * 12 + 3 * i + 2) * 2, 2 * sizeof(bnn_real)) == 0,
+            ck_assert_msg(memcmp(few.stored.theta + (k * 4 + i) * 2, all.stored.theta + (k * 12 + 3 * i + 2) * 2, 2 * sizeof(bnn_real)) ==
+                              0,
                           "chain %d: draw %d is not that of transition %d", k, i, 3 * i + 3);
     bnn_chains_close(&all), bnn_chains_close(&few);
 }

@@ -234,8 +234,8 @@ END_TEST
 
 /* Learned noise and scales, whose transitions see their prior's slopes. */
 START_TEST(transitions_of_scales_and_noise_pass) {
-    static const char *const ways[] = {"hmc:steps=20,step=0.05", "hmc:steps=5,step=0.2,scales=gibbs", "hmc:steps=5,step=0.2,scales=noncentred",
-                                       "nuts:step=0.2,max_depth=4,scales=noncentred"};
+    static const char *const ways[] = {"hmc:steps=20,step=0.05", "hmc:steps=5,step=0.2,scales=gibbs",
+                                       "hmc:steps=5,step=0.2,scales=noncentred", "nuts:step=0.2,max_depth=4,scales=noncentred"};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         bnn_sbc_config c = linear(ways[i]);
         c.likelihood = "gaussian:sd=0.5,shape=3", c.prior = "hierarchical:sd=1,bias_sd=1,shape=3,scale=none", c.replications = 100,

@@ -96,12 +96,12 @@ typedef struct {
     size_t room;      /* doubles that it needs, at least n */
 } bnn_transition_rule;
 
-/* What a chain may do before each transition, besides: moves z[chain].q in a way that keeps the density, sets z[chain].u to NAN or updates
- * the phase, and sets the chain's var, which may depend on what a transition holds (var 0) alone. Windows are left out then. tuning:
- * transitions of the warm-up made before this one; -1 behind it. */
 typedef struct bnn_chains bnn_chains;
+/* What a chain may do before each transition: move z[chain].q in a way that keeps the density, or change to other coordinates, which
+ * `after` changes back; it updates the phase, and sets the chain's var, which may depend on what the transition holds (var 0) alone.
+ * Windows are left out then. tuning: transitions of the warm-up made before this one; -1 behind it. */
 typedef bnn_status (*bnn_chains_move)(bnn_chains *c, int chain, bnn_rng rng, int tuning);
-typedef void (*bnn_chains_after)(bnn_chains *c, int chain);
+typedef void (*bnn_chains_after)(bnn_chains *c, int chain); /* back to the coordinates of the draws */
 
 /* What one chain knows besides its position and its metric; doubles alone, since it is saved as such. */
 typedef struct {

@@ -2,8 +2,9 @@
  *
  * sampler.h: the work that hmc and nuts share: chains (chains.h) on the posterior exp(-U) of a model.
  *
- * An engine puts a bnn_sampler_conf into its conf, BNN_SAMPLER_OPTIONS into its option table, the hooks below into its vtable, BNN_EXACT into
- * its caps, and has an open hook that adds the rule of its transition; its state is a bnn_sampler. Every evaluation of U takes all rows.
+ * An engine puts a bnn_sampler_conf into its conf, BNN_SAMPLER_OPTIONS into its option table, the hooks below into its vtable, BNN_EXACT
+ * into its caps, and has an open hook that adds the rule of its transition; its state is a bnn_sampler. Every evaluation of U takes all
+ * rows.
  */
 #ifndef BNN_SAMPLER_H
 #define BNN_SAMPLER_H
@@ -17,31 +18,33 @@ typedef struct {
     int scales;             /* BNN_SCALES_... */
 } bnn_sampler_conf;
 
-/* bnn_sampler_conf.scales: how hyper-parameters move, the noise among them. */
+/* bnn_sampler_conf.scales: how the scales of a hierarchical prior and the noise move. What cannot be drawn given the rest, for want of a
+ * hook of its prior or likelihood, moves on the trajectory in each case. */
 enum {
-    BNN_SCALES_JOINT, /* with the weights, on one trajectory (Choo 2000) */
-    BNN_SCALES_GIBBS, /* drawn given the weights before each trajectory, which holds them (Neal 1995); those that cannot be drawn: joint */
-    BNN_SCALES_NONCENTRED
+    BNN_SCALES_JOINT,     /* with the weights, on one trajectory (Choo 2000) */
+    BNN_SCALES_GIBBS,     /* drawn given the weights before each trajectory, which holds them (Neal 1996, section 3.2) */
+    BNN_SCALES_NONCENTRED /* drawn so, too; then the trajectory holds the noise and moves scales s with z = w e^(-s/2), whose prior they are
+                             not in (Papaspiliopoulos et al. 2007; both in turns: Yu & Meng 2011) */
 };
-extern const char *const bnn_scales_names[]; /* choices of the option scales: joint, gibbs */
+extern const char *const bnn_scales_names[]; /* choices of the option scales: joint, gibbs, noncentred */
 
 /* The entries of an option table for the bnn_sampler_conf `field` of a conf; presets as texts. */
-#define BNN_SAMPLER_OPTIONS(conf, field, samples_preset, warmup_preset, jitter_preset)                                               \
-    BNN_CHAINS_OPTIONS(conf, field.chains, samples_preset, warmup_preset, jitter_preset), {                                          \
-        .name = "scales", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, field.scales), .preset = "joint",                      \
-        .choices = bnn_scales_names,                                                                                                 \
-        .help = "noise and scales of a hierarchical prior: joint, on one trajectory with the weights; gibbs, drawn given the weights " \
-                "before each trajectory, whose inverse masses follow them"                                                           \
+#define BNN_SAMPLER_OPTIONS(conf, field, samples_preset, warmup_preset, jitter_preset)                                                  \
+    BNN_CHAINS_OPTIONS(conf, field.chains, samples_preset, warmup_preset, jitter_preset), {                                             \
+        .name = "scales", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, field.scales), .preset = "joint",                         \
+        .choices = bnn_scales_names,                                                                                                    \
+        .help = "how scales of a hierarchical prior and noise move: joint, on one trajectory with the weights; gibbs, drawn before it " \
+                "given the weights; noncentred, drawn so, and scales again on the trajectory, with weights in units of them"            \
     }
 
 /* What one chain evaluates. */
 typedef struct {
-    const bnn_model *model; /* the engine's */
-    const bnn_data *data;   /* set for the time of a step */
-    bnn_workspace *ws;      /* the chain's own */
-    bnn_terms terms;        /* of the last evaluation */
-    const struct bnn_gibbs *noncentred; /* not NULL: what is evaluated are weights in the units of these */
-    bnn_real *theta;        /* [n_theta] */
+    const bnn_model *model;             /* the engine's */
+    const bnn_data *data;               /* set for the time of a step */
+    bnn_workspace *ws;                  /* the chain's own */
+    bnn_terms terms;                    /* of the last evaluation */
+    const struct bnn_gibbs *noncentred; /* not NULL: the weights that it is asked for are in units of their scales */
+    bnn_real *theta;                    /* [n_theta] those that they make */
 } bnn_posterior;
 
 /* The state of an engine that samples. */
@@ -50,7 +53,7 @@ typedef struct {
     bnn_posterior *posterior; /* [chains] */
     bnn_real *theta;          /* [n_theta] where the first chain stands */
     char remark[192];         /* a sentence about the chains; "": none */
-    struct bnn_gibbs *gibbs;  /* of scales=gibbs; else NULL */
+    struct bnn_gibbs *gibbs;  /* of scales=gibbs and noncentred; else NULL */
     double *curvature;        /* [chains, n of gibbs] of the likelihood, learned by the warm-up */
     double *of_chain;         /* [2, chains] divergences and E-BFMI behind the warm-up: what `columns` makes of the chains' states */
 } bnn_sampler;
