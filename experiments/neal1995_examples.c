@@ -139,7 +139,7 @@ static bnn_status run_example(int k, const char *engine, uint64_t seed) {
 }
 
 int main(int argc, char **argv) {
-    const char *engine = "hmc:steps=500,samples=500,warmup=250,scales=noncentred,target_accept=0.9";
+    const char *engine = "hmc:steps=100,samples=100,warmup=100,scales=noncentred,target_accept=0.9";
     if (argc > 1) engine = strcmp(argv[1], "--smoke") == 0 ? "hmc:steps=50,samples=50,warmup=150,scales=noncentred" : argv[1];
     for (int k = 0; k < EXAMPLES; k++)
         if (run_example(k, engine, argc > 2 ? strtoull(argv[2], NULL, 10) : 1995) < 0) {
