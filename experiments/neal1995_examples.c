@@ -5,15 +5,18 @@
  *
  *   regression       y = 0.3 + 0.4 x + 0.5 sin(2.7 x) + 1.1 / (1 + x^2) + 0.1 e,  x, e ~ N(0, 1);          100 rows, 8 hidden units
  *   binary response  P(1) = exp(-((x_1 - 0.4)^2 + (x_2 + 0.3)^2)^2),  x ~ N(0, I);                         300 rows, 15
- *   three classes    u ~ U(0, 1)^4: 0 if |(u_1, u_2) - (0.4, 0.5)| < 0.35, else 1 if 0.8 u_1 + 1.8 u_2 < 0.6, else 2;  x = u + 0.1 e;
- *                                                                                                          400, 8
+ *   three classes    u ~ U(0, 1)^4: 0 if |(u_1, u_2) - (0.4, 0.5)| < 0.35, else 1 if 0.8 u_1 + 1.8 u_2 < 0.6, else 2; x = u + 0.1 e; 400, 8
  *
  * The model is his: tanh units, a scale for each group of weights with precision Gamma(shape 1/4, mean 1/0.05^2), for each input in the
- * third example, where two inputs do not matter; the noise of the first likewise. What differs: inputs are standardised, output biases have
- * a scale, too, and there is none above those of the inputs.
+ * third example, where two do not matter; noise likewise. But inputs are standardised, and output biases have a scale.
  *
- *   1000 new rows    log-likelihood   of the truth   error             squared error
+ *                     log-likelihood, mean (truth)       error, mean                     squared error, mean
+ *   regression        0.830 (0.022)   0.740 (0.867)                                      0.0187 (0.0034)  0.0201 (0.0046)
+ *   binary            -0.237 (0.017)  -0.259 (-0.248)    0.104 (0.010)  0.115 (0.004)
+ *   three classes                     -0.454             0.198 (0.013)  0.194 (0.004)    0.274 (0.014)    0.274 (0.004)
  *
+ * First his figures of one set of rows, then means of eight sets (SEED 1 to 8; standard errors) and of who knows the functions above. The
+ * log-likelihood of regression lies between 0.718 and 0.816, but for one set at 0.483. One set takes 4 s of processor time.
  * usage: neal1995_examples [--smoke | ENGINE [SEED]]
  */
 #include <bnn/bnn.h>
@@ -58,7 +61,6 @@ static const struct example {
     {"binary", "dense:15; tanh; dense", "bernoulli", "hierarchical", 300, 2, 2, binary},
     {"three_way", "dense:8; tanh; dense", "categorical", "hierarchical:groups=inputs", 400, 4, 3, three_way},
 };
-enum { EXAMPLES = sizeof examples / sizeof *examples };
 
 static bnn_status make_data(int k, uint64_t seed, double *truth, bnn_table **table, bnn_data **train, bnn_data **test) {
     static bnn_real e[MOST * (MOST_IN + 1)], u[MOST * (MOST_IN + 1)];
@@ -78,7 +80,7 @@ static bnn_status make_data(int k, uint64_t seed, double *truth, bnn_table **tab
     return bnn_data_new(*table, N_TEST, rows + ex->n_train, &(*train)->scaling, test);
 }
 
-/* Mean log variance of the weights of the two inputs that matter and of the others: the scales stand behind the weights. */
+/* Mean log variance of the weights of the two inputs that matter and of the others. */
 static bnn_status print_scales(const bnn_engine *e, int draws) {
     static bnn_real theta[4096];
     double mean[2] = {0};
@@ -141,10 +143,8 @@ static bnn_status run_example(int k, const char *engine, uint64_t seed) {
 int main(int argc, char **argv) {
     const char *engine = "hmc:steps=100,samples=100,warmup=100,scales=noncentred,target_accept=0.9";
     if (argc > 1) engine = strcmp(argv[1], "--smoke") == 0 ? "hmc:steps=50,samples=50,warmup=150,scales=noncentred" : argv[1];
-    for (int k = 0; k < EXAMPLES; k++)
-        if (run_example(k, engine, argc > 2 ? strtoull(argv[2], NULL, 10) : 1995) < 0) {
-            fprintf(stderr, "%s: %s\n", examples[k].name, bnn_error());
-            return 2;
-        }
+    for (int k = 0; k < 3; k++)
+        if (run_example(k, engine, argc > 2 ? strtoull(argv[2], NULL, 10) : 1995) < 0)
+            return fprintf(stderr, "%s: %s\n", examples[k].name, bnn_error()), 2;
     return 0;
 }
