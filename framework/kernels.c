@@ -4,8 +4,9 @@
  *
  * A product runs in our own register tiles, in which no bit of a row depends on the other rows; a big one is cut into panels of the result
  * that run in parallel. With BNN_GEMM_ONEDNN (float only) layers at least 256 wide on both sides go to oneDNN instead, one single-threaded
- * call a panel. There the bits of a row depend on the number of rows in the call (other code below 16), so every call has PANEL_ROWS rows,
- * the last ones padded. OpenBLAS is no choice: its float rows depend on their place in the call as well, and nothing restores the promise.
+ * call a panel, but for dx = dy W^T, at which it is slower. There the bits of a row depend on the number of rows in the call (other code
+ * below 16), so every call has PANEL_ROWS rows, the last ones padded. OpenBLAS is no choice: its float rows depend on their place in the
+ * call as well, and nothing restores the promise.
  */
 #include <bnn/kernels.h>
 
@@ -160,7 +161,7 @@ void bnn_affine_picked(int n, int in, int out, const bnn_real *x, int width, con
 void bnn_affine_dx(int n, int in, int out, const bnn_real *dy, const bnn_real *w, bnn_real *dx) {
     const bnn_product g = {
         .m = n, .n = in, .k = out, .a = dy, .ar = out, .ak = 1, .b = w, .br = 1, .bk = out, .init = dx, .ir = in, .c = dx, .cr = in};
-    multiply(&g, true);
+    own(&g);
 }
 
 void bnn_affine_dw(int n, int in, int out, const bnn_real *x, const bnn_real *dy, bnn_real *dw, bnn_real *db) {

@@ -195,6 +195,59 @@ START_TEST(every_instruction_set_is_right) {
 }
 END_TEST
 
+/* Products whose operands lie far apart, so that panels of them are copied. */
+START_TEST(copied_panels_are_right) {
+    const int m = 133, n = 270, k = 300;
+    layer l = layer_new(m, k, n);
+    for (int level = 0; level <= bnn_simd_level(); level++)
+        for (int kind = 0; kind < 4; kind++) {
+            bnn_product g = {
+                .m = m, .n = n, .k = k, .a = l.x, .ar = k, .ak = 1, .b = l.w, .br = n, .bk = 1, .init = l.b, .c = l.y, .cr = n};
+            if (kind & 1) g.br = 1, g.bk = k;
+            if (kind & 2) g.ar = 1, g.ak = m;
+            bnn_kernels_simd_of(level)->product(&g);
+            ck_assert_int_eq(product_errors(m, n, k, l.x, (int)g.ar, (int)g.ak, l.w, (int)g.br, (int)g.bk, l.b, 0, l.y), 0);
+        }
+    layer_free(l);
+}
+END_TEST
+
+/* Some columns of x are the same as a matrix of those alone. */
+START_TEST(columns_are_picked) {
+    static const int shape[][3] = {{1, 1, 1}, {9, 12, 48}, {70, 7, 1}, {13, 5, 33}, {133, 200, 260}, {40, 300, 3}};
+    for (size_t s = 0; s < sizeof shape / sizeof *shape; s++) {
+        const int n = shape[s][0], in = shape[s][1], out = shape[s][2], width = 2 * in + 1;
+        layer l = layer_new(n, in, out);
+        bnn_real *const x = normals(3, (size_t)(n * width));
+        int *const unit = malloc((size_t)in * sizeof *unit);
+        for (int p = 0; p < in; p++) unit[p] = width - 1 - 2 * p;
+        for (int i = 0; i < n; i++)
+            for (int p = 0; p < in; p++) l.x[i * in + p] = x[i * width + unit[p]];
+        bnn_affine_picked(n, in, out, x, width, unit, l.w, l.b, l.y);
+        ck_assert_int_eq(product_errors(n, out, in, l.x, in, 1, l.w, out, 1, l.b, 0, l.y), 0);
+        ck_assert(l.y[n * out] == 77);
+        for (int level = 0; level <= bnn_simd_level(); level++) {
+            const bnn_product g = {.m = n,
+                                   .n = out,
+                                   .k = in,
+                                   .a = x,
+                                   .ar = width,
+                                   .unit = unit,
+                                   .b = l.w,
+                                   .br = out,
+                                   .bk = 1,
+                                   .init = l.b,
+                                   .c = l.y,
+                                   .cr = out};
+            bnn_kernels_simd_of(level)->product(&g);
+            ck_assert_int_eq(product_errors(n, out, in, l.x, in, 1, l.w, out, 1, l.b, 0, l.y), 0);
+        }
+        free(unit), free(x);
+        layer_free(l);
+    }
+}
+END_TEST
+
 typedef void vec(size_t n, const bnn_real *x, bnn_real *y);
 static wide sigmoid(wide x) { return 1 / (1 + WIDE(exp)(-x)); }
 static wide softplus(wide x) { return WIDE(fmax)(x, 0) + WIDE(log1p)(WIDE(exp)(-WIDE(fabs)(x))); }
@@ -330,6 +383,8 @@ int main(void) {
     tcase_add_test(products, rows_do_not_depend_on_the_cut);
     tcase_add_test(products, threads_do_not_change_bits);
     tcase_add_test(products, every_instruction_set_is_right);
+    tcase_add_test(products, copied_panels_are_right);
+    tcase_add_test(products, columns_are_picked);
     tcase_add_test(functions, functions_are_accurate);
     tcase_add_test(functions, functions_have_exact_limits);
     tcase_add_test(functions, functions_do_not_see_positions);
