@@ -201,9 +201,12 @@ int bnn_predict_stored(const bnn_engine *engine, int s, int samples) {
     return s / taken * length + (int)((int64_t)(s % taken) * length / taken);
 }
 
-static bnn_status draw_theta(const work *w, const desk *d, int s) {
+static bool has_one_theta(const work *w) { return bnn_engine_vtable(w->engine)->type.caps & BNN_ONE_THETA; }
+
+/* first: of the block. */
+static bnn_status draw_theta(const work *w, const desk *d, int s, bool first) {
     int stored = bnn_predict_stored(w->engine, s, w->p->samples);
-    BNN_TRY(bnn_engine_draw(w->engine, stored, bnn_rng_split(w->draws, (uint64_t)s), d->theta));
+    if (first || !has_one_theta(w)) BNN_TRY(bnn_engine_draw(w->engine, stored, bnn_rng_split(w->draws, (uint64_t)s), d->theta));
     bnn_net_prepare(w->engine->model->net, d->ws, d->theta, w->p->mode, false, bnn_rng_split(w->noise, (uint64_t)s));
     return BNN_OK;
 }
@@ -212,7 +215,7 @@ static bnn_status add_draws(const work *w, int b, const desk *d) {
     int first = (int)((int64_t)w->p->samples * b / w->blocks), end = (int)((int64_t)w->p->samples * (b + 1) / w->blocks);
     tally *t = &w->block[b];
     for (int s = first; s < end; s++) {
-        if (w->how.by == BNN_BY_THETA) BNN_TRY(draw_theta(w, d, s));
+        if (w->how.by == BNN_BY_THETA) BNN_TRY(draw_theta(w, d, s, s == first));
         t->draws++;
         for (int at = 0; at < w->rows; at += PIECE) BNN_TRY(add_piece(w, d, t, s, at, w->rows - at < PIECE ? w->rows - at : PIECE));
     }
@@ -301,8 +304,7 @@ static bnn_status prefix_piece(void *context, int piece) {
 /* Computed once for a stretch where every draw has the same parameters, and it fits into memory. */
 static bnn_status make_prefix(work *w) {
     size_t size = bnn_net_prefix_size(w->engine->model->net), bytes = size * (size_t)w->rows * sizeof *w->prefix;
-    bool same = bnn_engine_vtable(w->engine)->type.caps & BNN_ONE_THETA;
-    if (!same || size == 0 || w->p->samples < 2 || bytes > MOST_PREFIX_BYTES) return BNN_OK;
+    if (!has_one_theta(w) || size == 0 || w->p->samples < 2 || bytes > MOST_PREFIX_BYTES) return BNN_OK;
     w->prefix_size = size;
     w->prefix = malloc(bytes);
     return w->prefix ? bnn_jobs_run((w->rows + PIECE - 1) / PIECE, prefix_piece, w) : out_of_memory();

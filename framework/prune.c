@@ -23,12 +23,12 @@ static const bnn_layer *layer_of(const bnn_net *net, int i) { return &net->node[
 static uint32_t caps_of(const bnn_net *net, int i) { return layer_of(net, i)->object.type->caps; }
 static bool is_affine(const bnn_net *net, int i) { return caps_of(net, i) & BNN_AFFINE && layer_of(net, i)->plan.param[0].rows > 0; }
 
-/* A gate whose only reader is an affine node: its dropped units are seen nowhere else. */
+/* A gate that draws, and whose only reader is an affine node: its dropped units are seen nowhere else. */
 static bool is_gate(const bnn_net *net, int i) {
     const bnn_layer *l = layer_of(net, i);
     const bnn_plan *plan = &l->plan;
     int reader = net->node[i].only_reader;
-    if (!bnn_layer_vtable(l)->keep || plan->n_drawn != 1 || plan->drawn[0].cols != bnn_layer_size_in(l)) return false;
+    if (!bnn_layer_vtable(l)->keep || plan->quiet || plan->n_drawn != 1 || plan->drawn[0].cols != bnn_layer_size_in(l)) return false;
     return reader >= 0 && is_affine(net, reader) && layer_of(net, reader)->plan.param[0].rows == plan->drawn[0].cols;
 }
 
@@ -71,9 +71,12 @@ bnn_status bnn_prune_new(const bnn_net *net, bnn_workspace *ws) {
     }
     ws->pruned[0] = (bnn_pruned){.w = w, .unit = unit}; /* the input needs none: what is to be freed */
     for (int i = 1; i < net->n_nodes; i++) {
-        ws->pruned[i].w = w, ws->pruned[i].unit = unit;
-        if (is_affine(net, i)) w += layer_of(net, i)->n_theta;
-        if (is_gate(net, i)) unit += bnn_layer_size_in(layer_of(net, i));
+        bnn_pruned *p = &ws->pruned[i];
+        *p = (bnn_pruned){.w = w, .unit = unit, .affine = is_affine(net, i), .gate = is_gate(net, i)};
+        p->before = p->affine ? gate_before(net, i) : -1;
+        p->behind = gives_live(net, i) ? gate_behind(net, i) : -1;
+        if (p->affine) w += layer_of(net, i)->n_theta;
+        if (p->gate) unit += bnn_layer_size_in(layer_of(net, i));
     }
     return BNN_OK;
 }
@@ -101,8 +104,8 @@ static const bnn_pruned *folded(const bnn_workspace *ws, int gate) {
 }
 
 /* Of the gate behind node i, if y comes without the units that it drops; NULL: y is whole. */
-static const bnn_pruned *left_out(const bnn_net *net, const bnn_workspace *ws, int i) {
-    const bnn_pruned *p = gives_live(net, i) ? folded(ws, gate_behind(net, i)) : NULL;
+static const bnn_pruned *left_out(const bnn_workspace *ws, int i) {
+    const bnn_pruned *p = folded(ws, ws->pruned[i].behind);
     return p && p->live < p->size ? p : NULL;
 }
 
@@ -130,13 +133,13 @@ static void pack(const bnn_layer *l, const bnn_real *theta, const bnn_pruned *be
 
 void bnn_prune_prepare(const bnn_net *net, bnn_workspace *ws) {
     for (int i = 1; i < net->n_nodes; i++) {
-        if (!is_gate(net, i)) continue;
+        if (!ws->pruned[i].gate) continue;
         ws->pruned[i].size = 0;
         if (ws->io[i].mode == BNN_DRAW) find_live(&ws->io[i], bnn_layer_size_in(layer_of(net, i)), &ws->pruned[i]);
     }
     for (int i = 1; i < net->n_nodes; i++) {
-        if (!is_affine(net, i)) continue;
-        const bnn_pruned *before = folded(ws, gate_before(net, i)), *after = left_out(net, ws, i);
+        if (!ws->pruned[i].affine) continue;
+        const bnn_pruned *before = folded(ws, ws->pruned[i].before), *after = left_out(ws, i);
         if (before || after) pack(layer_of(net, i), ws->io[i].theta, before, ws->io[net->node[i].in[0]].pass, after, ws->pruned[i].w);
     }
 }
@@ -150,7 +153,7 @@ static void multiply(const bnn_net *net, const bnn_workspace *ws, int i, const b
     const bnn_real *w = ws->pruned[i].w, *b = l->plan.n_params > 1 ? w + (size_t)in * (size_t)out : NULL;
     const int gate = net->node[i].in[0];
     const bnn_real *x = before ? ws->io[gate].x[0] : io->x[0];
-    if (before && before->live < before->size && !left_out(net, ws, net->node[gate].in[0]))
+    if (before && before->live < before->size && !left_out(ws, net->node[gate].in[0]))
         bnn_affine_picked(io->n, in, out, x, before->size, before->unit, w, b, io->y);
     else
         bnn_affine(io->n, in, out, x, w, b, io->y);
@@ -165,10 +168,10 @@ static void map(const bnn_layer *l, bnn_io *io, const bnn_pruned *after) {
 }
 
 bool bnn_prune_forward(const bnn_net *net, bnn_workspace *ws, int i) {
-    if (is_gate(net, i)) return folded(ws, i);
-    const bnn_pruned *after = left_out(net, ws, i);
-    if (is_affine(net, i)) {
-        const bnn_pruned *before = folded(ws, gate_before(net, i));
+    if (ws->pruned[i].gate) return folded(ws, i);
+    const bnn_pruned *after = left_out(ws, i);
+    if (ws->pruned[i].affine) {
+        const bnn_pruned *before = folded(ws, ws->pruned[i].before);
         if (before || after) multiply(net, ws, i, before, after);
         return before || after;
     }

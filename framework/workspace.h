@@ -9,9 +9,11 @@
 
 /* Of one node in this pass; prune.c. */
 typedef struct {
-    int live, size; /* of a gate: units that it keeps, and all of them, 0 where it runs as it is; live < size: the others are left out */
-    int *unit;      /* [live] their numbers */
-    bnn_real *w;    /* of an affine node: kernel times the gate before it, and bias, without the rows and columns that are left out */
+    int live, size;    /* of a gate: units that it keeps, and all of them, 0 where it runs as it is; live < size: the others are left out */
+    int *unit;         /* [live] their numbers */
+    bnn_real *w;       /* of an affine node: kernel times the gate before it, and bias, without the rows and columns that are left out */
+    bool affine, gate; /* what the node is */
+    int before, behind; /* the gate that an affine node reads, the one behind a node that gives live units only; -1: none */
 } bnn_pruned;
 
 struct bnn_workspace {
