@@ -9,6 +9,7 @@ bnn_status bnn_jobs_run(int n, bnn_status (*job)(void *context, int i), void *co
     int first = n;
     bnn_status status = BNN_OK;
     char *sentence = NULL;
+    if (n == 1) return job(context, 0); /* a region, even of one thread, takes memory: more than a step of a small network needs */
 #pragma omp parallel for schedule(dynamic, 1) if (n > 1 && !omp_in_parallel())
     for (int i = 0; i < n; i++) {
         bnn_status s = job(context, i);
