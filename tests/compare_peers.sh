@@ -3,7 +3,8 @@
 # How many times as fast as PyTorch: both sides run the same jobs in turn, three rounds, and the medians are compared. The last column is what is wanted.
 #   sh tests/compare_peers.sh [JOB...]       default: all jobs that both sides have. Needs python3-torch and OpenBLAS, without which PyTorch multiplies matrices
 #   in plain loops (Debian), and a machine that does nothing else.
-#   ROUNDS=1 for a quick look.
+#   ROUNDS=1 for a quick look; CPU=1 on a machine that does other things, too: rates by the time of the processor, bnn on one thread. Of jobs that
+#   keep two cores busy the ratio is then that of one core.
 set -e
 cd "$(dirname "$0")/.."
 . experiments/setup.sh
@@ -22,8 +23,9 @@ hmc_uci 15"
 [ $# -gt 0 ] || set -- $(echo "$targets" | cut -d ' ' -f 1)
 rounds=${ROUNDS:-3}
 
-ours() { build/bnn bench "$1" | awk '{print $2}'; }
-theirs() { env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE /usr/bin/python3 tests/torch_bench.py "$1" 2>/dev/null | awk '{print $3}'; }
+cpu=${CPU:+--cpu}
+ours() { build/bnn bench "$1" $cpu ${CPU:+-t 1} | awk '{print $2}'; }
+theirs() { env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE /usr/bin/python3 tests/torch_bench.py "$1" $cpu 2>/dev/null | awk '{print $3}'; }
 median() { sort -g | sed -n "$(((rounds + 1) / 2))p"; }
 
 printf '%-14s %12s %12s %8s %8s\n' job bnn pytorch ratio target

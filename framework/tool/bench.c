@@ -156,11 +156,12 @@ static double best_rate(void (*work)(void *of), void *of, double amount, double 
     double best = 0;
     work(of);
     for (int round = 0; round < 3; round++) {
-        double started = tool_seconds(), spent, n = 0;
+        bnn_stopwatch started = bnn_stopwatch_start();
+        double spent, n = 0;
         do {
             work(of);
             n++;
-        } while ((spent = tool_seconds() - started) < seconds);
+        } while ((spent = bench_since(started)) < seconds);
         best = fmax(best, n * amount / spent);
     }
     return best;
@@ -277,10 +278,11 @@ typedef struct {
     bool json;
 } request;
 
-enum { JSON = 256, SECONDS };
+enum { JSON = 256, SECONDS, CPU };
 
 static const struct argp_option options[] = {{"json", JSON, NULL, 0, "print one JSON array", 0},
                                              {"seconds", SECONDS, "X", 0, "length of a round, the best of three counts (default: 0.7)", 0},
+                                             {"cpu", CPU, NULL, 0, "rates by the time of the processor, not of the clock", 0},
                                              {"threads", 't', "N", 0, "threads (default: all cores)", 0},
                                              {0}};
 
@@ -292,6 +294,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         if (!bnn_number_parse(arg, &r->seconds) || !(r->seconds > 0 && r->seconds < 1e6))
             tool_misuse(state, "--seconds: '%s' is not a positive number of seconds", arg);
         return 0;
+    case CPU: bench_by_processor(); return 0;
     case 't': tool_threads((int)tool_number("--threads", arg, 1, 4096)); return 0;
     case ARGP_KEY_ARGS:
         r->name = state->argv + state->next;

@@ -36,6 +36,10 @@ bnn_status bench_check(const bench_case *c);
 /* Best of three rounds of `seconds` each. */
 bnn_status bench_measure(bench_case *c, double seconds, bench_rate *out);
 
+/* From now on seconds are those of the processor, on all cores together: for a machine that does other things, too. */
+void bench_by_processor(void);
+double bench_since(bnn_stopwatch started);
+
 /* Floating-point operations a second of a loop of fused multiply-adds on one core. */
 double bench_peak(void);
 

@@ -4,6 +4,18 @@
 #include <math.h>
 #include <stdlib.h>
 
+static bool by_processor;
+
+void bench_by_processor(void) { by_processor = true; }
+
+static double spent_of(const bnn_cost *c) { return by_processor ? c->seconds_cpu : c->seconds_wall; }
+
+double bench_since(bnn_stopwatch started) {
+    bnn_cost spent = {0};
+    bnn_stopwatch_stop(started, &spent);
+    return spent_of(&spent);
+}
+
 /* Normal x; y = sin(x_0) + 0.1 e, or, with classes, c = row mod classes. */
 static bnn_status make_table(const bench_job *j, int n, bnn_table **out) {
     BNN_TRY(bnn_table_new(n, bnn_shape_vector(j->d), 1, j->classes, out));
@@ -60,23 +72,23 @@ void bench_close(bench_case *c) {
 static bnn_status predict_round(bench_case *c, double seconds, bench_rate *out) {
     bnn_predict_options how = {.samples = c->job->samples, .seed = 1};
     bnn_cost spent = {0};
-    while (spent.seconds_wall < seconds) {
+    while (spent_of(&spent) < seconds) {
         bnn_prediction *p;
         BNN_TRY(bnn_predict(c->run->engine, c->new_rows, &how, &p));
         bnn_cost_add(&spent, &p->cost);
         bnn_prediction_free(p);
     }
     double n = (double)spent.forwards * c->job->n_new;
-    *out = (bench_rate){.rate = n / spent.seconds_wall, .flops = spent.flops / spent.seconds_wall};
+    *out = (bench_rate){.rate = n / spent_of(&spent), .flops = spent.flops / spent_of(&spent)};
     return BNN_OK;
 }
 
 static bnn_status fit_round(bench_case *c, double seconds, bench_rate *out) {
     BNN_TRY(make_run(c));
     bnn_cost before = c->run->cost, now = before;
-    for (double share; now.seconds_wall - before.seconds_wall < seconds && !c->run->complete; now = c->run->cost)
+    for (double share; spent_of(&now) - spent_of(&before) < seconds && !c->run->complete; now = c->run->cost)
         BNN_TRY(bnn_run_step(c->run, c->train, &share));
-    double spent = now.seconds_wall - before.seconds_wall;
+    double spent = spent_of(&now) - spent_of(&before);
     *out = (bench_rate){.rate = (double)(now.gradients - before.gradients) / spent, .flops = (now.flops - before.flops) / spent};
     return BNN_OK;
 }
@@ -94,8 +106,9 @@ bnn_status bench_measure(bench_case *c, double seconds, bench_rate *out) {
 double bench_peak(void) {
     double best = 0;
     for (int round = 0; round < 5; round++) {
-        double started = tool_seconds(), flops = bnn_fma_flops(1 << 22);
-        best = fmax(best, flops / (tool_seconds() - started));
+        bnn_stopwatch started = bnn_stopwatch_start();
+        double flops = bnn_fma_flops(1 << 22);
+        best = fmax(best, flops / bench_since(started));
     }
     return best;
 }
