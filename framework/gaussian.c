@@ -9,6 +9,7 @@
  *   flipout  work = sd eps          dsd = dwork eps
  */
 #include <bnn/gaussian.h>
+#include <bnn/jobs.h>
 
 #include <limits.h>
 #include <math.h>
@@ -99,21 +100,49 @@ void bnn_gaussian_init(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {
     }
 }
 
+/* Weights are worked on in parts of a length that follows from their number: those of a large layer in parallel. */
+enum { PIECE = 512, MOST_PARTS = 64, SHORTEST_PART = 64 * PIECE }; /* PIECE: weights at a time, on the stack */
+typedef struct {
+    const bnn_layer *l;
+    bnn_io *io;
+    double scale, kl[MOST_PARTS];
+    int length;
+} parts;
+
+static void run_parts(parts *w, bnn_status (*part)(void *context, int i)) {
+    int p = n_weights(w->l), least = (p + MOST_PARTS - 1) / MOST_PARTS;
+    w->length = least < SHORTEST_PART ? SHORTEST_PART : least;
+    bnn_jobs_run((p + w->length - 1) / w->length, part, w); /* which cannot fail */
+}
+
+static int part_end(const parts *w, int i) {
+    int p = n_weights(w->l), first = i * w->length;
+    return p - first < w->length ? p : first + w->length;
+}
+
+static bnn_status prepare_part(void *context, int part) {
+    const parts *w = context;
+    int p = n_weights(w->l), first = part * w->length, end = part_end(w, part);
+    method m = method_of(w->l, w->io);
+    const bnn_real *restrict mu = w->io->theta, floor = (bnn_real)BNN_GAUSSIAN_SD_FLOOR;
+    bnn_real *restrict sd = w->io->pass, *restrict eps = sd + p, *restrict work = eps + p;
+    bnn_vec_softplus((size_t)(end - first), mu + p + first, sd + first);
+    for (int i = first; i < end; i++) sd[i] += floor;
+    if (m == SAMPLED)
+        for (int i = first; i < end; i++) work[i] = mu[i] + sd[i] * eps[i];
+    else if (m == LOCAL)
+        for (int i = first; i < end; i++) work[i] = sd[i] * sd[i];
+    else if (m == FLIPOUT)
+        for (int i = first; i < end; i++) work[i] = sd[i] * eps[i];
+    return BNN_OK;
+}
+
 void bnn_gaussian_prepare(const bnn_layer *l, bnn_io *io) {
     int p = n_weights(l);
     method m = method_of(l, io);
     bool kl_sampled = !bnn_prior_vtable(prior_of(l))->kl_gaussian;
-    const bnn_real *restrict mu = io->theta, floor = (bnn_real)BNN_GAUSSIAN_SD_FLOOR;
-    bnn_real *restrict sd = io->pass, *restrict eps = sd + p, *restrict work = eps + p;
-    bnn_vec_softplus((size_t)p, mu + p, sd);
-    for (int i = 0; i < p; i++) sd[i] += floor;
-    if (m == SAMPLED || m == FLIPOUT || kl_sampled) bnn_rng_normal(bnn_rng_split(io->rng, STREAM_WEIGHTS), 0, 1, p, eps);
-    if (m == SAMPLED)
-        for (int i = 0; i < p; i++) work[i] = mu[i] + sd[i] * eps[i];
-    else if (m == LOCAL)
-        for (int i = 0; i < p; i++) work[i] = sd[i] * sd[i];
-    else if (m == FLIPOUT)
-        for (int i = 0; i < p; i++) work[i] = sd[i] * eps[i];
+    if (m == SAMPLED || m == FLIPOUT || kl_sampled) bnn_rng_normal(bnn_rng_split(io->rng, STREAM_WEIGHTS), 0, 1, p, io->pass + p);
+    run_parts(&(parts){.l = l, .io = io}, prepare_part);
 }
 
 static void square(size_t n, const bnn_real *restrict x, bnn_real *restrict y) {
@@ -211,8 +240,6 @@ void bnn_gaussian_backward(const bnn_layer *l, bnn_io *io, const bnn_gaussian_ma
     if (m == FLIPOUT) backward_flipout(l, io, map);
 }
 
-enum { PIECE = 512 }; /* weights at a time, on the stack */
-
 BNN_LOOP static void add_product(size_t n, bnn_real scale, const bnn_real *restrict a, const bnn_real *restrict b, bnn_real *restrict out) {
     for (size_t i = 0; i < n; i++) out[i] += scale * a[i] * b[i];
 }
@@ -224,18 +251,24 @@ static void add_drho(int n, const bnn_real *rho, const bnn_real *dsd, bnn_real s
     add_product((size_t)n, scale, dsd, slope, drho);
 }
 
-void bnn_gaussian_finish(const bnn_layer *l, bnn_io *io) {
-    int p = n_weights(l);
-    method m = method_of(l, io);
+static bnn_status finish_part(void *context, int part) {
+    const parts *w = context;
+    bnn_io *io = w->io;
+    int p = n_weights(w->l), first = part * w->length, end = part_end(w, part);
+    method m = method_of(w->l, io);
     const bnn_real *sd = io->pass, *eps = sd + p, *dwork = io->dpass;
     bnn_real dsd[PIECE];
-    if (m == AT_MEAN) return;
-    for (int i = 0; m == SAMPLED && i < p; i++) io->dtheta[i] += dwork[i];
-    for (int from = 0; from < p; from += PIECE) {
-        int n = p - from < PIECE ? p - from : PIECE;
+    for (int i = first; m == SAMPLED && i < end; i++) io->dtheta[i] += dwork[i];
+    for (int from = first; from < end; from += PIECE) {
+        int n = end - from < PIECE ? end - from : PIECE;
         multiply((size_t)n, dwork + from, (m == LOCAL ? sd : eps) + from, dsd);
         add_drho(n, io->theta + p + from, dsd, m == LOCAL ? 2 : 1, io->dtheta + p + from);
     }
+    return BNN_OK;
+}
+
+void bnn_gaussian_finish(const bnn_layer *l, bnn_io *io) {
+    if (method_of(l, io) != AT_MEAN) run_parts(&(parts){.l = l, .io = io}, finish_part);
 }
 
 void bnn_gaussian_score(const bnn_layer *l, bnn_io *io, double scale) {
@@ -281,13 +314,22 @@ static double penalty_piece(const bnn_layer *l, bnn_io *io, double scale, bool w
     return kl;
 }
 
-double bnn_gaussian_penalty(const bnn_layer *l, bnn_io *io, double scale) {
-    int p = n_weights(l), k = n_kernel(l);
-    double kl = 0;
-    for (int from = 0; from < p;) {
-        int end = from < k ? k : p, n = end - from < PIECE ? end - from : PIECE;
-        kl += penalty_piece(l, io, scale, from < k, from, n);
+static bnn_status penalty_part(void *context, int part) {
+    parts *w = context;
+    int k = n_kernel(w->l), last = part_end(w, part);
+    w->kl[part] = 0;
+    for (int from = part * w->length; from < last;) {
+        int end = from < k && k < last ? k : last, n = end - from < PIECE ? end - from : PIECE;
+        w->kl[part] += penalty_piece(w->l, w->io, w->scale, from < k, from, n);
         from += n;
     }
+    return BNN_OK;
+}
+
+double bnn_gaussian_penalty(const bnn_layer *l, bnn_io *io, double scale) {
+    parts w = {.l = l, .io = io, .scale = scale};
+    double kl = 0;
+    run_parts(&w, penalty_part);
+    for (int i = 0; i * w.length < n_weights(l); i++) kl += w.kl[i];
     return kl;
 }

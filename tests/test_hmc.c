@@ -504,9 +504,10 @@ START_TEST(a_tiny_network_has_its_posterior) {
 }
 END_TEST
 
-/* Neal's model of a line through the origin: y = w x + e with log variances s of the noise and t of w, precisions Gamma distributed. theta
- * is (w, s, t); given s and t, w is normal, so sums over a grid of both have all moments. */
-enum { LINE_W, LINE_S, LINE_T, LINE_N };
+/* Neal's model of a plane through the origin: y = w x + e with log variances s of the noise and t of w, precisions Gamma distributed. theta
+ * is (w_1, w_2, s, t). A row has one input that is not 0, so given s and t the weights are normal and independent, and sums over a grid of
+ * both have all moments. */
+enum { LINE_D = 2, LINE_W = 0, LINE_S = LINE_D, LINE_T, LINE_N };
 static double slope_of(const bnn_real *q) { return (double)q[LINE_W]; }
 static double slope_square(const bnn_real *q) { return (double)q[LINE_W] * (double)q[LINE_W]; }
 static double noise_of(const bnn_real *q) { return (double)q[LINE_S]; }
@@ -517,18 +518,21 @@ static double scale_square(const bnn_real *q) { return (double)q[LINE_T] * (doub
 static double log_gamma(double s, double sd, double shape) { return log(gsl_ran_gamma_pdf(exp(-s), shape, 1 / (shape * sd * sd))) - s; }
 
 static void integrate_line(const bnn_data *data, double expected[6]) {
-    double xx = 0, xy = 0, yy = 0, mass = 0, h = 0.02;
+    double xx[LINE_D] = {0}, xy[LINE_D] = {0}, yy = 0, mass = 0, h = 0.02;
     for (int r = 0; r < data->n; r++) {
-        double x = (double)data->x[r], y = (double)data->y[r];
-        xx += x * x, xy += x * y, yy += y * y;
+        double x = (double)data->x[r * LINE_D + r % LINE_D], y = (double)data->y[r];
+        xx[r % LINE_D] += x * x, xy[r % LINE_D] += x * y, yy += y * y;
     }
     memset(expected, 0, 6 * sizeof *expected);
     for (double s = -5; s < 6; s += h)
         for (double t = -6; t < 9; t += h) {
-            double noise = exp(-s), prec = xx * noise + exp(-t), mean = xy * noise / prec, var = 1 / prec;
-            double p =
-                exp(log_gamma(s, 0.7, 2) + log_gamma(t, 0.5, 2) - 0.5 * (data->n * s + t + log(prec) + yy * noise - mean * mean * prec));
-            const double f[] = {mean, mean * mean + var, s, s * s, t, t * t};
+            double noise = exp(-s), mean[LINE_D], var[LINE_D];
+            double log_p = log_gamma(s, 0.7, 2) + log_gamma(t, 0.5, 2) - 0.5 * (data->n * s + yy * noise);
+            for (int d = 0; d < LINE_D; d++) {
+                var[d] = 1 / (xx[d] * noise + exp(-t)), mean[d] = xy[d] * noise * var[d];
+                log_p += 0.5 * (log(var[d]) - t + mean[d] * mean[d] / var[d]);
+            }
+            const double p = exp(log_p), f[] = {mean[0], mean[0] * mean[0] + var[0], s, s * s, t, t * t};
             mass += p;
             for (int k = 0; k < 6; k++) expected[k] += p * f[k];
         }
@@ -544,9 +548,11 @@ enum { N_MOVING = sizeof moving / sizeof *moving };
 
 START_TEST(learned_scales_and_noise_have_their_posterior) {
     static double (*const line_seen[])(const bnn_real *) = {slope_of, slope_square, noise_of, noise_square, scale_of, scale_square};
-    bnn_table *t = table_new(8, 1, 0, 5);
+    bnn_table *t = table_new(8, LINE_D, 0, 5);
     bnn_data *data = data_new(t);
     double expected[6];
+    for (int i = 0; i < 8 * LINE_D; i++)
+        if (i % LINE_D != i / LINE_D % LINE_D) data->x[i] = 0;
     integrate_line(data, expected);
     for (int k = 0; k < N_MOVING; k++) {
         bnn_run *run = sample(moving[k], "dense:bias=no", "gaussian:sd=0.7,shape=2", "hierarchical:sd=0.5,shape=2,scale=none", data);

@@ -73,17 +73,6 @@ static bnn_status run_job(report *r, const bench_job *job, const char *name) {
     return s;
 }
 
-/* Twelve fits side by side, as a search over a grid runs them. */
-static const bench_job fits = {"fits",
-                               455,
-                               13,
-                               0,
-                               "dense:50; relu; dense",
-                               "grid_search:engine=mc_dropout{" FOREVER "},grid={p=0.005|0.01|0.05|0.1,likelihood.tau=0.1|0.15|0.2}",
-                               "gaussian:tau=0.1",
-                               0,
-                               0};
-
 static bnn_status scaling(report *r) {
     char name[64], net[64];
     int threads = tool_threads(1), most = threads < 2 ? 2 : threads;
@@ -92,8 +81,6 @@ static bnn_status scaling(report *r) {
         tool_threads(t);
         snprintf(name, sizeof name, "scaling/threads=%d/mc_mnist", t);
         s = run_job(r, &jobs[1], name);
-        snprintf(name, sizeof name, "scaling/threads=%d/fits", t);
-        if (s == BNN_OK) s = run_job(r, &fits, name);
         for (int samples = 10; s == BNN_OK && samples <= 10000; samples *= 10) {
             bench_job job = jobs[0];
             job.samples = samples;
