@@ -55,7 +55,7 @@ static double draw_scale_given(const bnn_prior *p, const bnn_param *block, int n
 #if MUTANT == 4
     return bnn_log_var_draw_given(sqrt(b / a), a, 2 * n, squares, rng);
 #elif MUTANT == 5
-    return bnn_log_var_draw_given(sqrt(b / a), a, n, 0, rng);
+    return bnn_log_var_draw_given(sqrt(b / a), a, n, 0 * squares, rng);
 #else
     return bnn_log_var_draw_given(sqrt(b / a), a, n, squares, rng);
 #endif
