@@ -9,6 +9,7 @@ set -e
 cd "$(dirname "$0")/.."
 . experiments/setup.sh
 need $packages check
+export CK_TIMEOUT_MULTIPLIER="${CK_TIMEOUT_MULTIPLIER:-4}" # as --timeout-multiplier below, for the tests of a suite
 export OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-Haswell}" # some older OpenBLAS miscompute on newer processors
 
 export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
