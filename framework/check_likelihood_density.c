@@ -301,17 +301,12 @@ bnn_status bnn_likelihood_hyperprior(bnn_checker *c, void *of) {
 /* ---------------------------------------------------------------- own parameters given the rows */
 
 /* Draws of a density p have E[g dlog p/dtheta_k + dg/dtheta_k] = 0 for every bounded g (Stein's identity): g = 1, and sine and cosine of
- * each parameter about its mean. */
+ * each parameter. */
 enum { MOST_OWN = 4 };
 typedef struct {
-    double at[MOST_OWN];                                          /* the mean */
     moments plain[MOST_OWN];                                      /* of dlog p/dtheta_k */
     moments sine[MOST_OWN][MOST_OWN], cosine[MOST_OWN][MOST_OWN]; /* [k][j], g of theta_j */
 } stein;
-
-static void draw_own(const bnn_likelihood_case *k, uint64_t s) {
-    k->type->draw_theta_given(&k->l, k->n, k->f, k->y, bnn_rng_split(bnn_rng_seed(9), s), k->initial);
-}
 
 static void add_draw(const bnn_likelihood_case *k, stein *st) {
     int p = k->l.n_theta;
@@ -322,7 +317,7 @@ static void add_draw(const bnn_likelihood_case *k, stein *st) {
         double score = (double)k->dtheta[i];
         moments_add(&st->plain[i], score);
         for (int j = 0; j < p; j++) {
-            double x = (double)k->initial[j] - st->at[j];
+            double x = (double)k->initial[j];
             moments_add(&st->sine[i][j], sin(x) * score + (i == j) * cos(x));
             moments_add(&st->cosine[i][j], cos(x) * score - (i == j) * sin(x));
         }
@@ -342,17 +337,13 @@ bnn_status bnn_likelihood_theta_given(bnn_checker *c, void *of) {
     enum { DRAWS = 4000 };
     bnn_likelihood_case *k = of;
     int p = k->l.n_theta;
-    stein st = {.at = {0}};
+    stein st = {0};
     if (!k->type->draw_theta_given || p == 0 || p > MOST_OWN) {
         bnn_checker_skip(c, "there is no draw_theta_given hook, or no own parameter, or too many");
         return BNN_OK;
     }
     for (uint64_t s = 0; s < DRAWS; s++) {
-        draw_own(k, s);
-        for (int i = 0; i < p; i++) st.at[i] += (double)k->initial[i] / DRAWS;
-    }
-    for (uint64_t s = 0; s < DRAWS; s++) {
-        draw_own(k, s);
+        k->type->draw_theta_given(&k->l, k->n, k->f, k->y, bnn_rng_split(bnn_rng_seed(9), s), k->initial);
         add_draw(k, &st);
     }
     for (int i = 0; i < p; i++) {

@@ -259,7 +259,7 @@ static void marginal(const bnn_likelihood *l, int n, double *mean, double *cov, 
 
 /* By the inverse of the distribution function, summed up over a grid of log variances. */
 static double draw_log_var(double width, int n, double squares, double u) {
-    enum { GRID = 1 << 14 };
+    enum { GRID = 1 << 11 };
     const double from = -16, step = 32.0 / GRID;
     double p[2] = {0}, most = -INFINITY;
     for (int pass = 0; pass < 3; pass++) /* the largest log density, the sum, the way to u */
