@@ -45,6 +45,12 @@ static bnn_product panel_of(const bnn_product *g, int i, int rows, int columns) 
 
 static int panel_count(const bnn_product *g, int rows, int columns) { return (g->m + rows - 1) / rows * ((g->n + columns - 1) / columns); }
 
+/* The width of a panel, `most` at most, if panels of n are to be as wide as each other, in whole vectors. */
+static int even(int n, int most) {
+    const int across = (n + most - 1) / most, vector = 16;
+    return ((n + across - 1) / across + vector - 1) / vector * vector;
+}
+
 /* In our own tiles; no bit depends on the cut, so a serial product is not cut. */
 static void own(const bnn_product *g) {
     const bnn_kernels_simd *simd = bnn_kernels_simd_of(bnn_simd_level());
@@ -52,17 +58,18 @@ static void own(const bnn_product *g) {
         simd->product(g);
         return;
     }
-    const int panels = panel_count(g, OWN_PANEL, OWN_PANEL);
+    const int columns = even(g->n, OWN_PANEL), panels = panel_count(g, OWN_PANEL, columns);
 #pragma omp parallel for schedule(dynamic)
     for (int i = 0; i < panels; i++) {
-        const bnn_product part = panel_of(g, i, OWN_PANEL, OWN_PANEL);
+        const bnn_product part = panel_of(g, i, OWN_PANEL, columns);
         simd->product(&part);
     }
 }
 
 #ifdef BNN_GEMM_ONEDNN
 
-#define PANEL_ROWS 64
+#define PANEL_ROWS 64 /* rows of the batch */
+#define DW_ROWS 128   /* rows of a kernel's gradient, at most */
 #define PANEL_COLUMNS 256
 #define DEPTH 512 /* of the buffer in which rows are padded; longer sums are cut there */
 
@@ -115,11 +122,12 @@ static void library_panel(const bnn_product *g, bool rows_alike) {
 }
 
 static void large(const bnn_product *g, bool rows_alike) {
-    const int panels = panel_count(g, PANEL_ROWS, PANEL_COLUMNS);
+    const int rows = rows_alike ? PANEL_ROWS : even(g->m, DW_ROWS), columns = even(g->n, PANEL_COLUMNS);
+    const int panels = panel_count(g, rows, columns);
     const bool parallel = in_parallel(2.0 * g->m * g->n * g->k);
 #pragma omp parallel for schedule(dynamic) if (parallel)
     for (int i = 0; i < panels; i++) {
-        const bnn_product part = panel_of(g, i, PANEL_ROWS, PANEL_COLUMNS);
+        const bnn_product part = panel_of(g, i, rows, columns);
         omp_set_num_threads(1); /* oneDNN's own threading would cut by their number; ends with the region, which exists even when serial */
         library_panel(&part, rows_alike);
     }

@@ -248,15 +248,21 @@ typedef struct {
     const bnn_real *w;
     bnn_real *grad; /* NULL: not wanted */
     double keep, sd, scale;
+    double at_zero;                                                   /* of gated: log p(0) of a whole piece */
     int n, length;                                                    /* of the run, of a part */
     double total[MOST_PARTS], along[MOST_PARTS], surplus[MOST_PARTS]; /* of parts; see below */
 } prior_work;
+
+/* log p(0) of m weights. */
+static double logp_zero(const prior_work *p, int m) {
+    static const bnn_real zero[PIECE];
+    return bnn_prior_vtable(p->prior)->logp(p->prior, p->param->role == BNN_WEIGHT, p->param->fan_in, m, zero, NULL);
+}
 
 /* -log prior of weights from .. from+m, gradients times scale. With z = w / (k sd), L = log p(z) and L_0 = log p(0), both without the - m
  * log sd of the change of variable: k (-L) + (1-k) (-L_0);   d/dw = -L' / sd;   d/dk = L_0 - L + z L';   d/d(log sd) = k z L' *surplus +=
  * L_0 - L, *along += z L'. */
 static double prior_piece(const prior_work *p, int from, int m, double *surplus, double *along) {
-    static const bnn_real zero[PIECE];
     const bnn_prior_type *type = bnn_prior_vtable(p->prior);
     bool weight = p->param->role == BNN_WEIGHT, gated = p->keep < 1, changed = gated || p->sd != 1;
     bnn_real divided[PIECE], slope[PIECE];
@@ -266,7 +272,7 @@ static double prior_piece(const prior_work *p, int from, int m, double *surplus,
     if (p->grad) subtract(m, (bnn_real)(p->scale / p->sd), slope, p->grad + from);
     if (changed) *along += bnn_sum_products((size_t)m, slope, z);
     if (!gated) return -logp;
-    double at_zero = type->logp(p->prior, weight, p->param->fan_in, m, zero, NULL);
+    double at_zero = m == PIECE ? p->at_zero : logp_zero(p, m);
     *surplus += at_zero - logp;
     return -p->keep * logp - (1 - p->keep) * at_zero;
 }
@@ -286,6 +292,7 @@ static double prior_run(prior_work *p, double *dkeep, double *dlog_sd) {
     p->length = p->length < SHORTEST_PART ? SHORTEST_PART : (p->length + PIECE - 1) / PIECE * PIECE;
     int parts = (p->n + p->length - 1) / p->length;
     double total = p->n * log(p->sd), along = 0;
+    if (p->keep < 1 && p->n >= PIECE) p->at_zero = logp_zero(p, PIECE);
     bnn_jobs_run(parts, prior_part, p); /* which cannot fail */
     for (int i = 0; i < parts; i++) total += p->total[i], along += p->along[i];
     for (int i = 0; p->keep < 1 && i < parts; i++) *dkeep += p->surplus[i] + p->along[i];
@@ -395,6 +402,20 @@ static int rows_together(const bnn_net *net, int m) {
     return rows == 0 || (size_t)m * row <= HALF_SECOND ? m : rows;
 }
 
+typedef struct {
+    bnn_real *a;
+    int n;
+} cleared;
+
+static bnn_status clear_part(void *context, int part) {
+    const cleared *c = context;
+    int from = part * SHORTEST_PART, n = c->n - from < SHORTEST_PART ? c->n - from : SHORTEST_PART;
+    memset(c->a + from, 0, (size_t)n * sizeof *c->a);
+    return BNN_OK;
+}
+
+static void clear(int n, bnn_real *a) { bnn_jobs_run((n + SHORTEST_PART - 1) / SHORTEST_PART, clear_part, &(cleared){a, n}); }
+
 bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta, int m,
                       const bnn_real *x, const bnn_real *y, bnn_real *grad) {
     const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&model->likelihood);
@@ -402,7 +423,7 @@ bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objec
     double per_row = m > 0 ? (double)objective->n_total / m : 0, scale = objective->scale, share = scale * objective->kl_weight;
     size_t in = (size_t)bnn_shape_size(model->x_shape), y_dim = (size_t)model->likelihood.y_dim;
     bnn_terms terms = {0};
-    if (grad) memset(grad, 0, (size_t)model->n_theta * sizeof *grad);
+    if (grad) clear(model->n_theta, grad);
     bnn_net_prepare(net, ws, theta, objective->mode, true, rng);
     const bool score = grad && objective->estimator == BNN_SCORE_FUNCTION; /* which takes the nll of all rows */
     for (int from = 0, piece = score ? m : rows_together(net, m); from < m; from += piece) {

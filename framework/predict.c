@@ -8,7 +8,7 @@
 
 /* Draws are cut into this many blocks at most, rows into stretches and pieces: all by the size of the problem, never by threads. Every
  * block streams over its draws; blocks are merged in order. */
-enum { MOST_BLOCKS = 16, PIECE = 64, SHORTEST_STRETCH = 256, LONGEST_STRETCH = 8192, MOST_PREFIX_BYTES = 1 << 28 };
+enum { MOST_BLOCKS = 16, PIECE = 64, WIDE = 1 << 18, SHORTEST_STRETCH = 256, LONGEST_STRETCH = 8192, MOST_PREFIX_BYTES = 1 << 28 };
 
 /* What one block of draws has seen of one stretch of rows. k = mean_dim. */
 typedef struct {
@@ -27,7 +27,7 @@ typedef struct {
     bnn_prediction *p;
     bnn_rng noise, draws, targets; /* of the layers, of the engine's draws, of y given f: split by draw */
     const bnn_sink *sink;
-    int blocks;
+    int blocks, piece; /* rows of a piece */
     int from, rows; /* the stretch */
     tally *block;   /* [blocks] */
     size_t prefix_size;
@@ -35,6 +35,12 @@ typedef struct {
     bnn_predictive how;
     double *f, *cov, *root; /* where outputs are Gaussian: [rows, out], [rows, out, out]; root root^T = cov, for draws */
 } work;
+
+static int rows_of(const work *w, int at) { return w->rows - at < w->piece ? w->rows - at : w->piece; }
+static int count_pieces(const work *w) { return (w->rows + w->piece - 1) / w->piece; }
+
+/* Kernels that fit no first cache are read, and copied, for every piece: more rows share it. Bits of rows do not depend on that. */
+static int piece_of(const bnn_model *m) { return m->n_theta > WIDE ? 2 * PIECE : PIECE; }
 
 static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for prediction"); }
 
@@ -116,7 +122,7 @@ static void close_desk(desk *d) {
 static bnn_status open_desk(const work *w, desk *d) {
     const bnn_likelihood *l = &w->engine->model->likelihood;
     size_t k = (size_t)w->p->mean_dim;
-    int rows = w->rows < PIECE ? w->rows : PIECE;
+    int rows = rows_of(w, 0);
     size_t outputs = (w->how.by == BNN_BY_THETA ? 0 : (size_t)rows * (size_t)l->out_dim) + 1;
     d->theta = malloc(((size_t)w->engine->model->n_theta + 1) * sizeof *d->theta);
     d->mean = malloc((size_t)rows * k * sizeof *d->mean);
@@ -217,7 +223,7 @@ static bnn_status add_draws(const work *w, int b, const desk *d) {
     for (int s = first; s < end; s++) {
         if (w->how.by == BNN_BY_THETA) BNN_TRY(draw_theta(w, d, s, s == first));
         t->draws++;
-        for (int at = 0; at < w->rows; at += PIECE) BNN_TRY(add_piece(w, d, t, s, at, w->rows - at < PIECE ? w->rows - at : PIECE));
+        for (int at = 0; at < w->rows; at += w->piece) BNN_TRY(add_piece(w, d, t, s, at, rows_of(w, at)));
     }
     return BNN_OK;
 }
@@ -287,7 +293,7 @@ static void finish(const work *w) {
 static bnn_status prefix_piece(void *context, int piece) {
     const work *w = context;
     const bnn_model *m = w->engine->model;
-    int at = piece * PIECE, n = w->rows - at < PIECE ? w->rows - at : PIECE;
+    int at = piece * w->piece, n = rows_of(w, at);
     size_t row = (size_t)(w->from + at);
     desk d = {0};
     bnn_status s = open_desk(w, &d);
@@ -307,7 +313,7 @@ static bnn_status make_prefix(work *w) {
     if (!has_one_theta(w) || size == 0 || w->p->samples < 2 || bytes > MOST_PREFIX_BYTES) return BNN_OK;
     w->prefix_size = size;
     w->prefix = malloc(bytes);
-    return w->prefix ? bnn_jobs_run((w->rows + PIECE - 1) / PIECE, prefix_piece, w) : out_of_memory();
+    return w->prefix ? bnn_jobs_run(count_pieces(w), prefix_piece, w) : out_of_memory();
 }
 
 static bnn_status run_draws(work *w) {
@@ -329,8 +335,8 @@ static bnn_status run_draws(work *w) {
 static bnn_status run_outputs(void *context, int piece) {
     const work *w = context;
     const bnn_model *m = w->engine->model;
-    size_t out = (size_t)m->likelihood.out_dim, at = (size_t)piece * PIECE, row = (size_t)w->from + at;
-    int n = w->rows - (int)at < PIECE ? w->rows - (int)at : PIECE;
+    size_t out = (size_t)m->likelihood.out_dim, at = (size_t)(piece * w->piece), row = (size_t)w->from + at;
+    int n = rows_of(w, (int)at);
     bnn_workspace *ws;
     BNN_TRY(bnn_workspace_new(m->net, n, true, &ws));
     bnn_status s = bnn_engine_vtable(w->engine)->outputs(w->engine, ws, n, w->data->x + row * (size_t)bnn_shape_size(m->x_shape),
@@ -371,7 +377,7 @@ static bnn_status run_stretch(work *w) {
     w->cov = malloc(rows * out * out * sizeof *w->cov);
     w->root = w->p->samples > 0 ? malloc(rows * out * out * sizeof *w->root) : NULL;
     bnn_status s = w->f && w->cov && (w->root || w->p->samples == 0) ? BNN_OK : out_of_memory();
-    if (s == BNN_OK) s = bnn_jobs_run((w->rows + PIECE - 1) / PIECE, run_outputs, w);
+    if (s == BNN_OK) s = bnn_jobs_run(count_pieces(w), run_outputs, w);
     if (s == BNN_OK && w->p->samples > 0) s = run_draws(w);
     if (s == BNN_OK && w->how.by == BNN_BY_MARGINAL) run_marginal(w);
     free(w->f), free(w->cov), free(w->root);
@@ -495,6 +501,7 @@ static bnn_status predict_one(const bnn_engine *fitted, const bnn_data *data, co
     bnn_rng root = bnn_rng_seed(options->seed);
     work w = {.engine = fitted, .data = data, .sink = options->sink, .blocks = samples < MOST_BLOCKS ? samples : MOST_BLOCKS};
     w.how = how_of(fitted);
+    w.piece = piece_of(fitted->model);
     bnn_mode mode = point || w.how.by != BNN_BY_THETA ? BNN_MEAN : options->mode == BNN_ROWS ? BNN_ROWS : BNN_DRAW;
     bnn_status s = new_prediction(fitted->model, data, samples, mode, &p);
     w.p = p;

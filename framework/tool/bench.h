@@ -17,7 +17,7 @@ typedef struct {
 
 typedef struct {
     double rate;  /* of the best round: gradients, or evaluations (rows x draws), a second */
-    double flops; /* declared floating-point operations a second at that rate */
+    double flops; /* floating-point operations a second at that rate: declared ones of fits, of predictions those that are needed */
 } bench_rate;
 
 /* The data and the run of a job. */
@@ -35,6 +35,9 @@ bnn_status bench_check(const bench_case *c);
 
 /* Best of three rounds of `seconds` each. */
 bnn_status bench_measure(bench_case *c, double seconds, bench_rate *out);
+
+/* A new run from its start to its end. */
+bnn_status bench_whole_fit(bench_case *c, double *seconds);
 
 /* From now on seconds are those of the processor, on all cores together: for a machine that does other things, too. */
 void bench_by_processor(void);
