@@ -200,19 +200,24 @@ INLINE vreal sums(vreal v[VL]) {
     return v[0];
 }
 
-static void dot(int n, int in, const bnn_real *x, const bnn_real *w, bnn_real b, bnn_real *y) {
+/* Rows .. of a product with one column: `rows` is a constant after inlining where it is VL, so that acc lives in registers. */
+INLINE void dot_rows(const int rows, int in, const bnn_real *x, const bnn_real *w, bnn_real b, bnn_real *y) {
     const int whole = in / VL * VL, rest = in - whole;
     const vreal w_rest = rest ? load_part(w + whole, rest) : (vreal){0};
-    for (int i = 0; i < n; i += VL, x += VL * in, y += VL) {
-        const int rows_here = n - i < VL ? n - i : VL;
-        vreal acc[VL] = {0};
-        for (int r = 0; r < rows_here; r++) {
-            const bnn_real *row = x + r * in;
-            if (rest) acc[r] = load_part(row + whole, rest) * w_rest;
-            for (int k = 0; k < whole; k += VL) acc[r] += load(row + k) * load(w + k);
-        }
-        store_part(y, sums(acc) + b, rows_here);
+    vreal acc[VL] = {0};
+    if (rest) UNROLL(16)
+    for (int r = 0; r < rows; r++) acc[r] = load_part(x + r * in + whole, rest) * w_rest;
+    for (int k = 0; k < whole; k += VL) {
+        const vreal w_k = load(w + k);
+        UNROLL(16)
+        for (int r = 0; r < rows; r++) acc[r] += load(x + r * in + k) * w_k;
     }
+    store_part(y, sums(acc) + b, rows);
+}
+
+static void dot(int n, int in, const bnn_real *x, const bnn_real *w, bnn_real b, bnn_real *y) {
+    for (; n >= VL; n -= VL, x += VL * in, y += VL) dot_rows(VL, in, x, w, b, y);
+    if (n > 0) dot_rows(n, in, x, w, b, y);
 }
 
 /* Columns at, at + VL, .., nv of them, the last one `last` wide. */

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAST_SHARE (1 / 16.0) /* of zeros in a gate: fewer are multiplied like all others */
+#define LEAST_SHARE (1 / 16.0) /* of zeros in a gate: fewer are multiplied like all others, unless a row is a vector shorter without them */
 
 static const bnn_layer *layer_of(const bnn_net *net, int i) { return &net->node[i].layer; }
 static uint32_t caps_of(const bnn_net *net, int i) { return layer_of(net, i)->object.type->caps; }
@@ -90,12 +90,14 @@ void bnn_prune_free(bnn_workspace *ws) {
 
 /* ---- one draw ---- */
 
+static int vectors(int reals) { return (reals + 15) / 16; } /* of the widest instructions; the same for all: bits are not to depend on it */
+
 /* Which units a gate keeps; all of them if there is too little to gain. */
 static void find_live(const bnn_io *io, int size, bnn_pruned *p) {
     p->size = size, p->live = 0;
     for (int i = 0; i < size; i++)
         if (io->pass[i] != 0) p->unit[p->live++] = i;
-    if (p->size - p->live < LEAST_SHARE * p->size) p->live = p->size;
+    if (p->size - p->live < LEAST_SHARE * p->size && vectors(p->live) == vectors(p->size)) p->live = p->size;
 }
 
 /* Of a gate that is in the kernel behind it in this pass; NULL: there is none, or it is not. */

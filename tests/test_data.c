@@ -5,6 +5,7 @@
 #include "files.h"
 
 #include <bnn/import.h>
+#include <bnn/minibatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,9 +275,35 @@ START_TEST(rows_without_targets_need_a_scaling) {
 }
 END_TEST
 
+/* Long rows are copied in pieces. */
+START_TEST(minibatches_are_rows_of_the_epoch) {
+    enum { N = 100, D = 700, BATCH = 60 };
+    bnn_table *t = table_new(N, D, 0, 1);
+    bnn_data *d = data_new(t);
+    bnn_minibatch b;
+    bool seen[N] = {false};
+    OK(bnn_minibatch_open(d, BATCH, &b));
+    ck_assert_int_eq(bnn_minibatch_count(&b, d), 2);
+    bnn_minibatch_shuffle(&b, d, bnn_rng_seed(1));
+    for (int i = 0; i < 2; i++) {
+        int m = bnn_minibatch_take(&b, d, i);
+        ck_assert_int_eq(m, i ? N - BATCH : BATCH);
+        for (int k = 0; k < m; k++) {
+            int row = b.order[i * BATCH + k];
+            ck_assert(!seen[row]);
+            seen[row] = true;
+            ck_assert_mem_eq(b.x + k * D, d->x + row * D, D * sizeof *d->x);
+            ck_assert(b.y[k] == d->y[row]);
+        }
+    }
+    bnn_minibatch_close(&b);
+    bnn_data_free(d), bnn_table_free(t);
+}
+END_TEST
+
 int main(void) {
     return run_tests("data", (const TTest *const[]){pbp_is_numpy, pbp_is_published, folds_are_a_partition, holdout_follows_the_seed,
                                                     splits_are_refused, rows_are_standardised, constant_column_keeps_sd_1,
                                                     roles_keep_their_order, classes_and_images_keep_their_values, numbers_are_refused,
-                                                    rows_without_targets_need_a_scaling, NULL});
+                                                    rows_without_targets_need_a_scaling, minibatches_are_rows_of_the_epoch, NULL});
 }

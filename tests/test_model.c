@@ -112,6 +112,24 @@ START_TEST(gradients_are_those_of_differences) {
 }
 END_TEST
 
+/* What stood in the gradient before is gone, of a large network, too, which is cleared in parts. */
+START_TEST(nothing_is_left_in_a_gradient) {
+    problem p;
+    problem_open("dense:9000; tanh; dropout:0.3; dense", "gaussian:tau=1", "gauss", 0, &p);
+    size_t n = (size_t)p.m->n_theta;
+    bnn_real *first = reals_new(n);
+    p.objective.mode = BNN_MEAN;
+    ck_assert_uint_gt(n, 1 << 15);
+    u_of(&p, 0, p.grad);
+    memcpy(first, p.grad, n * sizeof *first);
+    for (size_t i = 0; i < n; i++) p.grad[i] = 1e6;
+    u_of(&p, 0, p.grad);
+    ck_assert_mem_eq(p.grad, first, n * sizeof *first);
+    reals_free(first);
+    problem_close(&p);
+}
+END_TEST
+
 /* Average of U and its gradient over all minibatches of `size` rows. */
 static bnn_terms average(problem *p, int size, double *grad) {
     bnn_terms sum = {0};
@@ -450,6 +468,7 @@ END_TEST
 
 int main(void) {
     const TTest *const tests[] = {gradients_are_those_of_differences,
+                                  nothing_is_left_in_a_gradient,
                                   minibatches_average_to_the_whole,
                                   each_term_has_its_own_scale,
                                   without_rows_u_is_the_prior,

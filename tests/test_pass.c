@@ -49,6 +49,7 @@ static const char *const nets[] = {
     "input:8x8; dropout:0.5; flatten; dense:64; dropout:0.9; dense:64",
     "input:64; relu; dropout:0.5; dense:64,bias=no; dropout:0.02; dense:64", /* the second gate drops too little */
     "input:64; dropout:0.999; dense:64; dropout:0.999; dense:64",            /* nothing may be left */
+    "input:13; dense:50; relu; dropout:0.05; dense:1",                       /* two zeros save a vector of a row */
 };
 
 START_TEST(what_gates_drop_is_left_out) {
@@ -114,7 +115,42 @@ START_TEST(a_prefix_changes_no_bit) {
 }
 END_TEST
 
+/* Large batches are worked on in pieces: what comes out is what rows that come alone give. */
+START_TEST(rows_in_pieces_are_rows) {
+    enum { MANY = 80, IN = 600, OUT = 2 };
+    bnn_spec_net t;
+    bnn_workspace *all, *one;
+    test_net_open("input:600; d = dense:600; dropout:0.5; dense:20; relu; dropout:0.3; dense:2", &t);
+    size_t n = (size_t)t.net->n_theta;
+    bnn_real *x = reals_new(MANY * IN), *theta = reals_new(n), *of_all = reals_new(n), *of_rows = reals_new(n);
+    bnn_rng_normal(bnn_rng_seed(1), 0, MANY, IN, x);
+    bnn_rng_normal(bnn_rng_seed(2), 0, 1, t.net->n_theta, theta);
+    ck_assert_int_eq(bnn_workspace_new(t.net, MANY, true, &all), BNN_OK);
+    ck_assert_int_eq(bnn_workspace_new(t.net, 1, true, &one), BNN_OK);
+    bnn_net_prepare(t.net, all, theta, BNN_ROWS, true, bnn_rng_seed(3));
+    bnn_net_prepare(t.net, one, theta, BNN_ROWS, true, bnn_rng_seed(3));
+    const bnn_real *y = bnn_net_forward(t.net, all, MANY, 0, x);
+    double most = 0;
+    for (size_t i = 0; i < MANY * OUT; i++) bnn_net_df(t.net, all)[i] = 1;
+    bnn_net_backward(t.net, all, of_all);
+    for (int r = 0; r < MANY; r++) {
+        const bnn_real *alone = bnn_net_forward(t.net, one, 1, (uint64_t)r, x + r * IN);
+        ck_assert_mem_eq(alone, y + r * OUT, OUT * sizeof *y);
+        for (size_t i = 0; i < OUT; i++) bnn_net_df(t.net, one)[i] = 1;
+        bnn_net_backward(t.net, one, of_rows);
+    }
+    for (size_t i = 0; i < n; i++) most = fmax(most, fabs((double)of_rows[i]));
+    for (size_t i = 0; i < n; i++)
+        ck_assert_msg(fabs((double)of_all[i] - (double)of_rows[i]) < 100 * ROUNDING * most, "gradient %zu: %g, of rows %g", i,
+                      (double)of_all[i], (double)of_rows[i]);
+    bnn_workspace_free(all), bnn_workspace_free(one);
+    reals_free(x), reals_free(theta), reals_free(of_all), reals_free(of_rows);
+    bnn_spec_net_close(&t);
+}
+END_TEST
+
 int main(void) {
-    const TTest *const tests[] = {what_gates_drop_is_left_out, leaving_out_zeros_changes_no_bit, a_prefix_changes_no_bit, NULL};
+    const TTest *const tests[] = {what_gates_drop_is_left_out, leaving_out_zeros_changes_no_bit, a_prefix_changes_no_bit,
+                                  rows_in_pieces_are_rows, NULL};
     return run_tests("pass", tests);
 }
