@@ -238,7 +238,7 @@ DEFINE_SUM(bnn_sum, (size_t n, const bnn_real *x), (double)x[at])
 DEFINE_SUM(bnn_sum_squares, (size_t n, const bnn_real *x), (double)x[at] * (double)x[at])
 DEFINE_SUM(bnn_sum_products, (size_t n, const bnn_real *x, const bnn_real *y), (double)x[at] * (double)y[at])
 
-double bnn_fma_flops(int n) { return bnn_kernels_simd_of(bnn_simd_level())->fma(n); }
+double bnn_fma_flops(int n, bool loading) { return bnn_kernels_simd_of(bnn_simd_level())->fma(n, loading); }
 
 const char *bnn_gemm_version(char text[32]) {
 #ifdef BNN_GEMM_ONEDNN

@@ -325,17 +325,25 @@ DEFINE_MAP(map_tanh, tanh1)
 DEFINE_MAP(map_sigmoid, sigmoid1)
 DEFINE_MAP(map_softplus, softplus1)
 
-/* Twelve chains of vectors: enough to hide the latency of two units. */
-static double fma_flops(int n) {
-    enum { CHAINS = 12 };
+/* Chains of vectors, enough to hide the latency of two units, `loads` of which take a factor from the first cache in each turn. */
+#define CHAINS (VB == 64 ? 24 : 12)
+INLINE double multiply_adds(int n, const int loads) {
+    alignas(VB) static const bnn_real ones[24 * VL] = {1};
+    const bnn_real *from = ones;
     vreal acc[CHAINS], x = splat((bnn_real)0.999), y = splat((bnn_real)1e-3);
     for (int c = 0; c < CHAINS; c++) acc[c] = splat((bnn_real)c);
-    for (int i = 0; i < n; i++)
-        for (int c = 0; c < CHAINS; c++) acc[c] = acc[c] * x + y;
+    for (int i = 0; i < n; i++) {
+        KEEP(from); /* the loads stay in the loop */
+        UNROLL(24)
+        for (int c = 0; c < CHAINS; c++) acc[c] = acc[c] * (c * loads % CHAINS < loads ? load(from + c * VL) : x) + y;
+    }
     volatile bnn_real kept = 0; /* so that the loop is not thrown away */
     for (int c = 0; c < CHAINS; c++) kept = kept + sum(acc[c]);
     return 2.0 * CHAINS * VL * n;
 }
+
+/* The tile of 8 rows by 3 vectors loads 11 vectors for 24 multiply-adds. */
+static double fma_flops(int n, bool loading) { return loading ? multiply_adds(n, CHAINS * 11 / 24) : multiply_adds(n, 0); }
 
 const bnn_kernels_simd PASTE(bnn_kernels_simd_, BNN_ISA) = {product,  dot,         column_sums,  map_exp,  map_log,
                                                             map_tanh, map_sigmoid, map_softplus, fma_flops};

@@ -43,7 +43,7 @@ bnn_status bench_whole_fit(bench_case *c, double *seconds);
 void bench_by_processor(void);
 double bench_since(bnn_stopwatch started);
 
-/* Floating-point operations a second of a loop of fused multiply-adds on one core. */
-double bench_peak(void);
+/* Floating-point operations a second of a loop of fused multiply-adds on one core; loading: with the loads of a product's tile beside them. */
+double bench_peak(bool loading);
 
 #endif

@@ -126,11 +126,11 @@ bnn_status bench_whole_fit(bench_case *c, double *seconds) {
     return BNN_OK;
 }
 
-double bench_peak(void) {
+double bench_peak(bool loading) {
     double best = 0;
     for (int round = 0; round < 5; round++) {
         bnn_stopwatch started = bnn_stopwatch_start();
-        double flops = bnn_fma_flops(1 << 22);
+        double flops = bnn_fma_flops(1 << 21, loading);
         best = fmax(best, flops / bench_since(started));
     }
     return best;

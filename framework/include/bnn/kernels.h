@@ -45,9 +45,9 @@ double bnn_sum(size_t n, const bnn_real *x);                             /* of x
 double bnn_sum_squares(size_t n, const bnn_real *x);                     /* of x[i]^2 */
 double bnn_sum_products(size_t n, const bnn_real *x, const bnn_real *y); /* of x[i] y[i] */
 
-/* Runs n rounds of independent fused multiply-adds and nothing else; returns their number of floating-point operations. What products can
- * be measured against. */
-double bnn_fma_flops(int n);
+/* Runs n rounds of independent fused multiply-adds and nothing else, or, loading, with as many loads from the first cache beside them as the
+ * tiles of products have; returns their number of floating-point operations. What products can be measured against. */
+double bnn_fma_flops(int n, bool loading);
 
 /* The version of the library that large products go to (BNN_GEMM) as it is loaded, into text; of our own tiles that of bnn. Returns text.
  */
