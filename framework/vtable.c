@@ -100,6 +100,8 @@ static const char *missing_partner(bnn_kind kind, const bnn_type *type) {
         return "logp_scale (beside n_scales)";
     if (kind == BNN_PRIOR && has(type, offsetof(bnn_prior_type, logp_scale)) && !has(type, offsetof(bnn_prior_type, n_scales)))
         return "n_scales (beside logp_scale)";
+    if (kind == BNN_PRIOR && has(type, offsetof(bnn_prior_type, draw_scale_given)) && !has(type, offsetof(bnn_prior_type, logp_scale)))
+        return "logp_scale (beside draw_scale_given)";
     return NULL;
 }
 

@@ -36,7 +36,8 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
 }
 
 static const char *const checks[] = {"hmc:steps=5,chains=3,samples=4,warmup=25",
-                                     "hmc:steps=3,chains=2,samples=3,warmup=0,thin=2,jitter=0.2", NULL};
+                                     "hmc:steps=3,chains=2,samples=3,warmup=0,thin=2,jitter=0.2,scales=gibbs",
+                                     "hmc:steps=3,chains=2,samples=3,warmup=20,scales=noncentred", NULL};
 
 static const bnn_claim claims[] = {{"hmc:steps=8,chains=32,samples=200,warmup=150", BNN_FINDS_POSTERIOR, 0}, {NULL, 0, 0}};
 

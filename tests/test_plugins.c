@@ -60,6 +60,7 @@ static const struct {
     {"option_shared", "prior 'wrong': option 'mean' has a part of the field of 'sd' in conf"},
     {"no_hook", "prior 'wrong' lacks the hook draw"},
     {"half_of_a_pair", "prior 'wrong' lacks the hook logp_scale (beside n_scales)"},
+    {"draw_alone", "prior 'wrong' lacks the hook logp_scale (beside draw_scale_given)"},
     {"duplicate", "prior 'gauss' exists already"},
     {"twins", "prior 'wrong' exists already"},
     {"half_bad", "prior 'second' lacks the hook logp"},

@@ -26,6 +26,7 @@ enum {
     option_shared,
     no_hook,
     half_of_a_pair,
+    draw_alone, /* of scales that have no density */
     duplicate,  /* of a type in the library */
     twins,      /* two types with one name */
     half_bad,   /* a good type, then one without a hook */
@@ -55,6 +56,11 @@ static void draw(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n
 /* Nobody may call this. */
 static int n_scales(const bnn_prior *p, const bnn_param *param) {
     (void)p, (void)param;
+    __builtin_trap();
+}
+
+static double draw_scale_given(const bnn_prior *p, const bnn_param *param, int n, const bnn_real *w, bnn_rng rng) {
+    (void)p, (void)param, (void)n, (void)w, (void)rng;
     __builtin_trap();
 }
 
@@ -94,7 +100,8 @@ static int one_more;
              .checks = IS(no_checks) ? NULL : checks}
 
 static const vtable first = {.known = {HEAD("wrong"), .logp = logp, .draw = IS(no_hook) ? NULL : draw,
-                                       .n_scales = IS(half_of_a_pair) || IS(older) ? n_scales : NULL},
+                                       .n_scales = IS(half_of_a_pair) || IS(older) ? n_scales : NULL,
+                                       .draw_scale_given = IS(draw_alone) ? draw_scale_given : NULL},
                              .more = IS(newer_used) ? (void *)&one_more : NULL};
 
 static const vtable second = {.known = {HEAD(IS(twins) ? "wrong" : "second"), .logp = IS(half_bad) ? NULL : logp, .draw = draw}};
