@@ -2,7 +2,6 @@
  *
  * Neal 1995, Bayesian Learning for Neural Networks: the three examples that his software, Flexible Bayesian Modeling, is documented with
  * (Ex-netgp), on data drawn anew from the same distributions.
- *
  *   regression       y = 0.3 + 0.4 x + 0.5 sin(2.7 x) + 1.1 / (1 + x^2) + 0.1 e,  x, e ~ N(0, 1);          100 rows, 8 hidden units
  *   binary response  P(1) = exp(-((x_1 - 0.4)^2 + (x_2 + 0.3)^2)^2),  x ~ N(0, I);                         300 rows, 15
  *   three classes    u ~ U(0, 1)^4: 0 if |(u_1, u_2) - (0.4, 0.5)| < 0.35, else 1 if 0.8 u_1 + 1.8 u_2 < 0.6, else 2; x = u + 0.1 e; 400, 8
@@ -10,13 +9,14 @@
  * The model is his: tanh units, a scale for each group of weights with precision Gamma(shape 1/4, mean 1/0.05^2), for each input in the
  * third example, where two do not matter; noise likewise. But inputs are standardised, and output biases have a scale.
  *
- *                     log-likelihood, mean (truth)       error, mean                     squared error, mean
- *   regression        0.830 (0.022)   0.740 (0.867)                                      0.0187 (0.0034)  0.0201 (0.0046)
- *   binary            -0.237 (0.017)  -0.259 (-0.248)    0.104 (0.010)  0.115 (0.004)
- *   three classes                     -0.454             0.198 (0.013)  0.194 (0.004)    0.274 (0.014)    0.274 (0.004)
- *
- * First his figures of one set of rows, then means of eight sets (SEED 1 to 8; standard errors) and of who knows the functions above. The
- * log-likelihood of regression lies between 0.718 and 0.816, but for one set at 0.483. One set takes 4 s of processor time.
+ *                        published   mean (sd)        25 % to 75 %        sets at or below the published figure
+ *   regression        ll   0.830      0.755 (0.106)    0.762 to 0.816      34 of 40
+ *                     mse  0.0187     0.0189 (0.0104)  0.0121 to 0.0208    28
+ *   binary            ll  -0.237     -0.259 (0.018)   -0.271 to -0.247     34
+ *                  error   0.104      0.115 (0.011)    0.107 to 0.124       8
+ *   three classes  error   0.198      0.191 (0.011)    0.184 to 0.200      29
+ *          squared error   0.274      0.270 (0.013)    0.260 to 0.280      25
+ * Published is one set of rows; here are forty (SEED 1 to 40, 4 s each), whose sd is the error of one. docs/engines.md says more.
  * usage: neal1995_examples [--smoke | ENGINE [SEED]]
  */
 #include <bnn/bnn.h>

@@ -235,8 +235,8 @@ BNN_LOOP static void divide(int n, const bnn_real *restrict w, bnn_real unit, bn
     for (int i = 0; i < n; i++) out[i] = w[i] / unit;
 }
 
-BNN_LOOP static void subtract(int n, bnn_real scale, const bnn_real *restrict slope, bnn_real *restrict grad) {
-    for (int i = 0; i < n; i++) grad[i] -= scale * slope[i];
+BNN_LOOP static void begin(int n, bnn_real scale, const bnn_real *restrict slope, bnn_real *restrict grad) {
+    for (int i = 0; i < n; i++) grad[i] = -scale * slope[i];
 }
 
 /* One run of parameters with variance sd^2 (1: no scale) behind a gate that keeps with probability keep (1: no gate). It is cut into parts
@@ -269,7 +269,7 @@ static double prior_piece(const prior_work *p, int from, int m, double *surplus,
     const bnn_real *z = p->w + from;
     if (changed) divide(m, z, (bnn_real)(p->keep * p->sd), divided), z = divided;
     double logp = type->logp(p->prior, weight, p->param->fan_in, m, z, p->grad || changed ? slope : NULL);
-    if (p->grad) subtract(m, (bnn_real)(p->scale / p->sd), slope, p->grad + from);
+    if (p->grad) begin(m, (bnn_real)(p->scale / p->sd), slope, p->grad + from);
     if (changed) *along += bnn_sum_products((size_t)m, slope, z);
     if (!gated) return -logp;
     double at_zero = m == PIECE ? p->at_zero : logp_zero(p, m);
@@ -331,6 +331,20 @@ static const bnn_prior *prior_of(const bnn_model *m, int b) {
     return m->block_prior && m->block_prior[b].object.type ? &m->block_prior[b] : &m->prior;
 }
 
+typedef struct {
+    bnn_real *a;
+    int n;
+} cleared;
+
+static bnn_status clear_part(void *context, int part) {
+    const cleared *c = context;
+    int from = part * SHORTEST_PART, n = c->n - from < SHORTEST_PART ? c->n - from : SHORTEST_PART;
+    memset(c->a + from, 0, (size_t)n * sizeof *c->a);
+    return BNN_OK;
+}
+
+static void clear(int n, bnn_real *a) { bnn_jobs_run((n + SHORTEST_PART - 1) / SHORTEST_PART, clear_part, &(cleared){a, n}); }
+
 /* -log prior of the weights and biases of one node, whose blocks are numbered from `first`; the gate's parameters get their share of the
  * gradient. */
 static double prior_node(const bnn_model *m, const bnn_node *node, int first, const bnn_real *theta, double scale, bnn_real *grad) {
@@ -341,16 +355,22 @@ static double prior_node(const bnn_model *m, const bnn_node *node, int first, co
     for (int b = 0; b < node->layer.plan.n_params; b++) {
         const bnn_param *p = &node->layer.plan.param[b];
         double k = p->role == BNN_WEIGHT ? keep : 1;
-        if (is_covered(p)) total += prior_block(m, prior_of(m, first + b), p, offset, k, theta, scale, grad, &dkeep);
+        if (is_covered(p))
+            total += prior_block(m, prior_of(m, first + b), p, offset, k, theta, scale, grad, &dkeep);
+        else if (grad)
+            clear(bnn_param_size(p), grad + offset);
         offset += (size_t)bnn_param_size(p);
     }
     for (int i = 0; grad && gate && i < gate->layer.n_theta; i++) grad[gate->theta + (size_t)i] += (bnn_real)(scale * dkeep) * slope[i];
     return total;
 }
 
+/* -log prior of everything. The gradient begins with it: whatever stood there is gone, without a sweep to clear it. A gate stands before the
+ * nodes whose weights give it a share. */
 static double prior_all(const bnn_model *m, const bnn_real *theta, double scale, bnn_real *grad) {
     const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&m->likelihood);
     bnn_real *dnoise = grad ? grad + m->net->n_theta : NULL;
+    if (grad) memset(dnoise, 0, (size_t)(m->n_theta - m->net->n_theta) * sizeof *grad);
     double total = likelihood->logp ? -likelihood->logp(&m->likelihood, bnn_model_noise(m, theta), -scale, dnoise) : 0;
     for (int i = 0, first = 0; i < m->net->n_nodes; first += m->net->node[i++].layer.plan.n_params)
         total += prior_node(m, &m->net->node[i], first, theta, scale, grad);
@@ -402,20 +422,6 @@ static int rows_together(const bnn_net *net, int m) {
     return rows == 0 || (size_t)m * row <= HALF_SECOND ? m : rows;
 }
 
-typedef struct {
-    bnn_real *a;
-    int n;
-} cleared;
-
-static bnn_status clear_part(void *context, int part) {
-    const cleared *c = context;
-    int from = part * SHORTEST_PART, n = c->n - from < SHORTEST_PART ? c->n - from : SHORTEST_PART;
-    memset(c->a + from, 0, (size_t)n * sizeof *c->a);
-    return BNN_OK;
-}
-
-static void clear(int n, bnn_real *a) { bnn_jobs_run((n + SHORTEST_PART - 1) / SHORTEST_PART, clear_part, &(cleared){a, n}); }
-
 bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta, int m,
                       const bnn_real *x, const bnn_real *y, bnn_real *grad) {
     const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&model->likelihood);
@@ -423,7 +429,7 @@ bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objec
     double per_row = m > 0 ? (double)objective->n_total / m : 0, scale = objective->scale, share = scale * objective->kl_weight;
     size_t in = (size_t)bnn_shape_size(model->x_shape), y_dim = (size_t)model->likelihood.y_dim;
     bnn_terms terms = {0};
-    if (grad) clear(model->n_theta, grad);
+    terms.prior = objective->kl_weight * prior_all(model, theta, share, grad);
     bnn_net_prepare(net, ws, theta, objective->mode, true, rng);
     const bool score = grad && objective->estimator == BNN_SCORE_FUNCTION; /* which takes the nll of all rows */
     for (int from = 0, piece = score ? m : rows_together(net, m); from < m; from += piece) {
@@ -435,7 +441,6 @@ bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objec
     }
     if (score) bnn_net_score(net, ws, scale * (terms.nll - objective->baseline), grad);
     terms.kl = objective->kl_weight * bnn_net_penalty(net, ws, share, grad);
-    terms.prior = objective->kl_weight * prior_all(model, theta, share, grad);
     return terms;
 }
 

@@ -112,21 +112,26 @@ START_TEST(gradients_are_those_of_differences) {
 }
 END_TEST
 
-/* What stood in the gradient before is gone, of a large network, too, which is cleared in parts. */
+/* What stood in the gradient before is gone, of parameters with a prior (large ones have several parts) and of those that pay a KL. */
 START_TEST(nothing_is_left_in_a_gradient) {
-    problem p;
-    problem_open("dense:9000; tanh; dropout:0.3; dense", "gaussian:tau=1", "gauss", 0, &p);
-    size_t n = (size_t)p.m->n_theta;
-    bnn_real *first = reals_new(n);
-    p.objective.mode = BNN_MEAN;
-    ck_assert_uint_gt(n, 1 << 15);
-    u_of(&p, 0, p.grad);
-    memcpy(first, p.grad, n * sizeof *first);
-    for (size_t i = 0; i < n; i++) p.grad[i] = 1e6;
-    u_of(&p, 0, p.grad);
-    ck_assert_mem_eq(p.grad, first, n * sizeof *first);
-    reals_free(first);
-    problem_close(&p);
+    static const struct {
+        const char *net, *prior;
+    } cases[] = {{"dense:9000; tanh; concrete_dropout:0.3; dense", "hierarchical:shape=2"}, {"gaussian_dense:9000; tanh; dense", "gauss"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        problem p;
+        problem_open(cases[i].net, "gaussian", cases[i].prior, 0, &p);
+        size_t n = (size_t)p.m->n_theta;
+        bnn_real *first = reals_new(n);
+        p.objective.mode = BNN_MEAN;
+        ck_assert_uint_gt(n, 1 << 15);
+        u_of(&p, 0, p.grad);
+        memcpy(first, p.grad, n * sizeof *first);
+        for (size_t k = 0; k < n; k++) p.grad[k] = 1e6;
+        u_of(&p, 0, p.grad);
+        ck_assert_mem_eq(p.grad, first, n * sizeof *first);
+        reals_free(first);
+        problem_close(&p);
+    }
 }
 END_TEST
 
