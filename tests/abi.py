@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The binary interface of libbnn.so against its record, abi.txt: a sentence for each thing that moved. Call: abi.py RENEW LIBRARY INCLUDE...
+"""The binary interface of libbnn.so and libbnn_check.so against its record, abi.txt: a sentence for each thing that moved. Call: abi.py RENEW LIBRARY... INCLUDE...
 
-Each function, variable, struct and enum of the public headers is read by libclang, and the library has to export just the functions and variables. INCLUDE are the
-folders to compile <bnn/bnn.h> with; RENEW is a command that writes the record anew: this one with `--write` for RENEW. The record is that of 64-bit Linux; it is the same for
+Each function, variable, struct and enum of the public headers is read by libclang, and the libraries have to export just the functions and variables. INCLUDE are the
+folders with the headers; RENEW is a command that writes the record anew: this one with `--write` for RENEW. The record is that of 64-bit Linux; it is the same for
 float and double, because no struct holds a bnn_real by value. Without libclang for Python a line that begins with 'skipped' is printed and the exit status is 77.
 """
 import re
@@ -52,11 +52,12 @@ def describe(cursor):
 
 
 def declared(folders):
-    text = '#include <bnn/bnn.h>\nenum { ABI = BNN_ABI };\n'
+    headers = sorted(path.name for folder in folders for path in Path(folder).glob('bnn/*.h'))
+    text = ''.join('#include <bnn/%s>\n' % name for name in headers) + 'enum { ABI = BNN_ABI };\n'
     unit = index.parse('abi.c', ['-std=gnu17'] + ['-I' + folder for folder in folders], [('abi.c', text)])
     for problem in unit.diagnostics:
         if problem.severity >= problem.Error:
-            sys.exit('abi.py: <bnn/bnn.h> cannot be read: %s' % problem)
+            sys.exit('abi.py: the headers cannot be read: %s' % problem)
     found = {}
     for cursor in unit.cursor.walk_preorder():
         if cursor.location.file and re.search(r'/bnn/\w+\.h$|^abi\.c$', cursor.location.file.name):
@@ -82,12 +83,13 @@ def compare(record, now, symbols):
     yield from ("%s is new: '%s'" % (name, now[name]) for name in now if name not in record)
 
 
-def main(renew, library, *folders):
+def main(renew, *paths):
+    folders = [path for path in paths if Path(path).is_dir()]
     now = declared(folders)
     if renew == '--write':
         RECORD.write_text(''.join('%s: %s\n' % item for item in now.items()), encoding='utf-8')
     record = dict(line.split(': ', 1) for line in RECORD.read_text(encoding='utf-8').splitlines())
-    moved = list(compare(record, now, exported(library)))
+    moved = list(compare(record, now, set().union(*(exported(path) for path in paths if path not in folders))))
     for sentence in moved:
         print(sentence)
     if moved:

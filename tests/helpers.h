@@ -6,9 +6,9 @@
 #ifndef HELPERS_H
 #define HELPERS_H
 
-#include "check_pass.h"
+#include "check/pass.h"
 
-#include "check_numeric.h"
+#include "check/numeric.h"
 #include <bnn/data.h>
 #include <check.h>
 #include <string.h>

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / 'docs/mutation.md'
 FIRST, LAST = '<!-- table -->\n', '<!-- end of the table -->\n'
 # Every suite that needs no arguments: those that a fault does not name are run where those that it names find nothing.
-SUITES = ['conform'] + sorted({path.stem[5:] for path in ROOT.glob('tests/test_*.c')} - {'mutants', 'plugins'})
+SUITES = ['conform'] + sorted({path.stem[5:] for path in ROOT.glob('tests/*/test_*.c')} - {'mutants', 'plugins'})
 
 
 class Fault:

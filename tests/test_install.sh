@@ -34,7 +34,7 @@ export PKG_CONFIG_PATH="${pc%/*}" PKG_CONFIG_SYSROOT_DIR="$root" LD_LIBRARY_PATH
 
 find "$root" -type f -o -type l | sed "s|.*/||" | sort >"$folder/found"
 (cd "$tests/../framework/include/bnn" && ls -- *.h) >"$folder/wanted"
-printf '%s\n' bnn bnn.pc config.h libbnn.so libbnn.so.1 "libbnn.so.$(pkg-config --modversion bnn)" >>"$folder/wanted"
+printf '%s\n' bnn bnn.pc bnn-check.pc config.h libbnn.so libbnn_check.so libbnn.so.2 libbnn_check.so.2 "libbnn.so.$(pkg-config --modversion bnn)" "libbnn_check.so.$(pkg-config --modversion bnn)" >>"$folder/wanted"
 sort "$folder/wanted" | check 'the program, the library, bnn.pc and every public header are installed, nothing else' diff - "$folder/found"
 version=$(sed -n "s/^project(.* version: '\([^']*\)'.*/\1/p" "$tests/../meson.build")
 check 'bnn.pc has the version of the project' [ "$(pkg-config --modversion bnn)" = "$version" ]
@@ -66,7 +66,7 @@ check 'the consumer compiles' ${CC:-cc} consumer.c $(pkg-config --cflags --libs 
 check 'the consumer runs' ./consumer
 cat log >answer
 check 'its four predictions are near 2x' awk '{ d = $2 - 2 * $1; if (d < -0.5 || d > 0.5) bad = 1 } END { exit bad || NR != 4 }' answer
-check 'it uses the library that was installed' sh -c "ldd ./consumer | grep -qF 'libbnn.so.1 => $library/'"
+check 'it uses the library that was installed' sh -c "ldd ./consumer | grep -qF 'libbnn.so.2 => $library/'"
 
 # ---------------------------------------------------------------- plugins of somebody else: by cc and pkg-config alone, as docs/plugins.md says
 
@@ -76,7 +76,7 @@ for name in swish reflection restarts double_exponential; do
 done
 check 'the line of docs/plugins.md is enough' ${CC:-cc} -std=gnu17 -shared -fPIC swish.c $(pkg-config --cflags --libs bnn) -o alone.so
 check 'and is the line' grep -qF 'cc -std=gnu17 -shared -fPIC swish.c $(pkg-config --cflags --libs bnn) -o swish.so' "$tests/../docs/plugins.md"
-check 'a plugin asks for the library that was installed' sh -c "ldd ./restarts.so | grep -qF 'libbnn.so.1 => $library/'"
+check 'a plugin asks for the library that was installed' sh -c "ldd ./restarts.so | grep -qF 'libbnn.so.2 => $library/'"
 for name in alone swish reflection double_exponential; do check "$name passes bnn check" "$program" check ./$name.so; done
 seq 40 | awk 'BEGIN { print "a,y" } { print $1 / 10 "," $1 * $1 / 400 }' >t.csv
 check 'data' "$program" import csv t.csv --target y -o t.h5

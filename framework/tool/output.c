@@ -55,13 +55,5 @@ bnn_status tool_output_apart(const char *path, const char *other, const char *wh
 
 bnn_status tool_save(const char *bytes, size_t size, const char *path) {
     BNN_TRY(tool_output_ready(path));
-    char *temporary = bnn_file_temporary(path);
-    if (!temporary) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
-    FILE *out = fopen(temporary, "wx");
-    bool ok = out && fwrite(bytes, 1, size, out) == size && fflush(out) == 0 && fsync(fileno(out)) == 0;
-    ok = out && fclose(out) == 0 && ok && rename(temporary, path) == 0;
-    bnn_status s = ok ? BNN_OK : cannot(path);
-    if (out && !ok) remove(temporary);
-    free(temporary);
-    return s;
+    return bnn_file_save(path, bytes, size);
 }

@@ -5,7 +5,6 @@
 #ifndef BNN_BNN_H
 #define BNN_BNN_H
 
-#include <bnn/check.h>
 #include <bnn/descent.h>
 #include <bnn/diagnose.h>
 #include <bnn/evidence.h>

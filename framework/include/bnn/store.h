@@ -7,6 +7,7 @@
 #define BNN_STORE_H
 
 #include <bnn/distance.h>
+#include <bnn/file.h>
 #include <bnn/fit.h>
 #include <bnn/metrics.h>
 #include <bnn/weights.h>
@@ -157,12 +158,5 @@ typedef struct {
 /* Takes any HDF5 file, of bnn or not; findings are no failure. */
 bnn_status bnn_file_lint(const char *path, bnn_lint **out);
 void bnn_lint_free(bnn_lint *lint); /* frees it with all it owns; NULL is allowed */
-
-/* The name under which the file at path is written before it is renamed: PATH.tmp.PID; owned, NULL if there is no memory for it. What
- * processes that are no more have left under such names is removed. */
-char *bnn_file_temporary(const char *path);
-
-/* SHA-256 of a file in lower-case hex. */
-bnn_status bnn_file_sha256(const char *path, char hex[65]);
 
 #endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "vtable.h"
+
+#include <bnn/file.h>
+#include <bnn/plugin.h>
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { VERSION_DIGITS = 12 }; /* of the SHA-256, where the author gives no version */
+
+typedef struct {
+    bnn_plugin plugin;
+    void *handle;
+    char version[VERSION_DIGITS + 1];
+} loaded;
+
+static loaded **list; /* [n_loaded] with the registry the only global state of the library */
+static int n_loaded;
+
+static bnn_status out_of_memory(const char *path) { return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for a plugin", path); }
+
+const bnn_plugin *bnn_plugin_at(int i) { return i < n_loaded ? &list[i]->plugin : NULL; }
+
+const bnn_plugin *bnn_plugin_of(const bnn_type *type) {
+    const bnn_plugin *p;
+    for (int i = 0; (p = bnn_plugin_at(i)); i++)
+        for (int k = 0; k < p->n; k++)
+            if (p->types[k].type == type) return p;
+    return NULL;
+}
+
+/* ---- opening ---- */
+
+/* The linker would say so, too, but in its own words. */
+static bnn_status must_be_elf(const char *path) {
+    char mark[4] = "";
+    FILE *f = fopen(path, "rb");
+    if (!f) return bnn_fail(BNN_ERR_FILE, "%s: %s", path, strerror(errno));
+    bool is = fread(mark, 1, sizeof mark, f) == sizeof mark && memcmp(mark, "\177ELF", sizeof mark) == 0;
+    fclose(f);
+    return is ? BNN_OK : bnn_fail(BNN_ERR_FORMAT, "%s: is not a shared library", path);
+}
+
+/* A name without a slash would be looked for in other folders. */
+static bnn_status open_library(const char *path, void **handle) {
+    char *name = NULL;
+    BNN_TRY(must_be_elf(path));
+    if (asprintf(&name, "%s%s", strchr(path, '/') ? "" : "./", path) < 0) return out_of_memory(path);
+    *handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!*handle) {
+        const char *why = dlerror();
+        size_t named = strlen(name);
+        if (strncmp(why, name, named) == 0 && strncmp(why + named, ": ", 2) == 0) why += named + 2;
+        bnn_fail(BNN_ERR_FILE, "%s: cannot be loaded: %s", path, why);
+    }
+    free(name);
+    return *handle ? BNN_OK : BNN_ERR_FILE;
+}
+
+/* ---- what it says of itself ---- */
+
+static const char *real_name(size_t size) { return size == sizeof(float) ? "float" : size == sizeof(double) ? "double" : "other numbers"; }
+
+static bool is_version(const char *text) {
+    if (!*text) return false;
+    for (; *text; text++)
+        if (*text <= ' ' || *text > '~') return false;
+    return true;
+}
+
+static bnn_status check_descriptor(const bnn_plugin_descriptor *d) {
+    if (d->abi != BNN_ABI)
+        return bnn_fail(BNN_ERR_ABI, "has ABI %u, this library has ABI %d: build it with this library's headers", d->abi, BNN_ABI);
+    if (d->real_size != sizeof(bnn_real))
+        return bnn_fail(BNN_ERR_ABI, "computes in %s, this library in %s: build it with this library's headers", real_name(d->real_size),
+                        real_name(sizeof(bnn_real)));
+    if (d->size < sizeof *d)
+        return bnn_fail(BNN_ERR_ABI, "has a descriptor of %u bytes, expected %zu: is it made by BNN_PLUGIN?", d->size, sizeof *d);
+    if (d->n < 1) return bnn_fail(BNN_ERR_ABI, "is a plugin without a type");
+    if (d->name && !bnn_is_word(d->name))
+        return bnn_fail(BNN_ERR_NAME, "'%s' cannot be the name of a plugin: it takes letters, digits and _", d->name);
+    if (d->version && !is_version(d->version))
+        return bnn_fail(BNN_ERR_NAME, "'%s' cannot be a version: it takes printable characters without blanks", d->version);
+    return BNN_OK;
+}
+
+static bnn_status get_descriptor(void *handle, const bnn_plugin_descriptor **out) {
+    const bnn_plugin_descriptor *(*describe)(void);
+    *(void **)&describe = dlsym(handle, "bnn_plugin_describe");
+    if (!describe)
+        return bnn_fail(BNN_ERR_ABI,
+                        "is a shared library, but no plugin: it has no bnn_plugin_describe, which BNN_PLUGIN and its like make");
+    *out = describe();
+    return check_descriptor(*out);
+}
+
+/* ---- the list ---- */
+
+static void free_loaded(loaded *l) {
+    free((char *)l->plugin.path);
+    free((bnn_entry *)l->plugin.types);
+    free(l);
+}
+
+/* A record with room for all that the plugin says, and room for it in the list. */
+static loaded *new_loaded(const char *path, int n) {
+    loaded **more = realloc(list, (size_t)(n_loaded + 1) * sizeof *more), *l = calloc(1, sizeof *l);
+    if (more) list = more;
+    if (l) l->plugin = (bnn_plugin){.path = strdup(path), .types = calloc((size_t)n, sizeof(bnn_entry))};
+    if (more && l && l->plugin.path && l->plugin.types) return l;
+    if (l) free_loaded(l);
+    return NULL;
+}
+
+/* After the types were registered: what is listed are those of the registry, which may be copies. */
+static void describe(loaded *l, const bnn_plugin_descriptor *d) {
+    bnn_entry *types = (bnn_entry *)l->plugin.types; /* owned */
+    for (int i = 0; i < d->n; i++) {
+        types[i].kind = d->types[i].kind;
+        (void)bnn_type_find(types[i].kind, d->types[i].type->name, &types[i].type);
+    }
+    memcpy(l->version, l->plugin.sha256, VERSION_DIGITS);
+    l->plugin.name = d->name ? d->name : types[0].type->name;
+    l->plugin.version = d->version ? d->version : l->version;
+    l->plugin.n = d->n;
+}
+
+static bnn_status add(const char *path, void *handle, loaded **out) {
+    const bnn_plugin_descriptor *d = NULL;
+    bnn_status s = get_descriptor(handle, &d);
+    if (s < 0) return bnn_note(s, "%s", path);
+    loaded *l = new_loaded(path, d->n);
+    if (!l) return out_of_memory(path);
+    s = bnn_file_sha256(path, l->plugin.sha256);
+    if (s == BNN_OK && (s = bnn_types_add_from(l->plugin.path, d->n, d->types)) < 0) bnn_note(s, "%s", path);
+    if (s < 0) {
+        free_loaded(l);
+        return s;
+    }
+    l->handle = handle;
+    describe(l, d);
+    *out = list[n_loaded++] = l;
+    return BNN_OK;
+}
+
+static loaded *find_loaded(const void *handle) {
+    for (int i = 0; i < n_loaded; i++)
+        if (list[i]->handle == handle) return list[i];
+    return NULL;
+}
+
+bnn_status bnn_plugin_load(const char *path, const bnn_plugin **out) {
+    void *handle = NULL;
+    bnn_status s = BNN_OK;
+    BNN_TRY(open_library(path, &handle));
+    loaded *l = find_loaded(handle);
+    bool was_there = l != NULL;
+    if (!was_there) s = add(path, handle, &l);
+    if (was_there || s < 0) dlclose(handle); /* it is counted how often a library was opened */
+    if (s == BNN_OK && out) *out = &l->plugin;
+    return s;
+}
+
+/* ---- folders and lists ---- */
+
+static int is_library(const struct dirent *entry) {
+    const char *ending = strrchr(entry->d_name, '.');
+    return ending && strcmp(ending, ".so") == 0;
+}
+
+/* Of bytes, whatever the language. */
+static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+
+static bnn_status load_from(const char *folder, const char *name) {
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", folder, name) < 0) return out_of_memory(folder);
+    bnn_status s = bnn_plugin_load(path, NULL);
+    free(path);
+    return s;
+}
+
+static bnn_status load_folder(const char *folder) {
+    struct dirent **entry;
+    bnn_status s = BNN_OK;
+    int n = scandir(folder, &entry, is_library, by_name);
+    if (n < 0) return bnn_fail(BNN_ERR_FILE, "%s: %s", folder, strerror(errno));
+    for (int i = 0; i < n; i++) {
+        if (s == BNN_OK) s = load_from(folder, entry[i]->d_name);
+        free(entry[i]);
+    }
+    free(entry);
+    return s;
+}
+
+bnn_status bnn_plugin_load_path(const char *paths) {
+    char *copy = strdup(paths), *rest = copy;
+    if (!copy) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a list of plugins");
+    bnn_status s = BNN_OK;
+    for (char *item; s == BNN_OK && (item = strsep(&rest, ":"));) {
+        struct stat about;
+        if (!*item) continue;
+        s = stat(item, &about) == 0 && S_ISDIR(about.st_mode) ? load_folder(item) : bnn_plugin_load(item, NULL);
+    }
+    free(copy);
+    return s;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "vtable.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool bnn_vtable_has(const bnn_type *type, size_t offset) {
+    void (*f)(void) = NULL;
+    if (offset + sizeof f <= type->size) memcpy(&f, (const char *)type + offset, sizeof f);
+    return f != NULL;
+}
+
+/* Until this holds no other field can be read. */
+static bnn_status check_size(bnn_kind kind, const bnn_type *type) {
+    const char *what = bnn_kind_name(kind);
+    if (type->abi != BNN_ABI)
+        return bnn_fail(BNN_ERR_ABI, "a %s has ABI %u, this library has ABI %d: build it with this library's headers", what, type->abi,
+                        BNN_ABI);
+    if (type->size < sizeof *type || type->size % sizeof(void *) != 0)
+        return bnn_fail(BNN_ERR_ABI,
+                        "a %s says that its vtable has %u bytes, which cannot be: does its head begin with BNN_TYPE(bnn_%s_type)?", what,
+                        type->size, what);
+    return BNN_OK;
+}
+
+static bnn_status check_head(bnn_kind kind, const bnn_type *type) {
+    const char *what = bnn_kind_name(kind);
+    if (!type->name || !*type->name) return bnn_fail(BNN_ERR_ABI, "a %s without a name cannot be added", what);
+    if (!bnn_is_word(type->name))
+        return bnn_fail(BNN_ERR_NAME, "'%s' cannot be the name of a %s: it takes letters, digits and _", type->name, what);
+    if (!type->summary || !type->checks)
+        return bnn_fail(BNN_ERR_ABI, "%s '%s' lacks %s", what, type->name, type->summary ? "checks" : "a summary");
+    return BNN_OK;
+}
+
+/* The option before o whose field o would read as another type; NULL: none. Two of one kind are safe, if hardly meant: bnn check says so.
+ */
+static const bnn_option *sharing(const bnn_option *table, const bnn_option *o) {
+    for (const bnn_option *other = table; other < o; other++) {
+        bool overlap = o->offset < other->offset + bnn_option_size(other->kind) && other->offset < o->offset + bnn_option_size(o->kind);
+        if (overlap && (o->kind != other->kind || o->offset != other->offset)) return other;
+    }
+    return NULL;
+}
+
+static bnn_status check_options(bnn_kind kind, const bnn_type *type) {
+    for (const bnn_option *o = type->options; o && o->name; o++) {
+        size_t size = bnn_option_size(o->kind);
+        const char *wrong = size == 0                                     ? "an unknown kind"
+                            : !o->preset                                  ? "no preset"
+                            : o->kind == BNN_OPTION_CHOICE && !o->choices ? "no choices"
+                            : o->offset + size > type->conf_size          ? "its field outside of conf: is conf_size set?"
+                                                                          : NULL;
+        if (wrong) return bnn_fail(BNN_ERR_ABI, "%s '%s': option '%s' has %s", bnn_kind_name(kind), type->name, o->name, wrong);
+        const bnn_option *other = sharing(type->options, o);
+        if (other)
+            return bnn_fail(BNN_ERR_ABI, "%s '%s': option '%s' has a part of the field of '%s' in conf", bnn_kind_name(kind), type->name,
+                            o->name, other->name);
+    }
+    return BNN_OK;
+}
+
+static bnn_status check_hooks(bnn_kind kind, const bnn_type *type) {
+    const bnn_contract *contract = bnn_contracts[kind];
+    const char *missing = NULL;
+    for (const bnn_hook *h = contract->required; h->name && !missing; h++)
+        if (!bnn_vtable_has(type, h->offset)) missing = h->name;
+    if (!missing && contract->lacks) missing = contract->lacks(type);
+    if (missing) return bnn_fail(BNN_ERR_ABI, "%s '%s' lacks the hook %s", bnn_kind_name(kind), type->name, missing);
+    const char *bytes = (const char *)type;
+    for (size_t i = contract->size; i < type->size; i++)
+        if (bytes[i] != 0)
+            return bnn_fail(BNN_ERR_ABI,
+                            "%s '%s' has hooks that this library, version " BNN_VERSION ", does not know: it needs a newer one",
+                            bnn_kind_name(kind), type->name);
+    return BNN_OK;
+}
+
+bnn_status bnn_vtable_check(bnn_kind kind, const bnn_type *type) {
+    if ((unsigned)kind >= BNN_N_KINDS)
+        return bnn_fail(BNN_ERR_ABI, "there is no kind %d of types: 0 to %d are known", (int)kind, BNN_N_KINDS - 1);
+    if (!type) return bnn_fail(BNN_ERR_ABI, "a %s without a vtable cannot be added", bnn_kind_name(kind));
+    BNN_TRY(check_size(kind, type));
+    BNN_TRY(check_head(kind, type));
+    BNN_TRY(check_options(kind, type));
+    return check_hooks(kind, type);
+}
+
+bnn_status bnn_vtable_extend(bnn_kind kind, const bnn_type *type, bnn_type **copy) {
+    if (type->size >= bnn_contracts[kind]->size) return BNN_OK;
+    *copy = calloc(1, bnn_contracts[kind]->size);
+    if (!*copy) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %s '%s'", bnn_kind_name(kind), type->name);
+    memcpy(*copy, type, type->size);
+    return BNN_OK;
+}

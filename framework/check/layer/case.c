@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "case.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const bnn_mode_names[] = {"MEAN", "ROWS", "DRAW"};
+
+int bnn_first_node(const bnn_net *net, const bnn_layer_type *t) {
+    for (int i = 0; i < net->n_nodes; i++)
+        if (bnn_layer_vtable(&net->node[i].layer) == t && net->node[i].layer.n_in > 0) return i;
+    return -1;
+}
+
+bnn_status bnn_spec_with_option(const bnn_type *type, const char *spec, const char *key, const char *value, char **out) {
+    bnn_netspec net;
+    char *options;
+    int i = 0;
+    *out = NULL;
+    BNN_TRY(bnn_netspec_parse(spec, &net));
+    while (i < net.n - 1 && strcmp(net.s[i].type, type->name) != 0) i++;
+    if (asprintf(&options, "%s%s%s=%s", net.s[i].options, *net.s[i].options ? "," : "", key, value) >= 0) {
+        free(net.s[i].options);
+        net.s[i].options = options;
+        *out = bnn_netspec_print(&net);
+    }
+    bnn_netspec_free(&net);
+    return *out ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a network");
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * case.h (private): what one run of a rule of layers is about, and what the rules share.
+ */
+#ifndef BNN_CHECK_CASE_H
+#define BNN_CHECK_CASE_H
+
+#include "check/numeric.h"
+#include "check/pass.h"
+#include "check/checker.h"
+
+/* What one run of a rule is about. Rules of a whole type have the type only, rules of a spec no node, rules of a node no mode. */
+typedef struct {
+    const bnn_layer_type *type;
+    const char *spec;
+    const bnn_spec_net *net;
+    int node;
+    bnn_mode mode;
+} bnn_layer_case;
+
+static inline const bnn_layer *bnn_case_layer(const bnn_layer_case *k) { return &k->net->net->node[k->node].layer; }
+static inline bool bnn_case_has_cap(const bnn_layer_case *k, uint32_t cap) { return k->type->type.caps & cap; }
+
+/* The case's node over n rows; seeds differ from rule to rule so that no rule repeats another one's numbers. */
+static inline bnn_status bnn_case_open(const bnn_layer_case *k, int n, uint64_t seed, bnn_layer_pass *p) {
+    return bnn_layer_pass_open(k->net->net, k->node, n, k->mode, bnn_rng_seed(seed), p);
+}
+
+/* The first node of type t in a net; -1 if there is none. Sources have no hooks that run and do not count. */
+int bnn_first_node(const bnn_net *net, const bnn_layer_type *t);
+
+extern const char *const bnn_mode_names[]; /* by bnn_mode */
+
+enum { BNN_CASE_ROWS = 6 };
+
+typedef bnn_status bnn_layer_rule(bnn_checker *c, const bnn_layer_case *k);
+
+/* The check spec with key=value added to the options of the type's first statement there; caller frees. */
+bnn_status bnn_spec_with_option(const bnn_type *type, const char *spec, const char *key, const char *value, char **out);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * kl.c: the value of the penalty, where it is known from elsewhere: KL of Gaussian weights, entropy of gates.
+ */
+#include "layer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- Gaussian weights */
+
+/* Whether `name` is STEM_ending for the stem of block mu, whose name ends with "_mu". */
+static bool belongs(const char *name, const char *mu, const char *ending) {
+    size_t stem = strlen(mu) - strlen("_mu");
+    return strncmp(name, mu, stem) == 0 && strcmp(name + stem, ending) == 0;
+}
+
+int bnn_rho_of(const bnn_layer *l, int b) {
+    const bnn_param *mu = &l->plan.param[b];
+    size_t length = strlen(mu->name);
+    int at = 0;
+    if (mu->role != BNN_VARIATIONAL || length <= 3 || strcmp(mu->name + length - 3, "_mu") != 0) return -1;
+    for (int k = 0; k < l->plan.n_params; at += bnn_param_size(&l->plan.param[k++]))
+        if (belongs(l->plan.param[k].name, mu->name, "_rho") && bnn_param_size(&l->plan.param[k]) == bnn_param_size(mu)) return at;
+    return -1;
+}
+
+/* One block of weights w ~ N(mu, sd^2). */
+typedef struct {
+    const bnn_prior *prior;
+    bool weight; /* or bias */
+    int fan_in, n;
+    bnn_real *mu, *rho; /* [n] in theta */
+} weights;
+
+enum { MOST_BLOCKS = BNN_MAX_PARAMS / 2 };
+
+static int find_weights(const bnn_layer_pass *p, const bnn_prior *prior, weights w[MOST_BLOCKS]) {
+    const bnn_plan *plan = &p->l->plan;
+    int n = 0;
+    for (int b = 0, at = 0; b < plan->n_params; at += bnn_param_size(&plan->param[b++])) {
+        int rho = bnn_rho_of(p->l, b);
+        if (rho < 0 || n == MOST_BLOCKS) continue;
+        const bnn_param *mu = &plan->param[b];
+        w[n++] = (weights){prior, strncmp(mu->name, "bias", 4) != 0, mu->fan_in, bnn_param_size(mu), p->theta + at, p->theta + rho};
+    }
+    return n;
+}
+
+static double logp(const weights *w, double at) {
+    const bnn_real here = (bnn_real)at;
+    return bnn_prior_vtable(w->prior)->logp(w->prior, w->weight, w->fan_in, 1, &here, NULL);
+}
+
+/* log q - log p at w = mu + sd e, times the density of e. */
+typedef struct {
+    const weights *w;
+    double mu, sd;
+} point;
+
+static const double half_log_2pi = 0.91893853320467274178;
+
+static double kl_integrand(double e, void *of) {
+    const point *at = of;
+    double log_e = -0.5 * e * e - half_log_2pi;
+    return exp(log_e) * (log_e - log(at->sd) - logp(at->w, at->mu + at->sd * e));
+}
+
+enum { PAIRS = 4 }; /* of mu and sd, over the weights in turns: so many integrals for a block */
+static const double pair_mu[PAIRS] = {0.3, -0.8, 0.05, 1.2}, pair_sd[PAIRS] = {0.1, 0.5, 1, 0.03};
+
+static void set_pairs(weights *w) {
+    for (int i = 0; i < w->n; i++) {
+        w->mu[i] = (bnn_real)pair_mu[i % PAIRS];
+        w->rho[i] = (bnn_real)bnn_softplus_inverse(pair_sd[i % PAIRS]);
+    }
+}
+
+/* KL of a block, and the sum of its terms' sizes. */
+static double quadrature(const weights *w, double *size) {
+    double sum = 0;
+    for (int i = 0; i < PAIRS && i < w->n; i++) {
+        point at = {w, (double)w->mu[i], bnn_softplus((double)w->rho[i])};
+        double kl = bnn_integral(kl_integrand, &at, -12, 12);
+        int times = (w->n - i + PAIRS - 1) / PAIRS;
+        sum += times * kl;
+        *size += times * (1 + fabs(kl));
+    }
+    return sum;
+}
+
+/* sum log q - log p at one draw of all weights. */
+static double at_one_draw(const weights *w, bnn_rng rng) {
+    double sum = 0;
+    for (int i = 0; i < w->n; i++) {
+        bnn_real e;
+        bnn_rng_normal(rng, (uint64_t)i, 1, 1, &e);
+        double sd = bnn_softplus((double)w->rho[i]);
+        sum += -0.5 * (double)e * (double)e - half_log_2pi - log(sd) - logp(w, (double)w->mu[i] + sd * (double)e);
+    }
+    return sum;
+}
+
+static double penalty_of(bnn_layer_pass *p, uint64_t seed) {
+    p->io.rng = bnn_rng_split(bnn_rng_seed(90), seed);
+    bnn_layer_pass_forward(p, p->n);
+    return p->penalty;
+}
+
+enum { DRAWS = 1000 };
+
+/* Exactly, or, if the penalty is itself sampled, on average. */
+static void compare_with(bnn_checker *c, bnn_layer_pass *p, const char *what, double exact, double tolerance, const moments *sampled) {
+    moments penalty = {0};
+    char guess[BNN_GUESS_TEXT];
+    bool random = penalty_of(p, 0) != penalty_of(p, 1);
+    for (uint64_t s = 0; s < (random ? DRAWS : 1); s++) moments_add(&penalty, penalty_of(p, s));
+    double sd = sqrt((random ? moments_var(&penalty) / DRAWS : 0) + (sampled ? moments_var(sampled) / sampled->n : 0));
+    if (!(fabs(penalty.mean - exact) <= MOST_Z * sd + tolerance))
+        bnn_checker_break(c, "the penalty is %.6g%s, %s says %.6g%s", penalty.mean, random ? " on average" : "", what, exact,
+                          bnn_ratio_guess(penalty.mean, exact, NAN, 0, guess));
+}
+
+/* The sd of a Gaussian prior of mean 0, from three values of its density; 0: it is none. */
+static double sd_of_prior(const weights *w) {
+    double l0 = logp(w, 0), l1 = logp(w, 0.5), l2 = logp(w, 1), sd = sqrt(0.125 / (l0 - l1));
+    bool gaussian =
+        fabs(l0 - l2 - 4 * (l0 - l1)) <= ROUNDING * (1 + fabs(l0 - l2)) && fabs(l0 + log(sd) + half_log_2pi) <= ROUNDING * (1 + fabs(l0));
+    return isfinite(sd) && gaussian ? sd : 0;
+}
+
+/* q = prior: KL is 0. */
+static void check_zero(bnn_checker *c, bnn_layer_pass *p, const weights *w, int blocks) {
+    double n = 0;
+    for (int b = 0; b < blocks; b++) {
+        double sd = sd_of_prior(&w[b]);
+        if (sd == 0) return;
+        for (int i = 0; i < w[b].n; i++) w[b].mu[i] = 0, w[b].rho[i] = (bnn_real)bnn_softplus_inverse(sd);
+        n += w[b].n;
+    }
+    double kl = penalty_of(p, 0);
+    if (kl == penalty_of(p, 1) && fabs(kl) > 10 * ROUNDING * n)
+        bnn_checker_break(c, "the penalty is %.6g where q is the prior: KL is 0 there", kl);
+}
+
+/* The prior that the layer's option names, else the model's. */
+static bnn_status open_prior(const bnn_layer *l, bnn_prior *own, const bnn_prior **out) {
+    const bnn_option *o = bnn_options_find(l->object.type->options, "prior");
+    const char *text = o && o->kind == BNN_OPTION_TEXT ? *(char *const *)((const char *)l->object.conf + o->offset) : "";
+    *own = (bnn_prior){0};
+    *out = *text ? own : l->prior;
+    return *text ? bnn_prior_new(text, own) : BNN_OK;
+}
+
+static void check_kl(bnn_checker *c, bnn_layer_pass *p, weights *w, int blocks) {
+    double exact = 0, size = 0;
+    moments sampled = {0};
+    for (int b = 0; b < blocks; b++) {
+        set_pairs(&w[b]);
+        exact += quadrature(&w[b], &size);
+    }
+    for (uint64_t s = 0; s < DRAWS; s++) {
+        double sum = 0;
+        for (int b = 0; b < blocks; b++) sum += at_one_draw(&w[b], bnn_rng_split(bnn_rng_split(bnn_rng_seed(91), s), (uint64_t)b));
+        moments_add(&sampled, sum);
+    }
+    compare_with(c, p, "quadrature", exact, 10 * ROUNDING * size, NULL);
+    compare_with(c, p, "Monte Carlo", sampled.mean, 10 * ROUNDING * size, &sampled);
+    check_zero(c, p, w, blocks);
+}
+
+bnn_status bnn_rule_kl(bnn_checker *c, const bnn_layer_case *k) {
+    bnn_layer_pass p;
+    bnn_prior own;
+    const bnn_prior *prior;
+    weights w[MOST_BLOCKS];
+    BNN_TRY(bnn_case_open(k, 1, 92, &p));
+    bnn_status s = open_prior(p.l, &own, &prior);
+    if (s == BNN_OK) {
+        int blocks = find_weights(&p, prior, w);
+        if (blocks == 0)
+            bnn_checker_skip(c, "there are no VARIATIONAL blocks NAME_mu and NAME_rho");
+        else if (!k->type->penalty)
+            bnn_checker_break(c, "there are Gaussian weights, but no penalty hook to tell their KL");
+        else
+            check_kl(c, &p, w, blocks);
+        bnn_prior_free(&own);
+    }
+    bnn_layer_pass_close(&p);
+    return s;
+}
+
+/* ---------------------------------------------------------------- gates */
+
+/* -H(p) for a probability p of dropping. */
+static double minus_entropy(double keep) {
+    double p = 1 - keep;
+    return (p > 0 ? p * log(p) : 0) + (keep > 0 ? keep * log(keep) : 0);
+}
+
+/* At these parameters; *gates is K, found at the first. */
+static void check_entropy(bnn_checker *c, bnn_layer_pass *p, double *gates) {
+    bnn_real unused[BNN_MAX_GATE_THETA];
+    double keep = bnn_layer_vtable(p->l)->keep(p->l, p->theta, unused), h = minus_entropy(keep), is = penalty_of(p, 0);
+    char guess[BNN_GUESS_TEXT];
+    if (*gates == 0 && h != 0) {
+        *gates = nearbyint(is / h);
+        if (!(*gates >= 1 && *gates <= (double)p->d_out && fabs(is / h - *gates) <= 1e-4 * *gates))
+            bnn_checker_break(
+                c, "the penalty is %.6g, with keep %.4g that is minus the entropy of %.4g gates: a whole number from 1 to %zu is possible",
+                is, keep, is / h, p->d_out);
+    }
+    if (fabs(is - *gates * h) > 10 * ROUNDING * (1 + fabs(is)))
+        bnn_checker_break(c, "the penalty is %.6g, with keep %.4g minus the entropy of %g gates is %.6g%s", is, keep, *gates, *gates * h,
+                          bnn_ratio_guess(is, *gates * h, 1 - keep, 0, guess));
+}
+
+bnn_status bnn_rule_entropy(bnn_checker *c, const bnn_layer_case *k) {
+    bnn_layer_pass p;
+    double gates = 0;
+    if (!k->type->keep || !k->type->penalty) {
+        bnn_checker_skip(c, "there is no penalty hook beside a keep hook");
+        return BNN_OK;
+    }
+    BNN_TRY(bnn_case_open(k, 1, 93, &p));
+    check_entropy(c, &p, &gates);
+    for (double at = -2; at <= 2; at++) {
+        for (int i = 0; i < p.l->n_theta; i++) p.theta[i] = (bnn_real)at;
+        check_entropy(c, &p, &gates);
+    }
+    bnn_layer_pass_close(&p);
+    return BNN_OK;
+}

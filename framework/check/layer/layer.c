@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * layer.c: the suite of layers: its rules, and the cases that each of them is run on.
+ */
+#include "layer.h"
+
+enum { TYPE = 0, MEAN = 1 << BNN_MEAN, ROWS = 1 << BNN_ROWS, DRAW = 1 << BNN_DRAW, MODES = MEAN | ROWS | DRAW, SPEC = 8, NODE = 16 };
+
+static const struct {
+    bnn_rule rule;
+    int on; /* once for the type, once for each check spec, for each node, or for each node in these modes */
+    bnn_layer_rule *run;
+} rules[] = {
+    {{"metadata", "name, summary, hooks, capabilities and check specs are there, and what bind plans is possible"},
+     TYPE,
+     bnn_rule_metadata},
+    {{"options", "every option takes its preset and its ends, refuses what is beyond them by name, and leaves the others alone"},
+     TYPE,
+     bnn_rule_options},
+    {{"print", "the printed network parses to the same network"}, SPEC, bnn_rule_print},
+    {{"bounds", "no hook writes outside its arrays or into what it is only lent"}, MODES, bnn_rule_bounds},
+    {{"reload", "a network made of the printed text gives the same bits with the same theta"}, SPEC, bnn_rule_reload},
+    {{"shapes", "bind refuses an input with a sentence that names node and shape, or the layer works on it"}, SPEC, bnn_rule_shapes},
+    {{"init", "initial parameters are all set, finite, and the same for the same stream"}, NODE, bnn_rule_init},
+    {{"capabilities", "AFFINE is x kernel + bias, and RESHAPE leaves every number"}, NODE, bnn_rule_capabilities},
+    {{"undefined", "no hook reads what no hook has written"}, MODES, bnn_rule_undefined},
+    {{"allocations", "no hook of a pass allocates"}, MODES, bnn_rule_allocations},
+    {{"memory", "of pass, dpass, cache and scratch at least nine tenths are used in some mode"}, NODE, bnn_rule_memory},
+    {{"flops", "the declared operations are those of the product, or a plausible number for each unit"}, NODE, bnn_rule_flops},
+    {{"finite", "values and gradients are finite at extreme parameters, at huge inputs and for one row"}, MODES, bnn_rule_finite},
+    {{"empty", "a call with no rows changes nothing"}, MODES, bnn_rule_empty},
+    {{"state", "the same call gives the same bits, whatever was called in between"}, MODES, bnn_rule_state},
+    {{"threads", "1, 2 and 4 threads at once get the bits of one alone"}, MODES, bnn_rule_threads},
+    {{"function", "without noise for each row, equal rows give equal outputs"}, MEAN | DRAW, bnn_rule_function},
+    {{"rows", "the rows may be cut anywhere and come in any order"}, MODES, bnn_rule_rows},
+    {{"row_number", "the noise of a row belongs to all 64 bits of its number"}, ROWS, bnn_rule_row_number},
+    {{"noise", "the output depends on the noise where STOCHASTIC says so, and never in MEAN"}, TYPE, bnn_rule_noise},
+    {{"gradient", "gradients of sum(c y) + penalty are those of differences; kinks are left out under KINKED only"},
+     MODES,
+     bnn_rule_gradient},
+    {{"adds", "every gradient is added to what is there"}, MODES, bnn_rule_adds},
+    {{"unwanted", "gradients that are not wanted do not change the others"}, MODES, bnn_rule_unwanted},
+    {{"penalty", "the penalty is not scaled, its gradient is"}, MODES, bnn_rule_penalty},
+    {{"kl", "the penalty of Gaussian weights is the KL of q from the prior: by quadrature, by Monte Carlo, and 0 at the prior"},
+     NODE,
+     bnn_rule_kl},
+    {{"entropy", "the penalty of gates is minus the entropy of K of them"}, NODE, bnn_rule_entropy},
+    {{"keep", "keep is the share of units that stay, and has its gradient"}, NODE, bnn_rule_keep},
+    {{"limit", "with its noise turned down to nothing the layer is that of MEAN"}, ROWS | DRAW, bnn_rule_limit},
+    {{"moments", "mean and variance of the output are the same in ROWS and DRAW, and those that MEAN and the parameters imply"},
+     NODE,
+     bnn_rule_moments},
+    {{"expected_gradient", "the mean gradient is the same in ROWS and DRAW"}, NODE, bnn_rule_expected_gradient},
+    {{"score", "the score has mean 0, times y it has the mean gradient of y, and of Gaussian weights it is that of their density"},
+     NODE,
+     bnn_rule_score},
+};
+
+enum { N_RULES = sizeof rules / sizeof *rules };
+
+static const bnn_rule *rule_at(int i) { return i >= 0 && i < N_RULES ? &rules[i].rule : NULL; }
+
+static bnn_status run_case(bnn_checker *c, int i, const bnn_layer_case *k, const char *mode) {
+    bnn_checker_begin(c, &rules[i].rule, k->spec ? k->spec : "", mode);
+    BNN_TRY(rules[i].run(c, k));
+    return bnn_checker_end(c);
+}
+
+static bnn_status run_node(bnn_checker *c, int i, bnn_layer_case *k) {
+    if (rules[i].on == NODE) return run_case(c, i, k, "");
+    for (k->mode = BNN_MEAN; k->mode <= BNN_DRAW; k->mode++)
+        if (rules[i].on & 1 << k->mode) BNN_TRY(run_case(c, i, k, bnn_mode_names[k->mode]));
+    return BNN_OK;
+}
+
+/* Specs that make no net are left out: metadata tells of them. */
+static bnn_status run_spec(bnn_checker *c, int i, const char *spec) {
+    bnn_spec_net net;
+    bnn_layer_case k = {.type = (const bnn_layer_type *)c->type, .spec = spec, .net = &net, .mode = BNN_ROWS};
+    bnn_status s = bnn_spec_net_open(spec, &net);
+    if (s < 0) return s == BNN_ERR_MEMORY ? s : BNN_OK;
+    if (rules[i].on == SPEC) s = run_case(c, i, &k, "");
+    for (k.node = 0; rules[i].on != SPEC && k.node < net.net->n_nodes && s == BNN_OK; k.node++)
+        if (bnn_layer_vtable(bnn_case_layer(&k)) == k.type && bnn_case_layer(&k)->n_in > 0) s = run_node(c, i, &k);
+    bnn_spec_net_close(&net);
+    return s;
+}
+
+static bnn_status run_rule(bnn_checker *c, int i) {
+    if (rules[i].on == TYPE) return run_case(c, i, &(bnn_layer_case){.type = (const bnn_layer_type *)c->type}, "");
+    for (int s = 0; c->type->checks[s]; s++) BNN_TRY(run_spec(c, i, c->type->checks[s]));
+    return BNN_OK;
+}
+
+static int index_of(bnn_layer_rule *run) {
+    int i = 0;
+    while (rules[i].run != run) i++;
+    return i;
+}
+
+/* Whether bounds holds; told to nobody. */
+static bnn_status stays_in_bounds(const bnn_checker *c, bool *holds) {
+    bnn_verdicts verdicts = {0};
+    bnn_checker quiet = *c;
+    quiet.out = &verdicts;
+    bnn_status s = run_rule(&quiet, index_of(bnn_rule_bounds));
+    *holds = true;
+    for (int i = 0; i < verdicts.n; i++) *holds &= verdicts.v[i].outcome != BNN_BROKEN;
+    bnn_verdicts_free(&verdicts);
+    return s;
+}
+
+/* Without its hooks only metadata can be looked at; and hooks that write where they should not are not run on other memory than that of
+ * bounds. */
+static bnn_status run(bnn_checker *c) {
+    int last = N_RULES - 1;
+    bool holds;
+    if (bnn_layer_unusable((const bnn_layer_type *)c->type)) {
+        last = index_of(bnn_rule_metadata);
+        c->left = "not run, since metadata is broken";
+    } else {
+        BNN_TRY(stays_in_bounds(c, &holds));
+        if (!holds) last = index_of(bnn_rule_bounds), c->left = "not run, since bounds is broken";
+    }
+    for (int i = 0; i <= last; i++)
+        if (bnn_checker_wants(c, &rules[i].rule)) BNN_TRY(run_rule(c, i));
+    return BNN_OK;
+}
+
+const bnn_suite bnn_suite_layer = {.rule = rule_at, .run = run};

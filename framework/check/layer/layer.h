@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * layer.h (private): the rules of layers. One file for each theme; layer.c has the table.
+ */
+#ifndef BNN_CHECK_LAYER_H
+#define BNN_CHECK_LAYER_H
+
+#include "case.h"
+
+/* claims.c: what the vtable and the plan say of the layer */
+bnn_layer_rule bnn_rule_metadata, bnn_rule_options, bnn_rule_init, bnn_rule_capabilities, bnn_rule_memory, bnn_rule_flops;
+/* Why no rule but metadata can be run: a hook is missing; NULL: they can. */
+const char *bnn_layer_unusable(const bnn_layer_type *type);
+/* text.c: from text to net and back */
+bnn_layer_rule bnn_rule_print, bnn_rule_reload, bnn_rule_shapes;
+/* memory.c: what hooks read and write */
+bnn_layer_rule bnn_rule_bounds, bnn_rule_undefined, bnn_rule_allocations, bnn_rule_finite, bnn_rule_empty;
+/* calls.c: one call against others */
+bnn_layer_rule bnn_rule_state, bnn_rule_threads, bnn_rule_function, bnn_rule_rows, bnn_rule_row_number;
+/* gradient.c */
+bnn_layer_rule bnn_rule_gradient, bnn_rule_adds, bnn_rule_unwanted, bnn_rule_penalty;
+/* noise.c: where there is noise, and where there is none */
+bnn_layer_rule bnn_rule_noise, bnn_rule_keep, bnn_rule_limit;
+/* moments.c: the distribution of the output and of the gradient */
+bnn_layer_rule bnn_rule_moments, bnn_rule_expected_gradient;
+/* score.c: the score function of what is drawn */
+bnn_layer_rule bnn_rule_score;
+/* kl.c: the value of the penalty */
+bnn_layer_rule bnn_rule_kl, bnn_rule_entropy;
+/* Gaussian weights are known by the names of their blocks: w ~ N(mu, softplus(rho)^2) for blocks NAME_mu and NAME_rho of equal size, both
+ * VARIATIONAL. Where NAME_rho of block b begins in theta; -1 if block b is no NAME_mu. */
+int bnn_rho_of(const bnn_layer *l, int b);
+
+#endif

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * density.c: nll as the logarithm of a density: its mass, its gradients, its units, and what follows from it.
+ */
+#include "likelihood.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- mass */
+
+/* Two targets of row 0: one is held while the other is integrated over. */
+typedef struct {
+    const bnn_likelihood_case *k;
+    int moving;
+    bnn_real y[2];
+} plane;
+
+static double along(double y, void *of) {
+    plane *p = of;
+    p->y[p->moving] = (bnn_real)y;
+    return exp(bnn_case_logp(p->k, 0, p->y));
+}
+
+double bnn_target_density(double y, void *of) {
+    const bnn_target *t = of;
+    plane p = {.k = t->k, .moving = 1 - t->d};
+    p.y[t->d] = (bnn_real)y;
+    return t->k->l.y_dim == 1 ? exp(bnn_case_logp(t->k, 0, p.y)) : bnn_integral_line(along, &p, -INFINITY, INFINITY);
+}
+
+static double mass_of(bnn_likelihood_case *k) {
+    double sum = 0;
+    if (!k->is_class) return bnn_integral_line(bnn_target_density, &(bnn_target){k, 0}, -INFINITY, INFINITY);
+    for (int y = 0; y < k->l.n_classes; y++) sum += bnn_class_probability(k, y);
+    return sum;
+}
+
+bnn_status bnn_likelihood_density(bnn_checker *c, void *of) {
+    bnn_likelihood_case *k = of;
+    double mass = mass_of(k);
+    char guess[BNN_GUESS_TEXT];
+    if (!(fabs(mass - 1) <= 10 * ROUNDING))
+        bnn_checker_break(c, "exp(-nll) %s to %.6g%s", k->is_class ? "sums over the classes" : "integrates over y", mass,
+                          bnn_mass_guess(mass, k->l.y_dim, guess));
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- gradients */
+
+static double nll_of(void *of) {
+    bnn_likelihood_case *k = of;
+    return k->type->nll(&k->l, k->n, k->f, k->y, k->theta, 1, NULL, NULL);
+}
+
+static double logp_of(void *of) {
+    bnn_likelihood_case *k = of;
+    return k->type->logp(&k->l, k->theta, 1, NULL);
+}
+
+/* The entry that is furthest off, if one is off at all. hook: what the gradient is of. */
+static void compare_slopes(bnn_checker *c, bnn_likelihood_case *k, const char *hook, double (*value)(void *of), const char *name, int n,
+                           bnn_real *at, const bnn_real *gradient) {
+    double worst = 0;
+    for (int i = 0; i < n; i++) {
+        char guess[BNN_GUESS_TEXT];
+        double slope = bnn_difference(value, k, &at[i], NULL), is = gradient[i], off = fabs(is - slope) / (1 + fabs(slope));
+        if (off <= GRADIENT_TOLERANCE || off <= worst) continue;
+        worst = off;
+        c->now.outcome = BNN_HOLDS;
+        bnn_checker_break(c, "gradient of %s to %s[%d]: the hook says %.6g, differences say %.6g%s", hook, name, i, is, slope,
+                          bnn_ratio_guess(is, slope, NAN, k->n, guess));
+    }
+}
+
+static double gradients_at(bnn_likelihood_case *k, double scale) {
+    memset(k->df, 0, (size_t)(k->n * k->out) * sizeof *k->df);
+    memset(k->dtheta, 0, (size_t)k->l.n_theta * sizeof *k->dtheta);
+    return k->type->nll(&k->l, k->n, k->f, k->y, k->theta, scale, k->df, k->dtheta);
+}
+
+bnn_status bnn_likelihood_gradient(bnn_checker *c, void *of) {
+    bnn_likelihood_case *k = of;
+    gradients_at(k, 1);
+    compare_slopes(c, k, "nll", nll_of, "f", k->n * k->out, k->f, k->df);
+    if (!bnn_checker_broken(c)) compare_slopes(c, k, "nll", nll_of, "theta", k->l.n_theta, k->theta, k->dtheta);
+    return BNN_OK;
+}
+
+/* a is at scale 1, b at this scale. */
+static void compare_scaled(bnn_checker *c, const char *hook, const char *name, int n, const bnn_real *a, const bnn_real *b, double scale) {
+    for (int i = 0; i < n; i++) {
+        double is = b[i], should = scale * (double)a[i];
+        if (!(fabs(is - should) <= 10 * ROUNDING * (1 + fabs(should))))
+            bnn_checker_break(c, "%s makes %s[%d] %.6g at scale %g, and %.6g at scale 1: is it multiplied by scale once?", hook, name, i,
+                              is, scale, (double)a[i]);
+    }
+}
+
+/* Two of the gradients, at another scale; what else a pointer that is NULL may change. */
+bnn_status bnn_likelihood_scale(bnn_checker *c, void *of) {
+    bnn_likelihood_case *k = of;
+    const double other = 2.5;
+    int n = k->n * k->out, own = k->l.n_theta;
+    bnn_contents one;
+    double value = gradients_at(k, 1);
+    BNN_TRY(bnn_contents_keep(&k->hooks, &one));
+    const bnn_real *df = NULL, *dtheta = NULL;
+    for (int i = 0; i < k->hooks.n_arrays; i++) {
+        if (k->hooks.array[i].at == k->df) df = one.kept[i];
+        if (k->hooks.array[i].at == k->dtheta) dtheta = one.kept[i];
+    }
+    double scaled = gradients_at(k, other);
+    if (!(fabs(scaled - value) <= 10 * ROUNDING * (1 + fabs(value))))
+        bnn_checker_break(c, "nll is %.6g at scale %g, and %.6g at scale 1: the value is never scaled", scaled, other, value);
+    compare_scaled(c, "nll", "df", n, df, k->df, other);
+    compare_scaled(c, "nll", "dtheta", own, dtheta, k->dtheta, other);
+    double unwanted = k->type->nll(&k->l, k->n, k->f, k->y, k->theta, other, NULL, NULL);
+    if (!(fabs(unwanted - value) <= 10 * ROUNDING * (1 + fabs(value))))
+        bnn_checker_break(c, "nll is %.6g where no gradient is wanted, else %.6g", unwanted, value);
+    memset(k->dtheta, 0, (size_t)own * sizeof *k->dtheta);
+    k->type->nll(&k->l, k->n, k->f, k->y, k->theta, 1, NULL, k->dtheta);
+    compare_scaled(c, "nll without df", "dtheta", own, dtheta, k->dtheta, 1);
+    k->type->nll(&k->l, k->n, k->f, k->y, k->theta, 1, k->df, NULL);
+    compare_scaled(c, "nll without dtheta", "df", n, df, k->df, 1);
+    bnn_contents_free(&one);
+    return BNN_OK;
+}
+
+static void compare_filled(bnn_checker *c, const char *name, int n, const bnn_real *a, const bnn_real *b, double kept,
+                           const char *mistake) {
+    for (int i = 0; i < n; i++) {
+        double is = b[i], should = (double)a[i] + kept;
+        if (!(fabs(is - should) <= 10 * ROUNDING * (2 + fabs(should))))
+            bnn_checker_break(c, "nll leaves %.6g in %s[%d], which held 2 before, and should be %.6g%s", is, name, i, should,
+                              fabs(is - should - (kept > 0 ? -2 : 2)) <= 10 * ROUNDING * (2 + fabs(should)) ? mistake : "");
+    }
+}
+
+/* The first call begins with 0 in both, the second with 2. */
+bnn_status bnn_likelihood_adds(bnn_checker *c, void *of) {
+    bnn_likelihood_case *k = of;
+    size_t n = (size_t)(k->n * k->out), own = (size_t)k->l.n_theta;
+    bnn_real *df = malloc((n + own) * sizeof *df), *dtheta = df + n;
+    if (!df) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    gradients_at(k, 1);
+    memcpy(df, k->df, n * sizeof *df), memcpy(dtheta, k->dtheta, own * sizeof *df);
+    for (size_t i = 0; i < n; i++) k->df[i] = 2;
+    for (size_t i = 0; i < own; i++) k->dtheta[i] = 2;
+    k->type->nll(&k->l, k->n, k->f, k->y, k->theta, 1, k->df, k->dtheta);
+    compare_filled(c, "df", (int)n, df, k->df, 0, " ('+=' in place of '='?)");
+    compare_filled(c, "dtheta", (int)own, dtheta, k->dtheta, 2, " ('=' in place of '+='?)");
+    free(df);
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- units */
+
+enum { MOST_UNITS = 4 };
+static const double factor = 2; /* between the units of two likelihoods */
+
+/* Options of the case's spec that say they are in the units of y and are in use: another value gives another nll, or variance. */
+typedef struct {
+    int n;
+    const bnn_option *option[MOST_UNITS];
+    double power[MOST_UNITS]; /* such options scale with y to this power; NaN: not known */
+} units;
+
+static double *field(const bnn_likelihood *l, const bnn_option *o) { return (double *)(void *)((char *)l->object.conf + o->offset); }
+
+/* nll of the case's rows with other options: the object is bound again. */
+static double nll_bound_again(bnn_likelihood_case *k, double *var) {
+    if (k->type->bind(&k->l) < 0) return NAN;
+    if (var) {
+        k->type->observe(&k->l, 1, k->f, NULL, k->theta, &(bnn_observation){.mean = k->mean, .var = k->var});
+        *var = (double)k->var[0];
+    }
+    return nll_of(k);
+}
+
+/* An option that scales with y^k makes the variance scale with option^(2/k). */
+static double power_of(double var, double moved, double by) {
+    double power = 2 * log(by) / log(moved / var);
+    return fabs(power - nearbyint(power)) < 1e-3 && fabs(power) >= 0.5 && fabs(power) < 2.5 ? nearbyint(power) : NAN;
+}
+
+static void find_units(bnn_likelihood_case *k, units *u) {
+    const double by = 1.25;
+    double var, moved, nll = nll_bound_again(k, &var);
+    for (const bnn_option *o = k->type->type.options; o && o->name && u->n < MOST_UNITS; o++) {
+        if (o->kind != BNN_OPTION_REAL || !strstr(o->help, "units of y")) continue;
+        double *value = field(&k->l, o), kept = *value;
+        *value = kept * by;
+        double there = nll_bound_again(k, &moved);
+        if (kept != 0 && isfinite(there) && there != nll) u->option[u->n] = o, u->power[u->n++] = power_of(var, moved, by);
+        *value = kept;
+    }
+    nll_bound_again(k, NULL);
+}
+
+/* Whether nll is the same where y is measured in other units: y_sd times factor, the options times its powers. */
+static double nll_in_other_units(bnn_likelihood_case *k, const units *u, const double power[MOST_UNITS]) {
+    double kept[MOST_UNITS], sd[2] = {k->y_sd[0], k->y_sd[1]};
+    for (int i = 0; i < u->n; i++) {
+        kept[i] = *field(&k->l, u->option[i]);
+        *field(&k->l, u->option[i]) *= pow(factor, power[i]);
+    }
+    for (int i = 0; i < 2; i++) k->y_sd[i] *= factor;
+    double nll = nll_bound_again(k, NULL);
+    for (int i = 0; i < u->n; i++) *field(&k->l, u->option[i]) = kept[i];
+    memcpy(k->y_sd, sd, sizeof sd);
+    nll_bound_again(k, NULL);
+    return nll;
+}
+
+/* Of all powers that may be meant, the nll that is nearest. */
+static double nearest_in_other_units(bnn_likelihood_case *k, const units *u, double nll) {
+    static const double powers[] = {1, -1, 2, -2};
+    double best = INFINITY, power[MOST_UNITS];
+    for (int tried = 0; tried < 1 << 2 * u->n; tried++) {
+        for (int i = 0; i < u->n; i++) power[i] = isnan(u->power[i]) ? powers[tried >> 2 * i & 3] : u->power[i];
+        double there = nll_in_other_units(k, u, power);
+        if (!(fabs(there - nll) >= fabs(best - nll))) best = there;
+    }
+    return best;
+}
+
+bnn_status bnn_likelihood_units(bnn_checker *c, void *of) {
+    bnn_likelihood_case *k = of;
+    units u = {0};
+    char names[128] = "";
+    double nll = nll_of(k), none[MOST_UNITS] = {0}, rounding = 10 * ROUNDING * (1 + fabs(nll));
+    find_units(k, &u);
+    for (int i = 0; i < u.n; i++) {
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s'%s'", i ? ", " : "", u.option[i]->name);
+    }
+    double there = nearest_in_other_units(k, &u, nll), unmoved = u.n > 0 ? nll_in_other_units(k, &u, none) : NAN;
+    if (fabs(there - nll) <= rounding) return BNN_OK;
+    if (u.n == 0)
+        bnn_checker_break(c,
+                          "nll of standardised y is %.6g, and %.6g with y_sd times %g: no option in use says that it is in the units of y",
+                          nll, there, factor);
+    else
+        bnn_checker_break(c, "nll of standardised y is %.6g, and %.6g where y, y_sd and %s are in units of 1/%g%s", nll, there, names,
+                          factor,
+                          fabs(unmoved - nll) <= rounding ? ": is the option converted with y_sd?" : ": is the right power of y_sd taken?");
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- its own prior */
+
+/* exp(logp) over theta[0], or over theta[0] and theta[1]. */
+static double prior_along(double x, void *of) {
+    bnn_likelihood_case *k = of;
+    k->theta[k->l.n_theta - 1] = (bnn_real)x;
+    return exp(logp_of(k));
+}
+
+static double prior_along_first(double x, void *of) {
+    bnn_likelihood_case *k = of;
+    k->theta[0] = (bnn_real)x;
+    return bnn_integral_line(prior_along, k, -INFINITY, INFINITY);
+}
+
+static void check_prior_mass(bnn_checker *c, bnn_likelihood_case *k) {
+    bnn_real kept[2];
+    char guess[BNN_GUESS_TEXT];
+    int n = k->l.n_theta;
+    memcpy(kept, k->theta, (size_t)n * sizeof *kept);
+    double here = logp_of(k), mass;
+    k->theta[0] += 1;
+    bool flat = logp_of(k) == here;
+    mass = flat ? 1 : bnn_integral_line(n == 1 ? prior_along : prior_along_first, k, -INFINITY, INFINITY);
+    memcpy(k->theta, kept, (size_t)n * sizeof *kept);
+    if (!(fabs(mass - 1) <= 10 * ROUNDING))
+        bnn_checker_break(c, "exp(logp) integrates over the own parameters to %.6g%s", mass, bnn_mass_guess(mass, n, guess));
+}
+
+bnn_status bnn_likelihood_hyperprior(bnn_checker *c, void *of) {
+    bnn_likelihood_case *k = of;
+    bnn_real one[2] = {0}, added[2] = {2, 2};
+    int n = k->l.n_theta;
+    if (!k->type->logp || n == 0 || n > 2) {
+        bnn_checker_skip(c, "there is no logp hook, or no own parameter");
+        return BNN_OK;
+    }
+    double value = k->type->logp(&k->l, k->theta, 1, one), scaled = k->type->logp(&k->l, k->theta, 2.5, added);
+    if (!(fabs(scaled - value) <= 10 * ROUNDING * (1 + fabs(value))))
+        bnn_checker_break(c, "logp is %.6g at scale 2.5, and %.6g at scale 1: the value is never scaled", scaled, value);
+    compare_slopes(c, k, "logp", logp_of, "theta", n, k->theta, one);
+    for (int i = 0; i < n && !bnn_checker_broken(c); i++)
+        if (!(fabs((double)added[i] - 2 - 2.5 * (double)one[i]) <= 10 * ROUNDING * (2 + fabs((double)added[i]))))
+            bnn_checker_break(c, "logp at scale 2.5 leaves %.6g in dtheta[%d], which held 2 before, and should be %.6g", (double)added[i],
+                              i, 2 + 2.5 * (double)one[i]);
+    check_prior_mass(c, k);
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- own parameters given the rows */
+
+/* Draws of a density p have E[g dlog p/dtheta_k + dg/dtheta_k] = 0 for every bounded g (Stein's identity): g = 1, and sine and cosine of
+ * each parameter. */
+enum { MOST_OWN = 4 };
+typedef struct {
+    moments plain[MOST_OWN];                                      /* of dlog p/dtheta_k */
+    moments sine[MOST_OWN][MOST_OWN], cosine[MOST_OWN][MOST_OWN]; /* [k][j], g of theta_j */
+} stein;
+
+static void add_draw(const bnn_likelihood_case *k, stein *st) {
+    int p = k->l.n_theta;
+    memset(k->dtheta, 0, (size_t)p * sizeof *k->dtheta);
+    k->type->nll(&k->l, k->n, k->f, k->y, k->initial, -1, NULL, k->dtheta);
+    if (k->type->logp) k->type->logp(&k->l, k->initial, 1, k->dtheta);
+    for (int i = 0; i < p; i++) {
+        double score = (double)k->dtheta[i];
+        moments_add(&st->plain[i], score);
+        for (int j = 0; j < p; j++) {
+            double x = (double)k->initial[j];
+            moments_add(&st->sine[i][j], sin(x) * score + (i == j) * cos(x));
+            moments_add(&st->cosine[i][j], cos(x) * score - (i == j) * sin(x));
+        }
+    }
+}
+
+static void compare_stein(bnn_checker *c, const moments *m, int p, int k, const char *g) {
+    double z = moments_z(m, 0);
+    if (!(fabs(z) <= bnn_most_z((size_t)(p + 2 * p * p))))
+        bnn_checker_break(c,
+                          "draws of the own parameters given the rows do not follow their density: E[g dlog p/dtheta[%d] + g'] is %.4g, "
+                          "%.1f standard errors from 0, for g = %s",
+                          k, m->mean, fabs(z), g);
+}
+
+bnn_status bnn_likelihood_theta_given(bnn_checker *c, void *of) {
+    enum { DRAWS = 4000 };
+    bnn_likelihood_case *k = of;
+    int p = k->l.n_theta;
+    stein st = {0};
+    if (!k->type->draw_theta_given || p == 0 || p > MOST_OWN) {
+        bnn_checker_skip(c, "there is no draw_theta_given hook, or no own parameter, or too many");
+        return BNN_OK;
+    }
+    for (uint64_t s = 0; s < DRAWS; s++) {
+        k->type->draw_theta_given(&k->l, k->n, k->f, k->y, bnn_rng_split(bnn_rng_seed(9), s), k->initial);
+        add_draw(k, &st);
+    }
+    for (int i = 0; i < p; i++) {
+        compare_stein(c, &st.plain[i], p, i, "1");
+        for (int j = 0; j < p; j++) compare_stein(c, &st.sine[i][j], p, i, "sine"), compare_stein(c, &st.cosine[i][j], p, i, "cosine");
+    }
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- curvature */
+
+/* A product of two entries of the score of row 0, weighed with the density: over y it integrates to the Fisher information. */
+typedef struct {
+    bnn_likelihood_case *k;
+    int a, b;
+} product;
+
+static double weighed(double y, void *of) {
+    const product *p = of;
+    const bnn_real here = (bnn_real)y;
+    double logp = -p->k->type->nll(&p->k->l, 1, p->k->f, &here, p->k->theta, 1, p->k->df, NULL);
+    return logp > -700 ? exp(logp) * (double)p->k->df[p->a] * (double)p->k->df[p->b] : 0;
+}
+
+static double fisher(const product *p) {
+    double sum = 0;
+    if (!p->k->is_class) return bnn_integral_line(weighed, (void *)p, -INFINITY, INFINITY);
+    for (int y = 0; y < p->k->l.n_classes; y++) sum += weighed(y, (void *)p);
+    return sum;
+}
+
+static double square_of_root(const bnn_likelihood_case *k, int a, int b) {
+    double sum = 0;
+    for (int i = 0; i < k->out; i++) sum += (double)k->root[i * k->out + a] * (double)k->root[i * k->out + b];
+    return sum;
+}
+
+/* Of several targets: the mean of the products over draws. */
+static bnn_status sample_fisher(bnn_checker *c, bnn_likelihood_case *k) {
+    enum { DRAWS = 5000 };
+    int out = k->out;
+    moments *m = calloc((size_t)(out * out), sizeof *m);
+    if (!m) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    for (uint64_t s = 0; s < DRAWS; s++) {
+        k->type->draw(&k->l, 1, k->f, k->theta, bnn_rng_seed(5), s, k->drawn);
+        k->type->nll(&k->l, 1, k->f, k->drawn, k->theta, 1, k->df, NULL);
+        for (int i = 0; i < out * out; i++) moments_add(&m[i], (double)k->df[i / out] * (double)k->df[i % out]);
+    }
+    for (int i = 0; i < out * out; i++) {
+        char guess[BNN_GUESS_TEXT];
+        double is = square_of_root(k, i / out, i % out), z = moments_z(&m[i], is);
+        if (!(fabs(z) <= bnn_most_z((size_t)(out * out)) || fabs(m[i].mean - is) <= 100 * ROUNDING))
+            bnn_checker_break(c, "the square of the root has %.4g at [%d,%d], draws have %.4g, %.1f standard errors away%s", is, i / out,
+                              i % out, m[i].mean, fabs(z), bnn_ratio_guess(is, m[i].mean, NAN, 0, guess));
+    }
+    free(m);
+    return BNN_OK;
+}
+
+bnn_status bnn_likelihood_curvature(bnn_checker *c, void *of) {
+    bnn_likelihood_case *k = of;
+    if (!k->type->curvature) {
+        bnn_checker_skip(c, "there is no curvature hook");
+        return BNN_OK;
+    }
+    k->type->curvature(&k->l, k->n, k->f, k->theta, k->root);
+    if (!k->is_class && k->l.y_dim > 1) return sample_fisher(c, k);
+    for (int a = 0; a < k->out; a++)
+        for (int b = 0; b < k->out; b++) {
+            char guess[BNN_GUESS_TEXT];
+            double is = square_of_root(k, a, b), should = fisher(&(product){k, a, b});
+            if (!(fabs(is - should) <= 100 * ROUNDING * (1 + fabs(should))))
+                bnn_checker_break(c, "the square of the root has %.6g at [%d,%d], the Fisher information %.6g%s", is, a, b, should,
+                                  bnn_ratio_guess(is, should, NAN, 0, guess));
+        }
+    return BNN_OK;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/vtable.h"
+
+#include <bnn/likelihood.h>
+
+#include <gsl/gsl_errno.h>
+#include <gsl/gsl_multimin.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const bnn_hook hooks[] = {BNN_HOOK(bnn_likelihood_type, bind), BNN_HOOK(bnn_likelihood_type, nll), BNN_HOOK(bnn_likelihood_type, observe), BNN_HOOK(bnn_likelihood_type, draw), {0}};
+
+const bnn_contract bnn_contract_likelihood = {.name = "likelihood", .size = sizeof(bnn_likelihood_type), .required = hooks};
+
+bnn_status bnn_likelihood_new(const char *spec, int y_dim, int n_classes, const double *y_sd, bnn_likelihood *out) {
+    bnn_likelihood l = {.y_dim = y_dim, .n_classes = n_classes, .y_sd = y_sd};
+    BNN_TRY(bnn_object_parse(BNN_LIKELIHOOD, spec, &l.object));
+    bnn_status s = bnn_likelihood_vtable(&l)->bind(&l);
+    if (s < 0) {
+        bnn_note(s, "likelihood '%s'", l.object.type->name);
+        bnn_likelihood_free(&l);
+        return s;
+    }
+    *out = l;
+    return BNN_OK;
+}
+
+void bnn_likelihood_free(bnn_likelihood *likelihood) { bnn_object_free(&likelihood->object); }
+
+/* ---------------------------------------------------------------- its own parameters */
+
+typedef struct {
+    const bnn_likelihood *likelihood;
+    int n;
+    const bnn_real *f, *y;
+    bnn_real *theta, *grad; /* [n_theta] */
+} rows;
+
+/* nll - log prior, per row, at x, and its gradient (NULL: not wanted). */
+static double value_and_gradient(const gsl_vector *x, const rows *r, gsl_vector *gradient) {
+    const bnn_likelihood_type *type = bnn_likelihood_vtable(r->likelihood);
+    bnn_real *grad = gradient ? r->grad : NULL;
+    size_t p = (size_t)r->likelihood->n_theta;
+    for (size_t i = 0; i < p; i++) r->theta[i] = (bnn_real)gsl_vector_get(x, i);
+    memset(r->grad, 0, p * sizeof *r->grad);
+    double u = type->nll(r->likelihood, r->n, r->f, r->y, r->theta, 1.0 / r->n, NULL, grad);
+    if (type->logp) u -= type->logp(r->likelihood, r->theta, -1.0 / r->n, grad);
+    for (size_t i = 0; gradient && i < p; i++) gsl_vector_set(gradient, i, (double)r->grad[i]);
+    return u / r->n;
+}
+
+static double value(const gsl_vector *x, void *of) { return value_and_gradient(x, of, NULL); }
+static void slope(const gsl_vector *x, void *of, gsl_vector *gradient) { value_and_gradient(x, of, gradient); }
+static void both(const gsl_vector *x, void *of, double *u, gsl_vector *gradient) { *u = value_and_gradient(x, of, gradient); }
+
+/* Whether BFGS from x found where the gradient vanishes; the minimiser keeps that place. */
+static bool descend(gsl_multimin_fdfminimizer *m, rows *r, const gsl_vector *x) {
+    enum { STEPS = 1000 };
+    static const double flat = 1e-5; /* nats per row and unit of theta */
+    gsl_multimin_function_fdf f = {.f = value, .df = slope, .fdf = both, .n = x->size, .params = r};
+    gsl_error_handler_t *handler = gsl_set_error_handler_off();
+    int s = gsl_multimin_fdfminimizer_set(m, &f, x, 1, 0.1);
+    for (int i = 0; i < STEPS && s == GSL_SUCCESS && gsl_multimin_test_gradient(m->gradient, flat) == GSL_CONTINUE; i++)
+        s = gsl_multimin_fdfminimizer_iterate(m);
+    gsl_set_error_handler(handler);
+    return isfinite(m->f) && gsl_multimin_test_gradient(m->gradient, flat) == GSL_SUCCESS;
+}
+
+static bnn_status minimise(rows *r) {
+    size_t p = (size_t)r->likelihood->n_theta;
+    gsl_vector *x = gsl_vector_calloc(p);
+    gsl_multimin_fdfminimizer *m = gsl_multimin_fdfminimizer_alloc(gsl_multimin_fdfminimizer_vector_bfgs2, p);
+    bnn_status s = x && m ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for the likelihood's parameters");
+    for (size_t i = 0; s == BNN_OK && i < p; i++) gsl_vector_set(x, i, (double)r->theta[i]);
+    if (s == BNN_OK && !descend(m, r, x))
+        s = bnn_fail(BNN_ERR_NUMERIC,
+                     "likelihood '%s': %d rows do not tell its noise, as where the network fits them without error: fix it",
+                     r->likelihood->object.type->name, r->n);
+    for (size_t i = 0; s == BNN_OK && i < p; i++) r->theta[i] = (bnn_real)gsl_vector_get(m->x, i);
+    if (m) gsl_multimin_fdfminimizer_free(m);
+    gsl_vector_free(x);
+    return s;
+}
+
+bnn_status bnn_likelihood_fit(const bnn_likelihood *likelihood, int n, const bnn_real *f, const bnn_real *y, bnn_real *theta) {
+    const bnn_likelihood_type *type = bnn_likelihood_vtable(likelihood);
+    size_t p = (size_t)likelihood->n_theta;
+    if (p == 0) return BNN_OK;
+    bnn_real *grad = malloc(p * sizeof *grad);
+    if (!grad) return bnn_fail(BNN_ERR_MEMORY, "out of memory for the likelihood's parameters");
+    memset(theta, 0, p * sizeof *theta);
+    if (type->init) type->init(likelihood, theta);
+    bnn_status s = minimise(&(rows){.likelihood = likelihood, .n = n, .f = f, .y = y, .theta = theta, .grad = grad});
+    free(grad);
+    return s;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <bnn/net.h>
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- building */
+
+static int find_node(const bnn_net *net, const char *label) {
+    for (int i = 0; i < net->n_nodes; i++)
+        if (strcmp(net->node[i].layer.label, label) == 0) return i;
+    return -1;
+}
+
+static bool text_has_label(const bnn_netspec *spec, const char *label) {
+    for (int i = 0; i < spec->n; i++)
+        if (spec->s[i].label && strcmp(spec->s[i].label, label) == 0) return true;
+    return false;
+}
+
+/* "dense_2": the statement's own label, or its type and the first number that is free here and in the whole text. Owned by the node. */
+static char *node_label(const bnn_net *net, const bnn_netspec *spec, const bnn_statement *s) {
+    char *label = NULL;
+    if (s->label) return strdup(s->label);
+    for (int k = 1;; k++) {
+        if (asprintf(&label, "%s_%d", s->type, k) < 0) return NULL;
+        if (find_node(net, label) < 0 && !text_has_label(spec, label)) return label;
+        free(label);
+    }
+}
+
+/* The node that a statement means by a label. Made-up labels do not count: engines that adapt the text move them. */
+static int find_named(const bnn_net *net, const char *label) {
+    int i = find_node(net, label);
+    return i >= 0 && net->node[i].named ? i : -1;
+}
+
+static bnn_status connect(const bnn_net *net, const bnn_statement *s, bnn_node *node) {
+    bnn_layer *l = &node->layer;
+    bool source = strcmp(s->type, "input") == 0;
+    l->n_in = s->n_in > 0 ? s->n_in : source ? 0 : 1;
+    node->in = calloc((size_t)l->n_in + 1, sizeof *node->in);
+    bnn_shape *shapes = calloc((size_t)l->n_in + 1, sizeof *shapes);
+    l->in = shapes;
+    if (!node->in || !shapes) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a node");
+    for (int k = 0; k < l->n_in; k++) {
+        node->in[k] = s->n_in ? find_named(net, s->in[k]) : net->n_nodes - 1;
+        if (node->in[k] < 0) return bnn_fail(BNN_ERR_NAME, "input '%s' is not the label of an earlier statement", s->in[k]);
+        shapes[k] = net->node[node->in[k]].layer.plan.out;
+    }
+    return BNN_OK;
+}
+
+static bnn_status check_inputs(const bnn_layer *l) {
+    const bnn_layer_type *type = bnn_layer_vtable(l);
+    if (l->n_in >= type->min_in && l->n_in <= type->max_in) return BNN_OK;
+    if (type->min_in == type->max_in)
+        return bnn_fail(BNN_ERR_SHAPE, "takes %d input%s, not %d", type->min_in, type->min_in == 1 ? "" : "s", l->n_in);
+    return bnn_fail(BNN_ERR_SHAPE, "takes from %d to %d inputs, not %d", type->min_in, type->max_in, l->n_in);
+}
+
+/* Adds up the parameter blocks and refuses sizes that an int cannot count. */
+static bnn_status measure(bnn_net *net, bnn_node *node) {
+    bnn_layer *l = &node->layer;
+    double total = 0, out = 1;
+    for (int b = 0; b < l->plan.n_params; b++)
+        total += (double)(l->plan.param[b].rows > 0 ? l->plan.param[b].rows : 1) * l->plan.param[b].cols;
+    for (int k = 0; k < l->plan.out.rank; k++) out *= l->plan.out.d[k];
+    if (total + net->n_theta > INT_MAX / 2 || out > INT_MAX / 4)
+        return bnn_fail(BNN_ERR_MEMORY, "has more than 2^30 parameters or units: use a smaller network");
+    l->n_theta = (int)total;
+    if (bnn_layer_vtable(l)->keep && l->n_theta > BNN_MAX_GATE_THETA)
+        return bnn_fail(BNN_ERR_SHAPE, "is a gate with %d parameters: at most %d are allowed", l->n_theta, BNN_MAX_GATE_THETA);
+    node->theta = (size_t)net->n_theta;
+    net->n_theta += l->n_theta;
+    net->flops_row += l->plan.flops_row;
+    net->flops_pass += l->plan.flops_pass;
+    net->back_flops_row += l->plan.back_flops_row;
+    net->back_flops_pass += l->plan.back_flops_pass;
+    return BNN_OK;
+}
+
+static bool has_weights(const bnn_layer *l) {
+    for (int b = 0; b < l->plan.n_params; b++)
+        if (l->plan.param[b].role == BNN_WEIGHT) return true;
+    return false;
+}
+
+/* The gate whose units the weights of this layer read, looking through changes of shape; -1: none. */
+static int find_gate(const bnn_net *net, const bnn_node *node) {
+    if (!has_weights(&node->layer) || node->layer.n_in != 1) return -1;
+    int k = node->in[0];
+    while (net->node[k].layer.object.type->caps & BNN_RESHAPE) k = net->node[k].in[0];
+    return bnn_layer_vtable(&net->node[k].layer)->keep ? k : -1;
+}
+
+static bnn_status bind_node(bnn_net *net, const bnn_statement *s, bnn_node *node, const bnn_net_env *env, bool last) {
+    bnn_layer *l = &node->layer;
+    const bnn_type *type;
+    BNN_TRY(bnn_type_find(BNN_LAYER, s->type, &type));
+    void *conf = calloc(1, type->conf_size ? type->conf_size : 1);
+    if (!conf) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a node");
+    bnn_status status = bnn_options_parse(type->options, s->options, conf);
+    if (status < 0) {
+        free(conf);
+        return status;
+    }
+    l->object = (bnn_object){.type = type, .conf = conf};
+    l->prior = env->prior;
+    l->out_hint = last ? env->out_dim : 0;
+    BNN_TRY(connect(net, s, node));
+    BNN_TRY(check_inputs(l));
+    if (l->n_in == 0) l->plan.out = env->x_shape; /* what the data say; bind compares it with what the text says */
+    BNN_TRY(bnn_layer_vtable(l)->bind(l));
+    BNN_TRY(measure(net, node));
+    node->gate = find_gate(net, node);
+    node->needs_grad = l->n_theta > 0;
+    for (int k = 0; k < l->n_in; k++) node->needs_grad |= net->node[node->in[k]].needs_grad;
+    return BNN_OK;
+}
+
+/* Files put each node's parameters under its label, and those of the likelihood and the prior beside them. */
+static bnn_status check_label(const bnn_net *net, const char *label) {
+    enum { LONGEST = 64 };
+    if (find_node(net, label) >= 0) return bnn_fail(BNN_ERR_NAME, "label '%s' is given twice in the network", label);
+    if (strcmp(label, "likelihood") == 0 || strcmp(label, "prior") == 0)
+        return bnn_fail(BNN_ERR_NAME, "label '%s' is taken: files have the parameters of the %s under it", label, label);
+    if (strlen(label) > LONGEST)
+        return bnn_fail(BNN_ERR_NAME, "label '%.10s...' has %zu letters, at most %d are allowed", label, strlen(label), LONGEST);
+    return BNN_OK;
+}
+
+static bnn_status add_node(bnn_net *net, const bnn_netspec *spec, const bnn_statement *s, const bnn_net_env *env, bool last) {
+    bnn_node *node = &net->node[net->n_nodes];
+    if (s->label) BNN_TRY(check_label(net, s->label));
+    char *label = node_label(net, spec, s);
+    if (!label) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a node");
+    node->layer.label = label;
+    node->named = s->label != NULL;
+    bnn_status status = bind_node(net, s, node, env, last);
+    net->n_nodes++; /* now bnn_net_free knows of it */
+    return status < 0 ? bnn_note(status, "node '%s' (%s)", label, s->type) : BNN_OK;
+}
+
+static bnn_status check_ends(const bnn_net *net, const bnn_net_env *env) {
+    char shape[BNN_SHAPE_TEXT];
+    for (int i = 0; i + 1 < net->n_nodes; i++) {
+        bool used = false;
+        for (int k = i + 1; k < net->n_nodes; k++)
+            for (int j = 0; j < net->node[k].layer.n_in; j++) used |= net->node[k].in[j] == i;
+        if (!used) return bnn_fail(BNN_ERR_SYNTAX, "node '%s' leads nowhere: no later statement reads it", net->node[i].layer.label);
+    }
+    bnn_shape out = net->node[net->n_nodes - 1].layer.plan.out;
+    if (env->out_dim > 0 && (out.rank != 1 || out.d[0] != env->out_dim))
+        return bnn_fail(
+            BNN_ERR_SHAPE,
+            "the network ends with shape %s, but the likelihood needs [%d]: end with 'dense', without a number, to get what is needed",
+            bnn_shape_print(out, shape), env->out_dim);
+    return BNN_OK;
+}
+
+static void find_readers(bnn_net *net) {
+    for (int i = 0; i < net->n_nodes; i++) {
+        int readers = 0, last = -1;
+        for (int k = i + 1; k < net->n_nodes; k++)
+            for (int j = 0; j < net->node[k].layer.n_in; j++)
+                if (net->node[k].in[j] == i) readers++, last = k;
+        net->node[i].only_reader = readers == 1 ? last : -1;
+    }
+}
+
+static bnn_status build(bnn_net *net, const bnn_netspec *spec, const bnn_net_env *env) {
+    static char input[] = "input", nothing[] = "";
+    bool given = strcmp(spec->s[0].type, "input") == 0;
+    net->node = calloc((size_t)spec->n + 1, sizeof *net->node);
+    if (!net->node) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a network of %d nodes", spec->n);
+    if (!given) BNN_TRY(add_node(net, spec, &(bnn_statement){.type = input, .options = nothing}, env, false));
+    for (int i = 0; i < spec->n; i++) {
+        if (i > 0 && strcmp(spec->s[i].type, "input") == 0)
+            return bnn_fail(BNN_ERR_SYNTAX, "'input' must be the first statement of the network");
+        BNN_TRY(add_node(net, spec, &spec->s[i], env, i == spec->n - 1));
+    }
+    net->first_stochastic = net->n_nodes;
+    for (int i = net->n_nodes - 1; i >= 0; i--)
+        if (net->node[i].layer.object.type->caps & BNN_STOCHASTIC && !net->node[i].layer.plan.quiet) net->first_stochastic = i;
+    find_readers(net);
+    return check_ends(net, env);
+}
+
+bnn_status bnn_net_new(const char *text, const bnn_net_env *env, bnn_net **out) {
+    bnn_netspec spec;
+    BNN_TRY(bnn_netspec_parse(text, &spec));
+    bnn_net *net = calloc(1, sizeof *net);
+    bnn_status s = net ? build(net, &spec, env) : bnn_fail(BNN_ERR_MEMORY, "out of memory for a network");
+    bnn_netspec_free(&spec);
+    if (s < 0)
+        bnn_net_free(net);
+    else
+        *out = net;
+    return s;
+}
+
+static void close_layer(bnn_layer *l) {
+    if (l->object.type && bnn_layer_vtable(l)->close) bnn_layer_vtable(l)->close(l);
+}
+
+void bnn_net_free(bnn_net *net) {
+    if (!net) return;
+    for (int i = 0; i < net->n_nodes; i++) {
+        bnn_node *node = &net->node[i];
+        close_layer(&node->layer);
+        bnn_object_free(&node->layer.object);
+        free((char *)node->layer.label);
+        free((bnn_shape *)node->layer.in);
+        free(node->in);
+    }
+    free(net->node);
+    free(net);
+}
+
+static bool print_node(FILE *out, const bnn_net *net, int i) {
+    const bnn_node *node = &net->node[i];
+    char *text = bnn_object_print(&node->layer.object, false);
+    if (!text) return false;
+    if (i > 0) fputs("; ", out);
+    if (node->named) fprintf(out, "%s = ", node->layer.label);
+    fputs(text, out);
+    free(text);
+    bool plain = node->layer.n_in == 0 || (node->layer.n_in == 1 && node->in[0] == i - 1);
+    for (int k = 0; !plain && k < node->layer.n_in; k++) fprintf(out, "%s%s", k ? ", " : "(", net->node[node->in[k]].layer.label);
+    if (!plain) fputc(')', out);
+    return true;
+}
+
+char *bnn_net_print(const bnn_net *net) {
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return NULL;
+    bool ok = true;
+    for (int i = 0; i < net->n_nodes && ok; i++) ok = print_node(out, net, i);
+    if (fclose(out) == 0 && ok) return text;
+    free(text);
+    return NULL;
+}
+
+int bnn_net_gates(const bnn_net *net) {
+    int n = 0;
+    for (int i = 0; i < net->n_nodes; i++) n += bnn_layer_vtable(&net->node[i].layer)->keep != NULL;
+    return n;
+}
+
+/* He et al. 2015, eq. 10: Var w = 2/fan_in for weights; biases and all else 0. */
+static void init_default(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {
+    for (int b = 0; b < l->plan.n_params; b++) {
+        const bnn_param *p = &l->plan.param[b];
+        int n = bnn_param_size(p);
+        if (p->role == BNN_WEIGHT) {
+            bnn_rng_normal(rng, (uint64_t)b, 1, n, theta);
+            for (int i = 0; i < n; i++) theta[i] *= (bnn_real)sqrt(2.0 / p->fan_in);
+        } else {
+            memset(theta, 0, (size_t)n * sizeof *theta);
+        }
+        theta += n;
+    }
+}
+
+void bnn_net_init(const bnn_net *net, bnn_rng rng, bnn_real *theta) {
+    for (int i = 0; i < net->n_nodes; i++) {
+        const bnn_layer *l = &net->node[i].layer;
+        const bnn_layer_type *type = bnn_layer_vtable(l);
+        (type->init ? type->init : init_default)(l, bnn_rng_split(rng, (uint64_t)i), theta + net->node[i].theta);
+    }
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * comparison.c: files of schema "bnn-comparison".
+ */
+#include "parts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void engine_group(char group[BNN_H5_PATH], int e) { snprintf(group, BNN_H5_PATH, "/engine_%d", e); }
+
+/* ---- writing ---- */
+
+/* The dimensions of a group of scores. */
+static void put_engines(bnn_h5_writer *w, const char *group, const bnn_comparison *c) {
+    char path[BNN_H5_PATH], **labels = calloc((size_t)c->n_engines, sizeof *labels);
+    if (!labels) {
+        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for labels", w->path));
+        return;
+    }
+    for (int e = 0; e < c->n_engines; e++) labels[e] = c->engine[e].label;
+    bnn_h5_dim(w, group, "engine", c->n_engines, BNN_H5_INT, NULL);
+    bnn_h5_texts(w, bnn_h5_join(path, group, "engine"), "labels", c->n_engines, labels);
+    bnn_h5_dim(w, group, "split", c->n_splits, BNN_H5_INT, c->split);
+    free(labels);
+}
+
+/* Metrics and costs of all engines in one array each, [n_engines, n_splits]; times are provenance. */
+static void put_scores(bnn_h5_writer *w, const bnn_comparison *c) {
+    size_t splits = (size_t)c->n_splits, n = (size_t)c->n_engines * splits;
+    bnn_metrics *metrics = malloc(n * sizeof *metrics);
+    bnn_cost *cost = malloc(n * sizeof *cost);
+    if (!metrics || !cost) bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %zu scores", w->path, n));
+    for (int e = 0; metrics && cost && e < c->n_engines; e++) {
+        memcpy(metrics + (size_t)e * splits, c->engine[e].metrics, splits * sizeof *metrics);
+        memcpy(cost + (size_t)e * splits, c->engine[e].cost, splits * sizeof *cost);
+    }
+    bnn_h5_group(w, "/cost"), bnn_h5_group(w, "/scores");
+    put_engines(w, "/provenance", c);
+    put_engines(w, "/cost", c);
+    put_engines(w, "/scores", c);
+    if (metrics && cost && n > 0) {
+        bnn_store_put_cost(w, "/cost", "/provenance", (int)n, cost, "engine split");
+        bnn_store_put_metrics(w, "/scores", (int)n, metrics, "engine split");
+    }
+    free(metrics), free(cost);
+}
+
+/* Where in bnn_distance they are. */
+static const struct {
+    const char *name;
+    size_t offset;
+    bool of_classes;
+} distances[] = {{"agreement", offsetof(bnn_distance, agreement), true},
+                 {"total_variation", offsetof(bnn_distance, total_variation), true},
+                 {"wasserstein", offsetof(bnn_distance, wasserstein), false}};
+enum { N_DISTANCES = sizeof distances / sizeof *distances };
+
+/* From the reference, [n_engines, n_splits] each. */
+static void put_distances(bnn_h5_writer *w, const bnn_comparison *c) {
+    size_t splits = (size_t)c->n_splits, n = (size_t)c->n_engines * splits;
+    double *v = c->engine[0].distance ? malloc(n * sizeof *v) : NULL;
+    if (!c->engine[0].distance) return;
+    if (!v) bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %zu distances", w->path, n));
+    bnn_h5_group(w, "/distance");
+    put_engines(w, "/distance", c);
+    bnn_h5_ints(w, "/distance", "reference", 1, &c->reference);
+    for (int d = 0; v && d < N_DISTANCES; d++) {
+        if (distances[d].of_classes != c->is_class) continue;
+        for (size_t i = 0; i < n; i++)
+            memcpy(&v[i], (const char *)&c->engine[i / splits].distance[i % splits] + distances[d].offset, sizeof *v);
+        bnn_h5_put(w, "/distance", distances[d].name, BNN_H5_DOUBLE, v, "engine split");
+    }
+    free(v);
+}
+
+static void put_contestant(bnn_h5_writer *w, const char *group, const bnn_contestant *c) {
+    char history[BNN_H5_PATH];
+    bnn_h5_group(w, group);
+    bnn_h5_text(w, group, "label", c->label);
+    bnn_h5_text(w, group, "remark", c->remark);
+    bnn_h5_text(w, group, "model_spec_json", c->spec_json);
+    bnn_h5_dim(w, group, "point", c->n_points, BNN_H5_INT, NULL);
+    bnn_h5_put(w, group, "sd", BNN_H5_DOUBLE, c->sd, "point");
+    bnn_h5_put(w, group, "error", BNN_H5_DOUBLE, c->error, "point");
+    bnn_store_put_history(w, bnn_h5_join(history, group, "metrics"), &c->history);
+}
+
+bnn_status bnn_comparison_save(const bnn_comparison *c, const bnn_provenance *provenance, const char *path) {
+    if (c->n_engines < 1 || c->n_splits < 1) return bnn_fail(BNN_ERR_STATE, "%s: a comparison needs an engine and a split", path);
+    bnn_h5_writer w;
+    bnn_h5_create(&w, path);
+    bnn_h5_schema(&w, "bnn-comparison");
+    bnn_h5_text(&w, "/", "title", c->title);
+    bnn_h5_text(&w, "/", "net", c->net);
+    bnn_h5_text(&w, "/", "likelihood", c->likelihood);
+    bnn_h5_text(&w, "/", "prior", c->prior);
+    bnn_h5_u64(&w, "/", "seed", c->seed);
+    bnn_h5_text(&w, "/", "task", c->is_class ? "classification" : "regression");
+    bnn_h5_ints(&w, "/", "n_engines", 1, &c->n_engines);
+    bnn_store_put_provenance(&w, provenance);
+    put_scores(&w, c);
+    put_distances(&w, c);
+    for (int e = 0; e < c->n_engines; e++) {
+        char group[BNN_H5_PATH];
+        engine_group(group, e);
+        put_contestant(&w, group, &c->engine[e]);
+    }
+    return bnn_h5_commit(&w);
+}
+
+/* ---- reading ---- */
+
+void bnn_comparison_free(bnn_comparison *c) {
+    if (!c) return;
+    for (int e = 0; c->engine && e < c->n_engines; e++) {
+        bnn_contestant *k = &c->engine[e];
+        bnn_history_free(&k->history);
+        free(k->label), free(k->metrics), free(k->cost), free(k->distance), free(k->remark), free(k->spec_json), free(k->sd),
+            free(k->error);
+    }
+    free(c->title), free(c->net), free(c->likelihood), free(c->prior), free(c->data_path);
+    free(c->split), free(c->engine);
+    free(c);
+}
+
+static void get_texts(bnn_h5_reader *r, bnn_comparison *c) {
+    c->net = bnn_h5_get_text(r, "/", "net");
+    c->likelihood = bnn_h5_get_text(r, "/", "likelihood");
+    c->prior = bnn_h5_get_text(r, "/", "prior");
+    c->seed = bnn_h5_get_u64(r, "/", "seed");
+    c->data_path = bnn_h5_get_text(r, "/provenance", "data_path");
+}
+
+/* Room for this many engines and splits. */
+static bool make_room(bnn_h5_reader *r, bnn_comparison *c, int engines, int splits) {
+    if (r->status == BNN_OK && (engines < 1 || splits < 1 || engines > INT32_MAX / BNN_CALIBRATION_LEVELS / splits))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: has %d engines and %d splits", r->path, engines, splits);
+    if (r->status < 0) return false;
+    c->n_splits = splits;
+    c->split = bnn_h5_room(r, (size_t)splits, sizeof *c->split);
+    c->engine = bnn_h5_room(r, (size_t)engines, sizeof *c->engine);
+    if (c->engine) c->n_engines = engines;
+    for (int e = 0; e < c->n_engines; e++) {
+        c->engine[e].metrics = bnn_h5_room(r, (size_t)splits, sizeof(bnn_metrics));
+        c->engine[e].cost = bnn_h5_room(r, (size_t)splits, sizeof(bnn_cost));
+    }
+    return r->status == BNN_OK;
+}
+
+static void get_scores(bnn_h5_reader *r, bnn_comparison *c) {
+    size_t splits = (size_t)c->n_splits, n = (size_t)c->n_engines * splits;
+    bnn_metrics *metrics = bnn_h5_room(r, n, sizeof *metrics);
+    bnn_cost *cost = bnn_h5_room(r, n, sizeof *cost);
+    bnn_h5_get(r, "/scores/split", BNN_H5_INT, splits, c->split);
+    if (metrics && cost) {
+        bnn_store_get_metrics(r, "/scores", (int)n, metrics);
+        bnn_store_get_cost(r, "/cost", "/provenance", (int)n, cost);
+    }
+    for (int e = 0; r->status == BNN_OK && e < c->n_engines; e++) {
+        memcpy(c->engine[e].metrics, metrics + (size_t)e * splits, splits * sizeof *metrics);
+        memcpy(c->engine[e].cost, cost + (size_t)e * splits, splits * sizeof *cost);
+    }
+    free(metrics), free(cost);
+}
+
+static void get_distances(bnn_h5_reader *r, bnn_comparison *c) {
+    size_t splits = (size_t)c->n_splits, n = (size_t)c->n_engines * splits;
+    char path[BNN_H5_PATH];
+    if (r->status < 0 || !bnn_h5_has(r, "/distance")) return;
+    c->reference = bnn_h5_get_int(r, "/distance", "reference");
+    if (r->status == BNN_OK && (c->reference < 0 || c->reference >= c->n_engines))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: /distance is from engine %d of %d", r->path, c->reference, c->n_engines);
+    double *v = bnn_h5_room(r, n, sizeof *v);
+    for (int e = 0; v && e < c->n_engines; e++) c->engine[e].distance = bnn_h5_room(r, splits, sizeof(bnn_distance));
+    for (int d = 0; d < N_DISTANCES; d++) {
+        if (r->status == BNN_OK && distances[d].of_classes == c->is_class)
+            bnn_h5_get(r, bnn_h5_join(path, "/distance", distances[d].name), BNN_H5_DOUBLE, n, v);
+        for (size_t i = 0; r->status == BNN_OK && i < n; i++) {
+            double x = distances[d].of_classes == c->is_class ? v[i] : NAN;
+            memcpy((char *)&c->engine[i / splits].distance[i % splits] + distances[d].offset, &x, sizeof x);
+        }
+    }
+    free(v);
+}
+
+static void get_contestant(bnn_h5_reader *r, const char *group, bnn_contestant *c) {
+    char path[BNN_H5_PATH];
+    c->label = bnn_h5_get_text(r, group, "label");
+    c->remark = bnn_h5_get_text(r, group, "remark");
+    c->spec_json = bnn_h5_get_text(r, group, "model_spec_json");
+    c->n_points = bnn_h5_length(r, bnn_h5_join(path, group, "point"));
+    c->sd = bnn_h5_room(r, (size_t)c->n_points, sizeof(double));
+    c->error = bnn_h5_room(r, (size_t)c->n_points, sizeof(double));
+    bnn_h5_get(r, bnn_h5_join(path, group, "sd"), BNN_H5_DOUBLE, (size_t)c->n_points, c->sd);
+    bnn_h5_get(r, bnn_h5_join(path, group, "error"), BNN_H5_DOUBLE, (size_t)c->n_points, c->error);
+    bnn_store_get_history(r, bnn_h5_join(path, group, "metrics"), &c->history);
+}
+
+static void get_comparison(bnn_h5_reader *r, bnn_comparison *c) {
+    char *task = bnn_h5_get_text(r, "/", "task");
+    c->is_class = task && strcmp(task, "classification") == 0;
+    free(task);
+    c->title = bnn_h5_get_text(r, "/", "title");
+    get_texts(r, c);
+    int extents[2];
+    bnn_h5_extents(r, "/scores/ll", 2, extents);
+    if (!make_room(r, c, extents[0], extents[1])) return;
+    get_scores(r, c);
+    get_distances(r, c);
+    for (int e = 0; r->status == BNN_OK && e < c->n_engines; e++) {
+        char group[BNN_H5_PATH];
+        engine_group(group, e);
+        get_contestant(r, group, &c->engine[e]);
+    }
+}
+
+/* ---- a run as a comparison of one ---- */
+
+static void regression_points(bnn_contestant *c, int width, const double *mean, const double *epistemic, const double *aleatoric,
+                              const double *y) {
+    for (int i = 0; i < c->n_points; i++) {
+        c->sd[i] = sqrt(epistemic[i * width] + aleatoric[i * width]);
+        c->error[i] = y[i * width] - mean[i * width];
+    }
+}
+
+static void class_points(bnn_contestant *c, int width, const double *mean, const double *y) {
+    for (int i = 0; i < c->n_points; i++) {
+        int best = 0;
+        for (int k = 1; k < width; k++)
+            if (mean[i * width + k] > mean[i * width + best]) best = k;
+        c->sd[i] = 1 - mean[i * width + best];
+        c->error[i] = best != (int)y[i];
+    }
+}
+
+static void get_points(bnn_h5_reader *r, bnn_comparison *c) {
+    bnn_contestant *k = &c->engine[0];
+    int extent[2];
+    bnn_h5_extents(r, "/prediction/mean", 2, extent);
+    size_t cells = (size_t)extent[0] * (size_t)extent[1], targets = c->is_class ? (size_t)extent[0] : cells;
+    double *v = bnn_h5_room(r, 4 * cells, sizeof *v);
+    if (!v) return;
+    k->sd = bnn_h5_room(r, (size_t)extent[0], sizeof(double)), k->error = bnn_h5_room(r, (size_t)extent[0], sizeof(double));
+    bnn_h5_get(r, "/prediction/mean", BNN_H5_DOUBLE, cells, v);
+    bnn_h5_get(r, "/prediction/var_epistemic", BNN_H5_DOUBLE, cells, v + cells);
+    bnn_h5_get(r, "/prediction/var_aleatoric", BNN_H5_DOUBLE, cells, v + 2 * cells);
+    bnn_h5_get(r, "/prediction/y", BNN_H5_DOUBLE, targets, v + 3 * cells);
+    if (r->status == BNN_OK) {
+        k->n_points = extent[0];
+        if (c->is_class)
+            class_points(k, extent[1], v, v + 3 * cells);
+        else
+            regression_points(k, extent[1], v, v + cells, v + 2 * cells, v + 3 * cells);
+    }
+    free(v);
+}
+
+static void get_run(bnn_h5_reader *r, bnn_comparison *c) {
+    if (!bnn_h5_has(r, "/prediction/y") || !bnn_h5_has(r, "/summary")) {
+        r->status = bnn_fail(BNN_ERR_STATE, "%s: is a run without predictions of a test set", r->path);
+        return;
+    }
+    c->is_class = bnn_h5_has(r, "/summary/accuracy");
+    c->title = bnn_h5_get_text(r, "/", "engine");
+    get_texts(r, c);
+    if (!make_room(r, c, 1, 1)) return;
+    c->split[0] = bnn_h5_get_int(r, "/", "split");
+    c->engine[0].label = bnn_h5_get_text(r, "/", "engine");
+    c->engine[0].remark = bnn_h5_get_text(r, "/", "remark");
+    c->engine[0].spec_json = bnn_h5_get_text(r, "/", "model_spec_json");
+    bnn_store_get_metrics(r, "/summary", 1, c->engine[0].metrics);
+    bnn_store_get_cost(r, "/cost", "/provenance", 1, c->engine[0].cost);
+    bnn_store_get_history(r, "/metrics", &c->engine[0].history);
+    get_points(r, c);
+}
+
+bnn_status bnn_comparison_load(const char *path, bnn_comparison **out) {
+    *out = NULL;
+    char schema[32];
+    bnn_h5_reader r;
+    BNN_TRY(bnn_file_schema(path, schema));
+    bool is_run = strcmp(schema, "bnn-run") == 0;
+    BNN_TRY(bnn_h5_open(&r, path, is_run ? "bnn-run" : "bnn-comparison"));
+    bnn_comparison *c = bnn_h5_room(&r, 1, sizeof *c);
+    if (c && is_run)
+        get_run(&r, c);
+    else if (c)
+        get_comparison(&r, c);
+    bnn_status s = bnn_h5_close(&r);
+    if (s < 0)
+        bnn_comparison_free(c);
+    else
+        *out = c;
+    return s;
+}

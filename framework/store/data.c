@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * data.c: files of schema "bnn-data".
+ */
+#include "parts.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- writing ---- */
+
+static bool are_bytes(const double *v, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!(v[i] >= 0 && v[i] <= 255 && v[i] == floor(v[i]))) return false;
+    return true;
+}
+
+static bool is_image(const bnn_table *t) { return t->x_shape.rank == 3; }
+
+static void put_x(bnn_h5_writer *w, const bnn_table *t) {
+    if (is_image(t)) {
+        static const char *const name[] = {"channel", "row", "column"};
+        for (int i = 0; i < 3; i++) bnn_h5_dim(w, "/", name[i], t->x_shape.d[i], BNN_H5_INT, NULL);
+        bool bytes = are_bytes(t->x, (size_t)t->n * (size_t)bnn_shape_size(t->x_shape));
+        bnn_h5_put(w, "/", "x", bytes ? BNN_H5_BYTES : BNN_H5_DOUBLE, t->x, "obs_id channel row column");
+    } else {
+        int width = bnn_shape_size(t->x_shape);
+        bnn_h5_dim(w, "/", "feature", width, BNN_H5_INT, NULL);
+        if (t->x_names) bnn_h5_texts(w, "/feature", "labels", width, t->x_names);
+        bnn_h5_put(w, "/", "x", BNN_H5_DOUBLE, t->x, "obs_id feature");
+        bnn_h5_ints(w, "/x", "shape", t->x_shape.rank, t->x_shape.d);
+    }
+}
+
+/* CF's flag_meanings: names without blanks, joined by blanks. The exact names are in `labels`. */
+static void put_meanings(bnn_h5_writer *w, const bnn_table *t) {
+    size_t size = 1;
+    for (int c = 0; c < t->n_classes; c++) size += strlen(t->class_names[c]) + 1;
+    char *text = calloc(size, 1), *end = text;
+    for (int c = 0; text && c < t->n_classes; c++) {
+        if (c > 0) *end++ = ' ';
+        for (const char *from = t->class_names[c]; *from; from++)
+            *end++ = isalnum((unsigned char)*from) || strchr("-.+@", *from) ? *from : '_';
+    }
+    if (text)
+        bnn_h5_text(w, "/y", "flag_meanings", text);
+    else
+        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for class names", w->path));
+    free(text);
+}
+
+static void put_classes(bnn_h5_writer *w, const bnn_table *t) {
+    int *values = calloc((size_t)t->n_classes, sizeof *values);
+    for (int c = 0; values && c < t->n_classes; c++) values[c] = c;
+    bnn_h5_ints(w, "/y", "n_classes", 1, &t->n_classes);
+    if (values)
+        bnn_h5_ints(w, "/y", "flag_values", t->n_classes, values);
+    else
+        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %d classes", w->path, t->n_classes));
+    free(values);
+    if (!t->class_names) return;
+    put_meanings(w, t);
+    bnn_h5_texts(w, "/y", "labels", t->n_classes, t->class_names);
+}
+
+static void put_y(bnn_h5_writer *w, const bnn_table *t) {
+    if (t->y_dim == 0) return;
+    bnn_h5_dim(w, "/", "output", t->y_dim, BNN_H5_INT, NULL);
+    bnn_h5_texts(w, "/output", "labels", t->y_dim, t->y_names);
+    bnn_h5_put(w, "/", "y", t->n_classes > 0 ? BNN_H5_CLASSES : BNN_H5_DOUBLE, t->y, "obs_id output");
+    if (t->n_classes > 0) put_classes(w, t);
+}
+
+static void put_splits(bnn_h5_writer *w, const bnn_table *t) {
+    bnn_h5_dim(w, "/", "split", t->n_splits, BNN_H5_INT, NULL);
+    bnn_h5_group(w, "/splits");
+    bnn_h5_text(w, "/splits", "origin", t->split_origin);
+    bnn_h5_put(w, "/splits", "role", BNN_H5_CODE, t->role, "split obs_id");
+    bnn_h5_ints(w, "/splits/role", "flag_values", 3, (const int[]){BNN_TRAIN, BNN_VALIDATION, BNN_TEST});
+    bnn_h5_text(w, "/splits/role", "flag_meanings", "train validation test");
+    bnn_h5_put(w, "/splits", "order", BNN_H5_INT, t->order, "split obs_id");
+    bnn_h5_text(w, "/splits/order", "long_name", "row numbers: the training rows in their listed order, then validation, then test");
+}
+
+bnn_status bnn_table_save(const bnn_table *t, const char *path) {
+    bnn_status checked = bnn_table_check(t);
+    if (checked == BNN_OK && t->y_dim > 0 && !t->y_names) checked = bnn_fail(BNN_ERR_STATE, "the targets have no names");
+    if (checked < 0) return bnn_note(checked, "%s", path);
+    bnn_h5_writer w;
+    bnn_h5_create(&w, path);
+    bnn_h5_schema(&w, "bnn-data");
+    bnn_h5_text(&w, "/", "Conventions", "CF-1.8");
+    bnn_h5_text(&w, "/", "title", t->title);
+    bnn_h5_text(&w, "/", "source", t->source);
+    bnn_h5_text(&w, "/", "license", t->license);
+    bnn_h5_text(&w, "/", "task", t->y_dim == 0 ? "prediction" : t->n_classes > 0 ? "classification" : "regression");
+    bnn_h5_text(&w, "/", "raw_sha256", t->raw_sha256);
+    bnn_h5_text(&w, "/", "scale_rule", t->scale == BNN_SCALE_RANGE ? "range" : "standard");
+    bnn_h5_number(&w, "/", "scale_range", t->range);
+    bnn_h5_dim(&w, "/", "obs_id", t->n, BNN_H5_INT, NULL);
+    put_x(&w, t);
+    put_y(&w, t);
+    if (t->n_splits > 0) put_splits(&w, t);
+    return bnn_h5_commit(&w);
+}
+
+/* ---- reading ---- */
+
+static bool has_targets(const bnn_h5_reader *r) { return bnn_h5_has(r, "/y") || bnn_h5_has(r, "/output"); }
+
+/* Rows, shapes and classes, from which the table is made. */
+static bnn_table *get_size(bnn_h5_reader *r) {
+    int images = bnn_h5_has(r, "/channel"), extents[4], y[2] = {0}, n_classes = 0;
+    bnn_h5_extents(r, "/x", images ? 4 : 2, extents);
+    if (has_targets(r))
+        bnn_h5_extents(r, "/y", 2, y);
+    else
+        y[0] = extents[0];
+    if (bnn_h5_has_attribute(r, "/y", "n_classes")) n_classes = bnn_store_get_n_classes(r, "/y");
+    bnn_shape shape = bnn_shape_vector(extents[1]);
+    if (images) shape = (bnn_shape){.rank = 3, .d = {extents[1], extents[2], extents[3]}};
+    if (r->status == BNN_OK && images && (double)extents[1] * extents[2] * extents[3] > INT32_MAX)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: the rows of /x are too long", r->path);
+    if (r->status == BNN_OK && y[0] != extents[0])
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: /x has %d rows and /y has %d", r->path, extents[0], y[0]);
+    bnn_table *t = NULL;
+    if (r->status == BNN_OK && (r->status = bnn_table_new(extents[0], shape, y[1], n_classes, &t)) < 0) bnn_note(r->status, "%s", r->path);
+    return t;
+}
+
+static void get_text(bnn_h5_reader *r, const char *object, const char *name, char **to) {
+    char *text = bnn_h5_get_text(r, object, name);
+    if (!text) return;
+    free(*to);
+    *to = text;
+}
+
+static void get_root(bnn_h5_reader *r, bnn_table *t) {
+    char *raw = NULL, *rule = NULL;
+    get_text(r, "/", "title", &t->title);
+    get_text(r, "/", "source", &t->source);
+    get_text(r, "/", "license", &t->license);
+    get_text(r, "/", "raw_sha256", &raw);
+    get_text(r, "/", "scale_rule", &rule);
+    t->range = bnn_h5_get_number(r, "/", "scale_range");
+    if (raw) snprintf(t->raw_sha256, sizeof t->raw_sha256, "%s", raw);
+    t->scale = rule && strcmp(rule, "range") == 0 ? BNN_SCALE_RANGE : BNN_SCALE_STANDARD;
+    if (r->status == BNN_OK && strcmp(rule, "range") != 0 && strcmp(rule, "standard") != 0)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: scale_rule is '%s', not standard or range", r->path, rule);
+    if (r->status == BNN_OK && !(t->range > 0 && isfinite(t->range)))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: scale_range is %g, not positive", r->path, t->range);
+    free(raw), free(rule);
+}
+
+static void get_columns(bnn_h5_reader *r, bnn_table *t) {
+    int width = bnn_shape_size(t->x_shape);
+    bnn_h5_get(r, "/x", BNN_H5_DOUBLE, (size_t)t->n * (size_t)width, t->x);
+    if (bnn_h5_has_attribute(r, "/feature", "labels")) t->x_names = bnn_h5_get_texts(r, "/feature", "labels", width);
+    if (t->y_dim > 0) {
+        bnn_h5_get(r, "/y", BNN_H5_DOUBLE, (size_t)t->n * (size_t)t->y_dim, t->y);
+        t->y_names = bnn_h5_get_texts(r, "/output", "labels", t->y_dim);
+        if (bnn_h5_has_attribute(r, "/y", "labels")) t->class_names = bnn_h5_get_texts(r, "/y", "labels", t->n_classes);
+    }
+    if (!is_image(t) && bnn_h5_has_attribute(r, "/x", "shape")) bnn_store_get_shape(r, "/x", "shape", width, &t->x_shape);
+}
+
+static void get_splits(bnn_h5_reader *r, bnn_table *t) {
+    int extents[2], count;
+    bnn_h5_extents(r, "/splits/order", 2, extents);
+    count = extents[0];
+    if (r->status == BNN_OK && extents[1] != t->n)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: /splits/order is for %d rows, /x has %d", r->path, extents[1], t->n);
+    size_t cells = (size_t)count * (size_t)t->n;
+    int *order = bnn_h5_room(r, cells, sizeof *order);
+    int8_t *role = bnn_h5_room(r, cells, sizeof *role);
+    char *origin = bnn_h5_get_text(r, "/splits", "origin");
+    if (order) bnn_h5_get(r, "/splits/order", BNN_H5_INT, cells, order);
+    if (role) bnn_h5_get(r, "/splits/role", BNN_H5_CODE, cells, role);
+    if (r->status == BNN_OK && (r->status = bnn_table_set_splits(t, count, order, role, origin)) < 0) bnn_note(r->status, "%s", r->path);
+    if (r->status < 0) free(order), free(role);
+    free(origin);
+}
+
+bnn_status bnn_table_load(const char *path, bnn_table **out) {
+    *out = NULL;
+    bnn_h5_reader r;
+    BNN_TRY(bnn_h5_open(&r, path, "bnn-data"));
+    bnn_table *t = get_size(&r);
+    if (t) get_root(&r, t);
+    if (t) get_columns(&r, t);
+    if (t && bnn_h5_has(&r, "/splits")) get_splits(&r, t);
+    bnn_status s = bnn_h5_close(&r);
+    if (s == BNN_OK && (s = bnn_table_check(t)) < 0) bnn_note(s, "%s", path);
+    if (s == BNN_OK) s = bnn_file_sha256(path, t->sha256);
+    if (s < 0)
+        bnn_table_free(t);
+    else
+        *out = t;
+    return s;
+}

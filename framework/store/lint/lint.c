@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * lint.c: bnn_file_lint: gathers what is in a file and takes one rule after the other to it.
+ */
+#include "lint.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what rules share ---- */
+
+static bool out_of_memory(bnn_lint_walk *w, const void *room) {
+    if (!room && w->status == BNN_OK) w->status = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for its lint", w->file);
+    return !room;
+}
+
+static void add_finding(bnn_lint_walk *w, char *sentence) {
+    bnn_lint *l = w->lint;
+    char **more = sentence ? realloc(l->finding, (size_t)(l->n_findings + 1) * sizeof *more) : NULL;
+    if (out_of_memory(w, more)) {
+        free(sentence);
+        return;
+    }
+    for (char *c = sentence; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 127) *c = '?'; /* names may hold anything; a finding is one line */
+    l->finding = more;
+    l->finding[l->n_findings++] = sentence;
+}
+
+void bnn_lint_find(bnn_lint_walk *w, const char *format, ...) {
+    char *found = NULL, *sentence = NULL;
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&found, format, args) < 0) found = NULL;
+    va_end(args);
+    if (found && asprintf(&sentence, "%s: %s: %s", w->where, found, w->rule->text) < 0) sentence = NULL;
+    free(found);
+    add_finding(w, sentence);
+}
+
+static void close_attribute(bnn_lint_attribute *a) {
+    if (a->type >= 0) H5Tclose(a->type);
+    if (a->id >= 0) H5Aclose(a->id);
+}
+
+static bool open_attribute(hid_t object, const char *name, bnn_lint_attribute *a) {
+    *a = (bnn_lint_attribute){.name = name, .id = H5Aopen(object, name, H5P_DEFAULT), .type = -1};
+    hid_t space = a->id < 0 ? -1 : H5Aget_space(a->id);
+    hssize_t n = -1;
+    if (space >= 0) n = H5Sget_simple_extent_npoints(space), a->rank = H5Sget_simple_extent_ndims(space), H5Sclose(space);
+    if (n >= 0) a->n = (hsize_t)n, a->type = H5Aget_type(a->id);
+    if (a->type < 0) close_attribute(a);
+    return a->type >= 0;
+}
+
+static char *read_text(hid_t attribute, hid_t type) {
+    char *text = NULL;
+    if (H5Tis_variable_str(type) > 0) return H5Aread(attribute, type, &text) < 0 ? NULL : text; /* HDF5 allocates it with malloc */
+    text = calloc(H5Tget_size(type) + 1, 1);
+    if (text && H5Aread(attribute, type, text) >= 0) return text;
+    free(text);
+    return NULL;
+}
+
+/* An attribute of one entry of this class; closed by the caller if there is one. */
+static bool open_one(hid_t object, const char *name, H5T_class_t class, bnn_lint_attribute *a) {
+    if (H5Aexists(object, name) <= 0 || !open_attribute(object, name, a)) return false;
+    if (a->n == 1 && H5Tget_class(a->type) == class) return true;
+    close_attribute(a);
+    return false;
+}
+
+char *bnn_lint_text(hid_t object, const char *attribute) {
+    bnn_lint_attribute a;
+    if (!open_one(object, attribute, H5T_STRING, &a)) return NULL;
+    char *text = read_text(a.id, a.type);
+    close_attribute(&a);
+    return text;
+}
+
+int bnn_lint_int(hid_t object, const char *attribute) {
+    bnn_lint_attribute a;
+    int value;
+    if (!open_one(object, attribute, H5T_INTEGER, &a)) return -1;
+    if (H5Aread(a.id, H5T_NATIVE_INT, &value) < 0) value = -1;
+    close_attribute(&a);
+    return value;
+}
+
+int bnn_lint_member(const bnn_lint_walk *w, int group, const char *name) {
+    const bnn_lint_object *g = &w->object[group];
+    for (int i = g->first; i < g->first + g->members; i++)
+        if (strcmp(w->object[i].name, name) == 0) return i;
+    return -1;
+}
+
+/* Values from .. from + n of a 1-D dataset. */
+static bool read_part(const bnn_lint_object *o, hsize_t from, hsize_t n, double *out) {
+    hid_t file = H5Dget_space(o->id), memory = H5Screate_simple(1, &n, NULL);
+    bool read = H5Sselect_hyperslab(file, H5S_SELECT_SET, &from, NULL, &n, NULL) >= 0 &&
+                H5Dread(o->id, H5T_NATIVE_DOUBLE, memory, file, H5P_DEFAULT, out) >= 0;
+    H5Sclose(file), H5Sclose(memory);
+    return read;
+}
+
+bool bnn_lint_same_dimension(const bnn_lint_object *a, const bnn_lint_object *b) {
+    enum { PART = 1024, MOST = 1 << 24 };
+    if (a->rank != 1 || b->rank != 1 || a->extent[0] != b->extent[0]) return false;
+    if (a->info.addr == b->info.addr || a->extent[0] > MOST) return true;
+    for (hsize_t from = 0; from < a->extent[0]; from += PART) {
+        double x[PART], y[PART];
+        hsize_t n = a->extent[0] - from < PART ? a->extent[0] - from : PART;
+        if (!read_part(a, from, n, x) || !read_part(b, from, n, y) || memcmp(x, y, n * sizeof *x) != 0) return false;
+    }
+    return true;
+}
+
+/* ---- what is in the file ---- */
+
+static herr_t try_attribute(hid_t object, const char *name, const H5A_info_t *info, void *context) {
+    (void)info, (void)context;
+    bnn_lint_attribute a;
+    if (!open_attribute(object, name, &a)) return -1;
+    close_attribute(&a);
+    return 0;
+}
+
+static bool describe_dataset(bnn_lint_object *o) {
+    hid_t space = H5Dget_space(o->id);
+    o->creation = H5Dget_create_plist(o->id), o->type = H5Dget_type(o->id);
+    if (space < 0 || o->creation < 0 || o->type < 0) {
+        if (space >= 0) H5Sclose(space);
+        return false;
+    }
+    o->rank = H5Sget_simple_extent_type(space) == H5S_NULL ? -1 : H5Sget_simple_extent_dims(space, o->extent, NULL);
+    H5Sclose(space);
+    char *class = bnn_lint_text(o->id, "CLASS");
+    o->is_scale = class && strcmp(class, "DIMENSION_SCALE") == 0;
+    free(class);
+    o->dimid = bnn_lint_int(o->id, "_Netcdf4Dimid");
+    return true;
+}
+
+static bool describe(bnn_lint_object *o) {
+    o->kind = H5Iget_type(o->id);
+    if (H5Oget_info2(o->id, &o->info, H5O_INFO_BASIC | H5O_INFO_TIME) < 0) return false;
+    if (o->kind == H5I_DATASET) return describe_dataset(o);
+    if (o->kind == H5I_GROUP) return (o->creation = H5Gget_create_plist(o->id)) >= 0;
+    return true;
+}
+
+static void open_object(bnn_lint_object *o, hid_t group, const char *name) {
+    o->id = H5Oopen(group, name, H5P_DEFAULT);
+    if (o->id < 0)
+        o->trouble = o->link == H5L_TYPE_HARD ? "cannot be opened" : NULL; /* what a soft link lacks is for its own rule */
+    else if (!describe(o))
+        o->trouble = "cannot be read", o->kind = H5I_BADID;
+    else if (H5Aiterate2(o->id, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, try_attribute, NULL) < 0)
+        o->trouble = "has attributes that cannot be read";
+}
+
+static void close_object(bnn_lint_object *o) {
+    if (o->type >= 0) H5Tclose(o->type);
+    if (o->creation >= 0) H5Pclose(o->creation);
+    if (o->id >= 0) H5Oclose(o->id);
+    free(o->path);
+}
+
+static bool add_object(bnn_lint_walk *w, int group, hid_t from, const char *name, H5L_type_t link) {
+    bnn_lint_object *more = realloc(w->object, (size_t)(w->n_objects + 1) * sizeof *more);
+    if (out_of_memory(w, more)) return false;
+    w->object = more;
+    bnn_lint_object *o = &more[w->n_objects];
+    *o = (bnn_lint_object){.group = group, .link = link, .id = -1, .creation = -1, .type = -1, .kind = H5I_BADID, .dimid = -1, .rank = -1};
+    if (asprintf(&o->path, "%s/%s", group > 0 ? more[group].path : "", group < 0 ? "" : name) < 0) o->path = NULL;
+    if (out_of_memory(w, o->path)) return false;
+    o->name = o->path + strlen(o->path) - (group < 0 ? 0 : strlen(name));
+    w->n_objects++;
+    if (link == H5L_TYPE_HARD || link == H5L_TYPE_SOFT) open_object(o, from, name);
+    return true;
+}
+
+/* A group whose links are being gathered. */
+typedef struct {
+    bnn_lint_walk *w;
+    int group;
+} place;
+
+static herr_t add_member(hid_t group, const char *name, const H5L_info_t *info, void *context) {
+    const place *p = context;
+    if (!add_object(p->w, p->group, group, name, info->type)) return 1;
+    p->w->object[p->group].members++;
+    return 0;
+}
+
+/* A group that another link leads to, too, is gone through once: what holds itself would have no end. */
+static void add_members(bnn_lint_walk *w, int group) {
+    for (int i = 0; i < group; i++)
+        if (w->object[i].kind == H5I_GROUP && w->object[i].info.addr == w->object[group].info.addr) return;
+    w->object[group].first = w->n_objects;
+    if (H5Literate(w->object[group].id, H5_INDEX_NAME, H5_ITER_INC, NULL, add_member, &(place){w, group}) < 0)
+        w->object[group].trouble = "holds links that cannot be read";
+}
+
+static int find_scale(const bnn_lint_walk *w, int group, haddr_t address) {
+    for (int g = group; g >= 0; g = w->object[g].group)
+        for (int i = w->object[g].first; i < w->object[g].first + w->object[g].members; i++)
+            if (w->object[i].is_scale && w->object[i].info.addr == address) return i;
+    return -1;
+}
+
+/* A dataset whose scales are being gathered. */
+typedef struct {
+    const bnn_lint_walk *w;
+    bnn_lint_object *o;
+} variable;
+
+static void add_scale(void *context, int axis, hid_t scale) {
+    const variable *v = context;
+    bnn_lint_object *o = v->o;
+    H5O_info_t info;
+    bool found = scale >= 0 && H5Oget_info2(scale, &info, H5O_INFO_BASIC) >= 0;
+    o->n_scales[axis] = found && o->n_scales[axis] >= 0 ? o->n_scales[axis] + 1 : -1;
+    if (found && o->scale[axis] < 0) o->scale[axis] = find_scale(v->w, o->group, info.addr);
+}
+
+static void add_scales(const bnn_lint_walk *w, bnn_lint_object *o) {
+    for (int i = 0; i < o->rank; i++) o->scale[i] = -1;
+    bool read = bnn_h5_scales(o->id, o->rank, add_scale, &(variable){w, o});
+    for (int i = 0; !read && i < o->rank; i++) o->n_scales[i] = -1;
+}
+
+static void gather(bnn_lint_walk *w, hid_t file) {
+    if (!add_object(w, -1, file, "/", H5L_TYPE_HARD)) return;
+    for (int i = 0; i < w->n_objects && w->status == BNN_OK; i++)
+        if (w->object[i].kind == H5I_GROUP) add_members(w, i);
+    for (int i = 0; i < w->n_objects; i++)
+        if (w->object[i].kind == H5I_DATASET && !w->object[i].is_scale) add_scales(w, &w->object[i]);
+}
+
+/* ---- the rules ---- */
+
+static bool is_about(const bnn_lint_rule *rule, const bnn_lint_object *o) {
+    switch (rule->of) {
+    case BNN_LINT_FILE: return o->group < 0 && o->kind == H5I_GROUP;
+    case BNN_LINT_LINK: return true;
+    case BNN_LINT_OBJECT: return o->kind == H5I_GROUP || o->kind == H5I_DATASET;
+    case BNN_LINT_GROUP: return o->kind == H5I_GROUP;
+    case BNN_LINT_DATASET: return o->kind == H5I_DATASET;
+    case BNN_LINT_DIMENSION: return o->is_scale;
+    case BNN_LINT_VARIABLE: return o->kind == H5I_DATASET && !o->is_scale;
+    case BNN_LINT_ATTRIBUTE: break;
+    }
+    return false;
+}
+
+static const bnn_lint_rules *const tables[] = {&bnn_lint_layout, &bnn_lint_values, &bnn_lint_inferencedata};
+enum { N_TABLES = sizeof tables / sizeof *tables };
+
+static void check_attribute(bnn_lint_walk *w, const bnn_lint_object *o, const bnn_lint_attribute *a) {
+    for (int i = 0; i < N_TABLES; i++)
+        for (int k = 0; k < tables[i]->n; k++)
+            if ((w->rule = &tables[i]->rule[k])->of == BNN_LINT_ATTRIBUTE) w->rule->check_attribute(w, o, a);
+}
+
+/* An object whose attributes are looked at. */
+typedef struct {
+    bnn_lint_walk *w;
+    const bnn_lint_object *object;
+} owner;
+
+static herr_t take_attribute(hid_t object, const char *name, const H5A_info_t *info, void *context) {
+    (void)info;
+    const owner *of = context;
+    char *where;
+    bnn_lint_attribute a;
+    if (!open_attribute(object, name, &a)) return 0; /* was found when it was tried */
+    if (asprintf(&where, "attribute '%s' of %s", name, of->object->path) < 0) where = NULL;
+    if (!out_of_memory(of->w, where)) {
+        of->w->where = where;
+        check_attribute(of->w, of->object, &a);
+    }
+    free(where);
+    close_attribute(&a);
+    return of->w->status < 0;
+}
+
+static void check_object(bnn_lint_walk *w, const bnn_lint_object *o) {
+    w->where = o->path;
+    for (int i = 0; i < N_TABLES; i++)
+        for (int k = 0; k < tables[i]->n; k++)
+            if (is_about(w->rule = &tables[i]->rule[k], o)) w->rule->check(w, o);
+    if (o->id >= 0) H5Aiterate2(o->id, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, take_attribute, &(owner){w, o});
+}
+
+void bnn_lint_free(bnn_lint *lint) {
+    if (!lint) return;
+    for (int i = 0; i < lint->n_findings; i++) free(lint->finding[i]);
+    free(lint->finding);
+    free(lint);
+}
+
+bnn_status bnn_file_lint(const char *path, bnn_lint **out) {
+    bnn_h5_reader r;
+    *out = NULL;
+    BNN_TRY(bnn_h5_open_any(&r, path));
+    bnn_lint_walk w = {.file = path, .lint = calloc(1, sizeof *w.lint)};
+    if (!out_of_memory(&w, w.lint)) gather(&w, r.file);
+    for (int i = 0; w.status == BNN_OK && i < w.n_objects; i++) check_object(&w, &w.object[i]);
+    for (int i = 0; w.lint && i < N_TABLES; i++) w.lint->n_rules += tables[i]->n;
+    if (w.lint) w.lint->n_objects = w.n_objects;
+    for (int i = w.n_objects - 1; i >= 0; i--) close_object(&w.object[i]);
+    free(w.object);
+    bnn_h5_close(&r);
+    if (w.status < 0)
+        bnn_lint_free(w.lint);
+    else
+        *out = w.lint;
+    return w.status;
+}

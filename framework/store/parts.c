@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool out_of_memory(bnn_h5_writer *w, const void *room) {
+    if (!room) bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", w->path));
+    return !room;
+}
+
+/* ---- sizes ---- */
+
+void bnn_store_get_shape(bnn_h5_reader *r, const char *object, const char *name, int size, bnn_shape *shape) {
+    int rank = bnn_h5_count_attribute(r, object, name), d[BNN_MAX_RANK], left = size;
+    bool fits = rank >= 1 && rank <= BNN_MAX_RANK;
+    if (fits) bnn_h5_get_ints(r, object, name, rank, d);
+    for (int i = 0; fits && i < rank && r->status == BNN_OK; i++) {
+        fits = d[i] > 0 && left % d[i] == 0;
+        if (fits) left /= d[i];
+    }
+    if (r->status == BNN_OK && !(fits && left == 1))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: attribute '%s' of %s does not make %d numbers", r->path, name, object, size);
+    if (r->status < 0) return;
+    shape->rank = rank;
+    memcpy(shape->d, d, (size_t)rank * sizeof *d);
+}
+
+int bnn_store_get_n_classes(bnn_h5_reader *r, const char *object) {
+    int n = bnn_h5_get_int(r, object, "n_classes");
+    if (r->status == BNN_OK && (n < 0 || n > BNN_MOST_CLASSES))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: n_classes of %s is %d, not 0 to %d", r->path, object, n, BNN_MOST_CLASSES);
+    return r->status == BNN_OK ? n : 0;
+}
+
+/* ---- history ---- */
+
+/* Every width-th number from v on, in a column of its own. */
+static void put_column(bnn_h5_writer *w, const char *group, const char *name, int n, const double *v, int width, const char *dims) {
+    double *column = malloc((size_t)n * sizeof *column);
+    if (out_of_memory(w, column)) return;
+    for (int i = 0; i < n; i++) column[i] = v[(size_t)i * (size_t)width];
+    bnn_h5_put(w, group, name, BNN_H5_DOUBLE, column, dims);
+    free(column);
+}
+
+static void gate_name(char name[BNN_H5_PATH], const char *gate) { snprintf(name, BNN_H5_PATH, "p_%s", gate); }
+
+void bnn_store_put_history(bnn_h5_writer *w, const char *group, const bnn_history *h) {
+    if (h->n == 0) return;
+    bnn_h5_group(w, group);
+    bnn_h5_dim(w, group, "epoch", h->n, BNN_H5_INT, h->epoch);
+    bnn_h5_put(w, group, "nll", BNN_H5_DOUBLE, h->nll, "epoch");
+    bnn_h5_put(w, group, "prior", BNN_H5_DOUBLE, h->prior, "epoch");
+    bnn_h5_put(w, group, "kl", BNN_H5_DOUBLE, h->kl, "epoch");
+    bnn_h5_put(w, group, "noise_sd", BNN_H5_DOUBLE, h->noise_sd, "epoch");
+    for (int g = 0; g < h->n_gates; g++) {
+        char name[BNN_H5_PATH];
+        gate_name(name, h->gate[g]);
+        put_column(w, group, name, h->n, h->p + g, h->n_gates, "epoch");
+    }
+    if (h->n_gates) bnn_h5_texts(w, group, "gates", h->n_gates, h->gate);
+    bnn_h5_ints(w, group, "epochs", 1, &h->epochs);
+    bnn_h5_ints(w, group, "stride", 1, &h->stride);
+}
+
+static void get_gates(bnn_h5_reader *r, const char *group, bnn_history *h) {
+    int n = bnn_h5_has_attribute(r, group, "gates") ? bnn_h5_count_attribute(r, group, "gates") : 0;
+    if (n > 0 && !(h->gate = bnn_h5_get_texts(r, group, "gates", n))) return;
+    h->n_gates = n;
+    h->p = bnn_h5_room(r, (size_t)BNN_HISTORY_MOST * (size_t)n, sizeof(double));
+    double *column = bnn_h5_room(r, (size_t)h->n, sizeof(double));
+    for (int g = 0; h->p && column && g < n; g++) {
+        char name[BNN_H5_PATH], path[BNN_H5_PATH];
+        gate_name(name, h->gate[g]);
+        bnn_h5_get(r, bnn_h5_join(path, group, name), BNN_H5_DOUBLE, (size_t)h->n, column);
+        for (int i = 0; i < h->n; i++) h->p[i * n + g] = column[i];
+    }
+    free(column);
+}
+
+/* One owned column of n numbers, with room for `room`. */
+static void *get_roomy(bnn_h5_reader *r, const char *group, const char *name, bnn_h5_kind kind, int n, int room) {
+    char path[BNN_H5_PATH];
+    void *column = bnn_h5_room(r, (size_t)room, kind == BNN_H5_INT ? sizeof(int) : sizeof(double));
+    if (column) bnn_h5_get(r, bnn_h5_join(path, group, name), kind, (size_t)n, column);
+    return column;
+}
+
+static void *get_column(bnn_h5_reader *r, const char *group, const char *name, bnn_h5_kind kind, int n) {
+    return get_roomy(r, group, name, kind, n, n);
+}
+
+/* With the room that a fit which goes on needs. */
+void bnn_store_get_history(bnn_h5_reader *r, const char *group, bnn_history *h) {
+    if (!bnn_h5_has(r, group)) return;
+    char path[BNN_H5_PATH];
+    int n = bnn_h5_length(r, bnn_h5_join(path, group, "epoch")), most = BNN_HISTORY_MOST;
+    if (n > most) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: %s has %d epochs, at most %d are recorded", r->path, group, n, most);
+    h->epoch = get_roomy(r, group, "epoch", BNN_H5_INT, n, most);
+    h->nll = get_roomy(r, group, "nll", BNN_H5_DOUBLE, n, most);
+    h->prior = get_roomy(r, group, "prior", BNN_H5_DOUBLE, n, most);
+    h->kl = get_roomy(r, group, "kl", BNN_H5_DOUBLE, n, most);
+    h->noise_sd = get_roomy(r, group, "noise_sd", BNN_H5_DOUBLE, n, most);
+    if (r->status == BNN_OK) h->n = n;
+    get_gates(r, group, h);
+    h->epochs = bnn_h5_get_int(r, group, "epochs");
+    h->stride = bnn_h5_get_int(r, group, "stride");
+    if (r->status == BNN_OK && (h->stride < 1 || h->epochs < n))
+        r->status =
+            bnn_fail(BNN_ERR_FORMAT, "%s: %s has %d entries, for %d epochs with stride %d", r->path, group, n, h->epochs, h->stride);
+}
+
+/* ---- metrics ---- */
+
+typedef enum { BOTH, REGRESSION, CLASSES } score_of;
+
+static const struct {
+    const char *name, *long_name;
+    size_t offset;
+    score_of of;
+} scores[] = {
+#define SCORE(field, of, text) \
+    { #field, text, offsetof(bnn_metrics, field), of }
+    SCORE(ll, BOTH, "mean log predictive density or probability per row, nats in the units of y"),
+    SCORE(ll_se, BOTH, "standard error of ll over rows"),
+    SCORE(rmse, REGRESSION, "root mean square error of the predictive mean, units of y"),
+    SCORE(crps, REGRESSION, "continuous ranked probability score of a Gaussian with the predictive moments, units of y"),
+    SCORE(calibration_error, REGRESSION, "mean |coverage - level|"),
+    SCORE(sd_epistemic, REGRESSION, "root mean square over rows, units of y"),
+    SCORE(sd_aleatoric, REGRESSION, "root mean square over rows, units of y"),
+    SCORE(accuracy, CLASSES, "share of rows whose most probable class is right"),
+    SCORE(brier, CLASSES, "Brier score, sum over classes, mean over rows"),
+    SCORE(ece, CLASSES, "expected calibration error of the largest probability"),
+    SCORE(mean_entropy, CLASSES, "mean entropy of the predictive probabilities, nats"),
+    SCORE(mean_mutual_information, CLASSES, "mean mutual information of class and parameters, nats"),
+#undef SCORE
+};
+enum { N_SCORES = sizeof scores / sizeof *scores };
+
+static bool applies(score_of of, bool is_class) { return of == BOTH || (of == CLASSES) == is_class; }
+
+static void put_scores(bnn_h5_writer *w, const char *group, int n, const bnn_metrics *m, const char *dims, double *v) {
+    for (int k = 0; k < N_SCORES; k++) {
+        if (!applies(scores[k].of, m[0].is_class)) continue;
+        for (int i = 0; i < n; i++) memcpy(&v[i], (const char *)&m[i] + scores[k].offset, sizeof *v);
+        char path[BNN_H5_PATH];
+        bnn_h5_put(w, group, scores[k].name, BNN_H5_DOUBLE, v, dims);
+        bnn_h5_text(w, bnn_h5_join(path, group, scores[k].name), "long_name", scores[k].long_name);
+    }
+}
+
+static void put_coverage(bnn_h5_writer *w, const char *group, int n, const bnn_metrics *m, const char *dims, double *v) {
+    double level[BNN_CALIBRATION_LEVELS];
+    char on[64];
+    snprintf(on, sizeof on, "%s level", dims);
+    for (int l = 0; l < BNN_CALIBRATION_LEVELS; l++) level[l] = bnn_calibration_level(l);
+    for (int i = 0; i < n; i++) memcpy(v + (size_t)i * BNN_CALIBRATION_LEVELS, m[i].coverage, sizeof level);
+    bnn_h5_dim(w, group, "level", BNN_CALIBRATION_LEVELS, BNN_H5_DOUBLE, level);
+    bnn_h5_put(w, group, "coverage", BNN_H5_DOUBLE, v, on + strspn(on, " "));
+}
+
+void bnn_store_put_metrics(bnn_h5_writer *w, const char *group, int n, const bnn_metrics *m, const char *dims) {
+    double *v = malloc((size_t)n * BNN_CALIBRATION_LEVELS * sizeof *v);
+    int *rows = malloc((size_t)n * sizeof *rows);
+    if (!out_of_memory(w, v) && !out_of_memory(w, rows)) {
+        for (int i = 0; i < n; i++) rows[i] = m[i].n;
+        bnn_h5_put(w, group, "rows", BNN_H5_INT, rows, dims);
+        put_scores(w, group, n, m, dims, v);
+        if (!m[0].is_class) put_coverage(w, group, n, m, dims, v);
+    }
+    free(v), free(rows);
+}
+
+void bnn_store_get_metrics(bnn_h5_reader *r, const char *group, int n, bnn_metrics *m) {
+    char path[BNN_H5_PATH];
+    bool is_class = bnn_h5_has(r, bnn_h5_join(path, group, "accuracy"));
+    int *rows = get_column(r, group, "rows", BNN_H5_INT, n);
+    for (int i = 0; rows && i < n; i++) m[i] = (bnn_metrics){.is_class = is_class, .n = rows[i]};
+    free(rows);
+    for (int k = 0; k < N_SCORES; k++) {
+        double *v = applies(scores[k].of, is_class) ? get_column(r, group, scores[k].name, BNN_H5_DOUBLE, n) : NULL;
+        for (int i = 0; v && i < n; i++) memcpy((char *)&m[i] + scores[k].offset, &v[i], sizeof *v);
+        free(v);
+    }
+    double *v = is_class ? NULL : get_column(r, group, "coverage", BNN_H5_DOUBLE, n * BNN_CALIBRATION_LEVELS);
+    for (int i = 0; v && i < n; i++) memcpy(m[i].coverage, v + (size_t)i * BNN_CALIBRATION_LEVELS, sizeof m[i].coverage);
+    free(v);
+}
+
+/* ---- cost ---- */
+
+static const struct {
+    const char *name;
+    size_t offset;
+    bnn_h5_kind kind;
+    bool time; /* differs between equal runs */
+} costs[] = {
+#define COST(field, kind, time) \
+    { #field, offsetof(bnn_cost, field), kind, time }
+    COST(gradients, BNN_H5_COUNT, false),    COST(forwards, BNN_H5_COUNT, false),    COST(flops, BNN_H5_DOUBLE, false),
+    COST(seconds_wall, BNN_H5_DOUBLE, true), COST(seconds_cpu, BNN_H5_DOUBLE, true), COST(peak_bytes, BNN_H5_COUNT, true),
+#undef COST
+};
+enum { N_COSTS = sizeof costs / sizeof *costs };
+_Static_assert(sizeof(double) == sizeof(uint64_t), "all fields of a cost have one size");
+
+void bnn_store_put_cost(bnn_h5_writer *w, const char *group, const char *times, int n, const bnn_cost *c, const char *dims) {
+    uint64_t *v = malloc((size_t)n * sizeof *v);
+    if (out_of_memory(w, v)) return;
+    for (int k = 0; k < N_COSTS; k++) {
+        for (int i = 0; i < n; i++) memcpy(&v[i], (const char *)&c[i] + costs[k].offset, sizeof *v);
+        bnn_h5_put(w, costs[k].time ? times : group, costs[k].name, costs[k].kind, v, dims);
+    }
+    free(v);
+}
+
+void bnn_store_get_cost(bnn_h5_reader *r, const char *group, const char *times, int n, bnn_cost *c) {
+    for (int k = 0; k < N_COSTS; k++) {
+        uint64_t *v = get_column(r, costs[k].time ? times : group, costs[k].name, costs[k].kind, n);
+        for (int i = 0; v && i < n; i++) memcpy((char *)&c[i] + costs[k].offset, &v[i], sizeof *v);
+        free(v);
+    }
+}
+
+/* ---- predictions ---- */
+
+const char *bnn_store_put_row_dims(bnn_h5_writer *w, const char *group, const bnn_data *data) {
+    static const char *const name[] = {"channel", "row", "column"};
+    char path[BNN_H5_PATH];
+    bool image = data->x_shape.rank == 3;
+    bnn_h5_dim(w, group, "obs_id", data->n, BNN_H5_INT, data->rows);
+    for (int i = 0; image && i < 3; i++) bnn_h5_dim(w, group, name[i], data->x_shape.d[i], BNN_H5_INT, NULL);
+    if (image) return "obs_id channel row column";
+    bnn_h5_dim(w, group, "feature", bnn_shape_size(data->x_shape), BNN_H5_INT, NULL);
+    char *const *labels = data->table->x_names;
+    if (labels) bnn_h5_texts(w, bnn_h5_join(path, group, "feature"), "labels", bnn_shape_size(data->x_shape), labels);
+    return "obs_id feature";
+}
+
+void bnn_store_put_output_dim(bnn_h5_writer *w, const char *group, bool is_class, int size, const bnn_data *data) {
+    const char *name = is_class ? "class_id" : "output";
+    char *const *labels = !data->y ? NULL : is_class ? data->table->class_names : data->table->y_names;
+    char path[BNN_H5_PATH];
+    bnn_h5_dim(w, group, name, size, BNN_H5_INT, NULL);
+    if (labels) bnn_h5_texts(w, bnn_h5_join(path, group, name), "labels", size, labels);
+}
+
+/* Targets in the units they were measured in. */
+static void put_targets(bnn_h5_writer *w, const char *group, const bnn_data *data) {
+    size_t n = (size_t)data->n, width = (size_t)data->y_dim;
+    double *y = malloc((n * width + 1) * sizeof *y);
+    if (out_of_memory(w, y)) return;
+    for (size_t i = 0; i < n; i++) memcpy(y + i * width, data->table->y + (size_t)data->rows[i] * width, width * sizeof *y);
+    if (data->n_classes > 0)
+        bnn_h5_put(w, group, "y", BNN_H5_CLASSES, y, "obs_id");
+    else
+        bnn_h5_put(w, group, "y", BNN_H5_DOUBLE, y, "obs_id output");
+    free(y);
+}
+
+/* The group of that name of InferenceData. */
+static void put_observed(bnn_h5_writer *w, const bnn_data *data) {
+    bnn_h5_group(w, "/observed_data");
+    bnn_h5_dim(w, "/observed_data", "obs_id", data->n, BNN_H5_INT, data->rows);
+    if (data->n_classes == 0) bnn_store_put_output_dim(w, "/observed_data", false, data->y_dim, data);
+    put_targets(w, "/observed_data", data);
+}
+
+void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const bnn_data *data) {
+    static const char *const modes[] = {[BNN_MEAN] = "mean", [BNN_ROWS] = "rows", [BNN_DRAW] = "draw"}, group[] = "/prediction";
+    const char *on = p->is_class ? "obs_id class_id" : "obs_id output";
+    if (data->n != p->n) bnn_h5_refuse(w, bnn_fail(BNN_ERR_SHAPE, "%s: %d rows were predicted, the data have %d", w->path, p->n, data->n));
+    bnn_h5_group(w, group);
+    bnn_h5_ints(w, group, "samples", 1, &p->samples);
+    bnn_h5_text(w, group, "noise", modes[p->mode]);
+    bnn_h5_u64(w, group, "seed", p->seed);
+    bnn_h5_dim(w, group, "obs_id", p->n, BNN_H5_INT, data->rows);
+    bnn_store_put_output_dim(w, group, p->is_class, p->mean_dim, data);
+    bnn_h5_put(w, group, "mean", BNN_H5_DOUBLE, p->mean, on);
+    bnn_h5_put(w, group, "var_epistemic", BNN_H5_DOUBLE, p->var_epistemic, on);
+    bnn_h5_put(w, group, "var_aleatoric", BNN_H5_DOUBLE, p->var_aleatoric, on);
+    bnn_h5_put(w, group, "mean_mcse", BNN_H5_DOUBLE, p->mean_mcse, on);
+    if (p->is_class) bnn_h5_put(w, group, "expected_entropy", BNN_H5_DOUBLE, p->expected_entropy, "obs_id");
+    if (!p->has_target) return;
+    bnn_h5_put(w, group, "logp", BNN_H5_DOUBLE, p->logp, "obs_id");
+    if (!p->is_class && p->pit) bnn_h5_put(w, group, "pit", BNN_H5_DOUBLE, p->pit, on);
+    put_targets(w, group, data);
+    put_observed(w, data);
+}

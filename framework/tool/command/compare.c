@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool/report/report.h"
+#include "tool/tool.h"
+
+#include <bnn/jobs.h>
+#include <bnn/spec_json.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_ENGINES = 32 };
+
+typedef struct {
+    tool_job job;
+    const char *engine[MOST_ENGINES], *splits, *out, *reference;
+    int n_engines;
+} request;
+
+static const struct argp_option options[] = {{"engine", 'e', "TEXT", 0, "an engine; once for each that is to be compared", 0},
+                                             {"splits", 'k', "all|A-B|K", 0, "splits to run (default: all)", 0},
+                                             {"reference", 'r', "ENGINE", 0,
+                                              "the engine that distances are from, by its text or its name (default: hmc, else nuts, where "
+                                              "one is compared)",
+                                              0},
+                                             {"output", 'o', "FILE", 0, "comparison file to write, for `bnn report`", 0},
+                                             {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    request *r = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &r->job; return 0;
+    case 'e':
+        if (r->n_engines == MOST_ENGINES) tool_misuse(state, "--engine: at most %d engines", MOST_ENGINES);
+        r->engine[r->n_engines++] = arg;
+        return 0;
+    case 'k': r->splits = arg; return 0;
+    case 'o': r->out = arg; return 0;
+    case 'r': r->reference = arg; return 0;
+    case ARGP_KEY_END:
+        if (!r->job.data) tool_misuse(state, "--data is missing");
+        if (!r->job.net) tool_misuse(state, "--net is missing, such as --net 'dense:50; relu; dense'");
+        if (r->n_engines == 0) tool_misuse(state, "--engine is missing: `bnn list engines` prints those there are");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---------------------------------------------------------------- work */
+
+/* One fit: engine e on split number k of the comparison. */
+typedef struct {
+    int n; /* test rows */
+    double *sd, *error;
+    double share;
+    bnn_marginals *marginals; /* while the reference, or this engine, is still to come in its split */
+    bool settled;             /* the distance is known */
+} task;
+
+typedef struct {
+    const request *r;
+    const bnn_table *table;
+    bnn_comparison *c;
+    task *task; /* [n_engines, n_splits] */
+    tool_progress progress;
+} contest;
+
+typedef struct {
+    contest *contest;
+    task *task;
+} watch;
+
+static bool show(void *context, double share) {
+    watch *w = context;
+    contest *c = w->contest;
+    int n = c->c->n_engines * c->c->n_splits;
+    double sum = 0;
+#pragma omp critical(compare_share)
+    {
+        w->task->share = share;
+        for (int i = 0; i < n; i++) sum += c->task[i].share;
+    }
+    tool_progress_show(&c->progress, sum / n);
+    return false;
+}
+
+/* sd and error of the first target; of classes, doubt and whether the class is wrong. */
+static bnn_status keep_points(task *t, const bnn_prediction *p, const bnn_data *test) {
+    t->n = p->n;
+    t->sd = malloc((size_t)p->n * sizeof *t->sd);
+    t->error = malloc((size_t)p->n * sizeof *t->error);
+    if (!t->sd || !t->error) return bnn_fail(BNN_ERR_MEMORY, "out of memory for predictions");
+    for (int i = 0; i < p->n; i++) {
+        const double *mean = p->mean + (size_t)i * (size_t)p->mean_dim;
+        int best = 0;
+        for (int k = 1; p->is_class && k < p->mean_dim; k++)
+            if (mean[k] > mean[best]) best = k;
+        double y = p->is_class ? (double)test->y[i] : (double)test->y[i * test->y_dim] * test->scaling.y_sd[0] + test->scaling.y_mean[0];
+        t->sd[i] = p->is_class ? 1 - mean[best] : sqrt(bnn_var_total(p, i * p->mean_dim));
+        t->error[i] = p->is_class ? (int)y != best : y - mean[0];
+    }
+    return BNN_OK;
+}
+
+static bnn_status keep(contest *c, int e, int k, bnn_run *run, const bnn_prediction *p, const bnn_data *test) {
+    bnn_contestant *who = &c->c->engine[e];
+    const char *remark = bnn_run_remark(run);
+    who->cost[k] = run->cost;
+    bnn_cost_add(&who->cost[k], &p->cost);
+    BNN_TRY(bnn_metrics_compute(p, test, &who->metrics[k]));
+    if (k == 0) {
+        who->history = run->history; /* moves */
+        run->history = (bnn_history){0};
+        who->remark = strdup(remark ? remark : "");
+        who->spec_json = bnn_spec_json(bnn_engine_fitted(run->engine));
+        if (!who->remark || !who->spec_json) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    }
+    return keep_points(&c->task[e * c->c->n_splits + k], p, test);
+}
+
+/* ---------------------------------------------------------------- distances */
+
+/* Each engine's marginals wait for those of the reference in its split; when all distances are known they go. */
+static void settle(contest *c, int k) {
+    int n = c->c->n_splits, left = 0;
+    const bnn_marginals *from = c->task[c->c->reference * n + k].marginals;
+    for (int e = 0; e < c->c->n_engines; e++) {
+        task *t = &c->task[e * n + k];
+        if (from && t->marginals && !t->settled) {
+            c->c->engine[e].distance[k] = bnn_marginals_distance(t->marginals, from);
+            t->settled = true;
+        }
+        if (t->settled && e != c->c->reference) bnn_marginals_free(t->marginals), t->marginals = NULL;
+        left += !t->settled;
+    }
+    task *reference = &c->task[c->c->reference * n + k];
+    if (left == 0) bnn_marginals_free(reference->marginals), reference->marginals = NULL;
+}
+
+static bnn_status predict(contest *c, int e, int k, const bnn_engine *engine, const bnn_data *test, bnn_predict_options how,
+                          bnn_prediction **p) {
+    bnn_marginals *m = NULL;
+    bool wanted = c->c->engine[e].distance != NULL;
+    if (wanted) {
+        BNN_TRY(bnn_marginals_open(engine, test, &how, &m));
+        how.sink = bnn_marginals_sink(m);
+    }
+    bnn_status s = bnn_predict(engine, test, &how, p);
+    if (s == BNN_OK && wanted) s = bnn_marginals_finish(m, *p);
+    if (s < 0 || !wanted) return bnn_marginals_free(m), s;
+#pragma omp critical(compare_settle)
+    {
+        c->task[e * c->c->n_splits + k].marginals = m;
+        settle(c, k);
+    }
+    return BNN_OK;
+}
+
+/* The name of the type in an engine's text is this one. */
+static bool is_called(const char *label, const char *name) {
+    size_t n = strcspn(label, ":{");
+    return strlen(name) == n && strncmp(label, name, n) == 0;
+}
+
+static int find_engine(const bnn_comparison *c, const char *text) {
+    for (int e = 0; e < c->n_engines; e++)
+        if (strcmp(c->engine[e].label, text) == 0) return e;
+    for (int e = 0; e < c->n_engines; e++)
+        if (is_called(c->engine[e].label, text)) return e;
+    return -1;
+}
+
+/* Room for distances where there is an engine that they can be from. */
+static bnn_status open_distances(const request *r, bnn_comparison *c) {
+    int from = find_engine(c, r->reference ? r->reference : "hmc");
+    if (from < 0 && r->reference)
+        return bnn_fail(BNN_ERR_OPTION, "--reference: '%s' is none of the engines that are compared", r->reference);
+    if (from < 0) from = find_engine(c, "nuts");
+    if (from < 0 || c->n_engines == 1) return BNN_OK;
+    c->reference = from;
+    for (int e = 0; e < c->n_engines; e++) {
+        c->engine[e].distance = calloc((size_t)c->n_splits, sizeof *c->engine[e].distance);
+        if (!c->engine[e].distance) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a comparison");
+    }
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- one fit */
+
+static bnn_status fit_and_predict(contest *c, int e, int k, const bnn_data *train, const bnn_data *test) {
+    const tool_job *job = &c->r->job;
+    watch w = {.contest = c, .task = &c->task[e * c->c->n_splits + k]};
+    uint64_t seed = job->seed + (uint64_t)c->c->split[k]; /* the same for all engines of a split, another for every split: what chance adds
+                                                             averages out */
+    bnn_config config = {.net = job->net,
+                         .engine = c->r->engine[e],
+                         .likelihood = job->likelihood,
+                         .prior = job->prior,
+                         .seed = seed,
+                         .progress = show,
+                         .context = &w};
+    bnn_predict_options how = {.samples = job->samples, .seed = seed};
+    bnn_run *run;
+    bnn_prediction *p = NULL;
+    BNN_TRY(bnn_fit(&config, train, &run));
+    bnn_status s = predict(c, e, k, run->engine, test, how, &p);
+    if (s == BNN_OK) s = keep(c, e, k, run, p, test);
+    bnn_prediction_free(p);
+    bnn_run_free(run);
+    return s;
+}
+
+/* Jobs run over the splits first, so that long engines start early on every split. */
+static bnn_status run_task(void *context, int i) {
+    contest *c = context;
+    int e = i % c->c->n_engines, k = i / c->c->n_engines, split = c->c->split[k];
+    bnn_data *train = NULL, *test = NULL;
+    bnn_status s = tool_rows(c->table, split, NULL, &train, &test);
+    if (s == BNN_OK && !test) s = bnn_fail(BNN_ERR_DATA, "there are no test rows");
+    if (s == BNN_OK) s = fit_and_predict(c, e, k, train, test);
+    bnn_data_free(test);
+    bnn_data_free(train);
+    return s < 0 ? bnn_note(s, "%s, split %d", c->r->engine[e], split) : BNN_OK;
+}
+
+/* Puts the test rows of all splits in one row. */
+static bnn_status join_points(contest *c) {
+    for (int e = 0; e < c->c->n_engines; e++) {
+        bnn_contestant *who = &c->c->engine[e];
+        task *t = &c->task[e * c->c->n_splits];
+        for (int k = 0; k < c->c->n_splits; k++) who->n_points += t[k].n;
+        who->sd = malloc((size_t)who->n_points * sizeof *who->sd);
+        who->error = malloc((size_t)who->n_points * sizeof *who->error);
+        if (!who->sd || !who->error) return bnn_fail(BNN_ERR_MEMORY, "out of memory for predictions");
+        for (int k = 0, at = 0; k < c->c->n_splits; at += t[k++].n) {
+            memcpy(who->sd + at, t[k].sd, (size_t)t[k].n * sizeof *who->sd);
+            memcpy(who->error + at, t[k].error, (size_t)t[k].n * sizeof *who->error);
+        }
+    }
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- the comparison */
+
+static bnn_status read_splits(const char *text, int n, int *first, int *last) {
+    char end;
+    *first = 0;
+    *last = n - 1;
+    if (n == 0) return bnn_fail(BNN_ERR_DATA, "the data have no splits, and a comparison needs test rows: `bnn split` makes them");
+    if (text && strcmp(text, "all") != 0) {
+        int read = sscanf(text, "%d-%d%c", first, last, &end);
+        if (read == 1 && strchr(text, '-') == NULL)
+            *last = *first;
+        else if (read != 2)
+            return bnn_fail(BNN_ERR_OPTION, "--splits: '%s' is not all, K or A-B", text);
+    }
+    if (*first < 0 || *last < *first || *last >= n) return bnn_fail(BNN_ERR_OPTION, "--splits: %s is not within 0-%d", text, n - 1);
+    return BNN_OK;
+}
+
+static char *copy(const char *text) { return strdup(text ? text : ""); }
+
+static bnn_status open_comparison(const request *r, const bnn_table *table, int first, int last, bnn_comparison **out) {
+    bnn_comparison *c = calloc(1, sizeof *c);
+    if (!c) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a comparison");
+    *out = c;
+    c->title = copy(table->title);
+    c->net = copy(r->job.net);
+    c->likelihood = copy(r->job.likelihood);
+    c->prior = copy(r->job.prior);
+    c->data_path = copy(r->job.data);
+    c->seed = r->job.seed;
+    c->is_class = table->n_classes > 0;
+    c->n_splits = last - first + 1;
+    c->split = calloc((size_t)c->n_splits, sizeof *c->split);
+    c->engine = calloc((size_t)r->n_engines, sizeof *c->engine);
+    bool ok = c->title && c->net && c->likelihood && c->prior && c->data_path && c->split && c->engine;
+    for (int k = 0; ok && k < c->n_splits; k++) c->split[k] = first + k;
+    for (int e = 0; ok && e < r->n_engines; e++, c->n_engines++) {
+        bnn_contestant *who = &c->engine[e];
+        who->label = copy(r->engine[e]);
+        who->metrics = calloc((size_t)c->n_splits, sizeof *who->metrics);
+        who->cost = calloc((size_t)c->n_splits, sizeof *who->cost);
+        ok = who->label && who->metrics && who->cost;
+    }
+    return ok ? open_distances(r, c) : bnn_fail(BNN_ERR_MEMORY, "out of memory for a comparison");
+}
+
+static bnn_status work(contest *c) {
+    int n = c->c->n_engines * c->c->n_splits;
+    c->task = calloc((size_t)n, sizeof *c->task);
+    c->progress = tool_progress_start("compare");
+    bnn_status s = c->task ? bnn_jobs_run(n, run_task, c) : bnn_fail(BNN_ERR_MEMORY, "out of memory for a comparison");
+    tool_progress_end(&c->progress);
+    if (s == BNN_OK) s = join_points(c);
+    for (int i = 0; c->task && i < n; i++) {
+        free(c->task[i].sd);
+        free(c->task[i].error);
+        bnn_marginals_free(c->task[i].marginals);
+    }
+    free(c->task);
+    return s;
+}
+
+/* ---------------------------------------------------------------- table */
+
+static double mean_of(const bnn_comparison *c, int e, size_t offset, double *se) {
+    return report_mean(c, e, (report_quantity){REPORT_METRIC, offset}, se);
+}
+
+static double gradients_of(const bnn_comparison *c, int e) { return report_mean(c, e, (report_quantity){.of = REPORT_GRADIENTS}, NULL); }
+
+static void print_mean(double mean, double se) {
+    if (isnan(se))
+        printf(" %12.4f         ", mean); /* one split has no standard error */
+    else
+        printf(" %12.4f (%.4f)", mean, se);
+}
+
+static void print_distance(const bnn_comparison *c, int e) {
+    report_quantity first = {REPORT_DISTANCE, c->is_class ? offsetof(bnn_distance, agreement) : offsetof(bnn_distance, wasserstein)};
+    double se, mean = report_mean(c, e, first, &se);
+    print_mean(mean, se);
+    if (!c->is_class) return;
+    mean = report_mean(c, e, (report_quantity){REPORT_DISTANCE, offsetof(bnn_distance, total_variation)}, &se);
+    print_mean(mean, se);
+}
+
+/* One line of the table; grid: gradients of the grid search, 0 if there is none. */
+static void print_engine(const bnn_comparison *c, int e, double grid) {
+    double se, mean = mean_of(c, e, c->is_class ? offsetof(bnn_metrics, accuracy) : offsetof(bnn_metrics, rmse), &se);
+    char letter[8];
+    printf("%-3s", report_letter(e, letter));
+    print_mean(mean, se);
+    mean = mean_of(c, e, offsetof(bnn_metrics, ll), &se);
+    print_mean(mean, se);
+    printf(" %12.3f %12.0f %9.2f", mean_of(c, e, c->is_class ? offsetof(bnn_metrics, ece) : offsetof(bnn_metrics, coverage[17]), NULL),
+           gradients_of(c, e), report_mean(c, e, (report_quantity){.of = REPORT_SECONDS}, NULL));
+    if (grid > 0) printf(" %9.3f", gradients_of(c, e) / grid);
+    if (c->engine[e].distance) print_distance(c, e);
+    putchar('\n');
+}
+
+static void print_table(const bnn_comparison *c) {
+    double grid = 0;
+    char letter[8];
+    for (int e = c->n_engines - 1; e >= 0; e--)
+        if (strncmp(c->engine[e].label, "grid_search", 11) == 0) grid = gradients_of(c, e);
+    printf("%s, %d split%s, %s\n\n", *c->title ? c->title : c->data_path, c->n_splits, c->n_splits == 1 ? "" : "s", c->net);
+    printf("%-3s %20s  %20s  %12s %12s %9s%s", "", c->is_class ? "accuracy (se)" : "rmse (se)", "ll (se)",
+           c->is_class ? "ece" : "coverage_90", "gradients", "seconds", grid > 0 ? " cost/grid" : "");
+    if (c->engine[0].distance) printf(c->is_class ? "       agreement (se)  total variation (se)" : "        distance (se)");
+    putchar('\n');
+    for (int e = 0; e < c->n_engines; e++) print_engine(c, e, grid);
+    putchar('\n');
+    for (int e = 0; e < c->n_engines; e++) {
+        printf("%-3s %s\n", report_letter(e, letter), c->engine[e].label);
+        if (*c->engine[e].remark) printf("    split %d: %s\n", c->split[0], c->engine[e].remark);
+    }
+    printf("\nmean over splits and its standard error; ll in nats per row, in the units of the target; gradients and seconds of cpu per "
+           "split, prediction included\n");
+    if (c->engine[0].distance)
+        printf("%s from %s\n",
+               c->is_class
+                   ? "agreement (share of rows with the same most probable class) with, and total variation of the class probabilities"
+                   : "distance: Wasserstein's of order 1 of the predictive distributions of a row, in the units of the target,",
+               report_letter(c->reference, letter));
+}
+
+static bnn_status save(const request *r, const bnn_table *table, const bnn_comparison *c) {
+    bnn_provenance provenance = tool_provenance(&r->job, table, -1);
+    BNN_TRY(bnn_comparison_save(c, &provenance, r->out));
+    printf("wrote %s\n", r->out);
+    return BNN_OK;
+}
+
+static bnn_status compare(const request *r) {
+    bnn_table *table;
+    contest c = {.r = r};
+    int first, last;
+    if (r->out) BNN_TRY(tool_output_ready(r->out));
+    BNN_TRY(tool_output_apart(r->out, r->job.data, "the data file"));
+    BNN_TRY(tool_table(r->job.data, &table));
+    c.table = table;
+    bnn_status s = read_splits(r->splits, table->n_splits, &first, &last);
+    if (s < 0) bnn_note(s, "%s", r->job.data);
+    if (s == BNN_OK) s = open_comparison(r, table, first, last, &c.c);
+    if (s == BNN_OK) s = work(&c);
+    if (s == BNN_OK) print_table(c.c);
+    if (s == BNN_OK && r->out) s = save(r, table, c.c);
+    bnn_comparison_free(c.c);
+    bnn_table_free(table);
+    return s;
+}
+
+static int run(int argc, char **argv) {
+    static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {.options = options,
+                              .parser = parse,
+                              .children = children,
+                              .doc = "Fits the same network by several engines on several splits of the data, and prints how good each is "
+                                     "and what it costs. Split K takes the seed N + K, for every engine.\v"
+                                     "Examples:\n"
+                                     "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine map --engine mc_dropout --engine "
+                                     "bayes_by_backprop --splits 0-4 -o cmp.h5\n"
+                                     "  bnn report cmp.h5 -o report.html"};
+    request r = {.n_engines = 0};
+    tool_job_open(&r.job, argc, argv);
+    tool_parse(&argp, argc, argv, &r);
+    return compare(&r) < 0 ? tool_fail() : 0;
+}
+
+const command command_compare = {.name = "compare", .summary = "compare engines on the same network, data and splits", .run = run};

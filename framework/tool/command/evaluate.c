@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool/tool.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct {
+    tool_rerun rerun;
+    bool json;
+} request;
+
+enum { JSON = 256 };
+
+static const struct argp_option options[] = {{"json", JSON, NULL, 0, "print one JSON object", 0}, {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    request *r = state->input;
+    (void)arg;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &r->rerun; return 0;
+    case JSON: r->json = true; return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void add(json_t *object, const char *name, double value) { json_object_set_new(object, name, json_real(value)); }
+
+static json_t *cost_object(const bnn_cost *c) {
+    json_t *o = json_object();
+    json_object_set_new(o, "gradients", json_integer((json_int_t)c->gradients));
+    json_object_set_new(o, "forwards", json_integer((json_int_t)c->forwards));
+    add(o, "flops", c->flops);
+    add(o, "seconds_wall", c->seconds_wall);
+    add(o, "seconds_cpu", c->seconds_cpu);
+    json_object_set_new(o, "peak_bytes", json_integer((json_int_t)c->peak_bytes));
+    return o;
+}
+
+static void print_json(const request *r, const bnn_prediction *p, const bnn_metrics *m) {
+    json_t *o = json_object();
+    json_object_set_new(o, "engine", json_string(r->rerun.run->engine_text));
+    json_object_set_new(o, "n", json_integer(m->n));
+    json_object_set_new(o, "samples", json_integer(p->samples));
+    json_object_set_new(o, "split", json_integer(r->rerun.split_used));
+    if (m->is_class) {
+        add(o, "accuracy", m->accuracy);
+        add(o, "nll", -m->ll);
+        add(o, "nll_se", m->ll_se);
+        add(o, "brier", m->brier);
+        add(o, "ece", m->ece);
+        json_object_set_new(o, "ece_bins", json_integer(BNN_ECE_BINS));
+        add(o, "mean_entropy", m->mean_entropy);
+        add(o, "mean_mutual_information", m->mean_mutual_information);
+    } else {
+        add(o, "rmse", m->rmse);
+        add(o, "ll", m->ll);
+        add(o, "ll_se", m->ll_se);
+        add(o, "crps", m->crps);
+        add(o, "coverage_50", m->coverage[9]);
+        add(o, "coverage_90", m->coverage[17]);
+        add(o, "coverage_95", m->coverage[18]);
+        add(o, "calibration_error", m->calibration_error);
+        add(o, "sd_epistemic", m->sd_epistemic);
+        add(o, "sd_aleatoric", m->sd_aleatoric);
+    }
+    bnn_cost cost = r->rerun.run->cost;
+    bnn_cost_add(&cost, &p->cost);
+    json_object_set_new(o, "cost", cost_object(&cost));
+    char *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    puts(text ? text : "{}");
+    free(text);
+    json_decref(o);
+}
+
+static bnn_status evaluate(request *r) {
+    bnn_prediction *p = NULL;
+    bnn_metrics m;
+    BNN_TRY(tool_rerun_open(&r->rerun));
+    bnn_status s = BNN_OK;
+    if (!r->rerun.rows->y) s = bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted, not scored", r->rerun.data_used);
+    if (s == BNN_OK) s = tool_rerun_predict(&r->rerun, BNN_DRAW, NULL, &p);
+    if (s == BNN_OK) s = bnn_metrics_compute(p, r->rerun.rows, &m);
+    if (s == BNN_OK && r->json) print_json(r, p, &m);
+    if (s == BNN_OK && !r->json) {
+        tool_print_metrics(&m, p->samples);
+        tool_print_cost("fit", &r->rerun.run->cost);
+        tool_print_cost("prediction", &p->cost);
+    }
+    bnn_prediction_free(p);
+    tool_rerun_close(&r->rerun);
+    return s;
+}
+
+static int run(int argc, char **argv) {
+    static const struct argp_child children[] = {{&tool_rerun_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {.options = options,
+                              .parser = parse,
+                              .children = children,
+                              .args_doc = "RUN.h5",
+                              .doc = "Scores a fitted run on rows with known targets: rmse, log-likelihood, crps and coverage in the units "
+                                     "of the target, or accuracy, nll, Brier score, "
+                                     "calibration error and entropies; with what fit and prediction cost.\v"
+                                     "Examples:\n  bnn evaluate run.h5\n  bnn evaluate run.h5 --samples 10000 --json"};
+    request r = {.json = false};
+    tool_job_open(&r.rerun.job, argc, argv);
+    tool_parse(&argp, argc, argv, &r);
+    return evaluate(&r) < 0 ? tool_fail() : 0;
+}
+
+const command command_evaluate = {.name = "evaluate", .summary = "score a fitted run on test rows", .run = run};

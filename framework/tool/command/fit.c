@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool/tool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef struct {
+    tool_job job;
+    const char *engine, *out, *from;
+    int split;
+    bool split_given, resume;
+    tool_interval every;
+    unsigned keep;
+    const char *log;
+    bnn_run *origin;     /* of --from, or NULL */
+    char started_at[32]; /* of a run that goes on */
+} request;
+
+enum { EVERY = 256, RESUME, LOG, KEEP, FROM };
+
+static const struct argp_option options[] = {
+    {"split", 'k', "K", 0, "rows to train on: those of split K, or 'all' (default: split 0 where the data have splits)", 0},
+    {"engine", 'e', "TEXT", 0, "how to infer, such as mc_dropout:gates=concrete (`bnn list engines`)", 0},
+    {"from", FROM, "RUN.h5", 0,
+     "begin with the parameters, the scaling and the texts of a run, such as an imported one: laplace puts its Gaussian around them", 0},
+    {"output", 'o', "FILE", 0, "the run file to write", 0},
+    {"checkpoint-every", EVERY, "TIME", 0,
+     "write the run so far to FILE this often: 30s, 5min, 10epochs, which are steps of a search (default: 5min; 0s: never)", 3},
+    {"resume", RESUME, NULL, 0, "go on with the run that FILE holds, if it is there", 3},
+    {"log", LOG, "FILE", 0, "write a line of JSON for every step", 3},
+    {"keep", KEEP, "WHAT", 0, "keep the draws for the test rows: posterior (weights), predictive, or posterior,predictive", 3},
+    {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    request *r = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &r->job; return 0;
+    case 'k':
+        r->split = tool_split(arg);
+        r->split_given = true;
+        return 0;
+    case 'e': r->engine = arg; return 0;
+    case 'o': r->out = arg; return 0;
+    case EVERY: r->every = tool_interval_parse("--checkpoint-every", arg); return 0;
+    case RESUME: r->resume = true; return 0;
+    case LOG: r->log = arg; return 0;
+    case KEEP: r->keep = tool_keep_parse(arg); return 0;
+    case FROM: r->from = arg; return 0;
+    case ARGP_KEY_END:
+        if (!r->job.data) tool_misuse(state, "--data is missing");
+        if (!r->job.net && !r->from) tool_misuse(state, "--net is missing, such as --net 'dense:50; relu; dense'");
+        if (!r->engine) tool_misuse(state, "--engine is missing: `bnn list engines` prints those there are");
+        if (!r->out) tool_misuse(state, "-o is missing: the run file to write");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* A run that goes on began when its first process did. */
+static bnn_status get_start(request *r) {
+    bnn_outline o;
+    BNN_TRY(bnn_outline_load(r->out, &o));
+    if (o.origin.started_at) snprintf(r->started_at, sizeof r->started_at, "%s", o.origin.started_at), r->job.started_at = r->started_at;
+    bnn_outline_free(&o);
+    return BNN_OK;
+}
+
+/* A new run, or the one that the output file holds. */
+static bnn_status open_run(request *r, const bnn_table *table, const bnn_data *train, bnn_run **out) {
+    bnn_config config = {
+        .net = r->job.net, .engine = r->engine, .likelihood = r->job.likelihood, .prior = r->job.prior, .seed = r->job.seed};
+    bnn_origin origin = {.data_sha256 = (char *)table->sha256, .split = r->split};
+    if (r->resume && access(r->out, F_OK) == 0) {
+        BNN_TRY(get_start(r));
+        return bnn_run_resume(r->out, &config, train, &origin, out);
+    }
+    bnn_status s = bnn_run_new(&config, train, out);
+    if (s < 0) return s == BNN_ERR_DATA ? bnn_note(s, "%s", r->job.data) : s;
+    s = r->origin ? bnn_run_begin(*out, r->origin) : BNN_OK;
+    if (s == BNN_OK) return BNN_OK;
+    bnn_run_free(*out);
+    return bnn_note(s, "%s", r->from);
+}
+
+/* Texts that were not given are those of the other run. */
+static bnn_status open_origin(request *r, const bnn_table *table, const bnn_scaling **scaling) {
+    BNN_TRY(bnn_run_load(r->from, &r->origin, NULL));
+    const bnn_engine *fitted = bnn_engine_fitted(r->origin->engine);
+    if (!r->job.net) r->job.net = fitted->texts.net;
+    if (!r->job.likelihood) r->job.likelihood = fitted->texts.likelihood;
+    if (!r->job.prior) r->job.prior = fitted->texts.prior;
+    *scaling = &fitted->model->scaling;
+    return bnn_run_check_names(r->origin, table);
+}
+
+static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *train, const bnn_data *test) {
+    tool_course course = {.job = &r->job, .table = table, .split = r->split, .path = r->out, .log = r->log, .every = r->every};
+    bnn_run *run;
+    BNN_TRY(open_run(r, table, train, &run));
+    bool was_complete = run->complete;
+    bnn_status s = r->keep ? bnn_predict_keeps(run->engine) : BNN_OK;
+    if (s == BNN_OK) s = tool_course_run(&course, train, run);
+    if (s == BNN_OK && was_complete)
+        printf("%s: is complete%s\n", r->out, r->keep ? "; draws that it does not hold are made by `bnn predict --keep`" : "");
+    else if (s == BNN_OK)
+        s = run->complete ? tool_finish(&r->job, table, r->split, run, test, r->keep, r->out) : tool_course_stop(&course, run);
+    bnn_run_free(run);
+    return s;
+}
+
+static bnn_status check_outputs(const request *r) {
+    BNN_TRY(tool_output_ready(r->out));
+    BNN_TRY(tool_output_apart(r->out, r->job.data, "the data file"));
+    BNN_TRY(tool_output_apart(r->out, r->from, "the run that is begun from"));
+    BNN_TRY(tool_output_apart(r->log, r->job.data, "the data file"));
+    BNN_TRY(tool_output_apart(r->log, r->from, "the run that is begun from"));
+    return tool_output_apart(r->log, r->out, "the run file");
+}
+
+static bnn_status fit(request *r) {
+    bnn_table *table;
+    bnn_data *train = NULL, *test = NULL;
+    const bnn_scaling *scaling = NULL;
+    BNN_TRY(check_outputs(r));
+    BNN_TRY(tool_table(r->job.data, &table));
+    if (!r->split_given) r->split = table->n_splits > 0 ? 0 : -1;
+    bnn_status s = r->from ? open_origin(r, table, &scaling) : BNN_OK;
+    if (s == BNN_OK && (s = tool_rows(table, r->split, scaling, &train, &test)) < 0) bnn_note(s, "%s", r->job.data);
+    if (s == BNN_OK && r->keep && !test) s = bnn_fail(BNN_ERR_OPTION, "--keep: there are no test rows to predict");
+    if (s == BNN_OK) s = fit_rows(r, table, train, test);
+    bnn_data_free(test);
+    bnn_data_free(train);
+    bnn_table_free(table);
+    bnn_run_free(r->origin);
+    return s;
+}
+
+static int run(int argc, char **argv) {
+    static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .children = children,
+        .doc = "Fits a network to a table of data and writes a run file; test rows of the split, if any, are predicted and scored.\v"
+               "Examples:\n"
+               "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine mc_dropout -o run.h5\n"
+               "  bnn fit -d boston.h5 --split 3 --net 'dense:50; relu; dense' --engine mc_dropout:gates=concrete,epochs=1000 -o run.h5\n"
+               "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine 'grid_search:engine=mc_dropout,grid={p=0.01|0.1}' -o run.h5\n"
+               "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine mc_dropout --resume --keep posterior,predictive -o run.h5\n"
+               "  bnn fit -d boston.h5 --from imported.h5 --engine laplace:structure=full -o run.h5"};
+    request r = {.every = {.seconds = 300}};
+    tool_job_open(&r.job, argc, argv);
+    tool_parse(&argp, argc, argv, &r);
+    if (fit(&r) < 0) return tool_fail();
+    tool_course_obey();
+    return 0;
+}
+
+const command command_fit = {.name = "fit", .summary = "fit a network by an engine and write a run file", .run = run};

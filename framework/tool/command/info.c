@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool/tool.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void print_text(const char *name, const char *text) {
+    if (text && *text) printf("  %-11s %s\n", name, text);
+}
+
+/* ---- data ---- */
+
+static void print_columns(const bnn_table *t) {
+    enum { MOST = 50 };
+    int width = bnn_shape_size(t->x_shape);
+    printf("  %-24s %12s %12s %12s %12s\n", "feature", "mean", "sd", "min", "max");
+    for (int i = 0; i < width && i < MOST; i++) {
+        double sum = 0, squares = 0, low = INFINITY, high = -INFINITY;
+        for (int row = 0; row < t->n; row++) {
+            double v = t->x[(size_t)row * (size_t)width + (size_t)i];
+            sum += v, low = fmin(low, v), high = fmax(high, v);
+        }
+        for (int row = 0; row < t->n; row++) {
+            double d = t->x[(size_t)row * (size_t)width + (size_t)i] - sum / t->n;
+            squares += d * d;
+        }
+        printf("  %-24s %12.5g %12.5g %12.5g %12.5g\n", t->x_names[i], sum / t->n, sqrt(squares / t->n), low, high);
+    }
+    if (width > MOST) printf("  ... and %d more\n", width - MOST);
+}
+
+static void print_classes(const bnn_table *t) {
+    for (int c = 0; c < t->n_classes; c++) {
+        int n = 0;
+        for (int row = 0; row < t->n; row++) n += (int)t->y[row] == c;
+        printf("  class %-5d %-24s %d rows\n", c, t->class_names ? t->class_names[c] : "", n);
+    }
+}
+
+static bnn_status print_data(const char *path) {
+    bnn_table *t;
+    char shape[BNN_SHAPE_TEXT];
+    BNN_TRY(bnn_table_load(path, &t));
+    const char *task = t->y_dim == 0 ? "no targets" : t->n_classes ? "classification" : "regression";
+    printf("%s: data, %d rows, features %s, %s\n", path, t->n, bnn_shape_print(t->x_shape, shape), task);
+    print_text("title", t->title);
+    print_text("source", t->source);
+    print_text("license", t->license);
+    print_text("sha256", t->sha256);
+    for (int j = 0; j < t->y_dim; j++) print_text("target", t->y_names[j]);
+    if (t->n_splits)
+        printf("  %-11s %d (%s): %d train, %d validation, %d test rows in the first\n", "splits", t->n_splits, t->split_origin,
+               bnn_table_count(t, 0, BNN_TRAIN), bnn_table_count(t, 0, BNN_VALIDATION), bnn_table_count(t, 0, BNN_TEST));
+    if (t->n_classes) print_classes(t);
+    if (t->x_names && t->n) print_columns(t);
+    bnn_table_free(t);
+    return BNN_OK;
+}
+
+/* ---- runs and comparisons ---- */
+
+static void print_history(const bnn_history *h) {
+    if (h->n == 0) return;
+    int last = h->n - 1;
+    printf("  %-11s %d epochs; at the end nll %.6g, -log prior %.6g, kl %.6g", "history", h->epoch[last], h->nll[last], h->prior[last],
+           h->kl[last]);
+    if (isfinite(h->noise_sd[last])) printf(", noise sd %.4g (standardised)", h->noise_sd[last]);
+    for (int g = 0; g < h->n_gates; g++) printf(", p_%s %.4g", h->gate[g], h->p[last * h->n_gates + g]);
+    printf("\n");
+}
+
+static void print_scores(const bnn_metrics *m) {
+    printf("  %-11s %d rows, log-likelihood %.4f, ", "predicted", m->n, m->ll);
+    if (m->is_class)
+        printf("accuracy %.4f, brier %.4f\n", m->accuracy, m->brier);
+    else
+        printf("rmse %.4g, crps %.4g\n", m->rmse, m->crps);
+}
+
+static void print_plugins(const bnn_outline *o) {
+    for (int i = 0; i < o->n_plugins; i++) {
+        const bnn_plugin_record *p = &o->plugin[i];
+        printf("  %-11s %s %s (%s), %s, sha256 %s\n", "plugin", p->name, p->version, p->types, p->path, p->sha256);
+    }
+}
+
+static void print_outline(const bnn_outline *o) {
+    print_text("engine", o->engine);
+    print_text("net", o->net);
+    print_text("likelihood", o->likelihood);
+    print_text("prior", o->prior);
+    if (o->engine) printf("  %-11s %llu\n", "seed", (unsigned long long)o->seed);
+    print_text("data", o->origin.data_path);
+    print_text("data sha256", o->origin.data_sha256);
+    if (o->origin.split >= 0) printf("  %-11s %d\n", "split", o->origin.split);
+    print_plugins(o);
+}
+
+static void print_kept(const bnn_outline *o) {
+    static const char *const what[] = {"", "posterior", "predictive", "posterior, predictive"};
+    if (o->kept) printf("  %-11s %s (%d)\n", "draws kept", what[o->kept], o->samples);
+}
+
+/* What a step is differs between engines, and how many some will take is not known: hence about. */
+static void print_state(const char *path, const bnn_outline *o) {
+    if (o->complete)
+        printf("%s: run", path);
+    else if (o->progress > 0)
+        printf("%s: checkpoint after step %d of about %.0f (%.0f %%)", path, o->steps, o->steps / o->progress, 100 * o->progress);
+    else
+        printf("%s: checkpoint after step %d", path, o->steps);
+}
+
+static void print_course(const bnn_run *run) {
+    print_text("remark", run->remark);
+    print_history(&run->history);
+    tool_print_cost("cost", &run->cost);
+}
+
+/* run NULL: the file holds none that predicts, or (missing) its plugins are not there. */
+static void print_fitted(const char *path, const bnn_outline *o, const bnn_run *run, const char *missing) {
+    bnn_comparison *scores;
+    print_state(path, o);
+    if (run)
+        printf(", %d parameters\n", run->engine->model->n_theta);
+    else
+        printf(missing ? ", whose plugin is missing\n" : ", before anything was fitted that predicts\n");
+    print_outline(o);
+    print_text("missing", missing);
+    if (run) print_course(run);
+    if ((run || missing) && bnn_comparison_load(path, &scores) == BNN_OK) {
+        print_scores(&scores->engine[0].metrics[0]);
+        bnn_comparison_free(scores);
+    }
+    print_kept(o);
+}
+
+static bnn_status print_run(const char *path) {
+    bnn_outline o;
+    bnn_run *run = NULL;
+    char *missing = NULL;
+    BNN_TRY(bnn_outline_load(path, &o));
+    bnn_status s = o.predicts ? bnn_run_load(path, &run, NULL) : BNN_OK;
+    if (s == BNN_ERR_PLUGIN && (missing = strdup(bnn_error()))) s = BNN_OK;
+    if (s == BNN_OK) print_fitted(path, &o, run, missing);
+    free(missing);
+    bnn_run_free(run);
+    bnn_outline_free(&o);
+    return s;
+}
+
+static bnn_status print_prediction(const char *path) {
+    bnn_outline o;
+    BNN_TRY(bnn_outline_load(path, &o));
+    printf("%s: predictions of %d rows ", path, o.rows);
+    if (o.samples == 0)
+        printf("in closed form\n");
+    else
+        printf("with %d draw%s\n", o.samples, o.samples == 1 ? "" : "s");
+    print_outline(&o);
+    print_kept(&o);
+    bnn_outline_free(&o);
+    return BNN_OK;
+}
+
+/* Mean over splits of one score. */
+static double mean_over_splits(const bnn_comparison *c, int e, bool ll) {
+    double sum = 0;
+    for (int k = 0; k < c->n_splits; k++) {
+        const bnn_metrics *m = &c->engine[e].metrics[k];
+        sum += ll ? m->ll : m->is_class ? m->accuracy : m->rmse;
+    }
+    return sum / c->n_splits;
+}
+
+static bnn_status print_comparison(const char *path) {
+    bnn_comparison *c;
+    BNN_TRY(bnn_comparison_load(path, &c));
+    printf("%s: comparison of %d engines on %d splits, %s\n", path, c->n_engines, c->n_splits,
+           c->is_class ? "classification" : "regression");
+    print_text("title", c->title);
+    print_text("net", c->net);
+    print_text("likelihood", c->likelihood);
+    print_text("prior", c->prior);
+    print_text("data", c->data_path);
+    printf("  %12s %12s  engine\n", c->is_class ? "accuracy" : "rmse", "ll");
+    for (int e = 0; e < c->n_engines; e++)
+        printf("  %12.5g %12.5g  %s\n", mean_over_splits(c, e, false), mean_over_splits(c, e, true), c->engine[e].label);
+    bnn_comparison_free(c);
+    return BNN_OK;
+}
+
+static bnn_status print_file(const char *path) {
+    char schema[32];
+    BNN_TRY(bnn_file_schema(path, schema));
+    if (strcmp(schema, "bnn-data") == 0) return print_data(path);
+    if (strcmp(schema, "bnn-run") == 0 || strcmp(schema, "bnn-model") == 0) return print_run(path);
+    if (strcmp(schema, "bnn-comparison") == 0) return print_comparison(path);
+    if (strcmp(schema, "bnn-prediction") == 0) return print_prediction(path);
+    return bnn_fail(BNN_ERR_FORMAT, "%s: has the schema '%s', which this bnn does not know", path, schema);
+}
+
+/* ---- rules ---- */
+
+/* Returns the exit status: 1 if there are findings, 2 if the file cannot be read. */
+static int lint_file(const char *path) {
+    bnn_lint *lint;
+    if (bnn_file_lint(path, &lint) < 0) return tool_fail();
+    for (int i = 0; i < lint->n_findings; i++) printf("%s: %s\n", path, lint->finding[i]);
+    if (lint->n_findings == 0) printf("%s: %d objects, %d rules, no findings\n", path, lint->n_objects, lint->n_rules);
+    int status = lint->n_findings > 0;
+    bnn_lint_free(lint);
+    return status;
+}
+
+/* HDF5 itself crashes on some damaged files, or goes through them without an end: in a process of its own that is one more failure. */
+static int lint_apart(const char *path) {
+    enum { DONE = 64, SECONDS = 10 }; /* to tell a status from those that a dying program leaves; of processor time */
+    int end;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        setrlimit(RLIMIT_CPU, &(struct rlimit){SECONDS, SECONDS});
+        int status = lint_file(path);
+        _exit(DONE + (fflush(stdout) == 0 ? status : tool_refuse("standard output cannot be written: %s", strerror(errno))));
+    }
+    if (child < 0 || waitpid(child, &end, 0) < 0) return tool_refuse("%s: there is no process for its lint: %s", path, strerror(errno));
+    int status = WIFEXITED(end) ? WEXITSTATUS(end) - DONE : -1;
+    return status >= 0 && status <= 2 ? status : tool_refuse("%s: is damaged: HDF5 crashes on it or comes to no end", path);
+}
+
+/* ---- the command ---- */
+
+typedef struct {
+    char **file; /* borrowed from argv */
+    int n;
+    bool lint;
+} request;
+
+enum { LINT = 256 };
+
+static const struct argp_option options[] = {
+    {"lint", LINT, NULL, 0, "look whether the file keeps to the rules that let other tools open it; exit status 1: a line for each breach",
+     0},
+    {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    request *r = state->input;
+    (void)arg;
+    switch (key) {
+    case LINT: r->lint = true; return 0;
+    case ARGP_KEY_ARGS:
+        r->file = state->argv + state->next;
+        r->n = state->argc - state->next;
+        return 0;
+    case ARGP_KEY_NO_ARGS: tool_misuse(state, "which file?"); return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int run(int argc, char **argv) {
+    static const struct argp argp = {.options = options,
+                                     .parser = parse,
+                                     .args_doc = "FILE.h5...",
+                                     .doc = "Says what is in a file of bnn: data, a run, predictions or a comparison.\v"
+                                            "The files are HDF5: h5ls, h5dump, ncdump, xarray and h5py open them, too.\n\nExamples:\n  bnn "
+                                            "info boston.h5\n  bnn info run.h5\n  bnn info --lint boston.h5 run.h5"};
+    request r = {0};
+    int status = 0;
+    tool_parse(&argp, argc, argv, &r);
+    for (int i = 0; r.lint && i < r.n; i++) {
+        int found = lint_apart(r.file[i]);
+        if (found > status) status = found;
+    }
+    if (r.lint) return status;
+    for (int i = 0; i < r.n; i++)
+        if (print_file(r.file[i]) < 0) return tool_fail();
+    return 0;
+}
+
+const command command_info = {.name = "info", .summary = "say what is in a file", .run = run};

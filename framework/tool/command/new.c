@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * new.c: `bnn new-layer` and `bnn new-engine`, which write a folder to begin a plugin with. What is written stands in templates/.
+ */
+#include "tool/tool.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Made by templates.awk: of each file its name, its lines and NULL; NULL behind the last file. */
+extern const char *const tool_template_layer[], *const tool_template_engine[];
+
+typedef struct {
+    const char *name;
+    char *folder; /* without slashes at its end */
+} request;
+
+static const struct argp_option options[] = {{"output", 'o', "FOLDER", 0, "the folder to write (default: NAME)", 0}, {0}};
+
+static char *without_slashes(const char *path) {
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') length--;
+    return strndup(path, length);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    request *r = state->input;
+    switch (key) {
+    case 'o':
+        free(r->folder);
+        r->folder = without_slashes(arg);
+        return r->folder ? 0 : ENOMEM;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0) return ARGP_ERR_UNKNOWN;
+        r->name = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!r->name) tool_misuse(state, "which name?");
+        if (!r->folder && !(r->folder = strdup(r->name))) return ENOMEM;
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static bnn_status cannot(const char *path) { return bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno)); }
+static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory"); }
+
+/* The file that a template is written to: "name.c" is called like the type. */
+static char *path_of(const char *folder, const char *file, const char *name) {
+    static const char mark[] = "name.";
+    bool named = strncmp(file, mark, strlen(mark)) == 0;
+    char *path;
+    return asprintf(&path, "%s/%s%s", folder, named ? name : "", named ? file + strlen("name") : file) < 0 ? NULL : path;
+}
+
+static void put_line(FILE *out, const char *line, const char *name) {
+    static const char mark[] = "@name@";
+    for (const char *at; (at = strstr(line, mark)); line = at + strlen(mark)) fprintf(out, "%.*s%s", (int)(at - line), line, name);
+    fputs(line, out);
+}
+
+static bnn_status save(const char *path, const char *const *lines, const char *name) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return out_of_memory();
+    while (*lines) put_line(out, *lines++, name);
+    bnn_status s = fclose(out) == 0 ? tool_save(text, size, path) : out_of_memory();
+    free(text);
+    return s;
+}
+
+/* Does something with the path and the lines of each file, up to the first failure. */
+static bnn_status each_file(const char *folder, const char *const *template, const char *name,
+                            bnn_status (*act)(const char *path, const char *const *lines, const char *name)) {
+    bnn_status s = BNN_OK;
+    while (s == BNN_OK && *template) {
+        char *path = path_of(folder, *template, name);
+        s = path ? act(path, template + 1, name) : out_of_memory();
+        free(path);
+        while (*template ++) continue;
+    }
+    return s;
+}
+
+static bnn_status delete (const char *path, const char *const *lines, const char *name) {
+    (void)lines, (void)name;
+    unlink(path);
+    return BNN_OK;
+}
+
+static bnn_status show(const char *path, const char *const *lines, const char *name) {
+    (void)lines, (void)name;
+    printf(" %s", strrchr(path, '/') + 1);
+    return BNN_OK;
+}
+
+/* Under another name first: the folder is there with all its files, or not at all. */
+static bnn_status write_folder(const request *r, const char *const *template) {
+    char *temporary = bnn_file_temporary(r->folder);
+    if (!temporary) return out_of_memory();
+    bool made = mkdir(temporary, 0777) == 0;
+    bnn_status s = made ? each_file(temporary, template, r->name, save) : cannot(r->folder);
+    if (s == BNN_OK && rename(temporary, r->folder) < 0) s = cannot(r->folder);
+    if (s < 0 && made) {
+        each_file(temporary, template, r->name, delete);
+        rmdir(temporary);
+    }
+    free(temporary);
+    return s;
+}
+
+static bnn_status make(bnn_kind kind, const request *r, const char *const *template) {
+    const bnn_type *twin;
+    struct stat about;
+    const char *what = bnn_kind_name(kind);
+    if (!bnn_is_word(r->name))
+        return bnn_fail(BNN_ERR_NAME, "'%s' cannot be the name of a type: it takes letters, digits and _, and no digit first", r->name);
+    if (bnn_type_find(kind, r->name, &twin) == BNN_OK) {
+        const bnn_plugin *from = bnn_plugin_of(twin);
+        return bnn_fail(BNN_ERR_NAME, "%s '%s' exists already%s%s", what, r->name, from ? ", in " : "", from ? from->path : "");
+    }
+    if (lstat(r->folder, &about) == 0)
+        return bnn_fail(BNN_ERR_FILE, "%s: exists already, and stays: name another folder with -o", r->folder);
+    BNN_TRY(tool_output_ready(r->folder));
+    BNN_TRY(write_folder(r, template));
+    printf("wrote %s:", r->folder);
+    each_file(r->folder, template, r->name, show);
+    printf("\nnext: cd %s && make check\n", r->folder);
+    return BNN_OK;
+}
+
+static int run(bnn_kind kind, const struct argp *argp, const char *const *template, int argc, char **argv) {
+    request r = {0};
+    tool_parse(argp, argc, argv, &r);
+    int status = make(kind, &r, template) < 0 ? tool_fail() : 0;
+    free(r.folder);
+    return status;
+}
+
+static int run_layer(int argc, char **argv) {
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "NAME",
+        .doc =
+            "Writes a folder to begin a layer with: a plugin that builds, passes `bnn check` and trains as it is, its contract explained "
+            "hook by hook; a Makefile and a meson.build that find bnn by pkg-config; a network text to try it with. Nothing is "
+            "overwritten.\vExamples:\n  bnn new-layer swish\n  bnn new-layer swish -o work/swish"};
+    return run(BNN_LAYER, &argp, tool_template_layer, argc, argv);
+}
+
+static int run_engine(int argc, char **argv) {
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "NAME",
+        .doc =
+            "Writes a folder to begin an inference engine with: a plugin that builds, passes `bnn check` and fits as it is, its contract "
+            "explained hook by hook; a Makefile and a meson.build that find bnn by pkg-config; a network text to try it with. Nothing "
+            "is overwritten.\vExamples:\n  bnn new-engine slice\n  bnn new-engine slice -o work/slice"};
+    return run(BNN_ENGINE, &argp, tool_template_engine, argc, argv);
+}
+
+const command command_new_layer = {.name = "new-layer", .summary = "write a folder to begin a layer of your own with", .run = run_layer};
+const command command_new_engine = {
+    .name = "new-engine", .summary = "write a folder to begin an engine of your own with", .run = run_engine};

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "report.h"
+#include "tool/tool.h"
+
+#include <locale.h>
+#include <stdlib.h>
+
+typedef struct {
+    char **file;
+    int n_files;
+    const char *out;
+} request;
+
+static const struct argp_option options[] = {{"output", 'o', "FILE", 0, "page to write (default: report.html)", 0}, {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    request *r = state->input;
+    switch (key) {
+    case 'o': r->out = arg; return 0;
+    case ARGP_KEY_ARGS:
+        r->file = state->argv + state->next;
+        r->n_files = state->argc - state->next;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        tool_misuse(state, "a file is missing: `bnn compare -o FILE.h5` and `bnn fit -o FILE.h5` write those that can be shown");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---------------------------------------------------------------- work */
+
+static bnn_status load(const request *r, bnn_comparison **c) {
+    for (int i = 0; i < r->n_files; i++) BNN_TRY(bnn_comparison_load(r->file[i], &c[i]));
+    return BNN_OK;
+}
+
+static bnn_status write_page(FILE *html, bnn_comparison *const *c, int n) {
+    report_head(html, c, n);
+    for (int i = 0; i < n; i++) {
+        report_section(html, c[i], i + 1, n == 1 ? 1 : 2);
+        BNN_TRY(report_figures(html, c[i], i + 1));
+        fputs("</section>\n", html);
+    }
+    fputs("</main>\n<footer>made by bnn " BNN_VERSION "</footer>\n</body>\n</html>\n", html);
+    return BNN_OK;
+}
+
+/* The whole page is made in memory, so that a failure writes nothing. */
+static bnn_status report(const request *r, bnn_comparison **c) {
+    char *page = NULL;
+    size_t size = 0;
+    BNN_TRY(load(r, c));
+    FILE *html = open_memstream(&page, &size);
+    if (!html) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a report");
+    bnn_status s = write_page(html, c, r->n_files);
+    if (fclose(html) != 0 && s == BNN_OK) s = bnn_fail(BNN_ERR_MEMORY, "out of memory for a report");
+    if (s == BNN_OK) s = tool_save(page, size, r->out);
+    free(page);
+    return s;
+}
+
+/* Numbers of HTML and gnuplot have a point, whatever the user's language has. */
+static bnn_status report_with_points(const request *r) {
+    locale_t c_numbers = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0), before = uselocale(c_numbers);
+    bnn_comparison **c = calloc((size_t)r->n_files, sizeof *c);
+    bnn_status s = c ? report(r, c) : bnn_fail(BNN_ERR_MEMORY, "out of memory for a report");
+    for (int i = 0; c && i < r->n_files; i++) bnn_comparison_free(c[i]);
+    free(c);
+    uselocale(before);
+    freelocale(c_numbers);
+    return s;
+}
+
+static bnn_status check_output(const request *r) {
+    BNN_TRY(tool_output_ready(r->out));
+    for (int i = 0; i < r->n_files; i++) BNN_TRY(tool_output_apart(r->out, r->file[i], "a file to be shown"));
+    return BNN_OK;
+}
+
+static int run(int argc, char **argv) {
+    const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "FILE.h5...",
+        .doc = "Writes one HTML page that shows what comparisons found: a table of scores and costs, and figures of calibration, of the "
+               "predictive sd against the errors made, of the course of training and of the cost. A run with predictions is shown as a "
+               "comparison of one engine.\v"
+               "The page holds everything it needs, follows the light or dark setting of its reader, and can be mailed or printed. The "
+               "figures are drawn by gnuplot, which must be in the PATH (`apt install gnuplot-nox`).\n\n"
+               "Examples:\n"
+               "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine map --engine mc_dropout --splits 0-4 -o cmp.h5\n"
+               "  bnn report cmp.h5\n"
+               "  bnn report boston.h5 concrete.h5 energy.h5 -o uci.html\n"
+               "  bnn report run.h5 -o run.html"};
+    request r = {.out = "report.html"};
+    tool_parse(&argp, argc, argv, &r);
+    if (check_output(&r) < 0 || report_with_points(&r) < 0) return tool_fail();
+    printf("wrote %s\n", r.out);
+    return 0;
+}
+
+const command command_report = {.name = "report", .summary = "show comparisons and runs on one HTML page with figures", .run = run};
