@@ -10,8 +10,8 @@
 #include <bnn/holder.h>
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct {
     char *engine;
@@ -108,11 +108,11 @@ static bnn_status begin_refit(bnn_engine *e, const bnn_data *data) {
     stopper *s = e->state;
     bnn_engine_free(s->probe);
     s->probe = NULL;
-    if (asprintf(&s->remark, "stopped after %d steps: validation log-likelihood %.4f was best at step %d of %d", (int)s->counter[BEST],
-                 s->best_ll, (int)s->counter[BEST], (int)s->counter[STEPS]) < 0) {
-        s->remark = NULL;
-        return bnn_fail(BNN_ERR_MEMORY, "out of memory");
-    }
+    char remark[160];
+    bnn_print(remark, sizeof remark, "stopped after %d steps: validation log-likelihood %.4f was best at step %d of %d",
+              (int)s->counter[BEST], s->best_ll, (int)s->counter[BEST], (int)s->counter[STEPS]);
+    s->remark = strdup(remark);
+    if (!s->remark) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     return open_inner(e, data, REFIT, &s->chosen);
 }
 

@@ -180,7 +180,7 @@ static bnn_status set_key(cell *c, const char *name, const char *value) {
 static bnn_status write_cell(const bnn_engine *e, search *g, int i) {
     cell *c = &g->cell[i];
     g->ll[i] = -INFINITY;
-    for (int k = 0; k < g->n_keys; k++) g->column[k * g->n_cells + i] = atof(value_of(g, i, k));
+    for (int k = 0; k < g->n_keys; k++) g->column[k * g->n_cells + i] = bnn_number_read(value_of(g, i, k), NULL);
     for (int k = g->n_keys; k < g->n_keys + 2; k++) g->column[k * g->n_cells + i] = NAN;
     c->engine = strdup(((const conf *)e->object.conf)->engine);
     c->net = strdup(e->plain_net);
@@ -255,11 +255,11 @@ static bnn_status write_remark(bnn_engine *e, search *g) {
         fprintf(out, "%s %s (%d)", k ? " x" : "", g->key[k].name, g->key[k].n);
         if (probability) fprintf(out, ", the same in all %d gates", gates);
     }
-    if (full > g->n_cells) fprintf(out, "; with one p for each gate there would be %.10g", full);
+    if (full > g->n_cells) bnn_print_to(out, "; with one p for each gate there would be %.10g", full);
     fprintf(out, "; chose");
     int best = (int)g->counter[BEST];
     for (int k = 0; k < g->n_keys; k++) fprintf(out, " %s=%s", g->key[k].name, value_of(g, best, k));
-    fprintf(out, ", validation log-likelihood %.4f", g->ll[best]);
+    bnn_print_to(out, ", validation log-likelihood %.4f", g->ll[best]);
     return fclose(out) == 0 ? BNN_OK : out_of_memory();
 }
 

@@ -121,7 +121,7 @@ static void print_precs(FILE *out, const state *s, bnn_prec_sharing sharing) {
         fputs(b > 0 ? ", " : " ", out);
         if (sharing != BNN_PREC_GLOBAL)
             fprintf(out, "%s%s%s ", info->node, sharing == BNN_PREC_LAYER ? "" : "/", sharing == BNN_PREC_LAYER ? "" : info->name);
-        fprintf(out, "%.4g", s->prec[b]);
+        bnn_print_to(out, "%.4g", s->prec[b]);
     }
 }
 
@@ -134,10 +134,10 @@ static bnn_status write_remark(const bnn_engine *e, state *s) {
     FILE *out = open_memstream(&s->remark, &size);
     if (!out) return out_of_memory();
     for (int b = 0; b < s->curvature.n_blocks; b++) determined += s->determined[b];
-    fprintf(out, "log evidence %.4f; %.1f of %zu parameters determined by the data", s->log_evidence, determined, s->curvature.n);
+    bnn_print_to(out, "log evidence %.4f; %.1f of %zu parameters determined by the data", s->log_evidence, determined, s->curvature.n);
     print_precs(out, s, sharing_of(e->object.conf));
     if (bnn_likelihood_vtable(l)->noise_sd && l->y_dim == 1)
-        fprintf(out, "; noise sd %.4g", bnn_likelihood_vtable(l)->noise_sd(l, bnn_model_noise(e->model, s->theta)) * l->y_sd[0]);
+        bnn_print_to(out, "; noise sd %.4g", bnn_likelihood_vtable(l)->noise_sd(l, bnn_model_noise(e->model, s->theta)) * l->y_sd[0]);
     return fclose(out) == 0 ? BNN_OK : out_of_memory();
 }
 

@@ -27,7 +27,7 @@ libraries='gsl|hdf5|H5|jansson|zlib|nettle|sleef|dnnl|oneapi|cblas|openblas|mkl|
 # A room stands below those that it includes, so there is no way round. A folder that is not listed belongs to the one that it is in. Behind a folder whose
 # public headers are '-', only the C library's headers may be included, as a type is one file that goes anywhere.
 rooms='
-framework/base            | config cost file jobs option plugin real registry status |                                               | nettle omp
+framework/base            | config cost file jobs number option plugin real registry status |                                               | nettle omp
 framework/kernels         | gsl_rng kernels rng                  | base                                                              | dnnl gsl omp Random123 sleef
 framework/data            | data import minibatch                | base kernels                                                      | gsl zlib
 framework/net             | gate gaussian layer net netspec prior | base kernels                                                     | gsl
@@ -117,6 +117,8 @@ check_rooms() {
     only_in 'OpenMP cuts work in kernels.c and jobs.c' '#pragma omp' 'framework/(kernels/kernels|base/jobs)\.c|framework/tool/.*|tests/.*'
     grep -rnE '#pragma omp' framework/tool /dev/null | grep -v 'omp critical' | offend 'the program has critical sections, no parallel ones'
     only_in 'the library neither prints nor exits' '(^|[^a-z_])(printf|puts|putchar|perror|exit|abort|_exit)\(|fprintf\((stderr|stdout)' 'framework/tool/.*|experiments/.*|tests/.*'
+    only_in 'numbers are read and printed by number.h, whatever the locale' '\<(strto(d|f|ld)|atof|is(alpha|alnum|space|punct|upper|lower|print)|to(upper|lower))\(|(^|[^_])\<v?(sn|f|as|d)printf\(.*%[-+ #0-9.*]*[aefgAEFG]' \
+        'framework/base/number\.c|framework/tool/.*|experiments/.*|tests/.*'
 }
 
 check_top() {
@@ -196,6 +198,8 @@ break_copy() {
     echo '#pragma omp parallel' >>framework/tool/command/fit.c
     echo '#include <jansson.h>' >>framework/engine/engine.c
     echo 'static void say(void) { printf("x"); }' >>framework/run/fit.c
+    echo 'static double read(const char *t) { return strtod(t, NULL); }' >>framework/run/fit.c
+    echo 'static void put(FILE *f) { fprintf(f, "%.3g", 1.5); }' >>inference/map.c
     mkdir tools
     rm -r docs layers/add.c
     for file in layers/dense inference/map framework/net/prior/gauss framework/model/likelihood/gaussian framework/engine/optimizer/sgd framework/run/fit framework/tool/command/fit framework/check/layer/kl; do
@@ -224,6 +228,7 @@ find_all() {
     broken 'OpenMP cuts work in kernels.c and jobs.c' 'layers/dense.c'
     broken 'the program has critical sections, no parallel ones' 'fit.c'
     broken 'the library neither prints nor exits' 'framework/run/fit.c'
+    for file in run/fit.c map.c; do broken 'numbers are read and printed by number.h, whatever the locale' $file; done
     broken 'the top level holds what the house allows, nothing else' 'tools'
     broken 'the top level holds all of the house' 'docs'
     broken 'layers/meson.build lists the files' 'dense2'

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/option.h>
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,27 +11,6 @@ const char *bnn_shape_print(bnn_shape s, char text[BNN_SHAPE_TEXT]) {
     for (int i = 0; i < s.rank; i++) used += snprintf(text + used, BNN_SHAPE_TEXT - (size_t)used, i ? "x%d" : "%d", s.d[i]);
     snprintf(text + used, BNN_SHAPE_TEXT - (size_t)used, "]");
     return text;
-}
-
-const char *bnn_number_print(double x, char text[BNN_NUMBER_TEXT]) {
-    if (x == floor(x) && fabs(x) < 1e6) { /* 10, not 1e+01 */
-        snprintf(text, BNN_NUMBER_TEXT, "%.0f", x);
-        return text;
-    }
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, BNN_NUMBER_TEXT, "%.*g", digits, x);
-        if (strtod(text, NULL) == x) break;
-    }
-    return text;
-}
-
-bool bnn_number_parse(const char *text, double *x) {
-    char *end;
-    errno = 0;
-    double value = strtod(text, &end);
-    if (end == text || *end != '\0' || isnan(value) || (errno == ERANGE && isinf(value))) return false;
-    *x = value;
-    return true;
 }
 
 size_t bnn_option_size(bnn_option_kind kind) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <bnn/number.h>
 #include <bnn/status.h>
 
 #include <stdarg.h>
@@ -25,7 +26,7 @@ bnn_status bnn_fail(bnn_status code, const char *format, ...) {
     char text[SENTENCE_MAX]; /* the arguments may point into the old sentence */
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    bnn_print_list(text, sizeof text, format, args);
     va_end(args);
     memcpy(sentence, text, sizeof text);
     return code;
@@ -35,7 +36,7 @@ bnn_status bnn_note(bnn_status code, const char *format, ...) {
     char text[SENTENCE_MAX];
     va_list args;
     va_start(args, format);
-    int used = vsnprintf(text, sizeof text, format, args);
+    int used = bnn_print_list(text, sizeof text, format, args);
     va_end(args);
     if (used >= 0 && used < SENTENCE_MAX) snprintf(text + used, sizeof text - (size_t)used, ": %.*s", SENTENCE_MAX - used - 3, sentence);
     memcpy(sentence, text, sizeof text);

@@ -33,7 +33,7 @@ void bnn_checker_break(bnn_checker *c, const char *format, ...) {
     c->now.outcome = BNN_BROKEN;
     if (c->note) used = (size_t)snprintf(text, size, "%.200s: ", c->note);
     va_start(args, format);
-    vsnprintf(text + used, size - used, format, args);
+    bnn_print_list(text + used, size - used, format, args);
     va_end(args);
 }
 
@@ -42,7 +42,7 @@ void bnn_checker_skip(bnn_checker *c, const char *format, ...) {
     if (bnn_checker_broken(c)) return;
     c->now.outcome = BNN_NOT_APPLICABLE;
     va_start(args, format);
-    vsnprintf(c->now.sentence, sizeof c->now.sentence, format, args);
+    bnn_print_list(c->now.sentence, sizeof c->now.sentence, format, args);
     va_end(args);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "numeric.h"
+#include <bnn/number.h>
 
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_errno.h>
@@ -181,7 +182,7 @@ const char *bnn_ratio_guess(double is, double should, double p, int n, char text
     double ratio = is / should + 0.0; /* no -0 */
     *text = '\0';
     if (should == 0 || !isfinite(ratio)) return text;
-    int used = snprintf(text, BNN_GUESS_TEXT, " (ratio %.4g", ratio);
+    int used = bnn_print(text, BNN_GUESS_TEXT, " (ratio %.4g", ratio);
     const char *guess = "";
     for (size_t i = 0; i < sizeof table / sizeof *table && !*guess; i++)
         if (isfinite(table[i].ratio) && fabs(ratio - table[i].ratio) <= 0.02 * fmax(fabs(table[i].ratio), 0.05)) guess = table[i].guess;
@@ -211,7 +212,7 @@ const char *bnn_spread_guess(double is, double should, int fan_in, double tolera
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         bool telling = fabs(table[i].value / should - 1) > 4 * tolerance;
         if (!telling || !(fabs(is / table[i].value - 1) <= tolerance)) continue;
-        snprintf(text, BNN_GUESS_TEXT, " (ratio %.4g: %s)", is / should, table[i].guess);
+        bnn_print(text, BNN_GUESS_TEXT, " (ratio %.4g: %s)", is / should, table[i].guess);
         return text;
     }
     return is == 0 ? text : bnn_ratio_guess(is, should, NAN, 0, text);

@@ -3,6 +3,7 @@
  * csv.c: text -> cells -> columns -> table.
  */
 #include "import.h"
+#include <bnn/number.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -307,7 +308,7 @@ static bnn_status find_kind(const sheet *s, int c) {
 
 static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 static int by_size(const void *a, const void *b) {
-    double x = strtod(*(char *const *)a, NULL), y = strtod(*(char *const *)b, NULL);
+    double x = bnn_number_read(*(char *const *)a, NULL), y = bnn_number_read(*(char *const *)b, NULL);
     return (x > y) - (x < y);
 }
 

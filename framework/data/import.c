@@ -2,6 +2,7 @@
 #include "import.h"
 
 #include <bnn/file.h>
+#include <bnn/number.h>
 #include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -42,7 +43,7 @@ bnn_status bnn_import_read(const char *path, char **text) {
 bool bnn_import_number(const char *text, double *value) {
     char *end;
     if (!*text || strpbrk(text, "xX") || strchr(" \t\n\r", *text)) return false;
-    *value = strtod(text, &end);
+    *value = bnn_number_read(text, &end);
     return *end == '\0';
 }
 

@@ -214,7 +214,7 @@ bnn_status bnn_diagnosis_spread(const bnn_diagnosis *d, bnn_quantity_of of, size
 __attribute__((format(printf, 2, 3))) static void find(bnn_diagnosis *d, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    vsnprintf(d->finding[d->n_findings++], BNN_FINDING_TEXT, format, args);
+    bnn_print_list(d->finding[d->n_findings++], BNN_FINDING_TEXT, format, args);
     va_end(args);
 }
 

@@ -260,9 +260,9 @@ static bnn_status check_memory(const bnn_curvature *c) {
     double kron = bytes_as(c, BNN_KRON), diag_bytes = bytes_as(c, BNN_DIAG);
     snprintf(what, sizeof what, "structure=%s", bnn_structure_names[c->structure]);
     if (c->structure == BNN_FULL && isfinite(kron))
-        snprintf(way_out, sizeof way_out, "structure=kron needs %.3g GB, structure=diag %.3g GB", kron / 1e9, diag_bytes / 1e9);
+        bnn_print(way_out, sizeof way_out, "structure=kron needs %.3g GB, structure=diag %.3g GB", kron / 1e9, diag_bytes / 1e9);
     else if (c->structure != BNN_DIAG)
-        snprintf(way_out, sizeof way_out, "structure=diag needs %.3g GB", diag_bytes / 1e9);
+        bnn_print(way_out, sizeof way_out, "structure=diag needs %.3g GB", diag_bytes / 1e9);
     return bnn_memory_check(bytes_of(c), what, way_out);
 }
 

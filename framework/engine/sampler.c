@@ -115,10 +115,10 @@ static void write_remark(bnn_sampler *s) {
         longest = fmax(longest, chain->step);
         bfmi = fmin(bfmi, bnn_chain_bfmi(chain));
     }
-    snprintf(s->remark, sizeof s->remark,
-             "%d chains: mean acceptance %.3f, %.0f divergences in %.0f transitions, step size %.3g to %.3g, %.1f leapfrogs a transition, "
-             "E-BFMI %.2f or more",
-             c->conf->chains, accept / n, divergences, n, shortest, longest, leapfrogs / n, bfmi);
+    bnn_print(s->remark, sizeof s->remark,
+              "%d chains: mean acceptance %.3f, %.0f divergences in %.0f transitions, step size %.3g to %.3g, %.1f leapfrogs a transition, "
+              "E-BFMI %.2f or more",
+              c->conf->chains, accept / n, divergences, n, shortest, longest, leapfrogs / n, bfmi);
 }
 
 bnn_status bnn_sampler_step(bnn_engine *engine, const bnn_data *data, bnn_step *out) {

@@ -216,8 +216,8 @@ static bnn_status epoch(void *context, int k) {
 static void write_remark(bnn_sgmcmc *s) {
     const bnn_sgmcmc_sums *sums = &s->sums;
     char moving[48] = "";
-    if (has_momentum(s)) snprintf(moving, sizeof moving, ", kinetic %.3f", sums->kinetic / sums->epochs);
-    snprintf(s->remark, sizeof s->remark, "%d chains of %d draws: configurational temperature %.3f%s, asked for %g", s->conf->chains,
+    if (has_momentum(s)) bnn_print(moving, sizeof moving, ", kinetic %.3f", sums->kinetic / sums->epochs);
+    bnn_print(s->remark, sizeof s->remark, "%d chains of %d draws: configurational temperature %.3f%s, asked for %g", s->conf->chains,
              s->conf->samples, sums->configurational / sums->epochs, moving, s->conf->temperature);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/word.h"
 #include <bnn/layer.h>
 #include <bnn/netspec.h>
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +26,8 @@ void bnn_netspec_free(bnn_netspec *spec) {
 
 /* The text between begin and end without surrounding blanks, as a new string. */
 static char *trimmed(const char *begin, const char *end) {
-    while (begin < end && isspace((unsigned char)*begin)) begin++;
-    while (end > begin && isspace((unsigned char)end[-1])) end--;
+    while (begin < end && bnn_is_blank(*begin)) begin++;
+    while (end > begin && bnn_is_blank(end[-1])) end--;
     return strndup(begin, (size_t)(end - begin));
 }
 
@@ -46,7 +46,7 @@ static bnn_status read_inputs(const char *at, const char *end, bnn_statement *s)
     const char *close = find_outside(at, end, ")");
     if (close == end) return bnn_fail(BNN_ERR_SYNTAX, "the list of inputs lacks its closing parenthesis");
     for (const char *p = close + 1; p < end; p++)
-        if (!isspace((unsigned char)*p)) return bnn_fail(BNN_ERR_SYNTAX, "'%.*s' stands behind the list of inputs", (int)(end - p), p);
+        if (!bnn_is_blank(*p)) return bnn_fail(BNN_ERR_SYNTAX, "'%.*s' stands behind the list of inputs", (int)(end - p), p);
     while (at <= close) {
         const char *comma = find_outside(at, close, ",");
         char **in = realloc(s->in, (size_t)(s->n_in + 1) * sizeof *in), *word;
@@ -101,7 +101,7 @@ static bnn_status append(bnn_netspec *spec, const char *at, const char *end) {
 }
 
 static bool blank(const char *at, const char *end) {
-    while (at < end && isspace((unsigned char)*at)) at++;
+    while (at < end && bnn_is_blank(*at)) at++;
     return at == end;
 }
 

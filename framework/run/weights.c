@@ -153,7 +153,7 @@ static const char *noise_text(const bnn_model *m, const bnn_real *theta, char te
     const bnn_likelihood_type *type = bnn_likelihood_vtable(&m->likelihood);
     double sd = type->noise_sd ? type->noise_sd(&m->likelihood, bnn_model_noise(m, theta)) : NAN;
     *text = '\0';
-    if (isfinite(sd)) snprintf(text, 64, " sd %.4g", sd * m->scaling.y_sd[0]);
+    if (isfinite(sd)) bnn_print(text, 64, " sd %.4g", sd * m->scaling.y_sd[0]);
     return text;
 }
 

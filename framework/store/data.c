@@ -2,9 +2,9 @@
  *
  * data.c: files of schema "bnn-data".
  */
+#include "base/word.h"
 #include "parts.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ static void put_meanings(bnn_h5_writer *w, const bnn_table *t) {
     for (int c = 0; text && c < t->n_classes; c++) {
         if (c > 0) *end++ = ' ';
         for (const char *from = t->class_names[c]; *from; from++)
-            *end++ = isalnum((unsigned char)*from) || strchr("-.+@", *from) ? *from : '_';
+            *end++ = bnn_is_of_word(*from) || strchr("-.+@", *from) ? *from : '_';
     }
     if (text)
         bnn_h5_text(w, "/y", "flag_meanings", text);

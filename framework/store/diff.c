@@ -50,7 +50,7 @@ static void print_number(hid_t type, const void *v, int digits, char text[40]) {
             real = *(const float *)v;
         else
             memcpy(&real, v, sizeof real);
-        snprintf(text, 40, "%.*g", digits, real);
+        bnn_print(text, 40, "%.*g", digits, real);
         return;
     }
     char copy[8] = {0};

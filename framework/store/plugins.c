@@ -5,9 +5,9 @@
  * A plugin counts as used if a type of it makes the run: a node, the likelihood, the prior, an engine, the engines that it holds; and if
  * an option of one of these names it (engine=..., optimizer=...).
  */
+#include "base/word.h"
 #include "parts.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +36,8 @@ static void use_type(const bnn_type *type, bool *used) {
 static bool has_word(const char *text, const char *word) {
     size_t length = strlen(word);
     for (const char *at = text; (at = strstr(at, word)); at++) {
-        bool begins = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
-        if (begins && !(isalnum((unsigned char)at[length]) || at[length] == '_')) return true;
+        bool begins = at == text || !bnn_is_of_word(at[-1]);
+        if (begins && !bnn_is_of_word(at[length])) return true;
     }
     return false;
 }

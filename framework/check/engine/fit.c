@@ -120,7 +120,7 @@ static void compare_blocks(const bnn_block *a, const bnn_block *b, char *text) {
     if (a->length != b->length) snprintf(text, BNN_DIFFERENCE_TEXT, "block '%s' has %zu numbers and %zu", a->name, a->length, b->length);
     for (size_t i = 0; !*text && i < a->length; i++)
         if (memcmp((const char *)a->data + i * size, (const char *)b->data + i * size, size) != 0)
-            snprintf(text, BNN_DIFFERENCE_TEXT, "block '%s'[%zu] is %.9g and %.9g", a->name, i, value_of(a, i), value_of(b, i));
+            bnn_print(text, BNN_DIFFERENCE_TEXT, "block '%s'[%zu] is %.9g and %.9g", a->name, i, value_of(a, i), value_of(b, i));
 }
 
 static bnn_engine *held_by(bnn_engine *e, int i) {

@@ -155,8 +155,8 @@ static void lines_close(fitted_lines *l) {
 /* Opened, not yet fitted. */
 static bnn_status lines_new(const bnn_engine_case *k, const setting *t, fitted_lines *out) {
     char likelihood[64], prior[64];
-    snprintf(likelihood, sizeof likelihood, "gaussian:tau=%g", t->tau);
-    snprintf(prior, sizeof prior, "gauss:sd=%g,bias_sd=%g", t->weight_sd, t->bias_sd);
+    bnn_print(likelihood, sizeof likelihood, "gaussian:tau=%g", t->tau);
+    bnn_print(prior, sizeof prior, "gauss:sd=%g,bias_sd=%g", t->weight_sd, t->bias_sd);
     bnn_texts texts = {.net = "dense", .likelihood = likelihood, .prior = prior};
     *out = (fitted_lines){.k = k, .t = t};
     bnn_status s = bnn_case_rows_open(ROWS, t->copies, t->correlation, &out->rows);
@@ -201,7 +201,7 @@ static const char *guess_count(const fitted_lines *l, const double mean[W], cons
     if (best < 0.02)
         snprintf(text, GUESS, " (without the prior it would be right: is its gradient left out?)");
     else
-        snprintf(text, GUESS, " (with the prior counted %.2g times it would be right: %s?)", best,
+        bnn_print(text, GUESS, " (with the prior counted %.2g times it would be right: %s?)", best,
                  best > 1 ? "is the likelihood of a minibatch multiplied by N/M, are prior and KL counted once" : "is U that of all rows");
     return text;
 }
@@ -211,11 +211,11 @@ static const char *guess_spread(const truth *t, const double ratio[W], int i, in
     bool squared = true;
     for (int k = 0; k < W; k++) squared &= t->cov[k * W + k] > 0 && fabs(ratio[k] / t->cov[k * W + k] - 1) < 0.25;
     if (fabs(ratio[i] / n - 1) < 0.1)
-        snprintf(text, GUESS, " (ratio %.3g: is the curvature a mean over %d rows in place of their sum?)", ratio[i], n);
+        bnn_print(text, GUESS, " (ratio %.3g: is the curvature a mean over %d rows in place of their sum?)", ratio[i], n);
     else if (squared)
-        snprintf(text, GUESS, " (ratio %.3g: is noise multiplied by the variance in place of the standard deviation?)", ratio[i]);
+        bnn_print(text, GUESS, " (ratio %.3g: is noise multiplied by the variance in place of the standard deviation?)", ratio[i]);
     else if (ratio[i] < 0.05)
-        snprintf(text, GUESS, " (ratio %.2g)", ratio[i]);
+        bnn_print(text, GUESS, " (ratio %.2g)", ratio[i]);
     else
         bnn_ratio_guess(ratio[i], 1, NAN, 0, text);
     return text;

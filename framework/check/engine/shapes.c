@@ -174,7 +174,7 @@ static double at_one_with_bias(const bnn_real *q) { return (double)q[2] * tanh((
 static bnn_status judge_unit(bnn_checker *c, const bnn_engine_case *k, bool bias, double tau, int n_seen, observable *seen) {
     bnn_case_rows rows;
     char likelihood[64];
-    snprintf(likelihood, sizeof likelihood, "gaussian:tau=%g", tau);
+    bnn_print(likelihood, sizeof likelihood, "gaussian:tau=%g", tau);
     bnn_texts texts = {.net = bias ? "dense:1; tanh; dense:1,bias=no" : "dense:1,bias=no; tanh; dense:1,bias=no",
                        .likelihood = likelihood,
                        .prior = "gauss"};

@@ -155,7 +155,7 @@ static bnn_status extreme_parameters(bnn_checker *c, const bnn_layer_case *k, do
     BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 43, &p));
     for (int i = 0; i < p.l->n_theta; i++) p.theta[i] = (bnn_real)theta;
     for (int i = 0; i < p.l->n_in; i++) memset(p.x[i], 0, p.d_in[i] * sizeof(bnn_real)); /* a row that relu has emptied */
-    snprintf(when, sizeof when, "all own parameters at %g", theta);
+    bnn_print(when, sizeof when, "all own parameters at %g", theta);
     stays_finite(c, &p, when);
     bnn_layer_pass_close(&p);
     return BNN_OK;

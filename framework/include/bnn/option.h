@@ -9,6 +9,7 @@
 #ifndef BNN_OPTION_H
 #define BNN_OPTION_H
 
+#include <bnn/number.h>
 #include <bnn/real.h>
 #include <bnn/status.h>
 
@@ -49,12 +50,5 @@ char *bnn_options_print(const bnn_option *table, const void *conf);
 
 /* Frees the texts inside conf (not conf itself). */
 void bnn_options_free(const bnn_option *table, void *conf);
-
-#define BNN_NUMBER_TEXT 32 /* bytes that hold any number as text */
-/* The shortest decimal that reads back as x; returns text. */
-const char *bnn_number_print(double x, char text[BNN_NUMBER_TEXT]);
-
-/* A whole text as one finite number or "inf"; false if it is none. */
-bool bnn_number_parse(const char *text, double *x);
 
 #endif

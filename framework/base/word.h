@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * word.h (private): characters of texts that have a grammar, in ASCII whatever the locale.
+ */
+#ifndef BNN_WORD_H
+#define BNN_WORD_H
+
+#include <stdbool.h>
+
+bool bnn_is_of_word(char c); /* a letter, a digit or _ */
+bool bnn_is_blank(char c);   /* a blank, a tab or the end of a line */
+
+#endif
