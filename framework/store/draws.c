@@ -12,7 +12,6 @@
 #include "parts.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +31,7 @@ typedef struct {
 struct bnn_draws {
     bnn_h5_writer w;
     bnn_sink sink;
-    pthread_mutex_t one; /* of the threads that predict writes at a time */
-    char *failure;       /* the sentence of the first failure */
+    char *path, *failure; /* failure: the sentence of the first one */
     const bnn_engine *engine;
     const bnn_data *data;
     unsigned keep;
@@ -215,14 +213,13 @@ static void take_predictive(bnn_draws *d, const bnn_drawn *drawn, int chain, int
 static bnn_status take(void *context, const bnn_drawn *drawn) {
     bnn_draws *d = context;
     int chain = drawn->s / d->per_chain, draw = drawn->s % d->per_chain;
-    pthread_mutex_lock(&d->one);
-    bnn_h5_quiet();
+    bnn_h5_begin(d->w.path); /* one of the threads that predict writes at a time */
     if (d->keep & BNN_KEEP_POSTERIOR && drawn->row == 0) take_posterior(d, drawn, chain, draw);
     if (d->keep & BNN_KEEP_PREDICTIVE) take_predictive(d, drawn, chain, draw);
     bnn_status s = d->w.status;
     if (s < 0 && !d->failure) d->failure = strdup(bnn_error());
     if (s < 0) bnn_fail(s, "%s", d->failure ? d->failure : ""); /* the sentence belonged to the thread that met the failure */
-    pthread_mutex_unlock(&d->one);
+    bnn_h5_end();
     return s;
 }
 
@@ -278,18 +275,19 @@ bnn_status bnn_draws_open(const char *path, unsigned keep, const bnn_engine *eng
     BNN_TRY(bnn_predict_keeps(fitted));
     bnn_draws *d = calloc(1, sizeof *d);
     if (!d) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for draws", path);
+    d->path = strdup(path);
     d->engine = fitted, d->data = data, d->keep = keep;
     d->sink = (bnn_sink){.take = take, .context = d};
-    pthread_mutex_init(&d->one, NULL);
-    bnn_status s = prepare(d, options);
+    bnn_status s = d->path ? prepare(d, options) : bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for draws", path);
     if (s < 0) {
         bnn_draws_end(d);
         return s;
     }
-    bnn_h5_create(&d->w, path);
+    bnn_h5_create(&d->w, d->path);
     if (keep & BNN_KEEP_POSTERIOR) open_posterior(d);
     if (keep & BNN_KEEP_PREDICTIVE) open_predictive(d);
     s = d->w.status;
+    bnn_h5_end();
     if (s < 0)
         bnn_draws_free(d);
     else
@@ -299,7 +297,10 @@ bnn_status bnn_draws_open(const char *path, unsigned keep, const bnn_engine *eng
 
 const bnn_sink *bnn_draws_sink(const bnn_draws *draws) { return draws ? &draws->sink : NULL; }
 
-bnn_h5_writer *bnn_draws_writer(bnn_draws *draws) { return &draws->w; }
+bnn_h5_writer *bnn_draws_writer(bnn_draws *draws) {
+    bnn_h5_refuse(&draws->w, bnn_h5_begin(draws->w.path));
+    return &draws->w;
+}
 
 const int *bnn_draws_numbers(const bnn_draws *draws, int *n) {
     *n = draws->per_chain;
@@ -307,7 +308,7 @@ const int *bnn_draws_numbers(const bnn_draws *draws, int *n) {
 }
 
 void bnn_draws_end(bnn_draws *draws) {
-    pthread_mutex_destroy(&draws->one);
+    free(draws->path);
     free(draws->failure);
     free(draws->variable);
     free(draws->room);
@@ -318,7 +319,7 @@ void bnn_draws_end(bnn_draws *draws) {
 
 void bnn_draws_free(bnn_draws *draws) {
     if (!draws) return;
-    bnn_h5_refuse(&draws->w, BNN_ERR_STATE);
+    bnn_h5_refuse(bnn_draws_writer(draws), BNN_ERR_STATE);
     bnn_h5_commit(&draws->w);
     bnn_draws_end(draws);
 }

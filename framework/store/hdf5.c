@@ -19,19 +19,30 @@
 
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool works; /* HDF5 has started */
 
-/* Without this a full disk ends in a crash when HDF5 cleans up at exit. */
-static void start(void) { H5dont_atexit(); }
+/* How often the lock is held, and who prints HDF5's errors otherwise: the host may use HDF5 too. */
+static int depth;
+static H5E_auto2_t printer;
+static void *printer_context;
 
-void bnn_h5_begin(void) {
+/* Without H5dont_atexit a full disk ends in a crash when HDF5 cleans up at exit; a second start after one that failed is a crash too. */
+static void start(void) { works = H5dont_atexit() >= 0 && H5open() >= 0; }
+
+bnn_status bnn_h5_begin(const char *path) {
     pthread_once(&once, start);
     pthread_mutex_lock(&lock);
-    bnn_h5_quiet();
+    if (!works) return bnn_fail(BNN_ERR_MEMORY, "%s: HDF5 could not start: out of memory", path);
+    if (depth++ > 0) return BNN_OK;
+    H5Eget_auto2(H5E_DEFAULT, &printer, &printer_context);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    return BNN_OK;
 }
 
-void bnn_h5_quiet(void) { H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
-
-void bnn_h5_end(void) { pthread_mutex_unlock(&lock); }
+void bnn_h5_end(void) {
+    if (works && --depth == 0) H5Eset_auto2(H5E_DEFAULT, printer, printer_context);
+    pthread_mutex_unlock(&lock);
+}
 
 const char *bnn_h5_join(char path[BNN_H5_PATH], const char *group, const char *name) {
     snprintf(path, BNN_H5_PATH, "%s/%s", strcmp(group, "/") == 0 ? "" : group, name);
@@ -109,7 +120,8 @@ static hid_t ordered(hid_t class) {
 void bnn_h5_create(bnn_h5_writer *w, const char *path) {
     struct stat about;
     *w = (bnn_h5_writer){.path = path, .file = -1};
-    bnn_h5_begin();
+    w->status = bnn_h5_begin(path);
+    if (w->status < 0) return;
     if (lstat(path, &about) == 0 && !S_ISREG(about.st_mode)) { /* a rename would put the file in its place */
         w->status = bnn_fail(BNN_ERR_FILE, "%s: is not a plain file, and stays", path);
         return;
@@ -418,8 +430,8 @@ static bnn_status check_schema(bnn_h5_reader *r, const char *schema) {
 
 bnn_status bnn_h5_open_any(bnn_h5_reader *r, const char *path) {
     *r = (bnn_h5_reader){.path = path, .file = -1};
-    bnn_h5_begin();
-    r->status = open_file(r);
+    r->status = bnn_h5_begin(path);
+    if (r->status == BNN_OK) r->status = open_file(r);
     return r->status < 0 ? bnn_h5_close(r) : BNN_OK;
 }
 

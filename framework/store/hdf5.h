@@ -5,7 +5,8 @@
  * Failures stick: after the first one every further call does nothing, and the closing call returns it. Groups and objects are named by
  * their path from the root, "/metrics"; the root group is "/". A dataset takes its extents from its dimensions, which are 1-D datasets
  * (HDF5 dimension scales, netCDF coordinate variables) in its own group or in one above it. HDF5 is used by one thread at a time: a lock is
- * held from create to commit and from open to close.
+ * held from create to commit and from open to close. A file that is written over several calls of the library gives the lock back at the end
+ * of each (bnn_h5_end), and takes it again (bnn_h5_begin).
  */
 #ifndef BNN_STORE_HDF5_H
 #define BNN_STORE_HDF5_H
@@ -109,8 +110,9 @@ bool bnn_h5_is_utf8(const char *text);
 /* "<group>/<name>" into path; returns path. */
 const char *bnn_h5_join(char path[BNN_H5_PATH], const char *group, const char *name);
 
-void bnn_h5_begin(void); /* takes the lock (again) and silences HDF5 in this thread */
-void bnn_h5_quiet(void); /* silences HDF5 in a thread that works under another one's lock */
-void bnn_h5_end(void);
+/* Takes the lock (again) and silences HDF5 in this thread. Fails where HDF5 has not started; the lock is held then, too. path is for the
+ * sentence. */
+bnn_status bnn_h5_begin(const char *path);
+void bnn_h5_end(void); /* gives it back, and the host its printer of errors */
 
 #endif

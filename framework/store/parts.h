@@ -60,7 +60,7 @@ void bnn_store_free_plugins(bnn_outline *o);
  * from another version. */
 void bnn_store_need_plugins(bnn_h5_reader *r, const char *const *texts);
 
-/* The writer of draws, and its end without the file's. */
+/* The writer of draws, with the lock that bnn_h5_commit gives back; and its end without the file's. */
 bnn_h5_writer *bnn_draws_writer(bnn_draws *draws);
 /* The numbers of the draws that are kept, among the stored ones of their chain: n of each. */
 const int *bnn_draws_numbers(const bnn_draws *draws, int *n);

@@ -8,7 +8,9 @@
 #include <bnn/store.h>
 #include <hdf5.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* The numbers of a dataset; their count in *n. */
 static double *read_numbers(const char *path, const char *object, size_t *n) {
@@ -233,7 +235,45 @@ START_TEST(stored_draws_are_spread_and_numbered) {
 }
 END_TEST
 
+/* ---- between calls ---- */
+
+typedef struct {
+    const bnn_run *run;
+    const bnn_data *rows;
+    bnn_draws *draws;
+} opening;
+
+static void *open_draws(void *context) {
+    opening *o = context;
+    OK(bnn_draws_open(files_path("kept.h5"), BNN_KEEP_PREDICTIVE, o->run->engine, o->rows, &(bnn_predict_options){.samples = 2},
+                      &o->draws));
+    return NULL;
+}
+
+/* A thread that has opened draws holds up no other one, and anyone may give them up. */
+START_TEST(other_threads_use_files_meanwhile) {
+    bnn_table *t, *back;
+    bnn_run *run;
+    pthread_t opener;
+    OK(bnn_import_csv(files_write("t.csv", "a,b,y\n1,2,3\n2,2,5\n3,1,4\n"), &(bnn_csv_options){0}, &(bnn_import_about){0}, &t));
+    opening o = {.rows = data_new(t)};
+    OK(bnn_fit(&(bnn_config){.net = "dense", .engine = "map:epochs=1"}, o.rows, &run));
+    o.run = run;
+    ck_assert_int_eq(pthread_create(&opener, NULL, open_draws, &o), 0);
+    pthread_join(opener, NULL);
+    alarm(20);
+    OK(bnn_table_save(t, files_path("t.h5")));
+    bnn_draws_free(o.draws);
+    OK(bnn_table_load(files_path("t.h5"), &back));
+    alarm(0);
+    ck_assert_int_eq(files_count(), 2);
+    bnn_run_free(run), bnn_data_free((bnn_data *)o.rows), bnn_table_free(back), bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
 int main(void) {
     return run_tests("draws", (const TTest *const[]){draws_of_many_rows, draws_of_classes, draws_of_images, a_point_has_one_draw,
-                                                     kept_weights_predict, stored_draws_are_spread_and_numbered, NULL});
+                                                     kept_weights_predict, stored_draws_are_spread_and_numbered,
+                                                     other_threads_use_files_meanwhile, NULL});
 }

@@ -38,8 +38,8 @@ enum {
  * bnn_draws_sink(draws) fills the file, one of the saving calls completes it. */
 typedef struct bnn_draws bnn_draws;
 
-/* engine and data, the rows to predict, are borrowed until the end; options are those of the prediction that follows. Until the file is
- * saved or given up, no other thread can use files. */
+/* engine and data, the rows to predict, are borrowed until the end; options are those of the prediction that follows. Other files can be
+ * used meanwhile, and another thread may save the draws or give them up. */
 bnn_status bnn_draws_open(const char *path, unsigned keep, const bnn_engine *engine, const bnn_data *data,
                           const bnn_predict_options *options, bnn_draws **out);
 const bnn_sink *bnn_draws_sink(const bnn_draws *draws); /* borrowed from draws */
