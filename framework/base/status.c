@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "commit.h"
+
 #include <bnn/number.h>
+#include <bnn/real.h>
 #include <bnn/status.h>
 
 #include <stdarg.h>
@@ -9,6 +12,10 @@
 #define SENTENCE_MAX 1024
 
 static _Thread_local char sentence[SENTENCE_MAX];
+
+const char *bnn_version(void) { return BNN_VERSION; }
+
+const char *bnn_commit(void) { return BNN_COMMIT; }
 
 const char *bnn_status_text(bnn_status s) {
     switch (s) {

@@ -4,7 +4,6 @@
  */
 #include "parts.h"
 
-#include "base/commit.h"
 #include "kernels/simd.h"
 
 #include <bnn/kernels.h>
@@ -48,8 +47,8 @@ static char *libraries_json(void) {
 
 static void put_build(bnn_h5_writer *w, const char *group) {
     char *libraries = libraries_json();
-    bnn_h5_text(w, group, "version", BNN_VERSION);
-    bnn_h5_text(w, group, "git_commit", BNN_COMMIT);
+    bnn_h5_text(w, group, "version", bnn_version());
+    bnn_h5_text(w, group, "git_commit", bnn_commit());
 #ifdef __clang__
     bnn_h5_text(w, group, "compiler", __VERSION__);
 #else

@@ -76,7 +76,7 @@ long long tool_number(const char *option, const char *text, long long min, long 
 static void print_help(void) {
     printf("Usage: bnn COMMAND [OPTION...]\nBayesian neural networks: fit, predict, compare.\n\n");
     for (const command *const *c = commands; *c; c++) printf("  %-14s %s\n", (*c)->name, (*c)->summary);
-    printf("\n`bnn COMMAND --help` tells all of one command. --version prints the version.\n\n"
+    printf("\n`bnn COMMAND --help` tells all of one command. --version prints the version and the commit.\n\n"
            "Types that are not in the library come from plugins, shared libraries: every command loads those that BNN_PLUGIN_PATH lists\n"
            "(files and folders, separated by colons), then those of its options --plugin FILE. `bnn list plugins` prints them.\n"
            "`bnn new-layer NAME` and `bnn new-engine NAME` begin one of your own.\n\n"
@@ -115,7 +115,7 @@ int main(int argc, char **argv) {
     }
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) return print_help(), flushed(0);
-    if (strcmp(name, "--version") == 0) return printf("bnn " BNN_VERSION "\n"), flushed(0);
+    if (strcmp(name, "--version") == 0) return printf("bnn %s (%s)\n", bnn_version(), bnn_commit()), flushed(0);
     for (const command *const *c = commands; *c; c++)
         if (strcmp(name, (*c)->name) == 0) return flushed(run(*c, argc - 1, argv + 1));
     return unknown(name);

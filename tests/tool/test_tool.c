@@ -144,7 +144,7 @@ START_TEST(help_is_there) {
     static const char *const names[] = {"import", "split", "info", "diff"};
     says("--help", 0, "Usage: bnn COMMAND [OPTION...]\n");
     says("", 2, "Usage: bnn COMMAND [OPTION...]\n");
-    says("--version", 0, "bnn " BNN_VERSION "\n");
+    says("--version", 0, "bnn " BNN_VERSION " (");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char line[64];
         snprintf(line, sizeof line, "%s --help", names[i]);

@@ -31,6 +31,10 @@ typedef enum {
 #undef BNN_STATUS_ENUM
 } bnn_status;
 
+/* The library that is at work; static storage: */
+const char *bnn_version(void); /* its version, "0.1.0" */
+const char *bnn_commit(void);  /* the commit it was built from, with "-dirty" behind it if files were changed; "unknown" outside git */
+
 /* What a code means, in general words; static storage. */
 const char *bnn_status_text(bnn_status s);
 
