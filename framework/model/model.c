@@ -60,18 +60,11 @@ bnn_status bnn_model_new(const bnn_texts *texts, const bnn_data *data, bnn_model
     return s;
 }
 
-/* Of all nodes. */
-static int count_blocks(const bnn_model *m) {
-    int n = 0;
-    for (int i = 0; i < m->net->n_nodes; i++) n += m->net->node[i].layer.plan.n_params;
-    return n;
-}
-
 void bnn_model_free(bnn_model *model) {
     if (!model) return;
     if (model->likelihood.object.type) bnn_likelihood_free(&model->likelihood);
     if (model->prior.object.type) bnn_prior_free(&model->prior);
-    for (int b = 0; model->block_prior && b < count_blocks(model); b++) bnn_prior_free(&model->block_prior[b]);
+    for (int b = 0; model->block_prior && b < model->net->n_blocks; b++) bnn_prior_free(&model->block_prior[b]);
     free(model->block_prior);
     bnn_net_free(model->net);
     bnn_scaling_free(&model->scaling);
@@ -167,26 +160,41 @@ bnn_status bnn_model_fit_likelihood(const bnn_model *model, const bnn_data *data
     return s;
 }
 
-bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out) {
-    for (int i = 0; i < model->net->n_nodes; i++) {
-        const bnn_node *node = &model->net->node[i];
-        const bnn_plan *plan = &node->layer.plan;
-        size_t offset = node->theta;
-        for (int k = 0; k < plan->n_params; k++, b--) {
-            const bnn_param *p = &plan->param[k];
-            size_t length = (size_t)bnn_param_size(p);
-            *out = (bnn_block_info){.node = node->layer.label,
-                                    .name = p->name,
-                                    .role = p->role,
-                                    .rows = p->rows,
-                                    .cols = p->cols,
-                                    .offset = offset,
-                                    .length = length,
-                                    .index = i};
-            if (b == 0) return true;
-            offset += length;
-        }
+/* The node of block b, which is of a node: the last one that does not begin behind it. */
+static int node_of_block(const bnn_net *net, int b) {
+    int low = 0, high = net->n_nodes - 1;
+    while (low < high) {
+        int middle = low + (high - low + 1) / 2;
+        if (net->node[middle].first_block <= b)
+            low = middle;
+        else
+            high = middle - 1;
     }
+    return low;
+}
+
+static bnn_block_info block_of_node(const bnn_net *net, int b) {
+    int i = node_of_block(net, b), last = b - net->node[i].first_block;
+    const bnn_node *node = &net->node[i];
+    const bnn_param *p = node->layer.plan.param;
+    size_t offset = node->theta;
+    for (int k = 0; k < last; k++) offset += (size_t)bnn_param_size(p++);
+    return (bnn_block_info){.node = node->layer.label,
+                            .name = p->name,
+                            .role = p->role,
+                            .rows = p->rows,
+                            .cols = p->cols,
+                            .offset = offset,
+                            .length = (size_t)bnn_param_size(p),
+                            .index = i};
+}
+
+bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out) {
+    if (b < model->net->n_blocks) {
+        *out = block_of_node(model->net, b);
+        return true;
+    }
+    b -= model->net->n_blocks;
     int n = model->likelihood.n_theta;
     *out = (bnn_block_info){.node = "likelihood",
                             .name = "hyper",
@@ -345,9 +353,8 @@ static bnn_status clear_part(void *context, int part) {
 
 static void clear(int n, bnn_real *a) { bnn_jobs_run((n + SHORTEST_PART - 1) / SHORTEST_PART, clear_part, &(cleared){a, n}); }
 
-/* -log prior of the weights and biases of one node, whose blocks are numbered from `first`; the gate's parameters get their share of the
- * gradient. */
-static double prior_node(const bnn_model *m, const bnn_node *node, int first, const bnn_real *theta, double scale, bnn_real *grad) {
+/* -log prior of the weights and biases of one node; the gate's parameters get their share of the gradient. */
+static double prior_node(const bnn_model *m, const bnn_node *node, const bnn_real *theta, double scale, bnn_real *grad) {
     const bnn_node *gate = node->gate >= 0 ? &m->net->node[node->gate] : NULL;
     bnn_real slope[BNN_MAX_GATE_THETA] = {0};
     double keep = keep_of(m, node, theta, slope), dkeep = 0, total = 0;
@@ -356,7 +363,7 @@ static double prior_node(const bnn_model *m, const bnn_node *node, int first, co
         const bnn_param *p = &node->layer.plan.param[b];
         double k = p->role == BNN_WEIGHT ? keep : 1;
         if (is_covered(p))
-            total += prior_block(m, prior_of(m, first + b), p, offset, k, theta, scale, grad, &dkeep);
+            total += prior_block(m, prior_of(m, node->first_block + b), p, offset, k, theta, scale, grad, &dkeep);
         else if (grad)
             clear(bnn_param_size(p), grad + offset);
         offset += (size_t)bnn_param_size(p);
@@ -372,16 +379,14 @@ static double prior_all(const bnn_model *m, const bnn_real *theta, double scale,
     bnn_real *dnoise = grad ? grad + m->net->n_theta : NULL;
     if (grad) memset(dnoise, 0, (size_t)(m->n_theta - m->net->n_theta) * sizeof *grad);
     double total = likelihood->logp ? -likelihood->logp(&m->likelihood, bnn_model_noise(m, theta), -scale, dnoise) : 0;
-    for (int i = 0, first = 0; i < m->net->n_nodes; first += m->net->node[i++].layer.plan.n_params)
-        total += prior_node(m, &m->net->node[i], first, theta, scale, grad);
+    for (int i = 0; i < m->net->n_nodes; i++) total += prior_node(m, &m->net->node[i], theta, scale, grad);
     return total;
 }
 
 /* Block b, which is of a node, and the probability that its weights are kept with. */
 static const bnn_param *find_param(const bnn_model *m, int b, const bnn_real *theta, double *keep) {
-    const bnn_node *node = m->net->node;
-    for (; b >= node->layer.plan.n_params; node++) b -= node->layer.plan.n_params;
-    const bnn_param *p = &node->layer.plan.param[b];
+    const bnn_node *node = &m->net->node[node_of_block(m->net, b)];
+    const bnn_param *p = &node->layer.plan.param[b - node->first_block];
     bnn_real slope[BNN_MAX_GATE_THETA];
     *keep = p->role == BNN_WEIGHT ? keep_of(m, node, theta, slope) : 1;
     return p;
@@ -403,7 +408,7 @@ bnn_status bnn_model_set_prior_prec(bnn_model *model, int b, const bnn_real *the
     find_param(model, b, theta, &keep);
     bnn_number_print(1 / sqrt(prec * keep), sd);
     snprintf(text, sizeof text, "gauss:sd=%s,bias_sd=%s", sd, sd);
-    if (!model->block_prior) model->block_prior = calloc((size_t)count_blocks(model), sizeof *model->block_prior);
+    if (!model->block_prior) model->block_prior = calloc((size_t)model->net->n_blocks, sizeof *model->block_prior);
     if (!model->block_prior) return bnn_fail(BNN_ERR_MEMORY, "out of memory for priors");
     BNN_TRY(bnn_prior_new(text, &prior));
     bnn_prior_free(&model->block_prior[b]);

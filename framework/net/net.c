@@ -9,36 +9,78 @@
 
 /* ---------------------------------------------------------------- building */
 
-static int find_node(const bnn_net *net, const char *label) {
-    for (int i = 0; i < net->n_nodes; i++)
-        if (strcmp(net->node[i].layer.label, label) == 0) return i;
-    return -1;
+/* A label of the text and the node that has it. */
+typedef struct {
+    const char *label;
+    int node;
+} named;
+
+/* What the nodes are made from. */
+typedef struct {
+    const bnn_netspec *spec;
+    const bnn_net_env *env;
+    named *name; /* [n_names] sorted by label */
+    size_t n_names;
+} plan;
+
+static int by_label(const void *a, const void *b) { return strcmp(((const named *)a)->label, ((const named *)b)->label); }
+
+static const named *find_name(const plan *p, const char *label) {
+    return bsearch(&(named){.label = label}, p->name, p->n_names, sizeof *p->name, by_label);
 }
 
-static bool text_has_label(const bnn_netspec *spec, const char *label) {
-    for (int i = 0; i < spec->n; i++)
-        if (spec->s[i].label && strcmp(spec->s[i].label, label) == 0) return true;
-    return false;
+/* Files put each node's parameters under its label, and those of the likelihood and the prior beside them. */
+static bnn_status check_label(const char *label) {
+    enum { LONGEST = 64 };
+    if (strcmp(label, "likelihood") == 0 || strcmp(label, "prior") == 0)
+        return bnn_fail(BNN_ERR_NAME, "label '%s' is taken: files have the parameters of the %s under it", label, label);
+    if (strlen(label) > LONGEST)
+        return bnn_fail(BNN_ERR_NAME, "label '%.10s...' has %zu letters, at most %d are allowed", label, strlen(label), LONGEST);
+    return BNN_OK;
 }
 
-/* "dense_2": the statement's own label, or its type and the first number that is free here and in the whole text. Owned by the node. */
-static char *node_label(const bnn_net *net, const bnn_netspec *spec, const bnn_statement *s) {
+/* Nodes before the first statement, those that the text leaves out, shift the numbers of the others. */
+static bnn_status collect_names(plan *p, int before) {
+    p->name = calloc((size_t)p->spec->n, sizeof *p->name);
+    if (!p->name) return bnn_fail(BNN_ERR_MEMORY, "out of memory for the labels of a network");
+    for (int i = 0; i < p->spec->n; i++) {
+        if (!p->spec->s[i].label) continue;
+        BNN_TRY(check_label(p->spec->s[i].label));
+        p->name[p->n_names++] = (named){.label = p->spec->s[i].label, .node = i + before};
+    }
+    qsort(p->name, p->n_names, sizeof *p->name, by_label);
+    for (size_t i = 1; i < p->n_names; i++)
+        if (by_label(&p->name[i - 1], &p->name[i]) == 0)
+            return bnn_fail(BNN_ERR_NAME, "label '%s' is given twice in the network", p->name[i].label);
+    return BNN_OK;
+}
+
+/* The number in the last label that was made up for this type; 0: there is none. */
+static int last_number(const bnn_net *net, const char *type) {
+    for (int i = net->n_nodes - 1; i >= 0; i--)
+        if (!net->node[i].named && strcmp(net->node[i].layer.object.type->name, type) == 0)
+            return atoi(strrchr(net->node[i].layer.label, '_') + 1);
+    return 0;
+}
+
+/* "dense_2": the statement's own label, or its type and the first number that is free in the whole text. Owned by the node. */
+static char *node_label(const bnn_net *net, const plan *p, const bnn_statement *s) {
     char *label = NULL;
     if (s->label) return strdup(s->label);
-    for (int k = 1;; k++) {
+    for (int k = last_number(net, s->type) + 1;; k++) {
         if (asprintf(&label, "%s_%d", s->type, k) < 0) return NULL;
-        if (find_node(net, label) < 0 && !text_has_label(spec, label)) return label;
+        if (!find_name(p, label)) return label;
         free(label);
     }
 }
 
-/* The node that a statement means by a label. Made-up labels do not count: engines that adapt the text move them. */
-static int find_named(const bnn_net *net, const char *label) {
-    int i = find_node(net, label);
-    return i >= 0 && net->node[i].named ? i : -1;
+/* The earlier node that a statement means by a label. Made-up labels do not count: engines that adapt the text move them. */
+static int find_named(const bnn_net *net, const plan *p, const char *label) {
+    const named *name = find_name(p, label);
+    return name && name->node < net->n_nodes ? name->node : -1;
 }
 
-static bnn_status connect(const bnn_net *net, const bnn_statement *s, bnn_node *node) {
+static bnn_status connect(const bnn_net *net, const plan *p, const bnn_statement *s, bnn_node *node) {
     bnn_layer *l = &node->layer;
     bool source = strcmp(s->type, "input") == 0;
     l->n_in = s->n_in > 0 ? s->n_in : source ? 0 : 1;
@@ -47,7 +89,7 @@ static bnn_status connect(const bnn_net *net, const bnn_statement *s, bnn_node *
     l->in = shapes;
     if (!node->in || !shapes) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a node");
     for (int k = 0; k < l->n_in; k++) {
-        node->in[k] = s->n_in ? find_named(net, s->in[k]) : net->n_nodes - 1;
+        node->in[k] = s->n_in ? find_named(net, p, s->in[k]) : net->n_nodes - 1;
         if (node->in[k] < 0) return bnn_fail(BNN_ERR_NAME, "input '%s' is not the label of an earlier statement", s->in[k]);
         shapes[k] = net->node[node->in[k]].layer.plan.out;
     }
@@ -75,6 +117,8 @@ static bnn_status measure(bnn_net *net, bnn_node *node) {
     if (bnn_layer_vtable(l)->keep && l->n_theta > BNN_MAX_GATE_THETA)
         return bnn_fail(BNN_ERR_SHAPE, "is a gate with %d parameters: at most %d are allowed", l->n_theta, BNN_MAX_GATE_THETA);
     node->theta = (size_t)net->n_theta;
+    node->first_block = net->n_blocks;
+    net->n_blocks += l->plan.n_params;
     net->n_theta += l->n_theta;
     net->flops_row += l->plan.flops_row;
     net->flops_pass += l->plan.flops_pass;
@@ -97,7 +141,7 @@ static int find_gate(const bnn_net *net, const bnn_node *node) {
     return bnn_layer_vtable(&net->node[k].layer)->keep ? k : -1;
 }
 
-static bnn_status bind_node(bnn_net *net, const bnn_statement *s, bnn_node *node, const bnn_net_env *env, bool last) {
+static bnn_status bind_node(bnn_net *net, const plan *p, const bnn_statement *s, bnn_node *node, bool last) {
     bnn_layer *l = &node->layer;
     const bnn_type *type;
     BNN_TRY(bnn_type_find(BNN_LAYER, s->type, &type));
@@ -109,11 +153,11 @@ static bnn_status bind_node(bnn_net *net, const bnn_statement *s, bnn_node *node
         return status;
     }
     l->object = (bnn_object){.type = type, .conf = conf};
-    l->prior = env->prior;
-    l->out_hint = last ? env->out_dim : 0;
-    BNN_TRY(connect(net, s, node));
+    l->prior = p->env->prior;
+    l->out_hint = last ? p->env->out_dim : 0;
+    BNN_TRY(connect(net, p, s, node));
     BNN_TRY(check_inputs(l));
-    if (l->n_in == 0) l->plan.out = env->x_shape; /* what the data say; bind compares it with what the text says */
+    if (l->n_in == 0) l->plan.out = p->env->x_shape; /* what the data say; bind compares it with what the text says */
     BNN_TRY(bnn_layer_vtable(l)->bind(l));
     BNN_TRY(measure(net, node));
     node->gate = find_gate(net, node);
@@ -122,37 +166,33 @@ static bnn_status bind_node(bnn_net *net, const bnn_statement *s, bnn_node *node
     return BNN_OK;
 }
 
-/* Files put each node's parameters under its label, and those of the likelihood and the prior beside them. */
-static bnn_status check_label(const bnn_net *net, const char *label) {
-    enum { LONGEST = 64 };
-    if (find_node(net, label) >= 0) return bnn_fail(BNN_ERR_NAME, "label '%s' is given twice in the network", label);
-    if (strcmp(label, "likelihood") == 0 || strcmp(label, "prior") == 0)
-        return bnn_fail(BNN_ERR_NAME, "label '%s' is taken: files have the parameters of the %s under it", label, label);
-    if (strlen(label) > LONGEST)
-        return bnn_fail(BNN_ERR_NAME, "label '%.10s...' has %zu letters, at most %d are allowed", label, strlen(label), LONGEST);
-    return BNN_OK;
-}
-
-static bnn_status add_node(bnn_net *net, const bnn_netspec *spec, const bnn_statement *s, const bnn_net_env *env, bool last) {
+static bnn_status add_node(bnn_net *net, const plan *p, const bnn_statement *s, bool last) {
     bnn_node *node = &net->node[net->n_nodes];
-    if (s->label) BNN_TRY(check_label(net, s->label));
-    char *label = node_label(net, spec, s);
+    char *label = node_label(net, p, s);
     if (!label) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a node");
     node->layer.label = label;
     node->named = s->label != NULL;
-    bnn_status status = bind_node(net, s, node, env, last);
+    bnn_status status = bind_node(net, p, s, node, last);
     net->n_nodes++; /* now bnn_net_free knows of it */
     return status < 0 ? bnn_note(status, "node '%s' (%s)", label, s->type) : BNN_OK;
 }
 
+static void find_readers(bnn_net *net) {
+    for (int i = 0; i < net->n_nodes; i++) {
+        net->node[i].only_reader = net->node[i].last_reader = -1;
+        for (int j = 0; j < net->node[i].layer.n_in; j++) {
+            bnn_node *source = &net->node[net->node[i].in[j]];
+            source->only_reader = source->last_reader < 0 ? i : -1;
+            source->last_reader = i;
+        }
+    }
+}
+
 static bnn_status check_ends(const bnn_net *net, const bnn_net_env *env) {
     char shape[BNN_SHAPE_TEXT];
-    for (int i = 0; i + 1 < net->n_nodes; i++) {
-        bool used = false;
-        for (int k = i + 1; k < net->n_nodes; k++)
-            for (int j = 0; j < net->node[k].layer.n_in; j++) used |= net->node[k].in[j] == i;
-        if (!used) return bnn_fail(BNN_ERR_SYNTAX, "node '%s' leads nowhere: no later statement reads it", net->node[i].layer.label);
-    }
+    for (int i = 0; i + 1 < net->n_nodes; i++)
+        if (net->node[i].last_reader < 0)
+            return bnn_fail(BNN_ERR_SYNTAX, "node '%s' leads nowhere: no later statement reads it", net->node[i].layer.label);
     bnn_shape out = net->node[net->n_nodes - 1].layer.plan.out;
     if (env->out_dim > 0 && (out.rank != 1 || out.d[0] != env->out_dim))
         return bnn_fail(
@@ -162,27 +202,27 @@ static bnn_status check_ends(const bnn_net *net, const bnn_net_env *env) {
     return BNN_OK;
 }
 
-static void find_readers(bnn_net *net) {
-    for (int i = 0; i < net->n_nodes; i++) {
-        int readers = 0, last = -1;
-        for (int k = i + 1; k < net->n_nodes; k++)
-            for (int j = 0; j < net->node[k].layer.n_in; j++)
-                if (net->node[k].in[j] == i) readers++, last = k;
-        net->node[i].only_reader = readers == 1 ? last : -1;
+static bnn_status add_nodes(bnn_net *net, plan *p) {
+    static char input[] = "input", nothing[] = "";
+    const bnn_netspec *spec = p->spec;
+    bool given = strcmp(spec->s[0].type, input) == 0;
+    net->node = calloc((size_t)spec->n + 1, sizeof *net->node);
+    if (!net->node) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a network of %d nodes", spec->n);
+    BNN_TRY(collect_names(p, given ? 0 : 1));
+    if (!given) BNN_TRY(add_node(net, p, &(bnn_statement){.type = input, .options = nothing}, false));
+    for (int i = 0; i < spec->n; i++) {
+        if (i > 0 && strcmp(spec->s[i].type, input) == 0)
+            return bnn_fail(BNN_ERR_SYNTAX, "'input' must be the first statement of the network");
+        BNN_TRY(add_node(net, p, &spec->s[i], i == spec->n - 1));
     }
+    return BNN_OK;
 }
 
 static bnn_status build(bnn_net *net, const bnn_netspec *spec, const bnn_net_env *env) {
-    static char input[] = "input", nothing[] = "";
-    bool given = strcmp(spec->s[0].type, "input") == 0;
-    net->node = calloc((size_t)spec->n + 1, sizeof *net->node);
-    if (!net->node) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a network of %d nodes", spec->n);
-    if (!given) BNN_TRY(add_node(net, spec, &(bnn_statement){.type = input, .options = nothing}, env, false));
-    for (int i = 0; i < spec->n; i++) {
-        if (i > 0 && strcmp(spec->s[i].type, "input") == 0)
-            return bnn_fail(BNN_ERR_SYNTAX, "'input' must be the first statement of the network");
-        BNN_TRY(add_node(net, spec, &spec->s[i], env, i == spec->n - 1));
-    }
+    plan p = {.spec = spec, .env = env};
+    bnn_status s = add_nodes(net, &p);
+    free(p.name);
+    BNN_TRY(s);
     net->first_stochastic = net->n_nodes;
     for (int i = net->n_nodes - 1; i >= 0; i--)
         if (net->node[i].layer.object.type->caps & BNN_STOCHASTIC && !net->node[i].layer.plan.quiet) net->first_stochastic = i;

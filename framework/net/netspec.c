@@ -91,10 +91,17 @@ static char *without_comments(const char *text) {
     return copy;
 }
 
-static bnn_status append(bnn_netspec *spec, const char *at, const char *end) {
-    bnn_statement *s = realloc(spec->s, (size_t)(spec->n + 1) * sizeof *s);
+/* Makes room for one more statement. There is always room for a power of two of them: long texts are not copied for every statement. */
+static bnn_status make_room(bnn_netspec *spec) {
+    if ((spec->n & (spec->n - 1)) != 0) return BNN_OK;
+    bnn_statement *s = realloc(spec->s, (spec->n > 0 ? 2 * (size_t)spec->n : 1) * sizeof *s);
     if (!s) return out_of_memory();
     spec->s = s;
+    return BNN_OK;
+}
+
+static bnn_status append(bnn_netspec *spec, const char *at, const char *end) {
+    BNN_TRY(make_room(spec));
     spec->s[spec->n] = (bnn_statement){0};
     bnn_status status = read_statement(at, end, &spec->s[spec->n++]);
     return status < 0 ? bnn_note(status, "statement %d of the network", spec->n) : BNN_OK;
@@ -145,12 +152,11 @@ char *bnn_netspec_print(const bnn_netspec *spec) {
 
 bnn_status bnn_netspec_insert(bnn_netspec *spec, int i, const char *type, const char *options) {
     bnn_statement new = {.type = strdup(type), .options = strdup(options)};
-    bnn_statement *s = new.type &&new.options ? realloc(spec->s, (size_t)(spec->n + 1) * sizeof *s) : NULL;
-    if (!s) {
+    if (!new.type || !new.options || make_room(spec) < 0) {
         free_statement(&new);
         return out_of_memory();
     }
-    spec->s = s;
+    bnn_statement *s = spec->s;
     memmove(s + i + 1, s + i, (size_t)(spec->n++ - i) * sizeof *s);
     new.n_in = s[i + 1].n_in;
     new.in = s[i + 1].in;

@@ -74,7 +74,7 @@ static void join(const bnn_net *net, bnn_workspace *ws) {
 /* Lends y[n, out] of a node to those that read it, in place of its own. */
 static void lend(const bnn_net *net, bnn_workspace *ws, int node, const bnn_real *y) {
     ws->io[node].y = (bnn_real *)y; /* not written: its hook does not run */
-    for (int i = node + 1; i < net->n_nodes; i++)
+    for (int i = node + 1; i <= net->node[node].last_reader; i++)
         for (int j = 0; j < net->node[i].layer.n_in; j++)
             if (net->node[i].in[j] == node) ((const bnn_real **)ws->io[i].x)[j] = y;
 }
@@ -162,12 +162,7 @@ const bnn_real *bnn_net_forward(const bnn_net *net, bnn_workspace *ws, int n, ui
 /* ---- what is the same in every pass ---- */
 
 /* Whether a node before the first stochastic one is read by that one or a later one. */
-static bool is_live(const bnn_net *net, int node) {
-    for (int i = net->first_stochastic; i < net->n_nodes; i++)
-        for (int j = 0; j < net->node[i].layer.n_in; j++)
-            if (net->node[i].in[j] == node) return true;
-    return false;
-}
+static bool is_live(const bnn_net *net, int node) { return net->node[node].last_reader >= net->first_stochastic; }
 
 size_t bnn_net_prefix_size(const bnn_net *net) {
     size_t size = 0;

@@ -46,12 +46,6 @@ static void scatter(const vectors *v, const bnn_block_info *b, const bnn_real *f
         memcpy(v->theta + (size_t)d * (size_t)v->model->n_theta + b->offset, from + (size_t)d * b->length, b->length * sizeof *from);
 }
 
-static const bnn_layer *find_layer(const bnn_net *net, const char *label) {
-    for (int i = 0; i < net->n_nodes; i++)
-        if (strcmp(net->node[i].layer.label, label) == 0) return &net->node[i].layer;
-    return NULL;
-}
-
 /* Sizes of the dimensions `in` and `out` of a layer's group; 0: not made yet. */
 typedef struct {
     int in, out;
@@ -84,11 +78,11 @@ static void put_block(bnn_h5_writer *w, const char *group, const vectors *v, con
     free(values);
 }
 
-static void open_layer(bnn_h5_writer *w, const char *group, const vectors *v, const char *label) {
-    const bnn_layer *layer = find_layer(v->model->net, label);
+static void open_layer(bnn_h5_writer *w, const char *group, const vectors *v, const bnn_block_info *b) {
     bnn_h5_group(w, group);
     if (v->count > 1) bnn_h5_dim(w, group, "draw", v->count, BNN_H5_INT, NULL);
-    if (!layer) return;
+    if (b->index < 0) return;
+    const bnn_layer *layer = &v->model->net->node[b->index].layer;
     char *names[BNN_MAX_PARAMS];
     for (int k = 0; k < layer->plan.n_params; k++) names[k] = (char *)layer->plan.param[k].name;
     bnn_h5_text(w, group, "class", layer->object.type->name);
@@ -120,7 +114,7 @@ static void put_vectors(bnn_h5_writer *w, const char *group, const vectors *v) {
     bnn_block_info b;
     for (int i = 0; bnn_model_block(v->model, i, &b); i++) {
         if (strcmp(b.node, node) != 0) {
-            open_layer(w, bnn_h5_join(layer, group, b.node), v, b.node);
+            open_layer(w, bnn_h5_join(layer, group, b.node), v, &b);
             node = b.node, dims = (layer_dims){0};
         }
         put_block(w, layer, v, &b, &dims);

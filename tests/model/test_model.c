@@ -297,6 +297,33 @@ START_TEST(blocks_cover_theta_in_order) {
 }
 END_TEST
 
+/* Two searches through all nodes for each of them would take this test beyond its time. Made-up numbers step over the labels of the text. */
+START_TEST(long_texts_are_built_in_linear_time) {
+    enum { PAIRS = 10000 };
+    char *text = NULL, *printed;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    for (int i = 0; i < PAIRS; i++) fprintf(out, "%sdense:2; tanh; ", i == 5 ? "dense_3 = " : "");
+    fputs("dense", out);
+    fclose(out);
+    problem p;
+    problem_open(text, "gaussian", "gauss", 0, &p);
+    bnn_block_info b;
+    int n = 0, ranges;
+    bnn_range *range;
+    while (bnn_model_block(p.m, n, &b)) n++;
+    ck_assert_int_eq(n, 2 * (PAIRS + 1) + 1);
+    ck_assert(bnn_model_block(p.m, n - 2, &b));
+    ck_assert_str_eq(b.node, "dense_10001");
+    ck_assert_str_eq(p.m->net->node[11].layer.label, "dense_3");
+    OK(bnn_model_ranges(p.m, &ranges, &range));
+    ck_assert_int_eq(ranges, 2);
+    ck_assert_ptr_nonnull(printed = bnn_net_print(p.m->net));
+    free(printed), free(range), free(text);
+    problem_close(&p);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- dropout, by hand */
 
 enum { UNITS = 4, W1 = 0, B1 = W1 + IN * UNITS, W2 = B1 + UNITS, B2 = W2 + UNITS, WEIGHTS = B2 + 1, LAYERS = 2, GATE_1 = 1, GATE_2 = 4 };
@@ -480,6 +507,7 @@ int main(void) {
                                   u_is_the_hierarchical_model_of_neal,
                                   scales_are_blocks_of_their_own,
                                   blocks_cover_theta_in_order,
+                                  long_texts_are_built_in_linear_time,
                                   u_is_the_objective_of_mc_dropout,
                                   u_is_the_loss_of_the_published_script,
                                   a_prior_behind_a_gate_is_expected_over_its_states,

@@ -17,6 +17,8 @@ typedef struct {
     size_t theta;    /* offset of its parameters in the flat vector */
     int gate;        /* node whose keep() governs the prior of this node's weights, or -1 */
     int only_reader; /* the one node that reads this one, or -1 */
+    int last_reader; /* the last node that reads this one, or -1 */
+    int first_block; /* parameter blocks of the nodes before it */
     bool needs_grad; /* it or a node before it has parameters */
     bool named;      /* the text gives its label; made-up labels are for messages and files only */
 } bnn_node;
@@ -26,6 +28,7 @@ typedef struct {
     int n_nodes;          /* at least 1 */
     bnn_node *node;       /* [n_nodes] in execution order; node 0 is the input */
     int n_theta;          /* parameters of all nodes */
+    int n_blocks;         /* parameter blocks of all nodes */
     int first_stochastic; /* nodes before this one do not depend on the noise; n_nodes if none does */
     double flops_row, flops_pass, back_flops_row, back_flops_pass; /* sums over nodes */
 } bnn_net;
