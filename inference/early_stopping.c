@@ -69,9 +69,7 @@ typedef struct {
 enum { PROBE, REFIT }; /* tags of the streams */
 
 static bnn_status open_inner(const bnn_engine *e, const bnn_data *data, uint64_t tag, bnn_engine **out) {
-    bnn_texts texts = {.net = e->plain_net, .likelihood = e->texts.likelihood, .prior = e->texts.prior};
-    return bnn_engine_new(((const conf *)e->object.conf)->engine, &texts, data, bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_INNER), tag),
-                          out);
+    return bnn_holder_open(e, ((const conf *)e->object.conf)->engine, NULL, data, tag, 1, out);
 }
 
 static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(((const conf *)options_set)->engine, net); }

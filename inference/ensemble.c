@@ -50,14 +50,13 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     const conf *c = e->object.conf;
     state *s = e->state;
     size_t n = (size_t)c->members;
-    bnn_texts texts = {.net = e->plain_net, .likelihood = e->texts.likelihood, .prior = e->texts.prior};
     s->member = calloc(n, sizeof *s->member);
     s->done = calloc(n, sizeof *s->done);
     s->share = calloc(n, sizeof *s->share);
     s->step = calloc(n, sizeof *s->step);
     if (!s->member || !s->done || !s->share || !s->step) return out_of_memory();
-    bnn_rng inner = bnn_rng_split(e->rng, BNN_STREAM_INNER);
-    for (size_t k = 0; data->n > 0 && k < n; k++) BNN_TRY(bnn_engine_new(c->engine, &texts, data, bnn_rng_split(inner, k), &s->member[k]));
+    for (int k = 0; data->n > 0 && k < c->members; k++)
+        BNN_TRY(bnn_holder_open(e, c->engine, NULL, data, (uint64_t)k, k == 0 ? c->members : 0, &s->member[k]));
     return BNN_OK;
 }
 

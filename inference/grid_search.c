@@ -191,9 +191,9 @@ static bnn_status write_cell(const bnn_engine *e, search *g, int i) {
     return BNN_OK;
 }
 
-static bnn_status open_cell(const bnn_engine *e, const cell *c, const bnn_data *data, uint64_t tag, bnn_engine **out) {
+static bnn_status open_cell(const bnn_engine *e, const cell *c, const bnn_data *data, uint64_t tag, int together, bnn_engine **out) {
     bnn_texts texts = {.net = c->net, .likelihood = c->likelihood, .prior = c->prior};
-    return bnn_engine_new(c->engine, &texts, data, bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_INNER), tag), out);
+    return bnn_holder_open(e, c->engine, &texts, data, tag, together, out);
 }
 
 enum { CELLS, REFIT }; /* tags of the streams */
@@ -212,9 +212,9 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     g->ll = calloc((size_t)g->n_cells, sizeof *g->ll);
     g->column = calloc((size_t)(g->n_keys + 2) * (size_t)g->n_cells, sizeof *g->column);
     if (!g->cell || !g->done || !g->ll || !g->column) return out_of_memory();
-    for (int i = 0; i < g->n_cells; i++) {
+    for (int i = 0; i < g->n_cells; i++) { /* cells may differ in size: those to come are taken to be like this one */
         BNN_TRY(write_cell(e, g, i));
-        BNN_TRY(open_cell(e, &g->cell[i], g->rows.fit, CELLS, &g->cell[i].fit));
+        BNN_TRY(open_cell(e, &g->cell[i], g->rows.fit, CELLS, g->n_cells - i, &g->cell[i].fit));
     }
     return BNN_OK;
 }
@@ -270,7 +270,7 @@ static bnn_status begin_refit(bnn_engine *e, const bnn_data *data) {
         g->cell[i].fit = NULL;
     }
     BNN_TRY(write_remark(e, g));
-    return open_cell(e, &g->cell[g->counter[BEST]], data, REFIT, &g->chosen);
+    return open_cell(e, &g->cell[g->counter[BEST]], data, REFIT, 1, &g->chosen);
 }
 
 /* All cells are scored: keep the numbers, drop the fits, open the refit. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <bnn/cost.h>
+#include "memory.h"
 
+#include <bnn/cost.h>
+#include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,26 +44,34 @@ void bnn_cost_add(bnn_cost *to, const bnn_cost *from) {
     if (from->peak_bytes > to->peak_bytes) to->peak_bytes = from->peak_bytes;
 }
 
-/* Bytes that can still be had: MemAvailable of the kernel, and what the address-space limit leaves. -1: not known. */
+/* Bytes that can still be had, also under a limit of the address space; infinite: not known. */
 static double free_bytes(void) {
-    double available = -1, kb;
-    char line[128];
-    FILE *f = fopen("/proc/meminfo", "r");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "MemAvailable: %lf kB", &kb) == 1) available = kb * 1024;
-    if (f) fclose(f);
+    double available = bnn_memory_available_in("");
     struct rlimit limit;
-    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
-        double left = (double)limit.rlim_cur - (double)peak_bytes();
-        if (available < 0 || left < available) available = left > 0 ? left : 0;
-    }
-    return available;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return available;
+    return fmin(available, fmax(0, (double)limit.rlim_cur - (double)peak_bytes()));
 }
 
+/* Things like the one that this thread opens that will be open together. */
+static _Thread_local double together = 1;
+
+bnn_status bnn_memory_enter(int copies, double *before) {
+    *before = together;
+    if (together * copies > BNN_MOST_TOGETHER)
+        return bnn_fail(BNN_ERR_OPTION, "%.0f engines would be open together, at most %d are allowed: ask for fewer members or cells",
+                        together * copies, BNN_MOST_TOGETHER);
+    together *= copies;
+    return BNN_OK;
+}
+
+void bnn_memory_leave(double before) { together = before; }
+
 bnn_status bnn_memory_check(double bytes, const char *what, const char *way_out) {
-    double available = free_bytes();
-    if (available < 0 || bytes <= available) return BNN_OK;
-    return bnn_fail(BNN_ERR_MEMORY, "%s needs %.3g GB, %.3g GB are free; %s", what, bytes / 1e9, available / 1e9, way_out);
+    double all = bytes * together, available = all > 0 ? free_bytes() : INFINITY;
+    char number[64] = "";
+    if (all <= available) return BNN_OK;
+    if (together > 1) snprintf(number, sizeof number, " of %.0f engines together", together);
+    return bnn_fail(BNN_ERR_MEMORY, "%s%s needs %.3g GB, %.3g GB are free; %s", what, number, all / 1e9, available / 1e9, way_out);
 }
 
 bnn_real *bnn_reals_new(size_t n) {

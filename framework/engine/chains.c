@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/chains.h>
-#include <bnn/cost.h>
 #include <bnn/jobs.h>
 
 #include <math.h>
@@ -16,14 +15,13 @@ enum { MOST_TRIALS = 100 }; /* doublings or halvings of the first step size */
 
 /* ---------------------------------------------------------------- opening */
 
-static double bytes_needed(const bnn_chains_conf *c, size_t n, size_t room) {
-    return bnn_stored_bytes(c->chains, c->samples, (int)n, BNN_N_STATS) + c->chains * (6.0 * (double)n + (double)room) * sizeof(double) +
-           2.0 * c->chains * (double)n * sizeof(bnn_real);
+double bnn_chains_bytes(const bnn_chains_conf *c, bnn_transition_rule rule, int n) {
+    return bnn_stored_bytes(c->chains, c->samples, n, BNN_N_STATS) + c->chains * (6.0 * n + (double)rule.room) * sizeof(double) +
+           2.0 * c->chains * n * sizeof(bnn_real);
 }
 
 bnn_status bnn_chains_open(bnn_chains *c, const bnn_chains_conf *conf, bnn_transition_rule rule, int n, bnn_rng rng) {
     size_t size = (size_t)n, chains = (size_t)conf->chains;
-    BNN_TRY(bnn_memory_check(bytes_needed(conf, size, rule.room), "sampling", "keep fewer draws, or thin more"));
     *c = (bnn_chains){.conf = conf, .rule = rule, .n = n, .rng = rng};
     c->h = calloc(chains, sizeof *c->h);
     c->chain = calloc(chains, sizeof *c->chain);

@@ -73,7 +73,9 @@ bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_sampler_conf *of, bnn_
     const bnn_model *m = engine->model;
     const bnn_chains_conf *conf = &of->chains;
     size_t chains = (size_t)conf->chains;
-    BNN_TRY(bnn_memory_check((double)chains * (double)bnn_workspace_bytes(m->net, data->n, true), "sampling", "run fewer chains"));
+    double each = (double)bnn_workspace_bytes(m->net, data->n, true) + (double)m->n_theta * sizeof(bnn_real);
+    BNN_TRY(bnn_memory_check(bnn_chains_bytes(conf, rule, m->n_theta) + conf->chains * each, "sampling",
+                             "keep fewer draws, thin more, or run fewer chains"));
     BNN_TRY(bnn_chains_open(&s->chains, conf, rule, m->n_theta, bnn_rng_split(engine->rng, BNN_STREAM_STEP)));
     s->posterior = calloc(chains, sizeof *s->posterior);
     s->theta = calloc((size_t)m->n_theta, sizeof *s->theta);

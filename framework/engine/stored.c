@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/stored.h>
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@ double bnn_stored_bytes(int chains, int samples, int n, int n_stats) {
 
 bnn_status bnn_stored_open(bnn_stored *s, int chains, int samples, int n, int n_stats) {
     size_t draws = (size_t)chains * (size_t)samples;
+    if (draws > INT_MAX)
+        return bnn_fail(BNN_ERR_OPTION, "%d chains of %d draws are more than %d draws: keep fewer", chains, samples, INT_MAX);
     *s = (bnn_stored){.chains = chains, .samples = samples, .n = n, .n_stats = n_stats};
     s->theta = calloc(draws * (size_t)n + 1, sizeof *s->theta);
     s->stat = calloc(draws * (size_t)n_stats + 1, sizeof *s->stat);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/memory.h"
+
 #include <bnn/holder.h>
 #include <bnn/metrics.h>
 
@@ -13,6 +15,17 @@ bnn_status bnn_holdout_open(const bnn_data *data, double share, bnn_holdout *out
 void bnn_holdout_close(bnn_holdout *holdout) {
     bnn_data_free(holdout->fit);
     bnn_data_free(holdout->score);
+}
+
+bnn_status bnn_holder_open(const bnn_engine *outer, const char *spec, const bnn_texts *texts, const bnn_data *data, uint64_t number,
+                           int together, bnn_engine **out) {
+    bnn_texts plain = {.net = outer->plain_net, .likelihood = outer->texts.likelihood, .prior = outer->texts.prior};
+    bnn_rng rng = bnn_rng_split(bnn_rng_split(outer->rng, BNN_STREAM_INNER), number);
+    double before;
+    BNN_TRY(bnn_memory_enter(together, &before));
+    bnn_status s = bnn_engine_new(spec, texts ? texts : &plain, data, rng, out);
+    bnn_memory_leave(before);
+    return s;
 }
 
 void bnn_holder_count(bnn_engine *outer, const bnn_engine *inner, const bnn_cost *before) {

@@ -299,6 +299,14 @@ START_TEST(what_an_ensemble_cannot_do_is_refused) {
          "engine 'ensemble': member 1: engine 'map': the objective is not finite in epoch ");
     SAYS(bnn_fit(&(bnn_config){.net = "dropout; dense", .engine = "ensemble:engine=hmc"}, r.data, &run),
          "no layer may have noise of its own: leave out 'dropout_1'");
+    SAYS(bnn_fit(&(bnn_config){.net = NET, .engine = "ensemble:engine=ensemble{engine=map,members=100000},members=100000"}, r.data, &run),
+         "engine 'ensemble': engine 'ensemble': 10000000000 engines would be open together, at most 100000 are allowed: ask for fewer "
+         "members");
+    SAYS(bnn_fit(&(bnn_config){.net = NET, .engine = "ensemble:engine=grid_search{engine=map,grid={lr=0.1|0.2}},members=60000"}, r.data,
+                 &run),
+         "120000 engines would be open together");
+    SAYS(bnn_fit(&(bnn_config){.net = "dense:100000; tanh; dense", .engine = "ensemble:members=100000"}, r.data, &run),
+         "engine 'ensemble': engine 'map': training of 100000 engines together needs ");
     bnn_run_free(ensemble);
     rows_free(&r);
 }

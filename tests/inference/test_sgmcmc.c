@@ -426,6 +426,8 @@ START_TEST(what_cannot_be_is_refused) {
     REFUSES("sghmc", "dropout; dense", "no layer may have noise of its own: leave out 'dropout_1'");
     REFUSES("sgld:lr=1e9,preconditioner=none", "dense", "engine 'sgld': the objective of chain 1 is not finite in epoch ");
     REFUSES("sgld:samples=100000000,chains=10000", "dense", "GB are free; keep fewer draws, or run fewer chains");
+    bnn_stored stored;
+    SAYS(bnn_stored_open(&stored, 10000, 1000000, 0, 0), "10000 chains of 1000000 draws are more than 2147483647 draws: keep fewer");
     bnn_data_free(data);
     bnn_table_free(t);
 }

@@ -144,6 +144,9 @@ struct bnn_chains {
     bnn_real *scratch;           /* [chains, 2 n] */
 };
 
+/* Bytes of chains of n parameters: for bnn_memory_check before they are opened, together with what else a transition needs. */
+double bnn_chains_bytes(const bnn_chains_conf *conf, bnn_transition_rule rule, int n);
+
 /* Chains of n parameters at position 0 with a metric of ones. conf and rule.conf are borrowed; streams follow from rng alone. The caller
  * sets u and context of every h, and the positions. */
 bnn_status bnn_chains_open(bnn_chains *c, const bnn_chains_conf *conf, bnn_transition_rule rule, int n, bnn_rng rng);

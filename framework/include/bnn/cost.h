@@ -30,7 +30,8 @@ void bnn_stopwatch_stop(bnn_stopwatch since, bnn_cost *cost); /* adds the times,
 /* to += from (the peak is the larger one). */
 void bnn_cost_add(bnn_cost *to, const bnn_cost *from);
 
-/* Refuses a job that cannot fit: "WHAT needs 9.1 GB, 6.0 GB are free; WAY_OUT". */
+/* Refuses a job that cannot fit: "WHAT needs 9.1 GB, 6.0 GB are free; WAY_OUT". Free is what the kernel, the limits of the process and those
+ * of its control groups leave. Engines that a holder opens together are asked for at once (bnn_holder_open). */
 bnn_status bnn_memory_check(double bytes, const char *what, const char *way_out);
 
 /* n reals that are 0, at an address that vectors like; for free. NULL: there is no memory. */

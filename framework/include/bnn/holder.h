@@ -17,6 +17,12 @@ typedef struct {
 bnn_status bnn_holdout_open(const bnn_data *data, double share, bnn_holdout *out);
 void bnn_holdout_close(bnn_holdout *holdout); /* frees what is inside */
 
+/* Opens an engine that outer holds, on its plain network, likelihood and prior, or on `texts` if they are not NULL; streams differ by
+ * `number`. `together` engines like it will be open at once, this one the first of them: there has to be memory for all before it is made.
+ * 0: one of those that were asked for with the first. Holders in holders multiply, up to 100,000 engines. */
+bnn_status bnn_holder_open(const bnn_engine *outer, const char *spec, const bnn_texts *texts, const bnn_data *data, uint64_t number,
+                           int together, bnn_engine **out);
+
 /* Steps inner and adds what it counted to outer's cost (the outer step is timed as a whole). */
 bnn_status bnn_holder_step(bnn_engine *outer, bnn_engine *inner, const bnn_data *data, bnn_step *out);
 /* Adds to outer's cost what inner has counted since its cost was `before`. */
