@@ -14,15 +14,26 @@ bnn_status bnn_run_case(bnn_checker *c, const bnn_table_rule *rule, const char *
     return bnn_checker_end(c);
 }
 
-bnn_status bnn_run_table(bnn_checker *c, int n, const bnn_table_rule rules[], const char *unusable,
+bnn_status bnn_run_table(bnn_checker *c, int n, const bnn_table_rule rules[],
                          bnn_status (*cases)(bnn_checker *c, const bnn_table_rule *rule)) {
-    if (unusable) n = 1, c->left = "not run, since metadata is broken";
     for (int i = 0; i < n; i++)
         if (bnn_checker_wants(c, &rules[i].rule)) BNN_TRY(rules[i].once ? bnn_run_case(c, &rules[i], "", "", NULL) : cases(c, &rules[i]));
     return BNN_OK;
 }
 
 /* ---------------------------------------------------------------- objects and their texts */
+
+bnn_status bnn_object_rule_metadata(bnn_checker *c) {
+    bnn_check_head(c, 0);
+    for (int s = 0; c->type->checks[s] && !bnn_checker_broken(c); s++) {
+        bnn_object object;
+        if (bnn_object_parse(c->kind, c->type->checks[s], &object) < 0)
+            bnn_checker_break(c, "the check spec '%s' is refused: %s", c->type->checks[s], bnn_error());
+        else
+            bnn_object_free(&object);
+    }
+    return BNN_OK;
+}
 
 /* An object with a wrong option is refused with type and option named. */
 static bnn_status is_named(bnn_checker *c, const char *key, const char *value) {

@@ -19,15 +19,16 @@ typedef struct {
     bnn_status (*on_case)(bnn_checker *c, void *k);
 } bnn_table_rule;
 
-/* Runs the rules, the first of which tells of the type's head: the others are left where it is unusable (why; NULL: it is not). cases: runs
- * one rule on each case. */
-bnn_status bnn_run_table(bnn_checker *c, int n, const bnn_table_rule rules[], const char *unusable,
+/* Runs the rules; cases: runs one of them on each case. */
+bnn_status bnn_run_table(bnn_checker *c, int n, const bnn_table_rule rules[],
                          bnn_status (*cases)(bnn_checker *c, const bnn_table_rule *rule));
 /* One rule on one case, with its verdict. */
 bnn_status bnn_run_case(bnn_checker *c, const bnn_table_rule *rule, const char *spec, const char *mode, void *k);
 
 /* ---------------------------------------------------------------- objects and their texts */
 
+/* The head, and that the check specs are taken: of types whose objects are made from their texts alone. */
+bnn_status bnn_object_rule_metadata(bnn_checker *c);
 bnn_status bnn_object_rule_options(bnn_checker *c); /* the rule `options` */
 /* The rule `print`, of an object that was made of the check spec and bound. */
 bnn_status bnn_object_rule_print(bnn_checker *c, const bnn_object *object);

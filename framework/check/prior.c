@@ -104,29 +104,6 @@ static bool is_flat(const prior_case *k) { return log_density(0, k) == log_densi
 
 /* ---------------------------------------------------------------- the head */
 
-static const char *unusable(const bnn_prior_type *t) {
-    if (t->type.size < offsetof(bnn_prior_type, kl_gaussian)) return "the size in its head leaves no room for the hooks";
-    if (!t->logp) return "logp is missing";
-    if (!t->draw) return "draw is missing";
-    if (!t->n_scales != !t->logp_scale) return "of n_scales and logp_scale one is missing";
-    if (t->draw_scale_given && !t->logp_scale) return "draw_scale_given is there without logp_scale";
-    return NULL;
-}
-
-static bnn_status metadata(bnn_checker *c) {
-    const bnn_prior_type *t = (const bnn_prior_type *)c->type;
-    if (unusable(t)) bnn_checker_break(c, "%s", unusable(t));
-    bnn_check_head(c, 0);
-    for (int s = 0; t->type.checks[s] && !bnn_checker_broken(c); s++) {
-        bnn_prior prior;
-        if (bnn_prior_new(t->type.checks[s], &prior) < 0)
-            bnn_checker_break(c, "the check spec '%s' is refused: %s", t->type.checks[s], bnn_error());
-        else
-            bnn_prior_free(&prior);
-    }
-    return BNN_OK;
-}
-
 static bnn_status print(bnn_checker *c, void *k) { return bnn_object_rule_print(c, &((prior_case *)k)->prior.object); }
 
 /* ---------------------------------------------------------------- calls */
@@ -504,7 +481,7 @@ static bnn_status scales_given(bnn_checker *c, void *of) {
 /* ---------------------------------------------------------------- the suite */
 
 static const bnn_table_rule rules[] = {
-    {{"metadata", "name, summary, hooks and check specs are there"}, .once = metadata},
+    {{"metadata", "name, summary, hooks and check specs are there"}, .once = bnn_object_rule_metadata},
     {{"options", "every option takes its preset and its ends, refuses what is beyond them by name, and leaves the others alone"},
      .once = bnn_object_rule_options},
     {{"print", "the printed options make the same prior"}, .on_case = print},
@@ -547,6 +524,6 @@ static bnn_status cases(bnn_checker *c, const bnn_table_rule *rule) {
     return BNN_OK;
 }
 
-static bnn_status run(bnn_checker *c) { return bnn_run_table(c, N_RULES, rules, unusable((const bnn_prior_type *)c->type), cases); }
+static bnn_status run(bnn_checker *c) { return bnn_run_table(c, N_RULES, rules, cases); }
 
 const bnn_suite bnn_suite_prior = {.rule = rule_at, .run = run};

@@ -11,16 +11,7 @@
 
 /* ---------------------------------------------------------------- metadata */
 
-const char *bnn_layer_unusable(const bnn_layer_type *type) {
-    if (type->type.size < offsetof(bnn_layer_type, init)) return "the size in its head leaves no room for the hooks";
-    if (!type->bind) return "bind is missing";
-    if (!type->forward) return "forward is missing";
-    if (!type->backward) return "backward is missing";
-    return NULL;
-}
-
 static void check_head(bnn_checker *c, const bnn_layer_type *t) {
-    if (bnn_layer_unusable(t)) bnn_checker_break(c, "%s", bnn_layer_unusable(t));
     bnn_check_head(c, BNN_STOCHASTIC | BNN_COUPLED | BNN_KINKED | BNN_AFFINE | BNN_RESHAPE | BNN_ELEMENTWISE);
     if (t->min_in < 0 || t->max_in < t->min_in || t->max_in > BNN_MOST_INPUTS)
         bnn_checker_break(c, "takes from %d to %d inputs: 0 <= min_in <= max_in <= %d is possible", t->min_in, t->max_in, BNN_MOST_INPUTS);

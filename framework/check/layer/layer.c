@@ -110,18 +110,12 @@ static bnn_status stays_in_bounds(const bnn_checker *c, bool *holds) {
     return s;
 }
 
-/* Without its hooks only metadata can be looked at; and hooks that write where they should not are not run on other memory than that of
- * bounds. */
+/* Hooks that write where they should not are not run on other memory than that of bounds. */
 static bnn_status run(bnn_checker *c) {
     int last = N_RULES - 1;
     bool holds;
-    if (bnn_layer_unusable((const bnn_layer_type *)c->type)) {
-        last = index_of(bnn_rule_metadata);
-        c->left = "not run, since metadata is broken";
-    } else {
-        BNN_TRY(stays_in_bounds(c, &holds));
-        if (!holds) last = index_of(bnn_rule_bounds), c->left = "not run, since bounds is broken";
-    }
+    BNN_TRY(stays_in_bounds(c, &holds));
+    if (!holds) last = index_of(bnn_rule_bounds), c->left = "not run, since bounds is broken";
     for (int i = 0; i <= last; i++)
         if (bnn_checker_wants(c, &rules[i].rule)) BNN_TRY(run_rule(c, i));
     return BNN_OK;

@@ -9,8 +9,6 @@
 
 /* claims.c: what the vtable and the plan say of the layer */
 bnn_layer_rule bnn_rule_metadata, bnn_rule_options, bnn_rule_init, bnn_rule_capabilities, bnn_rule_memory, bnn_rule_flops;
-/* Why no rule but metadata can be run: a hook is missing; NULL: they can. */
-const char *bnn_layer_unusable(const bnn_layer_type *type);
 /* text.c: from text to net and back */
 bnn_layer_rule bnn_rule_print, bnn_rule_reload, bnn_rule_shapes;
 /* memory.c: what hooks read and write */
