@@ -449,6 +449,18 @@ bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objec
     return terms;
 }
 
+double bnn_model_input_gradient(const bnn_model *model, bnn_workspace *ws, bnn_mode mode, bnn_rng rng, const bnn_real *theta, int n,
+                                const bnn_real *x, const bnn_real *y, bnn_real *dx) {
+    const bnn_net *net = model->net;
+    bnn_net_prepare(net, ws, theta, mode, false, rng);
+    const bnn_real *f = bnn_net_forward(net, ws, n, 0, x);
+    double nll = bnn_likelihood_vtable(&model->likelihood)
+                     ->nll(&model->likelihood, n, f, y, bnn_model_noise(model, theta), 1, bnn_net_df(net, ws), NULL);
+    bnn_net_backward(net, ws, NULL);
+    memcpy(dx, bnn_net_dx(net, ws), (size_t)n * (size_t)bnn_shape_size(model->x_shape) * sizeof *dx);
+    return nll;
+}
+
 double bnn_model_forward_flops(const bnn_model *model, int m) { return model->net->flops_pass + m * model->net->flops_row; }
 
 double bnn_model_gradient_flops(const bnn_model *model, int m) {

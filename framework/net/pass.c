@@ -19,18 +19,18 @@ static bnn_real *carve(bnn_real *block, size_t *used, size_t n) {
 }
 
 /* Lays out all arrays; with io == NULL it only counts. Returns the length of the block. */
-static size_t lay_out(const bnn_net *net, size_t rows, bool gradient, bnn_real *block, bnn_io *io, bnn_real **scratch,
+static size_t lay_out(const bnn_net *net, size_t rows, bnn_reach reach, bnn_real *block, bnn_io *io, bnn_real **scratch,
                       size_t *scratch_length) {
     size_t used = 0, most_scratch = 0;
     for (int i = 0; i < net->n_nodes; i++) {
         const bnn_plan *plan = &net->node[i].layer.plan;
         size_t out = (size_t)bnn_shape_size(plan->out), scratch_here = (size_t)plan->scratch_pass + rows * (size_t)plan->scratch_row;
-        bool back = gradient && net->node[i].needs_grad;
+        bool back = reach == BNN_TO_X || (reach == BNN_TO_THETA && net->node[i].needs_grad);
         bnn_real *y = i > 0 ? carve(block, &used, rows * out) : NULL; /* the input lends x as its y */
         bnn_real *dy = back ? carve(block, &used, rows * out) : NULL;
         bnn_real *cache = carve(block, &used, rows * (size_t)plan->cache_row);
         bnn_real *pass = carve(block, &used, (size_t)plan->pass);
-        bnn_real *dpass = gradient ? carve(block, &used, (size_t)plan->dpass) : NULL;
+        bnn_real *dpass = reach != BNN_FORWARD ? carve(block, &used, (size_t)plan->dpass) : NULL;
         if (io) io[i] = (bnn_io){.y = y, .dy = dy, .cache = cache, .pass = pass, .dpass = dpass};
         most_scratch = scratch_here > most_scratch ? scratch_here : most_scratch;
     }
@@ -39,10 +39,10 @@ static size_t lay_out(const bnn_net *net, size_t rows, bool gradient, bnn_real *
     return used;
 }
 
-size_t bnn_workspace_bytes(const bnn_net *net, int rows, bool gradient) {
+size_t bnn_workspace_bytes(const bnn_net *net, int rows, bnn_reach reach) {
     bnn_real *scratch;
     size_t scratch_length;
-    return sizeof(bnn_real) * lay_out(net, (size_t)rows, gradient, NULL, NULL, &scratch, &scratch_length);
+    return sizeof(bnn_real) * lay_out(net, (size_t)rows, reach, NULL, NULL, &scratch, &scratch_length);
 }
 
 const bnn_real *bnn_workspace_pass(const bnn_workspace *ws, int node) { return ws->io[node].pass; }
@@ -79,23 +79,22 @@ static void lend(const bnn_net *net, bnn_workspace *ws, int node, const bnn_real
             if (net->node[i].in[j] == node) ((const bnn_real **)ws->io[i].x)[j] = y;
 }
 
-bnn_status bnn_workspace_new(const bnn_net *net, int rows, bool gradient, bnn_workspace **out) {
+bnn_status bnn_workspace_new(const bnn_net *net, int rows, bnn_reach reach, bnn_workspace **out) {
     bnn_workspace *ws = calloc(1, sizeof *ws);
     if (!ws) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a workspace");
     ws->rows = rows;
-    ws->gradient = gradient;
-    size_t bytes = bnn_workspace_bytes(net, rows, gradient), n_in = (size_t)count_inputs(net) + 1;
+    size_t bytes = bnn_workspace_bytes(net, rows, reach), n_in = (size_t)count_inputs(net) + 1;
     ws->block = aligned_alloc(64, bytes > 0 ? bytes : 64);
     ws->io = calloc((size_t)net->n_nodes, sizeof *ws->io);
     ws->x = calloc(n_in, sizeof *ws->x);
     ws->dx = calloc(n_in, sizeof *ws->dx);
     ws->own_y = calloc((size_t)net->n_nodes, sizeof *ws->own_y);
     bool ok = ws->block && ws->io && ws->x && ws->dx && ws->own_y;
-    if (!ok || (!gradient && bnn_prune_new(net, ws) < 0)) {
+    if (!ok || (reach == BNN_FORWARD && bnn_prune_new(net, ws) < 0)) {
         bnn_workspace_free(ws);
         return bnn_fail(BNN_ERR_MEMORY, "out of memory: a workspace of %d rows takes %.1f MB", rows, (double)bytes / 1e6);
     }
-    ws->length = lay_out(net, (size_t)rows, gradient, ws->block, ws->io, &ws->scratch, &ws->scratch_length);
+    ws->length = lay_out(net, (size_t)rows, reach, ws->block, ws->io, &ws->scratch, &ws->scratch_length);
     memset(ws->block, 0, bytes);
     join(net, ws);
     *out = ws;
@@ -203,7 +202,7 @@ void bnn_net_backward(const bnn_net *net, bnn_workspace *ws, bnn_real *dtheta) {
             memset((bnn_real *)ws->io[i].dy, 0,
                    (size_t)ws->io[last].n * (size_t)bnn_layer_size_out(&net->node[i].layer) * sizeof(bnn_real));
     for (int i = last; i > 0; i--) {
-        if (!net->node[i].needs_grad) continue;
+        if (!ws->io[i].dy) continue;
         const bnn_layer *l = &net->node[i].layer;
         bool wanted = dtheta && l->n_theta && !(ws->scored && bnn_layer_vtable(l)->score);
         ws->io[i].dtheta = wanted ? dtheta + net->node[i].theta : NULL;
@@ -211,6 +210,11 @@ void bnn_net_backward(const bnn_net *net, bnn_workspace *ws, bnn_real *dtheta) {
         bnn_layer_vtable(l)->backward(l, &ws->io[i]);
         if (ws->tap && l->object.type->caps & BNN_AFFINE) ws->tap(ws->tap_context, i, &ws->io[i]);
     }
+}
+
+const bnn_real *bnn_net_dx(const bnn_net *net, const bnn_workspace *ws) {
+    (void)net;
+    return ws->io[0].dy;
 }
 
 void bnn_net_score(const bnn_net *net, bnn_workspace *ws, double weight, bnn_real *dtheta) {

@@ -18,7 +18,6 @@ typedef struct {
 
 struct bnn_workspace {
     int rows;
-    bool gradient;
     bnn_real *block;   /* everything below points into it */
     size_t length;     /* of block */
     bnn_real *scratch; /* shared by all nodes */

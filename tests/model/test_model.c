@@ -498,8 +498,49 @@ START_TEST(a_prior_behind_gaussian_factors_is_expected_over_them) {
 }
 END_TEST
 
+/* What the slope of the nll in an input is taken of. */
+typedef struct {
+    problem *p;
+    bnn_workspace *ws;
+    bnn_real *x, *dx;
+} exposed;
+
+static double nll_of_x(void *of) {
+    const exposed *e = of;
+    return bnn_model_input_gradient(e->p->m, e->ws, BNN_DRAW, e->p->rng, e->p->theta, ROWS, e->x, e->p->data->y, e->dx);
+}
+
+START_TEST(inputs_have_the_slope_of_their_nll) {
+    static const struct {
+        const char *likelihood;
+        int n_classes;
+    } cases[] = {{"gaussian", 0}, {"categorical", 3}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        problem p;
+        bnn_real slope[ROWS * IN], dx[ROWS * IN], x[ROWS * IN];
+        problem_open("dropout:0.3; dense:5; tanh; dense", cases[k].likelihood, "gauss", cases[k].n_classes, &p);
+        exposed e = {.p = &p, .x = x, .dx = dx};
+        memcpy(x, p.data->x, sizeof x);
+        OK(bnn_workspace_new(p.m->net, ROWS, BNN_TO_X, &e.ws));
+        double nll = nll_of_x(&e);
+        p.objective.mode = BNN_DRAW;
+        assert_close(nll, u_of(&p, 0, NULL).nll, 1 + fabs(nll), "nll", (int)k);
+        memcpy(slope, dx, sizeof slope);
+        for (int i = 0; i < ROWS * IN; i++) {
+            double told = bnn_difference(nll_of_x, &e, &x[i], NULL),
+                   error = GRADIENT_TOLERANCE + 16 * REAL_EPSILON * fabs(nll) / DIFFERENCE_STEP;
+            ck_assert_msg(fabs((double)slope[i] - told) <= error * (1 + fabs(told)), "%s: dx[%d] is %.9g, differences say %.9g",
+                          cases[k].likelihood, i, (double)slope[i], told);
+        }
+        bnn_workspace_free(e.ws);
+        problem_close(&p);
+    }
+}
+END_TEST
+
 int main(void) {
-    const TTest *const tests[] = {gradients_are_those_of_differences,
+    const TTest *const tests[] = {inputs_have_the_slope_of_their_nll,
+                                  gradients_are_those_of_differences,
                                   nothing_is_left_in_a_gradient,
                                   minibatches_average_to_the_whole,
                                   each_term_has_its_own_scale,

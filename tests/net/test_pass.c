@@ -149,8 +149,109 @@ START_TEST(rows_in_pieces_are_rows) {
 }
 END_TEST
 
+/* The sum of c f over a pass, and what it depends on. */
+typedef struct {
+    const bnn_net *net;
+    bnn_workspace *ws;
+    bnn_mode mode;
+    const bnn_real *theta, *c;
+    bnn_real *x;
+} projection;
+
+enum { FEW = 3 };
+
+static double project(void *of) {
+    const projection *p = of;
+    size_t out = (size_t)bnn_layer_size_out(&p->net->node[p->net->n_nodes - 1].layer);
+    bnn_net_prepare(p->net, p->ws, p->theta, p->mode, false, bnn_rng_seed(5));
+    const bnn_real *f = bnn_net_forward(p->net, p->ws, FEW, 0, p->x);
+    double sum = 0;
+    for (size_t i = 0; i < FEW * out; i++) sum += (double)p->c[i] * (double)f[i];
+    return sum;
+}
+
+static void assert_dx(projection *p, const char *text, size_t in, size_t out) {
+    double largest = 0, size = 0, *slope = calloc(FEW * in, sizeof *slope);
+    bool *kinked = calloc(FEW * in, sizeof *kinked);
+    for (size_t i = 0; i < FEW * in; i++) {
+        slope[i] = bnn_difference(project, p, &p->x[i], &kinked[i]);
+        largest = fmax(largest, fabs(slope[i]));
+    }
+    project(p);
+    memcpy(bnn_net_df(p->net, p->ws), p->c, FEW * out * sizeof *p->c);
+    bnn_net_backward(p->net, p->ws, NULL);
+    const bnn_real *dx = bnn_net_dx(p->net, p->ws);
+    for (size_t i = 0; i < FEW * out; i++) size += fabs((double)p->c[i]);
+    for (size_t i = 0; i < FEW * in; i++)
+        ck_assert_msg(kinked[i] || fabs((double)dx[i] - slope[i]) <=
+                                       GRADIENT_TOLERANCE * largest + 16 * REAL_EPSILON * size * (1 + largest) / DIFFERENCE_STEP,
+                      "%s, mode %d: dx[%zu] is %.9g, differences say %.9g", text, (int)p->mode, i, (double)dx[i], slope[i]);
+    free(slope), free(kinked);
+}
+
+static void check_dx(const char *text, bnn_mode mode) {
+    bnn_spec_net t;
+    test_net_open(text, &t);
+    size_t in = (size_t)bnn_layer_size_out(&t.net->node[0].layer), out = (size_t)bnn_layer_size_out(&t.net->node[t.net->n_nodes - 1].layer);
+    bnn_real *x = reals_new(FEW * in), *c = reals_new(FEW * out), *theta = reals_new((size_t)t.net->n_theta);
+    bnn_rng_normal(bnn_rng_seed(1), 0, FEW, (int)in, x);
+    bnn_rng_normal(bnn_rng_seed(2), 0, FEW, (int)out, c);
+    bnn_net_init(t.net, bnn_rng_seed(3), theta);
+    projection p = {.net = t.net, .mode = mode, .theta = theta, .c = c, .x = x};
+    ck_assert_int_eq(bnn_workspace_new(t.net, FEW, BNN_TO_X, &p.ws), BNN_OK);
+    assert_dx(&p, text, in, out);
+    bnn_workspace_free(p.ws);
+    reals_free(x), reals_free(c), reals_free(theta);
+    bnn_spec_net_close(&t);
+}
+
+/* Nets whose first layer has no parameters, whose inputs are read twice, or that are nothing but the input; then those of every layer. */
+START_TEST(gradients_reach_the_inputs) {
+    static const char *const more[] = {"input:4",
+                                       "input:4; relu",
+                                       "input:2x3; flatten; dense:3; tanh; dense:2",
+                                       "input:6; dropout:0.4; dense:5; tanh",
+                                       "x = input:3; a = dense:3; b = tanh; add(x, b)",
+                                       "x = input:3; a = tanh; concat(x, a, x)"};
+    for (int mode = BNN_MEAN; mode <= BNN_DRAW; mode++) {
+        for (size_t i = 0; i < sizeof more / sizeof *more; i++) check_dx(more[i], (bnn_mode)mode);
+        for (const bnn_type *t = NULL; (t = bnn_type_next(BNN_LAYER, t));)
+            for (int i = 0; t->checks[i]; i++) check_dx(t->checks[i], (bnn_mode)mode);
+    }
+}
+END_TEST
+
+/* A workspace that reaches to theta alone has no gradient of x, and the same gradient of theta. */
+START_TEST(the_way_to_x_changes_no_gradient_of_theta) {
+    bnn_spec_net t;
+    test_net_open("input:6; dropout:0.4; dense:5; tanh; dense:2", &t);
+    size_t n = (size_t)t.net->n_theta;
+    bnn_real *x = reals_new(FEW * 6), *theta = reals_new(n), *grad[2];
+    bnn_rng_normal(bnn_rng_seed(1), 0, FEW, 6, x);
+    bnn_net_init(t.net, bnn_rng_seed(3), theta);
+    for (int k = 0; k < 2; k++) {
+        bnn_workspace *ws;
+        ck_assert_int_eq(bnn_workspace_new(t.net, FEW, k ? BNN_TO_X : BNN_TO_THETA, &ws), BNN_OK);
+        bnn_net_prepare(t.net, ws, theta, BNN_ROWS, true, bnn_rng_seed(4));
+        bnn_net_forward(t.net, ws, FEW, 0, x);
+        for (int i = 0; i < FEW * 2; i++) bnn_net_df(t.net, ws)[i] = 1;
+        bnn_net_backward(t.net, ws, grad[k] = reals_new(n));
+        ck_assert_int_eq(bnn_net_dx(t.net, ws) != NULL, k);
+        bnn_workspace_free(ws);
+    }
+    ck_assert_mem_eq(grad[0], grad[1], n * sizeof *theta);
+    reals_free(x), reals_free(theta), reals_free(grad[0]), reals_free(grad[1]);
+    bnn_spec_net_close(&t);
+}
+END_TEST
+
 int main(void) {
-    const TTest *const tests[] = {what_gates_drop_is_left_out, leaving_out_zeros_changes_no_bit, a_prefix_changes_no_bit,
-                                  rows_in_pieces_are_rows, NULL};
+    const TTest *const tests[] = {what_gates_drop_is_left_out,
+                                  leaving_out_zeros_changes_no_bit,
+                                  a_prefix_changes_no_bit,
+                                  rows_in_pieces_are_rows,
+                                  gradients_reach_the_inputs,
+                                  the_way_to_x_changes_no_gradient_of_theta,
+                                  NULL};
     return run_tests("pass", tests);
 }

@@ -119,6 +119,11 @@ typedef struct {
 bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta, int m,
                       const bnn_real *x, const bnn_real *y, bnn_real *grad);
 
+/* Sum over n rows x[n, in], y[n, y_dim] of -log p(y | f(x)) in nats, one pass in this mode without the statistics of training; dx[n, in] is
+ * set to its gradient. Rows have their own: dx of a row is that of its own nll, since no row sees another. ws: BNN_TO_X, of n rows or more. */
+double bnn_model_input_gradient(const bnn_model *model, bnn_workspace *ws, bnn_mode mode, bnn_rng rng, const bnn_real *theta, int n,
+                                const bnn_real *x, const bnn_real *y, bnn_real *dx);
+
 /* Floating-point operations on m rows, counted from shapes: */
 double bnn_model_gradient_flops(const bnn_model *model, int m); /* of one gradient */
 double bnn_model_forward_flops(const bnn_model *model, int m);  /* of one forward pass */

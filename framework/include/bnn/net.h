@@ -50,11 +50,18 @@ int bnn_net_gates(const bnn_net *net);
 /* Initial parameters: theta[n_theta]. */
 void bnn_net_init(const bnn_net *net, bnn_rng rng, bnn_real *theta);
 
+/* How far back the gradients of a workspace go. */
+typedef enum {
+    BNN_FORWARD,  /* nowhere: passes forward alone */
+    BNN_TO_THETA, /* to the parameters; nodes before the first one that has any are left out */
+    BNN_TO_X      /* to the inputs of the network, too */
+} bnn_reach;
+
 /* Memory of one thread's passes over up to `rows` rows. */
 typedef struct bnn_workspace bnn_workspace;
-/* Of passes over at most `rows` rows, with room for gradients or without. The net is borrowed; fails where memory does not suffice: */
-bnn_status bnn_workspace_new(const bnn_net *net, int rows, bool gradient, bnn_workspace **out); /* makes one */
-size_t bnn_workspace_bytes(const bnn_net *net, int rows, bool gradient);                        /* bytes that it takes */
+/* Of passes over at most `rows` rows, with room for gradients that reach so far. The net is borrowed; fails where memory does not suffice: */
+bnn_status bnn_workspace_new(const bnn_net *net, int rows, bnn_reach reach, bnn_workspace **out); /* makes one */
+size_t bnn_workspace_bytes(const bnn_net *net, int rows, bnn_reach reach);                        /* bytes that it takes */
 void bnn_workspace_free(bnn_workspace *ws); /* frees it with all it owns; NULL is allowed */
 
 /* What a node's prepare hook made for this pass: plan.drawn says what stands where. */
@@ -76,6 +83,8 @@ const bnn_real *bnn_net_forward_after(const bnn_net *net, bnn_workspace *ws, int
 bnn_real *bnn_net_df(const bnn_net *net, bnn_workspace *ws);
 /* Gradients of the rows of the last forward: dtheta[n_theta] += , or NULL: not wanted. */
 void bnn_net_backward(const bnn_net *net, bnn_workspace *ws, bnn_real *dtheta);
+/* dU/dx[n, in] of the last backward in a workspace BNN_TO_X, valid until the next one; NULL in any other. */
+const bnn_real *bnn_net_dx(const bnn_net *net, const bnn_workspace *ws);
 /* In place of backward, after a forward of all rows in BNN_DRAW: nodes with a score hook get weight times their score, the others the
  * gradients of backward. */
 void bnn_net_score(const bnn_net *net, bnn_workspace *ws, double weight, bnn_real *dtheta);
