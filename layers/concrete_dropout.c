@@ -40,7 +40,7 @@ static const bnn_option options[] = {{.name = "p",
 
 static bnn_status bind(bnn_layer *l) {
     int d = bnn_layer_size_in(l);
-    l->plan = bnn_gate_plan(l);
+    l->plan = bnn_gate_plan(l, 1);
     l->plan.n_params = 1;
     l->plan.param[0] = (bnn_param){.name = "p_logit", .role = BNN_HYPER, .cols = 1, .fan_in = 1};
     l->plan.scratch_pass = d;

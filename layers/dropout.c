@@ -27,7 +27,7 @@ static const bnn_option options[] = {{.name = "p",
                                      {0}};
 
 static bnn_status bind(bnn_layer *l) {
-    l->plan = bnn_gate_plan(l);
+    l->plan = bnn_gate_plan(l, 1);
     l->plan.quiet = ((const conf *)l->object.conf)->p == 0;
     l->plan.flops_row = l->plan.back_flops_row = bnn_layer_size_in(l);
     return BNN_OK;

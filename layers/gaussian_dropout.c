@@ -30,7 +30,7 @@ static const bnn_option options[] = {{.name = "alpha",
 
 static bnn_status bind(bnn_layer *l) {
     int d = bnn_layer_size_in(l);
-    l->plan = bnn_gate_plan(l);
+    l->plan = bnn_gate_plan(l, 1);
     l->plan.flops_row = 15.0 * d, l->plan.back_flops_row = 2.0 * d;
     return BNN_OK;
 }

@@ -99,7 +99,7 @@ END_TEST
 
 /* -K H(p), the entropy written out. */
 START_TEST(gates_pay_their_entropy) {
-    static const char *const nets[] = {"input:7; dropout:0.2", "input:7; concrete_dropout:0.2"};
+    static const char *const nets[] = {"input:7; dropout:0.2", "input:7; concrete_dropout:0.2", "input:7x2x3; spatial_dropout:0.2"};
     double entropy = -0.2 * log(0.2) - 0.8 * log(0.8);
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
         bnn_layer_pass p;
@@ -109,6 +109,24 @@ START_TEST(gates_pay_their_entropy) {
         layer_pass_close(&p);
         bnn_spec_net_close(&t);
     }
+}
+END_TEST
+
+/* All pixels of a channel are kept or dropped together, and channels are dropped on their own. */
+START_TEST(a_channel_is_dropped_as_a_whole) {
+    enum { IMAGES = 2000, CHANNELS = 5, PIXELS = 12 };
+    bnn_layer_pass p;
+    bnn_spec_net t;
+    moments dropped = {0}, both = {0};
+    fill_gates("input:5x3x4; spatial_dropout:0.3", IMAGES, &p, &t);
+    for (const bnn_real *y = p.y; y < p.y + IMAGES * CHANNELS * PIXELS; y += CHANNELS * PIXELS) {
+        for (int i = 0; i < CHANNELS * PIXELS; i++) ck_assert(y[i] == y[i / PIXELS * PIXELS]);
+        for (int k = 0; k < CHANNELS; k++) moments_add(&dropped, y[k * PIXELS] == 0);
+        moments_add(&both, y[0] == 0 && y[PIXELS] == 0);
+    }
+    ck_assert(fabs(moments_z(&dropped, 0.3)) < MOST_Z && fabs(moments_z(&both, 0.09)) < MOST_Z);
+    layer_pass_close(&p);
+    bnn_spec_net_close(&t);
 }
 END_TEST
 
@@ -314,6 +332,7 @@ int main(void) {
                                   concrete_gates_have_their_moments,
                                   factors_have_their_moments,
                                   gates_pay_their_entropy,
+                                  a_channel_is_dropped_as_a_whole,
                                   rows_share_their_weights_where_stated,
                                   estimators_have_equal_expected_gradients,
                                   the_mean_of_gaussian_weights_is_dense,
