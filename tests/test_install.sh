@@ -54,6 +54,10 @@ for header in "$include"/*.h; do
         printf '#include <%s>\n#include <%s>\ntypedef int one_declaration;\n' "$name" "$name" >"$folder/alone.c"
         check "$name alone in -std=$standard" ${CC:-cc} $flags -std=$standard -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$folder/alone.c"
     done
+    for compiler in g++ clang++; do
+        command -v $compiler >/dev/null || continue
+        check "$name alone in C++17 with $compiler" $compiler -std=c++17 $flags -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c++ "$folder/alone.c"
+    done
     check "$name names no header that is not installed" sh -c "
         ! sed -n 's/^#include <\(bnn\/[^>]*\)>.*/\1/p; s/^#include \"\([^\"]*\)\".*/\1/p' '$header' | while read -r inner; do [ -f '${include%/bnn}'/\$inner ] || echo \"\$inner\"; done | grep ."
 done

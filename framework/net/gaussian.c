@@ -27,7 +27,7 @@ static method method_of(const bnn_layer *l, const bnn_io *io) {
 
 enum { STREAM_WEIGHTS, STREAM_ROWS_IN, STREAM_ROWS_OUT };
 
-static const bnn_prior *prior_of(const bnn_layer *l) { return l->private ? l->private : l->prior; }
+static const bnn_prior *prior_of(const bnn_layer *l) { return l->derived ? l->derived : l->prior; }
 static int n_kernel(const bnn_layer *l) { return bnn_param_size(&l->plan.param[0]); }
 static int n_weights(const bnn_layer *l) { return l->n_theta / 2; } /* P */
 
@@ -41,7 +41,7 @@ static bnn_status read_prior(bnn_layer *l, const char *text) {
     if (!*text) return l->prior ? BNN_OK : bnn_fail(BNN_ERR_STATE, "option 'prior' is left out, but there is no model to take it from");
     bnn_prior *prior = calloc(1, sizeof *prior);
     if (!prior) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a prior");
-    l->private = prior;
+    l->derived = prior;
     return bnn_prior_new(text, prior);
 }
 
@@ -85,8 +85,8 @@ bnn_status bnn_gaussian_bind(bnn_layer *l, bnn_shape out, int rows, int cols, do
 }
 
 void bnn_gaussian_close(bnn_layer *l) {
-    if (l->private) bnn_prior_free(l->private);
-    free(l->private);
+    if (l->derived) bnn_prior_free(l->derived);
+    free(l->derived);
 }
 
 void bnn_gaussian_init(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {

@@ -39,23 +39,23 @@ static bnn_status make_mirror(const bnn_layer *l, int d, double *v) {
 static bnn_status bind(bnn_layer *l) {
     BNN_TRY(bnn_layer_needs_vector(l));
     int d = bnn_layer_size_in(l);
-    l->private = malloc((size_t)d * sizeof(double));
-    if (!l->private) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a mirror of %d units", d);
+    l->derived = malloc((size_t)d * sizeof(double));
+    if (!l->derived) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a mirror of %d units", d);
     l->plan = (bnn_plan){.out = l->in[0], .flops_row = 4.0 * d, .back_flops_row = 5.0 * d};
-    return make_mirror(l, d, l->private);
+    return make_mirror(l, d, l->derived);
 }
 
-static void close(bnn_layer *l) { free(l->private); }
+static void close(bnn_layer *l) { free(l->derived); }
 
 static double product(const bnn_layer *l, const bnn_real *x) {
-    const double *v = l->private;
+    const double *v = l->derived;
     double sum = 0;
     for (int i = 0; i < bnn_layer_size_in(l); i++) sum += v[i] * (double)x[i];
     return sum;
 }
 
 static void forward(const bnn_layer *l, bnn_io *io) {
-    const double *v = l->private;
+    const double *v = l->derived;
     int d = bnn_layer_size_in(l);
     for (int r = 0; r < io->n; r++) {
         const bnn_real *x = io->x[0] + (size_t)r * (size_t)d;
@@ -65,7 +65,7 @@ static void forward(const bnn_layer *l, bnn_io *io) {
 }
 
 static void backward(const bnn_layer *l, bnn_io *io) {
-    const double *v = l->private;
+    const double *v = l->derived;
     int d = bnn_layer_size_in(l);
     for (int r = 0; io->dx[0] && r < io->n; r++) {
         const bnn_real *dy = io->dy + (size_t)r * (size_t)d;

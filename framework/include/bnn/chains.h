@@ -13,6 +13,10 @@
 #include <bnn/option.h>
 #include <bnn/stored.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Options of chains, read by BNN_CHAINS_OPTIONS, which says what they are. */
 typedef struct {
     int chains;           /* independent chains */
@@ -162,5 +166,9 @@ int bnn_chains_kept(const bnn_chains *c);
 /* Estimated share of the energy's variance that momenta bring anew in one transition; below 0.3 a chain hardly reaches the tails
  * (Betancourt 2017, section 6.1). */
 double bnn_chain_bfmi(const bnn_chain_state *s);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

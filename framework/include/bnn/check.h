@@ -10,6 +10,10 @@
 
 #include <bnn/registry.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One rule of a suite; static storage. */
 typedef struct {
     const char *name;   /* one word, such as "gradient" */
@@ -56,5 +60,9 @@ void bnn_verdicts_free(bnn_verdicts *verdicts); /* frees what is inside */
 /* One rule over all specs and modes: the first broken verdict, else one that holds, else one that says why the rule does not apply; NULL if
  * the rule was not run. */
 const bnn_verdict *bnn_verdicts_of(const bnn_verdicts *verdicts, const bnn_rule *rule);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What a fit or a prediction took. */
 typedef struct {
     uint64_t gradients;  /* evaluations on one batch each, */
@@ -36,5 +40,9 @@ bnn_status bnn_memory_check(double bytes, const char *what, const char *way_out)
 
 /* n reals that are 0, at an address that vectors like; for free. NULL: there is no memory. */
 bnn_real *bnn_reals_new(size_t n);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

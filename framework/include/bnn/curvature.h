@@ -18,6 +18,10 @@
 #include <bnn/cost.h>
 #include <bnn/model.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What is kept of H; see above. */
 typedef enum {
     BNN_DIAG, /* its diagonal */
@@ -66,5 +70,9 @@ bnn_status bnn_curvature_draw(const bnn_curvature *c, bnn_rng rng, bnn_real *the
  * the rows, with gradients. Thread-safe. */
 bnn_status bnn_curvature_outputs(const bnn_curvature *c, bnn_workspace *ws, const bnn_real *theta, int n, const bnn_real *x, double *mean,
                                  double *cov);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

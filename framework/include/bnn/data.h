@@ -9,6 +9,10 @@
 #include <bnn/rng.h>
 #include <bnn/status.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What a row is for in a split. */
 typedef enum {
     BNN_TRAIN = 0,      /* to fit */
@@ -110,5 +114,9 @@ void bnn_data_free(bnn_data *data); /* frees it, not the table; NULL is allowed 
 bnn_status bnn_scaling_identity(int x_size, int y_dim, bnn_scaling *out);
 bnn_status bnn_scaling_copy(const bnn_scaling *from, bnn_scaling *to); /* to is filled anew and owns its arrays */
 void bnn_scaling_free(bnn_scaling *scaling);                           /* frees what is inside */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -12,6 +12,10 @@
 #include <bnn/minibatch.h>
 #include <bnn/optimizer.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Options of descent, read by BNN_DESCENT_OPTIONS. */
 typedef struct {
     int epochs;      /* passes over the training rows */
@@ -96,5 +100,9 @@ bnn_status bnn_descent_step(bnn_engine *engine, const bnn_data *data, bnn_step *
 bnn_status bnn_descent_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta); /* every draw is theta as it stands */
 int bnn_descent_blocks(bnn_engine *engine, bnn_block *out);                                 /* theta, moments, counters */
 void bnn_descent_close(bnn_engine *engine);                                                 /* frees what hangs on the state */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

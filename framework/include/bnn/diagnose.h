@@ -20,6 +20,10 @@
 
 #include <bnn/engine.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Of one quantity. NAN where it is not defined: of draws that are all equal, or not finite. */
 typedef struct {
     double mean, sd;           /* of all draws; divisor S - 1 */
@@ -93,5 +97,9 @@ typedef struct {
 } bnn_spread;
 /* Of the field at this offset. */
 bnn_status bnn_diagnosis_spread(const bnn_diagnosis *diagnosis, bnn_quantity_of of, size_t offset, bnn_spread *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

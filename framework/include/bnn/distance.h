@@ -15,6 +15,10 @@
 
 #include <bnn/predict.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { BNN_MARGINAL_DRAWS = 1000 };
 
 /* NAN: not of such targets. */
@@ -36,5 +40,9 @@ void bnn_marginals_free(bnn_marginals *m); /* NULL is allowed */
 
 /* Of two that are finished, of the same rows. */
 bnn_distance bnn_marginals_distance(const bnn_marginals *a, const bnn_marginals *b);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

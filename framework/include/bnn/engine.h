@@ -11,6 +11,10 @@
 #include <bnn/cost.h>
 #include <bnn/model.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {                    /* bnn_type.caps of an engine */
        BNN_POINT = 1,     /* one parameter vector and no noise: prediction is a single pass in BNN_MEAN */
        BNN_ONE_THETA = 2, /* every draw gives the same parameter vector: the noise is made by the layers */
@@ -163,5 +167,9 @@ const bnn_engine *bnn_engine_fitted(const bnn_engine *engine);
 const bnn_engine *bnn_engine_member(const bnn_engine *engine, int k);
 /* theta[n_theta] of the fitted engine. The draws of a mixture fall on its members in turn, stored ones again and again. Thread-safe. */
 bnn_status bnn_engine_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

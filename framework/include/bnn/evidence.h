@@ -14,6 +14,10 @@
 
 #include <bnn/curvature.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Which blocks share one precision; the model's prior leaves nothing free. */
 typedef enum {
     BNN_PREC_PRIOR,  /* none is free: those of the model's prior */
@@ -52,5 +56,9 @@ bnn_status bnn_evidence_evaluate(bnn_evidence *e);
 
 /* Moves the precisions of the groups, and var where noise is learned, to a maximum; then evaluates there. */
 bnn_status bnn_evidence_maximise(bnn_evidence *e);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

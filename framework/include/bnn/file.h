@@ -8,6 +8,10 @@
 #include <bnn/status.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Replaces the file at path, or makes it: write makes a new one under the name `temporary`, which is synced and renamed, and removed where
  * anything fails; what stood at path before stays then. */
 bnn_status bnn_file_replace(const char *path, bnn_status (*write)(void *context, const char *temporary), void *context);
@@ -23,5 +27,9 @@ bnn_status bnn_file_commit(const char *temporary, const char *path);
 
 /* SHA-256 of a file in lower-case hex. */
 bnn_status bnn_file_sha256(const char *path, char hex[65]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

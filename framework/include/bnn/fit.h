@@ -7,6 +7,10 @@
 
 #include <bnn/engine.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What a run is made of. Texts are borrowed for the call. */
 typedef struct {
     const char *net, *engine, *likelihood, *prior; /* likelihood and prior may be NULL: gaussian or categorical as the data say; gauss */
@@ -71,5 +75,9 @@ bnn_status bnn_run_begin(bnn_run *run, const bnn_run *from);
 
 /* Refuses rows whose columns, or classes, have other names than those the run was fitted to, or another order. */
 bnn_status bnn_run_check_names(const bnn_run *run, const bnn_table *table);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

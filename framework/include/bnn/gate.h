@@ -12,6 +12,10 @@
 
 #include <bnn/layer.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* z[rows,K] = the factors of the rows from row0 on. */
 typedef void bnn_gate_draw(const bnn_layer *l, const bnn_io *io, uint64_t row0, int rows, bnn_real *z);
 
@@ -30,5 +34,9 @@ void bnn_gate_backward(const bnn_layer *l, bnn_io *io);                     /* d
 static inline const bnn_real *bnn_gate_row(const bnn_layer *l, const bnn_io *io, size_t r) {
     return io->mode == BNN_DRAW ? io->pass : io->cache + r * (size_t)bnn_gate_units(l);
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -21,6 +21,10 @@
 
 #include <bnn/layer.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define BNN_GAUSSIAN_SD_FLOOR 1e-12 /* finite logarithms and quotients however small softplus(rho) is */
 
 /* The conf of such a layer begins with this; its option table with BNN_GAUSSIAN_OPTIONS. */
@@ -89,5 +93,9 @@ void bnn_gaussian_finish(const bnn_layer *l, bnn_io *io);                  /* gr
 double bnn_gaussian_penalty(const bnn_layer *l, bnn_io *io, double scale); /* KL(q || prior) in nats */
 void bnn_gaussian_close(bnn_layer *l);                                     /* frees the prior */
 void bnn_gaussian_score(const bnn_layer *l, bnn_io *io, double scale);     /* d log q/dmu = eps/sd,  d log q/dsd = (eps^2 - 1)/sd */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,10 +14,18 @@
 #include <bnn/rng.h>
 #include <gsl/gsl_rng.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* gsl_rng_set(g, seed) starts bnn_rng_seed(seed). */
 extern const gsl_rng_type *const bnn_gsl_rng_type;
 
 /* Starts g, which must be of bnn_gsl_rng_type, at the beginning of a stream. */
 void bnn_gsl_rng_init(gsl_rng *g, bnn_rng stream);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

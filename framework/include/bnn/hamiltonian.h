@@ -14,6 +14,10 @@
 
 #include <bnn/rng.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* U(theta) in nats; grad[n] is set to its gradient. A value that is not finite: theta is outside the support. */
 typedef double (*bnn_potential)(void *context, const bnn_real *theta, bnn_real *grad);
 
@@ -62,5 +66,9 @@ void bnn_nuts_transition(bnn_hamiltonian *h, double step, int most_depth, bnn_rn
 /* Doubles that the transitions work in: */
 size_t bnn_hmc_room(int n);                  /* Hamiltonian Monte Carlo */
 size_t bnn_nuts_room(int n, int most_depth); /* no-U-turn sampler */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 
 #include <bnn/engine.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The training rows cut in two, in their listed order: the first 1 - share to fit, the last `share` to score (Gal & Ghahramani's published
  * UCI protocol). Both are scaled by the first part. */
 typedef struct {
@@ -33,5 +37,9 @@ bnn_status bnn_holder_score(bnn_engine *inner, const bnn_data *rows, int samples
 
 /* Hands an inner engine's adapt through: for the adapt hook of the outer one. */
 bnn_status bnn_holder_adapt(const char *inner_spec, bnn_netspec *net);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

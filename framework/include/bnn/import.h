@@ -8,6 +8,10 @@
 
 #include <bnn/data.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What a file does not say about itself; NULL: the file's name, "", "". */
 typedef struct {
     const char *title;   /* what the data are */
@@ -46,5 +50,9 @@ typedef struct {
 } bnn_idx_files;
 /* Pixels are features 0..255, scaled by BNN_SCALE_RANGE. */
 bnn_status bnn_import_idx(const bnn_idx_files *files, const bnn_import_about *about, bnn_table **out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,6 +11,10 @@
 
 #include <bnn/real.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Before a static function that only loops over elements: compiled for several instruction sets, the best one chosen when the program is
  * loaded. Its arrays should be restrict, so that the compiler may use vectors. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
@@ -58,5 +62,9 @@ double bnn_softplus(double x);                /* log(1+exp(x)) */
 double bnn_softplus_inverse(double y);        /* the x with softplus(x) = y > 0 */
 double bnn_sigmoid(double x);                 /* 1/(1+exp(-x)) */
 double bnn_logsumexp(int n, const double *x); /* log sum_i exp(x[i]), i < n, without overflow */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -15,6 +15,10 @@
 #include <bnn/kernels.h>
 #include <bnn/prior.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define BNN_MAX_PARAMS 8     /* blocks of parameters of a layer */
 #define BNN_MAX_GATE_THETA 8 /* parameters of a layer with a keep hook */
 
@@ -63,7 +67,7 @@ typedef struct bnn_layer {
     const bnn_prior *prior; /* the model's prior */
     bnn_plan plan;          /* filled by bind */
     int n_theta;            /* sum of the parameter blocks; set after bind */
-    void *private;          /* what bind makes of the options besides the plan; freed by close */
+    void *derived;          /* what bind makes of the options besides the plan; freed by close */
 } bnn_layer;
 
 /* One call; all memory is the caller's. D, U: sizes of one row of input and output. */
@@ -108,7 +112,7 @@ struct bnn_layer_type {
     /* A gate: the probability of KEEPING a unit. The model takes the prior of the weights that read this node at w/keep with probability
      * keep and at 0 otherwise. dkeep[n_theta], n_theta <= BNN_MAX_GATE_THETA, is set to its gradient. */
     double (*keep)(const bnn_layer *, const bnn_real *theta, bnn_real *dkeep);
-    void (*close)(bnn_layer *); /* frees private; also called after a bind that failed */
+    void (*close)(bnn_layer *); /* frees derived; also called after a bind that failed */
     /* Of a layer whose noise is all in pass: dtheta += scale times the gradient of log q(pass | theta), the density of what prepare drew in
      * BNN_DRAW. For score-function gradients (model.h), which need no derivative of anything behind the draw. */
     void (*score)(const bnn_layer *, bnn_io *, double scale);
@@ -121,5 +125,9 @@ static inline int bnn_layer_size_out(const bnn_layer *l) { return bnn_shape_size
 
 /* Refuses an input that is not a vector, for layers that take vectors; names the node, the shape and the way out. */
 bnn_status bnn_layer_needs_vector(const bnn_layer *l);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

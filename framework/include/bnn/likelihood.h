@@ -9,6 +9,10 @@
 
 #include <bnn/prior.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {                      /* bnn_type.caps of a likelihood */
        BNN_LOG_VARIANCE = 1 /* its parameters are log variances of Gaussian noise, one for each output of the network */
 };
@@ -102,5 +106,9 @@ bnn_status bnn_likelihood_fit(const bnn_likelihood *likelihood, int n, const bnn
 static inline const bnn_likelihood_type *bnn_likelihood_vtable(const bnn_likelihood *l) {
     return (const bnn_likelihood_type *)l->object.type;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 
 #include <bnn/predict.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define BNN_CALIBRATION_LEVELS 19 /* nominal coverages 0.05, 0.10, ..., 0.95 */
 #define BNN_ECE_BINS 15           /* equal width on the largest probability (Guo et al. 2017) */
 
@@ -37,5 +41,9 @@ double bnn_crps_gaussian(double y, double mean, double sd);
 
 /* The prediction must have its targets. */
 bnn_status bnn_metrics_compute(const bnn_prediction *prediction, const bnn_data *data, bnn_metrics *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include <bnn/data.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The minibatches of some data. */
 typedef struct {
     int rows;         /* of a full minibatch; at most those of the data */
@@ -29,5 +33,9 @@ int bnn_minibatch_count(const bnn_minibatch *b, const bnn_data *data);
 void bnn_minibatch_shuffle(bnn_minibatch *b, const bnn_data *data, bnn_rng rng);
 /* Copies the rows of minibatch i into x and y; returns M, the number of them. */
 int bnn_minibatch_take(bnn_minibatch *b, const bnn_data *data, int i);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -17,6 +17,10 @@
 #include <bnn/likelihood.h>
 #include <bnn/net.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A block of weights whose prior has scales. */
 typedef struct {
     char *name;             /* "dense_1_kernel" */
@@ -127,5 +131,9 @@ double bnn_model_input_gradient(const bnn_model *model, bnn_workspace *ws, bnn_m
 /* Floating-point operations on m rows, counted from shapes: */
 double bnn_model_gradient_flops(const bnn_model *model, int m); /* of one gradient */
 double bnn_model_forward_flops(const bnn_model *model, int m);  /* of one forward pass */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,6 +10,10 @@
 #include <bnn/layer.h>
 #include <bnn/netspec.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A layer in its place. */
 typedef struct {
     bnn_layer layer; /* bound */
@@ -95,5 +99,9 @@ double bnn_net_penalty(const bnn_net *net, bnn_workspace *ws, double scale, bnn_
  * outputs io->dy[n, U]. For engines that need them beside their product (Kronecker-factored curvature). */
 typedef void (*bnn_tap)(void *context, int node, const bnn_io *io);
 void bnn_workspace_tap(bnn_workspace *ws, bnn_tap tap, void *context); /* in every backward from now on; NULL: none */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 #include <bnn/status.h>
 #include <stdbool.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One statement. Owns its texts. */
 typedef struct {
     char *label;   /* NULL: none */
@@ -46,5 +50,9 @@ bnn_status bnn_netspec_convert(bnn_netspec *spec, int i, const char *type, const
 bool bnn_netspec_affine(const bnn_netspec *spec, int i); /* it is an affine layer with its own weights (BNN_AFFINE) */
 bool bnn_netspec_gated(const bnn_netspec *spec, int i);  /* its input is gated: the layer before it, looking through changes of shape, has a
                                                             keep hook */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

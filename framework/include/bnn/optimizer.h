@@ -7,6 +7,10 @@
 
 #include <bnn/plugin.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* An optimiser with its options; its state is the caller's. */
 typedef struct bnn_optimizer {
     bnn_object object; /* type and options */
@@ -27,5 +31,9 @@ bnn_status bnn_optimizer_new(const char *spec, bnn_optimizer *out);
 void bnn_optimizer_free(bnn_optimizer *optimizer); /* frees what is inside */
 /* The vtable of an optimiser. */
 static inline const bnn_optimizer_type *bnn_optimizer_vtable(const bnn_optimizer *o) { return (const bnn_optimizer_type *)o->object.type; }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

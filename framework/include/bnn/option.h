@@ -13,6 +13,10 @@
 #include <bnn/real.h>
 #include <bnn/status.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What an option is: in parentheses the type of its field. */
 typedef enum {
     BNN_OPTION_INT,    /* int */
@@ -50,5 +54,9 @@ char *bnn_options_print(const bnn_option *table, const void *conf);
 
 /* Frees the texts inside conf (not conf itself). */
 void bnn_options_free(const bnn_option *table, void *conf);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -13,6 +13,10 @@
 
 #include <bnn/registry.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* ---- for authors ---- */
 
 /* What a plugin says of itself. */
@@ -95,5 +99,9 @@ const bnn_plugin *bnn_plugin_at(int i); /* in the order of loading; NULL behind 
 
 /* The plugin that a registered type came with; NULL: it is the library's own, or was added by the program. */
 const bnn_plugin *bnn_plugin_of(const bnn_type *type);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 
 #include <bnn/engine.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A predictive distribution on some rows. Owns its arrays. */
 typedef struct {
     int n;                                 /* rows */
@@ -78,5 +82,9 @@ void bnn_prediction_free(bnn_prediction *prediction); /* frees it with all it ow
 static inline double bnn_var_total(const bnn_prediction *p, int i) { return p->var_epistemic[i] + p->var_aleatoric[i]; }
 double bnn_prediction_entropy(const bnn_prediction *p, int row);            /* H of the mean probabilities, nats */
 double bnn_prediction_mutual_information(const bnn_prediction *p, int row); /* entropy - expected entropy, >= 0 */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 #include <bnn/plugin.h>
 #include <bnn/rng.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Who owns the prior of a block of parameters: the model for WEIGHT and BIAS, the layer (through its penalty) for the others. */
 typedef enum {
     BNN_WEIGHT,      /* weights */
@@ -85,5 +89,9 @@ double bnn_log_var_draw_given(double sd, double shape, int n, double squares, bn
 
 /* The vtable of a prior. */
 static inline const bnn_prior_type *bnn_prior_vtable(const bnn_prior *p) { return (const bnn_prior_type *)p->object.type; }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

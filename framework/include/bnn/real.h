@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #if BNN_REAL_IS_DOUBLE
 typedef double bnn_real;
 #else
@@ -25,7 +29,10 @@ typedef struct {
 } bnn_shape;
 
 /* The shape [n]. */
-static inline bnn_shape bnn_shape_vector(int n) { return (bnn_shape){.rank = 1, .d = {n}}; }
+static inline bnn_shape bnn_shape_vector(int n) {
+    bnn_shape vector = {1, {n, 0, 0, 0}};
+    return vector;
+}
 
 /* Number of reals in one row; 0 for rank 0. */
 static inline int bnn_shape_size(bnn_shape s) {
@@ -45,5 +52,9 @@ static inline bool bnn_shape_equal(bnn_shape a, bnn_shape b) {
 #define BNN_SHAPE_TEXT 48 /* bytes that hold any shape as text */
 /* "[2x4]" into text; returns text. */
 const char *bnn_shape_print(bnn_shape s, char text[BNN_SHAPE_TEXT]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,6 +9,10 @@
 
 #include <bnn/option.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The kinds of type. */
 typedef enum {
     BNN_LAYER,      /* layer.h */
@@ -70,5 +74,9 @@ bnn_status bnn_object_parse(bnn_kind kind, const char *text, bnn_object *out);
 /* The canonical text, all options written out; caller frees; NULL when out of memory. braces: name{options} instead of name:options. */
 char *bnn_object_print(const bnn_object *object, bool braces);
 void bnn_object_free(bnn_object *object); /* frees what is inside; an object of zeros is allowed */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -19,6 +19,10 @@
 
 #include <bnn/real.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One stream. */
 typedef struct {
     uint64_t key; /* of Philox; made by bnn_rng_seed and bnn_rng_split alone */
@@ -41,5 +45,9 @@ void bnn_rng_mask(bnn_rng r, uint64_t row0, int rows, int n, double p, bnn_real 
 
 /* A permutation of 0..n-1 into out (Fisher-Yates on the stream, unbiased). */
 void bnn_rng_permutation(bnn_rng r, int n, int *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

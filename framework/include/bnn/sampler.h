@@ -12,6 +12,10 @@
 #include <bnn/chains.h>
 #include <bnn/engine.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Options of a sampler, read by BNN_SAMPLER_OPTIONS. */
 typedef struct {
     bnn_chains_conf chains; /* of its chains */
@@ -71,5 +75,9 @@ int bnn_sampler_n_chains(const bnn_engine *engine);                      /* of t
 int bnn_sampler_columns(const bnn_engine *engine, bnn_column *out);      /* the statistics, once all draws are there */
 const char *bnn_sampler_remark(const bnn_engine *engine);                /* divergences and the like */
 bnn_status bnn_sampler_place(bnn_engine *engine, const bnn_real *theta); /* of every chain */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -22,6 +22,10 @@
 
 #include <bnn/engine.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What is simulated, and what is tested on it. */
 typedef struct {
     const char *net, *engine, *likelihood, *prior; /* likelihood NULL: gaussian, or categorical where there are classes; prior NULL: gauss
@@ -86,5 +90,9 @@ bnn_status bnn_geweke_run(const bnn_sbc_config *config, bnn_geweke **out);
 void bnn_geweke_free(bnn_geweke *geweke); /* NULL is allowed */
 
 #define BNN_SBC_LEVEL 0.01 /* below this p the draws are not those of the posterior */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

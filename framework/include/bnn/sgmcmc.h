@@ -25,6 +25,10 @@
 #include <bnn/minibatch.h>
 #include <bnn/stored.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Options of such chains, read by BNN_SGMCMC_OPTIONS, which says what they are. */
 typedef struct {
     int chains;         /* independent chains */
@@ -180,5 +184,9 @@ int bnn_sgmcmc_n_draws(const bnn_engine *engine);                               
 int bnn_sgmcmc_n_chains(const bnn_engine *engine);                                         /* hook n_chains */
 int bnn_sgmcmc_columns(const bnn_engine *engine, bnn_column *out);                         /* hook columns: once all draws are there */
 const char *bnn_sgmcmc_remark(const bnn_engine *engine);                                   /* hook remark: the temperatures */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 #ifndef BNN_STATUS_H
 #define BNN_STATUS_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Every code: X(name, value, what it means in general words). */
 #define BNN_STATUS_LIST(X)                                                 \
     X(BNN_OK, 0, "no error")                                               \
@@ -53,5 +57,9 @@ bnn_status bnn_note(bnn_status code, const char *format, ...) __attribute__((for
         bnn_status bnn_try_ = (call);      \
         if (bnn_try_ < 0) return bnn_try_; \
     } while (0)
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

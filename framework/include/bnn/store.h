@@ -12,6 +12,10 @@
 #include <bnn/metrics.h>
 #include <bnn/weights.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Schema "bnn-data": */
 bnn_status bnn_table_save(const bnn_table *table, const char *path); /* writes a table */
 bnn_status bnn_table_load(const char *path, bnn_table **out);        /* reads one, checked; the caller owns it */
@@ -158,5 +162,9 @@ typedef struct {
 /* Takes any HDF5 file, of bnn or not; findings are no failure. */
 bnn_status bnn_file_lint(const char *path, bnn_lint **out);
 void bnn_lint_free(bnn_lint *lint); /* frees it with all it owns; NULL is allowed */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

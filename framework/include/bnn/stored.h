@@ -7,6 +7,10 @@
 
 #include <bnn/engine.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Draws and their statistics. */
 typedef struct {
     int chains, samples; /* draws of each chain */
@@ -33,5 +37,9 @@ void bnn_stored_draw(const bnn_stored *s, int kept, int i, bnn_real *theta);
 int bnn_stored_blocks(bnn_stored *s, bnn_block *out);
 /* The statistics as columns on the draws, for when all of these are there; names[n_stats]; returns their number. */
 int bnn_stored_columns(const bnn_stored *s, const char *const names[], bnn_column *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 
 #include <bnn/fit.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One array. */
 typedef struct {
     char *name;      /* as a parameter block of a layer: "kernel", "bias" */
@@ -49,5 +53,9 @@ bnn_status bnn_weights_scaling(const bnn_weights *weights, const bnn_table *tabl
  * rows of data, else (no rows, or none with targets) they stay at their initial values; the run's remark says which. The data have the
  * scaling that the network was trained with. */
 bnn_status bnn_weights_run(const bnn_weights *weights, const bnn_config *config, const bnn_data *data, bnn_run **out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
