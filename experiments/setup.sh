@@ -32,6 +32,17 @@ need() {
     rm -f apt.log
 }
 
+# clean: of the caller's environment nothing is left but what says where things are and how to build; programs are those of the distribution.
+clean() {
+    for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
+        case $name in
+        HOME | USER | LOGNAME | PATH | PWD | TERM | TMPDIR | CC | CCACHE_* | *_proxy | OPENBLAS_CORETYPE | CK_TIMEOUT_MULTIPLIER | MESON_TESTTHREADS | BNN_READERS) ;;
+        *) unset "$name" ;;
+        esac
+    done
+    export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+}
+
 # build FOLDER [MESON OPTION...]: configures once, then builds what changed.
 build() {
     folder=$1

@@ -40,4 +40,14 @@ same 'nothing is missing' 'ready' "$(set_up gcc)"
 same 'unknown and removed packages are installed' 'installing libfoo-dev g meson
 ready
 install -y --no-install-recommends libfoo-dev g meson' "$(set_up gcc libfoo-dev g meson)"
+
+# of_caller COMMAND: what it prints, cleaned of PYTHONPATH, OMP_NUM_THREADS, and a folder of programs.
+of_caller() {
+    mkdir -p "$folder/bin" && printf '#!/bin/sh\necho mine\n' >"$folder/bin/uname" && chmod +x "$folder/bin/uname"
+    env PYTHONPATH=/mine OMP_NUM_THREADS=7 CC=mycc LINES_OF='one
+PATH=two' PATH="$folder/bin:$PATH" sh -c ". experiments/setup.sh; clean; $1"
+}
+same "what is the caller's own is left out" '' "$(of_caller 'echo "$PYTHONPATH$OMP_NUM_THREADS$LINES_OF"')"
+same 'programs are those of the distribution' "$(/usr/bin/uname)" "$(of_caller uname)"
+same 'the compiler is that of the caller' mycc "$(of_caller 'echo $CC')"
 exit $failed
