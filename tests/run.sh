@@ -8,16 +8,19 @@
 set -e
 cd "$(dirname "$0")/.."
 . experiments/setup.sh
+clean # nothing passes or fails because of what somebody set or installed by hand
 need $packages check
 export CK_TIMEOUT_MULTIPLIER="${CK_TIMEOUT_MULTIPLIER:-4}" # as --timeout-multiplier below, for the tests of a suite
 export OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-Haswell}" # some older OpenBLAS miscompute on newer processors
 
 export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
 
-# suite FOLDER [MESON OPTION...]
+# suite FOLDER SUITES [MESON OPTION...]: all tests but those of SUITES (tests/meson.build).
 suite() {
-    build "$@"
-    meson test -C "$1" --quiet --print-errorlogs --timeout-multiplier 4 # for machines that have other work
+    folder=$1 without=$2
+    shift 2
+    build "$folder" "$@"
+    meson test -C "$folder" $(printf -- ' --no-suite %s' $without) --quiet --print-errorlogs --timeout-multiplier 4 # for machines that have other work
 }
 
 if [ "$1" = long ]; then
@@ -27,9 +30,9 @@ fi
 if [ "$1" != fast ]; then
     need g++ doxygen python3-clang clang libomp-dev hdf5-tools netcdf-bin python3-h5py python3-netcdf4 python3-h5netcdf python3-xarray python3-pandas python3-matplotlib python3-tables \
         r-base-core r-cran-ncdf4 r-cran-hdf5r r-bioc-rhdf5 octave octave-netcdf fonts-freefont-otf
-    suite build-double -Dwerror=true -Dreal=double
-    CC=clang suite build-clang -Dwerror=true -Dgemm=reference
-    suite build-sanitize -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debug -Doptimization=1 -Db_ndebug=false
+    suite build-double once -Dwerror=true -Dreal=double
+    CC=clang suite build-clang 'once precision' -Dwerror=true -Dgemm=reference
+    suite build-sanitize 'once precision' -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debug -Doptimization=1 -Db_ndebug=false
 fi
 build build -Dwerror=true
 exec meson test -C build --print-errorlogs --timeout-multiplier 4

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Sourced by test_kills.sh and test_signals.sh: fits in the background, what they may get on their way, and what stands at their output.
+. "$(dirname "$0")/test_program_common.sh"
+tables
+
+# after MILLISECONDS SIGNAL...: sends each signal to $pid, and waits that long before each.
+after() {
+    pause=$1
+    shift
+    for one; do sleep "$pause" && kill -"$one" $pid; done 2>/dev/null
+}
+
+# start ARGUMENT...: the program in the background, as $pid.
+start() {
+    "$bnn" "$@" >"$out" 2>"$err" </dev/null &
+    pid=$!
+}
+
+# ended: waits for $pid, and sets $status.
+ended() {
+    wait $pid 2>/dev/null
+    status=$?
+}
+
+# readable FILE: whole for bnn, and for stock tools where they are.
+readable() {
+    "$bnn" info "$1" >"$out" 2>"$err" || return 1
+    if command -v h5dump >/dev/null; then h5dump -H "$1" >"$out" 2>"$err" || return 1; fi
+    if command -v ncdump >/dev/null; then ncdump -h "$1" >"$out" 2>"$err" || return 1; fi
+}
+
+absent_or_readable() { [ ! -e "$1" ] || readable "$1"; }
+
+# consecutive LOG: JSON on each line, and steps from 1 on, without gap or repeat.
+consecutive() {
+    if command -v python3 >/dev/null; then
+        python3 -c 'import json, sys
+steps = [json.loads(line)["step"] for line in open(sys.argv[1])]
+assert steps and steps == list(range(1, len(steps) + 1)), steps' "$1"
+    else
+        grep -o '^{"step":[0-9]*' "$1" | cut -d: -f2 | awk '$1 != NR { exit 1 }'
+    fi
+}
+
+equal() { [ "$("$bnn" diff "$1" "$2" 2>"$err")" = "$1 and $2 are equal, provenance apart" ]; }
+no_leftovers() { [ -z "$(find . -name '*.tmp*')" ]; }
+
+# fit ENGINE ARGUMENT...: what `start` and `run` are given.
+fit() {
+    how=$1 engine=$2
+    shift 2
+    $how fit -d r.h5 --net "$net" --samples 5 --threads 1 --checkpoint-every 1epochs --engine "$engine" "$@"
+}
+
+# whole ENGINE: an uninterrupted fit to whole.h5; its milliseconds in $took.
+whole() {
+    from=$(date +%s%N)
+    fit works "$1" --log whole.log -o whole.h5
+    took=$((($(date +%s%N) - from) / 1000000))
+}
