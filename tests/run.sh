@@ -9,7 +9,7 @@ set -e
 cd "$(dirname "$0")/.."
 . experiments/setup.sh
 clean # nothing passes or fails because of what somebody set or installed by hand
-need $packages check
+need $packages check make g++
 export CK_TIMEOUT_MULTIPLIER="${CK_TIMEOUT_MULTIPLIER:-4}" # as --timeout-multiplier below, for the tests of a suite
 export OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-Haswell}" # some older OpenBLAS miscompute on newer processors
 
