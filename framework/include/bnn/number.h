@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define BNN_NUMBER_TEXT 32 /* bytes that hold any number as text */
 /* The shortest decimal that reads back as x; returns text. */
 const char *bnn_number_print(double x, char text[BNN_NUMBER_TEXT]);
@@ -24,5 +28,9 @@ int bnn_print(char *text, size_t size, const char *format, ...) __attribute__((f
 int bnn_print_list(char *text, size_t size, const char *format, va_list list) __attribute__((format(printf, 3, 0))); /* vsnprintf, likewise
                                                                                                                       */
 int bnn_print_to(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));                          /* fprintf, likewise */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
