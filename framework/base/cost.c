@@ -70,7 +70,7 @@ bnn_status bnn_memory_check(double bytes, const char *what, const char *way_out)
     double all = bytes * together, available = all > 0 ? free_bytes() : INFINITY;
     char number[64] = "";
     if (all <= available) return BNN_OK;
-    if (together > 1) snprintf(number, sizeof number, " of %.0f engines together", together);
+    if (together > 1) bnn_print(number, sizeof number, " of %.0f engines together", together);
     return bnn_fail(BNN_ERR_MEMORY, "%s%s needs %.3g GB, %.3g GB are free; %s", what, number, all / 1e9, available / 1e9, way_out);
 }
 
