@@ -25,26 +25,13 @@ enum { NO_BASELINE, RUNNING_MEAN };
 static const char *const estimators[] = {"weight", "local", "flipout", "score", NULL}, *const kl_names[] = {"uniform", "geometric", NULL},
                          *const baselines[] = {"none", "mean", NULL};
 
-static const bnn_option options[] = {{.name = "estimator",
-                                      .kind = BNN_OPTION_CHOICE,
-                                      .offset = offsetof(conf, estimator),
-                                      .preset = "local",
-                                      .choices = estimators,
-                                      .help = "of the gradient: weight, local or flipout, along the path of the noise; score function"},
-                                     {.name = "kl",
-                                      .kind = BNN_OPTION_CHOICE,
-                                      .offset = offsetof(conf, kl),
-                                      .preset = "uniform",
-                                      .choices = kl_names,
-                                      .help = "share of KL in minibatch i of B: uniform 1/B, geometric 2^(B-i)/(2^B-1)"},
-                                     {.name = "baseline",
-                                      .kind = BNN_OPTION_CHOICE,
-                                      .offset = offsetof(conf, baseline),
-                                      .preset = "mean",
-                                      .choices = baselines,
-                                      .help = "of the score function: none, or the running mean of nll"},
-                                     BNN_DESCENT_OPTIONS(conf, descent, "400"),
-                                     {0}};
+static const bnn_option options[] = {
+    BNN_OPT_CHOICE(conf, estimator, "local", estimators,
+                   "of the gradient: weight, local or flipout, along the path of the noise; score function"),
+    BNN_OPT_CHOICE(conf, kl, "uniform", kl_names, "share of KL in minibatch i of B: uniform 1/B, geometric 2^(B-i)/(2^B-1)"),
+    BNN_OPT_CHOICE(conf, baseline, "mean", baselines, "of the score function: none, or the running mean of nll"),
+    BNN_DESCENT_OPTIONS(conf, descent, "400"),
+    {0}};
 
 static bnn_status adapt(const void *options_set, bnn_netspec *net) {
     const conf *c = options_set;

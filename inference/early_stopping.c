@@ -14,45 +14,19 @@
 #include <string.h>
 
 typedef struct {
-    char *engine;
+    bnn_object engine;
     double validation;
     int every, samples, patience;
 } conf;
 
-static const bnn_option options[] = {{.name = "engine",
-                                      .kind = BNN_OPTION_TEXT,
-                                      .offset = offsetof(conf, engine),
-                                      .preset = "mc_dropout{gates=concrete,p=0.1,epochs=2000,lr=0.005,lr_hyper=0.0004}",
-                                      .help = "the engine to stop, as name or name{options}"},
-                                     {.name = "validation",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, validation),
-                                      .preset = "0.2",
-                                      .min = 0.01,
-                                      .max = 0.99,
-                                      .help = "share of the training rows, the last ones, that the first run is scored on"},
-                                     {.name = "every",
-                                      .kind = BNN_OPTION_INT,
-                                      .offset = offsetof(conf, every),
-                                      .preset = "20",
-                                      .min = 1,
-                                      .max = 1e9,
-                                      .help = "steps of the engine (epochs) between scores"},
-                                     {.name = "samples",
-                                      .kind = BNN_OPTION_INT,
-                                      .offset = offsetof(conf, samples),
-                                      .preset = "100",
-                                      .min = 1,
-                                      .max = 1e9,
-                                      .help = "draws of the predictive distribution for a score"},
-                                     {.name = "patience",
-                                      .kind = BNN_OPTION_INT,
-                                      .offset = offsetof(conf, patience),
-                                      .preset = "100",
-                                      .min = 1,
-                                      .max = 1e9,
-                                      .help = "scores without a new best after which the first run ends"},
-                                     {0}};
+static const bnn_option options[] = {
+    BNN_OPT_SPEC(conf, engine, BNN_ENGINE, "mc_dropout{gates=concrete,p=0.1,epochs=2000,lr=0.005,lr_hyper=0.0004}",
+                 "the engine to stop, as name or name{options}"),
+    BNN_OPT_REAL(conf, validation, "0.2", 0.01, 0.99, "share of the training rows, the last ones, that the first run is scored on"),
+    BNN_OPT_INT(conf, every, "20", 1, 1e9, "steps of the engine (epochs) between scores"),
+    BNN_OPT_INT(conf, samples, "100", 1, 1e9, "draws of the predictive distribution for a score"),
+    BNN_OPT_INT(conf, patience, "100", 1, 1e9, "scores without a new best after which the first run ends"),
+    {0}};
 
 /* stopper.counter: steps of the probe so far; of it when its score was best; scores; whether the probe is over; steps of the refit. */
 enum { STEPS, BEST, SCORES, PROBED, REFITTED, N_COUNTERS };
@@ -69,10 +43,11 @@ typedef struct {
 enum { PROBE, REFIT }; /* tags of the streams */
 
 static bnn_status open_inner(const bnn_engine *e, const bnn_data *data, uint64_t tag, bnn_engine **out) {
-    return bnn_holder_open(e, ((const conf *)e->object.conf)->engine, NULL, data, tag, 1, out);
+    bnn_rng rng = bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_INNER), tag);
+    return bnn_holder_open(e, &((const conf *)e->object.conf)->engine, data, rng, 1, out);
 }
 
-static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(((const conf *)options_set)->engine, net); }
+static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(&((const conf *)options_set)->engine, net); }
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
     stopper *s = e->state;

@@ -16,22 +16,12 @@
 #include <string.h>
 
 typedef struct {
-    char *engine;
+    bnn_object engine;
     int members;
 } conf;
 
-static const bnn_option options[] = {{.name = "engine",
-                                      .kind = BNN_OPTION_TEXT,
-                                      .offset = offsetof(conf, engine),
-                                      .preset = "map",
-                                      .help = "the engine of every member, as name or name{options}"},
-                                     {.name = "members",
-                                      .kind = BNN_OPTION_INT,
-                                      .offset = offsetof(conf, members),
-                                      .preset = "5",
-                                      .min = 1,
-                                      .max = 1e5,
-                                      .help = "fits of it"},
+static const bnn_option options[] = {BNN_OPT_SPEC(conf, engine, BNN_ENGINE, "map", "the engine of every member, as name or name{options}"),
+                                     BNN_OPT_INT(conf, members, "5", 1, 1e5, "fits of it"),
                                      {0}};
 
 typedef struct {
@@ -44,7 +34,7 @@ typedef struct {
 
 static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for an ensemble"); }
 
-static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(((const conf *)options_set)->engine, net); }
+static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(&((const conf *)options_set)->engine, net); }
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
     const conf *c = e->object.conf;
@@ -55,8 +45,9 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     s->share = calloc(n, sizeof *s->share);
     s->step = calloc(n, sizeof *s->step);
     if (!s->member || !s->done || !s->share || !s->step) return out_of_memory();
+    bnn_rng inner = bnn_rng_split(e->rng, BNN_STREAM_INNER);
     for (int k = 0; data->n > 0 && k < c->members; k++)
-        BNN_TRY(bnn_holder_open(e, c->engine, NULL, data, (uint64_t)k, k == 0 ? c->members : 0, &s->member[k]));
+        BNN_TRY(bnn_holder_open(e, &c->engine, data, bnn_rng_split(inner, (uint64_t)k), k == 0 ? c->members : 0, &s->member[k]));
     return BNN_OK;
 }
 

@@ -16,36 +16,18 @@
 #include <string.h>
 
 typedef struct {
-    char *engine, *grid;
+    bnn_object engine;
+    char *grid;
     double validation;
     int samples;
 } conf;
 
 static const bnn_option options[] = {
-    {.name = "engine",
-     .kind = BNN_OPTION_TEXT,
-     .offset = offsetof(conf, engine),
-     .preset = "mc_dropout",
-     .help = "the engine whose options are searched, as name or name{options}"},
-    {.name = "grid",
-     .kind = BNN_OPTION_TEXT,
-     .offset = offsetof(conf, grid),
-     .preset = "{p=0.005|0.01|0.05|0.1}",
-     .help = "{key=value|value, ...}: key is an option of the engine, likelihood.OPTION, prior.OPTION, or LABEL.OPTION of a layer"},
-    {.name = "validation",
-     .kind = BNN_OPTION_REAL,
-     .offset = offsetof(conf, validation),
-     .preset = "0.2",
-     .min = 0.01,
-     .max = 0.99,
-     .help = "share of the training rows, the last ones, that the cells are scored on"},
-    {.name = "samples",
-     .kind = BNN_OPTION_INT,
-     .offset = offsetof(conf, samples),
-     .preset = "1000",
-     .min = 1,
-     .max = 1e9,
-     .help = "draws of the predictive distribution for a score"},
+    BNN_OPT_SPEC(conf, engine, BNN_ENGINE, "mc_dropout", "the engine whose options are searched, as name or name{options}"),
+    BNN_OPT_TEXT(conf, grid, "{p=0.005|0.01|0.05|0.1}",
+                 "{key=value|value, ...}: key is an option of the engine, likelihood.OPTION, prior.OPTION, or LABEL.OPTION of a layer"),
+    BNN_OPT_REAL(conf, validation, "0.2", 0.01, 0.99, "share of the training rows, the last ones, that the cells are scored on"),
+    BNN_OPT_INT(conf, samples, "1000", 1, 1e9, "draws of the predictive distribution for a score"),
     {0}};
 
 enum { MOST_KEYS = 8, MOST_CELLS = 100000 };
@@ -182,7 +164,7 @@ static bnn_status write_cell(const bnn_engine *e, search *g, int i) {
     g->ll[i] = -INFINITY;
     for (int k = 0; k < g->n_keys; k++) g->column[k * g->n_cells + i] = bnn_number_read(value_of(g, i, k), NULL);
     for (int k = g->n_keys; k < g->n_keys + 2; k++) g->column[k * g->n_cells + i] = NAN;
-    c->engine = strdup(((const conf *)e->object.conf)->engine);
+    c->engine = bnn_object_print(&((const conf *)e->object.conf)->engine, false);
     c->net = strdup(e->plain_net);
     c->likelihood = strdup(e->texts.likelihood);
     c->prior = strdup(e->texts.prior);
@@ -193,14 +175,14 @@ static bnn_status write_cell(const bnn_engine *e, search *g, int i) {
 
 static bnn_status open_cell(const bnn_engine *e, const cell *c, const bnn_data *data, uint64_t tag, int together, bnn_engine **out) {
     bnn_texts texts = {.net = c->net, .likelihood = c->likelihood, .prior = c->prior};
-    return bnn_holder_open(e, c->engine, &texts, data, tag, together, out);
+    return bnn_holder_open_text(c->engine, &texts, data, bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_INNER), tag), together, out);
 }
 
 enum { CELLS, REFIT }; /* tags of the streams */
 
 /* ---------------------------------------------------------------- hooks */
 
-static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(((const conf *)options_set)->engine, net); }
+static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(&((const conf *)options_set)->engine, net); }
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
     const conf *c = e->object.conf;

@@ -16,13 +16,7 @@ typedef struct {
     bnn_sampler_conf sampler;
 } conf;
 
-static const bnn_option options[] = {{.name = "steps",
-                                      .kind = BNN_OPTION_INT,
-                                      .offset = offsetof(conf, steps),
-                                      .preset = "100",
-                                      .min = 1,
-                                      .max = 1e9,
-                                      .help = "leapfrogs of a trajectory, one gradient each"},
+static const bnn_option options[] = {BNN_OPT_INT(conf, steps, "100", 1, 1e9, "leapfrogs of a trajectory, one gradient each"),
                                      BNN_SAMPLER_OPTIONS(conf, sampler, "250", "250", "0.2"),
                                      {0}};
 

@@ -28,7 +28,7 @@
 #include <string.h>
 
 typedef struct {
-    char *engine;
+    bnn_object engine;
     int structure, subset, precision, evidence, every, predictive;
 } conf;
 
@@ -39,50 +39,17 @@ static const char *const subsets[] = {"all", "last_layer", NULL}, *const evidenc
                          *const predictives[] = {"linear", "probit", "sampling", NULL};
 
 static const bnn_option options[] = {
-    {.name = "engine",
-     .kind = BNN_OPTION_TEXT,
-     .offset = offsetof(conf, engine),
-     .preset = "map",
-     .help = "the engine that finds the mode, as name or name{options}"},
-    {.name = "structure",
-     .kind = BNN_OPTION_CHOICE,
-     .offset = offsetof(conf, structure),
-     .preset = "kron",
-     .choices = bnn_structure_names,
-     .help = "of the curvature: full, its diagonal, or Kronecker factors by layer"},
-    {.name = "subset",
-     .kind = BNN_OPTION_CHOICE,
-     .offset = offsetof(conf, subset),
-     .preset = "all",
-     .choices = subsets,
-     .help = "weights that are uncertain: all, or those of the last layer"},
-    {.name = "precision",
-     .kind = BNN_OPTION_CHOICE,
-     .offset = offsetof(conf, precision),
-     .preset = "global",
-     .choices = bnn_prec_sharing_names,
-     .help = "prior precisions: of the model's prior, or by the evidence: one, one for each layer, or for "
-             "each kernel and bias"},
-    {.name = "evidence",
-     .kind = BNN_OPTION_CHOICE,
-     .offset = offsetof(conf, evidence),
-     .preset = "post",
-     .choices = evidences,
-     .help = "when it chooses precisions and noise: never (the model's prior holds), after the fit, or during it"},
-    {.name = "every",
-     .kind = BNN_OPTION_INT,
-     .offset = offsetof(conf, every),
-     .preset = "20",
-     .min = 1,
-     .max = 1e9,
-     .help = "steps of the engine (epochs) between updates, for evidence=online"},
-    {.name = "predictive",
-     .kind = BNN_OPTION_CHOICE,
-     .offset = offsetof(conf, predictive),
-     .preset = "linear",
-     .choices = predictives,
-     .help = "linear: of the linearised network; probit: likewise, classes by the probit approximation; "
-             "sampling: draws of the weights"},
+    BNN_OPT_SPEC(conf, engine, BNN_ENGINE, "map", "the engine that finds the mode, as name or name{options}"),
+    BNN_OPT_CHOICE(conf, structure, "kron", bnn_structure_names, "of the curvature: full, its diagonal, or Kronecker factors by layer"),
+    BNN_OPT_CHOICE(conf, subset, "all", subsets, "weights that are uncertain: all, or those of the last layer"),
+    BNN_OPT_CHOICE(conf, precision, "global", bnn_prec_sharing_names,
+                   "prior precisions: of the model's prior, or by the evidence: one, one for each layer, or for each kernel and bias"),
+    BNN_OPT_CHOICE(conf, evidence, "post", evidences,
+                   "when it chooses precisions and noise: never (the model's prior holds), after the fit, or during it"),
+    BNN_OPT_INT(conf, every, "20", 1, 1e9, "steps of the engine (epochs) between updates, for evidence=online"),
+    BNN_OPT_CHOICE(
+        conf, predictive, "linear", predictives,
+        "linear: of the linearised network; probit: likewise, classes by the probit approximation; sampling: draws of the weights"),
     {0}};
 
 enum {
@@ -201,7 +168,7 @@ static bnn_status update(bnn_engine *e, const bnn_data *data, const bnn_step *ou
 
 /* ---------------------------------------------------------------- hooks */
 
-static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(((const conf *)options_set)->engine, net); }
+static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(&((const conf *)options_set)->engine, net); }
 
 static bnn_status allocate(bnn_engine *e) {
     const conf *c = e->object.conf;
@@ -218,10 +185,7 @@ static bnn_status allocate(bnn_engine *e) {
 }
 
 static bnn_status check_inner(const conf *c) {
-    bnn_object inner;
-    BNN_TRY(bnn_object_parse(BNN_ENGINE, c->engine, &inner));
-    const bnn_engine_type *type = (const bnn_engine_type *)inner.type;
-    bnn_object_free(&inner);
+    const bnn_engine_type *type = (const bnn_engine_type *)c->engine.type;
     if (type->member) return bnn_fail(BNN_ERR_OPTION, "engine '%s' has no one mode: put it around laplace, not inside it", type->type.name);
     if (c->evidence != ONLINE || !type->fitted) return BNN_OK;
     return bnn_fail(BNN_ERR_OPTION, "evidence=online needs an engine that fits from its first step, not '%s'", type->type.name);
@@ -230,12 +194,11 @@ static bnn_status check_inner(const conf *c) {
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
     const conf *c = e->object.conf;
     state *s = e->state;
-    bnn_texts texts = {.net = e->plain_net, .likelihood = e->texts.likelihood, .prior = e->texts.prior};
     BNN_TRY(allocate(e));
     bnn_model_init(e->model, bnn_rng_split(e->rng, BNN_STREAM_INIT), s->theta);
     BNN_TRY(bnn_evidence_check(&s->curvature, s->theta, sharing_of(c)));
     BNN_TRY(check_inner(c));
-    return data->n > 0 ? bnn_engine_new(c->engine, &texts, data, bnn_rng_split(e->rng, BNN_STREAM_INNER), &s->inner) : BNN_OK;
+    return data->n > 0 ? bnn_holder_open(e, &c->engine, data, bnn_rng_split(e->rng, BNN_STREAM_INNER), 1, &s->inner) : BNN_OK;
 }
 
 static bnn_status begin(bnn_engine *e, const bnn_real *theta) {

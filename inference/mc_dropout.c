@@ -20,28 +20,12 @@ typedef struct {
 enum { BERNOULLI, CONCRETE };
 static const char *const gate_names[] = {"bernoulli", "concrete", NULL};
 
-static const bnn_option options[] = {{.name = "p",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, p),
-                                      .preset = "0.05",
-                                      .min = 0,
-                                      .max = 0.999,
-                                      .help = "probability of dropping a unit; where it is learned, its initial value"},
-                                     {.name = "gates",
-                                      .kind = BNN_OPTION_CHOICE,
-                                      .offset = offsetof(conf, gates),
-                                      .preset = "bernoulli",
-                                      .choices = gate_names,
-                                      .help = "bernoulli: p is fixed; concrete: p is learned for every layer"},
-                                     {.name = "temperature",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, temperature),
-                                      .preset = "0.1",
-                                      .min = 1e-3,
-                                      .max = 10,
-                                      .help = "of the relaxation of concrete gates"},
-                                     BNN_DESCENT_OPTIONS(conf, descent, "400"),
-                                     {0}};
+static const bnn_option options[] = {
+    BNN_OPT_REAL(conf, p, "0.05", 0, 0.999, "probability of dropping a unit; where it is learned, its initial value"),
+    BNN_OPT_CHOICE(conf, gates, "bernoulli", gate_names, "bernoulli: p is fixed; concrete: p is learned for every layer"),
+    BNN_OPT_REAL(conf, temperature, "0.1", 1e-3, 10, "of the relaxation of concrete gates"),
+    BNN_DESCENT_OPTIONS(conf, descent, "400"),
+    {0}};
 
 static bnn_status adapt(const void *options_set, bnn_netspec *net) {
     const conf *c = options_set;

@@ -15,15 +15,10 @@ typedef struct {
     bnn_sampler_conf sampler;
 } conf;
 
-static const bnn_option options[] = {{.name = "max_depth",
-                                      .kind = BNN_OPTION_INT,
-                                      .offset = offsetof(conf, max_depth),
-                                      .preset = "10",
-                                      .min = 1,
-                                      .max = 30,
-                                      .help = "doublings at most: 2^max_depth - 1 leapfrogs, one gradient each"},
-                                     BNN_SAMPLER_OPTIONS(conf, sampler, "250", "500", "0"),
-                                     {0}};
+static const bnn_option options[] = {
+    BNN_OPT_INT(conf, max_depth, "10", 1, 30, "doublings at most: 2^max_depth - 1 leapfrogs, one gradient each"),
+    BNN_SAMPLER_OPTIONS(conf, sampler, "250", "500", "0"),
+    {0}};
 
 static void transition(const void *of, bnn_hamiltonian *h, double step, bnn_rng rng, bnn_phase *z, double *room, bnn_transition *out) {
     bnn_nuts_transition(h, step, ((const conf *)of)->max_depth, rng, z, room, out);

@@ -16,22 +16,11 @@ typedef struct {
     bnn_sgmcmc_conf sgmcmc;
 } conf;
 
-static const bnn_option options[] = {{.name = "friction",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, friction),
-                                      .preset = "0.1",
-                                      .min = 1e-6,
-                                      .max = 1,
-                                      .help = "share of the velocity that is lost in a step: 1 - momentum"},
-                                     {.name = "noise",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, noise),
-                                      .preset = "0",
-                                      .min = 0,
-                                      .max = 1,
-                                      .help = "part of the friction that the minibatches' own noise makes up for, below it"},
-                                     BNN_SGMCMC_OPTIONS(conf, sgmcmc, "0.0003"),
-                                     {0}};
+static const bnn_option options[] = {
+    BNN_OPT_REAL(conf, friction, "0.1", 1e-6, 1, "share of the velocity that is lost in a step: 1 - momentum"),
+    BNN_OPT_REAL(conf, noise, "0", 0, 1, "part of the friction that the minibatches' own noise makes up for, below it"),
+    BNN_SGMCMC_OPTIONS(conf, sgmcmc, "0.0003"),
+    {0}};
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
     const conf *c = e->object.conf;

@@ -23,56 +23,22 @@
 typedef struct {
     int particles, epochs, batch;
     double lr, lr_hyper;
-    char *optimizer;
+    bnn_optimizer optimizer;
 } conf;
 
-static const bnn_option options[] = {{.name = "particles",
-                                      .kind = BNN_OPTION_INT,
-                                      .offset = offsetof(conf, particles),
-                                      .preset = "20",
-                                      .min = 1,
-                                      .max = 1e4,
-                                      .help = "of them"},
-                                     {.name = "epochs",
-                                      .kind = BNN_OPTION_INT,
-                                      .offset = offsetof(conf, epochs),
-                                      .preset = "1000",
-                                      .min = 1,
-                                      .max = 1e9,
-                                      .help = "passes over the training rows"},
-                                     {.name = "batch",
-                                      .kind = BNN_OPTION_INT,
-                                      .offset = offsetof(conf, batch),
-                                      .preset = "128",
-                                      .min = 1,
-                                      .max = 1e9,
-                                      .help = "rows of a minibatch (at most the training rows)"},
-                                     {.name = "lr",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, lr),
-                                      .preset = "0.001",
-                                      .min = 0,
-                                      .max = 1e9,
-                                      .help = "step size along phi/N"},
-                                     {.name = "lr_hyper",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, lr_hyper),
-                                      .preset = "0.01",
-                                      .min = 0,
-                                      .max = 1e9,
-                                      .help = "step size of the noise and of the scales of the prior"},
-                                     {.name = "optimizer",
-                                      .kind = BNN_OPTION_TEXT,
-                                      .offset = offsetof(conf, optimizer),
-                                      .preset = "adam",
-                                      .help = "an optimizer, as name or name{options}"},
+static const bnn_option options[] = {BNN_OPT_INT(conf, particles, "20", 1, 1e4, "of them"),
+                                     BNN_OPT_INT(conf, epochs, "1000", 1, 1e9, "passes over the training rows"),
+                                     BNN_OPT_INT(conf, batch, "128", 1, 1e9, "rows of a minibatch (at most the training rows)"),
+                                     BNN_OPT_REAL(conf, lr, "0.001", 0, 1e9, "step size along phi/N"),
+                                     BNN_OPT_REAL(conf, lr_hyper, "0.01", 0, 1e9, "step size of the noise and of the scales of the prior"),
+                                     BNN_OPT_SPEC(conf, optimizer, BNN_OPTIMIZER, "adam", "an optimizer, as name or name{options}"),
                                      {0}};
 
 typedef struct {
     const bnn_model *model;
-    const bnn_data *data; /* set for the time of a step */
-    int particles, m;     /* rows of this minibatch */
-    bnn_optimizer optimizer;
+    const bnn_data *data;           /* set for the time of a step */
+    int particles, m;               /* rows of this minibatch */
+    const bnn_optimizer *optimizer; /* of the conf */
     bnn_minibatch batch;
     bnn_workspace **ws; /* [particles] */
     bnn_stored stored;  /* one chain: the particles */
@@ -93,7 +59,7 @@ enum { EPOCHS, STEPS };
 static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for particles"); }
 
 static bnn_status allocate(state *s, const conf *c, const bnn_data *data) {
-    size_t P = (size_t)c->particles, n = (size_t)s->model->n_theta, planes = (size_t)bnn_optimizer_vtable(&s->optimizer)->state_per_theta;
+    size_t P = (size_t)c->particles, n = (size_t)s->model->n_theta, planes = (size_t)bnn_optimizer_vtable(s->optimizer)->state_per_theta;
     int rows = c->batch < data->n ? c->batch : data->n;
     double each = (double)bnn_workspace_bytes(s->model->net, rows, true) + (double)((3 + planes) * n) * sizeof(bnn_real);
     double all = (double)P * each + 1.5 * (double)(P * P) * sizeof(double) + bnn_minibatch_bytes(data, rows);
@@ -119,7 +85,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     state *s = e->state;
     s->model = e->model;
     s->particles = c->particles;
-    BNN_TRY(bnn_optimizer_new(c->optimizer, &s->optimizer));
+    s->optimizer = &c->optimizer;
     BNN_TRY(allocate(s, c, data));
     bnn_rng init = bnn_rng_split(e->rng, BNN_STREAM_INIT);
     for (int i = 0; i < c->particles; i++) bnn_model_init(e->model, bnn_rng_split(init, (uint64_t)i), particle(s, i));
@@ -128,7 +94,6 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
 
 static void close(bnn_engine *e) {
     state *s = e->state;
-    if (s->optimizer.object.type) bnn_optimizer_free(&s->optimizer);
     for (int i = 0; s->ws && i < s->particles; i++) bnn_workspace_free(s->ws[i]);
     bnn_minibatch_close(&s->batch);
     bnn_stored_close(&s->stored);
@@ -207,8 +172,8 @@ static bnn_status move(void *context, int i) {
     for (int r = 0; r < s->n_ranges; r++) {
         const bnn_range *range = &s->range[r];
         size_t at = first + range->offset;
-        bnn_optimizer_vtable(&s->optimizer)
-            ->step(&s->optimizer, range->hyper ? by->c->lr_hyper : by->c->lr, s->counter[STEPS], range->length, s->stored.theta + at,
+        bnn_optimizer_vtable(s->optimizer)
+            ->step(s->optimizer, range->hyper ? by->c->lr_hyper : by->c->lr, s->counter[STEPS], range->length, s->stored.theta + at,
                    s->along + at, s->moments + at, stride);
     }
     return BNN_OK;
@@ -264,7 +229,7 @@ static bnn_status draw(const bnn_engine *e, int i, bnn_rng rng, bnn_real *theta)
 
 static int blocks(bnn_engine *e, bnn_block *out) {
     state *s = e->state;
-    size_t all = (size_t)s->particles * (size_t)e->model->n_theta, planes = (size_t)bnn_optimizer_vtable(&s->optimizer)->state_per_theta;
+    size_t all = (size_t)s->particles * (size_t)e->model->n_theta, planes = (size_t)bnn_optimizer_vtable(s->optimizer)->state_per_theta;
     out[0] = (bnn_block){.name = "particles", .kind = BNN_BLOCK_REAL, .data = s->stored.theta, .length = all, .theta = true};
     out[1] = (bnn_block){.name = "moments", .kind = BNN_BLOCK_REAL, .data = s->moments, .length = planes * all};
     out[2] = (bnn_block){.name = "counter", .kind = BNN_BLOCK_U64, .data = s->counter, .length = 2};

@@ -25,43 +25,14 @@ typedef struct {
     bnn_descent_conf descent;
 } conf;
 
-static const bnn_option options[] = {{.name = "rank",
-                                      .kind = BNN_OPTION_INT,
-                                      .offset = offsetof(conf, rank),
-                                      .preset = "20",
-                                      .min = 0,
-                                      .max = 1e6,
-                                      .help = "deviations that are kept, at least 2; 0: variances alone"},
-                                     {.name = "start",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, start),
-                                      .preset = "0.5",
-                                      .min = 0,
-                                      .max = 0.999999,
-                                      .help = "share of the epochs before the first parameters that count"},
-                                     {.name = "every",
-                                      .kind = BNN_OPTION_INT,
-                                      .offset = offsetof(conf, every),
-                                      .preset = "1",
-                                      .min = 1,
-                                      .max = 1e9,
-                                      .help = "epochs between those that count"},
-                                     {.name = "swa_lr",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, swa_lr),
-                                      .preset = "0.005",
-                                      .min = 0,
-                                      .max = 1e9,
-                                      .help = "step size on U/N from there on"},
-                                     {.name = "scale",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, scale),
-                                      .preset = "1",
-                                      .min = 0,
-                                      .max = 1e9,
-                                      .help = "factor on the covariance"},
-                                     BNN_DESCENT_OPTIONS(conf, descent, "1000"),
-                                     {0}};
+static const bnn_option options[] = {
+    BNN_OPT_INT(conf, rank, "20", 0, 1e6, "deviations that are kept, at least 2; 0: variances alone"),
+    BNN_OPT_REAL(conf, start, "0.5", 0, 0.999999, "share of the epochs before the first parameters that count"),
+    BNN_OPT_INT(conf, every, "1", 1, 1e9, "epochs between those that count"),
+    BNN_OPT_REAL(conf, swa_lr, "0.005", 0, 1e9, "step size on U/N from there on"),
+    BNN_OPT_REAL(conf, scale, "1", 0, 1e9, "factor on the covariance"),
+    BNN_DESCENT_OPTIONS(conf, descent, "1000"),
+    {0}};
 
 typedef struct {
     bnn_descent descent; /* first: the hooks of descent.h take the state for one */

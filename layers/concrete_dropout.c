@@ -22,21 +22,10 @@ typedef struct {
     double p, temperature;
 } conf;
 
-static const bnn_option options[] = {{.name = "p",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, p),
-                                      .preset = "0.1",
-                                      .min = 0,
-                                      .max = 1,
-                                      .help = "initial probability of dropping a unit"},
-                                     {.name = "temperature",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, temperature),
-                                      .preset = "0.1",
-                                      .min = 0.01,
-                                      .max = 10,
-                                      .help = "t of the relaxation; the smaller, the harder the gates"},
-                                     {0}};
+static const bnn_option options[] = {
+    BNN_OPT_REAL(conf, p, "0.1", 0, 1, "initial probability of dropping a unit"),
+    BNN_OPT_REAL(conf, temperature, "0.1", 0.01, 10, "t of the relaxation; the smaller, the harder the gates"),
+    {0}};
 
 static bnn_status bind(bnn_layer *l) {
     int d = bnn_layer_size_in(l);

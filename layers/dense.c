@@ -20,20 +20,10 @@ enum { HE, GLOROT };
 static const char *const no_yes[] = {"no", "yes", NULL}, *const inits[] = {"he", "glorot", NULL};
 
 static const bnn_option options[] = {
-    {.name = "units",
-     .kind = BNN_OPTION_INT,
-     .offset = offsetof(conf, units),
-     .preset = "0",
-     .min = 0,
-     .max = 1 << 24,
-     .help = "outputs; 0 at the end of a network: as many as the likelihood needs"},
-    {.name = "bias", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, bias), .preset = "yes", .choices = no_yes, .help = "add a bias"},
-    {.name = "init",
-     .kind = BNN_OPTION_CHOICE,
-     .offset = offsetof(conf, init),
-     .preset = "he",
-     .choices = inits,
-     .help = "he: N(0, 2/D) (He et al. 2015); glorot: U(-a,a), a^2 = 6/(D+U) (Glorot & Bengio 2010, eq. 16)"},
+    BNN_OPT_INT(conf, units, "0", 0, 1 << 24, "outputs; 0 at the end of a network: as many as the likelihood needs"),
+    BNN_OPT_CHOICE(conf, bias, "yes", no_yes, "add a bias"),
+    BNN_OPT_CHOICE(conf, init, "he", inits,
+                   "he: N(0, 2/D) (He et al. 2015); glorot: U(-a,a), a^2 = 6/(D+U) (Glorot & Bengio 2010, eq. 16)"),
     {0}};
 
 static bnn_status bind(bnn_layer *l) {

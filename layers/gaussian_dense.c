@@ -14,8 +14,6 @@
  */
 #include <bnn/gaussian.h>
 
-static const bnn_option options[] = {BNN_GAUSSIAN_OPTIONS, {0}};
-
 static bnn_status bind(bnn_layer *l) {
     const bnn_gaussian_conf *c = l->object.conf;
     BNN_TRY(bnn_layer_needs_vector(l));
@@ -54,7 +52,7 @@ static const char *const checks[] = {
 const bnn_layer_type bnn_layer_gaussian_dense = {
     .type = {BNN_TYPE(bnn_layer_type), .name = "gaussian_dense", .summary = "affine map with a Gaussian posterior over its weights",
              .reference = "Blundell et al. 2015, section 3.2", .caps = BNN_STOCHASTIC | BNN_KINKED, .conf_size = sizeof(bnn_gaussian_conf),
-             .options = options, .checks = checks},
+             .options = bnn_gaussian_options, .checks = checks},
     .min_in = 1,
     .max_in = 1,
     .bind = bind,
@@ -64,6 +62,5 @@ const bnn_layer_type bnn_layer_gaussian_dense = {
     .prepare = bnn_gaussian_prepare,
     .finish = bnn_gaussian_finish,
     .penalty = bnn_gaussian_penalty,
-    .close = bnn_gaussian_close,
     .score = bnn_gaussian_score,
 };

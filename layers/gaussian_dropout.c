@@ -19,13 +19,7 @@ typedef struct {
     double alpha;
 } conf;
 
-static const bnn_option options[] = {{.name = "alpha",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, alpha),
-                                      .preset = "0.1",
-                                      .min = 0,
-                                      .max = 100,
-                                      .help = "variance of the factor; p/(1-p) for the noise of dropout"},
+static const bnn_option options[] = {BNN_OPT_REAL(conf, alpha, "0.1", 0, 100, "variance of the factor; p/(1-p) for the noise of dropout"),
                                      {0}};
 
 static bnn_status bind(bnn_layer *l) {

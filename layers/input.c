@@ -12,12 +12,7 @@ typedef struct {
     bnn_shape shape;
 } conf;
 
-static const bnn_option options[] = {{.name = "shape",
-                                      .kind = BNN_OPTION_SHAPE,
-                                      .offset = offsetof(conf, shape),
-                                      .preset = "",
-                                      .help = "of one row, such as 13 or 3x32x32; left out: as the data say"},
-                                     {0}};
+static const bnn_option options[] = {BNN_OPT_SHAPE(conf, shape, "", "of one row, such as 13 or 3x32x32; left out: as the data say"), {0}};
 
 static bnn_status bind(bnn_layer *l) {
     const conf *c = l->object.conf;

@@ -1,5 +1,10 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <bnn/option.h>
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * option.c: option texts and the spec texts around them, which hold each other: a spec has options, an option may be a spec.
+ */
+#include "spec.h"
+
+#include <bnn/registry.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -11,23 +16,6 @@ const char *bnn_shape_print(bnn_shape s, char text[BNN_SHAPE_TEXT]) {
     for (int i = 0; i < s.rank; i++) used += snprintf(text + used, BNN_SHAPE_TEXT - (size_t)used, i ? "x%d" : "%d", s.d[i]);
     snprintf(text + used, BNN_SHAPE_TEXT - (size_t)used, "]");
     return text;
-}
-
-size_t bnn_option_size(bnn_option_kind kind) {
-    switch (kind) {
-    case BNN_OPTION_INT:
-    case BNN_OPTION_CHOICE: return sizeof(int);
-    case BNN_OPTION_REAL: return sizeof(double);
-    case BNN_OPTION_TEXT: return sizeof(char *);
-    case BNN_OPTION_SHAPE: return sizeof(bnn_shape);
-    }
-    return 0;
-}
-
-const bnn_option *bnn_options_find(const bnn_option *table, const char *name) {
-    for (const bnn_option *o = table; o && o->name; o++)
-        if (strcmp(o->name, name) == 0) return o;
-    return NULL;
 }
 
 static void *field(const bnn_option *o, void *conf) { return (char *)conf + o->offset; }
@@ -81,7 +69,29 @@ static bnn_status read_shape(const bnn_option *o, const char *value, bnn_shape *
     return BNN_OK;
 }
 
-static bnn_status set(const bnn_option *o, void *conf, const char *value) {
+enum { MOST_NESTED = 16 }; /* specs inside of each other */
+static bnn_status parse_object(bnn_kind kind, const char *text, int depth, bnn_object *out);
+
+static bnn_status read_spec(const bnn_option *o, const char *value, int depth, bnn_object *out) {
+    bnn_object made = {0};
+    if (depth == MOST_NESTED) return bnn_fail(BNN_ERR_OPTION, "option '%s': specs are nested more than %d deep", o->name, MOST_NESTED);
+    bnn_status s = *value || *o->preset ? parse_object(o->of, value, depth + 1, &made) : BNN_OK;
+    if (s < 0) return bnn_note(s, "option '%s'", o->name);
+    bnn_object_free(out);
+    *out = made;
+    return BNN_OK;
+}
+
+static bnn_status read_text(const bnn_option *o, const char *value, char **out) {
+    char *copy = strdup(value);
+    if (!copy) return bnn_fail(BNN_ERR_MEMORY, "option '%s': out of memory", o->name);
+    free(*out);
+    *out = copy;
+    return BNN_OK;
+}
+
+/* depth: of specs around this option. */
+static bnn_status set(const bnn_option *o, void *conf, const char *value, int depth) {
     double number;
     switch (o->kind) {
     case BNN_OPTION_INT:
@@ -94,43 +104,45 @@ static bnn_status set(const bnn_option *o, void *conf, const char *value) {
         return BNN_OK;
     case BNN_OPTION_CHOICE: return read_choice(o, value, field(o, conf));
     case BNN_OPTION_SHAPE: return read_shape(o, value, field(o, conf));
-    case BNN_OPTION_TEXT: {
-        char *copy = strdup(value), **text = field(o, conf);
-        if (!copy) return bnn_fail(BNN_ERR_MEMORY, "option '%s': out of memory", o->name);
-        free(*text);
-        *text = copy;
-        return BNN_OK;
-    }
+    case BNN_OPTION_TEXT: return read_text(o, value, field(o, conf));
+    case BNN_OPTION_SPEC: return read_spec(o, value, depth, field(o, conf));
+    case BNN_OPTION_GROUP: break;
     }
     return bnn_fail(BNN_ERR_OPTION, "option '%s' has an unknown kind", o->name);
 }
 
-bnn_status bnn_options_set(const bnn_option *table, void *conf, const char *name, const char *value) {
-    const bnn_option *o = bnn_options_find(table, name);
-    if (o) return set(o, conf, value);
+static bnn_status set_named(const bnn_option *table, void *conf, const char *name, const char *value, int depth) {
+    bnn_option o;
+    if (bnn_options_find(table, name, &o)) return set(&o, conf, value, depth);
     char known[512] = "";
-    for (o = table; o && o->name; o++) {
+    for (int i = 0; bnn_options_at(table, i, &o); i++) {
         size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", o->name);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", o.name);
     }
     if (!*known) return bnn_fail(BNN_ERR_OPTION, "unknown option '%s': there are none", name);
     return bnn_fail(BNN_ERR_OPTION, "unknown option '%s': there are %s", name, known);
 }
 
-void bnn_options_free(const bnn_option *table, void *conf) {
-    for (const bnn_option *o = table; o && o->name; o++)
-        if (o->kind == BNN_OPTION_TEXT) {
-            char **text = field(o, conf);
-            free(*text);
-            *text = NULL;
-        }
+bnn_status bnn_options_set(const bnn_option *table, void *conf, const char *name, const char *value) {
+    return set_named(table, conf, name, value, 0);
 }
 
-static bnn_status set_presets(const bnn_option *table, void *conf) {
-    for (const bnn_option *o = table; o && o->name; o++) {
-        if (o->kind == BNN_OPTION_TEXT) *(char **)field(o, conf) = NULL;
-        BNN_TRY(set(o, conf, o->preset));
+static bool is_owned(const bnn_option *o) { return o->kind == BNN_OPTION_TEXT || o->kind == BNN_OPTION_SPEC; }
+
+void bnn_options_free(const bnn_option *table, void *conf) {
+    bnn_option o;
+    for (int i = 0; bnn_options_at(table, i, &o); i++) {
+        if (o.kind == BNN_OPTION_TEXT) free(*(char **)field(&o, conf));
+        if (o.kind == BNN_OPTION_SPEC) bnn_object_free(field(&o, conf));
+        if (is_owned(&o)) memset(field(&o, conf), 0, bnn_option_size(o.kind));
     }
+}
+
+static bnn_status set_presets(const bnn_option *table, void *conf, int depth) {
+    bnn_option o;
+    for (int i = 0; bnn_options_at(table, i, &o); i++)
+        if (is_owned(&o)) memset(field(&o, conf), 0, bnn_option_size(o.kind));
+    for (int i = 0; bnn_options_at(table, i, &o); i++) BNN_TRY(set(&o, conf, o.preset, depth));
     return BNN_OK;
 }
 
@@ -161,8 +173,9 @@ static char *equals_sign(char *item) {
     return NULL;
 }
 
-static bnn_status read_items(const bnn_option *table, char *text, void *conf) {
-    const bnn_option *position = table;
+static bnn_status read_items(const bnn_option *table, char *text, void *conf, int depth) {
+    bnn_option o;
+    int position = 0;
     bool keyed = false, balanced = true;
     char *rest = text;
     for (char *item; (item = next_item(&rest, &balanced));) {
@@ -173,41 +186,154 @@ static bnn_status read_items(const bnn_option *table, char *text, void *conf) {
             while (key_end > item && (key_end[-1] == ' ' || key_end[-1] == '\t')) key_end--;
             *key_end = '\0';
             keyed = true;
-            BNN_TRY(bnn_options_set(table, conf, item, sign + 1 + strspn(sign + 1, " \t")));
+            BNN_TRY(set_named(table, conf, item, sign + 1 + strspn(sign + 1, " \t"), depth));
         } else if (keyed) {
             return bnn_fail(BNN_ERR_SYNTAX, "option value '%s' has no name, but comes after a named one", item);
-        } else if (!position || !position->name) {
+        } else if (!bnn_options_at(table, position++, &o)) {
             return bnn_fail(BNN_ERR_OPTION, "option value '%s' is one too many", item);
         } else {
-            BNN_TRY(set(position++, conf, item));
+            BNN_TRY(set(&o, conf, item, depth));
         }
     }
     return BNN_OK;
 }
 
-bnn_status bnn_options_parse(const bnn_option *table, const char *text, void *conf) {
-    bnn_status s = set_presets(table, conf);
+static bnn_status parse_options(const bnn_option *table, const char *text, void *conf, int depth) {
+    bnn_status s = set_presets(table, conf, depth);
     if (s == BNN_OK && text && *text) {
         char *copy = strdup(text);
-        s = copy ? read_items(table, copy, conf) : bnn_fail(BNN_ERR_MEMORY, "out of memory for options");
+        s = copy ? read_items(table, copy, conf, depth) : bnn_fail(BNN_ERR_MEMORY, "out of memory for options");
         free(copy);
     }
     if (s < 0) bnn_options_free(table, conf);
     return s;
 }
 
+bnn_status bnn_options_parse(const bnn_option *table, const char *text, void *conf) { return parse_options(table, text, conf, 0); }
+
+/* ---- specs ---- */
+
+/* "name:options" or "name{options}" -> the two parts, cut off in place. */
+static bnn_status cut(char *text, char **name, char **options) {
+    size_t length = strlen(text);
+    while (length > 0 && strchr(" \t\n", text[length - 1])) text[--length] = '\0';
+    *name = text + strspn(text, " \t\n");
+    char *mark = strpbrk(*name, ":{");
+    *options = *name + strlen(*name);
+    if (!mark) return BNN_OK;
+    if (*mark == '{') {
+        if (text[length - 1] != '}') return bnn_fail(BNN_ERR_SYNTAX, "'%s' lacks the closing brace", *name);
+        text[length - 1] = '\0';
+    }
+    *mark = '\0';
+    *options = mark + 1;
+    return BNN_OK;
+}
+
+static bnn_status make(bnn_kind kind, const char *name, const char *options, int depth, bnn_object *out) {
+    const bnn_type *type;
+    BNN_TRY(bnn_type_find(kind, name, &type));
+    void *conf = calloc(1, type->conf_size ? type->conf_size : 1);
+    if (!conf) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %s '%s'", bnn_kind_name(kind), name);
+    bnn_status s = parse_options(type->options, options, conf, depth);
+    if (s < 0) {
+        free(conf);
+        return bnn_note(s, "%s '%s'", bnn_kind_name(kind), name);
+    }
+    *out = (bnn_object){.type = type, .conf = conf};
+    return BNN_OK;
+}
+
+static bnn_status parse_object(bnn_kind kind, const char *text, int depth, bnn_object *out) {
+    char *copy = strdup(text ? text : ""), *name, *options;
+    if (!copy) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a %s", bnn_kind_name(kind));
+    bnn_status s = cut(copy, &name, &options);
+    if (s == BNN_OK) s = make(kind, name, options, depth, out);
+    free(copy);
+    return s;
+}
+
+bnn_status bnn_object_parse(bnn_kind kind, const char *text, bnn_object *out) { return parse_object(kind, text, 0, out); }
+
+void bnn_object_free(bnn_object *object) {
+    if (object->type) bnn_options_free(object->type->options, object->conf);
+    free(object->conf);
+    *object = (bnn_object){0};
+}
+
+/* The options are cut up in place. */
+static bnn_status walk_options(const bnn_option *table, char *text, bnn_spec_visit *visit, void *context) {
+    bnn_option o;
+    bool balanced = true;
+    for (char *item, *sign, *rest = text; (item = next_item(&rest, &balanced));) {
+        if (!(sign = equals_sign(item))) continue;
+        *sign = '\0';
+        if (bnn_options_find(table, item, &o) && o.kind == BNN_OPTION_SPEC) BNN_TRY(bnn_spec_walk(o.of, sign + 1, visit, context));
+    }
+    return BNN_OK;
+}
+
+bnn_status bnn_spec_walk(bnn_kind kind, const char *text, bnn_spec_visit *visit, void *context) {
+    char *copy = strdup(text), *name, *options;
+    if (!copy) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a %s", bnn_kind_name(kind));
+    bnn_status s = cut(copy, &name, &options);
+    if (s == BNN_OK && *name) {
+        const bnn_type *type = bnn_type_next(kind, NULL);
+        while (type && strcmp(type->name, name) != 0) type = bnn_type_next(kind, type);
+        visit(context, kind, name);
+        if (type) s = walk_options(type->options, options, visit, context);
+    }
+    free(copy);
+    return s;
+}
+
+/* ---- printing ---- */
+
+static void print_object(FILE *out, const bnn_object *object, bool braces);
+
 static void print_value(FILE *out, const bnn_option *o, const void *conf) {
     char number[BNN_NUMBER_TEXT];
+    const void *at = const_field(o, conf);
     switch (o->kind) {
-    case BNN_OPTION_INT: fprintf(out, "%d", *(const int *)const_field(o, conf)); break;
-    case BNN_OPTION_REAL: fputs(bnn_number_print(*(const double *)const_field(o, conf), number), out); break;
-    case BNN_OPTION_CHOICE: fputs(o->choices[*(const int *)const_field(o, conf)], out); break;
-    case BNN_OPTION_TEXT: fputs(*(char *const *)const_field(o, conf), out); break;
+    case BNN_OPTION_INT: fprintf(out, "%d", *(const int *)at); break;
+    case BNN_OPTION_REAL: fputs(bnn_number_print(*(const double *)at, number), out); break;
+    case BNN_OPTION_CHOICE: fputs(o->choices[*(const int *)at], out); break;
+    case BNN_OPTION_TEXT: fputs(*(char *const *)at, out); break;
+    case BNN_OPTION_SPEC:
+        if (((const bnn_object *)at)->type) print_object(out, at, true);
+        break;
     case BNN_OPTION_SHAPE: {
-        const bnn_shape *s = const_field(o, conf);
+        const bnn_shape *s = at;
         for (int i = 0; i < s->rank; i++) fprintf(out, i ? "x%d" : "%d", s->d[i]);
+        break;
     }
+    case BNN_OPTION_GROUP: break;
     }
+}
+
+/* With `before` in front of the first option; false if there is none. */
+static bool print_options(FILE *out, const bnn_option *table, const void *conf, const char *before) {
+    bnn_option o;
+    bool any = false;
+    for (int i = 0; bnn_options_at(table, i, &o); i++) {
+        if (o.kind == BNN_OPTION_SHAPE && ((const bnn_shape *)const_field(&o, conf))->rank == 0) continue; /* not known: nothing to say */
+        fprintf(out, "%s%s=", any ? "," : before, o.name);
+        print_value(out, &o, conf);
+        any = true;
+    }
+    return any;
+}
+
+static void print_object(FILE *out, const bnn_object *object, bool braces) {
+    fputs(object->type->name, out);
+    if (print_options(out, object->type->options, object->conf, braces ? "{" : ":") && braces) fputc('}', out);
+}
+
+/* The text that was printed, once out is closed; NULL when out of memory. */
+static char *close_text(FILE *out, char **text) {
+    if (fclose(out) == 0) return *text;
+    free(*text);
+    return NULL;
 }
 
 char *bnn_options_print(const bnn_option *table, const void *conf) {
@@ -215,16 +341,15 @@ char *bnn_options_print(const bnn_option *table, const void *conf) {
     size_t size;
     FILE *out = open_memstream(&text, &size);
     if (!out) return NULL;
-    const char *comma = "";
-    for (const bnn_option *o = table; o && o->name; o++) {
-        if (o->kind == BNN_OPTION_SHAPE && ((const bnn_shape *)const_field(o, conf))->rank == 0) continue; /* not known: nothing to say */
-        fprintf(out, "%s%s=", comma, o->name);
-        print_value(out, o, conf);
-        comma = ",";
-    }
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    print_options(out, table, conf, "");
+    return close_text(out, &text);
+}
+
+char *bnn_object_print(const bnn_object *object, bool braces) {
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return NULL;
+    print_object(out, object, braces);
+    return close_text(out, &text);
 }

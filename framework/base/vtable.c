@@ -33,29 +33,33 @@ static bnn_status check_head(bnn_kind kind, const bnn_type *type) {
     return BNN_OK;
 }
 
-/* The option before o whose field o would read as another type; NULL: none. Two of one kind are safe, if hardly meant: bnn check says so.
- */
-static const bnn_option *sharing(const bnn_option *table, const bnn_option *o) {
-    for (const bnn_option *other = table; other < o; other++) {
+/* Whether an option before number i has a field that o would read as another type: *other. Two of one kind are safe, if hardly meant: bnn
+ * check says so. */
+static bool is_shared(const bnn_option *table, int i, const bnn_option *o, bnn_option *other) {
+    while (--i >= 0 && bnn_options_at(table, i, other)) {
         bool overlap = o->offset < other->offset + bnn_option_size(other->kind) && other->offset < o->offset + bnn_option_size(o->kind);
-        if (overlap && (o->kind != other->kind || o->offset != other->offset)) return other;
+        if (overlap && (o->kind != other->kind || o->offset != other->offset)) return true;
     }
-    return NULL;
+    return false;
+}
+
+static const char *wrong_with(const bnn_option *o, size_t conf_size) {
+    size_t size = bnn_option_size(o->kind);
+    if (size == 0) return "an unknown kind";
+    if (!o->preset) return "no preset";
+    if (o->kind == BNN_OPTION_CHOICE && !o->choices) return "no choices";
+    if (o->kind == BNN_OPTION_SPEC && (unsigned)o->of >= BNN_N_KINDS) return "no kind of types that it names";
+    return o->offset + size > conf_size ? "its field outside of conf: is conf_size set?" : NULL;
 }
 
 static bnn_status check_options(bnn_kind kind, const bnn_type *type) {
-    for (const bnn_option *o = type->options; o && o->name; o++) {
-        size_t size = bnn_option_size(o->kind);
-        const char *wrong = size == 0                                     ? "an unknown kind"
-                            : !o->preset                                  ? "no preset"
-                            : o->kind == BNN_OPTION_CHOICE && !o->choices ? "no choices"
-                            : o->offset + size > type->conf_size          ? "its field outside of conf: is conf_size set?"
-                                                                          : NULL;
-        if (wrong) return bnn_fail(BNN_ERR_ABI, "%s '%s': option '%s' has %s", bnn_kind_name(kind), type->name, o->name, wrong);
-        const bnn_option *other = sharing(type->options, o);
-        if (other)
+    bnn_option o, other;
+    for (int i = 0; bnn_options_at(type->options, i, &o); i++) {
+        const char *wrong = wrong_with(&o, type->conf_size);
+        if (wrong) return bnn_fail(BNN_ERR_ABI, "%s '%s': option '%s' has %s", bnn_kind_name(kind), type->name, o.name, wrong);
+        if (is_shared(type->options, i, &o, &other))
             return bnn_fail(BNN_ERR_ABI, "%s '%s': option '%s' has a part of the field of '%s' in conf", bnn_kind_name(kind), type->name,
-                            o->name, other->name);
+                            o.name, other.name);
     }
     return BNN_OK;
 }

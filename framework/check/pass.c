@@ -11,6 +11,7 @@
 static bnn_status input_shape(const char *text, bnn_shape *out) {
     bnn_netspec spec;
     bnn_object input;
+    bnn_option shape;
     BNN_TRY(bnn_netspec_parse(text, &spec));
     bool given = strcmp(spec.s[0].type, "input") == 0;
     char *source = NULL;
@@ -20,7 +21,7 @@ static bnn_status input_shape(const char *text, bnn_shape *out) {
     if (s == BNN_OK) s = bnn_object_parse(BNN_LAYER, source, &input);
     free(source);
     if (s < 0) return s;
-    memcpy(out, (const char *)input.conf + bnn_options_find(input.type->options, "shape")->offset, sizeof *out);
+    if (bnn_options_find(input.type->options, "shape", &shape)) memcpy(out, (const char *)input.conf + shape.offset, sizeof *out);
     bnn_object_free(&input);
     return out->rank > 0 ? BNN_OK : bnn_fail(BNN_ERR_SHAPE, "a check spec begins with 'input:SHAPE'");
 }

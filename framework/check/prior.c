@@ -226,9 +226,10 @@ static bnn_status sets(bnn_checker *c, void *of) {
 static bnn_status fan_in(bnn_checker *c, void *of) {
     const prior_case *k = of;
     prior_case one = *k;
-    const bnn_option *o = bnn_options_find(k->type->type.options, "scale");
-    const char *chosen =
-        o && o->kind == BNN_OPTION_CHOICE ? o->choices[*(const int *)(const void *)((const char *)k->prior.object.conf + o->offset)] : "";
+    bnn_option o;
+    const char *chosen = "";
+    if (bnn_options_find(k->type->type.options, "scale", &o) && o.kind == BNN_OPTION_CHOICE)
+        chosen = o.choices[*(const int *)(const void *)((const char *)k->prior.object.conf + o.offset)];
     bool alike = true, scaled = true;
     one.fan_in = 1;
     for (int i = 0; i < N; i++) {

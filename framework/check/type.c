@@ -48,14 +48,16 @@ static void refuses(bnn_checker *c, const bnn_option *o, void *conf, const char 
 /* The field of one option moves, the fields of the others stay. */
 static void leaves_others(bnn_checker *c, const bnn_option *o, void *conf, const char *value) {
     const bnn_option *table = c->type->options;
+    bnn_option other;
     size_t size = c->type->conf_size;
     char *old = malloc(size);
     if (!old) return;
     memcpy(old, conf, size);
     if (bnn_options_set(table, conf, o->name, value) == BNN_OK)
-        for (const bnn_option *other = table; other->name; other++)
-            if (other != o && memcmp(old + other->offset, (char *)conf + other->offset, bnn_option_size(other->kind)) != 0)
-                bnn_checker_break(c, "setting option '%s' changes option '%s': do they share a field of conf?", o->name, other->name);
+        for (int i = 0; bnn_options_at(table, i, &other); i++)
+            if (strcmp(other.name, o->name) != 0 &&
+                memcmp(old + other.offset, (char *)conf + other.offset, bnn_option_size(other.kind)) != 0)
+                bnn_checker_break(c, "setting option '%s' changes option '%s': do they share a field of conf?", o->name, other.name);
     free(old);
 }
 
@@ -76,24 +78,25 @@ static void check_option(bnn_checker *c, const bnn_option *o, void *conf) {
         if (beyond(o, above, &value)) refuses(c, o, conf, bnn_number_print(value, text));
     }
     if (o->kind == BNN_OPTION_CHOICE) refuses(c, o, conf, "no_such_choice");
+    if (o->kind == BNN_OPTION_SPEC) refuses(c, o, conf, "no_such_type");
 }
 
 bnn_status bnn_check_option_table(bnn_checker *c, bnn_refusal *is_named) {
     const bnn_type *t = c->type;
-    for (const bnn_option *o = t->options; o && o->name; o++)
-        if (o->offset + bnn_option_size(o->kind) > t->conf_size)
-            bnn_checker_break(c, "option '%s' ends at byte %zu of conf, which has %zu", o->name, o->offset + bnn_option_size(o->kind),
+    bnn_option o;
+    for (int i = 0; bnn_options_at(t->options, i, &o); i++)
+        if (o.offset + bnn_option_size(o.kind) > t->conf_size)
+            bnn_checker_break(c, "option '%s' ends at byte %zu of conf, which has %zu", o.name, o.offset + bnn_option_size(o.kind),
                               t->conf_size);
     void *conf = calloc(1, t->conf_size + 1);
     bnn_status s = conf ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for options");
     if (s < 0) return s;
     if (!bnn_checker_broken(c) && bnn_options_parse(t->options, "", conf) < 0) bnn_checker_break(c, "a preset is refused: %s", bnn_error());
-    for (const bnn_option *o = t->options; o && o->name && !bnn_checker_broken(c); o++) {
+    for (int i = 0; !bnn_checker_broken(c) && bnn_options_at(t->options, i, &o); i++) {
         char text[BNN_NUMBER_TEXT];
         double value;
-        check_option(c, o, conf);
-        if (!bnn_checker_broken(c) && s == BNN_OK && beyond(o, false, &value))
-            s = is_named(c, o->name, bnn_number_print(value, text));
+        check_option(c, &o, conf);
+        if (!bnn_checker_broken(c) && s == BNN_OK && beyond(&o, false, &value)) s = is_named(c, o.name, bnn_number_print(value, text));
     }
     if (!bnn_checker_broken(c) && s == BNN_OK) s = is_named(c, "no_such_option", "1");
     bnn_options_free(t->options, conf);

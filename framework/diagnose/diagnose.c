@@ -122,10 +122,10 @@ static const bnn_column *find_column(const bnn_column *column, int n, const char
 }
 
 static double saturated_share(const bnn_engine *engine, const bnn_column *depth) {
-    const bnn_option *limit = bnn_options_find(engine->object.type->options, "max_depth");
+    bnn_option limit;
     int reached = 0;
-    if (!depth || !limit) return NAN;
-    int most = *(const int *)((const char *)engine->object.conf + limit->offset);
+    if (!depth || !bnn_options_find(engine->object.type->options, "max_depth", &limit)) return NAN;
+    int most = *(const int *)((const char *)engine->object.conf + limit.offset);
     for (int i = 0; i < depth->length; i++) reached += depth->data[i] >= most;
     return (double)reached / depth->length;
 }

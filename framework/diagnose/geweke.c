@@ -131,13 +131,14 @@ static bnn_status make_text(const bnn_sbc_config *c, char **out) {
     snprintf(transitions, sizeof transitions, "%d", c->transitions);
     const char *const set[][2] = {{"chains", "1"}, {"warmup", "0"}, {"thin", "1"}, {"samples", transitions}};
     bnn_object o;
+    bnn_option found;
     BNN_TRY(bnn_object_parse(BNN_ENGINE, c->engine, &o));
     bnn_status s = BNN_OK;
     if (!((const bnn_engine_type *)o.type)->place)
         s = bnn_fail(BNN_ERR_OPTION, "engine '%s' has no transition that could be tested: it is no Markov chain that can be placed",
                      o.type->name);
     for (size_t i = 0; s == BNN_OK && i < sizeof set / sizeof *set; i++)
-        if (bnn_options_find(o.type->options, set[i][0])) s = bnn_options_set(o.type->options, o.conf, set[i][0], set[i][1]);
+        if (bnn_options_find(o.type->options, set[i][0], &found)) s = bnn_options_set(o.type->options, o.conf, set[i][0], set[i][1]);
     if (s == BNN_OK && !(*out = bnn_object_print(&o, false))) s = out_of_memory();
     bnn_object_free(&o);
     return s;

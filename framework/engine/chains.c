@@ -6,7 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const bnn_metric_names[] = {"diagonal", "unit", NULL};
+static const char *const metrics[] = {"diagonal", "unit", NULL};
+
+const bnn_option bnn_chains_options[] = {
+    BNN_OPT_INT(bnn_chains_conf, chains, "4", 1, 1e4, "independent chains, each from its own start"),
+    BNN_OPT_INT(bnn_chains_conf, samples, "250", 1, 1e8, "draws that are kept of each chain"),
+    BNN_OPT_INT(bnn_chains_conf, warmup, "250", 0, 1e8, "transitions before them, in which step size and metric are tuned; 0: neither is"),
+    BNN_OPT_INT(bnn_chains_conf, thin, "1", 1, 1e8, "transitions for each draw that is kept"),
+    BNN_OPT_REAL(bnn_chains_conf, target_accept, "0.8", 0.01, 0.999, "mean probability of acceptance that the step size is tuned to"),
+    BNN_OPT_REAL(bnn_chains_conf, step, "0.01", 1e-12, 1e6, "step size of the leapfrog before it is tuned"),
+    BNN_OPT_REAL(bnn_chains_conf, jitter, "0", 0, 0.99,
+                 "each transition's step size is multiplied by a uniform number from 1 - jitter to 1 + jitter"),
+    BNN_OPT_CHOICE(bnn_chains_conf, metric, "diagonal", metrics,
+                   "inverse masses: diagonal, tuned to the variances; unit, 1 for all parameters"),
+    {0}};
 
 /* Streams of a transition. */
 enum { TRANSITION, SEARCH, JITTER, WINDOW, MOVE };

@@ -6,20 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const bnn_schedule_names[] = {"constant", "cosine", NULL};
+static const char *const schedules[] = {"constant", "cosine", NULL};
+
+const bnn_option bnn_descent_options[] = {
+    BNN_OPT_INT(bnn_descent_conf, epochs, "400", 1, 1e9, "passes over the training rows"),
+    BNN_OPT_INT(bnn_descent_conf, batch, "128", 1, 1e9, "rows of a minibatch (at most the training rows)"),
+    BNN_OPT_REAL(bnn_descent_conf, lr, "0.001", 0, 1e9, "step size on U/N"),
+    BNN_OPT_REAL(bnn_descent_conf, lr_hyper, "0.01", 0, 1e9, "step size of dropout probabilities and of the noise"),
+    BNN_OPT_CHOICE(bnn_descent_conf, schedule, "constant", schedules, "step size over the epochs: constant, or cosine down to 0"),
+    BNN_OPT_SPEC(bnn_descent_conf, optimizer, BNN_OPTIMIZER, "adam", "an optimizer, as name or name{options}"),
+    {0}};
 
 enum { EPOCHS, STEPS }; /* bnn_descent.counter */
 
 static double bytes_needed(const bnn_descent *d, const bnn_data *data) {
     const bnn_model *m = d->model;
-    size_t theta = (size_t)m->n_theta * (size_t)(2 + bnn_optimizer_vtable(&d->optimizer)->state_per_theta);
+    size_t theta = (size_t)m->n_theta * (size_t)(2 + bnn_optimizer_vtable(&d->conf->optimizer)->state_per_theta);
     int batch = d->conf->batch < data->n ? d->conf->batch : data->n;
     return (double)bnn_workspace_bytes(m->net, batch, true) + (double)theta * sizeof(bnn_real) + bnn_minibatch_bytes(data, batch);
 }
 
 static bnn_status allocate(bnn_descent *d, const bnn_data *data) {
     const bnn_model *m = d->model;
-    size_t n = (size_t)m->n_theta, planes = (size_t)bnn_optimizer_vtable(&d->optimizer)->state_per_theta;
+    size_t n = (size_t)m->n_theta, planes = (size_t)bnn_optimizer_vtable(&d->conf->optimizer)->state_per_theta;
     BNN_TRY(bnn_memory_check(bytes_needed(d, data), "training", "use a smaller batch or a smaller network"));
     d->theta = bnn_reals_new(n);
     d->grad = bnn_reals_new(n);
@@ -37,7 +46,6 @@ bnn_status bnn_descent_open(bnn_engine *engine, const bnn_descent_conf *conf, co
     d->rng = engine->rng;
     d->mode = mode;
     d->span = 1;
-    BNN_TRY(bnn_optimizer_new(conf->optimizer, &d->optimizer));
     BNN_TRY(allocate(d, data));
     bnn_model_init(d->model, bnn_rng_split(d->rng, BNN_STREAM_INIT), d->theta);
     return BNN_OK;
@@ -45,7 +53,6 @@ bnn_status bnn_descent_open(bnn_engine *engine, const bnn_descent_conf *conf, co
 
 void bnn_descent_close(bnn_engine *engine) {
     bnn_descent *d = engine->state;
-    if (d->optimizer.object.type) bnn_optimizer_free(&d->optimizer);
     bnn_workspace_free(d->ws);
     free(d->range);
     free(d->theta);
@@ -79,8 +86,8 @@ static bnn_status update_part(void *context, int part) {
     bnn_descent *d = s->d;
     int first = part * PART, n = s->range->length - first < PART ? s->range->length - first : PART;
     size_t at = s->range->offset + (size_t)first;
-    bnn_optimizer_vtable(&d->optimizer)
-        ->step(&d->optimizer, s->lr, d->counter[STEPS], n, d->theta + at, d->grad + at, d->moments + at, (size_t)d->model->n_theta);
+    bnn_optimizer_vtable(&d->conf->optimizer)
+        ->step(&d->conf->optimizer, s->lr, d->counter[STEPS], n, d->theta + at, d->grad + at, d->moments + at, (size_t)d->model->n_theta);
     return BNN_OK;
 }
 
@@ -149,7 +156,7 @@ bnn_status bnn_descent_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_re
 
 int bnn_descent_blocks(bnn_engine *engine, bnn_block *out) {
     bnn_descent *d = engine->state;
-    size_t n = (size_t)d->model->n_theta, planes = (size_t)bnn_optimizer_vtable(&d->optimizer)->state_per_theta;
+    size_t n = (size_t)d->model->n_theta, planes = (size_t)bnn_optimizer_vtable(&d->conf->optimizer)->state_per_theta;
     out[0] = (bnn_block){.name = "theta", .kind = BNN_BLOCK_REAL, .data = d->theta, .length = n, .theta = true};
     out[1] = (bnn_block){.name = "moments", .kind = BNN_BLOCK_REAL, .data = d->moments, .length = planes * n};
     out[2] = (bnn_block){.name = "counter", .kind = BNN_BLOCK_U64, .data = d->counter, .length = 2};

@@ -10,7 +10,14 @@
 /* The learned curvature weighs transition t by t^2 or so: the first ones are far from where the chain will be. */
 #define LEARNING 3.0
 
-const char *const bnn_scales_names[] = {"joint", "gibbs", "noncentred", NULL};
+static const char *const scales_names[] = {"joint", "gibbs", "noncentred", NULL};
+
+const bnn_option bnn_sampler_options[] = {
+    BNN_OPT_GROUP(bnn_sampler_conf, chains, bnn_chains_options, NULL),
+    BNN_OPT_CHOICE(bnn_sampler_conf, scales, "joint", scales_names,
+                   "how scales of a hierarchical prior and noise move: joint, on one trajectory with the weights; gibbs, drawn before it "
+                   "given the weights; noncentred, drawn so, and scales again on the trajectory, with weights in units of them"),
+    {0}};
 
 static double u(void *context, const bnn_real *q, bnn_real *grad) {
     bnn_posterior *p = context;

@@ -8,7 +8,23 @@
 #include <string.h>
 #include <tgmath.h>
 
-const char *const bnn_preconditioner_names[] = {"none", "rmsprop", NULL};
+static const char *const preconditioners[] = {"none", "rmsprop", NULL};
+
+const bnn_option bnn_sgmcmc_options[] = {
+    BNN_OPT_INT(bnn_sgmcmc_conf, chains, "4", 1, 1e4, "independent chains, each from its own start"),
+    BNN_OPT_INT(bnn_sgmcmc_conf, samples, "100", 1, 1e8, "draws that are kept of each chain"),
+    BNN_OPT_INT(bnn_sgmcmc_conf, burnin, "1000", 0, 1e8, "epochs before the first of them; of every cycle"),
+    BNN_OPT_INT(bnn_sgmcmc_conf, thin, "20", 1, 1e8, "epochs for each draw that is kept"),
+    BNN_OPT_INT(bnn_sgmcmc_conf, batch, "128", 1, 1e9, "rows of a minibatch (at most the training rows)"),
+    BNN_OPT_REAL(bnn_sgmcmc_conf, lr, "0.001", 0, 1e9, "step size on U/N"),
+    BNN_OPT_REAL(bnn_sgmcmc_conf, lr_hyper, "0.01", 0, 1e9, "step size of the noise and of the scales of the prior"),
+    BNN_OPT_REAL(bnn_sgmcmc_conf, temperature, "1", 0, 1e9, "T of exp(-U/T); 0: gradient descent"),
+    BNN_OPT_INT(bnn_sgmcmc_conf, cycles, "0", 0, 1e6, "cycles of a falling step size, with equal shares of the samples; 0: it is constant"),
+    BNN_OPT_CHOICE(bnn_sgmcmc_conf, preconditioner, "rmsprop", preconditioners,
+                   "step sizes of the parameters: none, all the same; rmsprop, by their mean squared gradients in burn-in"),
+    BNN_OPT_REAL(bnn_sgmcmc_conf, decay, "0.99", 0, 0.999999, "of that mean, for each step"),
+    BNN_OPT_REAL(bnn_sgmcmc_conf, eps, "1e-5", 1e-30, 1e9, "added to its root"),
+    {0}};
 
 enum { LP, STEP_SIZE, CONFIGURATIONAL, KINETIC, N_STATS };
 enum { PLANES = 5 };

@@ -16,7 +16,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const bnn_gaussian_estimators[] = {"weight", "local", "flipout", NULL}, *const bnn_gaussian_no_yes[] = {"no", "yes", NULL};
+static const char *const estimators[] = {"weight", "local", "flipout", NULL}, *const no_yes[] = {"no", "yes", NULL};
+
+const bnn_option bnn_gaussian_options[] = {
+    BNN_OPT_INT(bnn_gaussian_conf, units, "0", 0, 1 << 24, "outputs; 0 at the end of a network: as many as the likelihood needs"),
+    BNN_OPT_CHOICE(bnn_gaussian_conf, estimator, "local", estimators,
+                   "where the noise of training enters: weight, local (activations) or flipout"),
+    BNN_OPT_SPEC(bnn_gaussian_conf, prior, BNN_PRIOR, "", "prior of these weights, such as gauss{sd=1}; left out: the model's"),
+    BNN_OPT_REAL(bnn_gaussian_conf, sd0, "0.1", 1e-9, 1e3, "initial standard deviation of a weight times sqrt(fan_in)"),
+    BNN_OPT_CHOICE(bnn_gaussian_conf, bias, "yes", no_yes, "add a bias"),
+    {0}};
 
 typedef enum { SAMPLED, LOCAL, FLIPOUT, AT_MEAN } method; /* the first three are the estimators in their order */
 
@@ -27,7 +36,11 @@ static method method_of(const bnn_layer *l, const bnn_io *io) {
 
 enum { STREAM_WEIGHTS, STREAM_ROWS_IN, STREAM_ROWS_OUT };
 
-static const bnn_prior *prior_of(const bnn_layer *l) { return l->derived ? l->derived : l->prior; }
+static const bnn_prior *prior_of(const bnn_layer *l) {
+    const bnn_gaussian_conf *c = l->object.conf;
+    return c->prior.object.type ? &c->prior : l->prior;
+}
+
 static int n_kernel(const bnn_layer *l) { return bnn_param_size(&l->plan.param[0]); }
 static int n_weights(const bnn_layer *l) { return l->n_theta / 2; } /* P */
 
@@ -37,21 +50,13 @@ static bnn_real *bias(const bnn_layer *l, const bnn_real *w) {
     return c->bias ? (bnn_real *)w + n_kernel(l) : NULL;
 }
 
-static bnn_status read_prior(bnn_layer *l, const char *text) {
-    if (!*text) return l->prior ? BNN_OK : bnn_fail(BNN_ERR_STATE, "option 'prior' is left out, but there is no model to take it from");
-    bnn_prior *prior = calloc(1, sizeof *prior);
-    if (!prior) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a prior");
-    l->derived = prior;
-    return bnn_prior_new(text, prior);
-}
-
 bnn_status bnn_gaussian_bind(bnn_layer *l, bnn_shape out, int rows, int cols, double flops) {
     const bnn_gaussian_conf *c = l->object.conf;
     double weights = (rows + 1.0) * cols;
     if (weights > INT_MAX / 4) return bnn_fail(BNN_ERR_MEMORY, "has %.3g weights: too many", weights);
     int in = bnn_layer_size_in(l), units = bnn_shape_size(out), p = rows * cols + (c->bias ? cols : 0);
     bool local = c->estimator == LOCAL, flipout = c->estimator == FLIPOUT;
-    BNN_TRY(read_prior(l, c->prior));
+    if (!prior_of(l)) return bnn_fail(BNN_ERR_STATE, "option 'prior' is left out, but there is no model to take it from");
     if (bnn_prior_vtable(prior_of(l))->n_scales)
         return bnn_fail(BNN_ERR_OPTION, "random weights have no place for the scales of prior '%s': give them another by option 'prior'",
                         prior_of(l)->object.type->name);
@@ -82,11 +87,6 @@ bnn_status bnn_gaussian_bind(bnn_layer *l, bnn_shape out, int rows, int cols, do
         l->plan.n_params += c->bias ? 2 : 1;
     }
     return BNN_OK;
-}
-
-void bnn_gaussian_close(bnn_layer *l) {
-    if (l->derived) bnn_prior_free(l->derived);
-    free(l->derived);
 }
 
 void bnn_gaussian_init(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {

@@ -174,9 +174,10 @@ static char *shared_options(const bnn_type *from, const bnn_type *to, const void
     for (char *at = all, *end; out && at && *at; at = end) {
         const char *stop = find_outside(at, at + strlen(at), ",");
         char key[64];
+        bnn_option o;
         end = (char *)stop + (*stop == ',');
         snprintf(key, sizeof key, "%.*s", (int)strcspn(at, "="), at);
-        if (bnn_options_find(to->options, key)) fprintf(out, "%.*s,", (int)(stop - at), at);
+        if (bnn_options_find(to->options, key, &o)) fprintf(out, "%.*s,", (int)(stop - at), at);
     }
     free(all);
     if (out && fclose(out) == 0) return text;

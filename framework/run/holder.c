@@ -4,6 +4,8 @@
 #include <bnn/holder.h>
 #include <bnn/metrics.h>
 
+#include <stdlib.h>
+
 bnn_status bnn_holdout_open(const bnn_data *data, double share, bnn_holdout *out) {
     int kept = data->n - (int)(share * data->n);
     if (kept < 1 || kept >= data->n)
@@ -54,11 +56,15 @@ bnn_status bnn_holder_score(bnn_engine *inner, const bnn_data *rows, int samples
     return s;
 }
 
-bnn_status bnn_holder_adapt(const char *inner_spec, bnn_netspec *net) {
-    bnn_object inner;
-    BNN_TRY(bnn_object_parse(BNN_ENGINE, inner_spec, &inner));
-    const bnn_engine_type *type = (const bnn_engine_type *)inner.type;
-    bnn_status s = type->adapt ? type->adapt(inner.conf, net) : BNN_OK;
-    bnn_object_free(&inner);
+bnn_status bnn_holder_adapt(const bnn_object *inner, bnn_netspec *net) {
+    const bnn_engine_type *type = (const bnn_engine_type *)inner->type;
+    return type->adapt ? type->adapt(inner->conf, net) : BNN_OK;
+}
+
+bnn_status bnn_holder_open(const bnn_engine *outer, const bnn_object *inner, const bnn_data *data, bnn_rng rng, bnn_engine **out) {
+    bnn_texts texts = {.net = outer->plain_net, .likelihood = outer->texts.likelihood, .prior = outer->texts.prior};
+    char *spec = bnn_object_print(inner, false);
+    bnn_status s = spec ? bnn_engine_new(spec, &texts, data, rng, out) : bnn_fail(BNN_ERR_MEMORY, "out of memory for an engine");
+    free(spec);
     return s;
 }

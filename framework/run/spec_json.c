@@ -13,6 +13,8 @@ static json_t *shape_json(bnn_shape shape) {
 /* JSON has no infinity: it becomes the text that the parser takes. */
 static json_t *number_json(double x) { return isfinite(x) ? json_real(x) : json_string(x > 0 ? "inf" : "-inf"); }
 
+static json_t *object_json(const bnn_object *object);
+
 static json_t *option_json(const bnn_option *o, const void *conf) {
     const void *at = (const char *)conf + o->offset;
     switch (o->kind) {
@@ -20,15 +22,17 @@ static json_t *option_json(const bnn_option *o, const void *conf) {
     case BNN_OPTION_REAL: return number_json(*(const double *)at);
     case BNN_OPTION_CHOICE: return json_string(o->choices[*(const int *)at]);
     case BNN_OPTION_TEXT: return json_string(*(char *const *)at);
-    case BNN_OPTION_SHAPE: break;
+    case BNN_OPTION_SHAPE: return shape_json(*(const bnn_shape *)at);
+    case BNN_OPTION_SPEC: return ((const bnn_object *)at)->type ? object_json(at) : json_null();
+    case BNN_OPTION_GROUP: break;
     }
-    return shape_json(*(const bnn_shape *)at);
+    return NULL;
 }
 
 static json_t *object_json(const bnn_object *object) {
     json_t *options = json_object();
-    for (const bnn_option *o = object->type->options; o && o->name; o++)
-        json_object_set_new(options, o->name, option_json(o, object->conf));
+    bnn_option o;
+    for (int i = 0; bnn_options_at(object->type->options, i, &o); i++) json_object_set_new(options, o.name, option_json(&o, object->conf));
     return json_pack("{s:s, s:o}", "type", object->type->name, "options", options);
 }
 

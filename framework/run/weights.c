@@ -237,6 +237,7 @@ bnn_status bnn_weights_run(const bnn_weights *w, const bnn_config *config, const
 static bnn_status input_shape(const char *net, bnn_shape *out) {
     bnn_netspec spec;
     bnn_object input;
+    bnn_option shape;
     char *text = NULL;
     *out = (bnn_shape){0};
     BNN_TRY(bnn_netspec_parse(net, &spec));
@@ -246,7 +247,7 @@ static bnn_status input_shape(const char *net, bnn_shape *out) {
     if (s == BNN_OK && given) s = bnn_object_parse(BNN_LAYER, text, &input);
     free(text);
     if (s < 0 || !given) return s;
-    memcpy(out, (char *)input.conf + bnn_options_find(input.type->options, "shape")->offset, sizeof *out);
+    if (bnn_options_find(input.type->options, "shape", &shape)) memcpy(out, (const char *)input.conf + shape.offset, sizeof *out);
     bnn_object_free(&input);
     return BNN_OK;
 }

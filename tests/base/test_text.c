@@ -103,6 +103,105 @@ START_TEST(an_option_that_cannot_be_set_stays) {
 }
 END_TEST
 
+/* ---------------------------------------------------------------- nested specs and groups */
+
+typedef struct {
+    bnn_object engine;
+    bnn_prior prior;
+    settings own;
+} nested;
+
+static const bnn_option inner_table[] = {BNN_OPT_INT(settings, whole, "3", -5, 10, ""),
+                                         BNN_OPT_REAL(settings, real, "0.1", 0, 0, ""),
+                                         BNN_OPT_TEXT(settings, text, "none", ""),
+                                         {0}};
+static const bnn_option outer_table[] = {BNN_OPT_SPEC(nested, engine, BNN_ENGINE, "ensemble", ""),
+                                         BNN_OPT_GROUP(nested, own, inner_table, BNN_PRESETS("real", "7", "text", "other")),
+                                         BNN_OPT_SPEC(nested, prior, BNN_PRIOR, "", ""),
+                                         {0}};
+
+#define ADAM "adam{beta1=0.9,beta2=0.999,eps=1e-08}"
+
+START_TEST(nested_specs_are_printed_in_full) {
+    static const char *const read[][2] = {
+        {"", "engine=ensemble{engine=map{epochs=400,batch=128,lr=0.001,lr_hyper=0.01,schedule=constant,optimizer=" ADAM
+             "},members=5},whole=3,real=7,text=other,prior="},
+        {"svgd{lr=1,optimizer=sgd,epochs=2},4,2,prior=gauss{2}",
+         "engine=svgd{particles=20,epochs=2,batch=128,lr=1,lr_hyper=0.01,optimizer=sgd{momentum=0.9}},whole=4,real=2,text=other,"
+         "prior=gauss{sd=2,bias_sd=1,scale=none}"},
+        {"prior=gauss{bias_sd=1,sd=2},engine=svgd{epochs=2,optimizer=sgd{momentum=0.9},lr=1},real=2,whole=4",
+         "engine=svgd{particles=20,epochs=2,batch=128,lr=1,lr_hyper=0.01,optimizer=sgd{momentum=0.9}},whole=4,real=2,text=other,"
+         "prior=gauss{sd=2,bias_sd=1,scale=none}"},
+        {"engine=hmc{},prior=gauss,prior=", "engine=hmc{steps=100,chains=4,samples=250,warmup=250,thin=1,target_accept=0.8,step=0.01,"
+                                            "jitter=0.2,metric=diagonal,scales=joint},whole=3,real=7,text=other,prior="},
+    };
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
+        nested once, twice;
+        OK(bnn_options_parse(outer_table, read[i][0], &once));
+        char *printed = bnn_options_print(outer_table, &once);
+        ck_assert_str_eq(printed, read[i][1]);
+        OK(bnn_options_parse(outer_table, printed, &twice));
+        char *again = bnn_options_print(outer_table, &twice);
+        ck_assert_str_eq(again, printed);
+        free(printed), free(again);
+        bnn_options_free(outer_table, &once), bnn_options_free(outer_table, &twice);
+    }
+}
+END_TEST
+
+START_TEST(nested_specs_are_refused_at_once) {
+    static const char *const refused[][2] = {
+        {"engine=mapp", "option 'engine': unknown engine 'mapp': there are "},
+        {"engine=", "option 'engine': unknown engine '': there are "},
+        {"engine=gauss", "option 'engine': unknown engine 'gauss': there are "},
+        {"engine=ensemble{engine=map{epochs=0}}",
+         "option 'engine': engine 'ensemble': option 'engine': engine 'map': option 'epochs': '0' is not a whole number from 1 to 1e+09"},
+        {"prior=gauss{tilt=1}", "option 'prior': prior 'gauss': unknown option 'tilt': there are sd, bias_sd, scale"},
+        {"own=1", "unknown option 'own': there are engine, whole, real, text, prior"},
+    };
+    nested n;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        SAYS(bnn_options_parse(outer_table, refused[i][0], &n), refused[i][1]);
+        ck_assert(!n.engine.type && !n.engine.conf && !n.prior.object.type && !n.own.text);
+    }
+    OK(bnn_options_parse(outer_table, "engine=hmc", &n));
+    ck_assert_int_lt(bnn_options_set(outer_table, &n, "engine", "mapp"), 0);
+    ck_assert_str_eq(n.engine.type->name, "hmc");
+    bnn_options_free(outer_table, &n);
+}
+END_TEST
+
+START_TEST(specs_are_nested_only_so_deep) {
+    char text[1024] = "";
+    for (int i = 0; i < 20; i++) strcat(text, "ensemble{engine=");
+    strcat(text, "map");
+    for (int i = 0; i < 20; i++) strcat(text, "}");
+    bnn_object o;
+    SAYS(bnn_object_parse(BNN_ENGINE, text, &o), "': specs are nested more than 16 deep");
+}
+END_TEST
+
+START_TEST(options_of_groups_are_counted_through) {
+    bnn_option o;
+    static const struct {
+        const char *name, *preset;
+        size_t offset;
+    } flat[] = {{"engine", "ensemble", offsetof(nested, engine)},
+                {"whole", "3", offsetof(nested, own.whole)},
+                {"real", "7", offsetof(nested, own.real)},
+                {"text", "other", offsetof(nested, own.text)},
+                {"prior", "", offsetof(nested, prior)}};
+    for (int i = 0; i < 5; i++) {
+        ck_assert(bnn_options_at(outer_table, i, &o));
+        ck_assert_str_eq(o.name, flat[i].name);
+        ck_assert_str_eq(o.preset, flat[i].preset);
+        ck_assert_uint_eq(o.offset, flat[i].offset);
+        ck_assert(bnn_options_find(outer_table, flat[i].name, &o) && o.offset == flat[i].offset);
+    }
+    ck_assert(!bnn_options_at(outer_table, 5, &o) && !bnn_options_find(outer_table, "own", &o) && !bnn_options_at(NULL, 0, &o));
+}
+END_TEST
+
 static void reads_back(double x) {
     char text[BNN_NUMBER_TEXT], shorter[512];
     double back;
@@ -473,6 +572,10 @@ int main(void) {
     const TTest *const tests[] = {options_are_read_by_position_and_by_name,
                                   options_are_refused_with_what_there_is,
                                   an_option_that_cannot_be_set_stays,
+                                  nested_specs_are_printed_in_full,
+                                  nested_specs_are_refused_at_once,
+                                  specs_are_nested_only_so_deep,
+                                  options_of_groups_are_counted_through,
                                   numbers_are_printed_shortest_and_read_back,
                                   types_are_refused_with_the_reason,
                                   an_added_type_is_found_and_walked_to,

@@ -219,6 +219,9 @@ START_TEST(other_work_is_refused) {
     const bnn_origin same = {.split = 2, .data_sha256 = (char[]){"abc"}};
     OK(bnn_run_resume(files_path("part.h5"), &config, r.train, &same, &run));
     bnn_run_free(run);
+    other = config, other.engine = "map:optimizer=adam{eps=1e-8,beta2=0.999},epochs=30"; /* the same values in another order */
+    OK(bnn_run_resume(files_path("part.h5"), &other, r.train, &same, &run));
+    bnn_run_free(run);
     other = config, other.seed = 8;
     REFUSED(bnn_run_resume(files_path("part.h5"), &other, r.train, &same, &run),
             "part.h5: was begun with seed_text '7', now '8' is asked for");

@@ -28,9 +28,7 @@ typedef struct {
     double b;
 } conf;
 
-static const bnn_option options[] = {
-    {.name = "b", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, b), .preset = "0.7", .min = 1e-6, .max = 1e6, .help = "mean of |w|"},
-    {0}};
+static const bnn_option options[] = {BNN_OPT_REAL(conf, b, "0.7", 1e-6, 1e6, "mean of |w|"), {0}};
 
 static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *w, bnn_real *dw) {
     double b = ((const conf *)p->object.conf)->b, sum = 0;

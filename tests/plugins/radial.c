@@ -32,21 +32,10 @@ typedef struct {
     double sd0;
 } conf;
 
-static const bnn_option options[] = {{.name = "units",
-                                      .kind = BNN_OPTION_INT,
-                                      .offset = offsetof(conf, units),
-                                      .preset = "0",
-                                      .min = 0,
-                                      .max = 1 << 24,
-                                      .help = "outputs; 0 at the end of a network: as many as the likelihood needs"},
-                                     {.name = "sd0",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, sd0),
-                                      .preset = "0.1",
-                                      .min = 1e-9,
-                                      .max = 1e3,
-                                      .help = "initial standard deviation of a weight times sqrt(fan_in)"},
-                                     {0}};
+static const bnn_option options[] = {
+    BNN_OPT_INT(conf, units, "0", 0, 1 << 24, "outputs; 0 at the end of a network: as many as the likelihood needs"),
+    BNN_OPT_REAL(conf, sd0, "0.1", 1e-9, 1e3, "initial standard deviation of a weight times sqrt(fan_in)"),
+    {0}};
 
 static const bnn_prior_type *prior_of(const bnn_layer *l) { return l->prior ? bnn_prior_vtable(l->prior) : NULL; }
 static int n_kernel(const bnn_layer *l) { return bnn_param_size(&l->plan.param[0]); }

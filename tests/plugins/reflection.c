@@ -16,14 +16,7 @@ typedef struct {
     int seed;
 } conf;
 
-static const bnn_option options[] = {{.name = "seed",
-                                      .kind = BNN_OPTION_INT,
-                                      .offset = offsetof(conf, seed),
-                                      .preset = "1",
-                                      .min = 0,
-                                      .max = 1e9,
-                                      .help = "chooses the mirror"},
-                                     {0}};
+static const bnn_option options[] = {BNN_OPT_INT(conf, seed, "1", 0, 1e9, "chooses the mirror"), {0}};
 
 static bnn_status make_mirror(const bnn_layer *l, int d, double *v) {
     bnn_real *e = malloc((size_t)d * sizeof *e);

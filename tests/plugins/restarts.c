@@ -10,22 +10,12 @@
 #include <stdlib.h>
 
 typedef struct {
-    char *engine;
+    bnn_object engine;
     int count;
 } conf;
 
-static const bnn_option options[] = {{.name = "engine",
-                                      .kind = BNN_OPTION_TEXT,
-                                      .offset = offsetof(conf, engine),
-                                      .preset = "map",
-                                      .help = "the engine to run, as name or name{options}"},
-                                     {.name = "count",
-                                      .kind = BNN_OPTION_INT,
-                                      .offset = offsetof(conf, count),
-                                      .preset = "3",
-                                      .min = 1,
-                                      .max = 1000,
-                                      .help = "number of runs"},
+static const bnn_option options[] = {BNN_OPT_SPEC(conf, engine, BNN_ENGINE, "map", "the engine to run, as name or name{options}"),
+                                     BNN_OPT_INT(conf, count, "3", 1, 1000, "number of runs"),
                                      {0}};
 
 enum { RUNS, BEST, N_COUNTERS }; /* runs that are over; the number of the best one */
@@ -36,12 +26,11 @@ typedef struct {
     double objective; /* U at the last step of the best run */
 } state;
 
-static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(((const conf *)options_set)->engine, net); }
+static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(&((const conf *)options_set)->engine, net); }
 
 static bnn_status open_run(const bnn_engine *e, const bnn_data *data, uint64_t number, bnn_engine **out) {
-    bnn_texts texts = {.net = e->plain_net, .likelihood = e->texts.likelihood, .prior = e->texts.prior};
     bnn_rng rng = bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_INNER), number);
-    return bnn_engine_new(((const conf *)e->object.conf)->engine, &texts, data, rng, out);
+    return bnn_holder_open(e, &((const conf *)e->object.conf)->engine, data, rng, 1, out);
 }
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {

@@ -13,14 +13,7 @@ typedef struct {
     double beta;
 } conf;
 
-static const bnn_option options[] = {{.name = "beta",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, beta),
-                                      .preset = "1",
-                                      .min = 0.01,
-                                      .max = 100,
-                                      .help = "slope of the sigmoid"},
-                                     {0}};
+static const bnn_option options[] = {BNN_OPT_REAL(conf, beta, "1", 0.01, 100, "slope of the sigmoid"), {0}};
 
 static bnn_status bind(bnn_layer *l) {
     int d = bnn_layer_size_in(l);

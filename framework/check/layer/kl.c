@@ -145,12 +145,11 @@ static void check_zero(bnn_checker *c, bnn_layer_pass *p, const weights *w, int 
 }
 
 /* The prior that the layer's option names, else the model's. */
-static bnn_status open_prior(const bnn_layer *l, bnn_prior *own, const bnn_prior **out) {
-    const bnn_option *o = bnn_options_find(l->object.type->options, "prior");
-    const char *text = o && o->kind == BNN_OPTION_TEXT ? *(char *const *)((const char *)l->object.conf + o->offset) : "";
-    *own = (bnn_prior){0};
-    *out = *text ? own : l->prior;
-    return *text ? bnn_prior_new(text, own) : BNN_OK;
+static const bnn_prior *prior_of(const bnn_layer *l) {
+    bnn_option o;
+    if (!bnn_options_find(l->object.type->options, "prior", &o) || o.kind != BNN_OPTION_SPEC || o.of != BNN_PRIOR) return l->prior;
+    const bnn_prior *own = (const bnn_prior *)((const char *)l->object.conf + o.offset);
+    return own->object.type ? own : l->prior;
 }
 
 static void check_kl(bnn_checker *c, bnn_layer_pass *p, weights *w, int blocks) {
@@ -172,23 +171,17 @@ static void check_kl(bnn_checker *c, bnn_layer_pass *p, weights *w, int blocks) 
 
 bnn_status bnn_rule_kl(bnn_checker *c, const bnn_layer_case *k) {
     bnn_layer_pass p;
-    bnn_prior own;
-    const bnn_prior *prior;
     weights w[MOST_BLOCKS];
     BNN_TRY(bnn_case_open(k, 1, 92, &p));
-    bnn_status s = open_prior(p.l, &own, &prior);
-    if (s == BNN_OK) {
-        int blocks = find_weights(&p, prior, w);
-        if (blocks == 0)
-            bnn_checker_skip(c, "there are no VARIATIONAL blocks NAME_mu and NAME_rho");
-        else if (!k->type->penalty)
-            bnn_checker_break(c, "there are Gaussian weights, but no penalty hook to tell their KL");
-        else
-            check_kl(c, &p, w, blocks);
-        bnn_prior_free(&own);
-    }
+    int blocks = find_weights(&p, prior_of(p.l), w);
+    if (blocks == 0)
+        bnn_checker_skip(c, "there are no VARIATIONAL blocks NAME_mu and NAME_rho");
+    else if (!k->type->penalty)
+        bnn_checker_break(c, "there are Gaussian weights, but no penalty hook to tell their KL");
+    else
+        check_kl(c, &p, w, blocks);
     bnn_layer_pass_close(&p);
-    return s;
+    return BNN_OK;
 }
 
 /* ---------------------------------------------------------------- gates */

@@ -225,9 +225,10 @@ bnn_status bnn_rule_limit(bnn_checker *c, const bnn_layer_case *k) {
         found = true;
     }
     bnn_layer_pass_close(&p);
-    for (const bnn_option *o = k->type->type.options; o && o->name; o++)
-        for (int above = 0; o->kind == BNN_OPTION_REAL && above < 2; above++)
-            if (isfinite(above ? o->max : o->min)) BNN_TRY(limit_of_option(c, k, o, above ? o->max : o->min, &found));
+    bnn_option o;
+    for (int i = 0; bnn_options_at(k->type->type.options, i, &o); i++)
+        for (int above = 0; o.kind == BNN_OPTION_REAL && above < 2; above++)
+            if (isfinite(above ? o.max : o.min)) BNN_TRY(limit_of_option(c, k, &o, above ? o.max : o.min, &found));
     if (!found) bnn_checker_skip(c, "no parameter NAME_rho, no keep hook and no end of an option turns the noise off");
     return BNN_OK;
 }

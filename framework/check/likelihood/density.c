@@ -163,7 +163,7 @@ static const double factor = 2; /* between the units of two likelihoods */
 /* Options of the case's spec that say they are in the units of y and are in use: another value gives another nll, or variance. */
 typedef struct {
     int n;
-    const bnn_option *option[MOST_UNITS];
+    bnn_option option[MOST_UNITS];
     double power[MOST_UNITS]; /* such options scale with y to this power; NaN: not known */
 } units;
 
@@ -188,9 +188,10 @@ static double power_of(double var, double moved, double by) {
 static void find_units(bnn_likelihood_case *k, units *u) {
     const double by = 1.25;
     double var, moved, nll = nll_bound_again(k, &var);
-    for (const bnn_option *o = k->type->type.options; o && o->name && u->n < MOST_UNITS; o++) {
-        if (o->kind != BNN_OPTION_REAL || !strstr(o->help, "units of y")) continue;
-        double *value = field(&k->l, o), kept = *value;
+    bnn_option o;
+    for (int i = 0; u->n < MOST_UNITS && bnn_options_at(k->type->type.options, i, &o); i++) {
+        if (o.kind != BNN_OPTION_REAL || !strstr(o.help, "units of y")) continue;
+        double *value = field(&k->l, &o), kept = *value;
         *value = kept * by;
         double there = nll_bound_again(k, &moved);
         if (kept != 0 && isfinite(there) && there != nll) u->option[u->n] = o, u->power[u->n++] = power_of(var, moved, by);
@@ -203,12 +204,12 @@ static void find_units(bnn_likelihood_case *k, units *u) {
 static double nll_in_other_units(bnn_likelihood_case *k, const units *u, const double power[MOST_UNITS]) {
     double kept[MOST_UNITS], sd[2] = {k->y_sd[0], k->y_sd[1]};
     for (int i = 0; i < u->n; i++) {
-        kept[i] = *field(&k->l, u->option[i]);
-        *field(&k->l, u->option[i]) *= pow(factor, power[i]);
+        kept[i] = *field(&k->l, &u->option[i]);
+        *field(&k->l, &u->option[i]) *= pow(factor, power[i]);
     }
     for (int i = 0; i < 2; i++) k->y_sd[i] *= factor;
     double nll = nll_bound_again(k, NULL);
-    for (int i = 0; i < u->n; i++) *field(&k->l, u->option[i]) = kept[i];
+    for (int i = 0; i < u->n; i++) *field(&k->l, &u->option[i]) = kept[i];
     memcpy(k->y_sd, sd, sizeof sd);
     nll_bound_again(k, NULL);
     return nll;
@@ -234,7 +235,7 @@ bnn_status bnn_likelihood_units(bnn_checker *c, void *of) {
     find_units(k, &u);
     for (int i = 0; i < u.n; i++) {
         size_t used = strlen(names);
-        snprintf(names + used, sizeof names - used, "%s'%s'", i ? ", " : "", u.option[i]->name);
+        snprintf(names + used, sizeof names - used, "%s'%s'", i ? ", " : "", u.option[i].name);
     }
     double there = nearest_in_other_units(k, &u, nll), unmoved = u.n > 0 ? nll_in_other_units(k, &u, none) : NAN;
     if (fabs(there - nll) <= rounding) return BNN_OK;

@@ -15,27 +15,9 @@ typedef struct {
     double beta1, beta2, eps;
 } conf;
 
-static const bnn_option options[] = {{.name = "beta1",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, beta1),
-                                      .preset = "0.9",
-                                      .min = 0,
-                                      .max = 0.999999,
-                                      .help = "decay of the mean of gradients"},
-                                     {.name = "beta2",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, beta2),
-                                      .preset = "0.999",
-                                      .min = 0,
-                                      .max = 0.999999,
-                                      .help = "decay of the mean of squared gradients"},
-                                     {.name = "eps",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, eps),
-                                      .preset = "1e-8",
-                                      .min = 1e-30,
-                                      .max = 1,
-                                      .help = "added to the root of the squares"},
+static const bnn_option options[] = {BNN_OPT_REAL(conf, beta1, "0.9", 0, 0.999999, "decay of the mean of gradients"),
+                                     BNN_OPT_REAL(conf, beta2, "0.999", 0, 0.999999, "decay of the mean of squared gradients"),
+                                     BNN_OPT_REAL(conf, eps, "1e-8", 1e-30, 1, "added to the root of the squares"),
                                      {0}};
 
 BNN_LOOP static void sweep(int n, bnn_real b1, bnn_real b2, bnn_real rate, bnn_real eps, const bnn_real *restrict g, bnn_real *restrict m,

@@ -10,13 +10,7 @@ typedef struct {
     double momentum;
 } conf;
 
-static const bnn_option options[] = {{.name = "momentum",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, momentum),
-                                      .preset = "0.9",
-                                      .min = 0,
-                                      .max = 0.999999,
-                                      .help = "share of the last step's velocity that is kept"},
+static const bnn_option options[] = {BNN_OPT_REAL(conf, momentum, "0.9", 0, 0.999999, "share of the last step's velocity that is kept"),
                                      {0}};
 
 static void step(const bnn_optimizer *o, double lr, uint64_t t, int n, bnn_real *theta, const bnn_real *g, bnn_real *state, size_t stride) {

@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-/* Options of chains, read by BNN_CHAINS_OPTIONS, which says what they are. */
+/* Options of chains, read by bnn_chains_options, which says what they are. */
 typedef struct {
     int chains;           /* independent chains */
     int samples;          /* draws kept of each */
@@ -34,63 +34,8 @@ enum {
     BNN_METRIC_DIAGONAL, /* inverse masses tuned to the variances */
     BNN_METRIC_UNIT      /* all 1 */
 };
-extern const char *const bnn_metric_names[]; /* choices of the option metric: diagonal, unit */
 
-/* The entries of an option table for the bnn_chains_conf `field` of a conf; presets as texts. */
-#define BNN_CHAINS_OPTIONS(conf, field, samples_preset, warmup_preset, jitter_preset)                                       \
-    {.name = "chains",                                                                                                      \
-     .kind = BNN_OPTION_INT,                                                                                                \
-     .offset = offsetof(conf, field.chains),                                                                                \
-     .preset = "4",                                                                                                         \
-     .min = 1,                                                                                                              \
-     .max = 1e4,                                                                                                            \
-     .help = "independent chains, each from its own start"},                                                                \
-        {.name = "samples",                                                                                                 \
-         .kind = BNN_OPTION_INT,                                                                                            \
-         .offset = offsetof(conf, field.samples),                                                                           \
-         .preset = samples_preset,                                                                                          \
-         .min = 1,                                                                                                          \
-         .max = 1e8,                                                                                                        \
-         .help = "draws that are kept of each chain"},                                                                      \
-        {.name = "warmup",                                                                                                  \
-         .kind = BNN_OPTION_INT,                                                                                            \
-         .offset = offsetof(conf, field.warmup),                                                                            \
-         .preset = warmup_preset,                                                                                           \
-         .min = 0,                                                                                                          \
-         .max = 1e8,                                                                                                        \
-         .help = "transitions before them, in which step size and metric are tuned; 0: neither is"},                        \
-        {.name = "thin",                                                                                                    \
-         .kind = BNN_OPTION_INT,                                                                                            \
-         .offset = offsetof(conf, field.thin),                                                                              \
-         .preset = "1",                                                                                                     \
-         .min = 1,                                                                                                          \
-         .max = 1e8,                                                                                                        \
-         .help = "transitions for each draw that is kept"},                                                                 \
-        {.name = "target_accept",                                                                                           \
-         .kind = BNN_OPTION_REAL,                                                                                           \
-         .offset = offsetof(conf, field.target_accept),                                                                     \
-         .preset = "0.8",                                                                                                   \
-         .min = 0.01,                                                                                                       \
-         .max = 0.999,                                                                                                      \
-         .help = "mean probability of acceptance that the step size is tuned to"},                                          \
-        {.name = "step",                                                                                                    \
-         .kind = BNN_OPTION_REAL,                                                                                           \
-         .offset = offsetof(conf, field.step),                                                                              \
-         .preset = "0.01",                                                                                                  \
-         .min = 1e-12,                                                                                                      \
-         .max = 1e6,                                                                                                        \
-         .help = "step size of the leapfrog before it is tuned"},                                                           \
-        {.name = "jitter",                                                                                                  \
-         .kind = BNN_OPTION_REAL,                                                                                           \
-         .offset = offsetof(conf, field.jitter),                                                                            \
-         .preset = jitter_preset,                                                                                           \
-         .min = 0,                                                                                                          \
-         .max = 0.99,                                                                                                       \
-         .help = "each transition's step size is multiplied by a uniform number from 1 - jitter to 1 + jitter"},            \
-    {                                                                                                                       \
-        .name = "metric", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, field.metric), .preset = "diagonal",          \
-        .choices = bnn_metric_names, .help = "inverse masses: diagonal, tuned to the variances; unit, 1 for all parameters" \
-    }
+extern const bnn_option bnn_chains_options[]; /* the table of a bnn_chains_conf */
 
 /* How a chain makes a transition: hamiltonian.h has two. */
 typedef struct {

@@ -18,56 +18,19 @@ extern "C" {
 
 /* Options of descent, read by BNN_DESCENT_OPTIONS. */
 typedef struct {
-    int epochs;      /* passes over the training rows */
-    int batch;       /* rows of a minibatch */
-    double lr;       /* step size on U/N */
-    double lr_hyper; /* of the role HYPER */
-    int schedule;    /* 0 constant, 1 cosine */
-    char *optimizer; /* spec */
+    int epochs;              /* passes over the training rows */
+    int batch;               /* rows of a minibatch */
+    double lr;               /* step size on U/N */
+    double lr_hyper;         /* of the role HYPER */
+    int schedule;            /* 0 constant, 1 cosine */
+    bnn_optimizer optimizer; /* of the steps */
 } bnn_descent_conf;
 
-extern const char *const bnn_schedule_names[]; /* choices of the option schedule: constant, cosine */
+extern const bnn_option bnn_descent_options[]; /* its table */
 
-/* The entries of an option table for the bnn_descent_conf `field` of a conf; the preset as text. */
-#define BNN_DESCENT_OPTIONS(conf, field, epochs_preset)                                                            \
-    {.name = "epochs",                                                                                             \
-     .kind = BNN_OPTION_INT,                                                                                       \
-     .offset = offsetof(conf, field.epochs),                                                                       \
-     .preset = epochs_preset,                                                                                      \
-     .min = 1,                                                                                                     \
-     .max = 1e9,                                                                                                   \
-     .help = "passes over the training rows"},                                                                     \
-        {.name = "batch",                                                                                          \
-         .kind = BNN_OPTION_INT,                                                                                   \
-         .offset = offsetof(conf, field.batch),                                                                    \
-         .preset = "128",                                                                                          \
-         .min = 1,                                                                                                 \
-         .max = 1e9,                                                                                               \
-         .help = "rows of a minibatch (at most the training rows)"},                                               \
-        {.name = "lr",                                                                                             \
-         .kind = BNN_OPTION_REAL,                                                                                  \
-         .offset = offsetof(conf, field.lr),                                                                       \
-         .preset = "0.001",                                                                                        \
-         .min = 0,                                                                                                 \
-         .max = 1e9,                                                                                               \
-         .help = "step size on U/N"},                                                                              \
-        {.name = "lr_hyper",                                                                                       \
-         .kind = BNN_OPTION_REAL,                                                                                  \
-         .offset = offsetof(conf, field.lr_hyper),                                                                 \
-         .preset = "0.01",                                                                                         \
-         .min = 0,                                                                                                 \
-         .max = 1e9,                                                                                               \
-         .help = "step size of dropout probabilities and of the noise"},                                           \
-        {.name = "schedule",                                                                                       \
-         .kind = BNN_OPTION_CHOICE,                                                                                \
-         .offset = offsetof(conf, field.schedule),                                                                 \
-         .preset = "constant",                                                                                     \
-         .choices = bnn_schedule_names,                                                                            \
-         .help = "step size over the epochs: constant, or cosine down to 0"},                                      \
-    {                                                                                                              \
-        .name = "optimizer", .kind = BNN_OPTION_TEXT, .offset = offsetof(conf, field.optimizer), .preset = "adam", \
-        .help = "an optimizer, as name or name{options}"                                                           \
-    }
+/* The entry of an option table for the bnn_descent_conf `field` of a conf; the preset as text. */
+#define BNN_DESCENT_OPTIONS(conf, field, epochs_preset) \
+    BNN_OPT_GROUP(conf, field, bnn_descent_options, BNN_PRESETS("epochs", epochs_preset))
 
 /* The state of an engine that descends. */
 typedef struct {
@@ -78,7 +41,6 @@ typedef struct {
     bool geometric_kl;            /* weight of KL in minibatch i of B: 2^(B-i)/(2^B - 1) instead of 1/B (Blundell et al. 2015, eq. 9) */
     bnn_estimator estimator;      /* of the gradient */
     bool has_baseline;            /* of the score function: a running mean of nll */
-    bnn_optimizer optimizer;      /* of the conf's spec */
     bnn_workspace *ws;            /* for a minibatch, with gradients */
     bnn_minibatch batch;          /* the rows of a step */
     int n_ranges;                 /* runs of parameters with one step size */

@@ -27,49 +27,16 @@ extern "C" {
 
 #define BNN_GAUSSIAN_SD_FLOOR 1e-12 /* finite logarithms and quotients however small softplus(rho) is */
 
-/* The conf of such a layer begins with this; its option table with BNN_GAUSSIAN_OPTIONS. */
+/* The conf of such a layer begins with this; its option table is bnn_gaussian_options, or begins with these as a group. */
 typedef struct {
-    int units;     /* U; 0: as many as the likelihood needs */
-    int estimator; /* index into bnn_gaussian_estimators */
-    int bias;      /* 0 or 1 */
-    char *prior;   /* spec; "": the model's prior */
-    double sd0;    /* initial sd of a weight times sqrt(fan_in) */
+    int units;       /* U; 0: as many as the likelihood needs */
+    int estimator;   /* 0 weight, 1 local, 2 flipout */
+    int bias;        /* 0 or 1 */
+    bnn_prior prior; /* of zeros: the model's prior */
+    double sd0;      /* initial sd of a weight times sqrt(fan_in) */
 } bnn_gaussian_conf;
 
-extern const char *const bnn_gaussian_estimators[]; /* choices of the option estimator: weight, local, flipout */
-extern const char *const bnn_gaussian_no_yes[];     /* choices of the option bias: no, yes */
-
-/* The entries of an option table for a conf that begins with a bnn_gaussian_conf. */
-#define BNN_GAUSSIAN_OPTIONS                                                                                     \
-    {.name = "units",                                                                                            \
-     .kind = BNN_OPTION_INT,                                                                                     \
-     .offset = offsetof(bnn_gaussian_conf, units),                                                               \
-     .preset = "0",                                                                                              \
-     .min = 0,                                                                                                   \
-     .max = 1 << 24,                                                                                             \
-     .help = "outputs; 0 at the end of a network: as many as the likelihood needs"},                             \
-        {.name = "estimator",                                                                                    \
-         .kind = BNN_OPTION_CHOICE,                                                                              \
-         .offset = offsetof(bnn_gaussian_conf, estimator),                                                       \
-         .preset = "local",                                                                                      \
-         .choices = bnn_gaussian_estimators,                                                                     \
-         .help = "where the noise of training enters: weight, local (activations) or flipout"},                  \
-        {.name = "prior",                                                                                        \
-         .kind = BNN_OPTION_TEXT,                                                                                \
-         .offset = offsetof(bnn_gaussian_conf, prior),                                                           \
-         .preset = "",                                                                                           \
-         .help = "prior of these weights, such as gauss{sd=1}; left out: the model's"},                          \
-        {.name = "sd0",                                                                                          \
-         .kind = BNN_OPTION_REAL,                                                                                \
-         .offset = offsetof(bnn_gaussian_conf, sd0),                                                             \
-         .preset = "0.1",                                                                                        \
-         .min = 1e-9,                                                                                            \
-         .max = 1e3,                                                                                             \
-         .help = "initial standard deviation of a weight times sqrt(fan_in)"},                                   \
-    {                                                                                                            \
-        .name = "bias", .kind = BNN_OPTION_CHOICE, .offset = offsetof(bnn_gaussian_conf, bias), .preset = "yes", \
-        .choices = bnn_gaussian_no_yes, .help = "add a bias"                                                     \
-    }
+extern const bnn_option bnn_gaussian_options[]; /* the table of a bnn_gaussian_conf, for a conf that begins with one */
 
 /* The layer as a map that is linear in x, w and b; w [rows,cols], b [cols] or NULL. */
 typedef struct {
@@ -91,7 +58,6 @@ void bnn_gaussian_init(const bnn_layer *l, bnn_rng rng, bnn_real *theta);  /* mu
 void bnn_gaussian_prepare(const bnn_layer *l, bnn_io *io);                 /* sd, and eps or w where the estimator samples them once */
 void bnn_gaussian_finish(const bnn_layer *l, bnn_io *io);                  /* gradients of w and sd -> dtheta */
 double bnn_gaussian_penalty(const bnn_layer *l, bnn_io *io, double scale); /* KL(q || prior) in nats */
-void bnn_gaussian_close(bnn_layer *l);                                     /* frees the prior */
 void bnn_gaussian_score(const bnn_layer *l, bnn_io *io, double scale);     /* d log q/dmu = eps/sd,  d log q/dsd = (eps^2 - 1)/sd */
 
 #ifdef __cplusplus

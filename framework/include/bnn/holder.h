@@ -35,8 +35,10 @@ void bnn_holder_count(bnn_engine *outer, const bnn_engine *inner, const bnn_cost
 /* Mean predictive log-likelihood per row in nats; what it takes is counted on inner. */
 bnn_status bnn_holder_score(bnn_engine *inner, const bnn_data *rows, int samples, uint64_t seed, double *ll);
 
-/* Hands an inner engine's adapt through: for the adapt hook of the outer one. */
-bnn_status bnn_holder_adapt(const char *inner_spec, bnn_netspec *net);
+/* Hands an inner engine's adapt through: for the adapt hook of the outer one. inner: an option of kind SPEC. */
+bnn_status bnn_holder_adapt(const bnn_object *inner, bnn_netspec *net);
+/* Opens an inner engine on the outer one's plain network, likelihood and prior; free it with bnn_engine_free. */
+bnn_status bnn_holder_open(const bnn_engine *outer, const bnn_object *inner, const bnn_data *data, bnn_rng rng, bnn_engine **out);
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * registry.h: the five kinds of type that bnn knows by name, and objects made from a spec text.
+ * registry.h: the types of each kind, by name.
  *
- * Every vtable begins with a bnn_type, so one registry and one parser serve layers, engines, likelihoods, priors and optimisers alike.
+ * Every vtable begins with a bnn_type, so one registry and one parser (option.h) serve layers, engines, likelihoods, priors and optimisers
+ * alike.
  */
 #ifndef BNN_REGISTRY_H
 #define BNN_REGISTRY_H
@@ -13,18 +14,8 @@
 extern "C" {
 #endif
 
-/* The kinds of type. */
-typedef enum {
-    BNN_LAYER,      /* layer.h */
-    BNN_ENGINE,     /* engine.h */
-    BNN_LIKELIHOOD, /* likelihood.h */
-    BNN_PRIOR,      /* prior.h */
-    BNN_OPTIMIZER,  /* optimizer.h */
-    BNN_N_KINDS     /* their number */
-} bnn_kind;
-
 /* The head of every vtable. Static storage: a type is never freed. */
-typedef struct {
+struct bnn_type {
     uint32_t abi;              /* BNN_ABI */
     uint32_t size;             /* of the whole vtable, whose hooks are appended only: see bnn_types_add */
     const char *name;          /* REQUIRED: as in spec texts, unique within the kind */
@@ -34,16 +25,10 @@ typedef struct {
     size_t conf_size;          /* bytes of the struct that options are read into */
     const bnn_option *options; /* its table; NULL: there are none */
     const char *const *checks; /* REQUIRED: specs to test this type with, NULL-terminated */
-} bnn_type;
+};
 
 /* The first two fields of a vtable's head. */
 #define BNN_TYPE(vtable) .abi = BNN_ABI, .size = sizeof(vtable)
-
-/* A type with its options set: the common base of every object that a spec text names. */
-typedef struct {
-    const bnn_type *type; /* borrowed, as all types are */
-    void *conf;           /* conf_size bytes, owned */
-} bnn_object;
 
 const char *bnn_kind_name(bnn_kind kind); /* "layer", "engine", ... */
 
@@ -68,12 +53,6 @@ typedef struct {
  * never removed. Not thread-safe. */
 bnn_status bnn_types_add(int n, const bnn_entry *entries);
 bnn_status bnn_type_add(bnn_kind kind, const bnn_type *type); /* one of them */
-
-/* "name", "name:options" or "name{options}" -> object; free it with bnn_object_free. */
-bnn_status bnn_object_parse(bnn_kind kind, const char *text, bnn_object *out);
-/* The canonical text, all options written out; caller frees; NULL when out of memory. braces: name{options} instead of name:options. */
-char *bnn_object_print(const bnn_object *object, bool braces);
-void bnn_object_free(bnn_object *object); /* frees what is inside; an object of zeros is allowed */
 
 #ifdef __cplusplus
 }

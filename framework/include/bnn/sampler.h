@@ -30,16 +30,13 @@ enum {
     BNN_SCALES_NONCENTRED /* drawn so, too; then the trajectory holds the noise and moves scales s with z = w e^(-s/2), whose prior they are
                              not in (Papaspiliopoulos et al. 2007; both in turns: Yu & Meng 2011) */
 };
-extern const char *const bnn_scales_names[]; /* choices of the option scales: joint, gibbs, noncentred */
 
-/* The entries of an option table for the bnn_sampler_conf `field` of a conf; presets as texts. */
-#define BNN_SAMPLER_OPTIONS(conf, field, samples_preset, warmup_preset, jitter_preset)                                                  \
-    BNN_CHAINS_OPTIONS(conf, field.chains, samples_preset, warmup_preset, jitter_preset), {                                             \
-        .name = "scales", .kind = BNN_OPTION_CHOICE, .offset = offsetof(conf, field.scales), .preset = "joint",                         \
-        .choices = bnn_scales_names,                                                                                                    \
-        .help = "how scales of a hierarchical prior and noise move: joint, on one trajectory with the weights; gibbs, drawn before it " \
-                "given the weights; noncentred, drawn so, and scales again on the trajectory, with weights in units of them"            \
-    }
+extern const bnn_option bnn_sampler_options[]; /* the table of a bnn_sampler_conf */
+
+/* The entry of an option table for the bnn_sampler_conf `field` of a conf; presets as texts. */
+#define BNN_SAMPLER_OPTIONS(conf, field, samples_preset, warmup_preset, jitter_preset) \
+    BNN_OPT_GROUP(conf, field, bnn_sampler_options,                                    \
+                  BNN_PRESETS("samples", samples_preset, "warmup", warmup_preset, "jitter", jitter_preset))
 
 /* What one chain evaluates. */
 typedef struct {

@@ -50,90 +50,11 @@ enum {
     BNN_PRECONDITIONER_NONE,   /* G = 1 */
     BNN_PRECONDITIONER_RMSPROP /* G from mean squared gradients */
 };
-extern const char *const bnn_preconditioner_names[]; /* choices of the option preconditioner: none, rmsprop */
 
-/* The entries of an option table for the bnn_sgmcmc_conf `field` of a conf; the preset as text. */
-#define BNN_SGMCMC_OPTIONS(conf, field, lr_preset)                                                                               \
-    {.name = "chains",                                                                                                           \
-     .kind = BNN_OPTION_INT,                                                                                                     \
-     .offset = offsetof(conf, field.chains),                                                                                     \
-     .preset = "4",                                                                                                              \
-     .min = 1,                                                                                                                   \
-     .max = 1e4,                                                                                                                 \
-     .help = "independent chains, each from its own start"},                                                                     \
-        {.name = "samples",                                                                                                      \
-         .kind = BNN_OPTION_INT,                                                                                                 \
-         .offset = offsetof(conf, field.samples),                                                                                \
-         .preset = "100",                                                                                                        \
-         .min = 1,                                                                                                               \
-         .max = 1e8,                                                                                                             \
-         .help = "draws that are kept of each chain"},                                                                           \
-        {.name = "burnin",                                                                                                       \
-         .kind = BNN_OPTION_INT,                                                                                                 \
-         .offset = offsetof(conf, field.burnin),                                                                                 \
-         .preset = "1000",                                                                                                       \
-         .min = 0,                                                                                                               \
-         .max = 1e8,                                                                                                             \
-         .help = "epochs before the first of them; of every cycle"},                                                             \
-        {.name = "thin",                                                                                                         \
-         .kind = BNN_OPTION_INT,                                                                                                 \
-         .offset = offsetof(conf, field.thin),                                                                                   \
-         .preset = "20",                                                                                                         \
-         .min = 1,                                                                                                               \
-         .max = 1e8,                                                                                                             \
-         .help = "epochs for each draw that is kept"},                                                                           \
-        {.name = "batch",                                                                                                        \
-         .kind = BNN_OPTION_INT,                                                                                                 \
-         .offset = offsetof(conf, field.batch),                                                                                  \
-         .preset = "128",                                                                                                        \
-         .min = 1,                                                                                                               \
-         .max = 1e9,                                                                                                             \
-         .help = "rows of a minibatch (at most the training rows)"},                                                             \
-        {.name = "lr",                                                                                                           \
-         .kind = BNN_OPTION_REAL,                                                                                                \
-         .offset = offsetof(conf, field.lr),                                                                                     \
-         .preset = lr_preset,                                                                                                    \
-         .min = 0,                                                                                                               \
-         .max = 1e9,                                                                                                             \
-         .help = "step size on U/N"},                                                                                            \
-        {.name = "lr_hyper",                                                                                                     \
-         .kind = BNN_OPTION_REAL,                                                                                                \
-         .offset = offsetof(conf, field.lr_hyper),                                                                               \
-         .preset = "0.01",                                                                                                       \
-         .min = 0,                                                                                                               \
-         .max = 1e9,                                                                                                             \
-         .help = "step size of the noise and of the scales of the prior"},                                                       \
-        {.name = "temperature",                                                                                                  \
-         .kind = BNN_OPTION_REAL,                                                                                                \
-         .offset = offsetof(conf, field.temperature),                                                                            \
-         .preset = "1",                                                                                                          \
-         .min = 0,                                                                                                               \
-         .max = 1e9,                                                                                                             \
-         .help = "T of exp(-U/T); 0: gradient descent"},                                                                         \
-        {.name = "cycles",                                                                                                       \
-         .kind = BNN_OPTION_INT,                                                                                                 \
-         .offset = offsetof(conf, field.cycles),                                                                                 \
-         .preset = "0",                                                                                                          \
-         .min = 0,                                                                                                               \
-         .max = 1e6,                                                                                                             \
-         .help = "cycles of a falling step size, with equal shares of the samples; 0: it is constant"},                          \
-        {.name = "preconditioner",                                                                                               \
-         .kind = BNN_OPTION_CHOICE,                                                                                              \
-         .offset = offsetof(conf, field.preconditioner),                                                                         \
-         .preset = "rmsprop",                                                                                                    \
-         .choices = bnn_preconditioner_names,                                                                                    \
-         .help = "step sizes of the parameters: none, all the same; rmsprop, by their mean squared gradients in burn-in"},       \
-        {.name = "decay",                                                                                                        \
-         .kind = BNN_OPTION_REAL,                                                                                                \
-         .offset = offsetof(conf, field.decay),                                                                                  \
-         .preset = "0.99",                                                                                                       \
-         .min = 0,                                                                                                               \
-         .max = 0.999999,                                                                                                        \
-         .help = "of that mean, for each step"},                                                                                 \
-    {                                                                                                                            \
-        .name = "eps", .kind = BNN_OPTION_REAL, .offset = offsetof(conf, field.eps), .preset = "1e-5", .min = 1e-30, .max = 1e9, \
-        .help = "added to its root"                                                                                              \
-    }
+extern const bnn_option bnn_sgmcmc_options[]; /* the table of a bnn_sgmcmc_conf */
+
+/* The entry of an option table for the bnn_sgmcmc_conf `field` of a conf; the preset as text. */
+#define BNN_SGMCMC_OPTIONS(conf, field, lr_preset) BNN_OPT_GROUP(conf, field, bnn_sgmcmc_options, BNN_PRESETS("lr", lr_preset))
 
 /* What one chain works with. */
 typedef struct {

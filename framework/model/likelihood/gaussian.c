@@ -19,27 +19,10 @@ typedef struct {
 } conf;
 
 static const bnn_option options[] = {
-    {.name = "tau",
-     .kind = BNN_OPTION_REAL,
-     .offset = offsetof(conf, tau),
-     .preset = "0",
-     .min = 0,
-     .max = 1e30,
-     .help = "precision 1/variance of the noise, in the units of y; 0: learned"},
-    {.name = "sd",
-     .kind = BNN_OPTION_REAL,
-     .offset = offsetof(conf, sd),
-     .preset = "0.05",
-     .min = 1e-6,
-     .max = 1e6,
-     .help = "of learned noise: the one that belongs to the prior's mean precision, as a share of the sd of y"},
-    {.name = "shape",
-     .kind = BNN_OPTION_REAL,
-     .offset = offsetof(conf, shape),
-     .preset = "0",
-     .min = 0,
-     .max = 1e6,
-     .help = "of the Gamma prior of a learned precision (Neal's alpha/2); 0: flat in the log variance"},
+    BNN_OPT_REAL(conf, tau, "0", 0, 1e30, "precision 1/variance of the noise, in the units of y; 0: learned"),
+    BNN_OPT_REAL(conf, sd, "0.05", 1e-6, 1e6,
+                 "of learned noise: the one that belongs to the prior's mean precision, as a share of the sd of y"),
+    BNN_OPT_REAL(conf, shape, "0", 0, 1e6, "of the Gamma prior of a learned precision (Neal's alpha/2); 0: flat in the log variance"),
     {0}};
 
 static const double half_log_2pi = 0.91893853320467274178;

@@ -22,27 +22,11 @@ typedef struct {
 enum { NONE, FAN_IN };
 static const char *const scales[] = {"none", "fan_in", NULL};
 
-static const bnn_option options[] = {{.name = "sd",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, sd),
-                                      .preset = "1",
-                                      .min = 1e-12,
-                                      .max = 1e12,
-                                      .help = "standard deviation of a weight"},
-                                     {.name = "bias_sd",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, bias_sd),
-                                      .preset = "1",
-                                      .min = 1e-12,
-                                      .max = INFINITY,
-                                      .help = "standard deviation of a bias; inf: flat"},
-                                     {.name = "scale",
-                                      .kind = BNN_OPTION_CHOICE,
-                                      .offset = offsetof(conf, scale),
-                                      .preset = "none",
-                                      .choices = scales,
-                                      .help = "fan_in divides sd by the square root of the inputs of a unit"},
-                                     {0}};
+static const bnn_option options[] = {
+    BNN_OPT_REAL(conf, sd, "1", 1e-12, 1e12, "standard deviation of a weight"),
+    BNN_OPT_REAL(conf, bias_sd, "1", 1e-12, INFINITY, "standard deviation of a bias; inf: flat"),
+    BNN_OPT_CHOICE(conf, scale, "none", scales, "fan_in divides sd by the square root of the inputs of a unit"),
+    {0}};
 
 static double sd_of(const bnn_prior *p, bool weight, int fan_in) {
     const conf *c = p->object.conf;

@@ -27,40 +27,13 @@ static const char *const scales[] = {"none", "fan_in", NULL};
 enum { BLOCK, INPUTS };
 static const char *const groups[] = {"block", "inputs", NULL};
 
-static const bnn_option options[] = {{.name = "sd",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, sd),
-                                      .preset = "0.05",
-                                      .min = 1e-6,
-                                      .max = 1e6,
-                                      .help = "standard deviation that belongs to the mean precision of a group of weights"},
-                                     {.name = "bias_sd",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, bias_sd),
-                                      .preset = "0.05",
-                                      .min = 1e-6,
-                                      .max = 1e6,
-                                      .help = "the same of a group of biases"},
-                                     {.name = "shape",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, shape),
-                                      .preset = "0.25",
-                                      .min = 1e-3,
-                                      .max = 1e6,
-                                      .help = "of the Gamma distribution of a precision: large keeps it near its mean"},
-                                     {.name = "scale",
-                                      .kind = BNN_OPTION_CHOICE,
-                                      .offset = offsetof(conf, scale),
-                                      .preset = "fan_in",
-                                      .choices = scales,
-                                      .help = "fan_in divides sd by the square root of the inputs of a unit"},
-                                     {.name = "groups",
-                                      .kind = BNN_OPTION_CHOICE,
-                                      .offset = offsetof(conf, groups),
-                                      .preset = "block",
-                                      .choices = groups,
-                                      .help = "what shares a scale: a whole kernel, or the weights of each input"},
-                                     {0}};
+static const bnn_option options[] = {
+    BNN_OPT_REAL(conf, sd, "0.05", 1e-6, 1e6, "standard deviation that belongs to the mean precision of a group of weights"),
+    BNN_OPT_REAL(conf, bias_sd, "0.05", 1e-6, 1e6, "the same of a group of biases"),
+    BNN_OPT_REAL(conf, shape, "0.25", 1e-3, 1e6, "of the Gamma distribution of a precision: large keeps it near its mean"),
+    BNN_OPT_CHOICE(conf, scale, "fan_in", scales, "fan_in divides sd by the square root of the inputs of a unit"),
+    BNN_OPT_CHOICE(conf, groups, "block", groups, "what shares a scale: a whole kernel, or the weights of each input"),
+    {0}};
 
 static const double half_log_2pi = 0.91893853320467274178;
 

@@ -16,27 +16,9 @@ typedef struct {
     double pi, sd1, sd2;
 } conf;
 
-static const bnn_option options[] = {{.name = "pi",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, pi),
-                                      .preset = "0.5",
-                                      .min = 0,
-                                      .max = 1,
-                                      .help = "share of the first component"},
-                                     {.name = "sd1",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, sd1),
-                                      .preset = "1",
-                                      .min = 1e-12,
-                                      .max = 1e12,
-                                      .help = "standard deviation of the first component"},
-                                     {.name = "sd2",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, sd2),
-                                      .preset = "0.0025",
-                                      .min = 1e-12,
-                                      .max = 1e12,
-                                      .help = "standard deviation of the second component"},
+static const bnn_option options[] = {BNN_OPT_REAL(conf, pi, "0.5", 0, 1, "share of the first component"),
+                                     BNN_OPT_REAL(conf, sd1, "1", 1e-12, 1e12, "standard deviation of the first component"),
+                                     BNN_OPT_REAL(conf, sd2, "0.0025", 1e-12, 1e12, "standard deviation of the second component"),
                                      {0}};
 
 static const double half_log_2pi = 0.91893853320467274178;

@@ -22,10 +22,11 @@ static void print_type(bnn_kind kind, const bnn_type *t) {
     if (from) printf("  plugin: %s %s, %s\n", from->name, from->version, from->path);
     if (t->reference) printf("  reference: %s\n", t->reference);
     if (t->options) printf("  options, in this order or as key=value:\n");
-    for (const bnn_option *o = t->options; o && o->name; o++) {
-        printf("    %-12s = %s", o->name, *o->preset ? o->preset : "(empty)");
-        print_range(o);
-        printf("\n        %s\n", o->help);
+    bnn_option o;
+    for (int i = 0; bnn_options_at(t->options, i, &o); i++) {
+        printf("    %-12s = %s", o.name, *o.preset ? o.preset : "(empty)");
+        print_range(&o);
+        printf("\n        %s\n", o.help);
     }
     for (int i = 0; t->checks[i]; i++) printf("%s%s\n", i ? "            " : "  examples: ", t->checks[i]);
 }

@@ -19,14 +19,7 @@ typedef struct {
     double start;
 } conf;
 
-static const bnn_option options[] = {{.name = "start",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, start),
-                                      .preset = "0",
-                                      .min = -10,
-                                      .max = 10,
-                                      .help = "initial g of every unit"},
-                                     {0}};
+static const bnn_option options[] = {BNN_OPT_REAL(conf, start, "0", -10, 10, "initial g of every unit"), {0}};
 
 /* bind, REQUIRED: called once, when the network is made. It looks at options and input shapes and fills the plan: the shape of one row of
  * y, the blocks of parameters, and the memory that the hooks will find in bnn_io. All that is not named is 0. Counts are in bnn_reals.
