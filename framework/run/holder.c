@@ -19,13 +19,11 @@ void bnn_holdout_close(bnn_holdout *holdout) {
     bnn_data_free(holdout->score);
 }
 
-bnn_status bnn_holder_open(const bnn_engine *outer, const char *spec, const bnn_texts *texts, const bnn_data *data, uint64_t number,
-                           int together, bnn_engine **out) {
-    bnn_texts plain = {.net = outer->plain_net, .likelihood = outer->texts.likelihood, .prior = outer->texts.prior};
-    bnn_rng rng = bnn_rng_split(bnn_rng_split(outer->rng, BNN_STREAM_INNER), number);
+bnn_status bnn_holder_open_text(const char *spec, const bnn_texts *texts, const bnn_data *data, bnn_rng rng, int together,
+                                bnn_engine **out) {
     double before;
     BNN_TRY(bnn_memory_enter(together, &before));
-    bnn_status s = bnn_engine_new(spec, texts ? texts : &plain, data, rng, out);
+    bnn_status s = bnn_engine_new(spec, texts, data, rng, out);
     bnn_memory_leave(before);
     return s;
 }
@@ -61,10 +59,12 @@ bnn_status bnn_holder_adapt(const bnn_object *inner, bnn_netspec *net) {
     return type->adapt ? type->adapt(inner->conf, net) : BNN_OK;
 }
 
-bnn_status bnn_holder_open(const bnn_engine *outer, const bnn_object *inner, const bnn_data *data, bnn_rng rng, bnn_engine **out) {
+bnn_status bnn_holder_open(const bnn_engine *outer, const bnn_object *inner, const bnn_data *data, bnn_rng rng, int together,
+                           bnn_engine **out) {
     bnn_texts texts = {.net = outer->plain_net, .likelihood = outer->texts.likelihood, .prior = outer->texts.prior};
     char *spec = bnn_object_print(inner, false);
-    bnn_status s = spec ? bnn_engine_new(spec, &texts, data, rng, out) : bnn_fail(BNN_ERR_MEMORY, "out of memory for an engine");
+    bnn_status s =
+        spec ? bnn_holder_open_text(spec, &texts, data, rng, together, out) : bnn_fail(BNN_ERR_MEMORY, "out of memory for an engine");
     free(spec);
     return s;
 }

@@ -56,9 +56,9 @@ void bnn_store_get_origin(bnn_h5_reader *r, bnn_origin *origin);
 void bnn_store_put_plugins(bnn_h5_writer *w, const bnn_engine *engine);
 void bnn_store_get_plugins(bnn_h5_reader *r, bnn_outline *o);
 void bnn_store_free_plugins(bnn_outline *o);
-/* Fails where a type that the file had from a plugin, and that one of the texts names (NULL-terminated; NULL: any), is not there, or comes
- * from another version. */
-void bnn_store_need_plugins(bnn_h5_reader *r, const char *const *texts);
+/* Fails where a type that the file had from a plugin, and that the texts name (both NULL: any), is not there, or comes from another
+ * version. */
+void bnn_store_need_plugins(bnn_h5_reader *r, const char *engine, const bnn_texts *texts);
 
 /* The writer of draws, with the lock that bnn_h5_commit gives back; and its end without the file's. */
 bnn_h5_writer *bnn_draws_writer(bnn_draws *draws);

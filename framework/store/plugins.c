@@ -2,10 +2,10 @@
  *
  * plugins.c: which plugins a run was made with: attributes of /provenance, one entry for each plugin.
  *
- * A plugin counts as used if a type of it makes the run: a node, the likelihood, the prior, an engine, the engines that it holds; and if
- * an option of one of these names it (engine=..., optimizer=...).
+ * A plugin counts as used if a type of it makes the run: a node, the likelihood, the prior, an engine, the engines that it holds, and what
+ * an option of one of these names (engine=..., optimizer=...).
  */
-#include "base/word.h"
+#include "base/spec.h"
 #include "parts.h"
 
 #include <stdio.h>
@@ -33,25 +33,12 @@ static void use_type(const bnn_type *type, bool *used) {
     if (of) used[number_of(of)] = true;
 }
 
-static bool has_word(const char *text, const char *word) {
-    size_t length = strlen(word);
-    for (const char *at = text; (at = strstr(at, word)); at++) {
-        bool begins = at == text || !bnn_is_of_word(at[-1]);
-        if (begins && !bnn_is_of_word(at[length])) return true;
-    }
-    return false;
-}
-
-static void use_words(const char *text, bool *used) {
-    const bnn_plugin *p;
-    for (int i = 0; (p = bnn_plugin_at(i)); i++)
-        for (int k = 0; k < p->n; k++) used[i] |= has_word(text, p->types[k].type->name);
-}
-
 static void use_object(const bnn_object *object, bool *used) {
+    bnn_option o;
+    if (!object->type) return;
     use_type(object->type, used);
-    for (const bnn_option *o = object->type->options; o && o->name; o++)
-        if (o->kind == BNN_OPTION_TEXT) use_words(*(char *const *)((const char *)object->conf + o->offset), used);
+    for (int i = 0; bnn_options_at(object->type->options, i, &o); i++)
+        if (o.kind == BNN_OPTION_SPEC) use_object((const bnn_object *)((const char *)object->conf + o.offset), used);
 }
 
 static void use_engine(const bnn_engine *engine, bool *used) {
@@ -141,10 +128,46 @@ static bool next_type(char **rest, int *kind, const char **name) {
     return true;
 }
 
-static bool is_named(const char *const *texts, const char *name) {
-    for (int i = 0; texts && texts[i]; i++)
-        if (has_word(texts[i], name)) return true;
-    return !texts;
+/* A type that is looked for in the texts of a run. */
+typedef struct {
+    bnn_kind kind;
+    const char *name;
+    bool found;
+} wanted;
+
+static void compare_name(void *context, bnn_kind kind, const char *name) {
+    wanted *w = context;
+    w->found |= kind == w->kind && strcmp(name, w->name) == 0;
+}
+
+static bnn_status look_in_statement(const bnn_statement *statement, wanted *w) {
+    char *text;
+    if (asprintf(&text, "%s:%s", statement->type, statement->options) < 0) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a layer");
+    bnn_status s = bnn_spec_walk(BNN_LAYER, text, compare_name, w);
+    free(text);
+    return s;
+}
+
+static bnn_status look_in_net(const char *net, wanted *w) {
+    bnn_netspec spec;
+    BNN_TRY(bnn_netspec_parse(net, &spec));
+    bnn_status s = BNN_OK;
+    for (int i = 0; s == BNN_OK && i < spec.n; i++) s = look_in_statement(&spec.s[i], w);
+    bnn_netspec_free(&spec);
+    return s;
+}
+
+/* Whether a run made of these texts uses a type; every one without texts. */
+static bnn_status is_named(const char *engine, const bnn_texts *texts, bnn_kind kind, const char *name, bool *named) {
+    wanted w = {.kind = kind, .name = name, .found = !texts};
+    if (texts) {
+        BNN_TRY(bnn_spec_walk(BNN_ENGINE, engine, compare_name, &w));
+        BNN_TRY(bnn_spec_walk(BNN_LIKELIHOOD, texts->likelihood, compare_name, &w));
+        BNN_TRY(bnn_spec_walk(BNN_PRIOR, texts->prior, compare_name, &w));
+        BNN_TRY(look_in_net(texts->net, &w));
+    }
+    *named = w.found;
+    return BNN_OK;
 }
 
 static bnn_status check_type(const char *path, const bnn_plugin_record *p, bnn_kind kind, const char *name) {
@@ -163,25 +186,26 @@ static bnn_status check_type(const char *path, const bnn_plugin_record *p, bnn_k
         path, bnn_kind_name(kind), name, p->name, p->version, now->name, now->version, now->path, p->path, p->sha256);
 }
 
-static bnn_status check_plugin(const char *path, const bnn_plugin_record *p, const char *const *texts) {
+static bnn_status check_plugin(const char *path, const bnn_plugin_record *p, const char *engine, const bnn_texts *texts) {
     char *copy = strdup(p->types), *rest = copy;
     const char *name;
     int kind;
+    bool named = false;
     bnn_status s = copy ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for the names of plugins", path);
     while (s == BNN_OK && next_type(&rest, &kind, &name)) {
         if (kind == BNN_N_KINDS)
             s = bnn_fail(BNN_ERR_FORMAT, "%s: '%s' is no list of types of a plugin", path, p->types);
-        else if (is_named(texts, name))
+        else if ((s = is_named(engine, texts, (bnn_kind)kind, name, &named)) == BNN_OK && named)
             s = check_type(path, p, (bnn_kind)kind, name);
     }
     free(copy);
     return s;
 }
 
-void bnn_store_need_plugins(bnn_h5_reader *r, const char *const *texts) {
+void bnn_store_need_plugins(bnn_h5_reader *r, const char *engine, const bnn_texts *texts) {
     bnn_outline o = {0};
     bnn_store_get_plugins(r, &o);
-    for (int i = 0; r->status == BNN_OK && i < o.n_plugins; i++) r->status = check_plugin(r->path, &o.plugin[i], texts);
+    for (int i = 0; r->status == BNN_OK && i < o.n_plugins; i++) r->status = check_plugin(r->path, &o.plugin[i], engine, texts);
     bnn_store_free_plugins(&o);
 }
 

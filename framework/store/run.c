@@ -251,7 +251,8 @@ static bnn_run *make_run(bnn_h5_reader *r, recipe *c) {
     bnn_run *run = NULL;
     uint64_t seed = bnn_h5_get_u64(r, "/", "seed");
     bnn_config config = {.net = c->net, .engine = c->fitted, .likelihood = c->likelihood, .prior = c->prior, .seed = seed};
-    if (r->status == BNN_OK) bnn_store_need_plugins(r, (const char *const[]){c->net, c->fitted, c->likelihood, c->prior, NULL});
+    bnn_texts texts = {.net = c->net, .likelihood = c->likelihood, .prior = c->prior};
+    if (r->status == BNN_OK) bnn_store_need_plugins(r, c->fitted, &texts);
     if (r->status == BNN_OK && (r->status = bnn_run_new(&config, &c->data, &run)) < 0) bnn_note(r->status, "%s", r->path);
     if (r->status < 0) return NULL;
     set_texts(run, c);
@@ -364,7 +365,7 @@ bnn_status bnn_run_resume(const char *path, const bnn_config *config, const bnn_
     bnn_h5_reader r;
     BNN_TRY(bnn_h5_open(&r, path, run_schemas));
     bnn_run *run = NULL;
-    bnn_store_need_plugins(&r, NULL);
+    bnn_store_need_plugins(&r, NULL, NULL);
     if (r.status == BNN_OK) r.status = bnn_run_new(config, train, &run);
     if (run) check_same_work(&r, run, origin);
     if (run && r.status == BNN_OK && !bnn_store_is_complete(&r)) bnn_store_get_resumed(&r, run->engine, train);

@@ -99,6 +99,15 @@ works fit -d r.h5 --net "$net" --engine map:epochs=2,optimizer=sign -o sign.h5
 works info sign.h5
 check 'an option that names a type counts, others do not' [ "$(grep -c '  plugin  ' "$out") $(grep -c laplace_1774 "$out")" = '1 1' ]
 
+# A layer with the name of an engine: a run that uses the engine alone neither names the plugin nor asks for it.
+works fit -d r.h5 --net "$net" --engine ensemble:engine=map{epochs=2},members=2 -o words.h5 --plugin "$plugins/map.so"
+run info words.h5
+check 'a word in a text is no use of a type' [ "$(grep -c '  plugin  ' "$out")" = 0 ]
+BNN_PLUGIN_PATH=
+works predict words.h5 -o words.csv
+works fit -d r.h5 --net 'dense:4; map; dense' --engine map:epochs=2 -o layer.h5 --plugin "$plugins/map.so"
+refuses "bnn: layer.h5: was made with the layer 'map' of plugin map " predict layer.h5
+
 BNN_PLUGIN_PATH=$laplace
 needs="was made with the layer 'swish' of plugin swish $(echo "$sha_swish" | cut -c 1-12), which is not loaded: load $swish (SHA-256 $sha_swish), with --plugin or BNN_PLUGIN_PATH"
 for command in predict evaluate; do refuses "bnn: run.h5: $needs" $command run.h5; done

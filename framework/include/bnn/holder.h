@@ -21,12 +21,6 @@ typedef struct {
 bnn_status bnn_holdout_open(const bnn_data *data, double share, bnn_holdout *out);
 void bnn_holdout_close(bnn_holdout *holdout); /* frees what is inside */
 
-/* Opens an engine that outer holds, on its plain network, likelihood and prior, or on `texts` if they are not NULL; streams differ by
- * `number`. `together` engines like it will be open at once, this one the first of them: there has to be memory for all before it is made.
- * 0: one of those that were asked for with the first. Holders in holders multiply, up to 100,000 engines. */
-bnn_status bnn_holder_open(const bnn_engine *outer, const char *spec, const bnn_texts *texts, const bnn_data *data, uint64_t number,
-                           int together, bnn_engine **out);
-
 /* Steps inner and adds what it counted to outer's cost (the outer step is timed as a whole). */
 bnn_status bnn_holder_step(bnn_engine *outer, bnn_engine *inner, const bnn_data *data, bnn_step *out);
 /* Adds to outer's cost what inner has counted since its cost was `before`. */
@@ -37,8 +31,13 @@ bnn_status bnn_holder_score(bnn_engine *inner, const bnn_data *rows, int samples
 
 /* Hands an inner engine's adapt through: for the adapt hook of the outer one. inner: an option of kind SPEC. */
 bnn_status bnn_holder_adapt(const bnn_object *inner, bnn_netspec *net);
-/* Opens an inner engine on the outer one's plain network, likelihood and prior; free it with bnn_engine_free. */
-bnn_status bnn_holder_open(const bnn_engine *outer, const bnn_object *inner, const bnn_data *data, bnn_rng rng, bnn_engine **out);
+/* Opens an inner engine on the outer one's plain network, likelihood and prior; free it with bnn_engine_free. `together` engines like it
+ * will be open at once, this one the first of them: there has to be memory for all before it is made. 0: one of those that were asked for
+ * with the first. Holders in holders multiply, up to 100,000 engines. */
+bnn_status bnn_holder_open(const bnn_engine *outer, const bnn_object *inner, const bnn_data *data, bnn_rng rng, int together,
+                           bnn_engine **out);
+/* The same of an engine that a text says, on other texts. */
+bnn_status bnn_holder_open_text(const char *spec, const bnn_texts *texts, const bnn_data *data, bnn_rng rng, int together, bnn_engine **out);
 
 #ifdef __cplusplus
 }
