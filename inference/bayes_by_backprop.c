@@ -69,12 +69,8 @@ const bnn_engine_type bnn_engine_bayes_by_backprop = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "bayes_by_backprop", .summary = "mean-field Gaussian weights by variational inference",
              .reference = "Blundell et al. 2015, eq. 1-9", .caps = BNN_ONE_THETA, .conf_size = sizeof(conf), .options = options,
              .checks = checks},
-    .state_size = sizeof(bnn_descent),
+    BNN_DESCENT_HOOKS,
     .open = open,
-    .step = bnn_descent_step,
-    .close = bnn_descent_close,
-    .draw = bnn_descent_draw,
-    .blocks = bnn_descent_blocks,
     .adapt = adapt,
     .claims = claims,
 };

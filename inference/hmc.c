@@ -38,16 +38,7 @@ static const bnn_claim claims[] = {{"hmc:steps=8,chains=32,samples=200,warmup=15
 const bnn_engine_type bnn_engine_hmc = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "hmc", .summary = "draws from the posterior by Hamiltonian Monte Carlo",
              .reference = "Neal 1995; Neal 2011", .caps = BNN_EXACT, .conf_size = sizeof(conf), .options = options, .checks = checks},
-    .state_size = sizeof(bnn_sampler),
+    BNN_SAMPLER_HOOKS,
     .open = open,
-    .step = bnn_sampler_step,
-    .close = bnn_sampler_close,
-    .blocks = bnn_sampler_blocks,
-    .draw = bnn_sampler_draw,
-    .n_draws = bnn_sampler_n_draws,
-    .n_chains = bnn_sampler_n_chains,
-    .columns = bnn_sampler_columns,
-    .remark = bnn_sampler_remark,
     .claims = claims,
-    .place = bnn_sampler_place,
 };

@@ -54,12 +54,8 @@ const bnn_engine_type bnn_engine_mc_dropout = {
              .summary = "dropout left on at prediction; p fixed, or learned by concrete gates",
              .reference = "Gal & Ghahramani 2016; Gal, Hron & Kendall 2017", .caps = BNN_ONE_THETA, .conf_size = sizeof(conf),
              .options = options, .checks = checks},
-    .state_size = sizeof(bnn_descent),
+    BNN_DESCENT_HOOKS,
     .open = open,
-    .step = bnn_descent_step,
-    .close = bnn_descent_close,
-    .draw = bnn_descent_draw,
-    .blocks = bnn_descent_blocks,
     .adapt = adapt,
     .claims = claims,
 };

@@ -2,6 +2,7 @@
 #include "memory.h"
 
 #include <bnn/cost.h>
+#include <bnn/number.h>
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>

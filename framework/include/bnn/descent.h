@@ -2,8 +2,8 @@
  *
  * descent.h: stochastic gradient descent on U/N, the work that map, mc_dropout and bayes_by_backprop share.
  *
- * An engine puts a bnn_descent_conf into its conf, BNN_DESCENT_OPTIONS into its option table and the hooks below into its vtable; its state
- * is a bnn_descent.
+ * An engine puts a bnn_descent_conf into its conf, BNN_DESCENT_OPTIONS into its option table and BNN_DESCENT_HOOKS into its vtable; its
+ * state is a bnn_descent.
  */
 #ifndef BNN_DESCENT_H
 #define BNN_DESCENT_H
@@ -62,6 +62,11 @@ bnn_status bnn_descent_step(bnn_engine *engine, const bnn_data *data, bnn_step *
 bnn_status bnn_descent_draw(const bnn_engine *engine, int s, bnn_rng rng, bnn_real *theta); /* every draw is theta as it stands */
 int bnn_descent_blocks(bnn_engine *engine, bnn_block *out);                                 /* theta, moments, counters */
 void bnn_descent_close(bnn_engine *engine);                                                 /* frees what hangs on the state */
+
+/* All of them in a vtable, with the size of the state. */
+#define BNN_DESCENT_HOOKS                                                                                              \
+    .state_size = sizeof(bnn_descent), .step = bnn_descent_step, .close = bnn_descent_close, .draw = bnn_descent_draw, \
+    .blocks = bnn_descent_blocks
 
 #ifdef __cplusplus
 }

@@ -2,7 +2,7 @@
  *
  * sampler.h: the work that hmc and nuts share: chains (chains.h) on the posterior exp(-U) of a model.
  *
- * An engine puts a bnn_sampler_conf into its conf, BNN_SAMPLER_OPTIONS into its option table, the hooks below into its vtable, BNN_EXACT
+ * An engine puts a bnn_sampler_conf into its conf, BNN_SAMPLER_OPTIONS into its option table, BNN_SAMPLER_HOOKS into its vtable, BNN_EXACT
  * into its caps, and has an open hook that adds the rule of its transition; its state is a bnn_sampler. Every evaluation of U takes all
  * rows.
  */
@@ -72,6 +72,12 @@ int bnn_sampler_n_chains(const bnn_engine *engine);                      /* of t
 int bnn_sampler_columns(const bnn_engine *engine, bnn_column *out);      /* the statistics, once all draws are there */
 const char *bnn_sampler_remark(const bnn_engine *engine);                /* divergences and the like */
 bnn_status bnn_sampler_place(bnn_engine *engine, const bnn_real *theta); /* of every chain */
+
+/* All of them in a vtable, with the size of the state. */
+#define BNN_SAMPLER_HOOKS                                                                                                       \
+    .state_size = sizeof(bnn_sampler), .step = bnn_sampler_step, .close = bnn_sampler_close, .blocks = bnn_sampler_blocks,      \
+    .draw = bnn_sampler_draw, .n_draws = bnn_sampler_n_draws, .n_chains = bnn_sampler_n_chains, .columns = bnn_sampler_columns, \
+    .remark = bnn_sampler_remark, .place = bnn_sampler_place
 
 #ifdef __cplusplus
 }

@@ -16,7 +16,7 @@
  * cycles > 0 (Zhang et al. 2020): the step size falls from lr to 0 along half a cosine in each cycle; its first `burnin` epochs explore, in
  * the rest draws are kept. They explore without noise, but not where V is taken: gradients at a mode would make G too large for the draws.
  *
- * An engine puts a bnn_sgmcmc_conf into its conf, BNN_SGMCMC_OPTIONS into its option table, the hooks below into its vtable, BNN_EXACT into
+ * An engine puts a bnn_sgmcmc_conf into its conf, BNN_SGMCMC_OPTIONS into its option table, BNN_SGMCMC_HOOKS into its vtable, BNN_EXACT into
  * its caps, and has an open hook that adds friction and noise; its state is a bnn_sgmcmc.
  */
 #ifndef BNN_SGMCMC_H
@@ -105,6 +105,12 @@ int bnn_sgmcmc_n_draws(const bnn_engine *engine);                               
 int bnn_sgmcmc_n_chains(const bnn_engine *engine);                                         /* hook n_chains */
 int bnn_sgmcmc_columns(const bnn_engine *engine, bnn_column *out);                         /* hook columns: once all draws are there */
 const char *bnn_sgmcmc_remark(const bnn_engine *engine);                                   /* hook remark: the temperatures */
+
+/* All of them in a vtable, with the size of the state. */
+#define BNN_SGMCMC_HOOKS                                                                                                    \
+    .state_size = sizeof(bnn_sgmcmc), .step = bnn_sgmcmc_step, .close = bnn_sgmcmc_close, .blocks = bnn_sgmcmc_blocks,      \
+    .draw = bnn_sgmcmc_draw, .n_draws = bnn_sgmcmc_n_draws, .n_chains = bnn_sgmcmc_n_chains, .columns = bnn_sgmcmc_columns, \
+    .remark = bnn_sgmcmc_remark
 
 #ifdef __cplusplus
 }
