@@ -23,7 +23,7 @@ START_TEST(refusals_name_node_and_shapes) {
         {"a = input:2x4; b = flatten; c = concat(a, b)", "node 'c' (concat): input 1 has shape [8], does not stack on [2x4]"},
         {"input:2x4; gaussian_dense:3", "node 'gaussian_dense_1' (gaussian_dense): takes a vector, but its input has shape [2x4]"},
         {"input:4; gaussian_dense; tanh", "option 'units' may be left out only at the end of a network"},
-        {"input:4; gaussian_dense:3,prior=laplace", "node 'gaussian_dense_1' (gaussian_dense): unknown prior 'laplace'"},
+        {"input:4; gaussian_dense:3,prior=laplace", "node 'gaussian_dense_1' (gaussian_dense): option 'prior': unknown prior 'laplace'"},
         {"input:4; gaussian_dense:3,prior=gauss{sd=-1}", "option 'sd': '-1' is not a number from"},
         {"input:4; concrete_dropout:2", "node 'concrete_dropout_1' (concrete_dropout): option 'p': '2' is not a number from 0 to 1"},
     };
