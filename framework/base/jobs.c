@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/jobs.h>
 
+#include "team.h"
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+
+bool bnn_jobs_inside(void) { return bnn_team_at_work() || omp_in_parallel(); }
 
 bnn_status bnn_jobs_run(int n, bnn_status (*job)(void *context, int i), void *context) {
     int first = n;
     bnn_status status = BNN_OK;
     char *sentence = NULL;
     if (n == 1) return job(context, 0); /* a region, even of one thread, takes memory: more than a step of a small network needs */
-#pragma omp parallel for schedule(dynamic, 1) if (n > 1 && !omp_in_parallel())
+#pragma omp parallel for schedule(dynamic, 1) if (n > 1 && !bnn_jobs_inside())
     for (int i = 0; i < n; i++) {
         bnn_status s = job(context, i);
         if (s == BNN_OK) continue;
@@ -25,4 +28,21 @@ bnn_status bnn_jobs_run(int n, bnn_status (*job)(void *context, int i), void *co
     if (status < 0) bnn_fail(status, "%s", sentence ? sentence : bnn_status_text(status));
     free(sentence);
     return status;
+}
+
+typedef struct {
+    int n, length;
+    void (*part)(void *context, int from, int count);
+    void *context;
+} cut;
+
+static void run_part(void *context, int i) {
+    const cut *c = context;
+    int from = i * c->length;
+    c->part(c->context, from, c->n - from < c->length ? c->n - from : c->length);
+}
+
+void bnn_parts_run(int n, int length, void (*part)(void *context, int from, int count), void *context) {
+    cut c = {.n = n, .length = length, .part = part, .context = context};
+    bnn_team_run(n / length + (n % length > 0), bnn_jobs_inside() ? 1 : omp_get_max_threads(), run_part, &c);
 }

@@ -8,11 +8,11 @@
  * below 16), so every call has PANEL_ROWS rows, the last ones padded. OpenBLAS is no choice: its float rows depend on their place in the
  * call as well, and nothing restores the promise.
  */
+#include <bnn/jobs.h>
 #include <bnn/kernels.h>
 
 #include "simd.h"
 #include <math.h>
-#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,15 +21,16 @@
 #error "oneDNN has no double precision"
 #endif
 #include <dnnl.h>
+#include <omp.h>
 #include <signal.h>
 #endif
 
 #define OWN_PANEL 128
-#define PARALLEL_FLOPS 8e6 /* below, starting the threads costs as much as they save */
+#define PARALLEL_FLOPS 8e6 /* below, sharing costs as much as it saves */
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 
-static bool in_parallel(double flops) { return flops >= PARALLEL_FLOPS && !omp_in_parallel(); }
+static bool in_parallel(const bnn_product *g) { return 2.0 * g->m * g->n * g->k >= PARALLEL_FLOPS && !bnn_jobs_inside(); }
 
 /* Panel i of the result when it is cut into panels of rows x columns. */
 static bnn_product panel_of(const bnn_product *g, int i, int rows, int columns) {
@@ -52,19 +53,33 @@ static int even(int n, int most) {
     return ((n + across - 1) / across + vector - 1) / vector * vector;
 }
 
+/* A product in panels of rows x columns. */
+typedef struct {
+    const bnn_product *whole;
+    int rows, columns;
+    bool rows_alike;
+} cut;
+
+static void run_panels(const cut *c, void (*panels)(void *context, int from, int count)) {
+    const bnn_product *g = c->whole;
+    const int n = panel_count(g, c->rows, c->columns);
+    bnn_parts_run(n, in_parallel(g) ? 1 : n, panels, (void *)c);
+}
+
+static void own_panels(void *context, int from, int count) {
+    const cut *c = context;
+    for (int i = from; i < from + count; i++) {
+        const bnn_product part = panel_of(c->whole, i, c->rows, c->columns);
+        bnn_kernels_simd_of(bnn_simd_level())->product(&part);
+    }
+}
+
 /* In our own tiles; no bit depends on the cut, so a serial product is not cut. */
 static void own(const bnn_product *g) {
-    const bnn_kernels_simd *simd = bnn_kernels_simd_of(bnn_simd_level());
-    if (!in_parallel(2.0 * g->m * g->n * g->k)) {
-        simd->product(g);
-        return;
-    }
-    const int columns = even(g->n, OWN_PANEL), panels = panel_count(g, OWN_PANEL, columns);
-#pragma omp parallel for schedule(dynamic)
-    for (int i = 0; i < panels; i++) {
-        const bnn_product part = panel_of(g, i, OWN_PANEL, columns);
-        simd->product(&part);
-    }
+    if (in_parallel(g))
+        run_panels(&(cut){.whole = g, .rows = OWN_PANEL, .columns = even(g->n, OWN_PANEL)}, own_panels);
+    else
+        bnn_kernels_simd_of(bnn_simd_level())->product(g);
 }
 
 #ifdef BNN_GEMM_ONEDNN
@@ -130,19 +145,23 @@ static void library_panel(const bnn_product *g, bool rows_alike) {
     }
 }
 
-static void large(const bnn_product *g, bool rows_alike) {
-    const int rows = rows_alike ? PANEL_ROWS : even(g->m, DW_ROWS), columns = even(g->n, PANEL_COLUMNS);
-    const int panels = panel_count(g, rows, columns);
-    const bool parallel = in_parallel(2.0 * g->m * g->n * g->k);
-#pragma omp parallel for schedule(dynamic) if (parallel)
-    for (int i = 0; i < panels; i++) {
-        const bnn_product part = panel_of(g, i, rows, columns);
-        sigset_t before;
-        omp_set_num_threads(1); /* oneDNN's own threading would cut by their number; ends with the region, which exists even when serial */
-        hold_signals(&before);
-        library_panel(&part, rows_alike);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+static void library_panels(void *context, int from, int count) {
+    const cut *c = context;
+    const int threads = omp_get_max_threads();
+    sigset_t before;
+    omp_set_num_threads(1); /* oneDNN's own threading would cut by their number */
+    hold_signals(&before);
+    for (int i = from; i < from + count; i++) {
+        const bnn_product part = panel_of(c->whole, i, c->rows, c->columns);
+        library_panel(&part, c->rows_alike);
     }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    omp_set_num_threads(threads);
+}
+
+static void large(const bnn_product *g, bool rows_alike) {
+    const int rows = rows_alike ? PANEL_ROWS : even(g->m, DW_ROWS);
+    run_panels(&(cut){.whole = g, .rows = rows, .columns = even(g->n, PANEL_COLUMNS), .rows_alike = rows_alike}, library_panels);
 }
 
 #endif
