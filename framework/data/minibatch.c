@@ -30,29 +30,26 @@ int bnn_minibatch_count(const bnn_minibatch *b, const bnn_data *data) { return (
 
 void bnn_minibatch_shuffle(bnn_minibatch *b, const bnn_data *data, bnn_rng rng) { bnn_rng_permutation(rng, data->n, b->order); }
 
-/* Rows from .. of the minibatch, in pieces of so many: many are copied in parallel. */
-enum { PIECE = 1 << 14 }; /* reals */
+/* Rows from .. of the minibatch: many are copied in parallel. */
+enum { PIECE = 1 << 14 }; /* reals at a time */
 typedef struct {
     const bnn_minibatch *b;
     const bnn_data *data;
-    int from, m, rows;
+    int from;
 } copied;
 
-static bnn_status copy_rows(void *context, int piece) {
+static void copy_rows(void *context, int first, int n) {
     const copied *c = context;
     const bnn_minibatch *b = c->b;
-    const int first = piece * c->rows, end = c->m - first < c->rows ? c->m : first + c->rows;
-    for (int k = first; k < end; k++) {
+    for (int k = first; k < first + n; k++) {
         size_t row = (size_t)b->order[c->from + k];
         memcpy(b->x + (size_t)k * b->in, c->data->x + row * b->in, b->in * sizeof *b->x);
         memcpy(b->y + (size_t)k * b->y_dim, c->data->y + row * b->y_dim, b->y_dim * sizeof *b->y);
     }
-    return BNN_OK;
 }
 
 int bnn_minibatch_take(bnn_minibatch *b, const bnn_data *data, int i) {
     int from = i * b->rows, m = data->n - from < b->rows ? data->n - from : b->rows;
-    copied c = {.b = b, .data = data, .from = from, .m = m, .rows = b->in < PIECE ? PIECE / (int)b->in : 1};
-    bnn_jobs_run((m + c.rows - 1) / c.rows, copy_rows, &c); /* which cannot fail */
+    bnn_parts_run(m, b->in < PIECE ? PIECE / (int)b->in : 1, copy_rows, &(copied){.b = b, .data = data, .from = from});
     return m;
 }

@@ -81,20 +81,18 @@ typedef struct {
     double lr;
 } sweep;
 
-static bnn_status update_part(void *context, int part) {
+static void update_part(void *context, int first, int n) {
     const sweep *s = context;
     bnn_descent *d = s->d;
-    int first = part * PART, n = s->range->length - first < PART ? s->range->length - first : PART;
     size_t at = s->range->offset + (size_t)first;
     bnn_optimizer_vtable(&d->conf->optimizer)
         ->step(&d->conf->optimizer, s->lr, d->counter[STEPS], n, d->theta + at, d->grad + at, d->moments + at, (size_t)d->model->n_theta);
-    return BNN_OK;
 }
 
 static void update(bnn_descent *d, double progress) {
     for (int r = 0; r < d->n_ranges; r++) {
         sweep s = {.d = d, .range = &d->range[r], .lr = step_size(d, d->range[r].hyper, progress)};
-        bnn_jobs_run((d->range[r].length + PART - 1) / PART, update_part, &s); /* which cannot fail */
+        bnn_parts_run(d->range[r].length, PART, update_part, &s);
     }
 }
 

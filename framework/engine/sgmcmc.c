@@ -152,15 +152,13 @@ BNN_LOOP static void move(int n, const sweep *by, const bnn_real *restrict g, co
     }
 }
 
-static bnn_status sweep_part(void *context, int part) {
+static void sweep_part(void *context, int first, int n) {
     const sweep *by = context;
     bnn_sgmcmc_chain *c = by->chain;
-    int first = part * PART, n = by->range->length - first < PART ? by->range->length - first : PART;
     size_t at = by->range->offset + (size_t)first;
     if (by->sd > 0) bnn_rng_normal(by->rng, at, 1, n, c->z + at);
     if (by->adapts) adapt(n, by->decay, c->grad + at, c->squares + at);
     move(n, by, c->grad + at, c->squares + at, c->z + at, c->v + at, c->theta + at);
-    return BNN_OK;
 }
 
 /* sum v^2 / G / lr over one range. */
@@ -185,7 +183,7 @@ static void update(const bnn_sgmcmc *s, bnn_sgmcmc_chain *c, bnn_rng rng, int i,
         by.range = &s->range[r];
         by.lr = (bnn_real)lr;
         by.sd = noisy ? (bnn_real)sqrt(2 * (s->friction - s->noise) * lr * conf->temperature / rows) : 0;
-        bnn_jobs_run((by.range->length + PART - 1) / PART, sweep_part, &by); /* which cannot fail */
+        bnn_parts_run(by.range->length, PART, sweep_part, &by);
         if (has_momentum(s) && by.lr > 0) c->kinetic += rows / n * kinetic(c, by.range, &by) / steps;
     }
 }

@@ -285,13 +285,12 @@ static double prior_piece(const prior_work *p, int from, int m, double *surplus,
     return -p->keep * logp - (1 - p->keep) * at_zero;
 }
 
-static bnn_status prior_part(void *context, int part) {
+static void prior_part(void *context, int first, int n) {
     prior_work *p = context;
-    int first = part * p->length, end = p->n - first < p->length ? p->n : first + p->length;
+    int part = first / p->length, end = first + n;
     p->total[part] = p->along[part] = p->surplus[part] = 0;
     for (int from = first; from < end; from += PIECE)
         p->total[part] += prior_piece(p, from, end - from < PIECE ? end - from : PIECE, &p->surplus[part], &p->along[part]);
-    return BNN_OK;
 }
 
 /* *dkeep, *dlog_sd +=, unscaled. */
@@ -301,7 +300,7 @@ static double prior_run(prior_work *p, double *dkeep, double *dlog_sd) {
     int parts = (p->n + p->length - 1) / p->length;
     double total = p->n * log(p->sd), along = 0;
     if (p->keep < 1 && p->n >= PIECE) p->at_zero = logp_zero(p, PIECE);
-    bnn_jobs_run(parts, prior_part, p); /* which cannot fail */
+    bnn_parts_run(p->n, p->length, prior_part, p);
     for (int i = 0; i < parts; i++) total += p->total[i], along += p->along[i];
     for (int i = 0; p->keep < 1 && i < parts; i++) *dkeep += p->surplus[i] + p->along[i];
     *dlog_sd += p->n + p->keep * along;
@@ -339,19 +338,9 @@ static const bnn_prior *prior_of(const bnn_model *m, int b) {
     return m->block_prior && m->block_prior[b].object.type ? &m->block_prior[b] : &m->prior;
 }
 
-typedef struct {
-    bnn_real *a;
-    int n;
-} cleared;
+static void clear_part(void *a, int from, int n) { memset((bnn_real *)a + from, 0, (size_t)n * sizeof(bnn_real)); }
 
-static bnn_status clear_part(void *context, int part) {
-    const cleared *c = context;
-    int from = part * SHORTEST_PART, n = c->n - from < SHORTEST_PART ? c->n - from : SHORTEST_PART;
-    memset(c->a + from, 0, (size_t)n * sizeof *c->a);
-    return BNN_OK;
-}
-
-static void clear(int n, bnn_real *a) { bnn_jobs_run((n + SHORTEST_PART - 1) / SHORTEST_PART, clear_part, &(cleared){a, n}); }
+static void clear(int n, bnn_real *a) { bnn_parts_run(n, SHORTEST_PART, clear_part, a); }
 
 /* -log prior of the weights and biases of one node; the gate's parameters get their share of the gradient. */
 static double prior_node(const bnn_model *m, const bnn_node *node, const bnn_real *theta, double scale, bnn_real *grad) {

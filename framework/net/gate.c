@@ -47,42 +47,33 @@ static void gate_add(size_t units, size_t repeat, const bnn_real *dy, const bnn_
     for (size_t k = 0; k < units; k++, dy += repeat, dx += repeat) scale_add(repeat, dy, z[k], dx);
 }
 
-/* Gates of their own for all rows, in pieces of so many rows: many are worked on in parallel. */
-enum { PIECE = 1 << 14 }; /* units */
+/* Gates of their own for all rows: many are worked on in parallel. */
+enum { PIECE = 1 << 14 }; /* units at a time */
+
 typedef struct {
     const bnn_layer *l;
     const bnn_io *io;
     bnn_gate_draw *draw;
     size_t d, units, repeat;
-    int rows;
 } row_work;
 
-static void run_rows(row_work *w, bnn_status (*job)(void *context, int piece)) {
+static void run_rows(row_work *w, void (*rows)(void *context, int first, int n)) {
     w->d = (size_t)bnn_layer_size_in(w->l), w->units = (size_t)bnn_gate_units(w->l), w->repeat = (size_t)bnn_gate_repeat(w->l);
-    w->rows = w->d < PIECE ? PIECE / (int)w->d : 1;
-    bnn_jobs_run((w->io->n + w->rows - 1) / w->rows, job, w); /* which cannot fail */
+    bnn_parts_run(w->io->n, w->d < PIECE ? PIECE / (int)w->d : 1, rows, w);
 }
 
-static int rows_of(const row_work *w, int piece) {
-    int left = w->io->n - piece * w->rows;
-    return left < w->rows ? left : w->rows;
-}
-
-static bnn_status forward_rows(void *context, int piece) {
+static void forward_rows(void *context, int first, int n) {
     const row_work *w = context;
-    int first = piece * w->rows, n = rows_of(w, piece);
     size_t at = (size_t)first * w->d;
     bnn_real *z = w->io->cache + (size_t)first * w->units;
     w->draw(w->l, w->io, w->io->row0 + (uint64_t)first, n, z);
     gate((size_t)n * w->units, w->repeat, w->io->x[0] + at, z, w->io->y + at);
-    return BNN_OK;
 }
 
-static bnn_status backward_rows(void *context, int piece) {
+static void backward_rows(void *context, int first, int n) {
     const row_work *w = context;
-    size_t first = (size_t)(piece * w->rows), at = first * w->d;
-    gate_add((size_t)rows_of(w, piece) * w->units, w->repeat, w->io->dy + at, w->io->cache + first * w->units, w->io->dx[0] + at);
-    return BNN_OK;
+    size_t at = (size_t)first * w->d;
+    gate_add((size_t)n * w->units, w->repeat, w->io->dy + at, w->io->cache + (size_t)first * w->units, w->io->dx[0] + at);
 }
 
 void bnn_gate_forward(const bnn_layer *l, bnn_io *io, bnn_gate_draw *draw) {

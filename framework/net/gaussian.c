@@ -109,24 +109,19 @@ typedef struct {
     int length;
 } parts;
 
-static void run_parts(parts *w, bnn_status (*part)(void *context, int i)) {
+static void run_parts(parts *w, void (*part)(void *context, int first, int n)) {
     int p = n_weights(w->l), least = (p + MOST_PARTS - 1) / MOST_PARTS;
     w->length = least < SHORTEST_PART ? SHORTEST_PART : least;
-    bnn_jobs_run((p + w->length - 1) / w->length, part, w); /* which cannot fail */
+    bnn_parts_run(p, w->length, part, w);
 }
 
-static int part_end(const parts *w, int i) {
-    int p = n_weights(w->l), first = i * w->length;
-    return p - first < w->length ? p : first + w->length;
-}
-
-static bnn_status prepare_part(void *context, int part) {
+static void prepare_part(void *context, int first, int n) {
     const parts *w = context;
-    int p = n_weights(w->l), first = part * w->length, end = part_end(w, part);
+    int p = n_weights(w->l), end = first + n;
     method m = method_of(w->l, w->io);
     const bnn_real *restrict mu = w->io->theta, floor = (bnn_real)BNN_GAUSSIAN_SD_FLOOR;
     bnn_real *restrict sd = w->io->pass, *restrict eps = sd + p, *restrict work = eps + p;
-    bnn_vec_softplus((size_t)(end - first), mu + p + first, sd + first);
+    bnn_vec_softplus((size_t)n, mu + p + first, sd + first);
     for (int i = first; i < end; i++) sd[i] += floor;
     if (m == SAMPLED)
         for (int i = first; i < end; i++) work[i] = mu[i] + sd[i] * eps[i];
@@ -134,7 +129,6 @@ static bnn_status prepare_part(void *context, int part) {
         for (int i = first; i < end; i++) work[i] = sd[i] * sd[i];
     else if (m == FLIPOUT)
         for (int i = first; i < end; i++) work[i] = sd[i] * eps[i];
-    return BNN_OK;
 }
 
 void bnn_gaussian_prepare(const bnn_layer *l, bnn_io *io) {
@@ -251,20 +245,19 @@ static void add_drho(int n, const bnn_real *rho, const bnn_real *dsd, bnn_real s
     add_product((size_t)n, scale, dsd, slope, drho);
 }
 
-static bnn_status finish_part(void *context, int part) {
+static void finish_part(void *context, int first, int n) {
     const parts *w = context;
     bnn_io *io = w->io;
-    int p = n_weights(w->l), first = part * w->length, end = part_end(w, part);
+    int p = n_weights(w->l), end = first + n;
     method m = method_of(w->l, io);
     const bnn_real *sd = io->pass, *eps = sd + p, *dwork = io->dpass;
     bnn_real dsd[PIECE];
     for (int i = first; m == SAMPLED && i < end; i++) io->dtheta[i] += dwork[i];
     for (int from = first; from < end; from += PIECE) {
-        int n = end - from < PIECE ? end - from : PIECE;
-        multiply((size_t)n, dwork + from, (m == LOCAL ? sd : eps) + from, dsd);
-        add_drho(n, io->theta + p + from, dsd, m == LOCAL ? 2 : 1, io->dtheta + p + from);
+        int piece = end - from < PIECE ? end - from : PIECE;
+        multiply((size_t)piece, dwork + from, (m == LOCAL ? sd : eps) + from, dsd);
+        add_drho(piece, io->theta + p + from, dsd, m == LOCAL ? 2 : 1, io->dtheta + p + from);
     }
-    return BNN_OK;
 }
 
 void bnn_gaussian_finish(const bnn_layer *l, bnn_io *io) {
@@ -314,16 +307,16 @@ static double penalty_piece(const bnn_layer *l, bnn_io *io, double scale, bool w
     return kl;
 }
 
-static bnn_status penalty_part(void *context, int part) {
+static void penalty_part(void *context, int first, int n) {
     parts *w = context;
-    int k = n_kernel(w->l), last = part_end(w, part);
-    w->kl[part] = 0;
-    for (int from = part * w->length; from < last;) {
-        int end = from < k && k < last ? k : last, n = end - from < PIECE ? end - from : PIECE;
-        w->kl[part] += penalty_piece(w->l, w->io, w->scale, from < k, from, n);
-        from += n;
+    int k = n_kernel(w->l), last = first + n;
+    double *kl = &w->kl[first / w->length];
+    *kl = 0;
+    for (int from = first; from < last;) {
+        int end = from < k && k < last ? k : last, piece = end - from < PIECE ? end - from : PIECE;
+        *kl += penalty_piece(w->l, w->io, w->scale, from < k, from, piece);
+        from += piece;
     }
-    return BNN_OK;
 }
 
 double bnn_gaussian_penalty(const bnn_layer *l, bnn_io *io, double scale) {
