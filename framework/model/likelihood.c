@@ -13,10 +13,19 @@ static const bnn_hook hooks[] = {BNN_HOOK(bnn_likelihood_type, bind), BNN_HOOK(b
 
 const bnn_contract bnn_contract_likelihood = {.name = "likelihood", .size = sizeof(bnn_likelihood_type), .required = hooks};
 
-bnn_status bnn_likelihood_new(const char *spec, int y_dim, int n_classes, const double *y_sd, bnn_likelihood *out) {
-    bnn_likelihood l = {.y_dim = y_dim, .n_classes = n_classes, .y_sd = y_sd};
+/* Targets with sites are for those alone that say that they take them. */
+static bnn_status bind(bnn_likelihood *l) {
+    BNN_TRY(bnn_likelihood_vtable(l)->bind(l));
+    if (l->out.rank == 0) l->out = bnn_shape_vector(l->out_dim);
+    if (l->n_classes == 0 || l->y_dim == l->sites) return BNN_OK;
+    return bnn_fail(BNN_ERR_SHAPE, "takes one class a row, but the data have %d", l->y_dim);
+}
+
+bnn_status bnn_likelihood_new(const char *spec, const bnn_targets *y, bnn_likelihood *out) {
+    bnn_likelihood l = {.y_shape = y->shape, .n_classes = y->n_classes, .y_mean = y->mean, .y_sd = y->sd, .sites = 1};
+    l.y_dim = bnn_shape_size(y->shape);
     BNN_TRY(bnn_object_parse(BNN_LIKELIHOOD, spec, &l.object));
-    bnn_status s = bnn_likelihood_vtable(&l)->bind(&l);
+    bnn_status s = bind(&l);
     if (s < 0) {
         bnn_note(s, "likelihood '%s'", l.object.type->name);
         bnn_likelihood_free(&l);
@@ -26,7 +35,11 @@ bnn_status bnn_likelihood_new(const char *spec, int y_dim, int n_classes, const 
     return BNN_OK;
 }
 
-void bnn_likelihood_free(bnn_likelihood *likelihood) { bnn_object_free(&likelihood->object); }
+void bnn_likelihood_free(bnn_likelihood *likelihood) {
+    const bnn_likelihood_type *type = bnn_likelihood_vtable(likelihood);
+    if (type && type->close) type->close(likelihood);
+    bnn_object_free(&likelihood->object);
+}
 
 /* ---------------------------------------------------------------- its own parameters */
 

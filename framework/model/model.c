@@ -41,8 +41,9 @@ static bnn_status find_scales(bnn_model *m) {
 static bnn_status bind(bnn_model *m, const bnn_texts *texts, const bnn_data *data) {
     BNN_TRY(bnn_scaling_copy(&data->scaling, &m->scaling));
     BNN_TRY(bnn_prior_new(texts->prior, &m->prior));
-    BNN_TRY(bnn_likelihood_new(texts->likelihood, data->y_dim, data->n_classes, m->scaling.y_sd, &m->likelihood));
-    bnn_net_env env = {.x_shape = data->x_shape, .out_dim = m->likelihood.out_dim, .prior = &m->prior};
+    bnn_targets y = {bnn_shape_vector(data->y_dim), data->n_classes, m->scaling.y_mean, m->scaling.y_sd};
+    BNN_TRY(bnn_likelihood_new(texts->likelihood, &y, &m->likelihood));
+    bnn_net_env env = {.x_shape = data->x_shape, .out = m->likelihood.out, .prior = &m->prior};
     BNN_TRY(bnn_net_new(texts->net, &env, &m->net));
     m->x_shape = data->x_shape;
     m->n_theta = m->net->n_theta + m->likelihood.n_theta;

@@ -154,7 +154,7 @@ static bnn_status bind_node(bnn_net *net, const plan *p, const bnn_statement *s,
     }
     l->object = (bnn_object){.type = type, .conf = conf};
     l->prior = p->env->prior;
-    l->out_hint = last ? p->env->out_dim : 0;
+    l->out_hint = last && p->env->out.rank > 0 ? p->env->out.d[0] : 0;
     BNN_TRY(connect(net, p, s, node));
     BNN_TRY(check_inputs(l));
     if (l->n_in == 0) l->plan.out = p->env->x_shape; /* what the data say; bind compares it with what the text says */
@@ -189,17 +189,15 @@ static void find_readers(bnn_net *net) {
 }
 
 static bnn_status check_ends(const bnn_net *net, const bnn_net_env *env) {
-    char shape[BNN_SHAPE_TEXT];
+    char shape[BNN_SHAPE_TEXT], needed[BNN_SHAPE_TEXT];
     for (int i = 0; i + 1 < net->n_nodes; i++)
         if (net->node[i].last_reader < 0)
             return bnn_fail(BNN_ERR_SYNTAX, "node '%s' leads nowhere: no later statement reads it", net->node[i].layer.label);
     bnn_shape out = net->node[net->n_nodes - 1].layer.plan.out;
-    if (env->out_dim > 0 && (out.rank != 1 || out.d[0] != env->out_dim))
-        return bnn_fail(
-            BNN_ERR_SHAPE,
-            "the network ends with shape %s, but the likelihood needs [%d]: end with 'dense', without a number, to get what is needed",
-            bnn_shape_print(out, shape), env->out_dim);
-    return BNN_OK;
+    if (env->out.rank == 0 || bnn_shape_equal(out, env->out)) return BNN_OK;
+    return bnn_fail(BNN_ERR_SHAPE, "the network ends with shape %s, but the likelihood needs %s%s", bnn_shape_print(out, shape),
+                    bnn_shape_print(env->out, needed),
+                    env->out.rank == 1 ? ": end with 'dense', without a number, to get what is needed" : "");
 }
 
 static bnn_status add_nodes(bnn_net *net, plan *p) {

@@ -495,6 +495,8 @@ static bnn_status predict_one(const bnn_engine *fitted, const bnn_data *data, co
     bool point = fitted->object.type->caps & BNN_POINT;
     int samples = bnn_predict_samples(fitted, options->samples);
     BNN_TRY(check_samples(fitted, options));
+    if (fitted->model->likelihood.sites > 1)
+        return bnn_fail(BNN_ERR_SHAPE, "a row of y has %d sites: only rows of one can be predicted", fitted->model->likelihood.sites);
     BNN_TRY(check_fit(fitted->model, data));
     bnn_stopwatch since = bnn_stopwatch_start();
     bnn_prediction *p = NULL;

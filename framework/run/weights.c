@@ -264,18 +264,19 @@ static const bnn_weight *find_kernel(const bnn_weights *w, bool last) {
 /* Targets and classes with which a likelihood needs this many units. */
 static bnn_status targets_of(const char *spec, int units, int *y_dim, int *n_classes) {
     const struct { int y_dim, n_classes; } kinds[] = {{units, 0}, {1, units}, {1, 2}, {units / 2, 0}};
-    double *y_sd = calloc((size_t)units, sizeof *y_sd);
-    if (!y_sd) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d targets", units);
-    for (int j = 0; j < units; j++) y_sd[j] = 1;
+    double *unscaled = calloc(2 * (size_t)units, sizeof *unscaled); /* means of 0, then sds of 1 */
+    if (!unscaled) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d targets", units);
+    for (int j = 0; j < units; j++) unscaled[units + j] = 1;
     bool found = false;
     for (size_t k = 0; !found && k < sizeof kinds / sizeof *kinds; k++) {
         bnn_likelihood l;
-        if (kinds[k].y_dim == 0 || bnn_likelihood_new(spec, kinds[k].y_dim, kinds[k].n_classes, y_sd, &l) < 0) continue;
+        bnn_targets y = {bnn_shape_vector(kinds[k].y_dim), kinds[k].n_classes, unscaled, unscaled + units};
+        if (kinds[k].y_dim == 0 || bnn_likelihood_new(spec, &y, &l) < 0) continue;
         found = l.out_dim == units;
         *y_dim = l.y_dim, *n_classes = l.n_classes;
         bnn_likelihood_free(&l);
     }
-    free(y_sd);
+    free(unscaled);
     return found ? BNN_OK
                  : bnn_fail(BNN_ERR_SHAPE, "likelihood '%s' does not go with a network that ends with %d unit%s", spec, units,
                             units == 1 ? "" : "s");

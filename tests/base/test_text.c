@@ -509,13 +509,18 @@ START_TEST(nets_fit_data_and_likelihood) {
     bnn_prior prior;
     bnn_net *net;
     OK(bnn_prior_new("gauss", &prior));
-    bnn_net_env env = {.x_shape = bnn_shape_vector(5), .out_dim = 2, .prior = &prior};
+    bnn_net_env env = {.x_shape = bnn_shape_vector(5), .out = bnn_shape_vector(2), .prior = &prior};
     OK(bnn_net_new("dense:3; relu; dense", &env, &net));
     ck_assert_int_eq(net->n_theta, 5 * 3 + 3 + 3 * 2 + 2);
     bnn_net_free(net);
     SAYS(bnn_net_new("dense:3", &env, &net),
          "the network ends with shape [3], but the likelihood needs [2]: end with 'dense', without a number");
     SAYS(bnn_net_new("input:4; dense", &env, &net), "node 'input_1' (input): the text says [4], but a row of the data has shape [5]");
+    bnn_net_env map = {.x_shape = {.rank = 3, .d = {2, 3, 4}}, .out = {.rank = 3, .d = {2, 3, 4}}, .prior = &prior};
+    OK(bnn_net_new("relu", &map, &net));
+    bnn_net_free(net);
+    map.out.d[0] = 5;
+    SAYS(bnn_net_new("relu", &map, &net), "the network ends with shape [2x3x4], but the likelihood needs [5x3x4]");
     SAYS(bnn_net_new("dense; relu; dense", &env, &net),
          "node 'dense_1' (dense): option 'units' may be left out only at the end of a network");
     bnn_prior_free(&prior);

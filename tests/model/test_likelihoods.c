@@ -20,8 +20,13 @@ typedef struct {
     bnn_real f[MOST], y[MOST], theta[8];
 } likelihood_case;
 
-static const double y_sd[] = {1.7, 0.6};
+static const double y_mean[] = {0.4, -1.3}, y_sd[] = {1.7, 0.6};
 static const struct { int y_dim, n_classes; } kinds_of_data[] = {{1, 0}, {2, 0}, {1, 2}, {1, 3}};
+
+/* A likelihood of columns or of one class. */
+static bnn_status of_columns(const char *spec, int y_dim, int n_classes, bnn_likelihood *out) {
+    return bnn_likelihood_new(spec, &(bnn_targets){bnn_shape_vector(y_dim), n_classes, y_mean, y_sd}, out);
+}
 
 static void fill(likelihood_case *k) {
     bnn_rng rng = bnn_rng_seed(1);
@@ -37,7 +42,7 @@ static void for_all_cases(void (*property)(likelihood_case *)) {
             int taken = 0;
             for (size_t d = 0; d < sizeof kinds_of_data / sizeof *kinds_of_data; d++) {
                 likelihood_case k = {.spec = t->checks[s]};
-                if (bnn_likelihood_new(t->checks[s], kinds_of_data[d].y_dim, kinds_of_data[d].n_classes, y_sd, &k.l) < 0) continue;
+                if (of_columns(t->checks[s], kinds_of_data[d].y_dim, kinds_of_data[d].n_classes, &k.l) < 0) continue;
                 k.type = bnn_likelihood_vtable(&k.l);
                 fill(&k);
                 property(&k);
@@ -56,9 +61,9 @@ START_TEST(probit_has_its_limits) {
     bnn_likelihood one, two, three;
     const bnn_real y[] = {1};
     double p[3][3], logp;
-    bnn_likelihood_new("bernoulli", 1, 2, y_sd, &one);
-    bnn_likelihood_new("categorical", 1, 2, y_sd, &two);
-    bnn_likelihood_new("categorical", 1, 3, y_sd, &three);
+    of_columns("bernoulli", 1, 2, &one);
+    of_columns("categorical", 1, 2, &two);
+    of_columns("categorical", 1, 3, &three);
     bnn_likelihood_vtable(&one)->marginal(&one, 1, (double[]){0.8}, (double[]){2.0}, y, NULL, &(bnn_marginal){.mean = p[0], .logp = &logp});
     ck_assert_double_eq_tol(p[0][1], bnn_sigmoid(0.8 / sqrt(1 + M_PI / 4)), 1e-15);
     bnn_likelihood_vtable(&two)->marginal(&two, 1, (double[]){3, 3.8}, (double[]){5, 4, 4, 5}, y, NULL, &(bnn_marginal){.mean = p[1]});
@@ -82,7 +87,7 @@ START_TEST(own_parameters_are_fitted) {
     static const double residual_sd[][2] = {{1, 1}, {1e-5, 1}, {1e6, 1e6}, {1e-5, 1e6}, {300, 0.01}};
     bnn_real f[2 * N], y[2 * N], e[2 * N], theta[2];
     bnn_likelihood l;
-    ck_assert_int_eq(bnn_likelihood_new("gaussian", 2, 0, y_sd, &l), BNN_OK);
+    ck_assert_int_eq(of_columns("gaussian", 2, 0, &l), BNN_OK);
     bnn_rng_normal(bnn_rng_seed(3), 0, N, 2, e);
     for (size_t c = 0; c < sizeof residual_sd / sizeof *residual_sd; c++) {
         double squares[2] = {0};
@@ -107,7 +112,7 @@ START_TEST(own_parameters_have_their_prior) {
     const double a = 2, v = 0.09;
     bnn_real f[] = {0, 1, 2, 3}, y[] = {1, 1, 2, (bnn_real)3.5}, theta;
     bnn_likelihood l;
-    ck_assert_int_eq(bnn_likelihood_new("gaussian:sd=0.3,shape=2", 1, 0, y_sd, &l), BNN_OK);
+    ck_assert_int_eq(of_columns("gaussian:sd=0.3,shape=2", 1, 0, &l), BNN_OK);
     for (int exact = 0; exact < 2; exact++) {
         double squares = exact ? 0 : 1.25, expected = log((squares + 2 * a * v) / (4 + 2 * a));
         theta = (bnn_real)NAN; /* what it held does not matter */
@@ -145,14 +150,131 @@ START_TEST(refusals_name_the_way_out) {
     };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         bnn_likelihood l;
-        ck_assert_int_lt(bnn_likelihood_new(refused[i].spec, refused[i].y_dim, refused[i].n_classes, y_sd, &l), 0);
+        ck_assert_int_lt(of_columns(refused[i].spec, refused[i].y_dim, refused[i].n_classes, &l), 0);
         ck_assert_str_eq(bnn_error(), refused[i].sentence);
     }
 }
 END_TEST
 
+/* ---------------------------------------------------------------- maps of classes */
+
+enum { HEIGHT = 2, WIDTH = 3, SITES = HEIGHT * WIDTH, CLASSES = 3, MAPS = 2 };
+
+/* A map of classes, and the same pixels as rows of their own: f[pixel, class] for f[map, class, pixel]. */
+typedef struct {
+    bnn_likelihood map, pixel;
+    bnn_real f[MAPS * CLASSES * SITES], rows[MAPS * SITES * CLASSES], y[MAPS * SITES];
+} maps;
+
+static void maps_open(maps *m) {
+    bnn_targets y = {{.rank = 2, .d = {HEIGHT, WIDTH}}, CLASSES, y_mean, y_sd};
+    ck_assert_int_eq(bnn_likelihood_new("categorical", &y, &m->map), BNN_OK);
+    ck_assert_int_eq(of_columns("categorical", 1, CLASSES, &m->pixel), BNN_OK);
+    bnn_rng_normal(bnn_rng_seed(1), 0, MAPS, CLASSES * SITES, m->f);
+    for (int i = 0; i < MAPS * SITES; i++) m->y[i] = (bnn_real)(i % CLASSES);
+    for (int i = 0; i < MAPS * SITES * CLASSES; i++)
+        m->rows[i] = m->f[i / (SITES * CLASSES) * SITES * CLASSES + i % CLASSES * SITES + i / CLASSES % SITES];
+}
+
+static void maps_close(maps *m) { bnn_likelihood_free(&m->map), bnn_likelihood_free(&m->pixel); }
+
+/* What is said of f[map, class, pixel], where a pixel as a row says `of_row`[pixel, class]. */
+static void assert_same_pixels(const bnn_real *of_map, const bnn_real *of_row, const char *what) {
+    for (int i = 0; i < MAPS * SITES * CLASSES; i++) {
+        int at = i / (SITES * CLASSES) * SITES * CLASSES + i % CLASSES * SITES + i / CLASSES % SITES;
+        ck_assert_msg(of_map[at] == of_row[i], "%s of pixel %d, class %d is %g, and %g where it is a row", what, i / CLASSES, i % CLASSES,
+                      (double)of_map[at], (double)of_row[i]);
+    }
+}
+
+START_TEST(a_map_of_classes_is_its_pixels) {
+    maps m;
+    bnn_real df[2][MAPS * SITES * CLASSES], mean[2][MAPS * SITES * CLASSES], drawn[2][MAPS * SITES];
+    double logp[2][MAPS * SITES];
+    maps_open(&m);
+    ck_assert_int_eq(m.map.sites, SITES);
+    ck_assert(bnn_shape_equal(m.map.out, (bnn_shape){.rank = 3, .d = {CLASSES, HEIGHT, WIDTH}}));
+    const bnn_likelihood_type *t = bnn_likelihood_vtable(&m.map);
+    double whole = t->nll(&m.map, MAPS, m.f, m.y, NULL, 0.7, df[0], NULL);
+    ck_assert_double_eq_tol(whole, t->nll(&m.pixel, MAPS * SITES, m.rows, m.y, NULL, 0.7, df[1], NULL), 10 * ROUNDING * whole);
+    t->observe(&m.map, MAPS, m.f, m.y, NULL, &(bnn_observation){.mean = mean[0], .logp = logp[0]});
+    t->observe(&m.pixel, MAPS * SITES, m.rows, m.y, NULL, &(bnn_observation){.mean = mean[1], .logp = logp[1]});
+    assert_same_pixels(df[0], df[1], "gradient"), assert_same_pixels(mean[0], mean[1], "probability");
+    ck_assert_mem_eq(logp[0], logp[1], sizeof logp[0]);
+    t->draw(&m.map, MAPS, m.f, NULL, bnn_rng_seed(3), 5, drawn[0]);
+    t->draw(&m.pixel, MAPS * SITES, m.rows, NULL, bnn_rng_seed(3), 5 * SITES, drawn[1]);
+    ck_assert_mem_eq(drawn[0], drawn[1], sizeof drawn[0]);
+    maps_close(&m);
+}
+END_TEST
+
+/* Sum over c of root_ca root_cb of a map is that of the pixel, and 0 between pixels; the marginals are those of pixels. */
+START_TEST(pixels_of_a_map_have_nothing_to_do_with_each_other) {
+    enum { OUT = CLASSES * SITES };
+    maps m;
+    static bnn_real root[MAPS * OUT * OUT], small[MAPS * SITES * CLASSES * CLASSES];
+    static double mean[MAPS * OUT], cov[MAPS * OUT * OUT], rows[MAPS * OUT], covs[MAPS * SITES * CLASSES * CLASSES], p[2][MAPS * OUT];
+    maps_open(&m);
+    const bnn_likelihood_type *t = bnn_likelihood_vtable(&m.map);
+    t->curvature(&m.map, MAPS, m.f, NULL, root);
+    t->curvature(&m.pixel, MAPS * SITES, m.rows, NULL, small);
+    for (int i = 0; i < MAPS; i++)
+        for (int a = 0; a < OUT; a++)
+            for (int b = 0; b < OUT; b++) {
+                double sum = 0, should = 0;
+                bool same = a % SITES == b % SITES;
+                const bnn_real *of_pixel = small + (i * SITES + a % SITES) * CLASSES * CLASSES;
+                for (int c = 0; c < OUT; c++) sum += (double)root[(i * OUT + c) * OUT + a] * (double)root[(i * OUT + c) * OUT + b];
+                for (int c = 0; same && c < CLASSES; c++)
+                    should += (double)of_pixel[c * CLASSES + a / SITES] * (double)of_pixel[c * CLASSES + b / SITES];
+                ck_assert_double_eq_tol(sum, should, 10 * ROUNDING);
+                cov[(i * OUT + a) * OUT + b] = 0.1 * (a + b) + (a == b ? 3 : 0);
+                if (same) covs[((i * SITES + a % SITES) * CLASSES + a / SITES) * CLASSES + b / SITES] = cov[(i * OUT + a) * OUT + b];
+            }
+    for (int i = 0; i < MAPS * OUT; i++) mean[i] = (double)m.f[i], rows[i] = (double)m.rows[i];
+    t->marginal(&m.map, MAPS, mean, cov, m.y, NULL, &(bnn_marginal){.mean = p[0]});
+    t->marginal(&m.pixel, MAPS * SITES, rows, covs, m.y, NULL, &(bnn_marginal){.mean = p[1]});
+    for (int i = 0; i < MAPS * OUT; i++)
+        ck_assert_double_eq_tol(p[0][i / OUT * OUT + i % CLASSES * SITES + i / CLASSES % SITES], p[1][i], 1e-12);
+    maps_close(&m);
+}
+END_TEST
+
+START_TEST(void_pixels_count_nowhere) {
+    maps m;
+    bnn_real df[MAPS * CLASSES * SITES];
+    double logp[MAPS * SITES];
+    maps_open(&m);
+    const bnn_likelihood_type *t = bnn_likelihood_vtable(&m.map);
+    double whole = t->nll(&m.map, MAPS, m.f, m.y, NULL, 1, NULL, NULL);
+    t->observe(&m.map, MAPS, m.f, m.y, NULL, &(bnn_observation){.logp = logp});
+    m.y[4] = -1;
+    ck_assert_double_eq_tol(t->nll(&m.map, MAPS, m.f, m.y, NULL, 1, df, NULL), whole + logp[4], 10 * ROUNDING * whole);
+    for (int c = 0; c < CLASSES; c++) ck_assert(df[c * SITES + 4] == 0 && df[c * SITES + 5] != 0);
+    t->observe(&m.map, MAPS, m.f, m.y, NULL, &(bnn_observation){.logp = logp});
+    for (int i = 0; i < MAPS * SITES; i++) ck_assert(isnan(logp[i]) == (i == 4));
+    maps_close(&m);
+}
+END_TEST
+
+START_TEST(maps_are_for_those_that_take_them) {
+    bnn_likelihood l;
+    bnn_targets y = {{.rank = 2, .d = {HEIGHT, WIDTH}}, 2, y_mean, y_sd};
+    ck_assert_int_lt(bnn_likelihood_new("bernoulli", &y, &l), 0);
+    ck_assert_str_eq(bnn_error(), "likelihood 'bernoulli': takes one class a row, but the data have 6");
+}
+END_TEST
+
 int main(void) {
-    const TTest *const tests[] = {own_parameters_are_fitted, own_parameters_have_their_prior, fitted_parameters_are_at_the_least_nll,
-                                  probit_has_its_limits,     refusals_name_the_way_out,       NULL};
+    const TTest *const tests[] = {own_parameters_are_fitted,
+                                  own_parameters_have_their_prior,
+                                  fitted_parameters_are_at_the_least_nll,
+                                  probit_has_its_limits,
+                                  a_map_of_classes_is_its_pixels,
+                                  pixels_of_a_map_have_nothing_to_do_with_each_other,
+                                  void_pixels_count_nowhere,
+                                  maps_are_for_those_that_take_them,
+                                  refusals_name_the_way_out,
+                                  NULL};
     return run_tests("likelihoods", tests);
 }

@@ -435,6 +435,32 @@ START_TEST(what_does_not_fit_is_refused) {
 }
 END_TEST
 
+/* Maps of classes are trained on; how they are predicted is not settled. */
+START_TEST(maps_are_learned_but_not_predicted) {
+    enum { MAPS = 6, CLASSES = 3, SITES = 4 };
+    bnn_real x[MAPS * CLASSES * SITES], y[MAPS * SITES];
+    bnn_data data = {.n = MAPS, .x_shape = {.rank = 2, .d = {CLASSES, SITES}}, .y_dim = SITES, .n_classes = CLASSES, .x = x, .y = y};
+    bnn_engine *engine;
+    bnn_prediction *p;
+    bnn_step step;
+    double nll = 0;
+    bnn_rng_normal(bnn_rng_seed(1), 0, MAPS, CLASSES * SITES, x);
+    for (int i = 0; i < MAPS * SITES; i++) {
+        const bnn_real *f = x + i / SITES * CLASSES * SITES + i % SITES;
+        y[i] = (bnn_real)(i % 4 - 1); /* -1 is void */
+        if (y[i] < 0) continue;
+        nll += log(exp((double)f[0]) + exp((double)f[SITES]) + exp((double)f[2 * SITES])) - (double)f[(int)y[i] * SITES];
+    }
+    OK(bnn_scaling_identity(CLASSES * SITES, SITES, &data.scaling));
+    OK(bnn_engine_new("map:epochs=1", &(bnn_texts){"concrete_dropout", "categorical", "gauss"}, &data, bnn_rng_seed(1), &engine));
+    OK(bnn_engine_step(engine, &data, &step));
+    ck_assert_double_eq_tol(step.terms.nll, nll, 10 * ROUNDING * nll);
+    SAYS(bnn_predict(engine, &data, &(bnn_predict_options){.samples = 1}, &p), "a row of y has 4 sites: only rows of one can be predicted");
+    bnn_engine_free(engine);
+    bnn_scaling_free(&data.scaling);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {streamed_moments_are_those_of_stored_draws,
                                   log_densities_are_summed_in_logs,
@@ -447,6 +473,7 @@ int main(void) {
                                   a_point_takes_one_pass,
                                   new_rows_are_predicted_like_known_ones,
                                   what_does_not_fit_is_refused,
+                                  maps_are_learned_but_not_predicted,
                                   NULL};
     return run_tests("predict", tests);
 }

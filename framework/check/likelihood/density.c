@@ -171,6 +171,7 @@ static double *field(const bnn_likelihood *l, const bnn_option *o) { return (dou
 
 /* nll of the case's rows with other options: the object is bound again. */
 static double nll_bound_again(bnn_likelihood_case *k, double *var) {
+    if (k->type->close) k->type->close(&k->l), k->l.own = NULL;
     if (k->type->bind(&k->l) < 0) return NAN;
     if (var) {
         k->type->observe(&k->l, 1, k->f, NULL, k->theta, &(bnn_observation){.mean = k->mean, .var = k->var});
@@ -200,16 +201,17 @@ static void find_units(bnn_likelihood_case *k, units *u) {
     nll_bound_again(k, NULL);
 }
 
-/* Whether nll is the same where y is measured in other units: y_sd times factor, the options times its powers. */
+/* Whether nll is the same where y is measured in other units: y_mean and y_sd times factor, the options times its powers. */
 static double nll_in_other_units(bnn_likelihood_case *k, const units *u, const double power[MOST_UNITS]) {
-    double kept[MOST_UNITS], sd[2] = {k->y_sd[0], k->y_sd[1]};
+    double kept[MOST_UNITS], mean[2] = {k->y_mean[0], k->y_mean[1]}, sd[2] = {k->y_sd[0], k->y_sd[1]};
     for (int i = 0; i < u->n; i++) {
         kept[i] = *field(&k->l, &u->option[i]);
         *field(&k->l, &u->option[i]) *= pow(factor, power[i]);
     }
-    for (int i = 0; i < 2; i++) k->y_sd[i] *= factor;
+    for (int i = 0; i < 2; i++) k->y_mean[i] *= factor, k->y_sd[i] *= factor;
     double nll = nll_bound_again(k, NULL);
     for (int i = 0; i < u->n; i++) *field(&k->l, &u->option[i]) = kept[i];
+    memcpy(k->y_mean, mean, sizeof mean);
     memcpy(k->y_sd, sd, sizeof sd);
     nll_bound_again(k, NULL);
     return nll;

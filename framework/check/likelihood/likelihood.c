@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { ROWS = 5 };
-static const double usual_y_sd[] = {1.7, 0.6};
+static const double usual_y_mean[] = {0.4, -1.3}, usual_y_sd[] = {1.7, 0.6};
 static const bnn_data_kind kinds_of_data[] = {{"1-D", 1, 0}, {"2-D", 2, 0}, {"2 classes", 1, 2}, {"3 classes", 1, 3}};
 enum { N_DATA = sizeof kinds_of_data / sizeof *kinds_of_data };
 
@@ -54,13 +54,19 @@ static bnn_status add_arrays(bnn_likelihood_case *k) {
     return h->out_of_memory ? bnn_fail(BNN_ERR_MEMORY, "out of memory for a case") : BNN_OK;
 }
 
+bnn_targets bnn_data_targets(const bnn_data_kind *data, const double *y_mean, const double *y_sd) {
+    return (bnn_targets){bnn_shape_vector(data->y_dim), data->n_classes, y_mean, y_sd};
+}
+
 bnn_status bnn_likelihood_case_open(const bnn_likelihood_type *type, const char *spec, const bnn_data_kind *data, const double y_sd[2],
                                     uint64_t seed, bnn_likelihood_case *k) {
     *k = (bnn_likelihood_case){
         .type = type, .spec = spec, .data = data, .is_class = data->n_classes > 0, .n = ROWS, .to = ROWS, .scale = 0.7};
+    memcpy(k->y_mean, usual_y_mean, sizeof k->y_mean);
     memcpy(k->y_sd, y_sd, sizeof k->y_sd);
     k->hooks = (bnn_hooks){.name = hook_names, .call = bnn_likelihood_call, .of = k};
-    BNN_TRY(bnn_likelihood_new(spec, data->y_dim, data->n_classes, k->y_sd, &k->l));
+    bnn_targets y = bnn_data_targets(data, k->y_mean, k->y_sd);
+    BNN_TRY(bnn_likelihood_new(spec, &y, &k->l));
     k->out = k->l.out_dim, k->dim = k->l.mean_dim;
     bool possible = k->out > 0 && k->dim > 0 && k->l.n_theta >= 0 && k->l.pit_dim >= 0; /* metadata tells of it */
     bnn_status s = possible ? add_arrays(k) : bnn_fail(BNN_ERR_SHAPE, "bind makes impossible sizes");
@@ -158,7 +164,8 @@ static void check_spec(bnn_checker *c, const char *spec) {
     int taken = 0;
     for (int d = 0; d < N_DATA; d++) {
         c->now.spec = spec, c->now.mode = kinds_of_data[d].name;
-        if (bnn_likelihood_new(spec, kinds_of_data[d].y_dim, kinds_of_data[d].n_classes, usual_y_sd, &l) < 0) continue;
+        bnn_targets y = bnn_data_targets(&kinds_of_data[d], usual_y_mean, usual_y_sd);
+        if (bnn_likelihood_new(spec, &y, &l) < 0) continue;
         check_bound(c, &l);
         bnn_likelihood_free(&l);
         taken++;
@@ -182,7 +189,8 @@ static bnn_status data(bnn_checker *c) {
         for (int d = 0; d < N_DATA && !bnn_checker_broken(c); d++) {
             bnn_fail(BNN_ERR_STATE, before);
             c->now.spec = c->type->checks[s], c->now.mode = kinds_of_data[d].name;
-            if (bnn_likelihood_new(c->now.spec, kinds_of_data[d].y_dim, kinds_of_data[d].n_classes, usual_y_sd, &l) == BNN_OK)
+            bnn_targets y = bnn_data_targets(&kinds_of_data[d], usual_y_mean, usual_y_sd);
+            if (bnn_likelihood_new(c->now.spec, &y, &l) == BNN_OK)
                 bnn_likelihood_free(&l);
             else if (strstr(bnn_error(), before))
                 bnn_checker_break(c, "bind refuses these data without a sentence: it must end with bnn_fail");
@@ -336,7 +344,8 @@ static const bnn_table_rule rules[] = {
     {{"draws", "draws follow the density"}, .on_case = bnn_likelihood_draws},
     {{"noise", "noise_sd is the sd of y given f, and own parameters are log variances where LOG_VARIANCE says so"},
      .on_case = bnn_likelihood_noise},
-    {{"units", "options in the units of y are converted with y_sd, and nothing else depends on it"}, .on_case = bnn_likelihood_units},
+    {{"units", "options in the units of y are converted with y_mean and y_sd, and nothing else depends on them"},
+     .on_case = bnn_likelihood_units},
     {{"hyperprior", "logp of the own parameters is a density or flat, with its gradient, scaled and added"},
      .on_case = bnn_likelihood_hyperprior},
     {{"theta_given", "draws of the own parameters given rows follow the density of both"}, .on_case = bnn_likelihood_theta_given},

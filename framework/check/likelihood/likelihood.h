@@ -26,14 +26,14 @@ enum {
     BNN_N_LIKELIHOOD_HOOKS
 };
 
-/* A likelihood on one kind of data. f and own parameters are random, y, too; y_sd is that of the case. */
+/* A likelihood on one kind of data. f and own parameters are random, y, too; y_mean and y_sd are those of the case. */
 typedef struct {
     const bnn_likelihood_type *type;
     const char *spec;
     const bnn_data_kind *data;
     bnn_likelihood l;
     bool is_class;
-    double y_sd[2];
+    double y_mean[2], y_sd[2];
     int n, out, dim; /* rows; out_dim and mean_dim */
     /* rows from .. to are what the hooks are called on; row 0 has the number row0. */
     int from, to;
@@ -48,6 +48,8 @@ typedef struct {
     bnn_hooks hooks;
 } bnn_likelihood_case;
 
+/* What these data say of y. */
+bnn_targets bnn_data_targets(const bnn_data_kind *data, const double *y_mean, const double *y_sd);
 /* Failures other than BNN_ERR_MEMORY mean that bind refuses these data. */
 bnn_status bnn_likelihood_case_open(const bnn_likelihood_type *type, const char *spec, const bnn_data_kind *data, const double y_sd[2],
                                     uint64_t seed, bnn_likelihood_case *out);

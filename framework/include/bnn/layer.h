@@ -63,7 +63,7 @@ typedef struct bnn_layer {
     const char *label;      /* of the node, for messages */
     int n_in;               /* number of inputs */
     const bnn_shape *in;    /* [n_in] shapes of the inputs */
-    int out_hint;           /* units that the likelihood needs if this is the last node, else 0 */
+    int out_hint;           /* units, or channels, that the likelihood needs if this is the last node, else 0 */
     const bnn_prior *prior; /* the model's prior */
     bnn_plan plan;          /* filled by bind */
     int n_theta;            /* sum of the parameter blocks; set after bind */

@@ -2,7 +2,11 @@
  *
  * likelihood.h: the contract of an observation model p(y | f), f = output of the network for one row.
  *
- * A likelihood works on standardised targets; its options are in the units of y where they have units, and bind converts them with y_sd.
+ * A likelihood works on standardised targets; its options are in the units of y where they have units, and bind converts them with y_mean
+ * and y_sd.
+ *
+ * A row may be several observations, its sites: the pixels of a map of classes. f is then [n, C, sites], channels first, y [n, sites] and
+ * whatever is said of single observations [n, sites]. A target of -1 is void: nobody knows, and it counts nowhere.
  */
 #ifndef BNN_LIKELIHOOD_H
 #define BNN_LIKELIHOOD_H
@@ -17,27 +21,40 @@ enum {                      /* bnn_type.caps of a likelihood */
        BNN_LOG_VARIANCE = 1 /* its parameters are log variances of Gaussian noise, one for each output of the network */
 };
 
+/* What the data say of y. */
+typedef struct {
+    bnn_shape shape;    /* of one row: [columns], or [H,W] of a map of classes */
+    int n_classes;      /* 0: y is real; else y holds class indices 0..n_classes-1, or -1 */
+    const double *mean; /* [size of shape] mean of y on the training rows, which was taken from y */
+    const double *sd;   /* [size of shape] standard deviation, by which it was divided */
+} bnn_targets;
+
 /* An observation model bound to data. */
 typedef struct bnn_likelihood {
     bnn_object object; /* type and options */
-    /* What the data say, set before bind: */
-    int y_dim;          /* columns of y */
-    int n_classes;      /* 0: y is real; else y holds class indices 0..n_classes-1 */
-    const double *y_sd; /* [y_dim] standard deviation of y on the training rows, by which y was divided */
+    /* What the data say, set before bind; see bnn_targets: */
+    bnn_shape y_shape;    /* of one row of y */
+    int y_dim;            /* numbers in it */
+    int n_classes;        /* 0: y is real */
+    const double *y_mean; /* [y_dim] */
+    const double *y_sd;   /* [y_dim] */
 
     /* Filled by bind: */
-    int out_dim;    /* units that the network must end with */
+    bnn_shape out;  /* of one row of f, with which the network must end; left alone: the vector [out_dim] */
+    int out_dim;    /* its size */
+    int sites;      /* observations in a row; left alone: 1 */
     int n_theta;    /* own parameters, role HYPER, laid behind those of the network */
-    int mean_dim;   /* length of one predictive mean: y_dim, or n_classes probabilities */
+    int mean_dim;   /* length of one predictive mean: y_dim, or n_classes probabilities of each site */
     int pit_dim;    /* y_dim where a continuous cdf exists, else 0 */
     double data[4]; /* what bind precomputes */
+    void *own;      /* what needs more room than that; freed by close */
 } bnn_likelihood;
 
 /* What the predictive loop needs of n rows under one draw of the parameters. NULL entries are not wanted. */
 typedef struct {
     bnn_real *mean; /* [n, mean_dim] E[y | f] */
     bnn_real *var;  /* [n, mean_dim] Var[y | f]; 0 for class probabilities */
-    double *logp;   /* [n] log p(y | f) in nats, of standardised y; y must be given */
+    double *logp;   /* [n, sites] log p(y | f) in nats, of standardised y; NaN where it is void; y must be given */
     bnn_real *pit;  /* [n, pit_dim] P(Y <= y | f) */
 } bnn_observation;
 
@@ -45,7 +62,7 @@ typedef struct {
 typedef struct {
     double *mean;                          /* [n, mean_dim] E[y], or class probabilities */
     double *var_epistemic, *var_aleatoric; /* [n, mean_dim] Var E[y | f], E Var[y | f]; not of classes */
-    double *logp;                          /* [n] */
+    double *logp;                          /* [n, sites] */
     double *pit;                           /* [n, pit_dim] */
 } bnn_marginal;
 
@@ -53,7 +70,7 @@ typedef struct {
 typedef struct bnn_likelihood_type {
     bnn_type type; /* name, options, capabilities, check specs */
 
-    /* REQUIRED: fits y_dim and n_classes, or says why not. */
+    /* REQUIRED: fits y_shape and n_classes, or says why not. */
     bnn_status (*bind)(bnn_likelihood *);
 
     /* REQUIRED. Sum over n rows of -log p(y | f) in nats, of standardised y. df[n,out_dim] is set to scale times the gradient;
@@ -94,10 +111,13 @@ typedef struct bnn_likelihood_type {
     /* OPTIONAL, of one with own theta, where it can be drawn from: theta[n_theta] is set to a draw from its density given n rows, f[n,
      * out_dim] and y[n, y_dim], which is that of logp times exp(-nll). */
     void (*draw_theta_given)(const bnn_likelihood *, int n, const bnn_real *f, const bnn_real *y, bnn_rng rng, bnn_real *theta);
+
+    /* OPTIONAL: frees own; also called after a bind that failed. */
+    void (*close)(bnn_likelihood *);
 } bnn_likelihood_type;
 
-/* Parses a spec and binds it. Fails where it does not fit the data. y_sd [y_dim] is borrowed and must outlive the likelihood. */
-bnn_status bnn_likelihood_new(const char *spec, int y_dim, int n_classes, const double *y_sd, bnn_likelihood *out);
+/* Parses a spec and binds it. Fails where it does not fit the data. Mean and sd of y are borrowed and must outlive the likelihood. */
+bnn_status bnn_likelihood_new(const char *spec, const bnn_targets *y, bnn_likelihood *out);
 void bnn_likelihood_free(bnn_likelihood *likelihood); /* frees what is inside */
 /* The own parameters at which nll - log prior of f[n, out_dim] and y[n, y_dim] is least: theta[n_theta]. Fails where it has no least value,
  * as where f is y without any error. */

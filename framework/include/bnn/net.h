@@ -40,7 +40,7 @@ typedef struct {
 /* What the text leaves open is taken from here. */
 typedef struct {
     bnn_shape x_shape;      /* of the data; an `input` statement must agree with it */
-    int out_dim;            /* units that the likelihood needs; 0: any */
+    bnn_shape out;          /* with which the likelihood has it end; rank 0: any */
     const bnn_prior *prior; /* borrowed, outlives the net */
 } bnn_net_env;
 

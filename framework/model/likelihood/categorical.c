@@ -2,94 +2,118 @@
  *
  * categorical: one of C classes, from C logits (Bishop 2006, eq. 4.104).
  *
- *   -log p(y | f) = logsumexp(f) - f_y                    f [n,C]; y [n] class indices 0 .. C-1
- *   df_c = exp(f_c - logsumexp(f)) - [c = y]
+ *   -log p(y | f) = logsumexp(f) - f_y                    f [n,C,sites]; y [n,sites] class indices 0 .. C-1, or -1: void
+ *   df_c = exp(f_c - logsumexp(f)) - [c = y]              df = 0 where y is void
+ *
+ * A row with a map of classes [H,W] has H W sites, and the network ends with [C,H,W].
  */
-#include <bnn/kernels.h>
 #include <bnn/likelihood.h>
 
 #include <math.h>
+#include <string.h>
 
 static bnn_status bind(bnn_likelihood *l) {
     if (l->n_classes < 2) return bnn_fail(BNN_ERR_SHAPE, "needs class indices as targets, but the data have real ones: use gaussian");
-    l->out_dim = l->mean_dim = l->n_classes;
+    l->sites = l->y_dim;
+    l->out_dim = l->mean_dim = l->n_classes * l->sites;
+    if (l->sites == 1) return BNN_OK;
+    l->out = (bnn_shape){.rank = l->y_shape.rank + 1, .d = {l->n_classes}};
+    if (l->y_shape.rank > 3) return bnn_fail(BNN_ERR_SHAPE, "takes maps of classes of three dimensions at most, not %d", l->y_shape.rank);
+    for (int k = 0; k < l->y_shape.rank; k++) l->out.d[k + 1] = l->y_shape.d[k];
     return BNN_OK;
 }
 
-/* logsumexp of f[C]; e[C] (NULL: not wanted) = scale softmax(f). */
-static double softmax(int classes, const bnn_real *f, double scale, bnn_real *e) {
+/* logsumexp of the f[C] of a site, which stand `sites` apart; e[C] (NULL: not wanted) = scale softmax(f), likewise. */
+static double softmax(int classes, int sites, const bnn_real *f, double scale, bnn_real *e) {
+    const size_t end = (size_t)classes * (size_t)sites, step = (size_t)sites;
     double top = f[0], sum = 0;
-    for (int c = 1; c < classes; c++) top = fmax(top, (double)f[c]);
-    for (int c = 0; c < classes; c++) {
+    for (size_t c = step; c < end; c += step) top = fmax(top, (double)f[c]);
+    for (size_t c = 0; c < end; c += step) {
         double term = exp((double)f[c] - top);
         sum += term;
         if (e) e[c] = (bnn_real)term;
     }
     const bnn_real part = (bnn_real)(scale / sum);
-    for (int c = 0; e && c < classes; c++) e[c] *= part;
+    for (size_t c = 0; e && c < end; c += step) e[c] *= part;
     return top + log(sum);
 }
 
+static bool is_void(bnn_real y) { return y < 0; }
+
+/* The site that is number i of all sites of all rows: its row's outputs and its place among them. */
+static size_t place_of(const bnn_likelihood *l, int i) { return (size_t)(i / l->sites) * (size_t)l->out_dim + (size_t)(i % l->sites); }
+
+/* Class c of a site, from its place on. */
+static size_t at(const bnn_likelihood *l, int c) { return (size_t)c * (size_t)l->sites; }
+
 static double nll(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta, double scale, bnn_real *df,
                   bnn_real *dtheta) {
-    int classes = l->n_classes;
     double total = 0;
     (void)theta, (void)dtheta;
-    for (int i = 0; i < n; i++, f += classes) {
-        int target = (int)y[i];
-        total += softmax(classes, f, scale, df) - (double)f[target];
-        if (!df) continue;
-        df[target] -= (bnn_real)scale;
-        df += classes;
+    for (int i = 0; i < n * l->sites; i++) {
+        size_t place = place_of(l, i);
+        if (is_void(y[i])) {
+            for (int c = 0; df && c < l->n_classes; c++) df[place + at(l, c)] = 0;
+            continue;
+        }
+        size_t target = place + at(l, (int)y[i]);
+        total += softmax(l->n_classes, l->sites, f + place, scale, df ? df + place : NULL) - (double)f[target];
+        if (df) df[target] -= (bnn_real)scale;
     }
     return total;
 }
 
 static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta,
                     const bnn_observation *out) {
-    int classes = l->n_classes;
     (void)theta;
-    for (int i = 0; i < n; i++, f += classes) {
-        double all = softmax(classes, f, 1, out->mean ? out->mean + (size_t)i * classes : NULL);
-        for (int c = 0; out->var && c < classes; c++) out->var[(size_t)i * classes + c] = 0;
-        if (out->logp) out->logp[i] = (double)f[(int)y[i]] - all;
+    for (int i = 0; i < n * l->sites; i++) {
+        size_t place = place_of(l, i);
+        double all = softmax(l->n_classes, l->sites, f + place, 1, out->mean ? out->mean + place : NULL);
+        for (int c = 0; out->var && c < l->n_classes; c++) out->var[place + at(l, c)] = 0;
+        if (out->logp) out->logp[i] = is_void(y[i]) ? NAN : (double)f[place + at(l, (int)y[i])] - all;
     }
 }
 
 /* The largest of f + Gumbel noise is a draw from softmax(f) (Gumbel 1954): no probabilities are needed. */
 static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_rng rng, uint64_t row0, bnn_real *y) {
+    const uint64_t first = row0 * (uint64_t)l->sites;
     (void)theta;
-    for (int i = 0; i < n; i++, f += l->n_classes) {
+    for (int i = 0; i < n * l->sites; i++) {
         double best = -INFINITY;
         for (int c = 0; c < l->n_classes; c++) {
             bnn_real u;
-            bnn_rng_uniform(rng, (row0 + (uint64_t)i) * (uint64_t)l->n_classes + (uint64_t)c, 1, 1, &u);
-            double score = (double)f[c] - log(-log((double)u));
+            bnn_rng_uniform(rng, (first + (uint64_t)i) * (uint64_t)l->n_classes + (uint64_t)c, 1, 1, &u);
+            double score = (double)f[place_of(l, i) + at(l, c)] - log(-log((double)u));
             if (score > best) best = score, y[i] = (bnn_real)c;
         }
     }
 }
 
-/* diag(p) - p p^T = sum_c p_c (e_c - p) (e_c - p)^T. */
+/* Of each site diag(p) - p p^T = sum_c p_c (e_c - p) (e_c - p)^T; sites have nothing to do with each other. */
 static void curvature(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_real *root) {
-    int classes = l->n_classes;
+    size_t out = (size_t)l->out_dim;
     (void)theta;
-    for (int i = 0; i < n; i++, f += classes, root += classes * classes) {
-        softmax(classes, f, 1, root); /* p, in the first row; which is overwritten last */
-        for (int c = classes - 1; c >= 0; c--) {
-            double share = sqrt((double)root[c]);
-            for (int k = classes - 1; k >= 0; k--) root[c * classes + k] = (bnn_real)(share * ((c == k) - (double)root[k]));
+    if (l->sites > 1) memset(root, 0, (size_t)n * out * out * sizeof *root);
+    for (int i = 0; i < n * l->sites; i++) {
+        bnn_real *mine = root + (size_t)(i / l->sites) * out * out, *p = mine + at(l, 0) * out + (size_t)(i % l->sites) * (out + 1);
+        softmax(l->n_classes, l->sites, f + place_of(l, i), 1, p); /* in the first row, which is overwritten last */
+        for (int c = l->n_classes - 1; c >= 0; c--) {
+            double share = sqrt((double)p[at(l, c)]);
+            for (int k = l->n_classes - 1; k >= 0; k--) p[at(l, c) * out + at(l, k)] = (bnn_real)(share * ((c == k) - (double)p[at(l, k)]));
         }
     }
 }
 
-/* log p_c of one row, up to a constant. Every pair of classes as in two-class probit (MacKay 1992b), with the variance of the difference of
- * their logits (Lu, Ie & Sha 2020): p_c is proportional to 1 / sum_k exp(-(m_c - m_k) / sqrt(1 + pi Var(f_c - f_k) / 8)) */
-static double log_odds(int classes, int c, const double *mean, const double *cov) {
+/* log p_c of one site, up to a constant; mean and cov from its place on. Every pair of classes as in two-class probit (MacKay 1992b), with
+ * the variance of the difference of their logits (Lu, Ie & Sha 2020): p_c is proportional to 1 / sum_k exp(-(m_c - m_k) / sqrt(1 + pi
+ * Var(f_c - f_k) / 8)) */
+static double log_odds(const bnn_likelihood *l, int c, const double *mean, const double *cov) {
+    const size_t out = (size_t)l->out_dim, a = at(l, c);
     double sum = 0, top = 0;
-    for (int k = 0; k < classes; k++) {
-        double var = cov[c * classes + c] + cov[k * classes + k] - 2 * cov[c * classes + k];
-        double z = (mean[k] - mean[c]) / sqrt(1 + M_PI / 8 * fmax(var, 0));
+    for (int k = 0; k < l->n_classes; k++) {
+        const size_t b = at(l, k);
+        double var = cov[a * out + a] + cov[b * out + b] - 2 * cov[a * out + b];
+        double z = (mean[b] - mean[a]) / sqrt(1 + M_PI / 8 * fmax(var, 0));
         if (z > top) sum *= exp(top - z), top = z;
         sum += exp(z - top);
     }
@@ -98,21 +122,24 @@ static double log_odds(int classes, int c, const double *mean, const double *cov
 
 static void marginal(const bnn_likelihood *l, int n, double *mean, double *cov, const bnn_real *y, const bnn_real *theta,
                      const bnn_marginal *out) {
-    int classes = l->n_classes;
+    const size_t size = (size_t)l->out_dim;
     (void)theta;
-    for (int i = 0; i < n; i++, mean += classes, cov += classes * classes) {
-        double *p = out->mean + (size_t)i * classes;
-        for (int c = 0; c < classes; c++) p[c] = log_odds(classes, c, mean, cov);
-        double all = bnn_logsumexp(classes, p);
-        if (out->logp) out->logp[i] = p[(int)y[i]] - all;
-        for (int c = 0; c < classes; c++) p[c] = exp(p[c] - all);
+    for (int i = 0; i < n * l->sites; i++) {
+        const size_t place = place_of(l, i), site = (size_t)(i % l->sites);
+        const double *here = cov + (size_t)(i / l->sites) * size * size + site * (size + 1);
+        double *p = out->mean + place, top = -INFINITY, sum = 0;
+        for (int c = 0; c < l->n_classes; c++) p[at(l, c)] = log_odds(l, c, mean + place, here), top = fmax(top, p[at(l, c)]);
+        for (int c = 0; c < l->n_classes; c++) sum += exp(p[at(l, c)] - top);
+        double all = top + log(sum);
+        if (out->logp) out->logp[i] = is_void(y[i]) ? NAN : p[at(l, (int)y[i])] - all;
+        for (int c = 0; c < l->n_classes; c++) p[at(l, c)] = exp(p[at(l, c)] - all);
     }
 }
 
 static const char *const checks[] = {"categorical", NULL};
 
 const bnn_likelihood_type bnn_likelihood_categorical = {
-    .type = {BNN_TYPE(bnn_likelihood_type), .name = "categorical", .summary = "one of several classes, from logits",
+    .type = {BNN_TYPE(bnn_likelihood_type), .name = "categorical", .summary = "one of several classes, from logits; or a map of them",
              .reference = "Bishop 2006, eq. 4.104", .checks = checks},
     .bind = bind,
     .nll = nll,
