@@ -23,8 +23,8 @@ bnn_status bnn_run_table(bnn_checker *c, int n, const bnn_table_rule rules[],
 
 /* ---------------------------------------------------------------- objects and their texts */
 
-bnn_status bnn_object_rule_metadata(bnn_checker *c) {
-    bnn_check_head(c, 0);
+bnn_status bnn_object_rule_metadata(bnn_checker *c, uint32_t caps) {
+    bnn_check_head(c, caps);
     for (int s = 0; c->type->checks[s] && !bnn_checker_broken(c); s++) {
         bnn_object object;
         if (bnn_object_parse(c->kind, c->type->checks[s], &object) < 0)

@@ -28,7 +28,7 @@ bnn_status bnn_run_case(bnn_checker *c, const bnn_table_rule *rule, const char *
 /* ---------------------------------------------------------------- objects and their texts */
 
 /* The head, and that the check specs are taken: of types whose objects are made from their texts alone. */
-bnn_status bnn_object_rule_metadata(bnn_checker *c);
+bnn_status bnn_object_rule_metadata(bnn_checker *c, uint32_t caps);
 bnn_status bnn_object_rule_options(bnn_checker *c); /* the rule `options` */
 /* The rule `print`, of an object that was made of the check spec and bound. */
 bnn_status bnn_object_rule_print(bnn_checker *c, const bnn_object *object);

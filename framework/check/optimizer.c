@@ -55,6 +55,8 @@ static bnn_status case_open(const bnn_optimizer_type *type, const char *spec, op
     return BNN_OK;
 }
 
+static bool has_cap(const optimizer_case *k, uint32_t cap) { return k->type->type.caps & cap; }
+
 /* Another gradient for every step. */
 static void next_gradient(optimizer_case *k) { bnn_rng_normal(bnn_rng_seed(2), k->t, 1, N, k->g); }
 
@@ -68,7 +70,7 @@ static bool is_usable(const bnn_type *type) {
 
 static bnn_status metadata(bnn_checker *c) {
     if (!is_usable(c->type)) bnn_checker_break(c, "state_per_theta is below 0 or above %d", MOST_STATE);
-    return bnn_object_rule_metadata(c);
+    return bnn_object_rule_metadata(c, BNN_OPTIMIZER_DECAYS | BNN_OPTIMIZER_BY_BLOCKS);
 }
 
 static bnn_status print(bnn_checker *c, void *k) { return bnn_object_rule_print(c, &((optimizer_case *)k)->o.object); }
@@ -122,6 +124,10 @@ static bnn_status stays_finite(bnn_checker *c, void *of) {
 static bnn_status parts(bnn_checker *c, void *of) {
     enum { STEPS = 20, FIRST = 3 };
     optimizer_case *k = of, cut;
+    if (has_cap(k, BNN_OPTIMIZER_BY_BLOCKS)) {
+        bnn_checker_skip(c, "it takes whole blocks");
+        return BNN_OK;
+    }
     BNN_TRY(case_open(k->type, c->now.spec, &cut));
     for (k->t = 1; k->t <= STEPS; k->t++) {
         next_gradient(k);
@@ -139,9 +145,28 @@ static bnn_status parts(bnn_checker *c, void *of) {
 
 /* ---------------------------------------------------------------- one step */
 
+/* Weight decay shrinks all parameters alike. */
+static void check_decay(bnn_checker *c, const optimizer_case *k, const bnn_real *kept) {
+    double factor = (double)k->theta[0] / (double)kept[0];
+    if (!(factor > 0 && factor <= 1))
+        bnn_checker_break(c, "a zero gradient takes theta[0] from %.6g to %.6g: decay makes it smaller", (double)kept[0],
+                          (double)k->theta[0]);
+    for (int i = 1; i < N; i++)
+        if (fabs((double)k->theta[i] - factor * (double)kept[i]) > 10 * ROUNDING * fabs((double)kept[i]))
+            bnn_checker_break(c, "a zero gradient takes theta[0] to %.6g of itself, and theta[%d] to %.6g", factor, i,
+                              (double)k->theta[i] / (double)kept[i]);
+}
+
 static bnn_status zero(bnn_checker *c, void *of) {
     optimizer_case *k = of;
     bnn_real kept[N];
+    if (has_cap(k, BNN_OPTIMIZER_DECAYS)) {
+        memcpy(kept, k->theta, sizeof kept);
+        memset(k->g, 0, N * sizeof *k->g);
+        step(k);
+        check_decay(c, k, kept);
+        return BNN_OK;
+    }
     memcpy(kept, k->theta, sizeof kept);
     memset(k->g, 0, N * sizeof *k->g);
     for (k->t = 1; k->t <= 3; k->t++) {
@@ -203,11 +228,12 @@ static bnn_status count(bnn_checker *c, void *of) {
 
 /* ---------------------------------------------------------------- many steps */
 
-/* U = sum a_i (theta_i - i)^2 / 2, a_i from `least` to 2 in equal ratios; its gradient goes into g. */
+/* U = sum a_i (theta_i - i)^2 / 2, a_i from `least` to 2 in equal ratios; its gradient goes into g. Where weights decay its minimum is at
+ * 0, where decay has nothing to add. */
 static double quadratic(optimizer_case *k, double least) {
     double u = 0;
     for (int i = 0; i < N; i++) {
-        double a = least * pow(2 / least, i / (N - 1.0)), away = (double)k->theta[i] - i;
+        double a = least * pow(2 / least, i / (N - 1.0)), away = (double)k->theta[i] - (has_cap(k, BNN_OPTIMIZER_DECAYS) ? 0 : i);
         u += 0.5 * a * away * away;
         k->g[i] = (bnn_real)(a * away);
     }
@@ -263,8 +289,8 @@ static const bnn_table_rule rules[] = {
     {{"allocations", "step does not allocate"}, .on_case = allocations},
     {{"state", "the same call gives the same bits: all that is kept is in the state"}, .on_case = state},
     {{"finite", "theta and state are finite with gradients of 0, 1e-30 and 1e15"}, .on_case = stays_finite},
-    {{"parts", "the parameters may be stepped in parts"}, .on_case = parts},
-    {{"zero", "from zero state a zero gradient leaves theta where it is"}, .on_case = zero},
+    {{"parts", "the parameters may be stepped in parts, unless BY_BLOCKS says that they are not"}, .on_case = parts},
+    {{"zero", "from zero state a zero gradient leaves theta where it is, or under DECAYS shrinks all of it alike"}, .on_case = zero},
     {{"step_size", "a step size of 0 moves nothing, and twice the step size moves twice as far"}, .on_case = step_size},
     {{"count", "t counts from 1: the first step and very late ones go downhill"}, .on_case = count},
     {{"descent", "a small first step lowers a quadratic"}, .on_case = descent},

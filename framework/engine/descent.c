@@ -19,6 +19,8 @@ const bnn_option bnn_descent_options[] = {
 
 enum { EPOCHS, STEPS }; /* bnn_descent.counter */
 
+static bool by_blocks(const bnn_descent *d) { return d->optimizer.object.type->caps & BNN_OPTIMIZER_BY_BLOCKS; }
+
 static double bytes_needed(const bnn_descent *d, const bnn_data *data) {
     const bnn_model *m = d->model;
     size_t theta = (size_t)m->n_theta * (size_t)(2 + bnn_optimizer_vtable(&d->conf->optimizer)->state_per_theta);
@@ -35,7 +37,7 @@ static bnn_status allocate(bnn_descent *d, const bnn_data *data) {
     d->moments = bnn_reals_new(planes * n);
     if (!d->theta || !d->grad || !d->moments) return bnn_fail(BNN_ERR_MEMORY, "out of memory for training");
     BNN_TRY(bnn_minibatch_open(data, d->conf->batch, &d->batch));
-    BNN_TRY(bnn_model_ranges(m, &d->n_ranges, &d->range));
+    BNN_TRY(bnn_model_ranges(m, by_blocks(d), &d->n_ranges, &d->range));
     return data->n > 0 ? bnn_workspace_new(m->net, d->batch.rows, true, &d->ws) : BNN_OK;
 }
 
@@ -73,7 +75,7 @@ static double kl_weight(const bnn_descent *d, int i, int batches) {
     return d->geometric_kl ? batches * exp2(-(double)(i + 1)) / (1 - exp2(-(double)batches)) : 1;
 }
 
-enum { PART = 1 << 15 }; /* parameters at a time: large vectors are updated in parallel */
+enum { PART = 1 << 15 }; /* parameters at a time: large vectors are updated in parallel, unless the optimiser wants whole blocks */
 
 typedef struct {
     bnn_descent *d;
@@ -92,7 +94,7 @@ static void update_part(void *context, int first, int n) {
 static void update(bnn_descent *d, double progress) {
     for (int r = 0; r < d->n_ranges; r++) {
         sweep s = {.d = d, .range = &d->range[r], .lr = step_size(d, d->range[r].hyper, progress)};
-        bnn_parts_run(d->range[r].length, PART, update_part, &s);
+        bnn_parts_run(s.range->length, by_blocks(d) ? s.range->length : PART, update_part, &s);
     }
 }
 
@@ -118,6 +120,7 @@ static bnn_terms minibatch(bnn_engine *engine, const bnn_data *data, int i, int 
     engine->cost.gradients++;
     engine->cost.flops += bnn_model_gradient_flops(d->model, m);
     bnn_terms terms = bnn_model_u(d->model, d->ws, &objective, noise, d->theta, m, d->batch.x, d->batch.y, d->grad);
+    bnn_net_absorb(d->model->net, d->ws, d->theta);
     follow(d, terms.nll);
     return terms;
 }

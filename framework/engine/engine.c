@@ -41,6 +41,16 @@ static bnn_status check_layers(const bnn_engine *e) {
                     e->object.type->name, l->label, l->object.type->name);
 }
 
+/* What a layer remembers of batches would stay as it begins; engines around engines leave that to those. */
+static bnn_status check_state(const bnn_engine *e) {
+    const bnn_engine_type *type = bnn_engine_vtable(e);
+    int i = bnn_net_stateful(e->model->net);
+    if (i < 0 || type->type.caps & BNN_ABSORBS || type->fitted || type->member) return BNN_OK;
+    const bnn_layer *l = &e->model->net->node[i].layer;
+    return bnn_fail(BNN_ERR_OPTION, "engine '%s' does not train layers that remember batches: leave out '%s' (%s)", type->type.name, l->label,
+                    l->object.type->name);
+}
+
 static bnn_status build(bnn_engine *e, const char *spec, const bnn_texts *texts, const bnn_data *data) {
     BNN_TRY(bnn_object_parse(BNN_ENGINE, spec, &e->object));
     char *adapted = NULL;
@@ -49,6 +59,7 @@ static bnn_status build(bnn_engine *e, const char *spec, const bnn_texts *texts,
     free(adapted);
     BNN_TRY(s);
     BNN_TRY(check_layers(e));
+    BNN_TRY(check_state(e));
     e->plain_net = strdup(texts->net);
     e->texts.net = bnn_net_print(e->model->net);
     e->texts.likelihood = bnn_object_print(&e->model->likelihood.object, false);

@@ -83,7 +83,7 @@ static bnn_status allocate(bnn_sgmcmc *s, const bnn_data *data) {
     s->memory = bnn_reals_new(PLANES * (size_t)c->chains * (size_t)n);
     if (!s->chain || !s->memory) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
     BNN_TRY(bnn_stored_open(&s->stored, c->chains, c->samples, n, n_stats(s->friction)));
-    return bnn_model_ranges(s->model, &s->n_ranges, &s->range);
+    return bnn_model_ranges(s->model, false, &s->n_ranges, &s->range);
 }
 
 static bnn_status open_chain(bnn_sgmcmc *s, int k, const bnn_data *data) {

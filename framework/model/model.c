@@ -217,13 +217,14 @@ bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out) {
     return true;
 }
 
-bnn_status bnn_model_ranges(const bnn_model *model, int *n, bnn_range **out) {
+bnn_status bnn_model_ranges(const bnn_model *model, bool by_block, int *n, bnn_range **out) {
     bnn_block_info info;
     *n = 0, *out = NULL;
     for (int b = 0; bnn_model_block(model, b, &info); b++) {
         bool hyper = info.role == BNN_HYPER;
         bnn_range *last = *n > 0 ? &(*out)[*n - 1] : NULL;
-        if (last && last->hyper == hyper) {
+        if (info.role == BNN_STATE) continue;
+        if (last && !by_block && last->hyper == hyper && last->offset + (size_t)last->length == info.offset) {
             last->length += (int)info.length;
             continue;
         }
@@ -362,8 +363,8 @@ static double prior_node(const bnn_model *m, const bnn_node *node, const bnn_rea
     return total;
 }
 
-/* -log prior of everything. The gradient begins with it: whatever stood there is gone, without a sweep to clear it. A gate stands before the
- * nodes whose weights give it a share. */
+/* -log prior of everything. The gradient begins with it: whatever stood there is gone, without a sweep to clear it. A gate stands before
+ * the nodes whose weights give it a share. */
 static double prior_all(const bnn_model *m, const bnn_real *theta, double scale, bnn_real *grad) {
     const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&m->likelihood);
     bnn_real *dnoise = grad ? grad + m->net->n_theta : NULL;
@@ -407,11 +408,12 @@ bnn_status bnn_model_set_prior_prec(bnn_model *model, int b, const bnn_real *the
 }
 
 /* Rows that go through the network together. A batch whose activations fit neither the first cache nor half of a second one goes in pieces
- * that fit the first; so only of networks that are narrow enough, and of layers that take rows one by one. */
+ * that fit the first; so only of networks that are narrow enough, and of layers that take rows one by one and remember none. */
 static int rows_together(const bnn_net *net, int m) {
     enum { FIRST = 40 << 10, HALF_SECOND = 256 << 10, UNIT = 24 }; /* bytes; rows: a multiple of the tiles of kernels.c */
     size_t row = bnn_workspace_bytes(net, UNIT, true) / UNIT;
     int rows = (int)(FIRST / (row + 1)) / UNIT * UNIT;
+    if (bnn_net_stateful(net) >= 0) return m;
     for (int i = 0; i < net->n_nodes; i++)
         if (net->node[i].layer.object.type->caps & BNN_COUPLED) return m;
     return rows == 0 || (size_t)m * row <= HALF_SECOND ? m : rows;

@@ -243,3 +243,16 @@ double bnn_net_penalty(const bnn_net *net, bnn_workspace *ws, double scale, bnn_
     }
     return kl;
 }
+
+void bnn_net_absorb(const bnn_net *net, const bnn_workspace *ws, bnn_real *theta) {
+    for (int i = 0; i < net->n_nodes; i++) {
+        const bnn_layer *l = &net->node[i].layer;
+        if (bnn_layer_vtable(l)->absorb) bnn_layer_vtable(l)->absorb(l, &ws->io[i], theta + net->node[i].theta);
+    }
+}
+
+int bnn_net_stateful(const bnn_net *net) {
+    for (int i = 0; i < net->n_nodes; i++)
+        if (bnn_layer_vtable(&net->node[i].layer)->absorb) return i;
+    return -1;
+}

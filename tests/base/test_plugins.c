@@ -215,26 +215,23 @@ START_TEST(a_newer_and_longer_vtable_works_without_newer_hooks) {
 }
 END_TEST
 
-/* A run that is stopped in the midst of an engine that holds another goes on with the same bits. */
-START_TEST(a_stopped_run_goes_on) {
-    load("swish"), load("double_exponential"), load("restarts");
+/* A run that is stopped after every step goes on with the same bits. */
+static void stop_and_go_on(const bnn_config *config) {
     bnn_table *table = table_new(40, 3, 0, 1);
     bnn_data *data = data_new(table);
-    bnn_config config = {
-        .net = "dense:4; swish; dense", .engine = "restarts:engine=map{epochs=7,optimizer=sign,batch=16},count=3", .seed = 3};
     bnn_run *whole, *part;
     const char *path = files_path("part.h5"), *other = files_path("whole.h5");
     char where[256];
     bool same;
     double share;
-    OK(bnn_fit(&config, data, &whole));
-    OK(bnn_run_new(&config, data, &part));
+    OK(bnn_fit(config, data, &whole));
+    OK(bnn_run_new(config, data, &part));
     while (!part->complete) {
         OK(bnn_run_step(part, data, &share));
         OK(bnn_run_save(part, NULL, NULL, path));
         if (part->complete) break;
         bnn_run_free(part);
-        OK(bnn_run_resume(path, &config, data, &(bnn_origin){.split = -1}, &part));
+        OK(bnn_run_resume(path, config, data, &(bnn_origin){.split = -1}, &part));
     }
     OK(bnn_run_save(whole, NULL, NULL, other));
     OK(bnn_file_diff(path, other, &same, where, sizeof where));
@@ -243,6 +240,89 @@ START_TEST(a_stopped_run_goes_on) {
     bnn_data_free(data);
     bnn_table_free(table);
     files_remove();
+}
+
+/* In the midst of an engine that holds another. */
+START_TEST(a_stopped_run_goes_on) {
+    load("swish"), load("double_exponential"), load("restarts");
+    stop_and_go_on(&(bnn_config){
+        .net = "dense:4; swish; dense", .engine = "restarts:engine=map{epochs=7,optimizer=sign,batch=16},count=3", .seed = 3});
+}
+END_TEST
+
+/* ---------------------------------------------------------------- a layer that remembers batches */
+
+START_TEST(what_a_layer_remembers_is_kept_with_the_run) {
+    load("batchnorm"), load("layerwise");
+    stop_and_go_on(
+        &(bnn_config){.net = "dense:4; batchnorm; tanh; dense", .engine = "mc_dropout:epochs=5,batch=16,optimizer=adamw", .seed = 3});
+}
+END_TEST
+
+/* On standardised features in one batch the mean is 0, the variance n/(n-1): a tenth of them after one step, and nothing else moves them.
+ */
+START_TEST(a_state_follows_the_batches) {
+    enum { N = 40, D = 3 };
+    load("batchnorm"), load("layerwise");
+    for (const char *const *optimizer = (const char *const[]){"sgd", "adamw", "lamb", NULL}; *optimizer; optimizer++) {
+        bnn_table *table = table_new(N, D, 0, 1);
+        bnn_data *data = data_new(table);
+        bnn_run *run;
+        char engine[64];
+        bnn_real theta[2 * D + D + 2];
+        snprintf(engine, sizeof engine, "map:epochs=1,batch=%d,optimizer=%s", N, *optimizer);
+        OK(bnn_fit(&(bnn_config){.net = "batchnorm; dense", .engine = engine, .seed = 3}, data, &run));
+        OK(bnn_engine_draw(run->engine, 0, bnn_rng_seed(1), theta));
+        for (int i = 0; i < D; i++) {
+            ck_assert_double_eq_tol((double)theta[i], 0, 10 * ROUNDING);
+            ck_assert_double_eq_tol((double)theta[D + i], 0.9 + 0.1 * N / (N - 1), 10 * ROUNDING);
+        }
+        bnn_run_free(run);
+        bnn_data_free(data);
+        bnn_table_free(table);
+    }
+}
+END_TEST
+
+START_TEST(samplers_refuse_layers_that_remember) {
+    bnn_table *table = table_new(40, 3, 0, 1);
+    bnn_data *data = data_new(table);
+    bnn_run *run;
+    load("batchnorm");
+    SAYS(bnn_fit(&(bnn_config){.net = "dense:4; batchnorm; dense", .engine = "hmc", .seed = 3}, data, &run),
+         "engine 'hmc' does not train layers that remember batches: leave out 'batchnorm_1' (batchnorm)");
+    bnn_data_free(data);
+    bnn_table_free(table);
+}
+END_TEST
+
+/* A norm over a block: lamb moves every block by the same share of its length, which it has in one step of size lr and no decay. */
+START_TEST(an_optimiser_may_see_blocks) {
+    enum { N = 40, P = 3 * 50 + 50 + 50 + 1 + 1 };
+    static const int block[] = {0, 150, 200, 250, 251};
+    bnn_real before[P], after[P];
+    bnn_table *table = table_new(N, 3, 0, 1);
+    bnn_data *data = data_new(table);
+    bnn_run *run;
+    load("layerwise");
+    for (int epochs = 1; epochs <= 2; epochs++) {
+        char engine[96];
+        snprintf(engine, sizeof engine, "map:epochs=%d,batch=%d,lr=0.01,schedule=constant,optimizer=lamb{decay=0}", epochs, N);
+        OK(bnn_fit(&(bnn_config){.net = "dense:50; tanh; dense", .engine = engine, .seed = 3}, data, &run));
+        OK(bnn_engine_draw(run->engine, 0, bnn_rng_seed(1), epochs == 1 ? before : after));
+        bnn_run_free(run);
+    }
+    for (int b = 0; b < 4; b++) {
+        double moved = 0, length = 0;
+        for (int i = block[b]; i < block[b + 1]; i++) {
+            moved += pow((double)after[i] - (double)before[i], 2);
+            length += pow((double)before[i], 2);
+        }
+        ck_assert_msg(fabs(sqrt(moved / length) / 0.01 - 1) < 2e-3, "block %d moves by %g of its length, not 0.01", b,
+                      sqrt(moved / length));
+    }
+    bnn_data_free(data);
+    bnn_table_free(table);
 }
 END_TEST
 
@@ -384,6 +464,10 @@ int main(void) {
     tcase_add_test(taken, an_older_and_shorter_vtable_works);
     tcase_add_test(taken, a_newer_and_longer_vtable_works_without_newer_hooks);
     tcase_add_test(taken, a_stopped_run_goes_on);
+    tcase_add_test(taken, what_a_layer_remembers_is_kept_with_the_run);
+    tcase_add_test(taken, a_state_follows_the_batches);
+    tcase_add_test(taken, samplers_refuse_layers_that_remember);
+    tcase_add_test(taken, an_optimiser_may_see_blocks);
     tcase_add_test(taken, an_outline_tells_the_plugins);
     tcase_add_loop_test(taken, radial_has_its_density_and_its_kl, 0, sizeof radial_inputs / sizeof *radial_inputs);
     tcase_add_test(taken, a_list_names_files_and_folders);

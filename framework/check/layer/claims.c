@@ -274,7 +274,7 @@ bnn_status bnn_rule_flops(bnn_checker *c, const bnn_layer_case *k) {
     bool copies = only_copies(&p);
     for (int i = 0; i < l->n_in; i++) in += (double)p.d_in[i];
     bnn_layer_pass_close(&p);
-    for (int b = 0; b < plan->n_params; b++) weights += plan->param[b].role == BNN_HYPER ? 0 : bnn_param_size(&plan->param[b]);
+    for (int b = 0; b < plan->n_params; b++) weights += plan->param[b].role == BNN_HYPER || plan->param[b].role == BNN_STATE ? 0 : bnn_param_size(&plan->param[b]);
     double forward = plan->flops_row + plan->flops_pass, back = plan->back_flops_row + plan->back_flops_pass;
     if (bnn_case_has_cap(k, BNN_AFFINE)) {
         double product = 2 * in * out;

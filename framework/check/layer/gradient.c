@@ -70,7 +70,8 @@ static bnn_status compare_theta(bnn_checker *c, const bnn_layer_case *k, bnn_lay
     for (int b = 0, first = 0; b < p->l->plan.n_params; b++) {
         const bnn_param *block = &p->l->plan.param[b];
         int n = bnn_param_size(block);
-        BNN_TRY(compare_piece(c, k, p, &(piece){"theta", block->name, first, n, p->theta + first, p->dtheta + first}));
+        if (block->role != BNN_STATE)
+            BNN_TRY(compare_piece(c, k, p, &(piece){"theta", block->name, first, n, p->theta + first, p->dtheta + first}));
         first += n;
     }
     return BNN_OK;

@@ -54,6 +54,7 @@ static const struct {
     {{"score", "the score has mean 0, times y it has the mean gradient of y, and of Gaussian weights it is that of their density"},
      NODE,
      bnn_rule_score},
+    {{"absorb", "STATE blocks get no gradient, and absorb moves them and nothing else, not for no rows"}, NODE, bnn_rule_absorb},
 };
 
 enum { N_RULES = sizeof rules / sizeof *rules };

@@ -23,6 +23,8 @@ bnn_layer_rule bnn_rule_noise, bnn_rule_keep, bnn_rule_limit;
 bnn_layer_rule bnn_rule_moments, bnn_rule_expected_gradient;
 /* score.c: the score function of what is drawn */
 bnn_layer_rule bnn_rule_score;
+/* absorb.c: what is remembered of batches */
+bnn_layer_rule bnn_rule_absorb;
 /* kl.c: the value of the penalty */
 bnn_layer_rule bnn_rule_kl, bnn_rule_entropy;
 /* Gaussian weights are known by the names of their blocks: w ~ N(mu, softplus(rho)^2) for blocks NAME_mu and NAME_rho of equal size, both

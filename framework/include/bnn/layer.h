@@ -116,6 +116,9 @@ struct bnn_layer_type {
     /* Of a layer whose noise is all in pass: dtheta += scale times the gradient of log q(pass | theta), the density of what prepare drew in
      * BNN_DRAW. For score-function gradients (model.h), which need no derivative of anything behind the draw. */
     void (*score)(const bnn_layer *, bnn_io *, double scale);
+    /* With STATE blocks: folds the batch into them, theta[n_theta], after the forward of all its rows in training. Called by one thread,
+     * once a step; passes only read what it leaves. */
+    void (*absorb)(const bnn_layer *, const bnn_io *, bnn_real *theta);
 };
 
 /* Of a layer that is bound: */

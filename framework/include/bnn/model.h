@@ -77,14 +77,15 @@ typedef struct {
 /* Block b, counted over all nodes in order, then the likelihood's, then the prior's; false behind the last. */
 bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out);
 
-/* Runs of parameters that follow each other and are all HYPER, or none is: the first move at the speed of a step size of their own. */
+/* Runs of parameters that follow each other and are all HYPER, or none is: the first move at the speed of a step size of their own. STATE
+ * is in none of them. */
 typedef struct {
     size_t offset; /* in theta */
     int length;    /* of it */
     bool hyper;    /* of the role HYPER */
 } bnn_range;
-/* All of them in order, (*out)[*n]; free(*out), also after a failure. */
-bnn_status bnn_model_ranges(const bnn_model *model, int *n, bnn_range **out);
+/* All of them in order, (*out)[*n], by_block one for each block; free(*out), also after a failure. */
+bnn_status bnn_model_ranges(const bnn_model *model, bool by_block, int *n, bnn_range **out);
 
 /* Second derivative of -log prior in each entry of block b at theta: 1/sd^2, behind a gate 1/(keep sd^2). NAN: the prior is not Gaussian.
  */
@@ -124,7 +125,8 @@ bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objec
                       const bnn_real *x, const bnn_real *y, bnn_real *grad);
 
 /* Sum over n rows x[n, in], y[n, y_dim] of -log p(y | f(x)) in nats, one pass in this mode without the statistics of training; dx[n, in] is
- * set to its gradient. Rows have their own: dx of a row is that of its own nll, since no row sees another. ws: BNN_TO_X, of n rows or more. */
+ * set to its gradient. Rows have their own: dx of a row is that of its own nll, since no row sees another. ws: BNN_TO_X, of n rows or more.
+ */
 double bnn_model_input_gradient(const bnn_model *model, bnn_workspace *ws, bnn_mode mode, bnn_rng rng, const bnn_real *theta, int n,
                                 const bnn_real *x, const bnn_real *y, bnn_real *dx);
 

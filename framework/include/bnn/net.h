@@ -63,7 +63,8 @@ typedef enum {
 
 /* Memory of one thread's passes over up to `rows` rows. */
 typedef struct bnn_workspace bnn_workspace;
-/* Of passes over at most `rows` rows, with room for gradients that reach so far. The net is borrowed; fails where memory does not suffice: */
+/* Of passes over at most `rows` rows, with room for gradients that reach so far. The net is borrowed; fails where memory does not suffice:
+ */
 bnn_status bnn_workspace_new(const bnn_net *net, int rows, bnn_reach reach, bnn_workspace **out); /* makes one */
 size_t bnn_workspace_bytes(const bnn_net *net, int rows, bnn_reach reach);                        /* bytes that it takes */
 void bnn_workspace_free(bnn_workspace *ws); /* frees it with all it owns; NULL is allowed */
@@ -94,6 +95,11 @@ const bnn_real *bnn_net_dx(const bnn_net *net, const bnn_workspace *ws);
 void bnn_net_score(const bnn_net *net, bnn_workspace *ws, double weight, bnn_real *dtheta);
 /* Ends the pass: finish hooks, then sum of the layers' KL in nats; dtheta += scale times its gradient. dtheta may be NULL. */
 double bnn_net_penalty(const bnn_net *net, bnn_workspace *ws, double scale, bnn_real *dtheta);
+
+/* After a pass of training over all rows of a batch, has the layers fold it into their STATE blocks of theta. */
+void bnn_net_absorb(const bnn_net *net, const bnn_workspace *ws, bnn_real *theta);
+/* The first node with an absorb hook, or -1. */
+int bnn_net_stateful(const bnn_net *net);
 
 /* Called in a backward after an AFFINE node has run, with what it saw of the rows: its inputs io->x[0][n, D] and the gradients of its
  * outputs io->dy[n, U]. For engines that need them beside their product (Kronecker-factored curvature). */

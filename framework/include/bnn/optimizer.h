@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * optimizer.h: the contract of a first-order minimiser, one sweep over a range of parameters.
+ * optimizer.h: the contract of a first-order minimiser, one sweep over a stretch of parameters.
  */
 #ifndef BNN_OPTIMIZER_H
 #define BNN_OPTIMIZER_H
@@ -10,6 +10,11 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+enum {                             /* bnn_type.caps of an optimiser */
+       BNN_OPTIMIZER_DECAYS = 1,   /* the step also shrinks theta, whatever the gradient: decoupled weight decay */
+       BNN_OPTIMIZER_BY_BLOCKS = 2 /* a call of step is for one whole block of parameters: it takes norms of them */
+};
 
 /* An optimiser with its options; its state is the caller's. */
 typedef struct bnn_optimizer {
@@ -21,8 +26,8 @@ typedef struct bnn_optimizer_type {
     bnn_type type;       /* name, options, check specs */
     int state_per_theta; /* reals of state for each parameter; zero at the start */
 
-    /* REQUIRED. One step on n parameters: theta -= ... with gradient g (of U/N) and step size lr; state[state_per_theta][n] lies in planes
-     * of length `stride`; t counts steps from 1. */
+    /* REQUIRED. One step on n parameters, any stretch of theta unless BY_BLOCKS: theta -= ... with gradient g (of U/N) and step size lr;
+     * state[state_per_theta][n] lies in planes of length `stride`; t counts steps from 1. */
     void (*step)(const bnn_optimizer *, double lr, uint64_t t, int n, bnn_real *theta, const bnn_real *g, bnn_real *state, size_t stride);
 } bnn_optimizer_type;
 

@@ -18,12 +18,15 @@
 extern "C" {
 #endif
 
-/* Who owns the prior of a block of parameters: the model for WEIGHT and BIAS, the layer (through its penalty) for the others. */
+/* Who owns the prior of a block of parameters: the model for WEIGHT and BIAS, the layer (through its penalty) for VARIATIONAL and HYPER. A
+ * STATE has none: it stands in theta, so that files, draws and resumed runs have it, but has no gradient, and nothing moves it but the
+ * layer's hook absorb. */
 typedef enum {
     BNN_WEIGHT,      /* weights */
     BNN_BIAS,        /* biases */
     BNN_VARIATIONAL, /* means and spreads of random weights */
-    BNN_HYPER        /* probabilities of dropping, noise, scales */
+    BNN_HYPER,       /* probabilities of dropping, noise, scales */
+    BNN_STATE        /* what a layer remembers of batches: running statistics */
 } bnn_role;
 
 /* One block of parameters. */
