@@ -22,8 +22,7 @@ typedef struct {
     const bnn_prior_type *type;
     bnn_prior prior;
     bool weight;
-    int fan_in;
-    const bnn_param *block;  /* of this role, N reals */
+    bnn_prior_block block;   /* N reals */
     bnn_real *w, *mean, *sd; /* [N] lent */
     bnn_real *dw, *drawn;    /* [N] */
     bnn_real *dmean, *dsd;   /* [N] */
@@ -31,15 +30,13 @@ typedef struct {
     bnn_hooks hooks;
 } prior_case;
 
-static const bnn_param blocks[] = {{.name = "bias", .role = BNN_BIAS, .cols = N, .fan_in = FAN_IN},
-                                   {.name = "kernel", .role = BNN_WEIGHT, .rows = 4, .cols = N / 4, .fan_in = FAN_IN}};
+static const bnn_prior_block blocks[] = {{"layer", "dense", "bias", false, 0, N, FAN_IN},
+                                         {"layer", "dense", "kernel", true, 4, N / 4, FAN_IN}};
 
-static double logp_of(const prior_case *k, int n, const bnn_real *w, bnn_real *dw) {
-    return k->type->logp(&k->prior, k->weight, k->fan_in, n, w, dw);
-}
+static double logp_of(const prior_case *k, int n, const bnn_real *w, bnn_real *dw) { return k->type->logp(&k->prior, &k->block, n, w, dw); }
 
 static double kl_of(const prior_case *k, int n, bnn_real *dmean, bnn_real *dsd) {
-    return k->type->kl_gaussian(&k->prior, k->weight, k->fan_in, n, k->mean, k->sd, dmean, dsd);
+    return k->type->kl_gaussian(&k->prior, &k->block, n, k->mean, k->sd, dmean, dsd);
 }
 
 static bool call(void *of, int hook) {
@@ -49,21 +46,21 @@ static bool call(void *of, int hook) {
     k->hooks.value = 0;
     switch (hook) {
     case LOGP: k->hooks.value = logp_of(k, N, k->w, k->dw); return true;
-    case DRAW: t->draw(&k->prior, k->weight, k->fan_in, bnn_rng_seed(2), N, k->drawn); return true;
+    case DRAW: t->draw(&k->prior, &k->block, bnn_rng_seed(2), N, k->drawn); return true;
     case KL:
         if (t->kl_gaussian) k->hooks.value = kl_of(k, N, k->dmean, k->dsd);
         return t->kl_gaussian != NULL;
     case N_SCALES:
-        if (t->n_scales) k->hooks.value = t->n_scales(&k->prior, k->block);
+        if (t->n_scales) k->hooks.value = t->n_scales(&k->prior, &k->block);
         return t->n_scales != NULL;
     case LOGP_SCALE:
-        if (t->logp_scale) k->hooks.value = t->logp_scale(&k->prior, k->block, k->s, &ds) + ds;
+        if (t->logp_scale) k->hooks.value = t->logp_scale(&k->prior, &k->block, k->s, &ds) + ds;
         return t->logp_scale != NULL;
     case DRAW_SCALE_GIVEN:
-        if (t->draw_scale_given) k->hooks.value = t->draw_scale_given(&k->prior, k->block, N, k->w, bnn_rng_seed(2));
+        if (t->draw_scale_given) k->hooks.value = t->draw_scale_given(&k->prior, &k->block, N, k->w, bnn_rng_seed(2));
         return t->draw_scale_given != NULL;
     default:
-        if (t->sd) k->hooks.value = t->sd(&k->prior, k->weight, k->fan_in);
+        if (t->sd) k->hooks.value = t->sd(&k->prior, &k->block);
         return t->sd != NULL;
     }
 }
@@ -77,7 +74,7 @@ static void case_close(prior_case *k) {
 static bnn_status case_open(const bnn_prior_type *type, const char *spec, bool weight, prior_case *k) {
     static const double w[N] = {-2.5, -1, -0.4, -0.15, 0.2, 0.7, 1, 3}, mean[N] = {0, 0.7, -2, 1, 0.3, -0.8, 0.05, 1.2},
                         sd[N] = {0.9, 0.05, 0.5, 2, 0.1, 0.4, 1, 0.03};
-    *k = (prior_case){.type = type, .weight = weight, .fan_in = FAN_IN, .block = &blocks[weight], .s = 0.3};
+    *k = (prior_case){.type = type, .weight = weight, .block = blocks[weight], .s = 0.3};
     k->hooks = (bnn_hooks){.name = hook_names, .call = call, .of = k};
     BNN_TRY(bnn_prior_new(spec, &k->prior));
     bnn_hooks *h = &k->hooks;
@@ -231,7 +228,7 @@ static bnn_status fan_in(bnn_checker *c, void *of) {
     if (bnn_options_find(k->type->type.options, "scale", &o) && o.kind == BNN_OPTION_CHOICE)
         chosen = o.choices[*(const int *)(const void *)((const char *)k->prior.object.conf + o.offset)];
     bool alike = true, scaled = true;
-    one.fan_in = 1;
+    one.block.fan_in = 1;
     for (int i = 0; i < N; i++) {
         double w = k->w[i], here = log_density(w, k), same = log_density(w, &one),
                wide = log_density(w * sqrt(FAN_IN), &one) + 0.5 * log(FAN_IN);
@@ -255,7 +252,7 @@ static bnn_status sd_hook(bnn_checker *c, void *of) {
         bnn_checker_skip(c, "there is no sd hook");
         return BNN_OK;
     }
-    double sd = k->type->sd(&k->prior, k->weight, k->fan_in);
+    double sd = k->type->sd(&k->prior, &k->block);
     if (isinf(sd) && !is_flat(k)) bnn_checker_break(c, "sd is inf, but the density is not flat");
     for (int i = 0; isfinite(sd) && i < N; i++) {
         double w = k->w[i], is = log_density(w, k), should = -0.5 * w * w / (sd * sd) - log(sd) - half_log_2pi;
@@ -278,7 +275,7 @@ static bnn_status draws(bnn_checker *c, void *of) {
     double *x = malloc(DRAWS * sizeof *x);
     if (!x) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
     for (int s = 0; s < DRAWS; s++) {
-        if (s % N == 0) k->type->draw(&k->prior, k->weight, k->fan_in, bnn_rng_split(bnn_rng_seed(3), (uint64_t)(s / N)), N, k->drawn);
+        if (s % N == 0) k->type->draw(&k->prior, &k->block, bnn_rng_split(bnn_rng_seed(3), (uint64_t)(s / N)), N, k->drawn);
         x[s] = (double)k->drawn[s % N];
     }
     bnn_check_draws(c, density, k, k->weight ? FAN_IN : 0, DRAWS, x);
@@ -296,9 +293,9 @@ static bnn_status stream(bnn_checker *c, void *of) {
     }
     for (uint64_t s = 0; s < 16; s++) {
         bnn_real first[N];
-        k->type->draw(&k->prior, k->weight, k->fan_in, bnn_rng_split(bnn_rng_seed(4), s), N, k->drawn);
+        k->type->draw(&k->prior, &k->block, bnn_rng_split(bnn_rng_seed(4), s), N, k->drawn);
         memcpy(first, k->drawn, sizeof first);
-        k->type->draw(&k->prior, k->weight, k->fan_in, bnn_rng_split(bnn_rng_seed(5), s), N, k->drawn);
+        k->type->draw(&k->prior, &k->block, bnn_rng_split(bnn_rng_seed(5), s), N, k->drawn);
         for (int i = 0; i < N; i++) streams += first[i] == k->drawn[i], neighbours += i > 0 && first[i] == first[i - 1];
     }
     if (streams > 16 * N / 2) bnn_checker_break(c, "%d of %d entries are the same in two streams: is rng used?", streams, 16 * N);
@@ -352,7 +349,7 @@ static bnn_status kl(bnn_checker *c, void *of) {
         bnn_checker_skip(c, "there is no kl_gaussian hook: Monte Carlo takes its place");
         return BNN_OK;
     }
-    double sum = 0, whole = kl_of(k, N, NULL, NULL), sd = k->type->sd ? k->type->sd(&k->prior, k->weight, k->fan_in) : INFINITY;
+    double sum = 0, whole = kl_of(k, N, NULL, NULL), sd = k->type->sd ? k->type->sd(&k->prior, &k->block) : INFINITY;
     for (int i = 0; i < N; i++) {
         prior_case one = *k;
         one.mean = k->mean + i, one.sd = k->sd + i;
@@ -398,7 +395,7 @@ typedef struct {
     double power;
 } weighed_scale;
 
-static double logp_scale(const prior_case *k, double s, double *ds) { return k->type->logp_scale(&k->prior, k->block, s, ds); }
+static double logp_scale(const prior_case *k, double s, double *ds) { return k->type->logp_scale(&k->prior, &k->block, s, ds); }
 
 static double scale_density(double s, void *of) {
     const weighed_scale *w = of;
@@ -429,7 +426,7 @@ static bnn_status scales(bnn_checker *c, void *of) {
         bnn_checker_skip(c, "there is no n_scales hook");
         return BNN_OK;
     }
-    int n = k->type->n_scales(&k->prior, k->block);
+    int n = k->type->n_scales(&k->prior, &k->block);
     if (n < 1 || N % n != 0) bnn_checker_break(c, "n_scales cuts a block of %d reals into %d runs, which cannot be equal", N, n);
     for (double s = -12; s <= 12; s += 1.5) {
         const double h = 1e-4;
@@ -472,7 +469,7 @@ static bnn_status scales_given(bnn_checker *c, void *of) {
         scale_given g = {k, runs[i], 1};
         g.mass = bnn_integral_line(given_density, &g, -INFINITY, INFINITY);
         for (int s = 0; s < DRAWS; s++)
-            x[s] = k->type->draw_scale_given(&k->prior, k->block, runs[i], k->w, bnn_rng_split(bnn_rng_seed(6), (uint64_t)s));
+            x[s] = k->type->draw_scale_given(&k->prior, &k->block, runs[i], k->w, bnn_rng_split(bnn_rng_seed(6), (uint64_t)s));
         bnn_check_draws(c, given_density, &g, 0, DRAWS, x);
     }
     free(x);

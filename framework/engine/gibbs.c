@@ -25,16 +25,18 @@ static bool add_weights(bnn_gibbs *g, const bnn_node *node, const bnn_param *p, 
     const bnn_prior *prior = &g->model->prior;
     const bnn_prior_type *type = bnn_prior_vtable(prior);
     const bnn_scaled *scaled = scales_of(g->model, p);
+    const bnn_prior_block block = bnn_layer_prior_block(&node->layer, p);
     bool covered = p->role == BNN_WEIGHT || p->role == BNN_BIAS, weight = p->role == BNN_WEIGHT;
     bool drawn = scaled && type->draw_scale_given && !(weight && node->gate >= 0);
-    double sd = covered && !scaled && type->sd ? type->sd(prior, weight, p->fan_in) : INFINITY;
+    double sd = covered && !scaled && type->sd ? type->sd(prior, &block) : INFINITY;
     int n = scaled ? scaled->n : 1, length = bnn_param_size(p) / n;
     for (int r = 0; r < n; r++)
         g->run[g->n++] = (bnn_gibbs_run){.offset = offset + (size_t)(r * length),
                                          .scale = scaled ? scaled->offset + (size_t)r : 0,
                                          .length = length,
                                          .prec = 1 / (sd * sd),
-                                         .param = drawn ? p : NULL};
+                                         .drawn_given = drawn,
+                                         .block = block};
     return drawn;
 }
 
@@ -78,8 +80,8 @@ void bnn_gibbs_draw(const bnn_gibbs *g, bnn_workspace *ws, int n, const bnn_real
     }
     for (int i = 0; i < g->n; i++) {
         const bnn_gibbs_run *r = &g->run[i];
-        if (!r->param) continue;
-        theta[r->scale] = (bnn_real)bnn_prior_vtable(&m->prior)->draw_scale_given(&m->prior, r->param, r->length, theta + r->offset,
+        if (!r->drawn_given) continue;
+        theta[r->scale] = (bnn_real)bnn_prior_vtable(&m->prior)->draw_scale_given(&m->prior, &r->block, r->length, theta + r->offset,
                                                                                   bnn_rng_split(rng, (uint64_t)i + 1));
     }
 }

@@ -21,11 +21,12 @@
 
 /* Entries of theta that follow each other. */
 typedef struct {
-    size_t offset, scale;   /* in theta; of their log variance, 0: they have none (theta begins with weights) */
-    int length;             /* of it */
-    double prec;            /* of their prior where it has no scales; 0: unknown or flat */
-    bool drawn;             /* hyper-parameters that are drawn given the rest */
-    const bnn_param *param; /* of weights whose scale is drawn, else NULL */
+    size_t offset, scale;  /* in theta; of their log variance, 0: they have none (theta begins with weights) */
+    int length;            /* of it */
+    double prec;           /* of their prior where it has no scales; 0: unknown or flat */
+    bool drawn;            /* hyper-parameters that are drawn given the rest */
+    bool drawn_given;      /* weights whose scale is drawn given them */
+    bnn_prior_block block; /* of weights, as the prior sees it */
 } bnn_gibbs_run;
 
 /* The runs of a model, which is borrowed. */

@@ -9,14 +9,15 @@
 
 static bool is_covered(const bnn_param *p) { return p->role == BNN_WEIGHT || p->role == BNN_BIAS; }
 
-static bnn_status add_scales(bnn_model *m, const char *label, const bnn_param *p) {
-    int n = bnn_prior_vtable(&m->prior)->n_scales(&m->prior, p);
+static bnn_status add_scales(bnn_model *m, const bnn_layer *l, const bnn_param *p) {
+    const bnn_prior_block block = bnn_layer_prior_block(l, p);
+    int n = bnn_prior_vtable(&m->prior)->n_scales(&m->prior, &block);
     if (n == 0) return BNN_OK;
     bnn_scaled *more = realloc(m->scaled, (size_t)(m->n_scaled + 1) * sizeof *more);
     if (!more) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a model");
     m->scaled = more;
     more[m->n_scaled] = (bnn_scaled){.param = p, .offset = (size_t)m->n_theta, .n = n};
-    if (asprintf(&more[m->n_scaled].name, "%s_%s", label, p->name) < 0) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a model");
+    if (asprintf(&more[m->n_scaled].name, "%s_%s", l->label, p->name) < 0) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a model");
     m->n_scaled++;
     m->n_theta += n;
     return BNN_OK;
@@ -33,7 +34,7 @@ static bnn_status find_scales(bnn_model *m) {
     for (int i = 0; i < m->net->n_nodes; i++) {
         const bnn_layer *l = &m->net->node[i].layer;
         for (int b = 0; b < l->plan.n_params; b++)
-            if (is_covered(&l->plan.param[b])) BNN_TRY(add_scales(m, l->label, &l->plan.param[b]));
+            if (is_covered(&l->plan.param[b])) BNN_TRY(add_scales(m, l, &l->plan.param[b]));
     }
     return BNN_OK;
 }
@@ -91,18 +92,18 @@ enum { OF_SCALES, OF_WEIGHTS, OF_LIKELIHOOD };
 /* Of a block of a node, each run of it with its own scale, if it has one. */
 static bnn_status draw_block(const bnn_model *m, const bnn_block_info *b, const bnn_param *p, int number, bnn_rng rng, bnn_real *theta) {
     const bnn_prior_type *type = bnn_prior_vtable(&m->prior);
-    bool weight = p->role == BNN_WEIGHT;
+    const bnn_prior_block block = bnn_layer_prior_block(&m->net->node[b->index].layer, p);
     bnn_real *w = theta + b->offset;
-    if (type->sd && isinf(type->sd(&m->prior, weight, p->fan_in)))
+    if (type->sd && isinf(type->sd(&m->prior, &block)))
         return bnn_fail(BNN_ERR_OPTION, "prior '%s' of %s %s is flat: nothing can be drawn from it", m->prior.object.type->name, b->node,
                         b->name);
-    type->draw(&m->prior, weight, p->fan_in, bnn_rng_split(bnn_rng_split(rng, OF_WEIGHTS), (uint64_t)number), (int)b->length, w);
+    type->draw(&m->prior, &block, bnn_rng_split(bnn_rng_split(rng, OF_WEIGHTS), (uint64_t)number), (int)b->length, w);
     const bnn_scaled *scaled = scales_of(m, p);
     int n = scaled ? (int)b->length / scaled->n : 0;
     if (scaled && !type->draw_scale) return bnn_fail(BNN_ERR_OPTION, "prior '%s' cannot draw its scales", m->prior.object.type->name);
     for (int r = 0; scaled && r < scaled->n; r++) {
         double s =
-            type->draw_scale(&m->prior, p, bnn_rng_split(bnn_rng_split(bnn_rng_split(rng, OF_SCALES), (uint64_t)number), (uint64_t)r));
+            type->draw_scale(&m->prior, &block, bnn_rng_split(bnn_rng_split(bnn_rng_split(rng, OF_SCALES), (uint64_t)number), (uint64_t)r));
         theta[scaled->offset + (size_t)r] = (bnn_real)s;
         for (int i = r * n; i < (r + 1) * n; i++) w[i] *= (bnn_real)exp(0.5 * s);
     }
@@ -254,7 +255,7 @@ BNN_LOOP static void begin(int n, bnn_real scale, const bnn_real *restrict slope
 enum { MOST_PARTS = 64, SHORTEST_PART = 64 * PIECE };
 typedef struct {
     const bnn_prior *prior;
-    const bnn_param *param;
+    const bnn_prior_block *block;
     const bnn_real *w;
     bnn_real *grad; /* NULL: not wanted */
     double keep, sd, scale;
@@ -266,7 +267,7 @@ typedef struct {
 /* log p(0) of m weights. */
 static double logp_zero(const prior_work *p, int m) {
     static const bnn_real zero[PIECE];
-    return bnn_prior_vtable(p->prior)->logp(p->prior, p->param->role == BNN_WEIGHT, p->param->fan_in, m, zero, NULL);
+    return bnn_prior_vtable(p->prior)->logp(p->prior, p->block, m, zero, NULL);
 }
 
 /* -log prior of weights from .. from+m, gradients times scale. With z = w / (k sd), L = log p(z) and L_0 = log p(0), both without the - m
@@ -274,11 +275,11 @@ static double logp_zero(const prior_work *p, int m) {
  * L_0 - L, *along += z L'. */
 static double prior_piece(const prior_work *p, int from, int m, double *surplus, double *along) {
     const bnn_prior_type *type = bnn_prior_vtable(p->prior);
-    bool weight = p->param->role == BNN_WEIGHT, gated = p->keep < 1, changed = gated || p->sd != 1;
+    bool gated = p->keep < 1, changed = gated || p->sd != 1;
     bnn_real divided[PIECE], slope[PIECE];
     const bnn_real *z = p->w + from;
     if (changed) divide(m, z, (bnn_real)(p->keep * p->sd), divided), z = divided;
-    double logp = type->logp(p->prior, weight, p->param->fan_in, m, z, p->grad || changed ? slope : NULL);
+    double logp = type->logp(p->prior, p->block, m, z, p->grad || changed ? slope : NULL);
     if (p->grad) begin(m, (bnn_real)(p->scale / p->sd), slope, p->grad + from);
     if (changed) *along += bnn_sum_products((size_t)m, slope, z);
     if (!gated) return -logp;
@@ -310,20 +311,21 @@ static double prior_run(prior_work *p, double *dkeep, double *dlog_sd) {
 }
 
 /* -log prior of one block and of its scales, which get their gradient times scale. */
-static double prior_block(const bnn_model *m, const bnn_prior *prior, const bnn_param *p, size_t offset, double keep, const bnn_real *theta,
-                          double scale, bnn_real *grad, double *dkeep) {
+static double prior_block(const bnn_model *m, const bnn_prior *prior, const bnn_layer *l, const bnn_param *p, size_t offset, double keep,
+                          const bnn_real *theta, double scale, bnn_real *grad, double *dkeep) {
+    const bnn_prior_block block = bnn_layer_prior_block(l, p);
     const bnn_scaled *scaled = prior == &m->prior ? scales_of(m, p) : NULL;
     int runs = scaled ? scaled->n : 1, n = bnn_param_size(p) / runs;
     double total = 0;
     for (int r = 0; r < runs; r++) {
         size_t at = offset + (size_t)(r * n);
         double s = scaled ? (double)theta[scaled->offset + (size_t)r] : 0, dlog_sd = 0, ds;
-        prior_work run = {.prior = prior, .param = p, .w = theta + at, .grad = grad ? grad + at : NULL, .scale = scale, .n = n};
+        prior_work run = {.prior = prior, .block = &block, .w = theta + at, .grad = grad ? grad + at : NULL, .scale = scale, .n = n};
         run.keep = keep;
         run.sd = exp(0.5 * s);
         total += prior_run(&run, dkeep, &dlog_sd);
         if (!scaled) continue;
-        total -= bnn_prior_vtable(&m->prior)->logp_scale(&m->prior, p, s, &ds);
+        total -= bnn_prior_vtable(&m->prior)->logp_scale(&m->prior, &block, s, &ds);
         if (grad) grad[scaled->offset + (size_t)r] += (bnn_real)(scale * (0.5 * dlog_sd - ds));
     }
     return total;
@@ -354,7 +356,7 @@ static double prior_node(const bnn_model *m, const bnn_node *node, const bnn_rea
         const bnn_param *p = &node->layer.plan.param[b];
         double k = p->role == BNN_WEIGHT ? keep : 1;
         if (is_covered(p))
-            total += prior_block(m, prior_of(m, node->first_block + b), p, offset, k, theta, scale, grad, &dkeep);
+            total += prior_block(m, prior_of(m, node->first_block + b), &node->layer, p, offset, k, theta, scale, grad, &dkeep);
         else if (grad)
             clear(bnn_param_size(p), grad + offset);
         offset += (size_t)bnn_param_size(p);
@@ -375,20 +377,20 @@ static double prior_all(const bnn_model *m, const bnn_real *theta, double scale,
 }
 
 /* Block b, which is of a node, and the probability that its weights are kept with. */
-static const bnn_param *find_param(const bnn_model *m, int b, const bnn_real *theta, double *keep) {
+static bnn_prior_block find_block(const bnn_model *m, int b, const bnn_real *theta, double *keep) {
     const bnn_node *node = &m->net->node[node_of_block(m->net, b)];
     const bnn_param *p = &node->layer.plan.param[b - node->first_block];
     bnn_real slope[BNN_MAX_GATE_THETA];
     *keep = p->role == BNN_WEIGHT ? keep_of(m, node, theta, slope) : 1;
-    return p;
+    return bnn_layer_prior_block(&node->layer, p);
 }
 
 double bnn_model_prior_prec(const bnn_model *model, int b, const bnn_real *theta) {
     const bnn_prior *prior = prior_of(model, b);
     double keep;
-    const bnn_param *p = find_param(model, b, theta, &keep);
+    const bnn_prior_block block = find_block(model, b, theta, &keep);
     if (!bnn_prior_vtable(prior)->sd) return NAN;
-    double sd = bnn_prior_vtable(prior)->sd(prior, p->role == BNN_WEIGHT, p->fan_in);
+    double sd = bnn_prior_vtable(prior)->sd(prior, &block);
     return 1 / (keep * sd * sd);
 }
 
@@ -396,7 +398,7 @@ bnn_status bnn_model_set_prior_prec(bnn_model *model, int b, const bnn_real *the
     bnn_prior prior;
     double keep;
     char sd[BNN_NUMBER_TEXT], text[2 * BNN_NUMBER_TEXT + 32];
-    find_param(model, b, theta, &keep);
+    find_block(model, b, theta, &keep);
     bnn_number_print(1 / sqrt(prec * keep), sd);
     snprintf(text, sizeof text, "gauss:sd=%s,bias_sd=%s", sd, sd);
     if (!model->block_prior) model->block_prior = calloc((size_t)model->net->n_blocks, sizeof *model->block_prior);

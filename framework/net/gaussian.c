@@ -277,13 +277,13 @@ void bnn_gaussian_score(const bnn_layer *l, bnn_io *io, double scale) {
 }
 
 /* log q(w) - log p(w) at w = mu + sd eps, and its gradient along the path: dmu = -(log p)', dsd = -(log p)' eps - 1/sd. */
-static double kl_sampled(const bnn_prior *prior, bool weight, int fan_in, int n, const bnn_real *mu, const bnn_real *sd,
+static double kl_sampled(const bnn_prior *prior, const bnn_prior_block *block, int n, const bnn_real *mu, const bnn_real *sd,
                          const bnn_real *eps, bnn_real *dmu, bnn_real *dsd) {
     const double half_log_2pi = 0.91893853320467274178;
     bnn_real w[PIECE], log_sd[PIECE];
     for (int i = 0; i < n; i++) w[i] = mu[i] + sd[i] * eps[i];
     bnn_vec_log((size_t)n, sd, log_sd);
-    double kl = -bnn_prior_vtable(prior)->logp(prior, weight, fan_in, n, w, dmu) - n * half_log_2pi;
+    double kl = -bnn_prior_vtable(prior)->logp(prior, block, n, w, dmu) - n * half_log_2pi;
     for (int i = 0; i < n; i++) {
         kl -= (double)log_sd[i] + 0.5 * (double)eps[i] * (double)eps[i];
         dsd[i] = -dmu[i] * eps[i] - 1 / sd[i];
@@ -292,15 +292,24 @@ static double kl_sampled(const bnn_prior *prior, bool weight, int fan_in, int n,
     return kl;
 }
 
+/* The kernel or the bias as the prior sees it: what the means and spreads are of. */
+static bnn_prior_block weights_of(const bnn_layer *l, bool weight) {
+    bnn_param block = l->plan.param[0];
+    block.name = weight ? "kernel" : "bias", block.role = weight ? BNN_WEIGHT : BNN_BIAS;
+    if (!weight) block.rows = 0;
+    return bnn_layer_prior_block(l, &block);
+}
+
 /* KL of weights from .. from+n (at most PIECE), all of the kernel or all of the bias. */
 static double penalty_piece(const bnn_layer *l, bnn_io *io, double scale, bool weight, int from, int n) {
-    int p = n_weights(l), fan_in = l->plan.param[0].fan_in;
+    int p = n_weights(l);
     const bnn_prior *prior = prior_of(l);
     const bnn_prior_type *type = bnn_prior_vtable(prior);
+    const bnn_prior_block block = weights_of(l, weight);
     const bnn_real *mu = io->theta + from, *sd = io->pass + from;
     bnn_real dmu[PIECE], dsd[PIECE];
-    double kl = type->kl_gaussian ? type->kl_gaussian(prior, weight, fan_in, n, mu, sd, dmu, dsd)
-                                  : kl_sampled(prior, weight, fan_in, n, mu, sd, sd + p, dmu, dsd);
+    double kl =
+        type->kl_gaussian ? type->kl_gaussian(prior, &block, n, mu, sd, dmu, dsd) : kl_sampled(prior, &block, n, mu, sd, sd + p, dmu, dsd);
     if (!io->dtheta) return kl;
     for (int i = 0; i < n; i++) io->dtheta[from + i] += (bnn_real)scale * dmu[i];
     add_drho(n, mu + p, dsd, (bnn_real)scale, io->dtheta + p + from);

@@ -252,14 +252,14 @@ END_TEST
 
 static const char *const no_checks[] = {NULL};
 
-static double flat(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *w, bnn_real *dw) {
-    (void)p, (void)weight, (void)fan_in, (void)w;
+static double flat(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *w, bnn_real *dw) {
+    (void)p, (void)block, (void)w;
     for (int i = 0; dw && i < n; i++) dw[i] = 0;
     return 0;
 }
 
-static void zero(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n, bnn_real *out) {
-    (void)p, (void)weight, (void)fan_in, (void)rng;
+static void zero(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng, int n, bnn_real *out) {
+    (void)p, (void)block, (void)rng;
     for (int i = 0; i < n; i++) out[i] = 0;
 }
 

@@ -194,10 +194,9 @@ static double log_prior(const problem *p, bnn_real *slope) {
     bnn_block_info b;
     double total = 0;
     for (int k = 0; bnn_model_block(p->m, k, &b); k++) {
-        bool weight = b.role == BNN_WEIGHT;
-        if (!weight && b.role != BNN_BIAS) continue;
-        total += bnn_prior_vtable(&p->m->prior)
-                     ->logp(&p->m->prior, weight, b.rows > 0 ? b.rows : IN, (int)b.length, p->theta + b.offset, slope + b.offset);
+        bnn_prior_block block = {.weight = b.role == BNN_WEIGHT, .fan_in = b.rows > 0 ? b.rows : IN};
+        if (!block.weight && b.role != BNN_BIAS) continue;
+        total += bnn_prior_vtable(&p->m->prior)->logp(&p->m->prior, &block, (int)b.length, p->theta + b.offset, slope + b.offset);
     }
     return total;
 }
@@ -456,7 +455,7 @@ END_TEST
 /* E_z[-log p(M z)] over all 2^IN states of the gates in front of a layer of IN x 1 weights w = keep M, and a bias. */
 static double expected_prior(const problem *p, const bnn_real *w, double k) {
     const bnn_prior_type *type = bnn_prior_vtable(&p->m->prior);
-    double total = -type->logp(&p->m->prior, false, IN, 1, w + IN, NULL);
+    double total = -type->logp(&p->m->prior, &(bnn_prior_block){.fan_in = IN}, 1, w + IN, NULL);
     for (int state = 0; state < 1 << IN; state++) {
         bnn_real gated[IN];
         double chance = 1;
@@ -465,7 +464,7 @@ static double expected_prior(const problem *p, const bnn_real *w, double k) {
             gated[d] = on ? (bnn_real)((double)w[d] / k) : 0;
             chance *= on ? k : 1 - k;
         }
-        total -= chance * type->logp(&p->m->prior, true, IN, IN, gated, NULL);
+        total -= chance * type->logp(&p->m->prior, &(bnn_prior_block){.weight = true, .fan_in = IN}, IN, gated, NULL);
     }
     return total;
 }

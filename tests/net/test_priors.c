@@ -10,12 +10,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const bnn_param blocks[] = {{.name = "kernel", .role = BNN_WEIGHT, .rows = 4, .cols = 3, .fan_in = 4},
-                                   {.name = "bias", .role = BNN_BIAS, .cols = 5, .fan_in = 4}};
+static const bnn_prior_block blocks[] = {{.name = "kernel", .weight = true, .rows = 4, .cols = 3, .fan_in = 4},
+                                         {.name = "bias", .cols = 5, .fan_in = 4}};
 
 typedef struct {
     const bnn_prior *prior;
-    const bnn_param *block;
+    const bnn_prior_block *block;
     double w;
 } scale_case;
 
@@ -96,8 +96,7 @@ END_TEST
 static double joint(double s, void *of) {
     const scale_case *k = of;
     bnn_real z = (bnn_real)(k->w * exp(-0.5 * s));
-    return exp(bnn_prior_vtable(k->prior)->logp(k->prior, k->block->role == BNN_WEIGHT, k->block->fan_in, 1, &z, NULL) - 0.5 * s +
-               logp_of_scale(s, of));
+    return exp(bnn_prior_vtable(k->prior)->logp(k->prior, k->block, 1, &z, NULL) - 0.5 * s + logp_of_scale(s, of));
 }
 
 /* With its scale integrated out a weight alone is Student's t with 2 shape degrees of freedom. */
@@ -146,14 +145,14 @@ START_TEST(mixtures_are_exact_at_all_scales) {
     for (double at = 1e-30; at < 140; at *= 1.05) {
         bnn_real w = (bnn_real)at, dw;
         long double slope, exact = mixture_sum(w, &slope);
-        double l = bnn_prior_vtable(&prior)->logp(&prior, true, 1, 1, &w, &dw);
+        double l = bnn_prior_vtable(&prior)->logp(&prior, &(bnn_prior_block){.weight = true, .fan_in = 1}, 1, &w, &dw);
         ck_assert_msg(fabs(l - (double)exact) <= ROUNDING * (1 + fabs((double)exact)), "log p(%g) is %.12g, not %.12Lg", at, l, exact);
         ck_assert_msg(fabs((double)(dw - slope)) <= 10 * ROUNDING * fabs((double)slope), "d log p(%g) is %.12g, not %.12Lg", at, (double)dw,
                       slope);
     }
     for (double at = 1e3; at < 1e18; at *= 10) { /* the wide component alone */
         bnn_real w = (bnn_real)at, dw;
-        double l = bnn_prior_vtable(&prior)->logp(&prior, true, 1, 1, &w, &dw);
+        double l = bnn_prior_vtable(&prior)->logp(&prior, &(bnn_prior_block){.weight = true, .fan_in = 1}, 1, &w, &dw);
         ck_assert_msg(isfinite(l) && fabs(l / (-0.5 * (double)w * (double)w) - 1) < 1e-4 && fabs((double)dw / -(double)w - 1) < ROUNDING,
                       "log p(%g) is %g, slope %g", at, l, (double)dw);
     }
@@ -179,9 +178,10 @@ START_TEST(texts_mean_their_sd) {
         bnn_prior prior;
         ck_assert_int_eq(bnn_prior_new(cases[i].spec, &prior), BNN_OK);
         const bnn_prior_type *type = bnn_prior_vtable(&prior);
-        double sd = exp(-type->logp(&prior, cases[i].weight, FAN_IN, 1, &zero, NULL)) / sqrt(2 * M_PI);
+        const bnn_prior_block block = {.weight = cases[i].weight, .fan_in = FAN_IN};
+        double sd = exp(-type->logp(&prior, &block, 1, &zero, NULL)) / sqrt(2 * M_PI);
         ck_assert_msg(fabs(sd / cases[i].sd - 1) < ROUNDING, "%s: sd %.9g, not %.9g", cases[i].spec, sd, cases[i].sd);
-        ck_assert(!type->sd || type->sd(&prior, cases[i].weight, FAN_IN) == cases[i].sd);
+        ck_assert(!type->sd || type->sd(&prior, &block) == cases[i].sd);
         bnn_prior_free(&prior);
     }
 }

@@ -30,17 +30,17 @@ typedef struct {
 
 static const bnn_option options[] = {BNN_OPT_REAL(conf, b, "0.7", 1e-6, 1e6, "mean of |w|"), {0}};
 
-static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *w, bnn_real *dw) {
+static double logp(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *w, bnn_real *dw) {
     double b = ((const conf *)p->object.conf)->b, sum = 0;
-    (void)weight, (void)fan_in;
+    (void)block;
     for (int i = 0; i < n; i++) sum -= fabs((double)w[i]) / b;
     for (int i = 0; dw && i < n; i++) dw[i] = (bnn_real)(-sign((double)w[i]) / b);
     return sum - n * log(2 * b);
 }
 
-static void draw(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n, bnn_real *out) {
+static void draw(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng, int n, bnn_real *out) {
     bnn_real b = (bnn_real)((const conf *)p->object.conf)->b;
-    (void)weight, (void)fan_in;
+    (void)block;
     fill(rng, 0, 1, n, out);
     for (int i = 0; i < n; i++) out[i] *= b;
 }

@@ -129,11 +129,13 @@ static double entropy(double p) {
 }
 
 static double penalty(const bnn_layer *l, bnn_io *io, double scale) {
-    int p = n_weights(l), fan_in = l->plan.param[0].fan_in;
+    int p = n_weights(l);
+    bnn_prior_block kernel = bnn_layer_prior_block(l, &l->plan.param[0]), bias = bnn_layer_prior_block(l, &l->plan.param[1]);
     const bnn_real *mean = io->theta, *spread = mean + p, *sds = io->pass;
     double kl = -entropy(p);
+    kernel.weight = true; /* the means are of weights */
     for (int i = 0; i < p; i++) {
-        double s = prior_of(l)->sd(l->prior, i < n_kernel(l), fan_in), prec = 1 / (s * s), m = (double)mean[i], sd = (double)sds[i];
+        double s = prior_of(l)->sd(l->prior, i < n_kernel(l) ? &kernel : &bias), prec = 1 / (s * s), m = (double)mean[i], sd = (double)sds[i];
         kl += (isinf(s) ? 0 : log(s) + log(2 * M_PI) / 2) + prec / 2 * (m * m + sd * sd / p) - log(sd);
         if (!io->dtheta) continue;
         io->dtheta[i] += (bnn_real)(scale * prec * m);

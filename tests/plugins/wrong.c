@@ -38,9 +38,9 @@ enum {
 
 #define IS(word) (WRONG == word)
 
-static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *w, bnn_real *dw) {
+static double logp(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *w, bnn_real *dw) {
     double sum = 0;
-    (void)p, (void)weight, (void)fan_in;
+    (void)p, (void)block;
     for (int i = 0; i < n; i++) {
         sum -= (double)w[i] * (double)w[i] / 2 + 0.91893853320467274178;
         if (dw) dw[i] = -w[i];
@@ -48,18 +48,18 @@ static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn
     return sum;
 }
 
-static void draw(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n, bnn_real *out) {
-    (void)p, (void)weight, (void)fan_in;
+static void draw(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng, int n, bnn_real *out) {
+    (void)p, (void)block;
     bnn_rng_normal(rng, 0, 1, n, out);
 }
 
 /* Nobody may call this. */
-static int n_scales(const bnn_prior *p, const bnn_param *param) {
+static int n_scales(const bnn_prior *p, const bnn_prior_block *param) {
     (void)p, (void)param;
     __builtin_trap();
 }
 
-static double draw_scale_given(const bnn_prior *p, const bnn_param *param, int n, const bnn_real *w, bnn_rng rng) {
+static double draw_scale_given(const bnn_prior *p, const bnn_prior_block *param, int n, const bnn_real *w, bnn_rng rng) {
     (void)p, (void)param, (void)n, (void)w, (void)rng;
     __builtin_trap();
 }

@@ -29,8 +29,8 @@ int bnn_rho_of(const bnn_layer *l, int b) {
 /* One block of weights w ~ N(mu, sd^2). */
 typedef struct {
     const bnn_prior *prior;
-    bool weight; /* or bias */
-    int fan_in, n;
+    bnn_prior_block block;
+    int n;
     bnn_real *mu, *rho; /* [n] in theta */
 } weights;
 
@@ -43,14 +43,16 @@ static int find_weights(const bnn_layer_pass *p, const bnn_prior *prior, weights
         int rho = bnn_rho_of(p->l, b);
         if (rho < 0 || n == MOST_BLOCKS) continue;
         const bnn_param *mu = &plan->param[b];
-        w[n++] = (weights){prior, strncmp(mu->name, "bias", 4) != 0, mu->fan_in, bnn_param_size(mu), p->theta + at, p->theta + rho};
+        bnn_prior_block block = bnn_layer_prior_block(p->l, mu);
+        block.weight = strncmp(mu->name, "bias", 4) != 0;
+        w[n++] = (weights){prior, block, bnn_param_size(mu), p->theta + at, p->theta + rho};
     }
     return n;
 }
 
 static double logp(const weights *w, double at) {
     const bnn_real here = (bnn_real)at;
-    return bnn_prior_vtable(w->prior)->logp(w->prior, w->weight, w->fan_in, 1, &here, NULL);
+    return bnn_prior_vtable(w->prior)->logp(w->prior, &w->block, 1, &here, NULL);
 }
 
 /* log q - log p at w = mu + sd e, times the density of e. */

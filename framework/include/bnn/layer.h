@@ -126,6 +126,12 @@ static inline const bnn_layer_type *bnn_layer_vtable(const bnn_layer *l) { retur
 static inline int bnn_layer_size_in(const bnn_layer *l) { return bnn_shape_size(l->in[0]); }     /* D of the first input */
 static inline int bnn_layer_size_out(const bnn_layer *l) { return bnn_shape_size(l->plan.out); } /* U */
 
+/* A block of this layer as its prior sees it. */
+static inline bnn_prior_block bnn_layer_prior_block(const bnn_layer *l, const bnn_param *p) {
+    const bnn_prior_block block = {l->label, l->object.type->name, p->name, p->role == BNN_WEIGHT, p->rows, p->cols, p->fan_in};
+    return block;
+}
+
 /* Refuses an input that is not a vector, for layers that take vectors; names the node, the shape and the way out. */
 bnn_status bnn_layer_needs_vector(const bnn_layer *l);
 

@@ -40,6 +40,16 @@ typedef struct {
 /* Number of reals in a block. */
 static inline int bnn_param_size(const bnn_param *p) { return (p->rows > 0 ? p->rows : 1) * p->cols; }
 
+/* A block of parameters as a prior sees it: those of a whole kernel, or the biases of a layer. */
+typedef struct {
+    const char *node;  /* label of its layer in the network */
+    const char *layer; /* type of that layer: "dense" */
+    const char *name;  /* of the block: "kernel", "bias" */
+    bool weight;       /* it holds weights (true) or biases */
+    int rows, cols;    /* as in bnn_param */
+    int fan_in;        /* inputs of one unit */
+} bnn_prior_block;
+
 /* A prior with its options. */
 typedef struct bnn_prior {
     bnn_object object; /* type and options */
@@ -49,32 +59,32 @@ typedef struct bnn_prior {
 typedef struct bnn_prior_type {
     bnn_type type; /* name, options, check specs */
 
-    /* REQUIRED. log density of w[n] in nats, normaliser included; dw[n] (NULL: not wanted) is set to its gradient, not added to. weight:
-     * the block holds weights (true) or biases. */
-    double (*logp)(const bnn_prior *, bool weight, int fan_in, int n, const bnn_real *w, bnn_real *dw);
+    /* REQUIRED. log density of w[n], any n numbers of a block, in nats, normaliser included; dw[n] (NULL: not wanted) is set to its
+     * gradient, not added to. */
+    double (*logp)(const bnn_prior *, const bnn_prior_block *, int n, const bnn_real *w, bnn_real *dw);
 
     /* REQUIRED. out[n] = a draw from the prior. */
-    void (*draw)(const bnn_prior *, bool weight, int fan_in, bnn_rng rng, int n, bnn_real *out);
+    void (*draw)(const bnn_prior *, const bnn_prior_block *, bnn_rng rng, int n, bnn_real *out);
 
     /* OPTIONAL: sum of KL( N(mean, sd^2) || prior ) in nats in closed form; dmean[n], dsd[n] are set (NULL: not wanted). Without it Monte
      * Carlo takes its place. */
-    double (*kl_gaussian)(const bnn_prior *, bool weight, int fan_in, int n, const bnn_real *mean, const bnn_real *sd, bnn_real *dmean,
+    double (*kl_gaussian)(const bnn_prior *, const bnn_prior_block *, int n, const bnn_real *mean, const bnn_real *sd, bnn_real *dmean,
                           bnn_real *dsd);
 
     /* OPTIONAL, both or none: */
-    int (*n_scales)(const bnn_prior *, const bnn_param *); /* equal runs of the block, each with a log variance s of its own */
-    double (*logp_scale)(const bnn_prior *, const bnn_param *, double s, double *ds); /* log density of one s in nats, normaliser included;
-                                                                                       *ds = its slope */
+    int (*n_scales)(const bnn_prior *, const bnn_prior_block *); /* equal runs of the block, each with a log variance s of its own */
+    double (*logp_scale)(const bnn_prior *, const bnn_prior_block *, double s, double *ds); /* log density of one s in nats, normaliser
+                                                                                             *included; ds = its slope */
 
     /* OPTIONAL, of a prior N(0, sd^2): its sd; inf: flat. */
-    double (*sd)(const bnn_prior *, bool weight, int fan_in);
+    double (*sd)(const bnn_prior *, const bnn_prior_block *);
 
     /* OPTIONAL, with logp_scale: a draw of one s from its density. */
-    double (*draw_scale)(const bnn_prior *, const bnn_param *, bnn_rng rng);
+    double (*draw_scale)(const bnn_prior *, const bnn_prior_block *, bnn_rng rng);
 
     /* OPTIONAL, with logp_scale, where it can be drawn from: a draw of the s of a run from its density given the weights of the run, w[n],
      *   log p(s | w) = logp(w e^(-s/2)) - n s / 2 + logp_scale(s) + const */
-    double (*draw_scale_given)(const bnn_prior *, const bnn_param *, int n, const bnn_real *w, bnn_rng rng);
+    double (*draw_scale_given)(const bnn_prior *, const bnn_prior_block *, int n, const bnn_real *w, bnn_rng rng);
 } bnn_prior_type;
 
 /* Parses a spec. Free out with bnn_prior_free. */

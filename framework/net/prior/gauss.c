@@ -28,10 +28,10 @@ static const bnn_option options[] = {
     BNN_OPT_CHOICE(conf, scale, "none", scales, "fan_in divides sd by the square root of the inputs of a unit"),
     {0}};
 
-static double sd_of(const bnn_prior *p, bool weight, int fan_in) {
+static double sd_of(const bnn_prior *p, const bnn_prior_block *block) {
     const conf *c = p->object.conf;
-    if (!weight) return c->bias_sd;
-    return c->scale == FAN_IN ? c->sd / sqrt(fan_in) : c->sd;
+    if (!block->weight) return c->bias_sd;
+    return c->scale == FAN_IN ? c->sd / sqrt(block->fan_in) : c->sd;
 }
 
 static const double half_log_2pi = 0.91893853320467274178;
@@ -45,8 +45,8 @@ BNN_LOOP static void slope_of_sd(int n, const bnn_real *restrict sd, bnn_real pr
     for (int i = 0; i < n; i++) out[i] = sd[i] * prec - 1 / sd[i];
 }
 
-static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *w, bnn_real *dw) {
-    double sd = sd_of(p, weight, fan_in);
+static double logp(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *w, bnn_real *dw) {
+    double sd = sd_of(p, block);
     if (isinf(sd)) {
         if (dw) memset(dw, 0, (size_t)n * sizeof *dw);
         return 0;
@@ -55,8 +55,8 @@ static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn
     return -bnn_sum_squares((size_t)n, w) / (2 * sd * sd) - n * (log(sd) + half_log_2pi);
 }
 
-static void draw(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n, bnn_real *out) {
-    double sd = sd_of(p, weight, fan_in);
+static void draw(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng, int n, bnn_real *out) {
+    double sd = sd_of(p, block);
     bnn_rng_normal(rng, 0, 1, n, out);
     for (int i = 0; i < n; i++) out[i] = isinf(sd) ? 0 : (bnn_real)sd * out[i]; /* the flat prior has no draws: its centre stands in */
 }
@@ -82,9 +82,9 @@ static double sum_log(int n, const bnn_real *v) {
 }
 
 /* KL of N(m, v^2): sum of log s - log v - 1/2 + (v^2 + m^2) / (2 s^2). With a flat prior minus the entropy is all there is. */
-static double kl_gaussian(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *mean, const bnn_real *sd, bnn_real *dmean,
+static double kl_gaussian(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *mean, const bnn_real *sd, bnn_real *dmean,
                           bnn_real *dsd) {
-    double s = sd_of(p, weight, fan_in), prec = isinf(s) ? 0 : 1 / (s * s), constant = isinf(s) ? -half_log_2pi - 0.5 : log(s) - 0.5;
+    double s = sd_of(p, block), prec = isinf(s) ? 0 : 1 / (s * s), constant = isinf(s) ? -half_log_2pi - 0.5 : log(s) - 0.5;
     double squares = prec > 0 ? bnn_sum_squares((size_t)n, sd) + bnn_sum_squares((size_t)n, mean) : 0;
     if (dmean) multiply(n, mean, (bnn_real)prec, dmean);
     if (dsd) slope_of_sd(n, sd, (bnn_real)prec, dsd);

@@ -37,36 +37,36 @@ static const bnn_option options[] = {
 
 static const double half_log_2pi = 0.91893853320467274178;
 
-static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *z, bnn_real *dz) {
-    (void)p, (void)weight, (void)fan_in; /* the scales have it all */
+static double logp(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *z, bnn_real *dz) {
+    (void)p, (void)block; /* the scales have it all */
     for (int i = 0; dz && i < n; i++) dz[i] = -z[i];
     return -0.5 * bnn_sum_squares((size_t)n, z) - n * half_log_2pi;
 }
 
-static void draw(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n, bnn_real *out) {
-    (void)p, (void)weight, (void)fan_in;
+static void draw(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng, int n, bnn_real *out) {
+    (void)p, (void)block;
     bnn_rng_normal(rng, 0, 1, n, out);
 }
 
-static int n_scales(const bnn_prior *p, const bnn_param *block) {
+static int n_scales(const bnn_prior *p, const bnn_prior_block *block) {
     return ((const conf *)p->object.conf)->groups == INPUTS && block->rows > 0 ? block->rows : 1;
 }
 
-static double sd_of(const conf *c, const bnn_param *block) {
-    return block->role == BNN_BIAS ? c->bias_sd : c->scale == FAN_IN ? c->sd / sqrt(block->fan_in) : c->sd;
+static double sd_of(const conf *c, const bnn_prior_block *block) {
+    return !block->weight ? c->bias_sd : c->scale == FAN_IN ? c->sd / sqrt(block->fan_in) : c->sd;
 }
 
-static double logp_scale(const bnn_prior *p, const bnn_param *block, double s, double *ds) {
+static double logp_scale(const bnn_prior *p, const bnn_prior_block *block, double s, double *ds) {
     const conf *c = p->object.conf;
     return bnn_log_var_logp(sd_of(c, block), c->shape, s, ds);
 }
 
-static double draw_scale(const bnn_prior *p, const bnn_param *block, bnn_rng rng) {
+static double draw_scale(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng) {
     const conf *c = p->object.conf;
     return bnn_log_var_draw(sd_of(c, block), c->shape, rng);
 }
 
-static double draw_scale_given(const bnn_prior *p, const bnn_param *block, int n, const bnn_real *w, bnn_rng rng) {
+static double draw_scale_given(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *w, bnn_rng rng) {
     const conf *c = p->object.conf;
     return bnn_log_var_draw_given(sd_of(c, block), c->shape, n, bnn_sum_squares((size_t)n, w), rng);
 }

@@ -47,18 +47,18 @@ static double logp_piece(const conf *c, int n, const bnn_real *w, bnn_real *dw) 
     return total;
 }
 
-static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *w, bnn_real *dw) {
+static double logp(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *w, bnn_real *dw) {
     double total = 0;
-    (void)weight, (void)fan_in;
+    (void)block;
     for (int from = 0; from < n; from += PIECE)
         total += logp_piece(p->object.conf, n - from < PIECE ? n - from : PIECE, w + from, dw ? dw + from : NULL);
     return total;
 }
 
-static void draw(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n, bnn_real *out) {
+static void draw(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng, int n, bnn_real *out) {
     const conf *c = p->object.conf;
     bnn_real narrow[PIECE];
-    (void)weight, (void)fan_in;
+    (void)block;
     bnn_rng_normal(bnn_rng_split(rng, 0), 0, 1, n, out);
     for (int from = 0; from < n; from += PIECE) {
         int m = n - from < PIECE ? n - from : PIECE;

@@ -10,9 +10,9 @@
 
 static const double half_log_2pi = 0.91893853320467274178, a = 2, b = 0.5;
 
-static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *z, bnn_real *dz) {
+static double logp(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *z, bnn_real *dz) {
     double total = 0;
-    (void)p, (void)weight, (void)fan_in;
+    (void)p, (void)block;
     for (int i = 0; i < n; i++) {
         total -= 0.5 * (double)z[i] * (double)z[i] + half_log_2pi;
         if (dz) dz[i] = -z[i];
@@ -20,12 +20,12 @@ static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn
     return total;
 }
 
-static void draw(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n, bnn_real *out) {
-    (void)p, (void)weight, (void)fan_in;
+static void draw(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng, int n, bnn_real *out) {
+    (void)p, (void)block;
     bnn_rng_normal(rng, 0, 1, n, out);
 }
 
-static int n_scales(const bnn_prior *p, const bnn_param *block) {
+static int n_scales(const bnn_prior *p, const bnn_prior_block *block) {
     (void)p;
 #if MUTANT == 3
     return block->rows + 1;
@@ -34,7 +34,7 @@ static int n_scales(const bnn_prior *p, const bnn_param *block) {
 #endif
 }
 
-static double logp_scale(const bnn_prior *p, const bnn_param *block, double s, double *ds) {
+static double logp_scale(const bnn_prior *p, const bnn_prior_block *block, double s, double *ds) {
     (void)p, (void)block;
 #if MUTANT == 1
     *ds = b * exp(-s) - (a - 1);
@@ -48,7 +48,7 @@ static double logp_scale(const bnn_prior *p, const bnn_param *block, double s, d
 #endif
 }
 
-static double draw_scale_given(const bnn_prior *p, const bnn_param *block, int n, const bnn_real *w, bnn_rng rng) {
+static double draw_scale_given(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *w, bnn_rng rng) {
     double squares = 0;
     (void)p, (void)block;
     for (int i = 0; i < n; i++) squares += (double)w[i] * (double)w[i];

@@ -49,19 +49,19 @@ static const bnn_option options[] = {{.name = "sd",
 #endif
                                      {0}};
 
-static double sd_of(const bnn_prior *p, bool weight, int fan_in) {
+static double sd_of(const bnn_prior *p, const bnn_prior_block *block) {
     const conf *c = p->object.conf;
 #if MUTANT == 19
-    return weight && c->scale == FAN_IN ? c->sd / fan_in : c->sd;
+    return block->weight && c->scale == FAN_IN ? c->sd / block->fan_in : c->sd;
 #else
-    return weight && c->scale == FAN_IN ? c->sd / sqrt(fan_in) : c->sd;
+    return block->weight && c->scale == FAN_IN ? c->sd / sqrt(block->fan_in) : c->sd;
 #endif
 }
 
 static const double half_log_2pi = MUTANT == 2 ? 0 : 0.91893853320467274178;
 
-static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *w, bnn_real *dw) {
-    double sd = sd_of(p, weight, fan_in), total = 0;
+static double logp(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *w, bnn_real *dw) {
+    double sd = sd_of(p, block), total = 0;
 #if MUTANT == 14
     void *volatile room = malloc(8);
     free(room);
@@ -89,12 +89,12 @@ static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn
     return total;
 }
 
-static void draw(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n, bnn_real *out) {
-    double sd = sd_of(p, weight, fan_in);
+static void draw(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng, int n, bnn_real *out) {
+    double sd = sd_of(p, block);
 #if MUTANT == 3
     sd *= sd;
 #elif MUTANT == 7
-    sd = sd_of(p, weight, 1);
+    sd = sd_of(p, &(bnn_prior_block){.weight = block->weight, .fan_in = 1});
 #elif MUTANT == 13
     static uint64_t calls;
     rng = bnn_rng_split(rng, calls++);
@@ -108,9 +108,9 @@ static void draw(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n
     for (int i = 0; i < n; i++) out[i] *= (bnn_real)sd;
 }
 
-static double kl_gaussian(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *mean, const bnn_real *sd, bnn_real *dmean,
-                          bnn_real *dsd) {
-    double s = sd_of(p, weight, fan_in), total = 0;
+static double kl_gaussian(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *mean, const bnn_real *sd,
+                          bnn_real *dmean, bnn_real *dsd) {
+    double s = sd_of(p, block), total = 0;
     for (int i = 0; i < n; i++) {
         double m = mean[i], v = sd[i];
 #if MUTANT == 6
@@ -132,23 +132,29 @@ static double kl_gaussian(const bnn_prior *p, bool weight, int fan_in, int n, co
 #endif
 }
 
-static double sd_hook(const bnn_prior *p, bool weight, int fan_in) {
+static double sd_hook(const bnn_prior *p, const bnn_prior_block *block) {
 #if MUTANT == 9
-    return pow(sd_of(p, weight, fan_in), 2);
+    return pow(sd_of(p, block), 2);
 #else
-    return sd_of(p, weight, fan_in);
+    return sd_of(p, block);
 #endif
 }
 
 static const char *const checks[] = {MUTANT_NAME ":sd=0.6", MUTANT_NAME ":2,scale=fan_in", NULL};
 
 static const bnn_prior_type mutant = {
-    .type = {BNN_TYPE(bnn_prior_type), .name = MUTANT_NAME, .summary = "a Gaussian prior", .conf_size = sizeof(conf), .options = options,
-             .checks = checks,
+    .type =
+        {
+            BNN_TYPE(bnn_prior_type),
+            .name = MUTANT_NAME,
+            .summary = "a Gaussian prior",
+            .conf_size = sizeof(conf),
+            .options = options,
+            .checks = checks,
 #if MUTANT == 18
-             .caps = 1,
+            .caps = 1,
 #endif
-    },
+        },
     .logp = logp,
     .draw = draw,
     .kl_gaussian = kl_gaussian,

@@ -10,9 +10,9 @@
 
 static const double b = 0.5;
 
-static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn_real *w, bnn_real *dw) {
+static double logp(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *w, bnn_real *dw) {
     double total = 0;
-    (void)p, (void)weight, (void)fan_in;
+    (void)p, (void)block;
     for (int i = 0; i < n; i++) {
 #if MUTANT == 1
         total -= fabs((double)w[i]) / b + log(b);
@@ -24,8 +24,8 @@ static double logp(const bnn_prior *p, bool weight, int fan_in, int n, const bnn
     return total;
 }
 
-static void draw(const bnn_prior *p, bool weight, int fan_in, bnn_rng rng, int n, bnn_real *out) {
-    (void)p, (void)weight, (void)fan_in;
+static void draw(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng, int n, bnn_real *out) {
+    (void)p, (void)block;
     bnn_rng_uniform(rng, 0, 1, n, out);
     for (int i = 0; i < n; i++) {
         double u = (double)out[i] - 0.5;

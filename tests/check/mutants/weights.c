@@ -111,7 +111,8 @@ static void finish(const bnn_layer *l, bnn_io *io) {
 static double penalty(const bnn_layer *l, bnn_io *io, double scale) {
     int d = bnn_layer_size_in(l);
     bnn_real dmu[MOST_UNITS], dsd[MOST_UNITS];
-    double kl = bnn_prior_vtable(l->prior)->kl_gaussian(l->prior, true, 1, d, io->theta, io->pass, dmu, dsd);
+    double kl = bnn_prior_vtable(l->prior)->kl_gaussian(l->prior, &(bnn_prior_block){.weight = true, .rows = 0, .cols = d, .fan_in = 1}, d,
+                                                        io->theta, io->pass, dmu, dsd);
     if (io->dtheta) {
         for (int i = 0; i < d; i++)
 #if MUTANT == 3
