@@ -455,6 +455,22 @@ double bnn_model_input_gradient(const bnn_model *model, bnn_workspace *ws, bnn_m
     return nll;
 }
 
+/* What is summed over rows in pass begins anew with each. */
+void bnn_model_row_gradients(const bnn_model *model, bnn_workspace *ws, bnn_mode mode, bnn_rng rng, const bnn_real *theta, int n,
+                             const bnn_real *x, const bnn_real *y, bnn_real *grad) {
+    const bnn_net *net = model->net;
+    size_t in = (size_t)bnn_shape_size(model->x_shape), y_dim = (size_t)model->likelihood.y_dim;
+    memset(grad, 0, (size_t)n * (size_t)model->n_theta * sizeof *grad);
+    for (size_t i = 0; i < (size_t)n; i++, grad += model->n_theta) {
+        bnn_net_prepare(net, ws, theta, mode, false, rng);
+        const bnn_real *f = bnn_net_forward(net, ws, 1, i, x + i * in);
+        bnn_likelihood_vtable(&model->likelihood)
+            ->nll(&model->likelihood, 1, f, y + i * y_dim, bnn_model_noise(model, theta), 1, bnn_net_df(net, ws), grad + net->n_theta);
+        bnn_net_backward(net, ws, grad);
+        bnn_net_penalty(net, ws, 0, grad);
+    }
+}
+
 double bnn_model_forward_flops(const bnn_model *model, int m) { return model->net->flops_pass + m * model->net->flops_row; }
 
 double bnn_model_gradient_flops(const bnn_model *model, int m) {

@@ -497,6 +497,52 @@ START_TEST(a_prior_behind_gaussian_factors_is_expected_over_them) {
 }
 END_TEST
 
+/* ---------------------------------------------------------------- what a prior sees */
+
+static bnn_prior_block seen[8];
+static int n_seen;
+
+static double witness_logp(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *w, bnn_real *dw) {
+    (void)p, (void)w;
+    if (n_seen < 8) seen[n_seen++] = *block;
+    for (int i = 0; dw && i < n; i++) dw[i] = 0;
+    return 0;
+}
+
+static void witness_draw(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng, int n, bnn_real *out) {
+    (void)p, (void)block, (void)rng;
+    for (int i = 0; i < n; i++) out[i] = 0;
+}
+
+static const char *const witness_checks[] = {"witness", NULL};
+static const bnn_prior_type witness = {
+    .type = {BNN_TYPE(bnn_prior_type), .name = "witness", .summary = "writes down what it is asked about", .checks = witness_checks},
+    .logp = witness_logp,
+    .draw = witness_draw,
+};
+
+START_TEST(a_prior_sees_which_block_it_is_asked_about) {
+    static const bnn_prior_block expected[] = {{"first", "dense", "kernel", true, IN, 4, IN},
+                                               {"first", "dense", "bias", false, 0, 4, IN},
+                                               {"gaussian_dense_1", "gaussian_dense", "kernel", true, 4, 1, 4},
+                                               {"gaussian_dense_1", "gaussian_dense", "bias", false, 0, 1, 4}};
+    problem p;
+    OK(bnn_type_add(BNN_PRIOR, &witness.type));
+    problem_open("first = dense:4; tanh; gaussian_dense", "gaussian", "witness", 0, &p);
+    n_seen = 0;
+    u_of(&p, 0, p.grad);
+    ck_assert_int_eq(n_seen, 4);
+    for (int i = 0; i < 4; i++) {
+        const bnn_prior_block *a = &seen[i], *b = &expected[i];
+        ck_assert_str_eq(a->node, b->node);
+        ck_assert_str_eq(a->layer, b->layer);
+        ck_assert_str_eq(a->name, b->name);
+        ck_assert(a->weight == b->weight && a->rows == b->rows && a->cols == b->cols && a->fan_in == b->fan_in);
+    }
+    problem_close(&p);
+}
+END_TEST
+
 /* What the slope of the nll in an input is taken of. */
 typedef struct {
     problem *p;
@@ -537,8 +583,39 @@ START_TEST(inputs_have_the_slope_of_their_nll) {
 }
 END_TEST
 
+/* Noise of rows, and noise that they share, whose gradients are summed before they reach theta. */
+START_TEST(gradients_of_rows_add_up) {
+    static const struct {
+        const char *net, *likelihood;
+        bnn_mode mode;
+        int n_classes;
+    } cases[] = {{"dropout:0.3; dense:5; tanh; dense", "gaussian", BNN_ROWS, 0},
+                 {"gaussian_dense:4; tanh; dense", "gaussian", BNN_DRAW, 0},
+                 {"dense:5; concrete_dropout; tanh; dense", "categorical", BNN_DRAW, 3}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        problem p;
+        problem_open(cases[k].net, cases[k].likelihood, "gauss", cases[k].n_classes, &p);
+        size_t n = (size_t)p.m->n_theta;
+        bnn_real *rows = reals_new(ROWS * n);
+        p.objective.mode = cases[k].mode, p.objective.kl_weight = 0;
+        u_of(&p, 0, p.grad);
+        bnn_model_row_gradients(p.m, p.ws, cases[k].mode, p.rng, p.theta, ROWS, p.data->x, p.data->y, rows);
+        for (size_t i = 0; i < n; i++) {
+            double sum = 0, size = 0;
+            for (size_t r = 0; r < ROWS; r++) sum += (double)rows[r * n + i], size += fabs((double)rows[r * n + i]);
+            assert_close((double)p.grad[i], sum, 1 + size, cases[k].net, (int)i);
+        }
+        ck_assert(rows[0] != rows[n]);
+        reals_free(rows);
+        problem_close(&p);
+    }
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {inputs_have_the_slope_of_their_nll,
+                                  gradients_of_rows_add_up,
+                                  a_prior_sees_which_block_it_is_asked_about,
                                   gradients_are_those_of_differences,
                                   nothing_is_left_in_a_gradient,
                                   minibatches_average_to_the_whole,

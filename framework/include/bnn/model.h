@@ -130,6 +130,11 @@ bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objec
 double bnn_model_input_gradient(const bnn_model *model, bnn_workspace *ws, bnn_mode mode, bnn_rng rng, const bnn_real *theta, int n,
                                 const bnn_real *x, const bnn_real *y, bnn_real *dx);
 
+/* Gradients of -log p(y | f(x)) in nats, row by row: grad[n, n_theta] is set for n rows x[n, in], y[n, y_dim], in this mode without the
+ * statistics of training. They add up to the gradient of the nll of all rows. ws: BNN_TO_THETA, of one row or more. */
+void bnn_model_row_gradients(const bnn_model *model, bnn_workspace *ws, bnn_mode mode, bnn_rng rng, const bnn_real *theta, int n,
+                             const bnn_real *x, const bnn_real *y, bnn_real *grad);
+
 /* Floating-point operations on m rows, counted from shapes: */
 double bnn_model_gradient_flops(const bnn_model *model, int m); /* of one gradient */
 double bnn_model_forward_flops(const bnn_model *model, int m);  /* of one forward pass */
