@@ -50,7 +50,7 @@ static bnn_status measure(const bnn_engine *e, int k, const bnn_data *data, cons
     double nll = 0;
     *out = (spread){calloc(n, sizeof(double)), calloc(n, sizeof(double)), 0};
     if (!g || !out->mean || !out->var) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
-    BNN_TRY(bnn_workspace_new(e->model->net, BATCH, true, &ws));
+    BNN_TRY(bnn_workspace_new(e->model->net, BATCH, BNN_TO_THETA, &ws));
     bnn_cost cost = {0};
     bnn_stopwatch since = bnn_stopwatch_start();
     for (int s = 0; s <= draws; s++) { /* the first one is for the baseline of the second only */

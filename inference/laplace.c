@@ -217,7 +217,7 @@ static bnn_status look_at(const bnn_engine *e, const bnn_data *data, bnn_step *o
     const bnn_model *m = e->model;
     size_t in = (size_t)bnn_shape_size(m->x_shape), y_dim = (size_t)data->y_dim;
     bnn_workspace *ws;
-    BNN_TRY(bnn_workspace_new(m->net, PIECE, false, &ws));
+    BNN_TRY(bnn_workspace_new(m->net, PIECE, BNN_FORWARD, &ws));
     for (int i = 0; i < data->n; i += PIECE) {
         int n = data->n - i < PIECE ? data->n - i : PIECE;
         bnn_objective u = {.n_total = n, .kl_weight = 1, .mode = BNN_MEAN};

@@ -90,7 +90,7 @@ bnn_status bnn_world_open(const bnn_simulator *s, bnn_world *out) {
     if (!out->theta || !out->mean || !out->logp) return out_of_memory();
     BNN_TRY(take_rows(s, s->config->rows, &out->rows));
     BNN_TRY(take_rows(s, all_rows(s), &out->all));
-    return bnn_workspace_new(s->model->net, all_rows(s), false, &out->ws);
+    return bnn_workspace_new(s->model->net, all_rows(s), BNN_FORWARD, &out->ws);
 }
 
 void bnn_world_close(bnn_world *w) {

@@ -300,7 +300,7 @@ bnn_status bnn_curvature_build(bnn_curvature *c, const bnn_real *theta, const bn
     if (!c->h) c->h = malloc(c->n_h * sizeof *c->h);
     if (!c->h) return bnn_curvature_out_of_memory();
     memset(c->h, 0, c->n_h * sizeof *c->h);
-    BNN_TRY(bnn_workspace_new(c->model->net, BNN_CURVATURE_ROWS, true, &ws));
+    BNN_TRY(bnn_workspace_new(c->model->net, BNN_CURVATURE_ROWS, BNN_TO_THETA, &ws));
     prepare(c, ws, theta);
     bnn_status s = type_of(c)->build(c, ws, theta, data);
     bnn_workspace_free(ws);

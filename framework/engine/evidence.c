@@ -24,7 +24,7 @@ static bnn_status measure_data(bnn_evidence *e, const bnn_real *theta, const bnn
     bnn_workspace *ws;
     bnn_real *slope = calloc((size_t)l->n_theta + 1, sizeof *slope);
     if (!slope) return out_of_memory();
-    bnn_status s = bnn_workspace_new(m->net, PIECE, false, &ws);
+    bnn_status s = bnn_workspace_new(m->net, PIECE, BNN_FORWARD, &ws);
     if (s == BNN_OK) bnn_net_prepare(m->net, ws, theta, BNN_MEAN, false, (bnn_rng){0});
     e->noisy = noise ? (double)data->n * l->n_theta : 0;
     e->squares = e->noisy;

@@ -38,7 +38,7 @@ static bnn_status open_posterior(bnn_engine *e, int k, const bnn_data *data) {
     for (int i = 0; i < c->n; i++) c->z[k].q[i] = (double)s->theta[i];
     p->theta = calloc((size_t)c->n, sizeof *p->theta);
     if (!p->theta) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
-    return data->n > 0 ? bnn_workspace_new(e->model->net, data->n, true, &p->ws) : BNN_OK;
+    return data->n > 0 ? bnn_workspace_new(e->model->net, data->n, BNN_TO_THETA, &p->ws) : BNN_OK;
 }
 
 /* Draws the scales given the weights, and lets the metric follow them. */
@@ -80,7 +80,7 @@ bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_sampler_conf *of, bnn_
     const bnn_model *m = engine->model;
     const bnn_chains_conf *conf = &of->chains;
     size_t chains = (size_t)conf->chains;
-    double each = (double)bnn_workspace_bytes(m->net, data->n, true) + (double)m->n_theta * sizeof(bnn_real);
+    double each = (double)bnn_workspace_bytes(m->net, data->n, BNN_TO_THETA) + (double)m->n_theta * sizeof(bnn_real);
     BNN_TRY(bnn_memory_check(bnn_chains_bytes(conf, rule, m->n_theta) + conf->chains * each, "sampling",
                              "keep fewer draws, thin more, or run fewer chains"));
     BNN_TRY(bnn_chains_open(&s->chains, conf, rule, m->n_theta, bnn_rng_split(engine->rng, BNN_STREAM_STEP)));

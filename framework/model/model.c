@@ -137,7 +137,7 @@ static bnn_status outputs(const bnn_model *m, const bnn_data *data, const bnn_re
     enum { ROWS = 256 };
     size_t in = (size_t)bnn_shape_size(m->x_shape), out = (size_t)m->likelihood.out_dim;
     bnn_workspace *ws;
-    BNN_TRY(bnn_workspace_new(m->net, ROWS, false, &ws));
+    BNN_TRY(bnn_workspace_new(m->net, ROWS, BNN_FORWARD, &ws));
     bnn_net_prepare(m->net, ws, theta, BNN_MEAN, false, bnn_rng_seed(0));
     for (int from = 0; from < data->n; from += ROWS) {
         int n = data->n - from < ROWS ? data->n - from : ROWS;
@@ -413,7 +413,7 @@ bnn_status bnn_model_set_prior_prec(bnn_model *model, int b, const bnn_real *the
  * that fit the first; so only of networks that are narrow enough, and of layers that take rows one by one and remember none. */
 static int rows_together(const bnn_net *net, int m) {
     enum { FIRST = 40 << 10, HALF_SECOND = 256 << 10, UNIT = 24 }; /* bytes; rows: a multiple of the tiles of kernels.c */
-    size_t row = bnn_workspace_bytes(net, UNIT, true) / UNIT;
+    size_t row = bnn_workspace_bytes(net, UNIT, BNN_TO_THETA) / UNIT;
     int rows = (int)(FIRST / (row + 1)) / UNIT * UNIT;
     if (bnn_net_stateful(net) >= 0) return m;
     for (int i = 0; i < net->n_nodes; i++)

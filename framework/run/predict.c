@@ -133,7 +133,7 @@ static bnn_status open_desk(const work *w, desk *d) {
     d->f = malloc(outputs * sizeof *d->f);
     d->logp = malloc((size_t)rows * sizeof *d->logp);
     if (!d->theta || !d->mean || !d->var || !d->pit || !d->y || !d->z || !d->f || !d->logp) return out_of_memory();
-    return bnn_workspace_new(w->engine->model->net, rows, false, &d->ws);
+    return bnn_workspace_new(w->engine->model->net, rows, BNN_FORWARD, &d->ws);
 }
 
 /* Hands out one draw of some rows, with a y of its own. */
@@ -338,7 +338,7 @@ static bnn_status run_outputs(void *context, int piece) {
     size_t out = (size_t)m->likelihood.out_dim, at = (size_t)(piece * w->piece), row = (size_t)w->from + at;
     int n = rows_of(w, (int)at);
     bnn_workspace *ws;
-    BNN_TRY(bnn_workspace_new(m->net, n, true, &ws));
+    BNN_TRY(bnn_workspace_new(m->net, n, BNN_TO_THETA, &ws));
     bnn_status s = bnn_engine_vtable(w->engine)->outputs(w->engine, ws, n, w->data->x + row * (size_t)bnn_shape_size(m->x_shape),
                                                          w->f + at * out, w->cov + at * out * out);
     for (size_t i = at; s == BNN_OK && w->root && i < at + (size_t)n; i++) take_root(out, w->cov + i * out * out, w->root + i * out * out);

@@ -381,7 +381,7 @@ START_TEST(radial_has_its_density_and_its_kl) {
     moments kl = {0}, square = {0}, length = {0};
     load("radial");
     OK(bnn_model_new(&(bnn_texts){"radial:sd0=0.5", "gaussian:tau=1", "gauss:sd=0.7,bias_sd=3"}, data, &model));
-    OK(bnn_workspace_new(model->net, N, true, &ws));
+    OK(bnn_workspace_new(model->net, N, BNN_TO_THETA, &ws));
     bnn_real *theta = reals_new((size_t)model->n_theta);
     bnn_model_init(model, bnn_rng_seed(1), theta);
     theta[2 * p - 1] += 1; /* the bias has another sd */

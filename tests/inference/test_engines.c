@@ -111,7 +111,7 @@ static void is_stationary(const char *spec, const bnn_data *data, const bnn_real
     int n = e->model->n_theta;
     bnn_real *g = reals_new((size_t)n);
     moments *mean = calloc((size_t)n, sizeof *mean);
-    OK(bnn_workspace_new(e->model->net, data->n, true, &ws));
+    OK(bnn_workspace_new(e->model->net, data->n, BNN_TO_THETA, &ws));
     bnn_objective u = {.n_total = data->n, .scale = 1, .kl_weight = 1, .mode = BNN_ROWS};
     for (uint64_t s = 0; s < DRAWS; s++) {
         bnn_model_u(e->model, ws, &u, bnn_rng_split(bnn_rng_seed(2), s), theta, data->n, data->x, data->y, g);
@@ -250,7 +250,7 @@ START_TEST(two_epochs_are_those_by_hand) {
     bnn_workspace *ws;
     bnn_real *hand, *theta;
     int order[ROWS];
-    OK(bnn_workspace_new(e->model->net, BATCH, true, &ws));
+    OK(bnn_workspace_new(e->model->net, BATCH, BNN_TO_THETA, &ws));
     size_t n = theta_of(e, &hand);
     for (int t = 0; t < EPOCHS * BATCHES; t++) {
         if (t % BATCHES == 0)

@@ -148,7 +148,7 @@ static void problem_open(const char *net, const char *loss, double k, problem *p
     p->table = table_new(4, 1, 0, 1);
     p->data = data_new(p->table);
     OK(bnn_model_new(&(bnn_texts){net, likelihood, "gauss"}, p->data, &p->m));
-    OK(bnn_workspace_new(p->m->net, 1, true, &p->ws));
+    OK(bnn_workspace_new(p->m->net, 1, BNN_TO_THETA, &p->ws));
     p->theta = reals_new((size_t)p->m->n_theta), p->grad = reals_new((size_t)p->m->n_theta);
 }
 
@@ -324,7 +324,7 @@ START_TEST(other_parameters_keep_their_gradients) {
     bnn_workspace *ws;
     bnn_block_info block;
     OK(bnn_model_new(&(bnn_texts){"dense:4; tanh; gaussian_dense:3; tanh; concrete_dropout:0.2; dense", "gaussian", "gauss"}, data, &m));
-    OK(bnn_workspace_new(m->net, 6, true, &ws));
+    OK(bnn_workspace_new(m->net, 6, BNN_TO_THETA, &ws));
     size_t n = (size_t)m->n_theta;
     bnn_real *theta = reals_new(n), *a = reals_new(n), *b = reals_new(n), *c = reals_new(n);
     bnn_model_init(m, bnn_rng_seed(1), theta);

@@ -30,7 +30,7 @@ typedef struct {
 static place place_on(bnn_table *table, const char *net, const char *likelihood) {
     place p = {.table = table, .data = data_new(table)};
     OK(bnn_model_new(&(bnn_texts){net, likelihood, prior_text}, p.data, &p.model));
-    OK(bnn_workspace_new(p.model->net, ROWS, true, &p.ws));
+    OK(bnn_workspace_new(p.model->net, ROWS, BNN_TO_THETA, &p.ws));
     size_t n = (size_t)p.model->n_theta;
     p.theta = reals_new(n);
     bnn_rng_normal(bnn_rng_seed(3), 0, 1, (int)n, p.theta);
@@ -780,7 +780,7 @@ START_TEST(classes_are_integrals_over_their_logits) {
         bnn_prediction *p = predict(f.run->engine, f.data, 2000);
         bnn_workspace *ws;
         double m[ROWS], v[ROWS];
-        OK(bnn_workspace_new(f.run->engine->model->net, ROWS, true, &ws));
+        OK(bnn_workspace_new(f.run->engine->model->net, ROWS, BNN_TO_THETA, &ws));
         OK(bnn_engine_vtable(f.run->engine)->outputs(f.run->engine, ws, ROWS, f.data->x, m, v));
         for (int r = 0; r < ROWS; r++) {
             double exact = bnn_integral(logistic_normal, (double[]){m[r], v[r]}, -64, 64), got = p->mean[2 * r + 1];
@@ -878,7 +878,7 @@ START_TEST(a_run_begins_with_the_parameters_of_another) {
     ck_assert_mem_eq(a->logp, b->logp, MANY * sizeof *a->logp);
     const bnn_objective u = {.n_total = MANY, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN};
     bnn_workspace *ws;
-    OK(bnn_workspace_new(again->engine->model->net, MANY, false, &ws));
+    OK(bnn_workspace_new(again->engine->model->net, MANY, BNN_FORWARD, &ws));
     bnn_terms terms =
         bnn_model_u(again->engine->model, ws, &u, bnn_rng_seed(0), state_of(again->engine, "theta"), MANY, f.data->x, f.data->y, NULL);
     ck_assert_double_eq_tol(again->history.nll[0], terms.nll, ROUNDING * fabs(terms.nll) * 10);
@@ -903,7 +903,7 @@ START_TEST(outputs_are_drawn_with_their_covariance) {
     bnn_prediction *p = predict(f.run->engine, f.data, S);
     bnn_workspace *ws;
     double mean[ROWS * C], cov[ROWS * C * C];
-    OK(bnn_workspace_new(f.run->engine->model->net, ROWS, true, &ws));
+    OK(bnn_workspace_new(f.run->engine->model->net, ROWS, BNN_TO_THETA, &ws));
     OK(bnn_engine_vtable(f.run->engine)->outputs(f.run->engine, ws, ROWS, f.data->x, mean, cov));
     ck_assert_int_eq(p->samples, S);
     for (int r = 0; r < ROWS; r++) {

@@ -322,7 +322,7 @@ static void chain_is_that_by_hand(const bnn_run *run, const bnn_data *data, int 
     int order[ROWS], kept = 0;
     bnn_rng shuffle = bnn_rng_split(bnn_rng_split(run->engine->rng, BNN_STREAM_SHUFFLE), (uint64_t)k);
     for (size_t j = 0; j < n; j++) h.squares[j] = 1;
-    OK(bnn_workspace_new(m->net, 16, true, &h.ws));
+    OK(bnn_workspace_new(m->net, 16, BNN_TO_THETA, &h.ws));
     bnn_model_init(m, bnn_rng_split(bnn_rng_split(run->engine->rng, BNN_STREAM_INIT), (uint64_t)k), h.theta);
     for (int t = 0; t < EPOCHS; t++) {
         bnn_rng_permutation(bnn_rng_split(shuffle, (uint64_t)t), ROWS, order);

@@ -40,7 +40,7 @@ static void step_by_hand(const bnn_engine *e, const bnn_data *data, const int *o
     bnn_real x[BATCH * IN], y[BATCH], *g = reals_new(PARTICLES * n), *next = reals_new(PARTICLES * n);
     bnn_workspace *ws;
     bnn_objective u = {.n_total = ROWS, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN};
-    OK(bnn_workspace_new(e->model->net, BATCH, true, &ws));
+    OK(bnn_workspace_new(e->model->net, BATCH, BNN_TO_THETA, &ws));
     for (int r = 0; r < rows; r++) {
         memcpy(x + r * IN, data->x + order[i * BATCH + r] * IN, IN * sizeof *x);
         y[r] = data->y[order[i * BATCH + r]];

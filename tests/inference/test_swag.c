@@ -123,7 +123,7 @@ START_TEST(step_sizes_fall_to_swa_lr_and_stay) {
     for (int k = 0; k < 2; k++) {
         bnn_engine *e = open_engine(specs[k], data, 1);
         bnn_workspace *ws;
-        OK(bnn_workspace_new(e->model->net, ROWS, true, &ws));
+        OK(bnn_workspace_new(e->model->net, ROWS, BNN_TO_THETA, &ws));
         for (int epoch = 0; epoch < 20; epoch++) {
             bnn_real before[W], g[W];
             bnn_step step;

@@ -28,7 +28,7 @@ static void problem_open(const char *net, const char *likelihood, const char *pr
     *p = (problem){.table = table_new(ROWS, IN, n_classes, 1), .rng = bnn_rng_seed(2), .n = ROWS};
     p->data = data_new(p->table);
     OK(bnn_model_new(&(bnn_texts){net, likelihood, prior}, p->data, &p->m));
-    OK(bnn_workspace_new(p->m->net, ROWS, true, &p->ws));
+    OK(bnn_workspace_new(p->m->net, ROWS, BNN_TO_THETA, &p->ws));
     p->objective = (bnn_objective){.n_total = ROWS, .scale = 1, .kl_weight = 1, .mode = BNN_ROWS};
     size_t n = (size_t)p->m->n_theta;
     p->theta = reals_new(n), p->grad = reals_new(n);

@@ -18,8 +18,8 @@ static double largest_difference(const char *text, bnn_mode mode, uint64_t seed,
     bnn_real *x = reals_new(ROWS * in), *theta = reals_new((size_t)t.net->n_theta);
     bnn_rng_normal(bnn_rng_seed(seed), 0, ROWS, (int)in, x);
     bnn_rng_normal(bnn_rng_seed(seed + 100), 0, 1, t.net->n_theta, theta);
-    ck_assert_int_eq(bnn_workspace_new(t.net, ROWS, false, &pruned), BNN_OK);
-    ck_assert_int_eq(bnn_workspace_new(t.net, ROWS, true, &whole), BNN_OK);
+    ck_assert_int_eq(bnn_workspace_new(t.net, ROWS, BNN_FORWARD, &pruned), BNN_OK);
+    ck_assert_int_eq(bnn_workspace_new(t.net, ROWS, BNN_TO_THETA, &whole), BNN_OK);
     bnn_net_prepare(t.net, pruned, theta, mode, false, bnn_rng_seed(seed));
     bnn_net_prepare(t.net, whole, theta, mode, false, bnn_rng_seed(seed));
     const bnn_real *a = bnn_net_forward(t.net, pruned, ROWS, 0, x), *b = bnn_net_forward(t.net, whole, ROWS, 0, x);
@@ -81,8 +81,8 @@ static void same_after_prefix(const char *text, bnn_mode mode, size_t size) {
     ck_assert_uint_eq(bnn_net_prefix_size(t.net), size);
     bnn_rng_normal(bnn_rng_seed(1), 0, ROWS, (int)in, x);
     bnn_net_init(t.net, bnn_rng_seed(2), theta);
-    ck_assert_int_eq(bnn_workspace_new(t.net, ROWS, false, &ws), BNN_OK);
-    ck_assert_int_eq(bnn_workspace_new(t.net, ROWS, false, &other), BNN_OK);
+    ck_assert_int_eq(bnn_workspace_new(t.net, ROWS, BNN_FORWARD, &ws), BNN_OK);
+    ck_assert_int_eq(bnn_workspace_new(t.net, ROWS, BNN_FORWARD, &other), BNN_OK);
     bnn_net_prepare(t.net, other, theta, mode, false, bnn_rng_seed(7));
     bnn_net_prefix(t.net, other, ROWS, 0, x, prefix);
     for (uint64_t draw = 0; draw < 3; draw++) {
@@ -125,8 +125,8 @@ START_TEST(rows_in_pieces_are_rows) {
     bnn_real *x = reals_new(MANY * IN), *theta = reals_new(n), *of_all = reals_new(n), *of_rows = reals_new(n);
     bnn_rng_normal(bnn_rng_seed(1), 0, MANY, IN, x);
     bnn_rng_normal(bnn_rng_seed(2), 0, 1, t.net->n_theta, theta);
-    ck_assert_int_eq(bnn_workspace_new(t.net, MANY, true, &all), BNN_OK);
-    ck_assert_int_eq(bnn_workspace_new(t.net, 1, true, &one), BNN_OK);
+    ck_assert_int_eq(bnn_workspace_new(t.net, MANY, BNN_TO_THETA, &all), BNN_OK);
+    ck_assert_int_eq(bnn_workspace_new(t.net, 1, BNN_TO_THETA, &one), BNN_OK);
     bnn_net_prepare(t.net, all, theta, BNN_ROWS, true, bnn_rng_seed(3));
     bnn_net_prepare(t.net, one, theta, BNN_ROWS, true, bnn_rng_seed(3));
     const bnn_real *y = bnn_net_forward(t.net, all, MANY, 0, x);

@@ -82,7 +82,7 @@ static draws draw_by_hand(const predictor *p, int samples, bnn_mode mode) {
     d.mean = reals_new(all), d.var = reals_new(all), d.pit = reals_new(all);
     d.logp = calloc((size_t)samples * (size_t)d.n, sizeof *d.logp);
     bnn_workspace *ws;
-    OK(bnn_workspace_new(m->net, d.n, false, &ws));
+    OK(bnn_workspace_new(m->net, d.n, BNN_FORWARD, &ws));
     for (int s = 0; s < samples; s++) {
         size_t at = (size_t)s * one;
         bnn_net_prepare(m->net, ws, p->theta, mode, false,

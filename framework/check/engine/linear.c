@@ -130,7 +130,7 @@ static bnn_status take_lines(fitted_lines *l) {
     l->line = calloc((size_t)l->draws * W, sizeof *l->line);
     l->values = calloc((size_t)l->draws, sizeof *l->values);
     bnn_real *theta = calloc((size_t)e->model->n_theta + 1, sizeof *theta);
-    bnn_status s = l->line && l->values && theta ? bnn_workspace_new(e->model->net, PROBES, false, &ws) : out_of_memory();
+    bnn_status s = l->line && l->values && theta ? bnn_workspace_new(e->model->net, PROBES, BNN_FORWARD, &ws) : out_of_memory();
     if (s == BNN_OK) {
         for (int i = 0; i < l->draws && s == BNN_OK; i++) s = take_line(e, ws, i, theta, l->line + (size_t)i * W);
         bnn_workspace_free(ws);
@@ -289,7 +289,7 @@ static bnn_status judge_outputs(bnn_checker *c, const fitted_lines *l, const tru
     double mean[PROBES], cov[PROBES], error = fmax(l->k->claim->error, 1e-3);
     if (!type->outputs) return BNN_OK;
     unit_vectors(x);
-    BNN_TRY(bnn_workspace_new(e->model->net, PROBES, true, &ws));
+    BNN_TRY(bnn_workspace_new(e->model->net, PROBES, BNN_TO_THETA, &ws));
     bnn_status s = type->outputs(e, ws, PROBES, x, mean, cov);
     bnn_workspace_free(ws);
     for (int i = 0; s == BNN_OK && i < PROBES; i++) {
@@ -341,7 +341,7 @@ static bnn_status judge_terms(bnn_checker *c, const fitted_lines *l) {
     bnn_workspace *ws;
     char guess[BNN_GUESS_TEXT];
     if (!(e->object.type->caps & (BNN_POINT | BNN_ONE_THETA)) || !l->last.theta) return BNN_OK;
-    BNN_TRY(bnn_workspace_new(e->model->net, data->n, true, &ws));
+    BNN_TRY(bnn_workspace_new(e->model->net, data->n, BNN_TO_THETA, &ws));
     bnn_terms t = bnn_model_u(e->model, ws, &u, bnn_rng_seed(0), l->last.theta, data->n, data->x, data->y, NULL);
     bnn_workspace_free(ws);
     double is = l->last.terms.prior + l->last.terms.kl, should = t.prior + t.kl;

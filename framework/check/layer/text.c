@@ -35,7 +35,7 @@ bnn_status bnn_rule_print(bnn_checker *c, const bnn_layer_case *k) {
 /* f[rows, out] of a net in a mode. */
 static bnn_status evaluate(const bnn_net *net, bnn_mode mode, const bnn_real *theta, int rows, const bnn_real *x, bnn_real *f) {
     bnn_workspace *ws;
-    BNN_TRY(bnn_workspace_new(net, rows, false, &ws));
+    BNN_TRY(bnn_workspace_new(net, rows, BNN_FORWARD, &ws));
     bnn_net_prepare(net, ws, theta, mode, false, bnn_rng_seed(31));
     memcpy(f, bnn_net_forward(net, ws, rows, 0, x), (size_t)rows * bnn_layer_size_out(&net->node[net->n_nodes - 1].layer) * sizeof *f);
     bnn_workspace_free(ws);

@@ -140,7 +140,7 @@ static bnn_status check_fit(const bench_case *c) {
     double norm = 0;
     for (size_t i = 0; i < n; i++) norm += (double)s.direction[i] * (double)s.direction[i];
     for (size_t i = 0; i < n; i++) s.direction[i] = (bnn_real)((double)s.direction[i] / sqrt(norm));
-    bnn_status status = bnn_workspace_new(e->model->net, s.rows, true, &s.ws);
+    bnn_status status = bnn_workspace_new(e->model->net, s.rows, BNN_TO_THETA, &s.ws);
     if (status == BNN_OK) status = compare_slopes(&s);
     bnn_workspace_free(s.ws);
     free(room);

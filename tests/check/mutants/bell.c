@@ -54,7 +54,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     s->factor = calloc(n * n, sizeof *s->factor);
     if (!s->theta || !s->grad || !s->velocity || !s->factor) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     bnn_model_init(e->model, bnn_rng_split(e->rng, BNN_STREAM_INIT), s->theta);
-    return data->n > 0 ? bnn_workspace_new(e->model->net, data->n, true, &s->ws) : BNN_OK;
+    return data->n > 0 ? bnn_workspace_new(e->model->net, data->n, BNN_TO_THETA, &s->ws) : BNN_OK;
 }
 
 static bnn_terms gradient(bnn_engine *e, const bnn_data *data, double scale, double kl_weight) {

@@ -81,7 +81,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     if (data->n == 0) return bnn_fail(BNN_ERR_DATA, "there are no rows");
 #endif
     bnn_model_init(e->model, bnn_rng_split(e->rng, BNN_STREAM_INIT), s->theta);
-    return data->n > 0 ? bnn_workspace_new(e->model->net, (int)batch, true, &s->ws) : BNN_OK;
+    return data->n > 0 ? bnn_workspace_new(e->model->net, (int)batch, BNN_TO_THETA, &s->ws) : BNN_OK;
 }
 
 static void gather(state *s, const bnn_data *data, int from, int m) {

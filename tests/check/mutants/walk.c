@@ -96,7 +96,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
         s->log_step[k] = log(0.05);
         bnn_model_init(e->model, bnn_rng_split(bnn_rng_split(root_of(e), BNN_STREAM_INIT), k), h->theta);
         for (size_t i = 0; i < n; i++) h->q[i] = (double)h->theta[i];
-        if (data->n > 0) BNN_TRY(bnn_workspace_new(e->model->net, data->n, true, &h->ws));
+        if (data->n > 0) BNN_TRY(bnn_workspace_new(e->model->net, data->n, BNN_TO_THETA, &h->ws));
     }
     return BNN_OK;
 }

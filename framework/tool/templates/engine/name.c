@@ -51,7 +51,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     state *s = e->state;
     size_t n = (size_t)e->model->n_theta, chains = (size_t)c->chains;
     double bytes = bnn_stored_bytes(c->chains, c->samples, e->model->n_theta, 1);
-    BNN_TRY(bnn_memory_check(bytes + (double)c->chains * (double)bnn_workspace_bytes(e->model->net, data->n, false), "sampling",
+    BNN_TRY(bnn_memory_check(bytes + (double)c->chains * (double)bnn_workspace_bytes(e->model->net, data->n, BNN_FORWARD), "sampling",
                              "keep fewer draws"));
     s->engine = e;
     s->theta = calloc(chains * n + 1, sizeof *s->theta);
@@ -63,7 +63,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     for (size_t k = 0; k < chains; k++) {
         bnn_model_init(e->model, bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_INIT), k), s->theta + k * n);
         s->log_step[k] = log(c->step);
-        if (data->n > 0) BNN_TRY(bnn_workspace_new(e->model->net, data->n, false, &s->ws[k]));
+        if (data->n > 0) BNN_TRY(bnn_workspace_new(e->model->net, data->n, BNN_FORWARD, &s->ws[k]));
     }
     return bnn_stored_open(&s->stored, c->chains, c->samples, e->model->n_theta, 1);
 }
