@@ -75,7 +75,7 @@ static bnn_status allocate(state *s, const conf *c, const bnn_data *data) {
     if (!s->ws || !s->grad || !s->along || !s->moments || !s->square || !s->sorted || !s->terms) return out_of_memory();
     BNN_TRY(bnn_minibatch_open(data, c->batch, &s->batch));
     for (size_t i = 0; data->n > 0 && i < P; i++) BNN_TRY(bnn_workspace_new(s->model->net, s->batch.rows, BNN_TO_THETA, &s->ws[i]));
-    return bnn_model_ranges(s->model, s->optimizer.object.type->caps & BNN_OPTIMIZER_BY_BLOCKS, &s->n_ranges, &s->range);
+    return bnn_model_ranges(s->model, s->optimizer->object.type->caps & BNN_OPTIMIZER_BY_BLOCKS, &s->n_ranges, &s->range);
 }
 
 static bnn_real *particle(const state *s, int i) { return bnn_stored_at(&s->stored, 0, i); }

@@ -478,8 +478,10 @@ static bnn_status scales_given(bnn_checker *c, void *of) {
 
 /* ---------------------------------------------------------------- the suite */
 
+static bnn_status metadata(bnn_checker *c) { return bnn_object_rule_metadata(c, 0); }
+
 static const bnn_table_rule rules[] = {
-    {{"metadata", "name, summary, hooks and check specs are there"}, .once = bnn_object_rule_metadata},
+    {{"metadata", "name, summary, hooks and check specs are there"}, .once = metadata},
     {{"options", "every option takes its preset and its ends, refuses what is beyond them by name, and leaves the others alone"},
      .once = bnn_object_rule_options},
     {{"print", "the printed options make the same prior"}, .on_case = print},

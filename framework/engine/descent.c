@@ -19,7 +19,7 @@ const bnn_option bnn_descent_options[] = {
 
 enum { EPOCHS, STEPS }; /* bnn_descent.counter */
 
-static bool by_blocks(const bnn_descent *d) { return d->optimizer.object.type->caps & BNN_OPTIMIZER_BY_BLOCKS; }
+static bool by_blocks(const bnn_descent *d) { return d->conf->optimizer.object.type->caps & BNN_OPTIMIZER_BY_BLOCKS; }
 
 static double bytes_needed(const bnn_descent *d, const bnn_data *data) {
     const bnn_model *m = d->model;

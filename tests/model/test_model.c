@@ -315,7 +315,7 @@ START_TEST(long_texts_are_built_in_linear_time) {
     ck_assert(bnn_model_block(p.m, n - 2, &b));
     ck_assert_str_eq(b.node, "dense_10001");
     ck_assert_str_eq(p.m->net->node[11].layer.label, "dense_3");
-    OK(bnn_model_ranges(p.m, &ranges, &range));
+    OK(bnn_model_ranges(p.m, false, &ranges, &range));
     ck_assert_int_eq(ranges, 2);
     ck_assert_ptr_nonnull(printed = bnn_net_print(p.m->net));
     free(printed), free(range), free(text);
