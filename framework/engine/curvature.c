@@ -190,7 +190,8 @@ static bnn_status full_posterior(bnn_curvature *c, double var, double *log_det, 
     for (int b = 0; b < c->n_blocks; b++)
         for (size_t i = 0, k = c->block[b].at; i < c->block[b].info.length; i++, k++) c->factor[k * n + k] += c->block[b].prec;
     gsl_matrix_view m = gsl_matrix_view_array(c->factor, n, n);
-    gsl_linalg_cholesky_decomp1(&m.matrix);
+    if (gsl_linalg_cholesky_decomp1(&m.matrix) != GSL_SUCCESS)
+        return bnn_fail(BNN_ERR_NUMERIC, "the curvature of %zu parameters is not positive definite", n);
     for (size_t i = 0; i < n; i++) {
         *log_det += 2 * log(c->factor[i * n + i]);
         memset(c->factor + i * n + i + 1, 0, (n - i - 1) * sizeof *c->factor);

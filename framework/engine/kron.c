@@ -152,8 +152,9 @@ static bnn_status decompose(double *m, size_t n, double *X, double *a) {
     if (!room) return bnn_curvature_out_of_memory();
     gsl_matrix_view from = matrix(m, n, n), to = matrix(X, n, n);
     gsl_vector_view values = gsl_vector_view_array(a, n);
-    gsl_eigen_symmv(&from.matrix, &values.vector, &to.matrix, room);
+    int code = gsl_eigen_symmv(&from.matrix, &values.vector, &to.matrix, room);
     gsl_eigen_symmv_free(room);
+    if (code != GSL_SUCCESS) return bnn_fail(BNN_ERR_NUMERIC, "a factor of the curvature has no eigenvectors: %s", gsl_strerror(code));
     for (size_t i = 0; i < n; i++) a[i] = fmax(a[i], 0);
     return BNN_OK;
 }

@@ -72,11 +72,9 @@ static bool descend(gsl_multimin_fdfminimizer *m, rows *r, const gsl_vector *x) 
     enum { STEPS = 1000 };
     static const double flat = 1e-5; /* nats per row and unit of theta */
     gsl_multimin_function_fdf f = {.f = value, .df = slope, .fdf = both, .n = x->size, .params = r};
-    gsl_error_handler_t *handler = gsl_set_error_handler_off();
     int s = gsl_multimin_fdfminimizer_set(m, &f, x, 1, 0.1);
     for (int i = 0; i < STEPS && s == GSL_SUCCESS && gsl_multimin_test_gradient(m->gradient, flat) == GSL_CONTINUE; i++)
         s = gsl_multimin_fdfminimizer_iterate(m);
-    gsl_set_error_handler(handler);
     return isfinite(m->f) && gsl_multimin_test_gradient(m->gradient, flat) == GSL_SUCCESS;
 }
 

@@ -3,7 +3,8 @@
  * status.h: how every call of bnn says that it failed.
  *
  * A call that can fail returns a bnn_status: 0, or a negative code together with one sentence in the calling thread that names
- * what failed, where, and what was expected. The library never prints and never exits.
+ * what failed, where, and what was expected. The library never prints and never exits. Where it is loaded, it
+ * turns GSL's error handler off for the whole process, which would abort: what GSL returns becomes a status, and so it has to in plugins.
  */
 #ifndef BNN_STATUS_H
 #define BNN_STATUS_H
