@@ -118,6 +118,7 @@ check_rooms() {
     only_in 'threads are started in team.c' '(pthread|thrd)_create' 'framework/(base/team\.c|check/.*)|tests/.*'
     grep -rnE '#pragma omp' framework/tool /dev/null | grep -v 'omp critical' | offend 'the program has critical sections, no parallel ones'
     only_in 'the library neither prints nor exits' '(^|[^a-z_])(printf|puts|putchar|perror|exit|abort|_exit)\(|fprintf\((stderr|stdout)' 'framework/tool/.*|experiments/.*|tests/.*'
+    only_in 'the environment is for the program' '\<(secure_)?getenv\(' 'framework/tool/.*|experiments/.*|tests/.*'
     only_in 'numbers are read and printed by number.h, whatever the locale' '\<(strto(d|f|ld)|atof|is(alpha|alnum|space|punct|upper|lower|print)|to(upper|lower))\(|(^|[^_])\<v?(sn|f|as|d)printf\(.*%[-+ #0-9.*]*[aefgAEFG]' \
         'framework/base/number\.c|framework/tool/.*|experiments/.*|tests/.*'
 }
@@ -202,6 +203,7 @@ break_copy() {
     echo 'static void say(void) { printf("x"); }' >>framework/run/fit.c
     echo 'static double read(const char *t) { return strtod(t, NULL); }' >>framework/run/fit.c
     echo 'static void put(FILE *f) { fprintf(f, "%.3g", 1.5); }' >>inference/map.c
+    echo 'static char *name(void) { return getenv("BNN"); }' >>framework/data/data.c
     mkdir tools
     rm -r docs layers/add.c
     for file in layers/dense inference/map framework/net/prior/gauss framework/model/likelihood/gaussian framework/engine/optimizer/sgd framework/run/fit framework/tool/command/fit framework/check/layer/kl; do
@@ -231,6 +233,7 @@ find_all() {
     broken 'threads are started in team.c' 'framework/net/pass.c'
     broken 'the program has critical sections, no parallel ones' 'fit.c'
     broken 'the library neither prints nor exits' 'framework/run/fit.c'
+    broken 'the environment is for the program' 'data/data.c'
     for file in run/fit.c map.c; do broken 'numbers are read and printed by number.h, whatever the locale' $file; done
     broken 'the top level holds what the house allows, nothing else' 'tools'
     broken 'the top level holds all of the house' 'docs'

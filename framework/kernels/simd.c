@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "simd.h"
 
-#include <stdlib.h>
+#include <bnn/kernels.h>
+#include <limits.h>
 #include <string.h>
 
 const char *const bnn_simd_names[] = {"base", "avx2", "avx512"};
@@ -17,14 +18,18 @@ static int highest(void) {
     return 0;
 }
 
+static int known = -1, most = INT_MAX; /* known: the same number from all threads */
+
 int bnn_simd_level(void) {
-    static int known = -1; /* the same number from all threads */
     int level = __atomic_load_n(&known, __ATOMIC_RELAXED);
     if (level >= 0) return level;
-    const char *most = getenv("BNN_SIMD");
     level = highest();
-    for (int i = 0; most && i < level; i++)
-        if (strcmp(most, bnn_simd_names[i]) == 0) level = i;
+    if (level > most) level = most;
     __atomic_store_n(&known, level, __ATOMIC_RELAXED);
     return level;
+}
+
+void bnn_kernels_limit(const char *set) {
+    for (size_t i = 0; i < sizeof bnn_simd_names / sizeof *bnn_simd_names; i++)
+        if (strcmp(set, bnn_simd_names[i]) == 0) most = (int)i;
 }

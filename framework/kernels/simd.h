@@ -48,8 +48,8 @@ extern const bnn_rng_simd bnn_rng_simd_avx2, bnn_rng_simd_avx512;
 extern const bnn_kernels_simd bnn_kernels_simd_avx2, bnn_kernels_simd_avx512;
 #endif
 
-/* Level of this processor: 0 base, 1 AVX2 with FMA, 2 AVX-512; no higher than the environment variable BNN_SIMD says, when the first call
- * is made. */
+/* Level of this processor: 0 base, 1 AVX2 with FMA, 2 AVX-512; no higher than bnn_kernels_limit said before the first
+ * call. */
 int bnn_simd_level(void);
 extern const char *const bnn_simd_names[]; /* of the levels */
 

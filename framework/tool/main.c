@@ -113,7 +113,8 @@ int main(int argc, char **argv) {
         print_help();
         return 2;
     }
-    const char *name = argv[1];
+    const char *name = argv[1], *set = getenv("BNN_SIMD");
+    if (set) bnn_kernels_limit(set);
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) return print_help(), flushed(0);
     if (strcmp(name, "--version") == 0) return printf("bnn %s (%s)\n", bnn_version(), bnn_commit()), flushed(0);
     for (const command *const *c = commands; *c; c++)

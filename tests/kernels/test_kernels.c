@@ -402,6 +402,13 @@ START_TEST(signals_do_no_harm) {
 }
 END_TEST
 
+/* Each test has a process of its own, so that this is its first call of the library. */
+START_TEST(instructions_are_limited) {
+    bnn_kernels_limit("base");
+    ck_assert_int_eq(bnn_simd_level(), 0);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("kernels");
     TCase *products = tcase_create("products"), *functions = tcase_create("functions");
@@ -410,6 +417,7 @@ int main(void) {
     tcase_add_test(products, threads_do_not_change_bits);
     tcase_add_test(products, every_instruction_set_is_right);
     tcase_add_test(products, copied_panels_are_right);
+    tcase_add_test(products, instructions_are_limited);
     tcase_add_test(products, columns_are_picked);
     tcase_add_test(products, signals_do_no_harm);
     tcase_add_test(functions, functions_are_accurate);

@@ -57,6 +57,10 @@ double bnn_fma_flops(int n, bool loading);
  */
 const char *bnn_gemm_version(char text[32]);
 
+/* Lets the inner loops use no wider instructions than those of this name, "base" or "avx2"; another name changes nothing. To be called before
+ * any other call of the library: results differ in rounding from one set to another. */
+void bnn_kernels_limit(const char *set);
+
 /* Scalars in double, for hyper-parameters, tests and set-up: */
 double bnn_softplus(double x);                /* log(1+exp(x)) */
 double bnn_softplus_inverse(double y);        /* the x with softplus(x) = y > 0 */
