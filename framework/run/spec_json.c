@@ -4,9 +4,22 @@
 #include <jansson.h>
 #include <math.h>
 
+/* An object or a list with one more entry; NULL, and nothing is left, where either could not be made. */
+static json_t *with(json_t *object, const char *name, json_t *value) {
+    if (json_object_set_new(object, name, value) == 0) return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *longer(json_t *list, json_t *value) {
+    if (json_array_append_new(list, value) == 0) return list;
+    json_decref(list);
+    return NULL;
+}
+
 static json_t *shape_json(bnn_shape shape) {
     json_t *list = json_array();
-    for (int i = 0; i < shape.rank; i++) json_array_append_new(list, json_integer(shape.d[i]));
+    for (int i = 0; i < shape.rank; i++) list = longer(list, json_integer(shape.d[i]));
     return list;
 }
 
@@ -32,7 +45,7 @@ static json_t *option_json(const bnn_option *o, const void *conf) {
 static json_t *object_json(const bnn_object *object) {
     json_t *options = json_object();
     bnn_option o;
-    for (int i = 0; bnn_options_at(object->type->options, i, &o); i++) json_object_set_new(options, o.name, option_json(&o, object->conf));
+    for (int i = 0; bnn_options_at(object->type->options, i, &o); i++) options = with(options, o.name, option_json(&o, object->conf));
     return json_pack("{s:s, s:o}", "type", object->type->name, "options", options);
 }
 
@@ -41,25 +54,25 @@ static json_t *parameters_json(const bnn_plan *plan) {
     for (int k = 0; k < plan->n_params; k++) {
         const bnn_param *p = &plan->param[k];
         json_t *shape = p->rows > 0 ? json_pack("[i, i]", p->rows, p->cols) : json_pack("[i]", p->cols);
-        json_array_append_new(list, json_pack("{s:s, s:o}", "name", p->name, "shape", shape));
+        list = longer(list, json_pack("{s:s, s:o}", "name", p->name, "shape", shape));
     }
     return list;
 }
 
 static json_t *node_json(const bnn_net *net, const bnn_node *node) {
     json_t *inputs = json_array(), *entry = object_json(&node->layer.object);
-    for (int k = 0; k < node->layer.n_in; k++) json_array_append_new(inputs, json_string(net->node[node->in[k]].layer.label));
-    json_object_set_new(entry, "label", json_string(node->layer.label));
-    json_object_set_new(entry, "inputs", inputs);
-    json_object_set_new(entry, "shape", shape_json(node->layer.plan.out));
-    json_object_set_new(entry, "parameters", parameters_json(&node->layer.plan));
+    for (int k = 0; k < node->layer.n_in; k++) inputs = longer(inputs, json_string(net->node[node->in[k]].layer.label));
+    entry = with(entry, "label", json_string(node->layer.label));
+    entry = with(entry, "inputs", inputs);
+    entry = with(entry, "shape", shape_json(node->layer.plan.out));
+    entry = with(entry, "parameters", parameters_json(&node->layer.plan));
     return entry;
 }
 
 char *bnn_spec_json(const bnn_engine *engine) {
     const bnn_model *m = engine->model;
     json_t *network = json_array();
-    for (int i = 0; i < m->net->n_nodes; i++) json_array_append_new(network, node_json(m->net, &m->net->node[i]));
+    for (int i = 0; i < m->net->n_nodes; i++) network = longer(network, node_json(m->net, &m->net->node[i]));
     json_t *spec =
         json_pack("{s:o, s:o, s:o, s:i, s:o}", "engine", object_json(&engine->object), "likelihood", object_json(&m->likelihood.object),
                   "prior", object_json(&m->prior.object), "n_parameters", m->n_theta, "network", network);

@@ -2,11 +2,11 @@
  *
  * course.c: the long part of `bnn fit`: steps, with progress, a log, checkpoints, and an end that can be asked for.
  */
+#include "json.h"
 #include "tool.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -58,26 +58,25 @@ static void listen(void) {
 
 /* ---- the log ---- */
 
-static json_t *number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
+static bool put(json_t *line, const char *name, double x) { return json_object_set_new(line, name, tool_json_number(x)) == 0; }
 
 /* One line: the step, and, of a step with parameters, the terms of its epoch. */
 static bool write_line(FILE *log, const bnn_run *run, bool epoch) {
     const bnn_history *h = &run->history;
     json_t *line = json_pack("{s:i, s:f}", "step", run->steps, "share", run->progress);
+    bool ok = line;
     if (epoch) {
         int last = h->n - 1;
-        json_object_set_new(line, "epoch", json_integer(h->epoch[last]));
-        json_object_set_new(line, "nll", number(h->nll[last]));
-        json_object_set_new(line, "prior", number(h->prior[last]));
-        json_object_set_new(line, "kl", number(h->kl[last]));
-        json_object_set_new(line, "noise_sd", number(h->noise_sd[last]));
+        ok = ok && json_object_set_new(line, "epoch", json_integer(h->epoch[last])) == 0;
+        ok = ok && put(line, "nll", h->nll[last]) && put(line, "prior", h->prior[last]) && put(line, "kl", h->kl[last]);
+        ok = ok && put(line, "noise_sd", h->noise_sd[last]);
         for (int g = 0; g < h->n_gates; g++) {
             char name[128];
             snprintf(name, sizeof name, "p_%s", h->gate[g]);
-            json_object_set_new(line, name, number(h->p[last * h->n_gates + g]));
+            ok = ok && put(line, name, h->p[last * h->n_gates + g]);
         }
     }
-    bool ok = line && json_dumpf(line, log, JSON_COMPACT) == 0 && fputc('\n', log) != EOF && fflush(log) == 0;
+    ok = ok && json_dumpf(line, log, JSON_COMPACT) == 0 && fputc('\n', log) != EOF && fflush(log) == 0;
     json_decref(line);
     return ok;
 }

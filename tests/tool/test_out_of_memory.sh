@@ -45,5 +45,23 @@ for first in 120 200 400 800; do
     hold "info where call $first of malloc by HDF5 fails" status_is_told
 done
 
+# JSON, which loses its parts one by one: an object is whole, or there is none.
+"$program" evaluate --json --data t.h5 r.h5 >whole 2>said || cat said
+nothing_lost() { { [ "$status" = 0 ] && diff -q whole.plain out.plain; } || { one_sentence && [ ! -s out ]; }; }
+plain() { grep -v '"\(seconds\|peak\)' "$1" >"$1.plain"; }
+plain whole
+n=1
+while [ $n -lt 150 ]; do
+    n=$((n + 4))
+    short libjansson $n $n evaluate --json --data t.h5 r.h5
+    plain out
+    hold "evaluate --json where call $n of malloc by jansson fails" nothing_lost
+done
+same_or_none() { one_sentence || { [ "$status" = 0 ] && "$program" diff r.h5 x.h5 >said; }; }
+for n in 1 5 20 60 140; do
+    rm -f x.h5
+    short libjansson $n $n fit -d t.h5 -n 'dense:3; tanh; dense' -e map:epochs=2 -o x.h5
+    hold "fit where call $n of malloc by jansson fails" same_or_none
+done
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bench.h"
+#include "tool/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <math.h>
 #include <omp.h>
 #include <spawn.h>
@@ -49,9 +49,9 @@ static void put(report *r, const char *job, const char *unit, double rate, doubl
     double share = flops > 0 ? flops / (cores * peak_of(r)) : 0;
     if (r->json) {
         json_t *line = json_pack("{s:s, s:s, s:f}", "job", job, "unit", unit, "rate", rate);
-        if (flops > 0) json_object_set_new(line, "gflops", json_real(flops / 1e9));
-        if (flops > 0) json_object_set_new(line, "share_of_peak", json_real(share));
-        json_array_append_new(r->json, line);
+        if (flops > 0) tool_json_set(line, "gflops", json_real(flops / 1e9));
+        if (flops > 0) tool_json_set(line, "share_of_peak", json_real(share));
+        tool_json_append(r->json, line);
         return;
     }
     printf("%-28s %10.4g %-10s", job, rate, unit);
@@ -326,8 +326,10 @@ static int run(int argc, char **argv) {
     bnn_status s = BNN_OK;
     for (int i = 0; s == BNN_OK && i < q.n; i++) s = run_named(&r, q.name[i]);
     if (q.n == 0) s = run_all(&r);
-    if (s == BNN_OK && r.json) json_dumpf(r.json, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6)), putchar('\n');
-    json_decref(r.json);
+    if (s == BNN_OK && r.json)
+        s = tool_json_print(r.json, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+    else
+        json_decref(r.json);
     return s < 0 ? tool_fail() : 0;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool/allocations.h"
+#include "tool/json.h"
 #include "tool/tool.h"
 
 #include <bnn/check.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,13 +75,13 @@ static void print_text(bnn_kind kind, const bnn_type *type, const bnn_verdicts *
     }
 }
 
-static void add(json_t *object, const char *name, const char *text) { json_object_set_new(object, name, json_string(text)); }
+static void add(json_t *object, const char *name, const char *text) { tool_json_set(object, name, json_string(text)); }
 
 static json_t *type_object(bnn_kind kind, const bnn_type *type, const bnn_verdicts *verdicts, bool broken) {
     json_t *o = json_object(), *list = json_array();
     add(o, "kind", bnn_kind_name(kind));
     add(o, "name", type->name);
-    json_object_set_new(o, "ok", json_boolean(!broken));
+    tool_json_set(o, "ok", json_boolean(!broken));
     for (int i = 0; i < verdicts->n; i++) {
         const bnn_verdict *v = &verdicts->v[i];
         json_t *one = json_object();
@@ -90,20 +90,17 @@ static json_t *type_object(bnn_kind kind, const bnn_type *type, const bnn_verdic
         add(one, "mode", v->mode);
         add(one, "outcome", v->outcome == BNN_HOLDS ? "ok" : v->outcome == BNN_BROKEN ? "fail" : "not applicable");
         add(one, "sentence", v->sentence);
-        json_array_append_new(list, one);
+        tool_json_append(list, one);
     }
-    json_object_set_new(o, "verdicts", list);
+    tool_json_set(o, "verdicts", list);
     return o;
 }
 
-static void print_json(json_t *types, bool broken) {
+static bnn_status print_json(json_t *types, bool broken) {
     json_t *o = json_object();
-    json_object_set_new(o, "ok", json_boolean(!broken));
-    json_object_set(o, "types", types);
-    char *text = json_dumps(o, JSON_INDENT(2));
-    puts(text ? text : "{}");
-    free(text);
-    json_decref(o);
+    tool_json_set(o, "ok", json_boolean(!broken));
+    tool_json_set(o, "types", types);
+    return tool_json_print(o, JSON_INDENT(2));
 }
 
 /* ---------------------------------------------------------------- check */
@@ -115,7 +112,7 @@ static bnn_status check_type(const request *r, bnn_kind kind, const bnn_type *ty
     BNN_TRY(bnn_check(kind, type, &(bnn_check_options){.rule = r->rule, .allocations = tool_allocations}, &verdicts));
     for (int i = 0; i < verdicts.n; i++) here |= verdicts.v[i].outcome == BNN_BROKEN;
     if (r->json)
-        json_array_append_new(list, type_object(kind, type, &verdicts, here));
+        tool_json_append(list, type_object(kind, type, &verdicts, here));
     else
         print_text(kind, type, &verdicts, r->name != NULL);
     *broken |= here;
@@ -189,8 +186,10 @@ static int run(int argc, char **argv) {
     if (is_file(r.name) && bnn_plugin_load(r.name, &r.plugin) < 0) return tool_fail();
     json_t *list = json_array();
     bnn_status s = check_all(&r, list, &broken, &checked);
-    if (s == BNN_OK && checked > 0 && r.json) print_json(list, broken);
-    json_decref(list);
+    if (s == BNN_OK && checked > 0 && r.json)
+        s = print_json(list, broken);
+    else
+        json_decref(list);
     return s < 0 ? tool_fail() : checked == 0 ? refuse(&r) : broken;
 }
 

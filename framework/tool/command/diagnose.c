@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool/json.h"
 #include "tool/tool.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,12 +83,12 @@ static bnn_status print_text(const request *r, const bnn_diagnosis *d) {
 
 /* ---------------------------------------------------------------- JSON */
 
-static void add(json_t *o, const char *name, double x) { json_object_set_new(o, name, isfinite(x) ? json_real(x) : json_null()); }
+static void add(json_t *o, const char *name, double x) { tool_json_set(o, name, tool_json_number(x)); }
 
 static json_t *quantity_object(const bnn_quantity *q) {
     json_t *o = json_object();
-    json_object_set_new(o, "of", json_string(kinds[q->of]));
-    json_object_set_new(o, "name", json_string(q->name));
+    tool_json_set(o, "of", json_string(kinds[q->of]));
+    tool_json_set(o, "name", json_string(q->name));
     add(o, "mean", q->is.mean);
     add(o, "sd", q->is.sd);
     add(o, "rhat", q->is.rhat);
@@ -98,36 +98,31 @@ static json_t *quantity_object(const bnn_quantity *q) {
     return o;
 }
 
-static void print_object(json_t *o) {
-    char *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-    puts(text ? text : "{}");
-    free(text);
-    json_decref(o);
-}
+static bnn_status print_object(json_t *o) { return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12)); }
 
-static void print_json(const request *r, const bnn_diagnosis *d) {
+static bnn_status print_json(const request *r, const bnn_diagnosis *d) {
     json_t *o = json_object(), *quantities = json_array(), *findings = json_array();
-    json_object_set_new(o, "engine", json_string(r->rerun.run->engine_text));
-    json_object_set_new(o, "chains", json_integer(d->chains));
-    json_object_set_new(o, "draws", json_integer(d->draws));
-    json_object_set_new(o, "rows", json_integer(d->rows));
-    json_object_set_new(o, "good", json_boolean(d->n_findings == 0));
-    for (int i = 0; i < d->n_findings; i++) json_array_append_new(findings, json_string(d->finding[i]));
-    json_object_set_new(o, "findings", findings);
+    tool_json_set(o, "engine", json_string(r->rerun.run->engine_text));
+    tool_json_set(o, "chains", json_integer(d->chains));
+    tool_json_set(o, "draws", json_integer(d->draws));
+    tool_json_set(o, "rows", json_integer(d->rows));
+    tool_json_set(o, "good", json_boolean(d->n_findings == 0));
+    for (int i = 0; i < d->n_findings; i++) tool_json_append(findings, json_string(d->finding[i]));
+    tool_json_set(o, "findings", findings);
     add(o, "divergences", d->divergences);
     add(o, "least_e_bfmi", d->least_e_bfmi);
     add(o, "share_at_max_depth", d->saturated);
-    for (int i = 0; i < d->n; i++) json_array_append_new(quantities, quantity_object(&d->quantity[i]));
-    json_object_set_new(o, "quantities", quantities);
-    print_object(o);
+    for (int i = 0; i < d->n; i++) tool_json_append(quantities, quantity_object(&d->quantity[i]));
+    tool_json_set(o, "quantities", quantities);
+    return print_object(o);
 }
 
 /* Without chains there is no verdict. */
 static void say_nothing_to_diagnose(const request *r) {
     if (r->json) {
         json_t *o = json_object();
-        json_object_set_new(o, "engine", json_string(r->rerun.run->engine_text));
-        json_object_set_new(o, "chains", json_integer(0));
+        tool_json_set(o, "engine", json_string(r->rerun.run->engine_text));
+        tool_json_set(o, "chains", json_integer(0));
         print_object(o);
     } else
         printf("%s: engine '%s' runs no Markov chains, so there is nothing to diagnose: `bnn info` shows the course of its fit, `bnn "

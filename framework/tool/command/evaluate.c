@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool/json.h"
 #include "tool/tool.h"
 
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 typedef struct {
     tool_rerun rerun;
@@ -24,32 +23,32 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-static void add(json_t *object, const char *name, double value) { json_object_set_new(object, name, json_real(value)); }
+static void add(json_t *object, const char *name, double value) { tool_json_set(object, name, tool_json_number(value)); }
 
 static json_t *cost_object(const bnn_cost *c) {
     json_t *o = json_object();
-    json_object_set_new(o, "gradients", json_integer((json_int_t)c->gradients));
-    json_object_set_new(o, "forwards", json_integer((json_int_t)c->forwards));
+    tool_json_set(o, "gradients", json_integer((json_int_t)c->gradients));
+    tool_json_set(o, "forwards", json_integer((json_int_t)c->forwards));
     add(o, "flops", c->flops);
     add(o, "seconds_wall", c->seconds_wall);
     add(o, "seconds_cpu", c->seconds_cpu);
-    json_object_set_new(o, "peak_bytes", json_integer((json_int_t)c->peak_bytes));
+    tool_json_set(o, "peak_bytes", json_integer((json_int_t)c->peak_bytes));
     return o;
 }
 
-static void print_json(const request *r, const bnn_prediction *p, const bnn_metrics *m) {
+static bnn_status print_json(const request *r, const bnn_prediction *p, const bnn_metrics *m) {
     json_t *o = json_object();
-    json_object_set_new(o, "engine", json_string(r->rerun.run->engine_text));
-    json_object_set_new(o, "n", json_integer(m->n));
-    json_object_set_new(o, "samples", json_integer(p->samples));
-    json_object_set_new(o, "split", json_integer(r->rerun.split_used));
+    tool_json_set(o, "engine", json_string(r->rerun.run->engine_text));
+    tool_json_set(o, "n", json_integer(m->n));
+    tool_json_set(o, "samples", json_integer(p->samples));
+    tool_json_set(o, "split", json_integer(r->rerun.split_used));
     if (m->is_class) {
         add(o, "accuracy", m->accuracy);
         add(o, "nll", -m->ll);
         add(o, "nll_se", m->ll_se);
         add(o, "brier", m->brier);
         add(o, "ece", m->ece);
-        json_object_set_new(o, "ece_bins", json_integer(BNN_ECE_BINS));
+        tool_json_set(o, "ece_bins", json_integer(BNN_ECE_BINS));
         add(o, "mean_entropy", m->mean_entropy);
         add(o, "mean_mutual_information", m->mean_mutual_information);
     } else {
@@ -66,11 +65,8 @@ static void print_json(const request *r, const bnn_prediction *p, const bnn_metr
     }
     bnn_cost cost = r->rerun.run->cost;
     bnn_cost_add(&cost, &p->cost);
-    json_object_set_new(o, "cost", cost_object(&cost));
-    char *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-    puts(text ? text : "{}");
-    free(text);
-    json_decref(o);
+    tool_json_set(o, "cost", cost_object(&cost));
+    return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 }
 
 static bnn_status evaluate(request *r) {
@@ -81,7 +77,7 @@ static bnn_status evaluate(request *r) {
     if (!r->rerun.rows->y) s = bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted, not scored", r->rerun.data_used);
     if (s == BNN_OK) s = tool_rerun_predict(&r->rerun, BNN_DRAW, NULL, &p);
     if (s == BNN_OK) s = bnn_metrics_compute(p, r->rerun.rows, &m);
-    if (s == BNN_OK && r->json) print_json(r, p, &m);
+    if (s == BNN_OK && r->json) s = print_json(r, p, &m);
     if (s == BNN_OK && !r->json) {
         tool_print_metrics(&m, p->samples);
         tool_print_cost("fit", &r->rerun.run->cost);

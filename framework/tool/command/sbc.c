@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool/json.h"
 #include "tool/tool.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,44 +119,41 @@ static void print_geweke(const bnn_geweke *g) {
 
 /* ---------------------------------------------------------------- JSON */
 
-static void add(json_t *o, const char *name, double x) { json_object_set_new(o, name, json_real(x)); }
+static void add(json_t *o, const char *name, double x) { tool_json_set(o, name, tool_json_number(x)); }
 
 static json_t *ints(const int *v, int n) {
     json_t *list = json_array();
-    for (int i = 0; i < n; i++) json_array_append_new(list, json_integer(v[i]));
+    for (int i = 0; i < n; i++) tool_json_append(list, json_integer(v[i]));
     return list;
 }
 
-static void print_object(json_t *o, double p, json_t *quantities) {
+static bnn_status print_object(json_t *o, double p, json_t *quantities) {
     add(o, "p", p);
-    json_object_set_new(o, "good", json_boolean(p >= BNN_SBC_LEVEL));
-    json_object_set_new(o, "quantities", quantities);
-    char *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-    puts(text ? text : "{}");
-    free(text);
-    json_decref(o);
+    tool_json_set(o, "good", json_boolean(p >= BNN_SBC_LEVEL));
+    tool_json_set(o, "quantities", quantities);
+    return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 }
 
-static void print_sbc_json(const request *r, const bnn_sbc *s) {
+static bnn_status print_sbc_json(const request *r, const bnn_sbc *s) {
     json_t *list = json_array();
     for (int i = 0; i < s->n; i++) {
         const bnn_sbc_quantity *q = &s->quantity[i];
         json_t *o =
             json_pack("{s:s, s:f, s:f, s:f, s:f}", "name", q->name, "chi2", q->chi2, "p", q->p, "shift", q->low, "spread", q->spread);
-        json_object_set_new(o, "ranks", ints(q->rank, s->replications));
-        json_array_append_new(list, o);
+        tool_json_set(o, "ranks", ints(q->rank, s->replications));
+        tool_json_append(list, o);
     }
-    print_object(json_pack("{s:s, s:i, s:i, s:i, s:i}", "engine", r->c.engine, "replications", s->replications, "draws", s->draws, "bins",
-                           s->bins, "dependent", s->dependent),
-                 s->p, list);
+    return print_object(json_pack("{s:s, s:i, s:i, s:i, s:i}", "engine", r->c.engine, "replications", s->replications, "draws", s->draws,
+                                  "bins", s->bins, "dependent", s->dependent),
+                        s->p, list);
 }
 
-static void print_geweke_json(const bnn_geweke *g) {
+static bnn_status print_geweke_json(const bnn_geweke *g) {
     json_t *list = json_array();
     for (int i = 0; i < g->n; i++)
-        json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:f}", "name", g->quantity[i].name, "z_mean", g->quantity[i].z_mean,
-                                              "z_square", g->quantity[i].z_square, "p", g->quantity[i].p));
-    print_object(json_pack("{s:s, s:i, s:i}", "engine", g->engine, "chains", g->chains, "transitions", g->transitions), g->p, list);
+        tool_json_append(list, json_pack("{s:s, s:f, s:f, s:f}", "name", g->quantity[i].name, "z_mean", g->quantity[i].z_mean, "z_square",
+                                         g->quantity[i].z_square, "p", g->quantity[i].p));
+    return print_object(json_pack("{s:s, s:i, s:i}", "engine", g->engine, "chains", g->chains, "transitions", g->transitions), g->p, list);
 }
 
 /* ---------------------------------------------------------------- the command */
@@ -169,13 +166,13 @@ static bnn_status simulate(request *r, double *p) {
     tool_progress_end(&r->progress);
     if (s < 0) return s;
     *p = sbc ? sbc->p : geweke->p;
-    if (sbc)
-        r->json ? print_sbc_json(r, sbc) : print_sbc(r, sbc);
+    if (r->json)
+        s = sbc ? print_sbc_json(r, sbc) : print_geweke_json(geweke);
     else
-        r->json ? print_geweke_json(geweke) : print_geweke(geweke);
+        sbc ? print_sbc(r, sbc) : print_geweke(geweke);
     bnn_sbc_free(sbc);
     bnn_geweke_free(geweke);
-    return BNN_OK;
+    return s;
 }
 
 static int run(int argc, char **argv) {

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * json.h: JSON whose parts cannot get lost: a part that could not be made is remembered, and nothing is printed then.
+ */
+#ifndef BNN_TOOL_JSON_H
+#define BNN_TOOL_JSON_H
+
+#include <bnn/status.h>
+#include <jansson.h>
+
+void tool_json_set(json_t *object, const char *name, json_t *value); /* takes value, which may be NULL: one that could not be made */
+void tool_json_append(json_t *list, json_t *value);                  /* likewise */
+json_t *tool_json_number(double x);                                  /* null where x is not finite */
+
+/* Prints and frees an object or a list, which may be NULL, with jansson's flags. Fails where a part of it, or of any other one, could not
+ * be made. */
+bnn_status tool_json_print(json_t *value, size_t flags);
+
+#endif
