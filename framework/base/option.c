@@ -115,10 +115,7 @@ static bnn_status set_named(const bnn_option *table, void *conf, const char *nam
     bnn_option o;
     if (bnn_options_find(table, name, &o)) return set(&o, conf, value, depth);
     char known[512] = "";
-    for (int i = 0; bnn_options_at(table, i, &o); i++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", o.name);
-    }
+    for (int i = 0; bnn_options_at(table, i, &o); i++) bnn_list_add(known, sizeof known, o.name);
     if (!*known) return bnn_fail(BNN_ERR_OPTION, "unknown option '%s': there are none", name);
     return bnn_fail(BNN_ERR_OPTION, "unknown option '%s': there are %s", name, known);
 }

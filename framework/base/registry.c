@@ -47,10 +47,7 @@ bnn_status bnn_type_find(bnn_kind kind, const char *name, const bnn_type **out) 
     *out = lookup(kind, name);
     if (*out) return BNN_OK;
     char known[768] = "";
-    for (const bnn_type *t = NULL; (t = bnn_type_next(kind, t));) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", t->name);
-    }
+    for (const bnn_type *t = NULL; (t = bnn_type_next(kind, t));) bnn_list_add(known, sizeof known, t->name);
     return bnn_fail(BNN_ERR_NAME, "unknown %s '%s': there are %s", bnn_kind_name(kind), name, known);
 }
 

@@ -49,3 +49,12 @@ bnn_status bnn_note(bnn_status code, const char *format, ...) {
     memcpy(sentence, text, sizeof text);
     return code;
 }
+
+void bnn_list_add(char *list, size_t size, const char *item) {
+    static const char dots[] = ", ...";
+    size_t used = strlen(list), end = sizeof dots - 1;
+    if (used + strlen(item) + 2 + end < size)
+        snprintf(list + used, size - used, "%s%s", used ? ", " : "", item);
+    else if (used < end || strcmp(list + used - end, dots) != 0)
+        snprintf(list + used, size - used, "%s", dots);
+}

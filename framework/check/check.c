@@ -70,8 +70,7 @@ static bnn_status find_rule(bnn_kind kind, const char *name) {
     for (int i = 0; bnn_check_rule(kind, i); i++) {
         const char *here = bnn_check_rule(kind, i)->name;
         if (strcmp(here, name) == 0) return BNN_OK;
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", here);
+        bnn_list_add(known, sizeof known, here);
     }
     return bnn_fail(BNN_ERR_NAME, "unknown rule '%s' for %ss: there are %s", name, bnn_kind_name(kind), known);
 }

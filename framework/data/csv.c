@@ -227,10 +227,7 @@ static bnn_status find_column(const sheet *s, const char *wanted, column **out) 
         return BNN_OK;
     }
     char known[512] = "";
-    for (int c = 0; c < s->cols; c++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", s->column[c].name);
-    }
+    for (int c = 0; c < s->cols; c++) bnn_list_add(known, sizeof known, s->column[c].name);
     return bnn_fail(BNN_ERR_NAME, "%s: has no column '%s': there are %s", s->path, wanted, known);
 }
 

@@ -22,19 +22,10 @@ void bnn_weights_free(bnn_weights *w) {
 
 enum { LIST_TEXT = 256 };
 
-/* Appends "what, "; the last item that fits is "...". */
-static void add_item(char list[LIST_TEXT], const char *what) {
-    size_t used = strlen(list), dots = sizeof ", ..." - 1;
-    if (used + strlen(what) + 2 + dots < LIST_TEXT)
-        snprintf(list + used, LIST_TEXT - used, "%s%s", used ? ", " : "", what);
-    else if (used < dots || strcmp(list + used - dots, ", ...") != 0)
-        snprintf(list + used, LIST_TEXT - used, ", ...");
-}
-
 static void add_block(char list[LIST_TEXT], const char *name, bnn_shape shape) {
     char item[LIST_TEXT / 2], text[BNN_SHAPE_TEXT];
     snprintf(item, sizeof item, "%s %s", name, bnn_shape_print(shape, text));
-    add_item(list, item);
+    bnn_list_add(list, LIST_TEXT, item);
 }
 
 /* ---------------------------------------------------------------- which node takes which layer */
@@ -87,9 +78,9 @@ static bnn_status check_layer(const bnn_weights *w, const bnn_weights_layer *lay
 static bnn_status no_match(const bnn_weights *w, const bnn_net *net) {
     char layers[LIST_TEXT] = "", nodes[LIST_TEXT] = "";
     int n = 0;
-    for (int i = 0; i < w->n; i++) add_item(layers, w->layer[i].name);
+    for (int i = 0; i < w->n; i++) bnn_list_add(layers, LIST_TEXT, w->layer[i].name);
     for (int i = 0; i < net->n_nodes; i++)
-        if (has_weights(&net->node[i].layer)) n++, add_item(nodes, net->node[i].layer.label);
+        if (has_weights(&net->node[i].layer)) n++, bnn_list_add(nodes, LIST_TEXT, net->node[i].layer.label);
     return bnn_fail(BNN_ERR_SHAPE, "%s: %d layer%s hold%s weights (%s), but %d node%s of the network take%s them (%s)", w->path, w->n,
                     w->n == 1 ? "" : "s", w->n == 1 ? "s" : "", layers, n, n == 1 ? "" : "s", n == 1 ? "s" : "", nodes);
 }
@@ -188,7 +179,7 @@ static bnn_status check_engine(const char *spec) {
     bnn_object_free(&engine);
     if (from_one_theta(type)) return BNN_OK;
     for (const bnn_type *t = NULL; (t = bnn_type_next(BNN_ENGINE, t));)
-        if (from_one_theta(t)) add_item(list, t->name);
+        if (from_one_theta(t)) bnn_list_add(list, LIST_TEXT, t->name);
     return bnn_fail(BNN_ERR_OPTION, "engine '%s' has to fit before it can predict; weights trained elsewhere are taken by %s", type->name,
                     list);
 }

@@ -85,10 +85,7 @@ static void print_help(void) {
 
 static int unknown(const char *name) {
     char known[512] = "";
-    for (const command *const *c = commands; *c; c++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", (*c)->name);
-    }
+    for (const command *const *c = commands; *c; c++) bnn_list_add(known, sizeof known, (*c)->name);
     return tool_refuse("unknown command '%s': there are %s", name, known);
 }
 

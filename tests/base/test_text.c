@@ -481,6 +481,16 @@ START_TEST(labels_are_made_up_where_the_text_has_none) {
 }
 END_TEST
 
+START_TEST(a_list_that_is_too_long_says_so) {
+    char list[16] = "";
+    static const char *const item[] = {"one", "two", "three", "x"}, *const after[] = {"one", "one, two", "one, two, ...", "one, two, ..."};
+    for (int i = 0; i < 4; i++) {
+        bnn_list_add(list, sizeof list, item[i]);
+        ck_assert_str_eq(list, after[i]);
+    }
+}
+END_TEST
+
 START_TEST(nets_are_refused_with_node_and_reason) {
     static const char *const refused[][2] = {
         {"input:3; a = relu; b = add(a, c); c = relu", "node 'b' (add): input 'c' is not the label of an earlier statement"},
@@ -593,6 +603,7 @@ int main(void) {
                                   affine_and_gated_statements_are_known,
                                   printed_nets_are_the_same_nets,
                                   labels_are_made_up_where_the_text_has_none,
+                                  a_list_that_is_too_long_says_so,
                                   nets_are_refused_with_node_and_reason,
                                   nets_fit_data_and_likelihood,
                                   engines_adapt_a_net_once,

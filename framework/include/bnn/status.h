@@ -9,6 +9,8 @@
 #ifndef BNN_STATUS_H
 #define BNN_STATUS_H
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -51,6 +53,9 @@ bnn_status bnn_fail(bnn_status code, const char *format, ...) __attribute__((for
 
 /* Puts "CONTEXT: " before the thread's sentence and returns code: for callers that know where a callee failed. */
 bnn_status bnn_note(bnn_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Appends ", ITEM" to a list for a sentence, or, once, ", ..." where that does not fit into list[size]; size is at least 8. */
+void bnn_list_add(char *list, size_t size, const char *item);
 
 /* Leaves the function with the callee's status if that is a failure. */
 #define BNN_TRY(call)                      \

@@ -264,10 +264,7 @@ static bnn_status run_named(report *r, const char *name) {
     for (int i = 0; i < N_OTHERS; i++)
         if (strcmp(name, others[i].name) == 0) return others[i].run(r);
     char known[512] = "";
-    for (int i = 0; i < N_JOBS + N_OTHERS; i++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", i < N_JOBS ? jobs[i].name : others[i - N_JOBS].name);
-    }
+    for (int i = 0; i < N_JOBS + N_OTHERS; i++) bnn_list_add(known, sizeof known, i < N_JOBS ? jobs[i].name : others[i - N_JOBS].name);
     return bnn_fail(BNN_ERR_NAME, "unknown job '%s': there are %s", name, known);
 }
 
