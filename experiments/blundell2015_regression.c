@@ -22,23 +22,22 @@ static double curve(double x, double e) { return x + 0.3 * sin(2 * M_PI * (x + e
 
 /* Training rows first, then the curve's grid without noise. */
 static bnn_status make_table(bnn_table **out) {
-    bnn_real x[N_TRAIN], e[N_TRAIN];
-    BNN_TRY(bnn_table_new(N_TRAIN + N_CURVE, bnn_shape_vector(1), 1, 0, out));
-    bnn_rng_uniform(bnn_rng_split(bnn_rng_seed(2015), 0), 0, 1, N_TRAIN, x);
-    bnn_rng_normal(bnn_rng_split(bnn_rng_seed(2015), 1), 0, 1, N_TRAIN, e);
+    double x[N_TRAIN + N_CURVE], y[N_TRAIN + N_CURVE], e[N_TRAIN];
+    BNN_TRY(bnn_stream_uniform(bnn_stream_split(bnn_stream_seed(2015), 0), 1, N_TRAIN, x));
+    BNN_TRY(bnn_stream_normal(bnn_stream_split(bnn_stream_seed(2015), 1), 1, N_TRAIN, e));
     for (int i = 0; i < N_TRAIN + N_CURVE; i++) {
         bool train = i < N_TRAIN;
-        (*out)->x[i] = train ? 0.5 * (double)x[i] : -0.2 + 0.01 * (i - N_TRAIN);
-        (*out)->y[i] = curve((*out)->x[i], train ? 0.02 * (double)e[i] : 0);
+        x[i] = train ? 0.5 * x[i] : -0.2 + 0.01 * (i - N_TRAIN);
+        y[i] = curve(x[i], train ? 0.02 * e[i] : 0);
     }
-    return BNN_OK;
+    return bnn_table_from(&(bnn_arrays){sizeof(bnn_arrays), .n = N_TRAIN + N_CURVE, .x_size = 1, .y_dim = 1, .x = x, .y = y}, out);
 }
 
 static bnn_status fit(const char *engine, const char *prior, const bnn_data *train, const bnn_data *grid, bnn_prediction **out) {
-    bnn_config config = {.net = "dense:100; relu; dense:100; relu; dense", .engine = engine, .prior = prior, .seed = 1};
+    bnn_config config = {sizeof config, .net = "dense:100; relu; dense:100; relu; dense", .engine = engine, .prior = prior, .seed = 1};
     bnn_run *run;
     BNN_TRY(bnn_fit(&config, train, &run));
-    bnn_status s = bnn_predict(run->engine, grid, &(bnn_predict_options){.samples = 500, .seed = 1}, out);
+    bnn_status s = bnn_run_predict(run, grid, &(bnn_predict_options){sizeof(bnn_predict_options), .samples = 500, .seed = 1}, out);
     bnn_run_free(run);
     return s;
 }
@@ -48,9 +47,9 @@ static double sd_between(const bnn_table *t, const bnn_prediction *p, double low
     double sum = 0;
     int n = 0;
     for (int i = 0; i < N_CURVE; i++) {
-        double x = t->x[N_TRAIN + i];
+        double x = bnn_table_x(t)[N_TRAIN + i];
         if (x < low || x > high) continue;
-        sum += p->var_epistemic[i];
+        sum += bnn_prediction_var_epistemic(p)[i];
         n++;
     }
     return sqrt(sum / n);
@@ -58,8 +57,12 @@ static double sd_between(const bnn_table *t, const bnn_prediction *p, double low
 
 static double rmse_inside(const bnn_table *t, const bnn_prediction *p) {
     double sum = 0;
-    for (int i = 20; i <= 70; i++) sum += pow(p->mean[i] - t->y[N_TRAIN + i], 2) / 51; /* x = 0 ... 0.5 */
+    for (int i = 20; i <= 70; i++) sum += pow(bnn_prediction_mean(p)[i] - bnn_table_y(t)[N_TRAIN + i], 2) / 51; /* x = 0 ... 0.5 */
     return sqrt(sum);
+}
+
+static double sd_total(const bnn_prediction *p, int i) {
+    return sqrt(bnn_prediction_var_epistemic(p)[i] + bnn_prediction_var_aleatoric(p)[i]);
 }
 
 static bnn_status write_curve(const char *path, const bnn_table *t, const bnn_prediction *bayes, const bnn_prediction *point) {
@@ -67,22 +70,19 @@ static bnn_status write_curve(const char *path, const bnn_table *t, const bnn_pr
     if (!out) return bnn_fail(BNN_ERR_FILE, "%s: cannot be written", path);
     fputs("x,truth,mean,sd_epistemic,sd_total,map,sd_map\n", out);
     for (int i = 0; i < N_CURVE; i++)
-        fprintf(out, "%g,%g,%g,%g,%g,%g,%g\n", t->x[N_TRAIN + i], t->y[N_TRAIN + i], bayes->mean[i], sqrt(bayes->var_epistemic[i]),
-                sqrt(bnn_var_total(bayes, i)), point->mean[i], sqrt(bnn_var_total(point, i)));
+        fprintf(out, "%g,%g,%g,%g,%g,%g,%g\n", bnn_table_x(t)[N_TRAIN + i], bnn_table_y(t)[N_TRAIN + i], bnn_prediction_mean(bayes)[i],
+                sqrt(bnn_prediction_var_epistemic(bayes)[i]), sd_total(bayes, i), bnn_prediction_mean(point)[i], sd_total(point, i));
     return fclose(out) == 0 ? BNN_OK : bnn_fail(BNN_ERR_FILE, "%s: cannot be written", path);
 }
 
 static bnn_status experiment(bool smoke, const char *path) {
-    int train_rows[N_TRAIN], grid_rows[N_CURVE];
     char engine[96], map[48];
     bnn_table *t;
     bnn_data *train, *grid;
     bnn_prediction *bayes, *point;
-    for (int i = 0; i < N_TRAIN; i++) train_rows[i] = i;
-    for (int i = 0; i < N_CURVE; i++) grid_rows[i] = N_TRAIN + i;
     BNN_TRY(make_table(&t));
-    BNN_TRY(bnn_data_new(t, N_TRAIN, train_rows, NULL, &train));
-    BNN_TRY(bnn_data_new(t, N_CURVE, grid_rows, &train->scaling, &grid));
+    BNN_TRY(bnn_data_range(t, 0, N_TRAIN, NULL, &train));
+    BNN_TRY(bnn_data_range(t, N_TRAIN, N_TRAIN + N_CURVE, bnn_data_scaling(train), &grid));
     snprintf(engine, sizeof engine, "bayes_by_backprop:epochs=%d,schedule=cosine", smoke ? 150 : 1500);
     snprintf(map, sizeof map, "map:epochs=%d", smoke ? 150 : 1500);
     BNN_TRY(fit(engine, "scale_mixture:pi=0.5,sd1=1,sd2=0.1", train, grid, &bayes));

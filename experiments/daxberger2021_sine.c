@@ -21,45 +21,33 @@ enum { N_TRAIN = 150, N_CURVE = 181, DATA_SETS = 10, UNITS = 50 };
 
 /* Training rows first, then the curve's grid without noise. */
 static bnn_status make_table(uint64_t set, bnn_table **out) {
-    bnn_real x[N_TRAIN], e[N_TRAIN];
-    bnn_rng rng = bnn_rng_split(bnn_rng_seed(2021), set);
-    BNN_TRY(bnn_table_new(N_TRAIN + N_CURVE, bnn_shape_vector(1), 1, 0, out));
-    bnn_rng_uniform(bnn_rng_split(rng, 0), 0, 1, N_TRAIN, x);
-    bnn_rng_normal(bnn_rng_split(rng, 1), 0, 1, N_TRAIN, e);
+    double x[N_TRAIN + N_CURVE], y[N_TRAIN + N_CURVE], e[N_TRAIN];
+    uint64_t stream = bnn_stream_split(bnn_stream_seed(2021), set);
+    BNN_TRY(bnn_stream_uniform(bnn_stream_split(stream, 0), 1, N_TRAIN, x));
+    BNN_TRY(bnn_stream_normal(bnn_stream_split(stream, 1), 1, N_TRAIN, e));
     for (int i = 0; i < N_TRAIN + N_CURVE; i++) {
         bool train = i < N_TRAIN;
-        (*out)->x[i] = train ? 8 * (double)x[i] : -5 + 0.1 * (i - N_TRAIN);
-        (*out)->y[i] = sin((*out)->x[i]) + (train ? 0.3 * (double)e[i] : 0);
+        x[i] = train ? 8 * x[i] : -5 + 0.1 * (i - N_TRAIN);
+        y[i] = sin(x[i]) + (train ? 0.3 * e[i] : 0);
     }
-    return BNN_OK;
-}
-
-/* The rows as they are: the published precision is that of weights for x and y in their own units. */
-static bnn_status take_rows(const bnn_table *t, int from, int n, bnn_data **out) {
-    bnn_scaling as_it_is;
-    int rows[N_CURVE];
-    for (int i = 0; i < n; i++) rows[i] = from + i;
-    BNN_TRY(bnn_scaling_identity(1, 1, &as_it_is));
-    bnn_status s = bnn_data_new(t, n, rows, &as_it_is, out);
-    bnn_scaling_free(&as_it_is);
-    return s;
+    return bnn_table_from(&(bnn_arrays){sizeof(bnn_arrays), .n = N_TRAIN + N_CURVE, .x_size = 1, .y_dim = 1, .x = x, .y = y}, out);
 }
 
 static bnn_status finish(bnn_run *run, const bnn_data *train) {
-    for (double share; !run->complete;) BNN_TRY(bnn_run_step(run, train, &share));
+    for (double share; !bnn_run_complete(run);) BNN_TRY(bnn_run_step(run, train, &share));
     return BNN_OK;
 }
 
 static const char net[] = "dense:50; tanh; dense", prior[] = "gauss:sd=1000,bias_sd=1000";
 
 static bnn_status fit_mode(uint64_t set, const bnn_data *train, bnn_run **out) {
-    bnn_config config = {.net = net, .engine = "map:epochs=1000,batch=150,lr=0.01", .prior = prior, .seed = set};
-    bnn_block block[BNN_MAX_BLOCKS];
+    bnn_config config = {sizeof config, .net = net, .engine = "map:epochs=1000,batch=150,lr=0.01", .prior = prior, .seed = set};
+    double theta[3 * UNITS + 2]; /* kernel and bias of one input, then of UNITS, then the noise, which keeps its initial value */
     BNN_TRY(bnn_run_new(&config, train, out));
-    bnn_engine_vtable((*out)->engine)->blocks((*out)->engine, block);
-    bnn_real *theta = block[0].data; /* kernel and bias of one input, then of UNITS */
-    bnn_rng_uniform(bnn_rng_split(bnn_rng_seed(1), set), 0, 1, 3 * UNITS + 1, theta);
-    for (int i = 0; i < 3 * UNITS + 1; i++) theta[i] = (bnn_real)((2 * (double)theta[i] - 1) / (i < 2 * UNITS ? 1 : sqrt(UNITS)));
+    BNN_TRY(bnn_run_draw(*out, 0, 0, theta));
+    BNN_TRY(bnn_stream_uniform(bnn_stream_split(bnn_stream_seed(1), set), 1, 3 * UNITS + 1, theta));
+    for (int i = 0; i < 3 * UNITS + 1; i++) theta[i] = (2 * theta[i] - 1) / (i < 2 * UNITS ? 1 : sqrt(UNITS));
+    BNN_TRY(bnn_run_set_theta(*out, theta));
     return finish(*out, train);
 }
 
@@ -69,36 +57,34 @@ typedef struct {
 } outcome;
 
 static bnn_status fit(const char *engine, const bnn_run *mode, const bnn_data *train, const bnn_data *grid, outcome *out) {
-    bnn_predict_options how = {.samples = 500, .seed = 1};
-    bnn_block block[BNN_MAX_BLOCKS];
+    bnn_predict_options how = {sizeof how, .samples = 500, .seed = 1};
     bnn_prediction *inside;
     bnn_run *run;
-    BNN_TRY(bnn_run_new(&(bnn_config){.net = net, .engine = engine, .prior = prior}, train, &run));
+    BNN_TRY(bnn_run_new(&(bnn_config){sizeof(bnn_config), .net = net, .engine = engine, .prior = prior}, train, &run));
     BNN_TRY(bnn_run_begin(run, mode));
     BNN_TRY(finish(run, train));
-    BNN_TRY(bnn_predict(run->engine, grid, &how, &out->curve));
-    BNN_TRY(bnn_predict(run->engine, train, &how, &inside));
-    int n = bnn_engine_vtable(run->engine)->blocks(run->engine, block);
-    for (int i = 0; i < n; i++) {
-        if (strcmp(block[i].name, "log_evidence") == 0) out->log_evidence = *(const double *)block[i].data;
-        if (strcmp(block[i].name, "prior_prec") == 0) out->prec = *(const double *)block[i].data;
-    }
-    out->sd_noise = sqrt(inside->var_aleatoric[0]);
-    for (int i = 0; i < N_TRAIN; i++) out->ll += inside->logp[i] / N_TRAIN;
+    BNN_TRY(bnn_run_predict(run, grid, &how, &out->curve));
+    BNN_TRY(bnn_run_predict(run, train, &how, &inside));
+    bnn_run_state(run, "log_evidence", 1, &out->log_evidence);
+    bnn_run_state(run, "prior_prec", 1, &out->prec);
+    out->sd_noise = sqrt(bnn_prediction_var_aleatoric(inside)[0]);
+    for (int i = 0; i < N_TRAIN; i++) out->ll += bnn_prediction_logp(inside)[i] / N_TRAIN;
     bnn_prediction_free(inside);
     bnn_run_free(run);
     return BNN_OK;
 }
 
-static double sd_at(const bnn_prediction *p, double x) { return sqrt(p->var_epistemic[lround((x + 5) / 0.1)]); }
+static double sd_at(const bnn_prediction *p, double x) { return sqrt(bnn_prediction_var_epistemic(p)[lround((x + 5) / 0.1)]); }
 
 static bnn_status write_curve(const char *path, const bnn_table *t, const bnn_prediction *p) {
     FILE *out = fopen(path, "w");
     if (!out) return bnn_fail(BNN_ERR_FILE, "%s: cannot be written", path);
     fputs("x,truth,mean,sd_epistemic,sd_total\n", out);
-    for (int i = 0; i < N_CURVE; i++)
-        fprintf(out, "%g,%g,%g,%g,%g\n", t->x[N_TRAIN + i], t->y[N_TRAIN + i], p->mean[i], sqrt(p->var_epistemic[i]),
-                sqrt(bnn_var_total(p, i)));
+    for (int i = 0; i < N_CURVE; i++) {
+        double epistemic = bnn_prediction_var_epistemic(p)[i], aleatoric = bnn_prediction_var_aleatoric(p)[i];
+        fprintf(out, "%g,%g,%g,%g,%g\n", bnn_table_x(t)[N_TRAIN + i], bnn_table_y(t)[N_TRAIN + i], bnn_prediction_mean(p)[i],
+                sqrt(epistemic), sqrt(epistemic + aleatoric));
+    }
     return fclose(out) == 0 ? BNN_OK : bnn_fail(BNN_ERR_FILE, "%s: cannot be written", path);
 }
 
@@ -110,8 +96,8 @@ static bnn_status data_set(uint64_t set, const char *path, outcome sum[WAYS], do
     bnn_data *train, *grid;
     bnn_run *mode;
     BNN_TRY(make_table(set, &t));
-    BNN_TRY(take_rows(t, 0, N_TRAIN, &train));
-    BNN_TRY(take_rows(t, N_TRAIN, N_CURVE, &grid));
+    BNN_TRY(bnn_data_unscaled(t, 0, N_TRAIN, &train)); /* published is the precision of weights for x and y in their units */
+    BNN_TRY(bnn_data_unscaled(t, N_TRAIN, N_TRAIN + N_CURVE, &grid));
     BNN_TRY(fit_mode(set, train, &mode));
     for (int k = 0; k < WAYS; k++) {
         char engine[64];

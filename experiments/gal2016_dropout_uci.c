@@ -23,46 +23,49 @@ enum { MOST_SPLITS = 20, MOST_TAUS = 8, N_P = 4 };
 static const double grid_p[N_P] = {0.005, 0.01, 0.05, 0.1}, length_scale = 1e-2;
 
 typedef struct {
+    double rmse, ll;
+} scores;
+
+typedef struct {
     bnn_table *table;
     int first, n_splits, epochs, samples, n_tau;
     double tau[MOST_TAUS];
     double p_best[MOST_SPLITS], tau_best[MOST_SPLITS], gradients[MOST_SPLITS];
-    bnn_metrics test[MOST_SPLITS];
+    scores test[MOST_SPLITS];
 } protocol;
 
 /* Trains on `train`, scores on `rows`. */
-static bnn_status train_and_score(protocol *q, const bnn_data *train, const bnn_data *rows, double p, double tau, int split,
-                                  bnn_metrics *out) {
+static bnn_status train_and_score(protocol *q, const bnn_data *train, const bnn_data *rows, double p, double tau, int split, scores *out) {
     char engine[160], likelihood[64], prior[64];
     snprintf(engine, sizeof engine, "mc_dropout:p=%g,epochs=%d,batch=128,lr=0.001,optimizer=adam{eps=1e-7}", p, q->epochs);
     snprintf(likelihood, sizeof likelihood, "gaussian:tau=%g", tau);
-    snprintf(prior, sizeof prior, "gauss:sd=%.17g,bias_sd=inf", sqrt(2) / (length_scale * (1 - p) * train->scaling.y_sd[0]));
-    bnn_config config = {.net = "dense:50,init=glorot; relu; dense:1,init=glorot",
-                         .engine = engine,
-                         .likelihood = likelihood,
-                         .prior = prior,
-                         .seed = 1 + (uint64_t)split};
-    bnn_predict_options passes = {.samples = q->samples, .mode = BNN_ROWS, .seed = 1}; /* as the code does it: fresh masks for every row */
+    snprintf(prior, sizeof prior, "gauss:sd=%.17g,bias_sd=inf",
+             sqrt(2) / (length_scale * (1 - p) * bnn_scaling_y_sd(bnn_data_scaling(train))[0]));
+    bnn_config config = {sizeof config,    .net = "dense:50,init=glorot; relu; dense:1,init=glorot",
+                         .engine = engine, .likelihood = likelihood,
+                         .prior = prior,   .seed = 1 + (uint64_t)split};
+    bnn_predict_options passes = {sizeof passes, .samples = q->samples, .mode = BNN_ROWS, .seed = 1}; /* as the code: masks for each row */
     bnn_run *run;
     bnn_prediction *prediction = NULL;
     BNN_TRY(bnn_fit(&config, train, &run));
-    bnn_status s = bnn_predict(run->engine, rows, &passes, &prediction);
-    if (s == BNN_OK) s = bnn_metrics_compute(prediction, rows, out);
-    q->gradients[split - q->first] += (double)run->cost.gradients;
+    bnn_status s = bnn_run_predict(run, rows, &passes, &prediction);
+    if (s == BNN_OK) s = bnn_prediction_score(prediction, rows, "rmse", &out->rmse);
+    if (s == BNN_OK) s = bnn_prediction_score(prediction, rows, "ll", &out->ll);
+    q->gradients[split - q->first] += bnn_run_cost(run, BNN_COST_GRADIENTS);
     bnn_prediction_free(prediction);
     bnn_run_free(run);
     return s;
 }
 
 static bnn_status choose(protocol *q, const bnn_data *train, int split) {
-    int kept = (int)(train->n * 0.8), i = split - q->first;
+    int kept = (int)(bnn_data_rows(train) * 0.8), i = split - q->first;
     double best = -INFINITY;
     bnn_data *part, *validation;
     BNN_TRY(bnn_data_slice(train, 0, kept, NULL, &part));
-    BNN_TRY(bnn_data_slice(train, kept, train->n, &part->scaling, &validation));
+    BNN_TRY(bnn_data_slice(train, kept, bnn_data_rows(train), bnn_data_scaling(part), &validation));
     for (int a = 0; a < N_P; a++)
         for (int b = 0; b < q->n_tau; b++) {
-            bnn_metrics m;
+            scores m;
             BNN_TRY(train_and_score(q, part, validation, grid_p[a], q->tau[b], split, &m));
             if (m.ll <= best) continue;
             best = m.ll;
@@ -79,7 +82,7 @@ static bnn_status run_split(void *context, int i) {
     int split = q->first + i;
     bnn_data *train, *test;
     BNN_TRY(bnn_data_split(q->table, split, BNN_TRAIN, NULL, &train));
-    BNN_TRY(bnn_data_split(q->table, split, BNN_TEST, &train->scaling, &test));
+    BNN_TRY(bnn_data_split(q->table, split, BNN_TEST, bnn_data_scaling(train), &test));
     BNN_TRY(choose(q, train, split));
     BNN_TRY(train_and_score(q, train, test, q->p_best[i], q->tau_best[i], split, &q->test[i]));
     bnn_data_free(test);
@@ -100,21 +103,22 @@ static bnn_status open_protocol(int argc, char **argv, protocol *q) {
     int last;
     *q = (protocol){.epochs = 4000, .samples = 10000};
     if (argc == 3 && strcmp(argv[1], "--smoke") == 0) {
-        bnn_csv_options target = {.targets = "medv"};
-        BNN_TRY(bnn_import_csv(argv[2], &target, &(bnn_import_about){.title = "boston"}, &q->table));
+        bnn_csv_options target = {sizeof target, .targets = "medv"};
+        BNN_TRY(bnn_import_csv(argv[2], &target, NULL, &q->table));
         *q = (protocol){.table = q->table, .n_splits = 2, .epochs = 200, .samples = 200, .n_tau = 1, .tau = {0.15}};
         return bnn_table_split(q->table, BNN_SPLIT_PBP, 2, 1);
     }
     if (argc < 3) return bnn_fail(BNN_ERR_OPTION, "usage: gal2016_dropout_uci DATA.h5 TAU,TAU,TAU [FIRST-LAST [EPOCHS [T]]]");
     BNN_TRY(bnn_table_load(argv[1], &q->table));
-    last = q->table->n_splits - 1;
+    last = bnn_table_splits(q->table) - 1;
     for (char *at = strtok(argv[2], ","); at && q->n_tau < MOST_TAUS; at = strtok(NULL, ",")) q->tau[q->n_tau++] = atof(at);
     if (argc > 3) sscanf(argv[3], "%d-%d", &q->first, &last);
     if (argc > 4) q->epochs = atoi(argv[4]);
     if (argc > 5) q->samples = atoi(argv[5]);
     q->n_splits = last - q->first + 1;
-    if (q->first < 0 || q->n_splits < 1 || q->n_splits > MOST_SPLITS || last >= q->table->n_splits)
-        return bnn_fail(BNN_ERR_OPTION, "%s has splits 0 to %d, at most %d at a time", argv[1], q->table->n_splits - 1, MOST_SPLITS);
+    if (q->first < 0 || q->n_splits < 1 || q->n_splits > MOST_SPLITS || last >= bnn_table_splits(q->table))
+        return bnn_fail(BNN_ERR_OPTION, "%s has splits 0 to %d, at most %d at a time", argv[1], bnn_table_splits(q->table) - 1,
+                        MOST_SPLITS);
     return BNN_OK;
 }
 
@@ -126,8 +130,8 @@ int main(int argc, char **argv) {
     }
     for (int i = 0; i < q.n_splits; i++)
         printf("# split %d: p %g, tau %g, rmse %.4f, ll %.4f\n", q.first + i, q.p_best[i], q.tau_best[i], q.test[i].rmse, q.test[i].ll);
-    print_mean("rmse", &q, offsetof(bnn_metrics, rmse));
-    print_mean("ll", &q, offsetof(bnn_metrics, ll));
+    print_mean("rmse", &q, offsetof(scores, rmse));
+    print_mean("ll", &q, offsetof(scores, ll));
     printf("gradients_per_split %.0f\n", q.gradients[0]);
     bnn_table_free(q.table);
     return 0;

@@ -25,20 +25,21 @@ typedef struct {
     bnn_table *table;
     int first, n_splits;
     char engine[2][256];
-    bnn_metrics test[2][MOST_SPLITS];
-    double gradients[2][MOST_SPLITS], p[LAYERS][MOST_SPLITS];
+    double rmse[2][MOST_SPLITS], ll[2][MOST_SPLITS], gradients[2][MOST_SPLITS], p[LAYERS][MOST_SPLITS];
 } study;
 
 static bnn_status fit_and_test(study *s, int which, int i, const bnn_data *train, const bnn_data *test) {
-    bnn_config config = {.net = "dense:50; relu; dense", .engine = s->engine[which], .seed = 1 + (uint64_t)i};
+    bnn_config config = {sizeof config, .net = "dense:50; relu; dense", .engine = s->engine[which], .seed = 1 + (uint64_t)i};
     bnn_run *run;
     bnn_prediction *prediction = NULL;
     BNN_TRY(bnn_fit(&config, train, &run));
-    bnn_status status = bnn_predict(run->engine, test, &(bnn_predict_options){.samples = 1000, .seed = 1}, &prediction);
-    if (status == BNN_OK) status = bnn_metrics_compute(prediction, test, &s->test[which][i]);
-    const bnn_history *h = &run->history;
-    s->gradients[which][i] = (double)run->cost.gradients;
-    for (int l = 0; which == CONCRETE && l < LAYERS; l++) s->p[l][i] = h->p[(h->n - 1) * h->n_gates + l];
+    bnn_status status =
+        bnn_run_predict(run, test, &(bnn_predict_options){sizeof(bnn_predict_options), .samples = 1000, .seed = 1}, &prediction);
+    if (status == BNN_OK) status = bnn_prediction_score(prediction, test, "rmse", &s->rmse[which][i]);
+    if (status == BNN_OK) status = bnn_prediction_score(prediction, test, "ll", &s->ll[which][i]);
+    const double *last = bnn_run_gate_p(run) + (bnn_run_history_rows(run) - 1) * bnn_run_gates(run);
+    s->gradients[which][i] = bnn_run_cost(run, BNN_COST_GRADIENTS);
+    for (int l = 0; which == CONCRETE && l < LAYERS; l++) s->p[l][i] = last[l];
     bnn_prediction_free(prediction);
     bnn_run_free(run);
     return status;
@@ -49,7 +50,7 @@ static bnn_status run_task(void *context, int task) {
     int which = task / s->n_splits, i = task % s->n_splits;
     bnn_data *train, *test;
     BNN_TRY(bnn_data_split(s->table, s->first + i, BNN_TRAIN, NULL, &train));
-    BNN_TRY(bnn_data_split(s->table, s->first + i, BNN_TEST, &train->scaling, &test));
+    BNN_TRY(bnn_data_split(s->table, s->first + i, BNN_TEST, bnn_data_scaling(train), &test));
     BNN_TRY(fit_and_test(s, which, i, train, test));
     bnn_data_free(test);
     bnn_data_free(train);
@@ -66,13 +67,11 @@ static double mean(int n, const double *x, double *se) {
 
 static void report(const study *s) {
     static const char *const name[] = {"grid", "concrete"};
-    double x[MOST_SPLITS], se, gradients[2];
+    double se, gradients[2];
     for (int which = GRID; which <= CONCRETE; which++) {
-        for (int i = 0; i < s->n_splits; i++) x[i] = s->test[which][i].rmse;
-        printf("rmse_%s %.4f\n", name[which], mean(s->n_splits, x, &se));
+        printf("rmse_%s %.4f\n", name[which], mean(s->n_splits, s->rmse[which], &se));
         printf("rmse_se_%s %.4f\n", name[which], se);
-        for (int i = 0; i < s->n_splits; i++) x[i] = s->test[which][i].ll;
-        printf("ll_%s %.4f\n", name[which], mean(s->n_splits, x, &se));
+        printf("ll_%s %.4f\n", name[which], mean(s->n_splits, s->ll[which], &se));
         printf("ll_se_%s %.4f\n", name[which], se);
         gradients[which] = mean(s->n_splits, s->gradients[which], &se);
         printf("gradients_%s %.0f\n", name[which], gradients[which]);
@@ -90,17 +89,18 @@ static bnn_status open_study(int argc, char **argv, study *s) {
     snprintf(s->engine[CONCRETE], sizeof s->engine[CONCRETE],
              "early_stopping:engine=mc_dropout{gates=concrete,p=0.1,lr=0.005,lr_hyper=0.0004,epochs=%d}", smoke ? 60 : 2000);
     if (smoke) {
-        bnn_csv_options target = {.targets = "medv"};
-        BNN_TRY(bnn_import_csv(argv[2], &target, &(bnn_import_about){.title = "boston"}, &s->table));
+        bnn_csv_options target = {sizeof target, .targets = "medv"};
+        BNN_TRY(bnn_import_csv(argv[2], &target, NULL, &s->table));
         s->n_splits = 1;
         return bnn_table_split(s->table, BNN_SPLIT_PBP, 1, 1);
     }
     BNN_TRY(bnn_table_load(argv[1], &s->table));
-    int last = s->table->n_splits - 1;
+    int last = bnn_table_splits(s->table) - 1;
     if (argc > 3) sscanf(argv[3], "%d-%d", &s->first, &last);
     s->n_splits = last - s->first + 1;
-    if (s->first < 0 || s->n_splits < 1 || s->n_splits > MOST_SPLITS || last >= s->table->n_splits)
-        return bnn_fail(BNN_ERR_OPTION, "%s has splits 0 to %d, at most %d at a time", argv[1], s->table->n_splits - 1, MOST_SPLITS);
+    if (s->first < 0 || s->n_splits < 1 || s->n_splits > MOST_SPLITS || last >= bnn_table_splits(s->table))
+        return bnn_fail(BNN_ERR_OPTION, "%s has splits 0 to %d, at most %d at a time", argv[1], bnn_table_splits(s->table) - 1,
+                        MOST_SPLITS);
     return BNN_OK;
 }
 

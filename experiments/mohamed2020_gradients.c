@@ -12,9 +12,12 @@
  * For each: sum over the means of a layer's weights of Var[gradient] (of U/N), all at the same q, once where a fit begins and once where it
  * ends. All five estimate the same gradient: the program holds their means against that of `local`, in standard errors.
  *
+ * U and its gradient are the inside of a run: fit.h opens it.
+ *
  * usage: mohamed2020_gradients [--smoke] TABLE.csv
  */
 #include <bnn/bnn.h>
+#include <bnn/fit.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -116,7 +119,7 @@ static bnn_status experiment(const char *path, bool smoke) {
     bnn_data *data;
     bnn_run *run;
     int draws = smoke ? 2000 : 100000;
-    BNN_TRY(bnn_import_csv(path, &(bnn_csv_options){.targets = "medv"}, &(bnn_import_about){.title = "boston"}, &table));
+    BNN_TRY(bnn_import_csv(path, &(bnn_csv_options){.targets = "medv"}, NULL, &table));
     BNN_TRY(bnn_data_split(table, -1, BNN_TRAIN, NULL, &data));
     bnn_real *theta;
     BNN_TRY(bnn_run_new(&(bnn_config){.net = NET, .engine = "bayes_by_backprop", .seed = 1}, data, &run));

@@ -27,27 +27,26 @@
 #include <string.h>
 
 enum { MOST = 1400, N_TEST = 1000, MOST_IN = 4 };
-
+static const bnn_predict_options most = {sizeof most, .samples = 1000000, .seed = 1};
 static double square(double x) { return x * x; }
 
 /* e: normal numbers, u: uniform ones, [MOST_IN + 1] each of this row. Returns log p(y | x), or 0 where that is an integral. */
-static double regression(const bnn_real *e, const bnn_real *u, double *x, double *y) {
-    (void)u;
-    x[0] = (double)e[0];
-    *y = 0.3 + 0.4 * x[0] + 0.5 * sin(2.7 * x[0]) + 1.1 / (1 + x[0] * x[0]) + 0.1 * (double)e[1];
-    return -0.5 * square((double)e[1]) - log(0.1) - 0.5 * log(2 * M_PI);
+static double regression(const double *e, const double *u, double *x, double *y) {
+    (void)u, x[0] = e[0];
+    *y = 0.3 + 0.4 * x[0] + 0.5 * sin(2.7 * x[0]) + 1.1 / (1 + x[0] * x[0]) + 0.1 * e[1];
+    return -0.5 * square(e[1]) - log(0.1) - 0.5 * log(2 * M_PI);
 }
 
-static double binary(const bnn_real *e, const bnn_real *u, double *x, double *y) {
-    x[0] = (double)e[0], x[1] = (double)e[1];
+static double binary(const double *e, const double *u, double *x, double *y) {
+    x[0] = e[0], x[1] = e[1];
     double p = exp(-square(square(x[0] - 0.4) + square(x[1] + 0.3)));
-    *y = (double)u[0] < p;
+    *y = u[0] < p;
     return log(*y > 0 ? p : 1 - p);
 }
 
-static double three_way(const bnn_real *e, const bnn_real *u, double *x, double *y) {
-    double a = (double)u[0], b = (double)u[1];
-    for (int k = 0; k < 4; k++) x[k] = (double)u[k] + 0.1 * (double)e[k];
+static double three_way(const double *e, const double *u, double *x, double *y) {
+    double a = u[0], b = u[1];
+    for (int k = 0; k < 4; k++) x[k] = u[k] + 0.1 * e[k];
     *y = square(a - 0.4) + square(b - 0.5) < square(0.35) ? 0 : 0.8 * a + 1.8 * b < 0.6 ? 1 : 2;
     return 0;
 }
@@ -55,7 +54,7 @@ static double three_way(const bnn_real *e, const bnn_real *u, double *x, double 
 static const struct example {
     const char *name, *net, *likelihood, *prior;
     int n_train, d, n_classes;
-    double (*row)(const bnn_real *e, const bnn_real *u, double *x, double *y);
+    double (*row)(const double *e, const double *u, double *x, double *y);
 } examples[] = {
     {"regression", "dense:8; tanh; dense", "gaussian:sd=0.05,shape=0.25", "hierarchical", 100, 1, 0, regression},
     {"binary", "dense:15; tanh; dense", "bernoulli", "hierarchical", 300, 2, 2, binary},
@@ -63,64 +62,59 @@ static const struct example {
 };
 
 static bnn_status make_data(int k, uint64_t seed, double *truth, bnn_table **table, bnn_data **train, bnn_data **test) {
-    static bnn_real e[MOST * (MOST_IN + 1)], u[MOST * (MOST_IN + 1)];
-    static int rows[MOST];
+    static double e[MOST * (MOST_IN + 1)], u[MOST * (MOST_IN + 1)], x[MOST * MOST_IN], y[MOST];
     const struct example *ex = &examples[k];
-    bnn_rng rng = bnn_rng_split(bnn_rng_seed(seed), (uint64_t)k);
+    uint64_t stream = bnn_stream_split(bnn_stream_seed(seed), (uint64_t)k);
     int n = ex->n_train + N_TEST;
-    bnn_rng_normal(bnn_rng_split(rng, 0), 0, n, MOST_IN + 1, e);
-    bnn_rng_uniform(bnn_rng_split(rng, 1), 0, n, MOST_IN + 1, u);
-    BNN_TRY(bnn_table_new(n, bnn_shape_vector(ex->d), 1, ex->n_classes, table));
+    BNN_TRY(bnn_stream_normal(bnn_stream_split(stream, 0), n, MOST_IN + 1, e));
+    BNN_TRY(bnn_stream_uniform(bnn_stream_split(stream, 1), n, MOST_IN + 1, u));
     for (int i = 0; i < n; i++) {
-        rows[i] = i;
-        double logp = ex->row(e + i * (MOST_IN + 1), u + i * (MOST_IN + 1), (*table)->x + i * ex->d, (*table)->y + i);
+        double logp = ex->row(e + i * (MOST_IN + 1), u + i * (MOST_IN + 1), x + i * ex->d, y + i);
         if (i >= ex->n_train) *truth += logp / N_TEST;
     }
-    BNN_TRY(bnn_data_new(*table, ex->n_train, rows, NULL, train));
-    return bnn_data_new(*table, N_TEST, rows + ex->n_train, &(*train)->scaling, test);
+    BNN_TRY(bnn_table_from(&(bnn_arrays){sizeof(bnn_arrays), n, ex->d, 1, ex->n_classes, .x = x, .y = y}, table));
+    BNN_TRY(bnn_data_range(*table, 0, ex->n_train, NULL, train));
+    return bnn_data_range(*table, ex->n_train, n, bnn_data_scaling(*train), test);
 }
 
 /* Mean log variance of the weights of the two inputs that matter and of the others. */
-static bnn_status print_scales(const bnn_engine *e, int draws) {
-    static bnn_real theta[4096];
+static bnn_status print_scales(const bnn_run *run, int draws) {
+    static double theta[4096];
+    const char *node, *name;
+    size_t offset = 0, length;
     double mean[2] = {0};
+    for (int b = 0; bnn_run_block(run, b, &node, &name, &offset, &length) && strcmp(node, "prior") != 0; b++) continue;
     for (int s = 0; s < draws; s++) {
-        BNN_TRY(bnn_engine_draw(e, s, bnn_rng_seed(0), theta));
-        for (size_t i = 0; i < 4; i++) mean[i / 2] += (double)theta[(size_t)e->model->scaled[0].offset + i] / 2 / draws;
+        BNN_TRY(bnn_run_draw(run, s, 0, theta));
+        for (size_t i = 0; i < 4; i++) mean[i / 2] += theta[offset + i] / 2 / draws;
     }
     printf("log_var_relevant_inputs %.2f\nlog_var_irrelevant_inputs %.2f\n", mean[0], mean[1]);
     return BNN_OK;
 }
 
 /* Predictive mean, 1 % and 99 % at x = -3, 0 and 3: the places on a grid of y where its probability crosses them. */
-static bnn_status print_quantiles(const bnn_engine *e, const bnn_scaling *scaling) {
+static bnn_status print_quantiles(const bnn_run *run, const bnn_scaling *scaling) {
     enum { GRID = 1024, N = 3 * GRID };
-    static int rows[N];
+    static double x[N], y[N];
     bnn_table *table;
     bnn_data *data;
     bnn_prediction *p;
-    BNN_TRY(bnn_table_new(N, bnn_shape_vector(1), 1, 0, &table));
-    for (int i = 0; i < N; i++) rows[i] = i, table->x[i] = 3 * (i / GRID - 1), table->y[i] = 16.0 * (i % GRID) / GRID - 8;
-    BNN_TRY(bnn_data_new(table, N, rows, scaling, &data));
-    BNN_TRY(bnn_predict(e, data, &(bnn_predict_options){.samples = 1000000, .seed = 1}, &p));
+    for (int i = 0; i < N; i++) x[i] = 3 * (i / GRID - 1), y[i] = 16.0 * (i % GRID) / GRID - 8;
+    BNN_TRY(bnn_table_from(&(bnn_arrays){sizeof(bnn_arrays), .n = N, .x_size = 1, .y_dim = 1, .x = x, .y = y}, &table));
+    BNN_TRY(bnn_data_range(table, 0, N, scaling, &data));
+    BNN_TRY(bnn_run_predict(run, data, &most, &p));
     for (int k = 0, low, high; k < 3; k++) {
-        for (low = k * GRID; p->pit[low] < 0.01; low++) continue;
-        for (high = low; p->pit[high] < 0.99; high++) continue;
-        printf("# at %.0f: mean %.2f, 1 %% to 99 %% %.2f to %.2f\n", table->x[low], p->mean[low], table->y[low], table->y[high]);
+        for (low = k * GRID; bnn_prediction_pit(p)[low] < 0.01; low++) continue;
+        for (high = low; bnn_prediction_pit(p)[high] < 0.99; high++) continue;
+        printf("# at %.0f: mean %.2f, 1 %% to 99 %% %.2f to %.2f\n", x[low], bnn_prediction_mean(p)[low], y[low], y[high]);
     }
     bnn_prediction_free(p), bnn_data_free(data), bnn_table_free(table);
     return BNN_OK;
 }
 
-static bnn_status report(const struct example *ex, const bnn_run *run, const bnn_prediction *p, const bnn_data *test, double truth) {
-    bnn_metrics m;
-    BNN_TRY(bnn_metrics_compute(p, test, &m));
-    printf("# %s: %s\n%s_ll %.4f\n", ex->name, bnn_engine_vtable(run->engine)->remark(run->engine), ex->name, m.ll);
-    if (ex->row != three_way) printf("%s_truth_ll %.4f\n", ex->name, truth);
-    if (ex->n_classes > 0) printf("%s_error %.4f\n%s_squared_error %.4f\n", ex->name, 1 - m.accuracy, ex->name, m.brier);
-    if (ex->n_classes > 0) return ex->row == three_way ? print_scales(run->engine, p->samples) : BNN_OK;
-    printf("%s_mse %.5f\n", ex->name, square(m.rmse));
-    return print_quantiles(run->engine, &test->scaling);
+static double score(const bnn_prediction *p, const bnn_data *test, const char *name) {
+    double value;
+    return bnn_prediction_score(p, test, name, &value) < 0 ? NAN : value;
 }
 
 static bnn_status run_example(int k, const char *engine, uint64_t seed) {
@@ -131,12 +125,18 @@ static bnn_status run_example(int k, const char *engine, uint64_t seed) {
     bnn_prediction *p;
     double truth = 0;
     BNN_TRY(make_data(k, seed, &truth, &table, &train, &test));
-    bnn_config config = {.net = ex->net, .engine = engine, .likelihood = ex->likelihood, .prior = ex->prior, .seed = 1};
+    bnn_config config = {sizeof config, .net = ex->net, .engine = engine, .likelihood = ex->likelihood, .prior = ex->prior, .seed = 1};
     BNN_TRY(bnn_fit(&config, train, &run));
-    BNN_TRY(bnn_predict(run->engine, test, &(bnn_predict_options){.samples = 1000000, .seed = 1}, &p));
-    BNN_TRY(report(ex, run, p, test, truth));
-    bnn_prediction_free(p), bnn_run_free(run);
-    bnn_data_free(test), bnn_data_free(train), bnn_table_free(table);
+    BNN_TRY(bnn_run_predict(run, test, &most, &p));
+    printf("# %s: %s\n%s_ll %.4f\n", ex->name, bnn_run_remark(run), ex->name, score(p, test, "ll"));
+    if (ex->row != three_way) printf("%s_truth_ll %.4f\n", ex->name, truth);
+    if (ex->n_classes > 0)
+        printf("%s_error %.4f\n%s_squared_error %.4f\n", ex->name, 1 - score(p, test, "accuracy"), ex->name, score(p, test, "brier"));
+    else
+        printf("%s_mse %.5f\n", ex->name, square(score(p, test, "rmse")));
+    if (ex->row == three_way) BNN_TRY(print_scales(run, bnn_prediction_samples(p)));
+    if (ex->row == regression) BNN_TRY(print_quantiles(run, bnn_data_scaling(test)));
+    bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(test), bnn_data_free(train), bnn_table_free(table);
     return BNN_OK;
 }
 

@@ -27,7 +27,7 @@ libraries='gsl|hdf5|H5|jansson|zlib|nettle|sleef|dnnl|oneapi|cblas|openblas|mkl|
 # A room stands below those that it includes, so there is no way round. A folder that is not listed belongs to the one that it is in. Behind a folder whose
 # public headers are '-', only the C library's headers may be included, as a type is one file that goes anywhere.
 rooms='
-framework/base            | config cost file jobs number option plugin real registry status |                                               | nettle omp
+framework/base            | bnn config cost file jobs number option plugin real registry status |                                               | nettle omp
 framework/kernels         | gsl_rng kernels rng                  | base                                                              | dnnl gsl omp Random123 sleef
 framework/data            | data import minibatch                | base kernels                                                      | gsl zlib
 framework/net             | gate gaussian layer net netspec prior | base kernels                                                     | gsl
@@ -35,7 +35,7 @@ framework/model           | likelihood model                     | base kernels 
 framework/engine          | chains curvature descent engine evidence hamiltonian optimizer sampler sgmcmc stored | base kernels data net model | gsl
 framework/run             | fit holder metrics predict spec_json weights | base kernels data net model engine                        | jansson
 framework/diagnose        | diagnose distance sbc                | base kernels data net model engine run                            | gsl
-framework/store           | bnn store                            | base kernels data net model engine run diagnose                   | gsl hdf5 jansson nettle zlib
+framework/store           | store                                | base kernels data net model engine run diagnose                   | gsl hdf5 jansson nettle zlib
 framework/check           | check                                | base kernels data net model engine run diagnose store             | gsl omp
 framework/tool            |                                      | base kernels data net model engine run diagnose store check       | argp jansson omp
 framework/net/prior       | -                                    | prior.h kernels.h                                                 | gsl
@@ -45,7 +45,7 @@ framework/tool/templates/layer | -                               | layer.h      
 framework/tool/templates/engine | -                              | engine.h jobs.h stored.h                                          |
 layers                    | -                                    | layer.h gaussian.h gate.h kernels.h                               |
 inference                 | -                                    | curvature.h descent.h engine.h evidence.h holder.h jobs.h metrics.h minibatch.h optimizer.h predict.h rng.h sampler.h sgmcmc.h stored.h | gsl
-experiments               | -                                    | bnn.h                                                             |
+experiments               | -                                    | bnn.h fit.h                                                       |
 tests/check/mutants       | -                                    | engine.h gate.h gaussian.h jobs.h kernels.h layer.h likelihood.h optimizer.h prior.h | gsl
 '
 

@@ -72,6 +72,13 @@ cat log >answer
 check 'its four predictions are near 2x' awk '{ d = $2 - 2 * $1; if (d < -0.5 || d > 0.5) bad = 1 } END { exit bad || NR != 4 }' answer
 check 'it uses the library that was installed' sh -c "ldd ./consumer | grep -qF 'libbnn.so.2 => $library/'"
 
+for compiler in g++ clang++; do
+    command -v $compiler >/dev/null || continue
+    check "a consumer in C++17 compiles with $compiler" $compiler -std=c++17 -Wall -Wextra -Wpedantic -Werror "$tests/consumer/consumer.cc" $(pkg-config --cflags --libs bnn) -o consumer_cc
+    check 'it runs' sh -c './consumer_cc >answer_cc'
+    check 'and predicts the same' cmp answer_cc answer
+done
+
 # ---------------------------------------------------------------- plugins of somebody else: by cc and pkg-config alone, as docs/plugins.md says
 
 for name in swish reflection restarts double_exponential; do

@@ -2,6 +2,7 @@
  *
  * csv.c: text -> cells -> columns -> table.
  */
+#include "base/sized.h"
 #include "import.h"
 #include <bnn/number.h>
 
@@ -406,13 +407,15 @@ static bnn_status make_table(const sheet *s, bnn_table **out) {
 }
 
 bnn_status bnn_import_csv(const char *path, const bnn_csv_options *options, const bnn_import_about *about, bnn_table **out) {
+    bnn_csv_options how;
     *out = NULL;
+    BNN_TRY(bnn_sized_read("bnn_csv_options", &how, sizeof how, BNN_UP_TO(bnn_csv_options, header), options));
     sheet s = {.path = path};
     bnn_table *t = NULL;
     bnn_status status = read_cells(&s);
-    if (status == BNN_OK) status = name_columns(&s, options->header);
-    if (status == BNN_OK) status = choose_columns(&s, options);
-    if (status == BNN_OK) status = find_kinds(&s, options->classes);
+    if (status == BNN_OK) status = name_columns(&s, how.header);
+    if (status == BNN_OK) status = choose_columns(&s, &how);
+    if (status == BNN_OK) status = find_kinds(&s, how.classes);
     if (status == BNN_OK) status = make_table(&s, &t);
     if (status == BNN_OK) status = bnn_import_describe(t, about, path);
     sheet_free(&s);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/sized.h"
 #include "import.h"
 
 #include <bnn/file.h>
@@ -72,9 +73,15 @@ static bool is_pipe(const char *path) {
     return stat(path, &about) == 0 && S_ISFIFO(about.st_mode);
 }
 
-bnn_status bnn_import_describe(bnn_table *t, const bnn_import_about *about, const char *path) {
-    bool done = about->title ? set(&t->title, about->title) : set_title(t, path);
-    if (!done || !set(&t->source, about->source) || !set(&t->license, about->license))
+bnn_status bnn_import_read_about(const bnn_import_about *about, bnn_import_about *out) {
+    return bnn_sized_read("bnn_import_about", out, sizeof *out, BNN_UP_TO(bnn_import_about, license), about);
+}
+
+bnn_status bnn_import_describe(bnn_table *t, const bnn_import_about *given, const char *path) {
+    bnn_import_about about;
+    BNN_TRY(bnn_import_read_about(given, &about));
+    bool done = about.title ? set(&t->title, about.title) : set_title(t, path);
+    if (!done || !set(&t->source, about.source) || !set(&t->license, about.license))
         return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", path);
     return is_pipe(path) ? BNN_OK : bnn_file_sha256(path, t->raw_sha256);
 }

@@ -13,6 +13,9 @@ bnn_status bnn_import_read(const char *path, char **text);
 /* A whole text as one number; false for anything else, also for hexadecimal numbers. "nan" and "inf" are numbers. */
 bool bnn_import_number(const char *text, double *value);
 
+/* What a caller says of a file, who may know of fewer fields. */
+bnn_status bnn_import_read_about(const bnn_import_about *about, bnn_import_about *out);
+
 /* Sets title, source, license and raw_sha256 (of path, unless it is a pipe). */
 bnn_status bnn_import_describe(bnn_table *table, const bnn_import_about *about, const char *path);
 

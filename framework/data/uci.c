@@ -165,7 +165,8 @@ bnn_status bnn_import_uci(const char *folder, const bnn_import_about *about, bnn
     *out = NULL;
     folder_files f = {0};
     bnn_table *t = NULL;
-    bnn_import_about described = *about;
+    bnn_import_about described;
+    BNN_TRY(bnn_import_read_about(about, &described));
     const char *slash = strrchr(folder, '/');
     if (!described.title) described.title = slash && slash[1] ? slash + 1 : folder;
     bnn_status s = read_folder(folder, &f);

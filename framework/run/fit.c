@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/fit.h>
 
+#include "base/sized.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,17 +45,19 @@ bnn_status bnn_run_check_names(const bnn_run *run, const bnn_table *t) {
 
 /* ---------------------------------------------------------------- a run */
 
-bnn_status bnn_run_new(const bnn_config *config, const bnn_data *data, bnn_run **out) {
-    bnn_texts texts = {.net = config->net,
-                       .likelihood = config->likelihood    ? config->likelihood
+bnn_status bnn_run_new(const bnn_config *asked, const bnn_data *data, bnn_run **out) {
+    bnn_config config;
+    BNN_TRY(bnn_sized_read("bnn_config", &config, sizeof config, BNN_UP_TO(bnn_config, context), asked));
+    bnn_texts texts = {.net = config.net,
+                       .likelihood = config.likelihood    ? config.likelihood
                                      : data->n_classes > 0 ? "categorical"
                                                            : "gaussian",
-                       .prior = config->prior ? config->prior : "gauss"};
+                       .prior = config.prior ? config.prior : "gauss"};
     bnn_run *run = calloc(1, sizeof *run);
     if (!run) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a run");
-    run->seed = config->seed;
+    run->seed = config.seed;
     bnn_status s = copy_names(data->table, &run->names);
-    if (s == BNN_OK) s = bnn_engine_new(config->engine, &texts, data, bnn_rng_seed(config->seed), &run->engine);
+    if (s == BNN_OK) s = bnn_engine_new(config.engine, &texts, data, bnn_rng_seed(config.seed), &run->engine);
     if (s == BNN_OK && !(run->engine_text = bnn_object_print(&run->engine->object, false)))
         s = bnn_fail(BNN_ERR_MEMORY, "out of memory for a run");
     if (s < 0)

@@ -2,6 +2,8 @@
 #include <bnn/metrics.h>
 
 #include <math.h>
+#include <stddef.h>
+#include <string.h>
 
 double bnn_calibration_level(int i) { return 0.05 * (i + 1); }
 
@@ -80,5 +82,41 @@ bnn_status bnn_metrics_compute(const bnn_prediction *prediction, const bnn_data 
         classes(prediction, data, out);
     else
         regression(prediction, data, out);
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- scores by name */
+
+enum { BOTH, REAL, CLASSES };
+static const struct {
+    const char *name;
+    size_t offset; /* in bnn_metrics */
+    int of;        /* targets that it is a score of */
+} scores[] = {{"ll", offsetof(bnn_metrics, ll), BOTH},
+              {"ll_se", offsetof(bnn_metrics, ll_se), BOTH},
+              {"rmse", offsetof(bnn_metrics, rmse), REAL},
+              {"crps", offsetof(bnn_metrics, crps), REAL},
+              {"calibration_error", offsetof(bnn_metrics, calibration_error), REAL},
+              {"sd_epistemic", offsetof(bnn_metrics, sd_epistemic), REAL},
+              {"sd_aleatoric", offsetof(bnn_metrics, sd_aleatoric), REAL},
+              {"accuracy", offsetof(bnn_metrics, accuracy), CLASSES},
+              {"brier", offsetof(bnn_metrics, brier), CLASSES},
+              {"ece", offsetof(bnn_metrics, ece), CLASSES},
+              {"mean_entropy", offsetof(bnn_metrics, mean_entropy), CLASSES},
+              {"mean_mutual_information", offsetof(bnn_metrics, mean_mutual_information), CLASSES}};
+enum { N_SCORES = sizeof scores / sizeof *scores };
+
+const char *bnn_score_name(int i) { return i >= 0 && i < N_SCORES ? scores[i].name : NULL; }
+
+bnn_status bnn_prediction_score(const bnn_prediction *prediction, const bnn_data *data, const char *name, double *out) {
+    bnn_metrics m;
+    int k = 0;
+    while (k < N_SCORES && strcmp(scores[k].name, name) != 0) k++;
+    if (k == N_SCORES) return bnn_fail(BNN_ERR_NAME, "there is no score '%s': metrics.h has the list", name);
+    if (scores[k].of != BOTH && (scores[k].of == CLASSES) != prediction->is_class)
+        return bnn_fail(BNN_ERR_DATA, "'%s' is a score of %s, the targets are %s", name, prediction->is_class ? "real targets" : "classes",
+                        prediction->is_class ? "classes" : "real");
+    BNN_TRY(bnn_metrics_compute(prediction, data, &m));
+    memcpy(out, (const char *)&m + scores[k].offset, sizeof *out);
     return BNN_OK;
 }

@@ -2,6 +2,7 @@
 #include <bnn/jobs.h>
 #include <bnn/predict.h>
 
+#include "base/sized.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -611,9 +612,11 @@ static bnn_status predict_mixture(const bnn_engine *e, const bnn_data *data, con
 }
 
 bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out) {
+    bnn_predict_options how;
+    BNN_TRY(bnn_sized_read("bnn_predict_options", &how, sizeof how, BNN_UP_TO(bnn_predict_options, sink), options));
     const bnn_engine *fitted = bnn_engine_fitted(engine);
     if (!fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has not been fitted yet", engine->object.type->name);
-    return bnn_engine_vtable(fitted)->member ? predict_mixture(fitted, data, options, out) : predict_one(fitted, data, options, out);
+    return bnn_engine_vtable(fitted)->member ? predict_mixture(fitted, data, &how, out) : predict_one(fitted, data, &how, out);
 }
 
 double bnn_prediction_entropy(const bnn_prediction *p, int row) {

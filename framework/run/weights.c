@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/weights.h>
 
+#include "base/sized.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,9 +209,10 @@ static bnn_status fill_run(const bnn_weights *w, bnn_run *run, const bnn_data *d
 }
 
 bnn_status bnn_weights_run(const bnn_weights *w, const bnn_config *config, const bnn_data *data, bnn_run **out) {
-    bnn_config all = *config;
+    bnn_config all;
     bnn_run *run;
     *out = NULL;
+    BNN_TRY(bnn_sized_read("bnn_config", &all, sizeof all, BNN_UP_TO(bnn_config, context), config));
     if (!all.likelihood) all.likelihood = w->likelihood;
     BNN_TRY(check_engine(all.engine));
     BNN_TRY(bnn_run_new(&all, data, &run));

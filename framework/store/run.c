@@ -332,9 +332,11 @@ static void must_be(bnn_h5_reader *r, const char *object, const char *what, cons
 
 /* The file's work is the one asked for. */
 static void check_same_work(bnn_h5_reader *r, const bnn_run *run, const bnn_origin *origin) {
+    static const bnn_origin none = {.split = -1};
     const bnn_texts *texts = &run->engine->texts;
     const char *asked = bnn_h5_has(r, "/resume_0") ? "/resume_0" : "/";
     char then[32], now[32];
+    if (!origin) origin = &none;
     must_be(r, "/", "engine", run->engine_text);
     if (!bnn_engine_vtable(run->engine)->fitted || !bnn_store_is_complete(r)) { /* of a complete search only the chosen cell's texts are
                                                                                    kept */

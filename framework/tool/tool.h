@@ -6,7 +6,20 @@
 #define BNN_TOOL_H
 
 #include <argp.h>
-#include <bnn/bnn.h>
+#include <bnn/descent.h>
+#include <bnn/diagnose.h>
+#include <bnn/evidence.h>
+#include <bnn/gate.h>
+#include <bnn/gaussian.h>
+#include <bnn/gsl_rng.h>
+#include <bnn/holder.h>
+#include <bnn/import.h>
+#include <bnn/jobs.h>
+#include <bnn/sampler.h>
+#include <bnn/sbc.h>
+#include <bnn/sgmcmc.h>
+#include <bnn/spec_json.h>
+#include <bnn/store.h>
 
 typedef struct {
     const char *name, *summary;

@@ -4,7 +4,7 @@
  */
 #include "files.h"
 
-#include <bnn/bnn.h>
+#include <bnn/store.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,8 @@
  */
 #include "files.h"
 
-#include <bnn/bnn.h>
+#include <bnn/evidence.h>
+#include <bnn/store.h>
 #include <gsl/gsl_blas.h>
 #include <gsl/gsl_eigen.h>
 #include <gsl/gsl_linalg.h>

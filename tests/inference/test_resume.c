@@ -4,8 +4,10 @@
  */
 #include "files.h"
 
-#include <bnn/bnn.h>
+#include <bnn/diagnose.h>
+#include <bnn/store.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -5,7 +5,8 @@
  */
 #include "files.h"
 
-#include <bnn/bnn.h>
+#include <bnn/diagnose.h>
+#include <bnn/store.h>
 #include <bnn/store.h>
 #include <hdf5.h>
 #include <math.h>

@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * jobs.h: independent pieces of work on all cores, as many threads as OpenMP would take (OMP_NUM_THREADS, omp_set_num_threads).
+ * jobs.h: independent pieces of work on all cores, as many threads as OpenMP would take (OMP_NUM_THREADS, omp_set_num_threads): bnn_jobs_run
+ * of bnn.h, and short parts in a row.
  */
 #ifndef BNN_JOBS_H
 #define BNN_JOBS_H
 
-#include <bnn/status.h>
-#include <stdbool.h>
+#include <bnn/bnn.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Runs job(context, 0..n-1), each once, in parallel; a call from inside a job runs serially (the outermost cut wins). Jobs may not depend
- * on each other. All jobs are run; of those that fail, the one with the lowest index gives status and sentence, so the outcome is the same
- * at any number of threads. */
-bnn_status bnn_jobs_run(int n, bnn_status (*job)(void *context, int i), void *context);
 
 /* Tells whether the caller is inside a job or a part, so that what it cuts runs serially. */
 bool bnn_jobs_inside(void);

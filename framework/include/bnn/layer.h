@@ -12,6 +12,7 @@
 #ifndef BNN_LAYER_H
 #define BNN_LAYER_H
 
+#include <bnn/bnn.h>
 #include <bnn/kernels.h>
 #include <bnn/prior.h>
 
@@ -21,13 +22,6 @@ extern "C" {
 
 #define BNN_MAX_PARAMS 8     /* blocks of parameters of a layer */
 #define BNN_MAX_GATE_THETA 8 /* parameters of a layer with a keep hook */
-
-/* Where the noise of a pass comes from. */
-typedef enum {
-    BNN_MEAN, /* no noise: every gate at its mean, every weight at its mean */
-    BNN_ROWS, /* fresh noise for every row, as in training */
-    BNN_DRAW  /* one draw shared by all rows: y is a function of x, equal rows give equal outputs */
-} bnn_mode;
 
 enum {                      /* bnn_type.caps of a layer */
        BNN_STOCHASTIC = 1,  /* y depends on io->rng, except in BNN_MEAN */

@@ -11,6 +11,7 @@
 #ifndef BNN_PLUGIN_H
 #define BNN_PLUGIN_H
 
+#include <bnn/bnn.h>
 #include <bnn/registry.h>
 
 #ifdef __cplusplus
@@ -78,18 +79,14 @@ typedef struct {
 /* ---- for programs ---- */
 
 /* A loaded plugin. It is never unloaded; all texts live as long as the process. */
-typedef struct {
+struct bnn_plugin {
     const char *path;       /* as it was given */
     const char *name;       /* what the plugin calls itself, or its first type */
     const char *version;    /* what the author says (BNN_PLUGIN_VERSION), or the beginning of sha256 */
     char sha256[65];        /* of the file */
     int n;                  /* number of types */
     const bnn_entry *types; /* [n] as they stand in the registry */
-} bnn_plugin;
-
-/* Loads a shared library and registers its types: all, or none where anything is wrong with the file or with one of them. A library that
- * is loaded already stays as it is, and that is no failure. out may be NULL. Not thread-safe. */
-bnn_status bnn_plugin_load(const char *path, const bnn_plugin **out);
+};
 
 /* Loads the files of a list "FILE:FOLDER:..."; of a folder all that end in ".so", by name. The first failure ends it; what was loaded
  * before stays. The library does not look at the environment: the program passes BNN_PLUGIN_PATH here. */

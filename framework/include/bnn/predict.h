@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* A predictive distribution on some rows. Owns its arrays. */
-typedef struct {
+struct bnn_prediction {
     int n;                                 /* rows */
     int samples;                           /* S; 0 in closed form */
     int mean_dim;                          /* targets, or classes */
@@ -35,7 +35,7 @@ typedef struct {
     double *pit;                           /* [n, mean_dim] P(Y <= y_i), regression only */
     bnn_cost cost;                         /* of this prediction: forwards counts draws, each over all rows */
     double *expected_entropy;              /* [n] E_s H[p_s], classes only; entropy H[mean] and mutual information follow from it */
-} bnn_prediction;
+};
 
 /* One draw of the predictive distribution on some rows, for whoever wants to keep it. Of standardised y. */
 typedef struct {
@@ -51,18 +51,10 @@ typedef struct {
 } bnn_drawn;
 
 /* Takes the draws, in no order, from the threads that predict, maybe at once. */
-typedef struct {
+struct bnn_sink {
     bnn_status (*take)(void *context, const bnn_drawn *drawn); /* a failure ends the prediction */
     void *context;                                             /* handed to take */
-} bnn_sink;
-
-/* How a prediction is made. */
-typedef struct {
-    int samples;          /* S; ignored for point engines */
-    bnn_mode mode;        /* BNN_DRAW (default where 0 = BNN_MEAN is given) or BNN_ROWS */
-    uint64_t seed;        /* of its draws */
-    const bnn_sink *sink; /* may be NULL */
-} bnn_predict_options;
+};
 
 /* How many draws a prediction takes where `samples` are asked for: 1 of a point engine; 0 in closed form; of stored draws no more than
  * there are, and as many from each chain, at least one, evenly spaced; of a mixture the sum over its members, which share the samples
@@ -76,12 +68,9 @@ bnn_status bnn_predict_keeps(const bnn_engine *engine);
 
 /* data must be scaled by the model's scaling. Parallel over blocks of draws; the same bits at any number of threads. */
 bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out);
-void bnn_prediction_free(bnn_prediction *prediction); /* frees it with all it owns; NULL is allowed */
 
 /* var_total of entry i of [n, mean_dim]. */
 static inline double bnn_var_total(const bnn_prediction *p, int i) { return p->var_epistemic[i] + p->var_aleatoric[i]; }
-double bnn_prediction_entropy(const bnn_prediction *p, int row);            /* H of the mean probabilities, nats */
-double bnn_prediction_mutual_information(const bnn_prediction *p, int row); /* entropy - expected entropy, >= 0 */
 
 #ifdef __cplusplus
 }

@@ -16,12 +16,8 @@
 extern "C" {
 #endif
 
-/* Schema "bnn-data": */
-bnn_status bnn_table_save(const bnn_table *table, const char *path); /* writes a table */
-bnn_status bnn_table_load(const char *path, bnn_table **out);        /* reads one, checked; the caller owns it */
-
 /* Who made a file, out of what: goes into its provenance group. Texts are borrowed and may be NULL. */
-typedef struct {
+struct bnn_provenance {
     const char *command;                       /* the whole command line */
     const char *data_path;                     /* of the bnn-data file */
     const char *data_sha256;                   /* of it */
@@ -30,7 +26,7 @@ typedef struct {
     int split;                                 /* -1: none */
     int threads;                               /* that worked */
     const char *started_at, *finished_at;      /* ISO 8601 with zone */
-} bnn_provenance;
+};
 
 /* What is kept of each draw, bits. */
 enum {
@@ -50,24 +46,20 @@ const bnn_sink *bnn_draws_sink(const bnn_draws *draws); /* borrowed from draws *
 void bnn_draws_free(bnn_draws *draws);                  /* gives the file up: what was at its path stays; NULL is allowed */
 
 /* What is known of some rows. draws, if there are any, belong to the same path and are freed, whether saving succeeds or not. */
-typedef struct {
+struct bnn_results {
     const bnn_data *data;             /* the rows */
     const bnn_prediction *prediction; /* on them */
     const bnn_metrics *metrics;       /* may be NULL */
     bnn_draws *draws;                 /* may be NULL */
-} bnn_results;
-
-/* Schema "bnn-run", or, of a run that is not complete, "bnn-model": weights by layer, state, history, cost, provenance; and the results on
- * test rows (NULL: none). */
-bnn_status bnn_run_save(const bnn_run *run, const bnn_results *results, const bnn_provenance *provenance, const char *path);
+};
 
 /* Where a run came from, read back; texts owned, NULL if absent. */
-typedef struct {
+struct bnn_origin {
     char *data_path;   /* of the bnn-data file */
     char *data_sha256; /* of it */
     char *started_at;  /* of its first process */
     int split;         /* -1: none */
-} bnn_origin;
+};
 void bnn_origin_free(bnn_origin *origin); /* frees what is inside */
 
 /* A plugin that a run was made with; texts owned. */
@@ -96,15 +88,6 @@ typedef struct {
 /* Reads no weights, and needs no plugin. Free out with bnn_outline_free. */
 bnn_status bnn_outline_load(const char *path, bnn_outline *out);
 void bnn_outline_free(bnn_outline *outline); /* frees what is inside */
-
-/* A fitted run ready to predict, complete or not. origin may be NULL. BNN_ERR_PLUGIN: a plugin that predicts
- * is not loaded, or in another version than it was then, which may compute something else. */
-bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin);
-
-/* A run to go on with, from a file that bnn_run_save wrote on the way: further steps give the same bits as if it had never stopped. The
- * file must have been begun with the same texts and seed, by a program of the same precision, on data with origin's split and SHA-256. A
- * file whose run is complete gives a run that is complete. */
-bnn_status bnn_run_resume(const char *path, const bnn_config *config, const bnn_data *train, const bnn_origin *origin, bnn_run **out);
 
 /* Weights of Keras (.h5, .weights.h5), of h5py (groups with datasets kernel and bias), or of a run of bnn. Layers without weights are left
  * out. */

@@ -6,7 +6,8 @@
 #ifndef BNN_REPORT_H
 #define BNN_REPORT_H
 
-#include <bnn/bnn.h>
+#include <bnn/diagnose.h>
+#include <bnn/store.h>
 #include <stdio.h>
 
 /* One colour per engine, in turn; told apart by eyes without red or green cones, and at least 3:1 on their ground. Plots are drawn in the

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * test_facade.c: the whole way of a program that includes bnn.h and nothing else of the library; options of programs older and newer than
+ * it.
+ */
+#include <bnn/bnn.h>
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OK(call) ck_assert_msg((call) == BNN_OK, "%s", bnn_error())
+#define SAYS(call, part)                                                                        \
+    do {                                                                                        \
+        ck_assert_int_lt((call), 0);                                                            \
+        ck_assert_msg(strstr(bnn_error(), (part)) != NULL, "the sentence is: %s", bnn_error()); \
+    } while (0)
+
+enum { N = 20 };
+static const char *const x_names[] = {"slope", "noise"}, *const y_names[] = {"price"}, *const class_names[] = {"low", "high"};
+
+/* y = 3 x_0, or whether that is above 0. */
+static bnn_table *table_new(bool classes) {
+    double x[2 * N], y[N];
+    bnn_table *table;
+    bnn_arrays arrays = {sizeof arrays, .n = N, .x_size = 2, .y_dim = 1, .n_classes = classes ? 2 : 0, .x = x, .y = y, .title = "line"};
+    arrays.x_names = x_names, arrays.y_names = y_names, arrays.class_names = classes ? class_names : NULL;
+    OK(bnn_stream_normal(bnn_stream_split(bnn_stream_seed(1), 2), N, 2, x));
+    for (int i = 0; i < N; i++) y[i] = classes ? x[2 * i] > 0 : 3 * x[2 * i];
+    OK(bnn_table_from(&arrays, &table));
+    return table;
+}
+
+/* ---------------------------------------------------------------- tables and rows */
+
+START_TEST(a_table_of_arrays_has_them) {
+    bnn_table *table = table_new(true);
+    ck_assert_int_eq(bnn_table_rows(table), N);
+    ck_assert_int_eq(bnn_table_features(table), 2);
+    ck_assert_int_eq(bnn_table_targets(table), 1);
+    ck_assert_int_eq(bnn_table_classes(table), 2);
+    ck_assert_str_eq(bnn_table_title(table), "line");
+    ck_assert_str_eq(bnn_table_feature_name(table, 1), "noise");
+    ck_assert_str_eq(bnn_table_target_name(table, 0), "price");
+    ck_assert_str_eq(bnn_table_class_name(table, 1), "high");
+    ck_assert_ptr_null(bnn_table_feature_name(table, 2));
+    for (int i = 0; i < N; i++) ck_assert_double_eq(bnn_table_y(table)[i], bnn_table_x(table)[2 * i] > 0);
+    OK(bnn_table_split(table, BNN_SPLIT_KFOLD, 4, 1));
+    ck_assert_int_eq(bnn_table_splits(table), 4);
+    ck_assert_int_eq(bnn_table_count(table, 0, BNN_TEST), N / 4);
+    bnn_table_free(table);
+}
+END_TEST
+
+START_TEST(arrays_that_make_no_table_are_refused) {
+    double x[4] = {0, 1, 2, NAN}, y[4] = {0, 1, 2, 3};
+    bnn_table *table;
+    SAYS(bnn_table_from(&(bnn_arrays){.n = 0, .x_size = 1, .x = x}, &table), "arrays of 0 rows");
+    SAYS(bnn_table_from(&(bnn_arrays){.n = 4, .x_size = 1, .y_dim = 2, .n_classes = 2, .x = x, .y = y}, &table), "classes are one target");
+    SAYS(bnn_table_from(&(bnn_arrays){.n = 4, .x_size = 1, .y_dim = 1, .x = x}, &table), "the array of targets is NULL");
+    SAYS(bnn_table_from(&(bnn_arrays){.n = 4, .x_size = 1, .y_dim = 1, .x = x, .y = y}, &table), "row 4, column 1: nan");
+    ck_assert_ptr_null(table);
+}
+END_TEST
+
+START_TEST(rows_are_scaled_or_not) {
+    bnn_table *table = table_new(false);
+    bnn_data *own, *as_they_are;
+    OK(bnn_data_range(table, 5, N, NULL, &own));
+    OK(bnn_data_unscaled(table, 0, 5, &as_they_are));
+    ck_assert_int_eq(bnn_data_rows(own), N - 5);
+    double mean = 0;
+    for (int i = 5; i < N; i++) mean += bnn_table_y(table)[i] / (N - 5);
+    ck_assert_double_eq_tol(bnn_scaling_y_mean(bnn_data_scaling(own))[0], mean, 1e-12);
+    ck_assert_double_gt(bnn_scaling_y_sd(bnn_data_scaling(own))[0], 0);
+    ck_assert_double_eq(bnn_scaling_x_mean(bnn_data_scaling(as_they_are))[1], 0);
+    ck_assert_double_eq(bnn_scaling_x_sd(bnn_data_scaling(as_they_are))[1], 1);
+    bnn_data_free(own), bnn_data_free(as_they_are);
+    SAYS(bnn_data_range(table, 5, N + 1, NULL, &own), "rows [5, 21) were asked for of a table of 20");
+    bnn_table_free(table);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- the whole way */
+
+static bool stop_at_third(void *context, double share) {
+    (void)share;
+    return ++*(int *)context == 3;
+}
+
+START_TEST(a_run_is_stopped_saved_resumed_and_predicts) {
+    char path[] = "/tmp/bnn_facade_XXXXXX";
+    int calls = 0;
+    bnn_table *table = table_new(false);
+    bnn_data *train;
+    bnn_run *run, *whole;
+    bnn_prediction *p, *other;
+    ck_assert_int_ge(close(mkstemp(path)), 0);
+    bnn_config config = {sizeof config, .net = "dense:4; relu; dense", .engine = "mc_dropout:gates=concrete,epochs=9", .seed = 4};
+    OK(bnn_data_split(table, -1, BNN_TRAIN, NULL, &train));
+    OK(bnn_fit(&config, train, &whole));
+    config.progress = stop_at_third, config.context = &calls;
+    OK(bnn_fit(&config, train, &run));
+    ck_assert(!bnn_run_complete(run));
+    ck_assert_int_eq(bnn_run_steps(run), 3);
+    OK(bnn_run_save(run, NULL, NULL, path));
+    bnn_run_free(run);
+    OK(bnn_run_resume(path, &config, train, NULL, &run));
+    for (double share; !bnn_run_complete(run);) OK(bnn_run_step(run, train, &share));
+    ck_assert_double_eq(bnn_run_progress(run), 1);
+    bnn_predict_options how = {sizeof how, .samples = 30, .seed = 2};
+    OK(bnn_run_predict(run, train, &how, &p));
+    OK(bnn_run_predict(whole, train, &how, &other));
+    ck_assert_int_eq(bnn_prediction_rows(p), N);
+    ck_assert_int_eq(bnn_prediction_dim(p), 1);
+    ck_assert_int_eq(bnn_prediction_samples(p), 30);
+    ck_assert_mem_eq(bnn_prediction_mean(p), bnn_prediction_mean(other), N * sizeof(double));
+    ck_assert_mem_eq(bnn_prediction_logp(p), bnn_prediction_logp(other), N * sizeof(double));
+    bnn_prediction_free(p), bnn_prediction_free(other), bnn_run_free(run), bnn_run_free(whole);
+    bnn_data_free(train), bnn_table_free(table), unlink(path);
+}
+END_TEST
+
+START_TEST(a_run_says_what_it_is) {
+    bnn_table *table = table_new(false);
+    bnn_data *train;
+    bnn_run *run;
+    OK(bnn_data_split(table, -1, BNN_TRAIN, NULL, &train));
+    OK(bnn_fit(&(bnn_config){.net = "dense:4; relu; dense", .engine = "mc_dropout:gates=concrete,epochs=9", .seed = 4}, train, &run));
+    ck_assert_ptr_nonnull(strstr(bnn_run_net(run), "concrete_dropout"));
+    ck_assert_ptr_nonnull(strstr(bnn_run_engine(run), "mc_dropout:"));
+    ck_assert_ptr_nonnull(strstr(bnn_run_likelihood(run), "gaussian"));
+    ck_assert_ptr_nonnull(strstr(bnn_run_prior(run), "gauss"));
+    ck_assert_uint_eq(bnn_run_seed(run), 4);
+    ck_assert_double_eq(bnn_run_cost(run, BNN_COST_GRADIENTS), 9);
+    ck_assert_double_gt(bnn_run_cost(run, BNN_COST_FLOPS), 0);
+    ck_assert_int_eq(bnn_run_history_rows(run), 9);
+    ck_assert_int_eq(bnn_run_history_epochs(run)[8], 9);
+    ck_assert_int_eq(bnn_run_gates(run), 2);
+    ck_assert_ptr_nonnull(bnn_run_gate(run, 1));
+    ck_assert_ptr_null(bnn_run_gate(run, 2));
+    ck_assert_double_gt(bnn_run_gate_p(run)[17], 0);
+    ck_assert_double_gt(bnn_run_history(run, BNN_HISTORY_NOISE_SD)[8], 0);
+    ck_assert_double_eq(bnn_scaling_y_sd(bnn_run_scaling(run))[0], bnn_scaling_y_sd(bnn_data_scaling(train))[0]);
+    OK(bnn_run_check_names(run, table));
+    bnn_run_free(run), bnn_data_free(train), bnn_table_free(table);
+}
+END_TEST
+
+START_TEST(parameters_are_set_before_the_first_step) {
+    bnn_table *table = table_new(false);
+    bnn_data *train;
+    bnn_run *run;
+    double theta[8], back[8], share;
+    const char *node, *name;
+    size_t offset, length, blocks = 0;
+    bnn_config config = {sizeof config, .net = "dense", .engine = "map:epochs=5"};
+    OK(bnn_data_split(table, -1, BNN_TRAIN, NULL, &train));
+    OK(bnn_run_new(&config, train, &run));
+    ck_assert_int_eq(bnn_run_n_theta(run), 4); /* two weights, a bias, the noise */
+    OK(bnn_run_draw(run, 0, 0, theta));
+    theta[0] = 0.5, theta[1] = -0.25, theta[2] = 2;
+    OK(bnn_run_set_theta(run, theta));
+    OK(bnn_run_draw(run, 0, 0, back));
+    ck_assert_mem_eq(theta, back, 4 * sizeof(double));
+    for (int b = 0; bnn_run_block(run, b, &node, &name, &offset, &length); b++) blocks += length;
+    ck_assert_uint_eq(blocks, 4);
+    ck_assert_uint_eq(bnn_run_state(run, "theta", 2, back), 4);
+    ck_assert_double_eq(back[1], -0.25);
+    ck_assert_uint_eq(bnn_run_state(run, "no such state", 2, back), 0);
+    OK(bnn_run_step(run, train, &share));
+    SAYS(bnn_run_set_theta(run, theta), "parameters can be set before the first step, not after 1");
+    bnn_run_free(run);
+    config.engine = "hmc";
+    OK(bnn_run_new(&config, train, &run));
+    SAYS(bnn_run_set_theta(run, theta), "engine 'hmc' does not work on one parameter vector");
+    bnn_run_free(run), bnn_data_free(train), bnn_table_free(table);
+}
+END_TEST
+
+START_TEST(scores_go_by_their_names) {
+    for (int classes = 0; classes < 2; classes++) {
+        bnn_table *table = table_new(classes);
+        bnn_data *train;
+        bnn_run *run;
+        bnn_prediction *p;
+        double score, logp = 0;
+        OK(bnn_data_split(table, -1, BNN_TRAIN, NULL, &train));
+        OK(bnn_fit(&(bnn_config){.net = "dense", .engine = "map:epochs=200"}, train, &run));
+        OK(bnn_run_predict(run, train, NULL, &p));
+        ck_assert(bnn_prediction_is_class(p) == classes);
+        for (int i = 0; i < N; i++) logp += bnn_prediction_logp(p)[i] / N;
+        OK(bnn_prediction_score(p, train, "ll", &score));
+        ck_assert_double_eq_tol(score, logp, 1e-12);
+        OK(bnn_prediction_score(p, train, classes ? "accuracy" : "rmse", &score));
+        double by_hand = 0;
+        for (int i = 0; i < N; i++) {
+            const double *mean = bnn_prediction_mean(p), y = bnn_table_y(table)[i];
+            by_hand += (classes ? (mean[2 * i + 1] > mean[2 * i]) == (y > 0) : (mean[i] - y) * (mean[i] - y)) / N;
+        }
+        ck_assert_double_eq_tol(classes ? score : score * score, by_hand, 1e-5);
+        SAYS(bnn_prediction_score(p, train, classes ? "rmse" : "accuracy", &score),
+             classes ? "'rmse' is a score of real targets" : "'accuracy' is a score of classes");
+        SAYS(bnn_prediction_score(p, train, "luck", &score), "there is no score 'luck'");
+        ck_assert_str_eq(bnn_score_name(0), "ll");
+        ck_assert_ptr_null(bnn_score_name(-1));
+        bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(train), bnn_table_free(table);
+    }
+}
+END_TEST
+
+/* ---------------------------------------------------------------- options */
+
+/* As in a later edition of the header. */
+typedef struct {
+    bnn_config now;
+    const char *later;
+} longer_config;
+
+START_TEST(options_of_other_editions) {
+    bnn_table *table = table_new(false);
+    bnn_data *train;
+    bnn_run *run;
+    longer_config config = {.now = {sizeof config, .net = "dense", .engine = "map:epochs=2"}};
+    OK(bnn_data_split(table, -1, BNN_TRAIN, NULL, &train));
+    OK(bnn_fit(&config.now, train, &run)); /* a newer program that does not use what is new */
+    bnn_run_free(run);
+    config.later = "x";
+    SAYS(bnn_fit(&config.now, train, &run), "bnn_config sets an option behind its first");
+    config.now.size = 8;
+    SAYS(bnn_fit(&config.now, train, &run), "bnn_config has a size of 8 bytes");
+    config.now.size = 0; /* the first edition */
+    OK(bnn_fit(&config.now, train, &run));
+    bnn_run_free(run), bnn_data_free(train), bnn_table_free(table);
+}
+END_TEST
+
+int main(void) {
+    const TTest *const tests[] = {a_table_of_arrays_has_them, arrays_that_make_no_table_are_refused,
+                                  rows_are_scaled_or_not,     a_run_is_stopped_saved_resumed_and_predicts,
+                                  a_run_says_what_it_is,      parameters_are_set_before_the_first_step,
+                                  scores_go_by_their_names,   options_of_other_editions};
+    TCase *cases = tcase_create("facade");
+    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) tcase_add_test(cases, tests[i]);
+    Suite *suite = suite_create("facade");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
