@@ -43,7 +43,7 @@ clean() {
     export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 }
 
-# build FOLDER [MESON OPTION...]: configures once, then builds what changed.
+# build FOLDER [MESON OPTION...]: configures once, and again where packages came or went since, which may be what it did not find; then builds what changed.
 build() {
     folder=$1
     shift
@@ -55,6 +55,11 @@ build() {
             exit 1
         }
         rm -f "$folder.log"
+    elif [ /var/lib/dpkg/status -nt "$folder/build.ninja" ]; then
+        meson setup --reconfigure "$folder" >"$folder/reconfigure.log" 2>&1 || {
+            cat "$folder/reconfigure.log" >&2
+            exit 1
+        }
     fi
     case "$(ninja -C "$folder" -n)" in *"no work to do"*) return 0 ;; esac
     echo "building $folder"

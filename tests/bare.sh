@@ -18,7 +18,7 @@ if [ "${1-}" != inside ]; then
         echo "skipped: $skip"
         exit 77
     fi
-    root=$(mktemp -d)
+    root=$(mktemp -d) && chmod 755 "$root" # a plain user has to get in
     trap 'rm -rf --one-file-system "$root"' EXIT
     trap 'exit 1' HUP INT TERM
     unshare --mount --propagation private --pid --fork --kill-child sh "$0" inside "$root" "$@"
@@ -59,5 +59,9 @@ for user in root plain; do
         echo "$user: sh $command"
         chroot --userspec="$user:$user" "$root" env -i HOME="$home" USER="$user" PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -c "cd && cd bnn && sh $command"
     done
+    if [ ! -x "$root$home/bnn/build/tests/test_text" ]; then # configured before Check was there
+        echo "$user: the default build has no tests" >&2
+        exit 1
+    fi
 done
 echo "both commands run on a bare $release, as root and as a plain user"

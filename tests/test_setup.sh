@@ -41,6 +41,20 @@ same 'unknown and removed packages are installed' 'installing libfoo-dev g meson
 ready
 install -y --no-install-recommends libfoo-dev g meson' "$(set_up gcc libfoo-dev g meson)"
 
+# configured FOLDER: how it is configured by a meson that only tells
+configured() {
+    printf '#!/bin/sh\necho "meson $*"\n' >"$folder/meson"
+    printf '#!/bin/sh\necho no work to do\n' >"$folder/ninja"
+    chmod +x "$folder/meson" "$folder/ninja"
+    PATH="$folder:$PATH" sh -c '. experiments/setup.sh; build "$1"' setup "$1"
+    cat "$1/reconfigure.log" 2>/dev/null
+}
+mkdir "$folder/build"
+: >"$folder/build/build.ninja"
+same 'what is configured stays so' '' "$(configured "$folder/build")"
+touch -d 2000-01-01 "$folder/build/build.ninja"
+same 'packages that came since may be what it did not find' "meson setup --reconfigure $folder/build" "$(configured "$folder/build")"
+
 # of_caller COMMAND: what it prints, cleaned of PYTHONPATH, OMP_NUM_THREADS, and a folder of programs.
 of_caller() {
     mkdir -p "$folder/bin" && printf '#!/bin/sh\necho mine\n' >"$folder/bin/uname" && chmod +x "$folder/bin/uname"
