@@ -4,7 +4,8 @@
 #   sh tests/run.sh          all of that
 #   sh tests/run.sh fast     the default build only
 #   sh tests/run.sh long     in the default build what takes long: 200 kills of fits on their way; every change of every part of a file; faults seeded into
-#                            the sources, each of which some test has to find
+#                            the sources, each of which some test has to find; the commands of the README on a bare machine (tests/bare.sh, as root)
+# Of the caller's environment only what `clean` in experiments/setup.sh names gets in. What no build changes is tested in the default one alone (tests/meson.build).
 set -e
 cd "$(dirname "$0")/.."
 . experiments/setup.sh
@@ -24,6 +25,7 @@ suite() {
 }
 
 if [ "$1" = long ]; then
+    need debootstrap
     build build -Dwerror=true
     exec meson test -C build --suite long --print-errorlogs
 fi
