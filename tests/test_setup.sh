@@ -64,6 +64,6 @@ PATH=two' PATH="$folder/bin:$PATH" sh -c ". experiments/setup.sh; clean; $1"
 same "what is the caller's own is left out" '' "$(of_caller 'echo "$PYTHONPATH$OMP_NUM_THREADS$LINES_OF"')"
 same 'programs are those of the distribution' "$(/usr/bin/uname)" "$(of_caller uname)"
 mkdir "$folder/dist-packages" && : >"$folder/dist-packages/by_hand.py"
-same 'nor does Python see what pip installed' None "$(PYTHONPATH="tests/python:$folder/dist-packages" /usr/bin/python3 -c 'import importlib.util as u; print(u.find_spec("by_hand"))')"
+same 'nor does Python see what pip installed' None "$(PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="tests/python:$folder/dist-packages" /usr/bin/python3 -c 'import importlib.util as u; print(u.find_spec("by_hand"))')"
 same 'the compiler is that of the caller' mycc "$(of_caller 'echo $CC')"
 exit $failed
