@@ -223,7 +223,7 @@ static bnn_status advance_cell(void *context, int i) {
     return BNN_OK;
 }
 
-/* What was searched, what a search with one probability for each gate would take, and what was chosen. */
+/* Writes the remark: the cells searched, the size of a search with one probability for each gate, and the choice. */
 static bnn_status write_remark(bnn_engine *e, search *g) {
     size_t size;
     FILE *out = open_memstream(&g->remark, &size);

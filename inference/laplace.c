@@ -212,7 +212,7 @@ static bnn_status begin(bnn_engine *e, const bnn_real *theta) {
 
 enum { PIECE = 256 }; /* rows at a time */
 
-/* What a step of the engine that is not there would have said of the mode. */
+/* Reports the mode as a step of the engine that is not there would have. */
 static bnn_status look_at(const bnn_engine *e, const bnn_data *data, bnn_step *out) {
     const bnn_model *m = e->model;
     size_t in = (size_t)bnn_shape_size(m->x_shape), y_dim = (size_t)data->y_dim;

@@ -57,7 +57,7 @@ static void prepare(const bnn_layer *l, bnn_io *io) { bnn_gate_prepare(l, io, dr
 
 static void forward(const bnn_layer *l, bnn_io *io) { bnn_gate_forward(l, io, draw_gates); }
 
-/* What the units of one row add to dp_logit: da[D] += dy x g (p - (1 - (1-p) g)/t) */
+/* Adds the part of one row's units in dp_logit: da[D] += dy x g (p - (1 - (1-p) g)/t) */
 static void backward_logit(size_t d, const bnn_real *restrict dy, const bnn_real *restrict x, const bnn_real *restrict g, bnn_real constant,
                            bnn_real slope, bnn_real *restrict da) {
     for (size_t i = 0; i < d; i++) da[i] += dy[i] * x[i] * g[i] * (constant + slope * g[i]);

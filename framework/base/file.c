@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether `name` is that of a temporary file of `base` whose process is no more, or is this one. */
+/* Says whether `name` is that of a temporary file of `base` whose process is no more, or is this one. */
 static bool is_leftover(const char *name, const char *base) {
     static const char infix[] = ".tmp.";
     size_t length = strlen(base);
@@ -41,7 +41,7 @@ char *bnn_file_temporary(const char *path) {
 
 static bnn_status cannot(const char *path) { return bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno)); }
 
-/* Whether what was written to the file, or the names in the folder, will be there after a loss of power. */
+/* Syncs a file or the names in a folder; true: it will be there after a loss of power. */
 static bool sync_path(const char *path, int flags) {
     int fd = open(path, flags | O_CLOEXEC);
     bool done = fd >= 0 && fsync(fd) == 0;

@@ -174,7 +174,7 @@ static int is_library(const struct dirent *entry) {
     return ending && strcmp(ending, ".so") == 0;
 }
 
-/* Of bytes, whatever the language. */
+/* Sorts by bytes, whatever the locale. */
 static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
 
 static bnn_status load_from(const char *folder, const char *name) {

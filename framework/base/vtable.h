@@ -25,13 +25,13 @@ typedef struct {
 } bnn_contract;
 extern const bnn_contract *const bnn_contracts[BNN_N_KINDS];
 
-/* Whether a vtable, of any size, has a hook. */
+/* Says whether a vtable, of any size, has a hook. */
 bool bnn_vtable_has(const bnn_type *type, size_t offset);
 
-/* Whether this library can call the vtable (registry.h, bnn_types_add); the sentence says what is missing. */
+/* Says whether this library can call the vtable (registry.h, bnn_types_add); the sentence says what is missing. */
 bnn_status bnn_vtable_check(bnn_kind kind, const bnn_type *type);
 
-/* Of a vtable that is shorter than this library's: *copy, owned, with NULL for the hooks that it does not have. Else *copy stays. */
+/* Extends a vtable that is shorter than this library's: *copy, owned, has NULL for the hooks that it lacks. Else *copy stays. */
 bnn_status bnn_vtable_extend(bnn_kind kind, const bnn_type *type, bnn_type **copy);
 
 /* bnn_types_add, of types that come from somewhere: origin, borrowed for ever, is told where a name is taken. */

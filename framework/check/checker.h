@@ -31,7 +31,7 @@ extern const bnn_suite bnn_suite_likelihood;
 extern const bnn_suite bnn_suite_prior;
 extern const bnn_suite bnn_suite_optimizer;
 
-/* Whether the caller asked for this rule. */
+/* Says whether the caller asked for this rule. */
 bool bnn_checker_wants(const bnn_checker *c, const bnn_rule *rule);
 /* Opens a verdict; spec and mode are borrowed, "" where there is none. */
 void bnn_checker_begin(bnn_checker *c, const bnn_rule *rule, const char *spec, const char *mode);

@@ -63,7 +63,7 @@ bnn_real *bnn_hooks_reals(bnn_hooks *h, const char *name, size_t n, bool lent);
 double *bnn_hooks_doubles(bnn_hooks *h, const char *name, size_t n);
 void bnn_hooks_free(bnn_hooks *h);
 
-/* What all arrays hold; must be freed. */
+/* Contents of all arrays; must be freed. */
 typedef struct {
     bnn_real *kept[BNN_MOST_ARRAYS];
 } bnn_contents;
@@ -76,7 +76,7 @@ bnn_status bnn_hooks_stay_in_bounds(bnn_checker *c, bnn_hooks *h);
 bnn_status bnn_hooks_allocate_nothing(bnn_checker *c, bnn_hooks *h);
 bnn_status bnn_hooks_stay_finite(bnn_checker *c, bnn_hooks *h, const char *when);
 
-/* What every hook returned and left in the arrays. */
+/* Record of the values that every hook returned and left in the arrays. */
 typedef struct {
     bnn_contents after[BNN_MOST_HOOKS];
     double value[BNN_MOST_HOOKS];

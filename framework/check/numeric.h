@@ -28,8 +28,8 @@
 /* df/dx by central differences of fourth order; *x is moved and put back. *kinked (may be NULL): the one-sided slopes differ. */
 double bnn_difference(double (*f)(void *of), void *of, bnn_real *x, bool *kinked);
 
-/* Of f from .. to, within [-64, 64]; the interval is cut at powers of ten and two around 0, where densities have their scales. Good to
- * about ROUNDING. */
+/* Integrates f from .. to, within [-64, 64]; the interval is cut at powers of ten and two around 0, where densities have their scales. Good
+ * to about ROUNDING. */
 double bnn_integral(double (*f)(double x, void *of), void *of, double from, double to);
 
 /* The same without that limit, by x = sinh(u): densities with heavy tails, and all of the line. */
@@ -40,7 +40,7 @@ bnn_real *bnn_guarded_new(size_t n);
 bool bnn_guarded_intact(const bnn_real *a); /* NULL is intact */
 void bnn_guarded_free(bnn_real *a);         /* NULL is allowed */
 
-/* What a wrong gradient or density may come from, told by the ratio of what is to what should be: " (ratio 0.5: a factor 2 is missing?)",
+/* Guesses the cause of a wrong gradient or density from the ratio of found to expected: " (ratio 0.5: a factor 2 is missing?)",
  * or
  * "" if it looks like nothing known. p is a probability that may have been forgotten, n a number of rows; NaN and 0 where there is none. */
 #define BNN_GUESS_TEXT 96
@@ -53,8 +53,8 @@ const char *bnn_mass_guess(double mass, int dimensions, char text[BNN_GUESS_TEXT
  * 0 where there is none. tolerance is relative. */
 const char *bnn_spread_guess(double is, double should, int fan_in, double tolerance, char text[BNN_GUESS_TEXT]);
 
-/* Whether draws follow a density, by Pearson's chi-square over bins between the quantiles of the first half, with the counts of the second.
- * x[n] is sorted in its halves. */
+/* Tests whether draws follow a density, by Pearson's chi-square over bins between the quantiles of the first half, with the counts of the
+ * second. x[n] is sorted in its halves. */
 typedef struct {
     double chi_square, p;
     int degrees;
@@ -75,11 +75,11 @@ static inline void moments_add(moments *m, double x) {
 }
 
 static inline double moments_var(const moments *m) { return m->squares / (m->n - 1); }
-/* Of the mean. */
+/* z-score of the mean of m. */
 static inline double moments_z(const moments *m, double expected) { return (m->mean - expected) / sqrt(moments_var(m) / m->n); }
-/* Of the variance, for normal data. */
+/* z-score of the variance of m, for normal data. */
 static inline double moments_var_z(const moments *m, double expected) { return (moments_var(m) / expected - 1) / sqrt(2 / (m->n - 1)); }
-/* Of the difference of two means; 0 if both are of constants that agree. */
+/* z-score of the difference of two means; 0 if both are of constants that agree. */
 double bnn_moments_z_between(const moments *a, const moments *b);
 /* |z| of n comparisons stays below this with a probability of 1 - 1e-6. */
 double bnn_most_z(size_t n);

@@ -30,7 +30,7 @@ typedef struct {
     bnn_real undefined; /* preset: NaN */
     bnn_io io;          /* rng, mode and train may be set */
 
-    /* What is watched at every hook, if asked for. */
+    /* Findings at every hook, if asked for. */
     bool guarded;                  /* look at the sentinels */
     char overrun[96];              /* the first write outside an array, such as "backward writes outside dtheta [6]"; "" if none */
     bool *touched;                 /* entries of scratch that some hook wrote; NULL: not watched */

@@ -91,7 +91,7 @@ static double correlation_time(size_t n, double *rho) {
     return sum;
 }
 
-/* Of x[chains, n], not constant. */
+/* Counts the effective draws in x[chains, n], which is not constant. */
 static double effective(const room *r, size_t chains, size_t n, const double *x) {
     double S = (double)(chains * n), between = 0;
     memset(r->rho, 0, n * sizeof *r->rho);

@@ -130,7 +130,7 @@ static double saturated_share(const bnn_engine *engine, const bnn_column *depth)
     return (double)reached / depth->length;
 }
 
-/* What the engine tells of its trajectories; the log density is a quantity. */
+/* Reads the columns that the engine keeps of its trajectories; the log density is a quantity. */
 static bnn_status diagnose_columns(sheet *s) {
     const bnn_engine_type *type = bnn_engine_vtable(s->engine);
     bnn_diagnosis *d = s->d;
@@ -224,7 +224,7 @@ static int count_above(const bnn_diagnosis *d, bnn_quantity_of of, double limit)
     return n;
 }
 
-/* Whether chains have not met; then numbers of draws mean little. */
+/* Finds out whether chains have not met; then numbers of draws mean little. */
 static bool find_rhat(bnn_diagnosis *d, bnn_quantity_of of, const bnn_spread *rhat, const char *what) {
     int above = count_above(d, of, BNN_MOST_RHAT);
     if (rhat->n == 0 || (above <= BNN_CHANCE * rhat->n && rhat->most <= BNN_WORST_RHAT)) return false;

@@ -157,7 +157,7 @@ static void test(const bnn_sbc *sbc, bnn_sbc_quantity *q) {
     q->spread = (squares - sum * sum / L) / ((L - 1) * var);
 }
 
-/* What the engine's draws are draws of, from an engine that is not fitted yet. */
+/* Learns the quantities of the engine's draws from an engine that is not fitted yet. */
 static bnn_status look_at_engine(work *w) {
     bnn_world world;
     bnn_engine *e = NULL;

@@ -246,7 +246,7 @@ static bnn_status find_blocks(bnn_curvature *c, bool last_layer) {
 
 static double bytes_of(const bnn_curvature *c) { return (double)(c->n_factor + c->n_h) * sizeof(double); }
 
-/* What another structure would need, for the sentence. */
+/* Bytes that another structure would need, for the sentence. */
 static double bytes_as(const bnn_curvature *c, bnn_structure structure) {
     bnn_curvature other = *c;
     other.structure = structure;

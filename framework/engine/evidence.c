@@ -123,7 +123,7 @@ static const double longest = 3, farthest = 30; /* of a step; of x, where an evi
 static const double enough = 1e-6;              /* nats that the next step can still win */
 enum { MOST_STEPS = 200, MOST_HALVINGS = 10 };
 
-/* Of the groups, then of var; returns what steps to the bounds' maxima win. */
+/* Finds the directions of the groups, then that of var; returns how much steps to the bounds' maxima win. */
 static double find_directions(const bnn_evidence *e, direction *d) {
     double all = 0, length = 0, gain = 0;
     for (int g = 0; g <= e->n_groups; g++) d[g] = (direction){0};

@@ -91,7 +91,7 @@ static stretch open_stretch(double **room, int n) {
 
 static double log_sum(double a, double b) { return fmax(a, b) + log1p(exp(-fabs(a - b))); }
 
-/* Whether a stretch that begins with momentum first and ends with last still goes apart, rho = a + b being the sum of its momenta. */
+/* Says whether a stretch that begins with momentum first and ends with last still goes apart, rho = a + b being the sum of its momenta. */
 static bool goes_apart(const bnn_hamiltonian *h, const double *a, const double *b, const double *first, const double *last) {
     double at_first = 0, at_last = 0;
     for (int i = 0; i < h->n; i++) {

@@ -87,7 +87,7 @@ static bnn_status open(bnn_curvature *c) {
 
 /* ---------------------------------------------------------------- what a pass shows */
 
-/* Of one pass over some rows; all buffers have room for the widest node. */
+/* Buffers of one pass over some rows; all have room for the widest node. */
 typedef struct {
     const bnn_curvature *c;
     int n, pass;      /* rows; number of the backward pass over them: the inputs are the same in all */

@@ -56,7 +56,7 @@ static int kept_after(const bnn_sgmcmc_conf *c, uint64_t epochs) {
 
 static int kept(const bnn_sgmcmc *s) { return kept_after(s->conf, s->epochs); }
 
-/* What step sizes are multiplied with in step i of the `steps` of this epoch (Zhang et al. 2020, eq. 1). */
+/* Factor of the step sizes in step i of the `steps` of this epoch (Zhang et al. 2020, eq. 1). */
 static double step_factor(const bnn_sgmcmc *s, int i, int steps) {
     double length = (double)cycle_length(s->conf), into = (double)(s->epochs % cycle_length(s->conf));
     return s->conf->cycles > 0 ? 0.5 * (1 + cos(M_PI * (into + (double)i / steps) / length)) : 1;
@@ -236,7 +236,7 @@ static void write_remark(bnn_sgmcmc *s) {
              s->conf->samples, sums->configurational / sums->epochs, moving, s->conf->temperature);
 }
 
-/* What an epoch of every chain took, and where it led. */
+/* Tells how much an epoch of every chain took, and where it led. */
 static void account(bnn_engine *e, bnn_step *out) {
     bnn_sgmcmc *s = e->state;
     int chains = s->conf->chains, rows = s->chain[0].batch.rows, steps = bnn_minibatch_count(&s->chain[0].batch, s->data);

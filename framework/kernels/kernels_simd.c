@@ -25,7 +25,7 @@ INLINE void store_last(bnn_real *p, vreal v, int last) {
 
 enum { BLOCK = 128 }; /* rows of a that are copied together */
 
-/* What the tiles of a panel of the result share. */
+/* Arguments that all tiles of a panel of the result share. */
 typedef struct {
     int k;
     const bnn_real *a, *b, *init;

@@ -106,7 +106,7 @@ static void generate(cursor *place, uint64_t key, int count, uint32_t *out) {
     *place = at;
 }
 
-/* What becomes of count words (a multiple of 4 STEP). */
+/* Threshold and value of a mask that is made from count words (a multiple of 4 STEP). */
 typedef struct {
     uint64_t threshold;
     bnn_real on;

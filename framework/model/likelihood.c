@@ -67,7 +67,7 @@ static double value(const gsl_vector *x, void *of) { return value_and_gradient(x
 static void slope(const gsl_vector *x, void *of, gsl_vector *gradient) { value_and_gradient(x, of, gradient); }
 static void both(const gsl_vector *x, void *of, double *u, gsl_vector *gradient) { *u = value_and_gradient(x, of, gradient); }
 
-/* Whether BFGS from x found where the gradient vanishes; the minimiser keeps that place. */
+/* Says whether BFGS from x found where the gradient vanishes; the minimiser keeps that place. */
 static bool descend(gsl_multimin_fdfminimizer *m, rows *r, const gsl_vector *x) {
     enum { STEPS = 1000 };
     static const double flat = 1e-5; /* nats per row and unit of theta */

@@ -89,7 +89,7 @@ void bnn_model_init(const bnn_model *model, bnn_rng rng, bnn_real *theta) {
 /* Streams of a draw. */
 enum { OF_SCALES, OF_WEIGHTS, OF_LIKELIHOOD };
 
-/* Of a block of a node, each run of it with its own scale, if it has one. */
+/* Draws one block of a node from the prior, each run of it with its own scale, if it has one. */
 static bnn_status draw_block(const bnn_model *m, const bnn_block_info *b, const bnn_param *p, int number, bnn_rng rng, bnn_real *theta) {
     const bnn_prior_type *type = bnn_prior_vtable(&m->prior);
     const bnn_prior_block block = bnn_layer_prior_block(&m->net->node[b->index].layer, p);

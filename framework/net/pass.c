@@ -160,7 +160,7 @@ const bnn_real *bnn_net_forward(const bnn_net *net, bnn_workspace *ws, int n, ui
 
 /* ---- what is the same in every pass ---- */
 
-/* Whether a node before the first stochastic one is read by that one or a later one. */
+/* Says whether a node before the first stochastic one is read by that one or a later one. */
 static bool is_live(const bnn_net *net, int node) { return net->node[node].last_reader >= net->first_stochastic; }
 
 size_t bnn_net_prefix_size(const bnn_net *net) {

@@ -41,7 +41,7 @@ static int gate_behind(const bnn_net *net, int i) {
 
 static int gate_before(const bnn_net *net, int affine) { return is_gate(net, net->node[affine].in[0]) ? net->node[affine].in[0] : -1; }
 
-/* Whether the y of this node comes without the units that the gate behind it drops. What is the same in every pass stays whole. */
+/* Says whether the y of this node comes without the units that the gate behind it drops. One that is the same in every pass stays whole. */
 static bool gives_live(const bnn_net *net, int i) {
     if (i < net->first_stochastic || gate_behind(net, i) < 0) return false;
     return is_affine(net, i) || (caps_of(net, i) & BNN_ELEMENTWISE && gives_live(net, net->node[i].in[0]));
@@ -100,12 +100,12 @@ static void find_live(const bnn_io *io, int size, bnn_pruned *p) {
     if (p->size - p->live < LEAST_SHARE * p->size && vectors(p->live) == vectors(p->size)) p->live = p->size;
 }
 
-/* Of a gate that is in the kernel behind it in this pass; NULL: there is none, or it is not. */
+/* Finds the units of a gate that is in the kernel behind it in this pass; NULL: there is none, or it is not. */
 static const bnn_pruned *folded(const bnn_workspace *ws, int gate) {
     return gate >= 0 && ws->pruned[gate].size > 0 ? &ws->pruned[gate] : NULL;
 }
 
-/* Of the gate behind node i, if y comes without the units that it drops; NULL: y is whole. */
+/* Finds the units of the gate behind node i, if y comes without those that it drops; NULL: y is whole. */
 static const bnn_pruned *left_out(const bnn_workspace *ws, int i) {
     const bnn_pruned *p = folded(ws, ws->pruned[i].behind);
     return p && p->live < p->size ? p : NULL;

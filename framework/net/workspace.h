@@ -7,7 +7,7 @@
 
 #include <bnn/net.h>
 
-/* Of one node in this pass; prune.c. */
+/* State of one node in this pass (prune.c). */
 typedef struct {
     int live, size;    /* of a gate: units that it keeps, and all of them, 0 where it runs as it is; live < size: the others are left out */
     int *unit;         /* [live] their numbers */

@@ -11,7 +11,7 @@
  * block streams over its draws; blocks are merged in order. */
 enum { MOST_BLOCKS = 16, PIECE = 64, WIDE = 1 << 18, SHORTEST_STRETCH = 256, LONGEST_STRETCH = 8192, MOST_PREFIX_BYTES = 1 << 28 };
 
-/* What one block of draws has seen of one stretch of rows. k = mean_dim. */
+/* Sums of one block of draws over one stretch of rows. k = mean_dim. */
 typedef struct {
     int draws;
     double *mean, *m2; /* [rows, k] of the predictive means: running mean and sum of squared deviations (Welford 1962) */
@@ -259,7 +259,7 @@ static void merge(tally *a, const tally *b, size_t rows, size_t k) {
     a->draws += b->draws;
 }
 
-/* What standardising takes from a log density. */
+/* Difference that standardising makes to a log density. */
 static double log_unit(const work *w) {
     const bnn_scaling *scaling = &w->engine->model->scaling;
     double sum = 0;

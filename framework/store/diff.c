@@ -199,7 +199,7 @@ static void compare_dimensions(walk *k, const char *object, hid_t a, hid_t b) {
 
 /* ---- the walk ---- */
 
-/* What HDF5 and netCDF keep for themselves (compare_dimensions sees what it means), and what may differ between equal results. */
+/* Leaves out what HDF5 and netCDF keep for themselves (compare_dimensions sees its meaning), and what may differ between equal results. */
 static bool is_left_out(const char *attribute) {
     static const char *const names[] = {"CLASS",          "NAME",
                                         "REFERENCE_LIST", "DIMENSION_LIST",

@@ -57,14 +57,14 @@ static bnn_status add(bnn_draws *d, const bnn_param *p, variable v, const char *
     return BNN_OK;
 }
 
-/* Whether the gate before this node multiplies the rows of this block. */
+/* Says whether the gate before this node multiplies the rows of this block. */
 static bool is_gated(const bnn_net *net, const bnn_node *node, const bnn_param *p) {
     if (node->gate < 0 || p->role != BNN_WEIGHT) return false;
     const bnn_plan *gate = &net->node[node->gate].layer.plan;
     return gate->n_drawn == 1 && gate->drawn[0].cols == p->rows;
 }
 
-/* Whether the gate is seen in every kernel that it is for. */
+/* Says whether the gate is seen in every kernel that it is for. */
 static bool is_seen(const bnn_net *net, int gate) {
     bool seen = false;
     for (int i = 0; i < net->n_nodes; i++)

@@ -401,7 +401,7 @@ static bnn_status open_file(bnn_h5_reader *r) {
     return BNN_OK;
 }
 
-/* Whether name is one of those in list, separated by '|'. */
+/* Says whether name is one of those in list, separated by '|'. */
 static bool is_listed(const char *name, const char *list) {
     size_t length = strlen(name);
     for (const char *at = list; *at; at += strspn(at, "|")) {
@@ -512,7 +512,7 @@ int bnn_h5_rank(bnn_h5_reader *r, const char *object) {
     return r->status < 0 ? 0 : rank;
 }
 
-/* Whether so many numbers can be stored in the bytes that the file has for them: memory is asked for on the word of these extents. */
+/* Says whether so many numbers can be stored in the bytes that the file has for them: memory is asked for on the word of these extents. */
 static bool is_stored(hid_t dataset_id, int rank, const hsize_t *extent) {
     enum { DEFLATE_MOST = 1032 }; /* times smaller (zlib's documentation) */
     hid_t type = H5Dget_type(dataset_id);

@@ -15,7 +15,7 @@
 #include <bnn/status.h>
 #include <hdf5.h>
 
-/* What is in memory -> what is in the file. */
+/* Types of numbers: in memory -> in the file. */
 typedef enum {
     BNN_H5_DOUBLE, /* double -> f64 */
     BNN_H5_REAL,   /* bnn_real -> f32 or f64 */

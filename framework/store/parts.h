@@ -42,12 +42,12 @@ void bnn_store_put_output_dim(bnn_h5_writer *w, const char *group, bool is_class
 void bnn_store_put_engine(bnn_h5_writer *w, const bnn_engine *engine);
 void bnn_store_get_engine(bnn_h5_reader *r, bnn_engine *engine);
 
-/* Of an engine that holds others, its own state and theirs: /resume_0, /resume_1, ...; nothing of another. */
+/* Writes, for an engine that holds others, its own state and theirs: /resume_0, /resume_1, ...; for another engine nothing. */
 void bnn_store_put_held(bnn_h5_writer *w, const bnn_engine *engine);
 /* The state of an opened engine, to go on with. */
 void bnn_store_get_resumed(bnn_h5_reader *r, bnn_engine *engine, const bnn_data *data);
 
-/* Of a file of a run: whether the run is complete, whether it holds an engine that predicts, where it came from. */
+/* Questions to a file of a run: whether the run is complete, whether it holds an engine that predicts, where it came from. */
 bool bnn_store_is_complete(bnn_h5_reader *r);
 bool bnn_store_predicts(const bnn_h5_reader *r);
 void bnn_store_get_origin(bnn_h5_reader *r, bnn_origin *origin);

@@ -16,7 +16,7 @@ static const char *const precision = sizeof(bnn_real) == sizeof(double) ? "doubl
 
 /* ---- saving a run ---- */
 
-/* What the run is, as canonical texts. */
+/* Writes the canonical texts of a run. */
 static void put_work(bnn_h5_writer *w, const bnn_run *run, const bnn_engine *fitted, const bnn_provenance *p) {
     int split = p ? p->split : -1;
     char *engine = bnn_object_print(&fitted->object, false), *json = bnn_spec_json(fitted);
@@ -141,7 +141,7 @@ static void put_names(bnn_h5_writer *w, const bnn_names *names) {
     if (names->classes) bnn_h5_texts(w, "/scaling", "classes", names->n_classes, names->classes);
 }
 
-/* Of a fitted engine what predicts; of one that is on its way what it goes on from, too. */
+/* Writes what a run predicts with; if its engine is still on its way also the state that it goes on from. */
 static void put_run(bnn_h5_writer *w, const bnn_run *run, const bnn_draws *draws, const bnn_provenance *provenance) {
     const bnn_engine *fitted = bnn_engine_fitted(run->engine), *shown = fitted ? fitted : run->engine;
     put_work(w, run, shown, provenance);
@@ -196,7 +196,7 @@ bnn_status bnn_prediction_save(const bnn_run *run, const bnn_results *results, c
 
 /* ---- loading a run ---- */
 
-/* What a run is rebuilt from. */
+/* Texts that a run is rebuilt from. */
 typedef struct {
     char *engine, *fitted, *net, *plain, *likelihood, *prior;
     bnn_data data; /* without rows */

@@ -19,7 +19,7 @@
 #define TAG "bnn-crc32="
 enum { TAG_SIZE = sizeof TAG - 1, SEAL_SIZE = TAG_SIZE + 8 + 1 };
 
-/* Of the first `size` bytes. */
+/* Makes the seal of the first `size` bytes. */
 static bool make_seal(int fd, off_t size, char seal[SEAL_SIZE + 1]) {
     unsigned char buffer[1 << 16];
     unsigned long crc = crc32(0, NULL, 0);

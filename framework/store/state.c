@@ -243,7 +243,7 @@ static const char *resume_group(char group[BNN_H5_PATH], int k) {
     return group;
 }
 
-/* What one engine was made of, and what it has counted; its holder's count contains it. */
+/* Writes the texts that one engine was made of, and its counts, which its holder's counts contain. */
 static void put_counts(bnn_h5_writer *w, const char *group, const bnn_engine *engine) {
     bnn_h5_text(w, group, "engine", engine->object.type->name);
     bnn_h5_text(w, group, "net", engine->texts.net);

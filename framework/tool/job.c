@@ -65,7 +65,7 @@ static void write_argument(FILE *out, const char *text) {
     fputc('\'', out);
 }
 
-/* Of any length; argv[0] is "bnn NAME". Lives as long as the program; NULL: out of memory. */
+/* Joins the words of a command line of any length; argv[0] is "bnn NAME". The text lives as long as the program; NULL: out of memory. */
 static const char *command_line(int argc, char **argv) {
     static char *line;
     size_t size;

@@ -33,7 +33,7 @@ void tool_misuse(const struct argp_state *state, const char *format, ...) {
     exit(2);
 }
 
-/* What the parsers of a command's options get: its own, and that of --plugin. */
+/* Inputs of the parsers of a command's options: its own, and that of --plugin. */
 typedef struct {
     void *command;
     tool_plugins plugins;
@@ -97,7 +97,7 @@ static int run(const command *c, int argc, char **argv) {
     return c->run(argc, argv);
 }
 
-/* What was printed has to have arrived. */
+/* Fails where the printed text has not arrived. */
 static int flushed(int status) {
     if (fflush(stdout) == 0 && !ferror(stdout)) return status;
     return tool_refuse("standard output cannot be written: %s", strerror(errno));

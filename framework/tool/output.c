@@ -12,7 +12,7 @@
 
 static bnn_status cannot(const char *path) { return bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno)); }
 
-/* Whether the name of path can be that of a file, also with the ending of a temporary one. */
+/* Says whether the name of path can be that of a file, also with the ending of a temporary one. */
 static bool can_be_named(const char *path) {
     enum { ENDING = sizeof ".tmp.4194304" };
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;

@@ -53,7 +53,7 @@ bnn_status tool_plugins_load(const tool_plugins *plugins); /* those of BNN_PLUGI
  * a whole number from 0 to 9". */
 long long tool_number(const char *option, const char *text, long long min, long long max);
 
-/* What several subcommands ask for. Put tool_job_argp among an argp's children, with a tool_job as its input. */
+/* Options that several subcommands ask for. Put tool_job_argp among an argp's children, with a tool_job as its input. */
 typedef struct {
     const char *data, *net, *likelihood, *prior;
     uint64_t seed;

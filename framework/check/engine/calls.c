@@ -78,7 +78,7 @@ static bnn_status step_both(bnn_engine *a, bnn_engine *b, const bnn_data *data) 
     return BNN_OK;
 }
 
-/* Whether their first draws differ, with one stream. */
+/* Says whether the first draws of two engines differ, with one stream. */
 static bnn_status draws_differ(const bnn_engine *a, const bnn_engine *b, bool *differ) {
     size_t n = (size_t)bnn_engine_fitted(a)->model->n_theta;
     bnn_real *x = calloc(2 * n + 1, sizeof *x), *y = x + n;

@@ -156,7 +156,7 @@ static bnn_status print_again(bnn_checker *c, const bnn_object *object, bool bra
     return ok ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a text");
 }
 
-/* What an engine has opened with prints as it was asked for: open does not change options. */
+/* Checks that the options of an opened engine print as they were asked for: open does not change them. */
 static bnn_status check_opened(bnn_checker *c, const bnn_engine_case *k, const bnn_object *object, const bnn_data *data) {
     bnn_texts texts = bnn_case_texts(k->type, false);
     bnn_engine *e;

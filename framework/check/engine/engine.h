@@ -11,7 +11,7 @@
 
 #include <bnn/engine.h>
 
-/* What one run of a rule is about. Rules of a whole type have the type only. */
+/* Subject of one run of a rule. Rules of a whole type have the type only. */
 typedef struct {
     const bnn_engine_type *type;
     const char *spec;       /* a check spec, or that of the claim */

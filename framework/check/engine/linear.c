@@ -184,7 +184,7 @@ static double distance(const double mean[W], const truth *t, const double sd[W])
     return sum;
 }
 
-/* Whether the means would be right if the prior counted more or less often. */
+/* Guesses whether the means would be right if the prior counted more or less often. */
 static const char *guess_count(const fitted_lines *l, const double mean[W], const double sd[W], char text[GUESS]) {
     double best = 1, least = INFINITY, here = 0;
     const bnn_engine *e = bnn_engine_fitted(l->e);
@@ -206,7 +206,7 @@ static const char *guess_count(const fitted_lines *l, const double mean[W], cons
     return text;
 }
 
-/* Whether it is n times as large; or all variances are what their squares should be: noise was multiplied by the variance. */
+/* Guesses whether it is n times too large; or all variances are what their squares should be: noise was multiplied by the variance. */
 static const char *guess_spread(const truth *t, const double ratio[W], int i, int n, char text[GUESS]) {
     bool squared = true;
     for (int k = 0; k < W; k++) squared &= t->cov[k * W + k] > 0 && fabs(ratio[k] / t->cov[k * W + k] - 1) < 0.25;

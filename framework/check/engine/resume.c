@@ -146,7 +146,7 @@ static bnn_status compare_predictions(bnn_checker *c, const bnn_engine *a, const
     return s;
 }
 
-/* What predicts, opened without rows and given its blocks; of a mixture each member in its place, as files do it. */
+/* Opens the engine that predicts without rows and gives it its blocks; a mixture gets each member in its place, as from a file. */
 static bnn_status open_empty(bnn_checker *c, const bnn_engine *fitted, const bnn_data *none, bnn_engine **out) {
     const bnn_engine_type *type = bnn_engine_vtable(fitted);
     char *spec = bnn_object_print(&fitted->object, false);

@@ -11,7 +11,7 @@
 
 static bool same_bits(const bnn_real *a, const bnn_real *b, size_t n) { return n == 0 || memcmp(a, b, n * sizeof *a) == 0; }
 
-/* What differs between two passes of the same case, or NULL. */
+/* Names the array in which two passes of the same case differ, or NULL. */
 static const char *difference_of(const bnn_layer_pass *a, const bnn_layer_pass *b) {
     size_t n = (size_t)a->n;
     if (!same_bits(a->y, b->y, n * a->d_out)) return "y";

@@ -9,7 +9,7 @@
 #include "check/pass.h"
 #include "check/checker.h"
 
-/* What one run of a rule is about. Rules of a whole type have the type only, rules of a spec no node, rules of a node no mode. */
+/* Subject of one run of a rule. Rules of a whole type have the type only, rules of a spec no node, rules of a node no mode. */
 typedef struct {
     const bnn_layer_type *type;
     const char *spec;

@@ -245,7 +245,7 @@ bnn_status bnn_rule_memory(bnn_checker *c, const bnn_layer_case *k) {
 
 /* ---------------------------------------------------------------- operations */
 
-/* Whether every output is one of the inputs, bit for bit: such a layer may declare no operations. */
+/* Says whether every output is one of the inputs, bit for bit: such a layer may declare no operations. */
 static bool only_copies(const bnn_layer_pass *p) {
     for (size_t i = 0; i < (size_t)p->n * p->d_out; i++) {
         bool found = false;

@@ -10,7 +10,7 @@
 
 /* ---------------------------------------------------------------- Gaussian weights */
 
-/* Whether `name` is STEM_ending for the stem of block mu, whose name ends with "_mu". */
+/* Says whether `name` is STEM_ending for the stem of block mu, whose name ends with "_mu". */
 static bool belongs(const char *name, const char *mu, const char *ending) {
     size_t stem = strlen(mu) - strlen("_mu");
     return strncmp(name, mu, stem) == 0 && strcmp(name + stem, ending) == 0;

@@ -99,7 +99,7 @@ static int index_of(bnn_layer_rule *run) {
     return i;
 }
 
-/* Whether bounds holds; told to nobody. */
+/* Says whether the rule `bounds` holds, without a verdict for the caller. */
 static bnn_status stays_in_bounds(const bnn_checker *c, bool *holds) {
     bnn_verdicts verdicts = {0};
     bnn_checker quiet = *c;

@@ -89,7 +89,8 @@ static void compare_gates(bnn_checker *c, const bnn_layer_pass *p, const sample 
                               bnn_ratio_guess(ratio, 1, 1 - keep, 0, guess));
 }
 
-/* Whether y in MEAN is linear in the weights: its second difference along one direction vanishes. Leaves MEAN and theta as they are. */
+/* Says whether y in MEAN is linear in the weights: its second difference along one direction vanishes. Leaves MEAN and theta as they are.
+ */
 static bool is_linear(bnn_layer_pass *p, const double *sd, bnn_real *theta) {
     size_t n = (size_t)p->l->n_theta;
     double bend = 0, size = 0;

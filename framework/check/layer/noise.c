@@ -10,7 +10,7 @@
 
 /* ---------------------------------------------------------------- where there is noise */
 
-/* Whether y depends on the stream, over some rows; gates drop rarely, so over some streams, too. */
+/* Says whether y depends on the stream, over some rows; gates drop rarely, so over some streams, too. */
 static bnn_status depends_on_noise(const bnn_layer_case *k, bool *depends) {
     enum { STREAMS = 32 };
     bnn_layer_pass a, b;

@@ -31,7 +31,7 @@ static double draw(bnn_layer_pass *p, bnn_mode mode, uint64_t s) {
 
 /* ---------------------------------------------------------------- one draw */
 
-/* What the hook leaves is what was there and weight times the score. */
+/* Checks that the hook adds weight times the score to what was there. */
 static void adds_up(bnn_checker *c, bnn_layer_pass *p, bnn_real *once) {
     size_t n = (size_t)p->l->n_theta;
     double largest = 0;

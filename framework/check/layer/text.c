@@ -93,7 +93,7 @@ static bnn_status works(bnn_checker *c, const bnn_layer_case *k) {
     return BNN_OK;
 }
 
-/* Whether it works on its own check spec; if not, other rules tell of it. */
+/* Says whether the layer works on its own check spec; if not, other rules tell of it. */
 static bnn_status works_as_it_is(bnn_checker *c, const bnn_layer_case *k, bool *works_here) {
     bnn_layer_case own = *k;
     own.node = bnn_first_node(k->net->net, k->type);

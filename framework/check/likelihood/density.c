@@ -201,7 +201,7 @@ static void find_units(bnn_likelihood_case *k, units *u) {
     nll_bound_again(k, NULL);
 }
 
-/* Whether nll is the same where y is measured in other units: y_mean and y_sd times factor, the options times its powers. */
+/* Compares nll with that where y is measured in other units: y_mean and y_sd times factor, the options times its powers. */
 static double nll_in_other_units(bnn_likelihood_case *k, const units *u, const double power[MOST_UNITS]) {
     double kept[MOST_UNITS], mean[2] = {k->y_mean[0], k->y_mean[1]}, sd[2] = {k->y_sd[0], k->y_sd[1]};
     for (int i = 0; i < u->n; i++) {
@@ -217,7 +217,7 @@ static double nll_in_other_units(bnn_likelihood_case *k, const units *u, const d
     return nll;
 }
 
-/* Of all powers that may be meant, the nll that is nearest. */
+/* Finds the nearest nll over all powers that may be meant. */
 static double nearest_in_other_units(bnn_likelihood_case *k, const units *u, double nll) {
     static const double powers[] = {1, -1, 2, -2};
     double best = INFINITY, power[MOST_UNITS];
@@ -384,7 +384,7 @@ static double square_of_root(const bnn_likelihood_case *k, int a, int b) {
     return sum;
 }
 
-/* Of several targets: the mean of the products over draws. */
+/* Checks the curvature of several targets against the mean of the products over draws. */
 static bnn_status sample_fisher(bnn_checker *c, bnn_likelihood_case *k) {
     enum { DRAWS = 5000 };
     int out = k->out;

@@ -245,7 +245,7 @@ static bnn_status state(bnn_checker *c, void *of) {
     return s;
 }
 
-/* What depends on rows in other ways than by their sum has the same bits in pieces. */
+/* Checks that outputs which are no sums over rows have the same bits when rows come in pieces. */
 static void compare_pieces(bnn_checker *c, const bnn_likelihood_case *k, const bnn_record *whole, int hook, int at) {
     for (int i = 0; i < k->hooks.n_arrays; i++) {
         const bnn_array *a = &k->hooks.array[i];

@@ -66,7 +66,7 @@ double bnn_case_logp(const bnn_likelihood_case *k, int row, const bnn_real *y);
 static inline double bnn_class_probability(const bnn_likelihood_case *k, int y) {
     return exp(bnn_case_logp(k, 0, (bnn_real[]){(bnn_real)y}));
 }
-/* Of real y: exp(-nll) of row 0 as the density of one target; of two targets the other is integrated over. */
+/* Density exp(-nll) of row 0 in one real target; with two targets the other is integrated over. */
 typedef struct {
     const bnn_likelihood_case *k;
     int d;

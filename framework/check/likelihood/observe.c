@@ -51,7 +51,7 @@ bnn_status bnn_likelihood_observe(bnn_checker *c, void *of) {
 
 /* ---------------------------------------------------------------- moments */
 
-/* Of one target about a centre. */
+/* Power of the distance of one target from a centre. */
 typedef struct {
     bnn_target target;
     double centre;
@@ -183,7 +183,7 @@ bnn_status bnn_likelihood_noise(bnn_checker *c, void *of) {
 enum { MEAN, EPISTEMIC, ALEATORIC, PIT, LOGP, N_AVERAGES };
 static const char *const average_names[] = {"mean", "var_epistemic", "var_aleatoric", "pit", "logp"};
 
-/* What marginal says of row i, of target or class d. */
+/* Reads the answer of `marginal` to row i, target or class d. */
 static double said(const bnn_likelihood_case *k, int what, int i, int d) {
     size_t all = (size_t)(k->n * k->dim);
     return what == LOGP ? k->averages[4 * all + (size_t)i] : k->averages[(size_t)what * all + (size_t)(i * k->dim + d)];
@@ -213,7 +213,7 @@ static void take_roots(const bnn_likelihood_case *k, double *cov) {
             }
 }
 
-/* Of every row and target: p(y | f), E[y | f] and Var[y | f], pit, over draws of f. */
+/* Moments for every row and target: p(y | f), E[y | f] and Var[y | f], pit, over draws of f. */
 typedef struct {
     moments density, mean, squares, var, pit;
 } averaged;

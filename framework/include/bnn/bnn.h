@@ -35,7 +35,7 @@ typedef struct bnn_plugin bnn_plugin;         /* types from a shared library (pl
 
 /* ---- tables ---- */
 
-/* What a row is for in a split. */
+/* Roles of a row in a split. */
 typedef enum {
     BNN_TRAIN = 0,      /* to fit */
     BNN_VALIDATION = 1, /* to choose options by */
@@ -77,7 +77,7 @@ typedef struct {
     const char *license; /* of the data */
 } bnn_import_about;
 
-/* Whether the first line names the columns. */
+/* Says whether the first line names the columns. */
 typedef enum {
     BNN_HEADER_GUESS, /* it does where a field of it is no number, though those below are */
     BNN_HEADER_YES,   /* it does */
@@ -196,7 +196,7 @@ const bnn_scaling *bnn_run_scaling(const bnn_run *run); /* of its training rows:
 /* Refuses rows whose columns, or classes, have other names than those the run was fitted to, or another order. */
 bnn_status bnn_run_check_names(const bnn_run *run, const bnn_table *table);
 
-/* What a fit or a prediction took. */
+/* Cost of a fit or a prediction. */
 typedef enum {
     BNN_COST_GRADIENTS,    /* evaluations of U with its gradient, on one batch each */
     BNN_COST_FORWARDS,     /* evaluations without; of a prediction its draws, each over all rows */

@@ -46,13 +46,13 @@ typedef struct {
 } bnn_transition_rule;
 
 typedef struct bnn_chains bnn_chains;
-/* What a chain may do before each transition: move z[chain].q in a way that keeps the density, or change to other coordinates, which
+/* Step before each transition of a chain: may move z[chain].q in a way that keeps the density, or change to other coordinates, which
  * `after` changes back; it updates the phase, and sets the chain's var, which may depend on what the transition holds (var 0) alone.
  * Windows are left out then. tuning: transitions of the warm-up made before this one; -1 behind it. */
 typedef bnn_status (*bnn_chains_move)(bnn_chains *c, int chain, bnn_rng rng, int tuning);
 typedef void (*bnn_chains_after)(bnn_chains *c, int chain); /* back to the coordinates of the draws */
 
-/* What one chain knows besides its position and its metric; doubles alone, since it is saved as such. */
+/* State of one chain besides its position and its metric; doubles alone, since it is saved as such. */
 typedef struct {
     double step;                             /* of the leapfrog */
     double anchor, slack, log_mean, n_tuned; /* of dual averaging, in this order mu, H-bar, log epsilon-bar, m */
@@ -61,7 +61,7 @@ typedef struct {
     double energy, jumps, n, mean, squares;  /* after it: last energy; sum of squared changes; number, mean, squared deviations */
 } bnn_chain_state;
 
-/* What is kept of each draw beside it. */
+/* Columns that are kept beside each draw. */
 enum {
     BNN_STAT_LP,        /* -U, nats */
     BNN_STAT_ENERGY,    /* H, nats */

@@ -42,7 +42,7 @@ typedef struct {
     bnn_verdict *v; /* [n] in the order of the rules */
 } bnn_verdicts;
 
-/* What is asked of a suite; all zeros: everything. */
+/* Choices for a suite; all zeros: everything. */
 typedef struct {
     const char *rule; /* only the rule of this name; NULL: all */
     /* The number of allocations that the calling thread has made so far. Only the program that owns malloc can know it; NULL: the rule on

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-/* What a fit or a prediction took. */
+/* Cost of a fit or a prediction. */
 typedef struct {
     uint64_t gradients;  /* evaluations on one batch each, */
     uint64_t forwards;   /* with and without a gradient */

@@ -22,7 +22,7 @@
 extern "C" {
 #endif
 
-/* What is kept of H; see above. */
+/* Parts of H that are kept; see above. */
 typedef enum {
     BNN_DIAG, /* its diagonal */
     BNN_KRON, /* Kronecker factors by node */

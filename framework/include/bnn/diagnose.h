@@ -24,7 +24,7 @@
 extern "C" {
 #endif
 
-/* Of one quantity. NAN where it is not defined: of draws that are all equal, or not finite. */
+/* Summary of one quantity. NAN where it is not defined: for draws that are all equal, or not finite. */
 typedef struct {
     double mean, sd;           /* of all draws; divisor S - 1 */
     double rhat;               /* R-hat: 1 where the chains have met */
@@ -40,7 +40,7 @@ bnn_status bnn_convergence_of(int chains, int n, const double *draws, bnn_conver
  */
 bnn_status bnn_ess(int chains, int n, const double *x, double *out);
 
-/* What a quantity is taken of; BNN_N_OF counts. */
+/* Sources of a quantity; BNN_N_OF counts. */
 typedef enum { BNN_OF_PREDICTIONS, BNN_OF_PARAMETERS, BNN_OF_WEIGHTS, BNN_N_OF } bnn_quantity_of;
 
 /* One number of every draw, and what its chains say. */
@@ -52,13 +52,13 @@ typedef struct {
 
 enum { BNN_MOST_FINDINGS = 16, BNN_FINDING_TEXT = 400 };
 
-/* What the draws of a run say of its chains. */
+/* Diagnosis of the chains of a run by its draws. */
 typedef struct {
     int chains, draws;      /* of each chain */
     int rows;               /* whose predictions were looked at */
     int n;                  /* quantities */
     bnn_quantity *quantity; /* [n] predictions, then parameters, then weights if they were asked for */
-    /* Of Hamiltonian trajectories, all NAN where the engine tells nothing of them: */
+    /* Figures of Hamiltonian trajectories, all NAN where the engine tells nothing of them: */
     double divergences;                                /* of all transitions behind the warm-up */
     double least_e_bfmi;                               /* of the chains */
     double saturated;                                  /* share of the draws whose trajectory had as many doublings as are allowed */
@@ -66,13 +66,13 @@ typedef struct {
     char finding[BNN_MOST_FINDINGS][BNN_FINDING_TEXT]; /* sentences: what was found; and what to do */
 } bnn_diagnosis;
 
-/* What is looked at. */
+/* Rows and parameters that a diagnosis looks at. */
 typedef struct {
     int rows;     /* at most, evenly spaced; 0: all */
     bool weights; /* single weights, too */
 } bnn_diagnose_options;
 
-/* Whether the engine's draws come from Markov chains. */
+/* Says whether the engine's draws come from Markov chains. */
 bool bnn_has_chains(const bnn_engine *engine);
 
 /* From the stored draws of a fitted engine that has chains, complete or not. Predictions are E[y | f] in the rows of data, which are scaled
@@ -95,7 +95,7 @@ typedef struct {
     double least, median, most; /* of those with a number; NAN: there are none */
     int at_least, at_most;      /* which they are; -1: there are none */
 } bnn_spread;
-/* Of the field at this offset. */
+/* Spread of the field at this offset over all quantities. */
 bnn_status bnn_diagnosis_spread(const bnn_diagnosis *diagnosis, bnn_quantity_of of, size_t offset, bnn_spread *out);
 
 #ifdef __cplusplus

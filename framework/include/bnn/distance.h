@@ -38,7 +38,7 @@ const bnn_sink *bnn_marginals_sink(const bnn_marginals *m); /* NULL of classes: 
 bnn_status bnn_marginals_finish(bnn_marginals *m, const bnn_prediction *prediction);
 void bnn_marginals_free(bnn_marginals *m); /* NULL is allowed */
 
-/* Of two that are finished, of the same rows. */
+/* Distance of two that are finished, over the same rows. */
 bnn_distance bnn_marginals_distance(const bnn_marginals *a, const bnn_marginals *b);
 
 #ifdef __cplusplus

@@ -44,7 +44,7 @@ enum {
     BNN_STREAM_TARGET    /* draws of y */
 };
 
-/* What a step says of itself. */
+/* Report of one step. */
 typedef struct {
     bnn_terms terms;       /* mean over the batches of this step */
     const bnn_real *theta; /* where it stands now; NULL: nowhere yet, as where `fitted` gives no engine */
@@ -92,7 +92,7 @@ typedef struct {
     const bnn_real *theta; /* [n_theta] whose noise parameters hold; not needed BNN_BY_THETA */
 } bnn_predictive;
 
-/* What an engine finds where the answer is known: the conformance suite fits `spec` to targets in closed form, or in integrals, and holds
+/* Claim of an engine where the answer is known: the conformance suite fits `spec` to targets in closed form, or in integrals, and holds
  * the draws to it. Gaussian: of linear regression with a Gaussian prior, where exp(-U) = N(m, L^-1). */
 typedef struct {
     const char *spec; /* with the time that it needs on 24 rows of a few features, and on 72; NULL ends a list */
@@ -106,7 +106,7 @@ typedef struct {
     double error; /* beside Monte Carlo error: of a mean in sd, of a variance as a share of it; of what has no spread, in sd of exp(-U) */
 } bnn_claim;
 
-/* What an engine brings. Hooks are called from one thread, unless they say that they are thread-safe; NULL: the optional hook is not there.
+/* Vtable of an engine. Hooks are called from one thread, unless they say that they are thread-safe; NULL: the optional hook is not there.
  */
 typedef struct bnn_engine_type {
     bnn_type type;     /* name, options, capabilities, check specs */
@@ -133,24 +133,24 @@ typedef struct bnn_engine_type {
     const bnn_engine *(*fitted)(const bnn_engine *); /* of an engine that holds another: the one that predicts, NULL before there is one */
     int (*columns)(const bnn_engine *, bnn_column *out); /* at most BNN_MAX_COLUMNS; returns their number */
     const char *(*remark)(const bnn_engine *);           /* a sentence for people about what was done, or NULL */
-    /* Of an engine that holds others: the i-th one that it holds now, NULL behind the last; *rows, the holder's training rows, becomes
+    /* For an engine that holds others: the i-th one that it holds now, NULL behind the last; *rows, the holder's training rows, becomes
      * those of the held one. Their states are kept with its own. */
     bnn_engine *(*held)(bnn_engine *, int i, const bnn_data **rows);
     /* After its blocks were read back, to go on where they were written: rebuilds what they imply, opens the engines that it held. */
     bnn_status (*resume)(bnn_engine *, const bnn_data *data);
-    /* Of an engine that can begin where another has ended: before its first step, takes the parameters of the network and of the likelihood
-     * that some run predicts with. */
+    /* For an engine that can begin where another has ended: before its first step, takes the parameters of the network and of the
+     * likelihood that some run predicts with. */
     bnn_status (*begin)(bnn_engine *, const bnn_real *theta);
     bnn_predictive (*predictive)(const bnn_engine *); /* without it, BNN_BY_THETA */
     /* With predictive: mean[n, out_dim] and cov[n, out_dim, out_dim] of the outputs in n rows x[n, in], in standardised units; ws has room
      * for them, with gradients. Thread-safe. */
     bnn_status (*outputs)(const bnn_engine *, bnn_workspace *ws, int n, const bnn_real *x, double *mean, double *cov);
     const bnn_claim *claims; /* without it, the engine is not held against known answers */
-    /* Of an engine whose predictive distribution is the mixture, in equal parts, of those of others: the place of the k-th one, NULL behind
-     * the last. Files keep what its members predict with; reading one puts members into places that hold NULL, those of an engine that was
-     * opened without rows. */
+    /* For an engine whose predictive distribution is the mixture, in equal parts, of those of others: the place of the k-th one, NULL
+     * behind the last. Files keep what its members predict with; reading one puts members into places that hold NULL, those of an engine
+     * that was opened without rows. */
     bnn_engine **(*member)(const bnn_engine *, int k);
-    /* Of Markov chains whose transition keeps exp(-U): every chain stands at theta[n_theta] now. Its next step is a transition from there
+    /* For Markov chains whose transition keeps exp(-U): every chain stands at theta[n_theta] now. Its next step is a transition from there
      * on the rows it is given, whatever the rows before were. */
     bnn_status (*place)(bnn_engine *, const bnn_real *theta);
 } bnn_engine_type;

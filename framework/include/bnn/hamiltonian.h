@@ -45,7 +45,7 @@ void bnn_leapfrog(bnn_hamiltonian *h, double step, bnn_phase *z);             /*
 /* A step whose energy lies this many nats above the first is a divergence (Betancourt 2017, section 6.2). */
 #define BNN_MOST_ENERGY_ERROR 1000.0
 
-/* What a transition says of itself. */
+/* Report of one transition. */
 typedef struct {
     double energy;  /* H of the state that was chosen */
     double accept;  /* probability of acceptance; nuts: its mean over the trajectory */

@@ -32,7 +32,7 @@ enum {                      /* bnn_type.caps of a layer */
        BNN_ELEMENTWISE = 32 /* y[i] = f(x[i]), the same f for every element, without parameters and noise */
 };
 
-/* What a layer needs, filled by bind. Counts are in bnn_reals. */
+/* Needs of a layer, filled by bind. Counts are in bnn_reals. */
 typedef struct {
     bnn_shape out;                          /* of one row of y */
     int n_params;                           /* blocks of parameters */
@@ -83,7 +83,7 @@ typedef struct {
     bnn_real *scratch;        /* [scratch_pass + n * scratch_row] */
 } bnn_io;
 
-/* What a layer brings. Hooks may be called from several threads at once; NULL: the optional hook is not there. */
+/* Vtable of a layer. Hooks may be called from several threads at once; NULL: the optional hook is not there. */
 struct bnn_layer_type {
     bnn_type type; /* name, options, capabilities, check specs */
     int min_in;    /* inputs, at least */
@@ -107,15 +107,15 @@ struct bnn_layer_type {
      * keep and at 0 otherwise. dkeep[n_theta], n_theta <= BNN_MAX_GATE_THETA, is set to its gradient. */
     double (*keep)(const bnn_layer *, const bnn_real *theta, bnn_real *dkeep);
     void (*close)(bnn_layer *); /* frees derived; also called after a bind that failed */
-    /* Of a layer whose noise is all in pass: dtheta += scale times the gradient of log q(pass | theta), the density of what prepare drew in
-     * BNN_DRAW. For score-function gradients (model.h), which need no derivative of anything behind the draw. */
+    /* For a layer whose noise is all in pass: dtheta += scale times the gradient of log q(pass | theta), the density of what prepare drew
+     * in BNN_DRAW. For score-function gradients (model.h), which need no derivative of anything behind the draw. */
     void (*score)(const bnn_layer *, bnn_io *, double scale);
     /* With STATE blocks: folds the batch into them, theta[n_theta], after the forward of all its rows in training. Called by one thread,
      * once a step; passes only read what it leaves. */
     void (*absorb)(const bnn_layer *, const bnn_io *, bnn_real *theta);
 };
 
-/* Of a layer that is bound: */
+/* Questions to a layer that is bound: */
 static inline const bnn_layer_type *bnn_layer_vtable(const bnn_layer *l) { return (const bnn_layer_type *)l->object.type; } /* its vtable */
 static inline int bnn_layer_size_in(const bnn_layer *l) { return bnn_shape_size(l->in[0]); }     /* D of the first input */
 static inline int bnn_layer_size_out(const bnn_layer *l) { return bnn_shape_size(l->plan.out); } /* U */

@@ -50,7 +50,7 @@ typedef struct bnn_likelihood {
     void *own;      /* what needs more room than that; freed by close */
 } bnn_likelihood;
 
-/* What the predictive loop needs of n rows under one draw of the parameters. NULL entries are not wanted. */
+/* Outputs that the predictive loop needs for n rows under one draw of the parameters. NULL entries are not wanted. */
 typedef struct {
     bnn_real *mean; /* [n, mean_dim] E[y | f] */
     bnn_real *var;  /* [n, mean_dim] Var[y | f]; 0 for class probabilities */
@@ -66,7 +66,7 @@ typedef struct {
     double *pit;                           /* [n, pit_dim] */
 } bnn_marginal;
 
-/* What a likelihood brings. Hooks but bind may be called from several threads at once; NULL: the optional hook is not there. */
+/* Vtable of a likelihood. Hooks but bind may be called from several threads at once; NULL: the optional hook is not there. */
 typedef struct bnn_likelihood_type {
     bnn_type type; /* name, options, capabilities, check specs */
 

@@ -37,7 +37,7 @@ typedef struct {
     double flops_row, flops_pass, back_flops_row, back_flops_pass; /* sums over nodes */
 } bnn_net;
 
-/* What the text leaves open is taken from here. */
+/* Surroundings of a net, from which comes what its text leaves open. */
 typedef struct {
     bnn_shape x_shape;      /* of the data; an `input` statement must agree with it */
     bnn_shape out;          /* with which the likelihood has it end; rank 0: any */
@@ -69,7 +69,7 @@ bnn_status bnn_workspace_new(const bnn_net *net, int rows, bnn_reach reach, bnn_
 size_t bnn_workspace_bytes(const bnn_net *net, int rows, bnn_reach reach);                        /* bytes that it takes */
 void bnn_workspace_free(bnn_workspace *ws); /* frees it with all it owns; NULL is allowed */
 
-/* What a node's prepare hook made for this pass: plan.drawn says what stands where. */
+/* Numbers that a node's prepare hook made for this pass: plan.drawn says what stands where. */
 const bnn_real *bnn_workspace_pass(const bnn_workspace *ws, int node);
 
 /* Starts a pass: parameters (borrowed until the pass ends), mode and noise stream; runs every prepare hook. */

@@ -46,7 +46,7 @@ bnn_status bnn_netspec_insert(bnn_netspec *spec, int i, const char *type, const 
 /* Makes statement i a layer of another type: options that both types have keep their values, `options` ("key=value,...") come on top. */
 bnn_status bnn_netspec_convert(bnn_netspec *spec, int i, const char *type, const char *options);
 
-/* Of statement i; false where a type is unknown: */
+/* Questions to statement i; false where a type is unknown: */
 bool bnn_netspec_affine(const bnn_netspec *spec, int i); /* it is an affine layer with its own weights (BNN_AFFINE) */
 bool bnn_netspec_gated(const bnn_netspec *spec, int i);  /* its input is gated: the layer before it, looking through changes of shape, has a
                                                             keep hook */

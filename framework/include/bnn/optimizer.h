@@ -21,7 +21,7 @@ typedef struct bnn_optimizer {
     bnn_object object; /* type and options */
 } bnn_optimizer;
 
-/* What an optimiser brings. */
+/* Vtable of an optimiser. */
 typedef struct bnn_optimizer_type {
     bnn_type type;       /* name, options, check specs */
     int state_per_theta; /* reals of state for each parameter; zero at the start */

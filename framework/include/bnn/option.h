@@ -39,7 +39,7 @@ typedef struct {
     void *conf;           /* conf_size bytes, owned */
 } bnn_object;
 
-/* What an option is: in parentheses the type of its field. */
+/* Kinds of options: in parentheses the type of the field. */
 typedef enum {
     BNN_OPTION_INT,    /* int */
     BNN_OPTION_REAL,   /* double; "inf" is a number */

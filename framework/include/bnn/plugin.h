@@ -20,7 +20,7 @@ extern "C" {
 
 /* ---- for authors ---- */
 
-/* What a plugin says of itself. */
+/* Descriptor of a plugin. */
 typedef struct {
     uint32_t abi;           /* BNN_ABI; the first three fields are the same in every ABI */
     uint32_t real_size;     /* sizeof(bnn_real) */

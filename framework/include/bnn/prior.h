@@ -55,7 +55,7 @@ typedef struct bnn_prior {
     bnn_object object; /* type and options */
 } bnn_prior;
 
-/* What a prior brings. Hooks may be called from several threads at once; NULL: the optional hook is not there. */
+/* Vtable of a prior. Hooks may be called from several threads at once; NULL: the optional hook is not there. */
 typedef struct bnn_prior_type {
     bnn_type type; /* name, options, check specs */
 

@@ -38,7 +38,7 @@ extern const bnn_option bnn_sampler_options[]; /* the table of a bnn_sampler_con
     BNN_OPT_GROUP(conf, field, bnn_sampler_options,                                    \
                   BNN_PRESETS("samples", samples_preset, "warmup", warmup_preset, "jitter", jitter_preset))
 
-/* What one chain evaluates. */
+/* Objective of one chain, with its buffers. */
 typedef struct {
     const bnn_model *model;             /* the engine's */
     const bnn_data *data;               /* set for the time of a step */

@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-/* What is simulated, and what is tested on it. */
+/* Worlds that are simulated, and tests on them. */
 typedef struct {
     const char *net, *engine, *likelihood, *prior; /* likelihood NULL: gaussian, or categorical where there are classes; prior NULL: gauss
                                                     */
@@ -85,7 +85,7 @@ typedef struct {
     double p;                      /* of all: the least p times n, at most 1 */
 } bnn_geweke;
 
-/* Of engines that can be placed (engine.h). Warm-up is left out: the step size is that of the engine's text. */
+/* Runs Geweke's test of an engine that can be placed (engine.h). Warm-up is left out: the step size is that of the engine's text. */
 bnn_status bnn_geweke_run(const bnn_sbc_config *config, bnn_geweke **out);
 void bnn_geweke_free(bnn_geweke *geweke); /* NULL is allowed */
 

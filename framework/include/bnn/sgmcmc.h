@@ -56,7 +56,7 @@ extern const bnn_option bnn_sgmcmc_options[]; /* the table of a bnn_sgmcmc_conf 
 /* The entry of an option table for the bnn_sgmcmc_conf `field` of a conf; the preset as text. */
 #define BNN_SGMCMC_OPTIONS(conf, field, lr_preset) BNN_OPT_GROUP(conf, field, bnn_sgmcmc_options, BNN_PRESETS("lr", lr_preset))
 
-/* What one chain works with. */
+/* Position, buffers and temperatures of one chain. */
 typedef struct {
     bnn_minibatch batch;    /* the rows of a step */
     bnn_workspace *ws;      /* for a minibatch, with gradients */

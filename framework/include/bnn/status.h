@@ -31,7 +31,7 @@ extern "C" {
     X(BNN_ERR_ABI, -11, "a plugin was built against another interface")    \
     X(BNN_ERR_PLUGIN, -12, "a run needs a plugin that is not loaded")
 
-/* What a call returns: BNN_OK, or why it failed. New codes are only ever appended. */
+/* Result of a call: BNN_OK, or why it failed. New codes are only ever appended. */
 typedef enum {
 #define BNN_STATUS_ENUM(name, value, text) name = value,
     BNN_STATUS_LIST(BNN_STATUS_ENUM)
@@ -42,7 +42,7 @@ typedef enum {
 const char *bnn_version(void); /* its version, "0.1.0" */
 const char *bnn_commit(void);  /* the commit it was built from, with "-dirty" behind it if files were changed; "unknown" outside git */
 
-/* What a code means, in general words; static storage. */
+/* Describes a code in general words; static storage. */
 const char *bnn_status_text(bnn_status s);
 
 /* The sentence of the last failure in this thread ("" if none); valid until the next failure in this thread. */

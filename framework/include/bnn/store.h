@@ -28,7 +28,7 @@ struct bnn_provenance {
     const char *started_at, *finished_at;      /* ISO 8601 with zone */
 };
 
-/* What is kept of each draw, bits. */
+/* Parts of each draw that are kept, bits. */
 enum {
     BNN_KEEP_POSTERIOR = 1, /* weights: the group posterior of InferenceData */
     BNN_KEEP_PREDICTIVE = 2 /* predictions: posterior_predictive, log_likelihood, constant_data */
@@ -45,7 +45,7 @@ bnn_status bnn_draws_open(const char *path, unsigned keep, const bnn_engine *eng
 const bnn_sink *bnn_draws_sink(const bnn_draws *draws); /* borrowed from draws */
 void bnn_draws_free(bnn_draws *draws);                  /* gives the file up: what was at its path stays; NULL is allowed */
 
-/* What is known of some rows. draws, if there are any, belong to the same path and are freed, whether saving succeeds or not. */
+/* Results on some rows. draws, if there are any, belong to the same path and are freed, whether saving succeeds or not. */
 struct bnn_results {
     const bnn_data *data;             /* the rows */
     const bnn_prediction *prediction; /* on them */
@@ -70,7 +70,7 @@ typedef struct {
     char *types;          /* "layer swish, prior horseshoe": all that it brought */
 } bnn_plugin_record;
 
-/* What a file of a run or of predictions says of itself: also of a run that was stopped before there was anything to load. */
+/* Outline of a file of a run or of predictions: also of a run that was stopped before there was anything to load. */
 typedef struct {
     char *engine, *net, *likelihood, *prior; /* owned; of predictions those of the run that made them */
     uint64_t seed;                           /* of the run */
@@ -109,7 +109,7 @@ typedef struct {
     char *spec_json;        /* of the first split: network, engine, likelihood and prior as they were fitted (spec_json.h) */
 } bnn_contestant;
 
-/* What `bnn compare` finds, and what a report is drawn from. */
+/* Findings of `bnn compare`, from which a report is drawn. */
 typedef struct {
     char *title, *net, *likelihood, *prior, *data_path; /* never NULL */
     uint64_t seed;                                      /* of all fits */
@@ -134,7 +134,7 @@ bnn_status bnn_file_schema(const char *path, char schema[32]);
  * with a sentence saying where, into where[size]. */
 bnn_status bnn_file_diff(const char *a, const char *b, bool *same, char *where, size_t size);
 
-/* What a file breaks of the rules that let stock tools open it. */
+/* Breaches, in one file, of the rules that let stock tools open it. */
 typedef struct {
     int n_objects;  /* groups, datasets and other links that were looked at */
     int n_rules;    /* rules that were looked at */

@@ -33,7 +33,7 @@ typedef struct {
     int n;                    /* layers */
     bnn_weights_layer *layer; /* [n] those that hold weights, in order */
     bnn_scaling scaling;      /* that the file says the network was trained with; x_size 0: none; y_dim 0: of the inputs only */
-    /* Of a run of bnn, else NULL and 0: its likelihood with its own parameters. */
+    /* From a run of bnn, else NULL and 0: its likelihood with its own parameters. */
     char *likelihood;
     int n_hyper;   /* own parameters of the likelihood */
     double *hyper; /* [n_hyper] */

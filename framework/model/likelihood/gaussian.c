@@ -39,7 +39,7 @@ static bnn_status bind(bnn_likelihood *l) {
 
 static double log_var(const bnn_likelihood *l, const bnn_real *theta, int k) { return l->n_theta ? theta[k] : l->data[0]; }
 
-/* Of the residuals of target k. */
+/* Sums the squares of the residuals of target k. */
 static double sum_squares(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, int k) {
     double squares = 0;
     for (int i = k; i < n * l->y_dim; i += l->y_dim) squares += (double)(f[i] - y[i]) * (double)(f[i] - y[i]);

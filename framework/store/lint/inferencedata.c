@@ -83,7 +83,7 @@ static void own_coordinates(bnn_lint_walk *w, const bnn_lint_object *o) {
             bnn_lint_find(w, "takes the dimension %s", w->object[o->scale[i]].path);
 }
 
-/* What is observed has draws and densities of the same name. */
+/* Offends where an observed variable has no draws and densities of the same name. */
 static void same_variables(bnn_lint_walk *w, const bnn_lint_object *o) {
     static const char *const pairs[][2] = {
         {"observed_data", "posterior_predictive"}, {"observed_data", "log_likelihood"}, {"log_likelihood", "observed_data"}};

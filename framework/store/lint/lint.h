@@ -84,7 +84,7 @@ char *bnn_lint_text(hid_t object, const char *attribute);
 int bnn_lint_int(hid_t object, const char *attribute);
 /* A member of a group (an index of objects), -1: none. */
 int bnn_lint_member(const bnn_lint_walk *w, int group, const char *name);
-/* Whether two dimensions agree in extent and values; of more than 2^24 values only the extents are compared. */
+/* Says whether two dimensions agree in extent and values; of more than 2^24 values only the extents are compared. */
 bool bnn_lint_same_dimension(const bnn_lint_object *a, const bnn_lint_object *b);
 
 #endif

@@ -17,7 +17,7 @@ static bool is_plain(hid_t type) {
     return false;
 }
 
-/* What a type is that is not allowed, and why. */
+/* Names a type that is not allowed, and the reason. */
 static const char *why_not(hid_t type) {
     static const char *const why[H5T_NCLASSES] = {
         [H5T_TIME] = "times of HDF5, which no other tool reads",
@@ -101,7 +101,7 @@ static void filters(bnn_lint_walk *w, const bnn_lint_object *o) {
 
 /* ---- attributes ---- */
 
-/* What dimension scales and netCDF need for themselves. */
+/* Recognises attributes that dimension scales and netCDF need for themselves. */
 static bool is_machinery(const bnn_lint_object *o, const bnn_lint_attribute *a) {
     static const struct {
         const char *name;

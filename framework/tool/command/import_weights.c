@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the network was trained on. GUESS: FILE_SAYS where the file says it, else NONE. */
+/* Scaling of the numbers that the network was trained on. GUESS: FILE_SAYS where the file says it, else NONE. */
 typedef enum { GUESS = -1, NONE, X, XY, FILE_SAYS } scaling_kind;
 static const char *const scaling_names[] = {"none", "x", "xy", "file"};
 enum { N_SCALINGS = sizeof scaling_names / sizeof *scaling_names };

@@ -107,7 +107,7 @@ static void print_kept(const bnn_outline *o) {
     if (o->kept) printf("  %-11s %s (%d)\n", "draws kept", what[o->kept], o->samples);
 }
 
-/* What a step is differs between engines, and how many some will take is not known: hence about. */
+/* Prints how far a run is. A step differs between engines, and how many some will take is not known: hence "about". */
 static void print_state(const char *path, const bnn_outline *o) {
     if (o->complete)
         printf("%s: run", path);

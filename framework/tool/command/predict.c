@@ -34,7 +34,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-/* Of target or class k, as the run was fitted to it; without names "y", or "y1", "y2", ... of several, and the number of the class. */
+/* Names target or class k as the run was fitted to it; without names "y", or "y1", "y2", ... of several, and the number of the class. */
 static const char *name_of(const bnn_prediction *p, const bnn_names *known, int k, char made[16]) {
     char *const *names = p->is_class ? known->classes : known->y;
     if (names) return names[k];

@@ -30,14 +30,14 @@ static bnn_status sort_points(const bnn_contestant *who, point **out, int *n) {
     return BNN_OK;
 }
 
-/* Of targets the root mean squared error; of classes, whose errors are 0 and 1, the accuracy. */
+/* Scores points: targets by the root mean squared error, classes, whose errors are 0 and 1, by the accuracy. */
 static double score(const point *p, int n, bool is_class) {
     double squares = 0;
     for (int i = 0; i < n; i++) squares += p[i].error * p[i].error / n;
     return is_class ? 1 - squares : sqrt(squares);
 }
 
-/* Of targets tenths of the rows; of classes bins of equal width in confidence, those of the expected calibration error. */
+/* Groups points: targets by tenths of the rows, classes by bins of equal width in confidence, those of the expected calibration error. */
 static int group_of(const point *p, int i, int n, bool is_class) {
     return is_class ? (int)fmin(BNN_ECE_BINS - 1, BNN_ECE_BINS * (1 - p[i].sd)) : (int)((int64_t)i * GROUPS / n);
 }

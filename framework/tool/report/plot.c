@@ -145,7 +145,7 @@ static void write_settings(report_plot *p, const report_frame *f) {
     fputc('\n', p->script);
 }
 
-/* What was written to a memory file; owned. */
+/* Reads all that was written to a memory file; owned. */
 static char *contents(int fd) {
     struct stat about;
     if (fstat(fd, &about) < 0) return NULL;

@@ -31,7 +31,7 @@ static const bnn_option options[] = {BNN_OPT_INT(conf, chains, "4", 1, 1e4, "ind
                                      BNN_OPT_REAL(conf, step, "0.1", 1e-12, 1e6, "sd of a proposal before it is tuned"),
                                      {0}};
 
-/* What hangs on bnn_engine.state: zeroed when `open` is called. Everything that decides what comes next belongs into `blocks`, too. */
+/* State behind bnn_engine.state: zeroed when `open` is called. Everything that decides what comes next belongs into `blocks`, too. */
 typedef struct {
     bnn_stored stored;    /* the draws, with lp of each */
     bnn_real *theta;      /* [chains, n] where the chains stand */
@@ -206,7 +206,7 @@ static bnn_status place(bnn_engine *e, const bnn_real *theta) {
  *   fitted, held, member engines that hold others
  * Shared work: bnn/descent.h (gradient descent), bnn/sampler.h (Hamiltonian chains), bnn/sgmcmc.h (chains on minibatches). */
 
-/* What `bnn check` runs on: short runs, for state, seeds, threads and files ... */
+/* Texts that `bnn check` runs: short ones, for state, seeds, threads and files ... */
 static const char *const checks[] = {"@name@:chains=3,samples=4,warmup=5,thin=3", "@name@:chains=1,samples=3,warmup=0,thin=1,step=0.01",
                                      NULL};
 

@@ -75,7 +75,7 @@ static void backward(const bnn_layer *l, bnn_io *io) {
  *   score    (l, io, scale)      adds scale times the gradient of log q(pass | theta) to dtheta
  *   close    (l)                 frees what bind has put into l->derived */
 
-/* What `bnn check` tries this type in: small networks, for each option that changes the code and each kind of shape. */
+/* Networks that `bnn check` tries this type in: small ones, for each option that changes the code and each kind of shape. */
 static const char *const checks[] = {"input:5; @name@; dense:3", "input:2x3; @name@:start=0.5", "input:4; dense:3; @name@:-1; tanh", NULL};
 
 /* caps: BNN_STOCHASTIC where io->rng is used, BNN_KINKED where y has kinks, ... (layer.h). */
