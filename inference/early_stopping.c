@@ -71,7 +71,7 @@ static bool score_room(stopper *s, size_t n) {
 
 static bnn_status keep_score(stopper *s, double ll) {
     uint64_t *scores = &s->counter[SCORES];
-    if (!score_room(s, *scores + 1)) return bnn_fail(BNN_ERR_MEMORY, "out of memory for scores");
+    if (!score_room(s, *scores + 1)) return bnn_oom("scores");
     s->score_step[*scores] = (double)s->counter[STEPS];
     s->score_ll[(*scores)++] = ll;
     return BNN_OK;

@@ -32,8 +32,6 @@ typedef struct {
     const bnn_data *data;
 } state;
 
-static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for an ensemble"); }
-
 static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(&((const conf *)options_set)->engine, net); }
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
@@ -44,7 +42,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     s->done = calloc(n, sizeof *s->done);
     s->share = calloc(n, sizeof *s->share);
     s->step = calloc(n, sizeof *s->step);
-    if (!s->member || !s->done || !s->share || !s->step) return out_of_memory();
+    if (!s->member || !s->done || !s->share || !s->step) return bnn_oom("an ensemble");
     bnn_rng inner = bnn_rng_split(e->rng, BNN_STREAM_INNER);
     for (int k = 0; data->n > 0 && k < c->members; k++)
         BNN_TRY(bnn_holder_open(e, &c->engine, data, bnn_rng_split(inner, (uint64_t)k), k == 0 ? c->members : 0, &s->member[k]));
@@ -86,7 +84,7 @@ static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
     int members = ((const conf *)e->object.conf)->members;
     bnn_cost *before = calloc((size_t)members, sizeof *before);
     uint64_t *over = calloc((size_t)members, sizeof *over);
-    bnn_status status = before && over ? BNN_OK : out_of_memory();
+    bnn_status status = before && over ? BNN_OK : bnn_oom("an ensemble");
     for (int k = 0; status == BNN_OK && k < members; k++) before[k] = s->member[k]->cost, over[k] = s->done[k];
     s->data = data;
     if (status == BNN_OK) status = bnn_jobs_run(members, advance, s);

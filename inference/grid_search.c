@@ -59,17 +59,15 @@ typedef struct {
     char *remark;
 } search;
 
-static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for the grid"); }
-
 /* ---------------------------------------------------------------- the grid */
 
 static bnn_status add_value(key *k, const char *text) {
     double number;
     if (!bnn_number_parse(text, &number)) return bnn_fail(BNN_ERR_OPTION, "grid: value '%s' of '%s' is not a number", text, k->name);
     char **more = realloc(k->value, (size_t)(k->n + 1) * sizeof *more);
-    if (!more) return out_of_memory();
+    if (!more) return bnn_oom("the grid");
     k->value = more;
-    return (k->value[k->n++] = strdup(text)) ? BNN_OK : out_of_memory();
+    return (k->value[k->n++] = strdup(text)) ? BNN_OK : bnn_oom("the grid");
 }
 
 /* "key=value|value" */
@@ -77,7 +75,7 @@ static bnn_status read_key(char *text, key *k) {
     char *sign = strchr(text, '='), *rest = sign ? sign + 1 : NULL;
     if (!sign || sign == text) return bnn_fail(BNN_ERR_SYNTAX, "grid: '%s' is not of the form key=value|value", text);
     *sign = '\0';
-    if (!(k->name = strdup(text))) return out_of_memory();
+    if (!(k->name = strdup(text))) return bnn_oom("the grid");
     for (char *value; (value = strsep(&rest, "|"));) BNN_TRY(add_value(k, value));
     return BNN_OK;
 }
@@ -87,7 +85,7 @@ static bnn_status read_grid(const char *text, search *g) {
     if (length < 2 || text[0] != '{' || text[length - 1] != '}')
         return bnn_fail(BNN_ERR_SYNTAX, "grid: '%s' is not of the form {key=value|value, ...}", text);
     char *copy = strndup(text + 1, length - 2), *rest = copy;
-    bnn_status s = copy ? BNN_OK : out_of_memory();
+    bnn_status s = copy ? BNN_OK : bnn_oom("the grid");
     double cells = 1;
     for (char *item; s == BNN_OK && (item = strsep(&rest, ",;"));) {
         item += strspn(item, " ");
@@ -122,7 +120,7 @@ static bnn_status set_in_object(bnn_kind kind, char **text, const char *name, co
     char *new = s == BNN_OK ? bnn_object_print(&object, false) : NULL;
     bnn_object_free(&object);
     BNN_TRY(s);
-    if (!new) return out_of_memory();
+    if (!new) return bnn_oom("the grid");
     free(*text);
     *text = new;
     return BNN_OK;
@@ -136,12 +134,12 @@ static bnn_status set_in_net(char **text, const char *label, const char *name, c
     for (int i = 0; i < spec.n; i++) {
         if (!spec.s[i].label || strcmp(spec.s[i].label, label) != 0) continue;
         if (asprintf(&change, "%s=%s", name, value) < 0)
-            s = out_of_memory();
+            s = bnn_oom("the grid");
         else
             s = bnn_netspec_convert(&spec, i, spec.s[i].type, change);
         free(change);
     }
-    if (s == BNN_OK && !(new = bnn_netspec_print(&spec))) s = out_of_memory();
+    if (s == BNN_OK && !(new = bnn_netspec_print(&spec))) s = bnn_oom("the grid");
     bnn_netspec_free(&spec);
     BNN_TRY(s);
     free(*text);
@@ -168,7 +166,7 @@ static bnn_status write_cell(const bnn_engine *e, search *g, int i) {
     c->net = strdup(e->plain_net);
     c->likelihood = strdup(e->texts.likelihood);
     c->prior = strdup(e->texts.prior);
-    if (!c->engine || !c->net || !c->likelihood || !c->prior) return out_of_memory();
+    if (!c->engine || !c->net || !c->likelihood || !c->prior) return bnn_oom("the grid");
     for (int k = 0; k < g->n_keys; k++) BNN_TRY(set_key(c, g->key[k].name, value_of(g, i, k)));
     return BNN_OK;
 }
@@ -193,7 +191,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     g->done = calloc((size_t)g->n_cells, sizeof *g->done);
     g->ll = calloc((size_t)g->n_cells, sizeof *g->ll);
     g->column = calloc((size_t)(g->n_keys + 2) * (size_t)g->n_cells, sizeof *g->column);
-    if (!g->cell || !g->done || !g->ll || !g->column) return out_of_memory();
+    if (!g->cell || !g->done || !g->ll || !g->column) return bnn_oom("the grid");
     for (int i = 0; i < g->n_cells; i++) { /* cells may differ in size: those to come are taken to be like this one */
         BNN_TRY(write_cell(e, g, i));
         BNN_TRY(open_cell(e, &g->cell[i], g->rows.fit, CELLS, g->n_cells - i, &g->cell[i].fit));
@@ -227,7 +225,7 @@ static bnn_status advance_cell(void *context, int i) {
 static bnn_status write_remark(bnn_engine *e, search *g) {
     size_t size;
     FILE *out = open_memstream(&g->remark, &size);
-    if (!out) return out_of_memory();
+    if (!out) return bnn_oom("the grid");
     double full = 1;
     int gates = bnn_net_gates(e->model->net);
     fprintf(out, "searched %d cells:", g->n_cells);
@@ -242,7 +240,7 @@ static bnn_status write_remark(bnn_engine *e, search *g) {
     int best = (int)g->counter[BEST];
     for (int k = 0; k < g->n_keys; k++) fprintf(out, " %s=%s", g->key[k].name, value_of(g, best, k));
     bnn_print_to(out, ", validation log-likelihood %.4f", g->ll[best]);
-    return fclose(out) == 0 ? BNN_OK : out_of_memory();
+    return fclose(out) == 0 ? BNN_OK : bnn_oom("the grid");
 }
 
 static bnn_status begin_refit(bnn_engine *e, const bnn_data *data) {

@@ -56,8 +56,6 @@ typedef struct {
 
 enum { EPOCHS, STEPS };
 
-static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for particles"); }
-
 static bnn_status allocate(state *s, const conf *c, const bnn_data *data) {
     size_t P = (size_t)c->particles, n = (size_t)s->model->n_theta, planes = (size_t)bnn_optimizer_vtable(s->optimizer)->state_per_theta;
     int rows = c->batch < data->n ? c->batch : data->n;
@@ -72,7 +70,7 @@ static bnn_status allocate(state *s, const conf *c, const bnn_data *data) {
     s->square = calloc(P * P, sizeof *s->square);
     s->sorted = calloc(P * P, sizeof *s->sorted);
     s->terms = calloc(P, sizeof *s->terms);
-    if (!s->ws || !s->grad || !s->along || !s->moments || !s->square || !s->sorted || !s->terms) return out_of_memory();
+    if (!s->ws || !s->grad || !s->along || !s->moments || !s->square || !s->sorted || !s->terms) return bnn_oom("particles");
     BNN_TRY(bnn_minibatch_open(data, c->batch, &s->batch));
     for (size_t i = 0; data->n > 0 && i < P; i++) BNN_TRY(bnn_workspace_new(s->model->net, s->batch.rows, BNN_TO_THETA, &s->ws[i]));
     return bnn_model_ranges(s->model, s->optimizer->object.type->caps & BNN_OPTIMIZER_BY_BLOCKS, &s->n_ranges, &s->range);

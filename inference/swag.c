@@ -64,7 +64,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     s->mean = bnn_reals_new(n);
     s->squares = bnn_reals_new(n);
     s->deviation = bnn_reals_new(n * (size_t)c->rank);
-    if (!s->mean || !s->squares || !s->deviation) return bnn_fail(BNN_ERR_MEMORY, "out of memory for the Gaussian");
+    if (!s->mean || !s->squares || !s->deviation) return bnn_oom("the Gaussian");
     BNN_TRY(bnn_descent_open(e, &c->descent, data, BNN_ROWS));
     s->descent.span = (double)warm_up(c) / c->descent.epochs;
     s->descent.end = c->swa_lr / c->descent.lr;
@@ -100,7 +100,7 @@ static bnn_status draw(const bnn_engine *e, int i, bnn_rng rng, bnn_real *theta)
     if (s->taken < 2) return bnn_fail(BNN_ERR_STATE, "engine 'swag' has no Gaussian before two parameters count");
     double half = columns > 0 ? 0.5 : 1, sd = sqrt(c->scale * half / (double)s->taken);
     bnn_real *z = bnn_reals_new(columns);
-    if (!z) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a draw");
+    if (!z) return bnn_oom("a draw");
     bnn_rng_normal(rng, 0, 1, (int)n, theta);
     bnn_rng_normal(rng, 1, 1, (int)columns, z);
     for (size_t k = 0; k < n; k++) theta[k] = s->mean[k] + (bnn_real)(sd * sqrt((double)s->squares[k]) * (double)theta[k]);

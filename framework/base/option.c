@@ -199,7 +199,7 @@ static bnn_status parse_options(const bnn_option *table, const char *text, void 
     bnn_status s = set_presets(table, conf, depth);
     if (s == BNN_OK && text && *text) {
         char *copy = strdup(text);
-        s = copy ? read_items(table, copy, conf, depth) : bnn_fail(BNN_ERR_MEMORY, "out of memory for options");
+        s = copy ? read_items(table, copy, conf, depth) : bnn_oom("options");
         free(copy);
     }
     if (s < 0) bnn_options_free(table, conf);
@@ -231,7 +231,7 @@ static bnn_status make(bnn_kind kind, const char *name, const char *options, int
     const bnn_type *type;
     BNN_TRY(bnn_type_find(kind, name, &type));
     void *conf = calloc(1, type->conf_size ? type->conf_size : 1);
-    if (!conf) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %s '%s'", bnn_kind_name(kind), name);
+    if (!conf) return bnn_oom("%s '%s'", bnn_kind_name(kind), name);
     bnn_status s = parse_options(type->options, options, conf, depth);
     if (s < 0) {
         free(conf);
@@ -243,7 +243,7 @@ static bnn_status make(bnn_kind kind, const char *name, const char *options, int
 
 static bnn_status parse_object(bnn_kind kind, const char *text, int depth, bnn_object *out) {
     char *copy = strdup(text ? text : ""), *name, *options;
-    if (!copy) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a %s", bnn_kind_name(kind));
+    if (!copy) return bnn_oom("a %s", bnn_kind_name(kind));
     bnn_status s = cut(copy, &name, &options);
     if (s == BNN_OK) s = make(kind, name, options, depth, out);
     free(copy);
@@ -272,7 +272,7 @@ static bnn_status walk_options(const bnn_option *table, char *text, bnn_spec_vis
 
 bnn_status bnn_spec_walk(bnn_kind kind, const char *text, bnn_spec_visit *visit, void *context) {
     char *copy = strdup(text), *name, *options;
-    if (!copy) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a %s", bnn_kind_name(kind));
+    if (!copy) return bnn_oom("a %s", bnn_kind_name(kind));
     bnn_status s = cut(copy, &name, &options);
     if (s == BNN_OK && *name) {
         const bnn_type *type = bnn_type_next(kind, NULL);

@@ -200,7 +200,7 @@ static bnn_status load_folder(const char *folder) {
 
 bnn_status bnn_plugin_load_path(const char *paths) {
     char *copy = strdup(paths), *rest = copy;
-    if (!copy) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a list of plugins");
+    if (!copy) return bnn_oom("a list of plugins");
     bnn_status s = BNN_OK;
     for (char *item; s == BNN_OK && (item = strsep(&rest, ":"));) {
         struct stat about;

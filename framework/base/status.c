@@ -39,6 +39,15 @@ bnn_status bnn_fail(bnn_status code, const char *format, ...) {
     return code;
 }
 
+bnn_status bnn_oom(const char *what, ...) {
+    char text[SENTENCE_MAX];
+    va_list args;
+    va_start(args, what);
+    bnn_print_list(text, sizeof text, what, args);
+    va_end(args);
+    return bnn_fail(BNN_ERR_MEMORY, "out of memory for %s", text);
+}
+
 bnn_status bnn_note(bnn_status code, const char *format, ...) {
     char text[SENTENCE_MAX];
     va_list args;

@@ -93,7 +93,7 @@ bnn_status bnn_vtable_check(bnn_kind kind, const bnn_type *type) {
 bnn_status bnn_vtable_extend(bnn_kind kind, const bnn_type *type, bnn_type **copy) {
     if (type->size >= bnn_contracts[kind]->size) return BNN_OK;
     *copy = calloc(1, bnn_contracts[kind]->size);
-    if (!*copy) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %s '%s'", bnn_kind_name(kind), type->name);
+    if (!*copy) return bnn_oom("%s '%s'", bnn_kind_name(kind), type->name);
     memcpy(*copy, type, type->size);
     return BNN_OK;
 }

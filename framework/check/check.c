@@ -48,7 +48,7 @@ void bnn_checker_skip(bnn_checker *c, const char *format, ...) {
 
 bnn_status bnn_checker_end(bnn_checker *c) {
     bnn_verdict *more = realloc(c->out->v, ((size_t)c->out->n + 1) * sizeof *more);
-    if (!more) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d verdicts", c->out->n + 1);
+    if (!more) return bnn_oom("%d verdicts", c->out->n + 1);
     c->out->v = more;
     more[c->out->n++] = c->now;
     return BNN_OK;

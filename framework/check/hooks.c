@@ -41,7 +41,7 @@ static bnn_status is_named(bnn_checker *c, const char *key, const char *value) {
     char *text, type[96], option[96];
     snprintf(type, sizeof type, "%s '%s'", bnn_kind_name(c->kind), c->type->name);
     snprintf(option, sizeof option, "option '%s'", key);
-    if (asprintf(&text, "%s:%s=%s", c->type->name, key, value) < 0) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    if (asprintf(&text, "%s:%s=%s", c->type->name, key, value) < 0) return bnn_oom("a rule");
     if (bnn_object_parse(c->kind, text, &object) == BNN_OK) {
         bnn_checker_break(c, "'%s' is taken", text);
         bnn_object_free(&object);
@@ -74,7 +74,7 @@ bnn_status bnn_object_rule_print(bnn_checker *c, const bnn_object *object) {
         bnn_checker_break(c, "prints as '%s', which prints as '%s'", once, twice);
     bool ok = once && given;
     free(once), free(given), free(twice);
-    return ok ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a text");
+    return ok ? BNN_OK : bnn_oom("a text");
 }
 
 /* ---------------------------------------------------------------- draws */
@@ -126,7 +126,7 @@ bnn_status bnn_contents_keep(const bnn_hooks *h, bnn_contents *out) {
         size_t bytes = reals_of(&h->array[i]) * sizeof(bnn_real);
         if (!(out->kept[i] = malloc(bytes + 1))) {
             bnn_contents_free(out);
-            return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+            return bnn_oom("a rule");
         }
         memcpy(out->kept[i], h->array[i].at, bytes);
     }

@@ -48,7 +48,7 @@ static bnn_status case_open(const bnn_optimizer_type *type, const char *spec, op
     k->state = bnn_hooks_reals(&k->hooks, "state", (size_t)k->planes * STRIDE, false);
     if (k->hooks.out_of_memory) {
         case_close(k);
-        return bnn_fail(BNN_ERR_MEMORY, "out of memory for a case");
+        return bnn_oom("a case");
     }
     bnn_rng_normal(bnn_rng_seed(1), 0, 1, N, k->theta);
     bnn_rng_normal(bnn_rng_seed(1), 1, 1, N, k->g);

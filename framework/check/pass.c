@@ -16,7 +16,7 @@ static bnn_status input_shape(const char *text, bnn_shape *out) {
     bool given = strcmp(spec.s[0].type, "input") == 0;
     char *source = NULL;
     bnn_status s = given ? BNN_OK : bnn_fail(BNN_ERR_SYNTAX, "a check spec begins with 'input:SHAPE'");
-    if (given && asprintf(&source, "input:%s", spec.s[0].options) < 0) s = bnn_fail(BNN_ERR_MEMORY, "out of memory for a check spec");
+    if (given && asprintf(&source, "input:%s", spec.s[0].options) < 0) s = bnn_oom("a check spec");
     bnn_netspec_free(&spec);
     if (s == BNN_OK) s = bnn_object_parse(BNN_LAYER, source, &input);
     free(source);
@@ -98,7 +98,7 @@ bnn_status bnn_layer_pass_open(const bnn_net *net, int node, int n, bnn_mode mod
     if (l->n_in > BNN_MOST_INPUTS) return bnn_fail(BNN_ERR_SHAPE, "node '%s' has more than %d inputs", l->label, BNN_MOST_INPUTS);
     if (!make_arrays(p) || !fill_theta(net, node, rng, p)) {
         bnn_layer_pass_close(p);
-        return bnn_fail(BNN_ERR_MEMORY, "out of memory for a pass over %d rows", n);
+        return bnn_oom("a pass over %d rows", n);
     }
     for (int k = 0; k < l->n_in; k++) bnn_rng_normal(bnn_rng_split(rng, (uint64_t)k), 0, n, (int)p->d_in[k], p->x[k]);
     bnn_rng_normal(bnn_rng_split(rng, 101), 0, n, (int)p->d_out, p->c);

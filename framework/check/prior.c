@@ -83,7 +83,7 @@ static bnn_status case_open(const bnn_prior_type *type, const char *spec, bool w
     k->dmean = bnn_hooks_reals(h, "dmean", N, false), k->dsd = bnn_hooks_reals(h, "dsd", N, false);
     if (h->out_of_memory) {
         case_close(k);
-        return bnn_fail(BNN_ERR_MEMORY, "out of memory for a case");
+        return bnn_oom("a case");
     }
     for (int i = 0; i < N; i++) k->w[i] = (bnn_real)w[i], k->mean[i] = (bnn_real)mean[i], k->sd[i] = (bnn_real)sd[i];
     return BNN_OK;
@@ -273,7 +273,7 @@ static bnn_status draws(bnn_checker *c, void *of) {
         return BNN_OK;
     }
     double *x = malloc(DRAWS * sizeof *x);
-    if (!x) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    if (!x) return bnn_oom("a rule");
     for (int s = 0; s < DRAWS; s++) {
         if (s % N == 0) k->type->draw(&k->prior, &k->block, bnn_rng_split(bnn_rng_seed(3), (uint64_t)(s / N)), N, k->drawn);
         x[s] = (double)k->drawn[s % N];
@@ -464,7 +464,7 @@ static bnn_status scales_given(bnn_checker *c, void *of) {
         return BNN_OK;
     }
     double *x = malloc(DRAWS * sizeof *x);
-    if (!x) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    if (!x) return bnn_oom("a rule");
     for (int i = 0; i < 2; i++) {
         scale_given g = {k, runs[i], 1};
         g.mass = bnn_integral_line(given_density, &g, -INFINITY, INFINITY);

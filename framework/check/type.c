@@ -89,7 +89,7 @@ bnn_status bnn_check_option_table(bnn_checker *c, bnn_refusal *is_named) {
             bnn_checker_break(c, "option '%s' ends at byte %zu of conf, which has %zu", o.name, o.offset + bnn_option_size(o.kind),
                               t->conf_size);
     void *conf = calloc(1, t->conf_size + 1);
-    bnn_status s = conf ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for options");
+    bnn_status s = conf ? BNN_OK : bnn_oom("options");
     if (s < 0) return s;
     if (!bnn_checker_broken(c) && bnn_options_parse(t->options, "", conf) < 0) bnn_checker_break(c, "a preset is refused: %s", bnn_error());
     for (int i = 0; !bnn_checker_broken(c) && bnn_options_at(t->options, i, &o); i++) {

@@ -17,13 +17,13 @@ bnn_status bnn_table_new(int n, bnn_shape x_shape, int y_dim, int n_classes, bnn
     if (n_classes > BNN_MOST_CLASSES) return bnn_fail(BNN_ERR_SHAPE, "a table has %d classes at most, not %d", BNN_MOST_CLASSES, n_classes);
     BNN_TRY(bnn_memory_check((double)rows * (double)(width + (size_t)y_dim) * sizeof(double), "the table", "take fewer rows"));
     bnn_table *t = calloc(1, sizeof *t);
-    if (!t) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a table");
+    if (!t) return bnn_oom("a table");
     *t = (bnn_table){.n = n, .x_shape = x_shape, .y_dim = y_dim, .n_classes = n_classes, .range = 1};
     t->title = strdup(""), t->source = strdup(""), t->license = strdup(""), t->split_origin = strdup("");
     t->x = calloc(rows * width + 1, sizeof(double)), t->y = y_dim ? calloc(rows * (size_t)y_dim + 1, sizeof(double)) : NULL;
     if (!t->title || !t->source || !t->license || !t->split_origin || !t->x || (y_dim && !t->y)) {
         bnn_table_free(t);
-        return bnn_fail(BNN_ERR_MEMORY, "out of memory for a table of %d rows", n);
+        return bnn_oom("a table of %d rows", n);
     }
     *out = t;
     return BNN_OK;
@@ -87,7 +87,7 @@ bnn_status bnn_table_check(const bnn_table *t) {
 static bnn_status scaling_new(int x_size, int y_dim, bnn_scaling *s) {
     *s = (bnn_scaling){.x_size = x_size, .y_dim = y_dim};
     double *all = calloc(2 * (size_t)(x_size + y_dim), sizeof(double)); /* one block: freed through x_mean */
-    if (!all) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a scaling");
+    if (!all) return bnn_oom("a scaling");
     s->x_mean = all, s->x_sd = all + x_size, s->y_mean = all + 2 * x_size, s->y_sd = all + 2 * x_size + y_dim;
     return BNN_OK;
 }
@@ -204,7 +204,7 @@ static bnn_status fill(bnn_data *d, const int *rows, const bnn_scaling *scaling)
         bnn_memory_check((double)n * (double)(width + (size_t)t->y_dim) * sizeof(bnn_real), "standardising the rows", "take fewer rows"));
     d->rows = malloc((n + 1) * sizeof *d->rows);
     d->x = malloc((n * width + 1) * sizeof *d->x), d->y = t->y_dim ? malloc((n * (size_t)t->y_dim + 1) * sizeof *d->y) : NULL;
-    if (!d->rows || !d->x || (t->y_dim && !d->y)) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d standardised rows", d->n);
+    if (!d->rows || !d->x || (t->y_dim && !d->y)) return bnn_oom("%d standardised rows", d->n);
     for (int i = 0; i < d->n; i++) {
         if (rows[i] < 0 || rows[i] >= t->n) return bnn_fail(BNN_ERR_DATA, "row number %d is not from 0 to %d", rows[i], t->n - 1);
         d->rows[i] = rows[i];
@@ -216,7 +216,7 @@ static bnn_status fill(bnn_data *d, const int *rows, const bnn_scaling *scaling)
 bnn_status bnn_data_new(const bnn_table *table, int n, const int *rows, const bnn_scaling *scaling, bnn_data **out) {
     *out = NULL;
     bnn_data *d = calloc(1, sizeof *d);
-    if (!d) return bnn_fail(BNN_ERR_MEMORY, "out of memory for data");
+    if (!d) return bnn_oom("data");
     *d = (bnn_data){.table = table, .n = n, .x_shape = table->x_shape, .y_dim = table->y_dim, .n_classes = table->n_classes};
     bnn_status s = fill(d, rows, scaling);
     if (s < 0)
@@ -228,7 +228,7 @@ bnn_status bnn_data_new(const bnn_table *table, int n, const int *rows, const bn
 
 static bnn_status every_row(const bnn_table *t, const bnn_scaling *scaling, bnn_data **out) {
     int *rows = malloc(((size_t)t->n + 1) * sizeof(int));
-    if (!rows) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d row numbers", t->n);
+    if (!rows) return bnn_oom("%d row numbers", t->n);
     for (int i = 0; i < t->n; i++) rows[i] = i;
     bnn_status s = bnn_data_new(t, t->n, rows, scaling, out);
     free(rows);

@@ -25,7 +25,7 @@ static bnn_status fill(bnn_table *t, const bnn_arrays *a) {
     }
     if (!t->title || !copy_texts(a->x_names, a->x_size, &t->x_names) || !copy_texts(a->y_names, a->y_dim, &t->y_names) ||
         !copy_texts(a->class_names, a->n_classes, &t->class_names))
-        return bnn_fail(BNN_ERR_MEMORY, "out of memory for the names of a table");
+        return bnn_oom("the names of a table");
     memcpy(t->x, a->x, (size_t)a->n * (size_t)a->x_size * sizeof(double));
     if (a->y_dim > 0) memcpy(t->y, a->y, (size_t)a->n * (size_t)a->y_dim * sizeof(double));
     return bnn_table_check(t);
@@ -79,7 +79,7 @@ bnn_status bnn_data_range(const bnn_table *table, int from, int to, const bnn_sc
     if (from < 0 || to < from || to > table->n)
         return bnn_fail(BNN_ERR_SHAPE, "rows [%d, %d) were asked for of a table of %d", from, to, table->n);
     int n = to - from, *rows = malloc((size_t)n * sizeof *rows + 1);
-    if (!rows) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d row numbers", n);
+    if (!rows) return bnn_oom("%d row numbers", n);
     for (int i = 0; i < n; i++) rows[i] = from + i;
     bnn_status s = bnn_data_new(table, n, rows, scaling, out);
     free(rows);

@@ -107,14 +107,14 @@ static bnn_status name_classes(bnn_table *t) {
     t->y_names = calloc(1, sizeof *t->y_names), t->class_names = calloc((size_t)t->n_classes, sizeof *t->class_names);
     bool done = t->y_names && t->class_names && (t->y_names[0] = strdup("label"));
     for (int c = 0; done && c < t->n_classes; c++) done = asprintf(&t->class_names[c], "%d", c) >= 0;
-    return done ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for class names");
+    return done ? BNN_OK : bnn_oom("class names");
 }
 
 /* One split: the first pair trains, the second tests. */
 static bnn_status set_split(bnn_table *t, int n_train) {
     int *order = malloc((size_t)t->n * sizeof *order);
     int8_t *role = malloc((size_t)t->n);
-    bnn_status s = order && role ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a split");
+    bnn_status s = order && role ? BNN_OK : bnn_oom("a split");
     for (int i = 0; s == BNN_OK && i < t->n; i++) order[i] = i, role[i] = i < n_train ? BNN_TRAIN : BNN_TEST;
     if (s == BNN_OK) s = bnn_table_set_splits(t, 1, order, role, "published");
     if (s < 0) free(order), free(role);

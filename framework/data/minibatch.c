@@ -17,7 +17,7 @@ bnn_status bnn_minibatch_open(const bnn_data *data, int rows, bnn_minibatch *out
     out->order = calloc((size_t)data->n + 1, sizeof *out->order);
     out->x = bnn_reals_new((size_t)out->rows * out->in);
     out->y = bnn_reals_new((size_t)out->rows * out->y_dim);
-    return out->order && out->x && out->y ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for minibatches");
+    return out->order && out->x && out->y ? BNN_OK : bnn_oom("minibatches");
 }
 
 void bnn_minibatch_close(bnn_minibatch *b) {

@@ -31,7 +31,7 @@ static void holdout(plan *p, uint64_t seed) {
 /* Fold k is the k-th piece of the permutation; the pieces differ by at most one row. */
 static bnn_status kfold(plan *p, uint64_t seed) {
     int *permutation = malloc((size_t)p->n * sizeof(int));
-    if (!permutation) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d folds", p->count);
+    if (!permutation) return bnn_oom("%d folds", p->count);
     bnn_rng_permutation(bnn_rng_split(bnn_rng_seed(seed), 0), p->n, permutation);
     for (int k = 0; k < p->count; k++) {
         int from = (int)((int64_t)k * p->n / p->count), to = (int)((int64_t)(k + 1) * p->n / p->count);
@@ -57,7 +57,7 @@ static int masked(gsl_rng *rng, int max) {
 /* RandomState(1), then choice(n, n, replace=False) for each split: a shuffle of 0..n-1 from the end. */
 static bnn_status pbp(plan *p) {
     gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
-    if (!rng) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a random number generator");
+    if (!rng) return bnn_oom("a random number generator");
     gsl_rng_set(rng, 1);
     for (int k = 0; k < p->count; k++) {
         int *order = p->order + (size_t)k * (size_t)p->n;
@@ -87,7 +87,7 @@ static bnn_status check_split(const bnn_table *t, int split, const int *order, c
 
 bnn_status bnn_table_set_splits(bnn_table *t, int count, int *order, int8_t *role, const char *origin) {
     char *seen = malloc((size_t)t->n + 1), *text = strdup(origin);
-    bnn_status s = seen && text ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for splits");
+    bnn_status s = seen && text ? BNN_OK : bnn_oom("splits");
     for (int k = 0; s == BNN_OK && k < count; k++)
         s = check_split(t, k, order + (size_t)k * (size_t)t->n, role + (size_t)k * (size_t)t->n, seen);
     free(seen);
@@ -113,7 +113,7 @@ static void describe(bnn_split_kind kind, int count, uint64_t seed, char *text, 
 static bnn_status make(plan *p, bnn_split_kind kind, uint64_t seed) {
     size_t cells = (size_t)p->count * (size_t)p->n;
     p->order = malloc(cells * sizeof *p->order), p->role = malloc(cells);
-    if (!p->order || !p->role) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d splits of %d rows", p->count, p->n);
+    if (!p->order || !p->role) return bnn_oom("%d splits of %d rows", p->count, p->n);
     if (kind == BNN_SPLIT_KFOLD) return kfold(p, seed);
     if (kind == BNN_SPLIT_PBP) return pbp(p);
     holdout(p, seed);

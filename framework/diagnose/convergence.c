@@ -31,7 +31,7 @@ static bnn_status open_room(room *r, size_t chains, size_t n) {
     r->order = malloc(all * sizeof *r->order);
     if (!r->memory || !r->order) {
         free(r->memory), free(r->order);
-        return bnn_fail(BNN_ERR_MEMORY, "out of memory for diagnostics");
+        return bnn_oom("diagnostics");
     }
     r->wave = r->memory;
     r->rho = r->wave + r->padded;

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for diagnostics"); }
-
 /* Draws of so many quantities at a time: memory does not grow with the number of rows. */
 enum { MOST_BYTES = 1 << 26 };
 
@@ -90,7 +88,7 @@ static bnn_status diagnose_predictions(sheet *s, const bnn_data *rows) {
     s->x = malloc((size_t)length * (size_t)s->width * (size_t)s->S * sizeof *s->x);
     s->of_theta = malloc((size_t)s->n_parameters * (size_t)s->S * sizeof *s->of_theta);
     double *kept = s->of_theta;
-    bnn_status status = s->x && kept ? BNN_OK : out_of_memory();
+    bnn_status status = s->x && kept ? BNN_OK : bnn_oom("diagnostics");
     for (int from = 0; status == BNN_OK && from < rows->n; from += length) {
         bnn_data *some;
         status = bnn_data_slice(rows, from, rows->n - from < length ? rows->n : from + length, &rows->scaling, &some);
@@ -176,7 +174,7 @@ static bnn_status diagnose_weights(sheet *s) {
     if (most > all) most = all;
     bnn_real *theta = malloc(all * sizeof *theta);
     s->x = malloc(most * (size_t)s->S * sizeof *s->x);
-    bnn_status status = theta && s->x ? BNN_OK : out_of_memory();
+    bnn_status status = theta && s->x ? BNN_OK : bnn_oom("diagnostics");
     name_weights(s->engine->model, s->d->quantity + s->first);
     for (size_t from = 0; status == BNN_OK && from < all; from += s->n) {
         s->n = all - from < most ? all - from : most;
@@ -192,7 +190,7 @@ static bnn_status diagnose_weights(sheet *s) {
 
 bnn_status bnn_diagnosis_spread(const bnn_diagnosis *d, bnn_quantity_of of, size_t offset, bnn_spread *out) {
     double *value = malloc(((size_t)d->n + 1) * sizeof *value);
-    if (!value) return out_of_memory();
+    if (!value) return bnn_oom("diagnostics");
     *out = (bnn_spread){.least = NAN, .median = NAN, .most = NAN, .at_least = -1, .at_most = -1};
     for (int i = 0; i < d->n; i++) {
         double x = *(const double *)((const char *)&d->quantity[i].is + offset);
@@ -300,7 +298,7 @@ static bnn_status check_chains(const bnn_engine *engine) {
 /* Rows that are looked at: so many of data, evenly spaced. */
 static bnn_status choose_rows(const bnn_data *data, int most, bnn_data **out) {
     int n = most > 0 && most < data->n ? most : data->n, *rows = malloc(((size_t)n + 1) * sizeof *rows);
-    if (!rows) return out_of_memory();
+    if (!rows) return bnn_oom("diagnostics");
     for (int i = 0; i < n; i++) rows[i] = data->rows[(int64_t)i * data->n / n];
     bnn_status s = bnn_data_new(data->table, n, rows, &data->scaling, out);
     free(rows);
@@ -311,7 +309,7 @@ static bnn_status run(sheet *s, const bnn_data *rows, bool weights) {
     size_t most = (size_t)rows->n * (size_t)s->width + (size_t)s->n_parameters + 1 + (weights ? (size_t)s->engine->model->n_theta : 0);
     BNN_TRY(bnn_memory_check((double)most * sizeof *s->d->quantity, "diagnosing", "look at fewer rows (--rows), or not at weights"));
     s->d->quantity = calloc(most, sizeof *s->d->quantity);
-    if (!s->d->quantity) return out_of_memory();
+    if (!s->d->quantity) return bnn_oom("diagnostics");
     BNN_TRY(diagnose_predictions(s, rows));
     BNN_TRY(diagnose_columns(s));
     if (weights) BNN_TRY(diagnose_weights(s));
@@ -324,7 +322,7 @@ bnn_status bnn_diagnose(const bnn_engine *engine, const bnn_data *data, const bn
     if (data->n == 0) return bnn_fail(BNN_ERR_DATA, "there are no rows to predict");
     const bnn_engine *fitted = bnn_engine_fitted(engine);
     bnn_diagnosis *d = calloc(1, sizeof *d);
-    if (!d) return out_of_memory();
+    if (!d) return bnn_oom("diagnostics");
     int S = bnn_engine_vtable(fitted)->n_draws(fitted);
     d->chains = bnn_engine_vtable(fitted)->n_chains(fitted);
     d->draws = S / d->chains;

@@ -16,8 +16,6 @@ struct bnn_marginals {
     double *p; /* [n, width] of classes */
 };
 
-static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for predictive marginals"); }
-
 static float *draws_of(const bnn_marginals *m, size_t cell) { return m->y + cell * BNN_MARGINAL_DRAWS; }
 
 static double in_units(const bnn_marginals *m, size_t cell, double y) {
@@ -33,7 +31,7 @@ static bnn_status take(void *context, const bnn_drawn *drawn) {
     int64_t all = BNN_MARGINAL_DRAWS, from = (drawn->s * all + m->S - 1) / m->S, end = ((drawn->s + 1) * all + m->S - 1) / m->S;
     if (from == end) return BNN_OK;
     bnn_real *y = malloc(count * sizeof *y);
-    if (!y) return out_of_memory();
+    if (!y) return bnn_oom("predictive marginals");
     for (int64_t j = from; j < end; j++) {
         bnn_likelihood_vtable(&model->likelihood)
             ->draw(&model->likelihood, drawn->n, drawn->f, bnn_model_noise(model, drawn->theta), bnn_rng_split(m->noise, (uint64_t)j),
@@ -49,7 +47,7 @@ bnn_status bnn_marginals_open(const bnn_engine *engine, const bnn_data *rows, co
     if (!fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has not been fitted yet", engine->object.type->name);
     const bnn_likelihood *l = &fitted->model->likelihood;
     bnn_marginals *m = calloc(1, sizeof *m);
-    if (!m) return out_of_memory();
+    if (!m) return bnn_oom("predictive marginals");
     *m = (bnn_marginals){.engine = fitted,
                          .rows = rows,
                          .sink = {take, m},
@@ -65,7 +63,7 @@ bnn_status bnn_marginals_open(const bnn_engine *engine, const bnn_data *rows, co
         m->y = malloc((cells * BNN_MARGINAL_DRAWS + 1) * sizeof *m->y);
     if (!m->p && !m->y) {
         bnn_marginals_free(m);
-        return out_of_memory();
+        return bnn_oom("predictive marginals");
     }
     *out = m;
     return BNN_OK;
@@ -77,7 +75,7 @@ const bnn_sink *bnn_marginals_sink(const bnn_marginals *m) { return m->is_class 
 static bnn_status draw_gaussian(bnn_marginals *m, const bnn_prediction *p, int from, int end) {
     size_t cells = (size_t)m->n * (size_t)m->width;
     bnn_real *z = malloc((cells + 1) * sizeof *z);
-    if (!z) return out_of_memory();
+    if (!z) return bnn_oom("predictive marginals");
     for (int j = from; j < end; j++) {
         bnn_rng_normal(bnn_rng_split(m->noise, (uint64_t)j), 0, m->n, m->width, z);
         for (size_t i = 0; i < cells; i++) draws_of(m, i)[j] = (float)(p->mean[i] + sqrt(bnn_var_total(p, (int)i)) * (double)z[i]);

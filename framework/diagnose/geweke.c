@@ -20,8 +20,6 @@ typedef struct {
     double *sum_u, *sum_square; /* [n, chains] means over the transitions of u, of (u - 1/2)^2 */
 } work;
 
-static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for Geweke's test"); }
-
 /* ---------------------------------------------------------------- the prior */
 
 static bnn_status draw_block(const work *w, bnn_world *world, double *now, int b) {
@@ -40,7 +38,7 @@ static bnn_status in_a_world(const work *w, bnn_status (*job)(const work *, bnn_
     bnn_world world;
     bnn_status s = bnn_world_open(&w->s, &world);
     double *now = malloc((size_t)w->s.n * sizeof *now);
-    if (s == BNN_OK) s = now ? job(w, &world, now, i) : out_of_memory();
+    if (s == BNN_OK) s = now ? job(w, &world, now, i) : bnn_oom("Geweke's test");
     free(now);
     bnn_world_close(&world);
     return s;
@@ -139,7 +137,7 @@ static bnn_status make_text(const bnn_sbc_config *c, char **out) {
                      o.type->name);
     for (size_t i = 0; s == BNN_OK && i < sizeof set / sizeof *set; i++)
         if (bnn_options_find(o.type->options, set[i][0], &found)) s = bnn_options_set(o.type->options, o.conf, set[i][0], set[i][1]);
-    if (s == BNN_OK && !(*out = bnn_object_print(&o, false))) s = out_of_memory();
+    if (s == BNN_OK && !(*out = bnn_object_print(&o, false))) s = bnn_oom("Geweke's test");
     bnn_object_free(&o);
     return s;
 }
@@ -152,12 +150,12 @@ static bnn_status open_results(work *w) {
     w->sorted = calloc(n * MARGINAL, sizeof *w->sorted);
     w->sum_u = calloc(n * chains, sizeof *w->sum_u);
     w->sum_square = calloc(n * chains, sizeof *w->sum_square);
-    return w->g->quantity && w->sorted && w->sum_u && w->sum_square ? BNN_OK : out_of_memory();
+    return w->g->quantity && w->sorted && w->sum_u && w->sum_square ? BNN_OK : bnn_oom("Geweke's test");
 }
 
 bnn_status bnn_geweke_run(const bnn_sbc_config *config, bnn_geweke **out) {
     work w = {.g = calloc(1, sizeof *w.g)};
-    if (!w.g) return out_of_memory();
+    if (!w.g) return bnn_oom("Geweke's test");
     bnn_status s = bnn_simulator_open(config, &w.s);
     if (s == BNN_OK) s = make_text(config, &w.g->engine);
     if (s == BNN_OK) s = open_results(&w);

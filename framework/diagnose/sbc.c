@@ -22,8 +22,6 @@ typedef struct {
     int *dependent;  /* [replications] 0 or 1 */
 } work;
 
-static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for simulation-based calibration"); }
-
 /* ---------------------------------------------------------------- one replication */
 
 /* Draws of one fit on their way into values[n, S]. */
@@ -110,7 +108,7 @@ static bnn_status predict_and_rank(const work *w, bnn_world *world, const bnn_en
     bnn_predict_options how = {.samples = h.S, .seed = bnn_rng_split(rng, BNN_WORLD_PREDICT).key, .sink = &sink};
     bnn_prediction *p;
     h.values = calloc((size_t)w->s.n * (size_t)h.S, sizeof *h.values);
-    bnn_status s = h.values ? bnn_predict(engine, world->all, &how, &p) : out_of_memory();
+    bnn_status s = h.values ? bnn_predict(engine, world->all, &how, &p) : bnn_oom("simulation-based calibration");
     if (s == BNN_OK) {
         bnn_prediction_free(p);
         s = rank_all(w, fitted, &h, truth, i, bnn_rng_split(rng, BNN_WORLD_TIES));
@@ -136,7 +134,7 @@ static bnn_status replicate(void *context, int i) {
     bnn_world world;
     bnn_status s = bnn_world_open(&w->s, &world);
     double *truth = malloc((size_t)w->s.n * sizeof *truth);
-    if (s == BNN_OK) s = truth ? replicate_in(w, &world, truth, i) : out_of_memory();
+    if (s == BNN_OK) s = truth ? replicate_in(w, &world, truth, i) : bnn_oom("simulation-based calibration");
     free(truth);
     bnn_world_close(&world);
     return s < 0 ? bnn_note(s, "replication %d", i + 1) : BNN_OK;
@@ -165,7 +163,7 @@ static bnn_status look_at_engine(work *w) {
     if (s == BNN_OK) s = bnn_world_draw_theta(&w->s, &world, w->s.rng); /* refuses priors without draws before the work */
     if (s == BNN_OK) s = bnn_engine_new(w->s.config->engine, &w->s.texts, world.rows, w->s.rng, &e);
     char *plain = s == BNN_OK ? bnn_net_print(w->s.model->net) : NULL;
-    if (s == BNN_OK && !plain) s = out_of_memory();
+    if (s == BNN_OK && !plain) s = bnn_oom("simulation-based calibration");
     if (s == BNN_OK && e->object.type->caps & BNN_POINT)
         s = bnn_fail(BNN_ERR_OPTION, "engine '%s' has one parameter vector and no draws to rank among", e->object.type->name);
     if (s == BNN_OK) {
@@ -187,20 +185,20 @@ static bnn_status open_results(work *w) {
     *sbc = (bnn_sbc){.replications = c->replications, .draws = c->draws, .bins = c->bins};
     sbc->quantity = calloc((size_t)n + 1, sizeof *sbc->quantity);
     w->dependent = calloc((size_t)c->replications, sizeof *w->dependent);
-    if (!sbc->quantity || !w->dependent) return out_of_memory();
+    if (!sbc->quantity || !w->dependent) return bnn_oom("simulation-based calibration");
     for (; sbc->n < n; sbc->n++) {
         bnn_sbc_quantity *q = &sbc->quantity[sbc->n];
         bnn_simulator_name(&w->s, sbc->n, q->name);
         q->rank = calloc((size_t)c->replications, sizeof *q->rank);
         q->count = calloc((size_t)c->bins, sizeof *q->count);
-        if (!q->rank || !q->count) return sbc->n++, out_of_memory();
+        if (!q->rank || !q->count) return sbc->n++, bnn_oom("simulation-based calibration");
     }
     return n > 0 ? BNN_OK : bnn_fail(BNN_ERR_OPTION, "there is nothing to rank: this engine is asked for new rows (--points)");
 }
 
 bnn_status bnn_sbc_run(const bnn_sbc_config *config, bnn_sbc **out) {
     work w = {.sbc = calloc(1, sizeof *w.sbc)};
-    if (!w.sbc) return out_of_memory();
+    if (!w.sbc) return bnn_oom("simulation-based calibration");
     bnn_status s = bnn_simulator_open(config, &w.s);
     if (s == BNN_OK) s = look_at_engine(&w);
     if (s == BNN_OK) s = open_results(&w);

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for simulated data"); }
-
 static int all_rows(const bnn_simulator *s) { return s->config->rows + s->config->points; }
 
 /* ---------------------------------------------------------------- the simulator */
@@ -16,7 +14,7 @@ static bnn_status make_table(bnn_simulator *s) {
     size_t n = (size_t)all_rows(s) * (size_t)c->inputs;
     BNN_TRY(bnn_table_new(all_rows(s), bnn_shape_vector(c->inputs), 1, c->classes, &s->table));
     bnn_real *x = malloc(n * sizeof *x);
-    if (!x) return out_of_memory();
+    if (!x) return bnn_oom("simulated data");
     bnn_rng_normal(bnn_rng_split(s->rng, BNN_SIMULATE_X), 0, all_rows(s), c->inputs, x);
     for (size_t i = 0; i < n; i++) s->table->x[i] = (double)x[i];
     free(x);
@@ -25,7 +23,7 @@ static bnn_status make_table(bnn_simulator *s) {
 
 static bnn_status take_rows(const bnn_simulator *s, int n, bnn_data **out) {
     int *rows = malloc((size_t)n * sizeof *rows);
-    if (!rows) return out_of_memory();
+    if (!rows) return bnn_oom("simulated data");
     for (int i = 0; i < n; i++) rows[i] = i;
     bnn_status status = bnn_data_new(s->table, n, rows, &s->scaling, out);
     free(rows);
@@ -87,7 +85,7 @@ bnn_status bnn_world_open(const bnn_simulator *s, bnn_world *out) {
     *out = (bnn_world){.theta = calloc((size_t)s->model->n_theta + 1, sizeof(bnn_real)),
                        .mean = calloc(n * (size_t)s->model->likelihood.mean_dim, sizeof(bnn_real)),
                        .logp = calloc(n, sizeof(double))};
-    if (!out->theta || !out->mean || !out->logp) return out_of_memory();
+    if (!out->theta || !out->mean || !out->logp) return bnn_oom("simulated data");
     BNN_TRY(take_rows(s, s->config->rows, &out->rows));
     BNN_TRY(take_rows(s, all_rows(s), &out->all));
     return bnn_workspace_new(s->model->net, all_rows(s), BNN_FORWARD, &out->ws);

@@ -45,8 +45,7 @@ bnn_status bnn_chains_open(bnn_chains *c, const bnn_chains_conf *conf, bnn_trans
     c->z = calloc(chains, sizeof *c->z);
     c->room = calloc(chains * (2 * size + rule.room), sizeof *c->room);
     c->scratch = calloc(chains * 2 * size, sizeof *c->scratch);
-    if (!c->h || !c->chain || !c->q || !c->var || !c->mean || !c->squares || !c->z || !c->room || !c->scratch)
-        return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
+    if (!c->h || !c->chain || !c->q || !c->var || !c->mean || !c->squares || !c->z || !c->room || !c->scratch) return bnn_oom("sampling");
     BNN_TRY(bnn_stored_open(&c->stored, conf->chains, conf->samples, n, BNN_N_STATS));
     for (size_t i = 0; i < chains * size; i++) c->var[i] = 1;
     for (size_t k = 0; k < chains; k++) {

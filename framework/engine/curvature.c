@@ -25,7 +25,7 @@ static bnn_status open_prober(const bnn_curvature *c, bnn_workspace *ws, prober 
     const bnn_net *net = c->model->net;
     *p = (prober){.c = c, .ws = ws, .out = c->model->likelihood.out_dim};
     p->grad = malloc(((size_t)net->n_theta + 1) * sizeof *p->grad);
-    return p->grad ? BNN_OK : bnn_curvature_out_of_memory();
+    return p->grad ? BNN_OK : bnn_oom("the curvature");
 }
 
 /* v[n] = J^T df, of the row that went forward last. */
@@ -61,7 +61,7 @@ static bnn_status add_data(bnn_curvature *c, bnn_workspace *ws, const bnn_real *
         }
     }
     if (v && root && filled > 0) add(c, filled, v);
-    bnn_status s = v && root ? BNN_OK : bnn_curvature_out_of_memory();
+    bnn_status s = v && root ? BNN_OK : bnn_oom("the curvature");
     free(v), free(root), free(p.grad);
     return s;
 }
@@ -86,7 +86,7 @@ static bnn_status row_outputs(const bnn_curvature *c, bnn_workspace *ws, int n, 
         gsl_matrix_view rows = gsl_matrix_view_array(v, out, c->n), square = gsl_matrix_view_array(cov, out, out);
         gsl_blas_dgemm(CblasNoTrans, CblasTrans, 1, &rows.matrix, &rows.matrix, 0, &square.matrix);
     }
-    bnn_status s = v && df ? BNN_OK : bnn_curvature_out_of_memory();
+    bnn_status s = v && df ? BNN_OK : bnn_oom("the curvature");
     free(v), free(df), free(p.grad);
     return s;
 }
@@ -234,7 +234,7 @@ static bnn_status find_blocks(bnn_curvature *c, bool last_layer) {
     for (; bnn_model_block(c->model, most, &info); most++)
         if (last_layer && has_prior(info.role)) last = info.index;
     c->block = calloc((size_t)most + 1, sizeof *c->block);
-    if (!c->block) return bnn_curvature_out_of_memory();
+    if (!c->block) return bnn_oom("the curvature");
     for (int b = 0; b < most; b++) {
         bnn_model_block(c->model, b, &info);
         if (!has_prior(info.role) || info.index < last) continue;
@@ -273,7 +273,7 @@ bnn_status bnn_curvature_open(const bnn_model *model, bnn_structure structure, b
     BNN_TRY(type_of(out)->open(out));
     BNN_TRY(check_memory(out));
     out->factor = calloc(out->n_factor + 1, sizeof *out->factor);
-    return out->factor ? BNN_OK : bnn_curvature_out_of_memory();
+    return out->factor ? BNN_OK : bnn_oom("the curvature");
 }
 
 void bnn_curvature_close(bnn_curvature *c) {
@@ -299,7 +299,7 @@ bnn_status bnn_curvature_build(bnn_curvature *c, const bnn_real *theta, const bn
     uint64_t passes = (uint64_t)c->model->likelihood.out_dim;
     BNN_TRY(check_model(c));
     if (!c->h) c->h = malloc(c->n_h * sizeof *c->h);
-    if (!c->h) return bnn_curvature_out_of_memory();
+    if (!c->h) return bnn_oom("the curvature");
     memset(c->h, 0, c->n_h * sizeof *c->h);
     BNN_TRY(bnn_workspace_new(c->model->net, BNN_CURVATURE_ROWS, BNN_TO_THETA, &ws));
     prepare(c, ws, theta);
@@ -321,7 +321,7 @@ bnn_status bnn_curvature_posterior(bnn_curvature *c, double var, const double *p
 bnn_status bnn_curvature_draw(const bnn_curvature *c, bnn_rng rng, bnn_real *theta) {
     double *z = malloc((c->n + 1) * sizeof *z);
     bnn_real *normal = malloc((c->n + 1) * sizeof *normal);
-    bnn_status s = z && normal ? BNN_OK : bnn_curvature_out_of_memory();
+    bnn_status s = z && normal ? BNN_OK : bnn_oom("the curvature");
     if (s == BNN_OK) {
         bnn_rng_normal(rng, 0, 1, (int)c->n, normal);
         for (size_t i = 0; i < c->n; i++) z[i] = (double)normal[i];

@@ -20,6 +20,4 @@ extern const bnn_structure_type bnn_structure_kron;
 
 enum { BNN_CURVATURE_ROWS = 64 }; /* that are worked on at a time */
 
-static inline bnn_status bnn_curvature_out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for the curvature"); }
-
 #endif

@@ -35,7 +35,7 @@ static bnn_status allocate(bnn_descent *d, const bnn_data *data) {
     d->theta = bnn_reals_new(n);
     d->grad = bnn_reals_new(n);
     d->moments = bnn_reals_new(planes * n);
-    if (!d->theta || !d->grad || !d->moments) return bnn_fail(BNN_ERR_MEMORY, "out of memory for training");
+    if (!d->theta || !d->grad || !d->moments) return bnn_oom("training");
     BNN_TRY(bnn_minibatch_open(data, d->conf->batch, &d->batch));
     BNN_TRY(bnn_model_ranges(m, by_blocks(d), &d->n_ranges, &d->range));
     return data->n > 0 ? bnn_workspace_new(m->net, d->batch.rows, BNN_TO_THETA, &d->ws) : BNN_OK;

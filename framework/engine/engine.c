@@ -18,15 +18,13 @@ static const bnn_hook hooks[] = {BNN_HOOK(bnn_engine_type, open), BNN_HOOK(bnn_e
 
 const bnn_contract bnn_contract_engine = {.name = "engine", .size = sizeof(bnn_engine_type), .required = hooks, .lacks = lacks};
 
-static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for an engine"); }
-
 /* texts.net becomes the canonical text of what adapt made of the plain one. */
 static bnn_status adapt(bnn_engine *e, const char *plain, char **out) {
     const bnn_engine_type *type = bnn_engine_vtable(e);
     bnn_netspec spec;
     BNN_TRY(bnn_netspec_parse(plain, &spec));
     bnn_status s = type->adapt ? type->adapt(e->object.conf, &spec) : BNN_OK;
-    if (s == BNN_OK && !(*out = bnn_netspec_print(&spec))) s = out_of_memory();
+    if (s == BNN_OK && !(*out = bnn_netspec_print(&spec))) s = bnn_oom("an engine");
     bnn_netspec_free(&spec);
     return s;
 }
@@ -65,14 +63,14 @@ static bnn_status build(bnn_engine *e, const char *spec, const bnn_texts *texts,
     e->texts.likelihood = bnn_object_print(&e->model->likelihood.object, false);
     e->texts.prior = bnn_object_print(&e->model->prior.object, false);
     e->state = calloc(1, bnn_engine_vtable(e)->state_size);
-    if (!e->plain_net || !e->texts.net || !e->texts.likelihood || !e->texts.prior || !e->state) return out_of_memory();
+    if (!e->plain_net || !e->texts.net || !e->texts.likelihood || !e->texts.prior || !e->state) return bnn_oom("an engine");
     s = bnn_engine_vtable(e)->open(e, data);
     return s < 0 ? bnn_note(s, "engine '%s'", e->object.type->name) : BNN_OK;
 }
 
 bnn_status bnn_engine_new(const char *spec, const bnn_texts *texts, const bnn_data *data, bnn_rng rng, bnn_engine **out) {
     bnn_engine *e = calloc(1, sizeof *e);
-    if (!e) return out_of_memory();
+    if (!e) return bnn_oom("an engine");
     e->rng = rng;
     bnn_status s = build(e, spec, texts, data);
     if (s < 0)

@@ -9,8 +9,6 @@ const char *const bnn_prec_sharing_names[] = {"prior", "global", "layer", "group
 
 static const double half_log_2pi = 0.91893853320467274178;
 
-static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for the evidence"); }
-
 /* ---------------------------------------------------------------- terms */
 
 enum { PIECE = 256 }; /* rows at a time */
@@ -23,7 +21,7 @@ static bnn_status measure_data(bnn_evidence *e, const bnn_real *theta, const bnn
     size_t in = (size_t)bnn_shape_size(m->x_shape);
     bnn_workspace *ws;
     bnn_real *slope = calloc((size_t)l->n_theta + 1, sizeof *slope);
-    if (!slope) return out_of_memory();
+    if (!slope) return bnn_oom("the evidence");
     bnn_status s = bnn_workspace_new(m->net, PIECE, BNN_FORWARD, &ws);
     if (s == BNN_OK) bnn_net_prepare(m->net, ws, theta, BNN_MEAN, false, (bnn_rng){0});
     e->noisy = noise ? (double)data->n * l->n_theta : 0;
@@ -77,7 +75,7 @@ bnn_status bnn_evidence_open(bnn_curvature *curvature, const bnn_real *theta, co
     out->prec = calloc(n, sizeof *out->prec);
     out->determined = calloc(n, sizeof *out->determined);
     out->group = calloc(n, sizeof *out->group);
-    bnn_status s = out->norm2 && out->prec && out->determined && out->group ? BNN_OK : out_of_memory();
+    bnn_status s = out->norm2 && out->prec && out->determined && out->group ? BNN_OK : bnn_oom("the evidence");
     if (s == BNN_OK) s = bnn_evidence_check(curvature, theta, sharing);
     if (s == BNN_OK) measure_blocks(out, theta, sharing);
     if (s == BNN_OK) s = measure_data(out, theta, data);
@@ -169,7 +167,7 @@ static bnn_status step(bnn_evidence *e, const direction *d, double *from) {
 bnn_status bnn_evidence_maximise(bnn_evidence *e) {
     direction *d = calloc((size_t)e->curvature->n_blocks + 1, sizeof *d);
     double *from = calloc((size_t)e->curvature->n_blocks + 1, sizeof *from);
-    bnn_status s = d && from ? bnn_evidence_evaluate(e) : out_of_memory();
+    bnn_status s = d && from ? bnn_evidence_evaluate(e) : bnn_oom("the evidence");
     for (int k = 0; s == BNN_OK && k < MOST_STEPS && find_directions(e, d) > enough; k++) {
         double before = e->value;
         s = step(e, d, from);

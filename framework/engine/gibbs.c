@@ -47,7 +47,7 @@ static void add_hyper(bnn_gibbs *g, size_t offset, int length, bool drawn) {
 bnn_status bnn_gibbs_open(const bnn_model *model, bool noncentred, bnn_gibbs *out) {
     const bnn_net *net = model->net;
     *out = (bnn_gibbs){.model = model, .noncentred = noncentred, .run = calloc((size_t)count_runs(model) + 1, sizeof *out->run)};
-    if (!out->run) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
+    if (!out->run) return bnn_oom("sampling");
     add_hyper(out, net->n_theta, model->likelihood.n_theta, bnn_likelihood_vtable(&model->likelihood)->draw_theta_given != NULL);
     for (int i = 0; i < net->n_nodes; i++) {
         const bnn_plan *plan = &net->node[i].layer.plan;

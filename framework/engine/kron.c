@@ -64,7 +64,7 @@ static int n_nodes(const bnn_curvature *c) {
 
 static bnn_status open(bnn_curvature *c) {
     c->kron = calloc((size_t)n_nodes(c) + 1, sizeof *c->kron);
-    if (!c->kron) return bnn_curvature_out_of_memory();
+    if (!c->kron) return bnn_oom("the curvature");
     c->n_h = c->n_factor = 0;
     struct bnn_kron *k = c->kron;
     for (int b = 0; b < c->n_blocks; b++, k++) {
@@ -112,7 +112,7 @@ static bnn_status open_collector(const bnn_curvature *c, int n, int passes, coll
     t->turned = malloc((passes ? m * rows : 1) * sizeof *t->turned);
     t->s = malloc((passes ? m * all : 1) * sizeof *t->s);
     t->seen = malloc(((size_t)passes * m * all + 1) * sizeof *t->seen);
-    return t->x && t->g && t->turned && t->s && t->seen ? BNN_OK : bnn_curvature_out_of_memory();
+    return t->x && t->g && t->turned && t->s && t->seen ? BNN_OK : bnn_oom("the curvature");
 }
 
 /* Copies the node's rows into x and g; NULL: the node is not covered. *before: units of the covered nodes before it. */
@@ -149,7 +149,7 @@ static void tap_build(void *context, int node, const bnn_io *io) {
 /* Eigenvectors to X, values, which rounding may have made negative, to a. m, its lower half, is used up. */
 static bnn_status decompose(double *m, size_t n, double *X, double *a) {
     gsl_eigen_symmv_workspace *room = gsl_eigen_symmv_alloc(n);
-    if (!room) return bnn_curvature_out_of_memory();
+    if (!room) return bnn_oom("the curvature");
     gsl_matrix_view from = matrix(m, n, n), to = matrix(X, n, n);
     gsl_vector_view values = gsl_vector_view_array(a, n);
     int code = gsl_eigen_symmv(&from.matrix, &values.vector, &to.matrix, room);
@@ -164,7 +164,7 @@ static bnn_status finish(bnn_curvature *c, int n) {
     for (const struct bnn_kron *k = c->kron; k->U > 0; k++) {
         arrays a = arrays_of(c, k);
         double *B = malloc(k->U * k->U * sizeof *B);
-        if (!B) return bnn_curvature_out_of_memory();
+        if (!B) return bnn_oom("the curvature");
         memcpy(B, a.B, k->U * k->U * sizeof *B);
         for (size_t i = 0; n > 0 && i < k->rows * k->rows; i++) a.A[i] /= n;
         bnn_status s = decompose(B, k->U, a.Y, a.b);
@@ -186,7 +186,7 @@ static bnn_status build(bnn_curvature *c, bnn_workspace *ws, const bnn_real *the
     collector t;
     bnn_status s = open_collector(c, BNN_CURVATURE_ROWS, 0, &t);
     bnn_real *root = malloc(BNN_CURVATURE_ROWS * out * out * sizeof *root);
-    if (s == BNN_OK && !root) s = bnn_curvature_out_of_memory();
+    if (s == BNN_OK && !root) s = bnn_oom("the curvature");
     bnn_workspace_tap(ws, tap_build, &t);
     for (int i = 0; s == BNN_OK && i < data->n; i += BNN_CURVATURE_ROWS) {
         int n = data->n - i < BNN_CURVATURE_ROWS ? data->n - i : BNN_CURVATURE_ROWS;
@@ -209,7 +209,7 @@ static bnn_status decompose_inputs(const struct bnn_kron *k, arrays *a, double r
     if (*a->ratio == ratio) return BNN_OK;
     size_t n = k->rows;
     double *A = malloc(n * n * sizeof *A), last = sqrt(ratio);
-    if (!A) return bnn_curvature_out_of_memory();
+    if (!A) return bnn_oom("the curvature");
     memcpy(A, a->A, n * n * sizeof *A);
     for (size_t d = k->D; d < n; d++) { /* the row of the bias, if there is one */
         for (size_t i = 0; i < n; i++) A[d * n + i] *= last;
@@ -258,7 +258,7 @@ static bnn_status posterior(bnn_curvature *c, double var, double *log_det, doubl
 
 static bnn_status draw(const bnn_curvature *c, double *z) {
     double *room = malloc((c->n + 1) * sizeof *room);
-    if (!room) return bnn_curvature_out_of_memory();
+    if (!room) return bnn_oom("the curvature");
     for (const struct bnn_kron *k = c->kron; k->U > 0; k++) {
         arrays a = arrays_of(c, k);
         double *w = z + k->at;

@@ -37,7 +37,7 @@ static bnn_status open_posterior(bnn_engine *e, int k, const bnn_data *data) {
     bnn_model_init(e->model, bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_INIT), (uint64_t)k), s->theta);
     for (int i = 0; i < c->n; i++) c->z[k].q[i] = (double)s->theta[i];
     p->theta = calloc((size_t)c->n, sizeof *p->theta);
-    if (!p->theta) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
+    if (!p->theta) return bnn_oom("sampling");
     return data->n > 0 ? bnn_workspace_new(e->model->net, data->n, BNN_TO_THETA, &p->ws) : BNN_OK;
 }
 
@@ -66,10 +66,10 @@ static void after(bnn_chains *c, int k) {
 
 static bnn_status open_gibbs(bnn_sampler *s, const bnn_model *m, bool noncentred) {
     s->gibbs = calloc(1, sizeof *s->gibbs);
-    if (!s->gibbs) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
+    if (!s->gibbs) return bnn_oom("sampling");
     BNN_TRY(bnn_gibbs_open(m, noncentred, s->gibbs));
     s->curvature = calloc((size_t)s->chains.conf->chains * (size_t)s->gibbs->n + 1, sizeof *s->curvature);
-    if (!s->curvature) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
+    if (!s->curvature) return bnn_oom("sampling");
     s->chains.move = move, s->chains.context = s;
     if (noncentred) s->chains.after = after;
     return BNN_OK;
@@ -87,7 +87,7 @@ bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_sampler_conf *of, bnn_
     s->posterior = calloc(chains, sizeof *s->posterior);
     s->theta = calloc((size_t)m->n_theta, sizeof *s->theta);
     s->of_chain = calloc(2 * chains, sizeof *s->of_chain);
-    if (!s->posterior || !s->theta || !s->of_chain) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
+    if (!s->posterior || !s->theta || !s->of_chain) return bnn_oom("sampling");
     if (of->scales != BNN_SCALES_JOINT) BNN_TRY(open_gibbs(s, m, of->scales == BNN_SCALES_NONCENTRED));
     for (int k = 0; k < conf->chains; k++) BNN_TRY(open_posterior(engine, k, data));
     return BNN_OK;

@@ -82,7 +82,7 @@ static bnn_status allocate(bnn_sgmcmc *s, const bnn_data *data) {
     BNN_TRY(bnn_memory_check(c->chains * each + draws, "sampling", "keep fewer draws, or run fewer chains"));
     s->chain = calloc((size_t)c->chains, sizeof *s->chain);
     s->memory = bnn_reals_new(PLANES * (size_t)c->chains * (size_t)n);
-    if (!s->chain || !s->memory) return bnn_fail(BNN_ERR_MEMORY, "out of memory for sampling");
+    if (!s->chain || !s->memory) return bnn_oom("sampling");
     BNN_TRY(bnn_stored_open(&s->stored, c->chains, c->samples, n, n_stats(s->friction)));
     return bnn_model_ranges(s->model, false, &s->n_ranges, &s->range);
 }

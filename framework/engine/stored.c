@@ -16,7 +16,7 @@ bnn_status bnn_stored_open(bnn_stored *s, int chains, int samples, int n, int n_
     *s = (bnn_stored){.chains = chains, .samples = samples, .n = n, .n_stats = n_stats};
     s->theta = calloc(draws * (size_t)n + 1, sizeof *s->theta);
     s->stat = calloc(draws * (size_t)n_stats + 1, sizeof *s->stat);
-    return s->theta && s->stat ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for draws");
+    return s->theta && s->stat ? BNN_OK : bnn_oom("draws");
 }
 
 void bnn_stored_close(bnn_stored *s) {

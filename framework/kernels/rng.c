@@ -55,7 +55,7 @@ typedef void fill(bnn_rng r, uint64_t row0, int rows, int n, bnn_real *out);
 /* The numbers of one row after the other, which are those of all rows at once. */
 static bnn_status fill_rows(fill *numbers, uint64_t stream, int rows, int n, double *out) {
     bnn_real *row = malloc((size_t)n * sizeof *row + 1);
-    if (!row) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d random numbers", n);
+    if (!row) return bnn_oom("%d random numbers", n);
     for (int k = 0; k < rows; k++) {
         numbers((bnn_rng){stream}, (uint64_t)k, 1, n, row);
         for (int i = 0; i < n; i++) *out++ = (double)row[i];

@@ -82,7 +82,7 @@ static bnn_status minimise(rows *r) {
     size_t p = (size_t)r->likelihood->n_theta;
     gsl_vector *x = gsl_vector_calloc(p);
     gsl_multimin_fdfminimizer *m = gsl_multimin_fdfminimizer_alloc(gsl_multimin_fdfminimizer_vector_bfgs2, p);
-    bnn_status s = x && m ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for the likelihood's parameters");
+    bnn_status s = x && m ? BNN_OK : bnn_oom("the likelihood's parameters");
     for (size_t i = 0; s == BNN_OK && i < p; i++) gsl_vector_set(x, i, (double)r->theta[i]);
     if (s == BNN_OK && !descend(m, r, x))
         s = bnn_fail(BNN_ERR_NUMERIC,
@@ -99,7 +99,7 @@ bnn_status bnn_likelihood_fit(const bnn_likelihood *likelihood, int n, const bnn
     size_t p = (size_t)likelihood->n_theta;
     if (p == 0) return BNN_OK;
     bnn_real *grad = malloc(p * sizeof *grad);
-    if (!grad) return bnn_fail(BNN_ERR_MEMORY, "out of memory for the likelihood's parameters");
+    if (!grad) return bnn_oom("the likelihood's parameters");
     memset(theta, 0, p * sizeof *theta);
     if (type->init) type->init(likelihood, theta);
     bnn_status s = minimise(&(rows){.likelihood = likelihood, .n = n, .f = f, .y = y, .theta = theta, .grad = grad});

@@ -14,10 +14,10 @@ static bnn_status add_scales(bnn_model *m, const bnn_layer *l, const bnn_param *
     int n = bnn_prior_vtable(&m->prior)->n_scales(&m->prior, &block);
     if (n == 0) return BNN_OK;
     bnn_scaled *more = realloc(m->scaled, (size_t)(m->n_scaled + 1) * sizeof *more);
-    if (!more) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a model");
+    if (!more) return bnn_oom("a model");
     m->scaled = more;
     more[m->n_scaled] = (bnn_scaled){.param = p, .offset = (size_t)m->n_theta, .n = n};
-    if (asprintf(&more[m->n_scaled].name, "%s_%s", l->label, p->name) < 0) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a model");
+    if (asprintf(&more[m->n_scaled].name, "%s_%s", l->label, p->name) < 0) return bnn_oom("a model");
     m->n_scaled++;
     m->n_theta += n;
     return BNN_OK;
@@ -53,7 +53,7 @@ static bnn_status bind(bnn_model *m, const bnn_texts *texts, const bnn_data *dat
 
 bnn_status bnn_model_new(const bnn_texts *texts, const bnn_data *data, bnn_model **out) {
     bnn_model *m = calloc(1, sizeof *m);
-    if (!m) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a model");
+    if (!m) return bnn_oom("a model");
     bnn_status s = bind(m, texts, data);
     if (s < 0)
         bnn_model_free(m);
@@ -153,7 +153,7 @@ bnn_status bnn_model_fit_likelihood(const bnn_model *model, const bnn_data *data
     BNN_TRY(bnn_memory_check((double)reals * sizeof(bnn_real), "the output of the network", "take fewer rows"));
     bnn_stopwatch since = bnn_stopwatch_start();
     bnn_real *f = malloc((reals + 1) * sizeof *f);
-    bnn_status s = f ? outputs(model, data, theta, f) : bnn_fail(BNN_ERR_MEMORY, "out of memory for the output of the network");
+    bnn_status s = f ? outputs(model, data, theta, f) : bnn_oom("the output of the network");
     if (s == BNN_OK) s = bnn_likelihood_fit(&model->likelihood, data->n, f, data->y, theta + model->net->n_theta);
     free(f);
     cost->forwards++;
@@ -402,7 +402,7 @@ bnn_status bnn_model_set_prior_prec(bnn_model *model, int b, const bnn_real *the
     bnn_number_print(1 / sqrt(prec * keep), sd);
     snprintf(text, sizeof text, "gauss:sd=%s,bias_sd=%s", sd, sd);
     if (!model->block_prior) model->block_prior = calloc((size_t)model->net->n_blocks, sizeof *model->block_prior);
-    if (!model->block_prior) return bnn_fail(BNN_ERR_MEMORY, "out of memory for priors");
+    if (!model->block_prior) return bnn_oom("priors");
     BNN_TRY(bnn_prior_new(text, &prior));
     bnn_prior_free(&model->block_prior[b]);
     model->block_prior[b] = prior;

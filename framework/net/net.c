@@ -42,7 +42,7 @@ static bnn_status check_label(const char *label) {
 /* Nodes before the first statement, those that the text leaves out, shift the numbers of the others. */
 static bnn_status collect_names(plan *p, int before) {
     p->name = calloc((size_t)p->spec->n, sizeof *p->name);
-    if (!p->name) return bnn_fail(BNN_ERR_MEMORY, "out of memory for the labels of a network");
+    if (!p->name) return bnn_oom("the labels of a network");
     for (int i = 0; i < p->spec->n; i++) {
         if (!p->spec->s[i].label) continue;
         BNN_TRY(check_label(p->spec->s[i].label));
@@ -87,7 +87,7 @@ static bnn_status connect(const bnn_net *net, const plan *p, const bnn_statement
     node->in = calloc((size_t)l->n_in + 1, sizeof *node->in);
     bnn_shape *shapes = calloc((size_t)l->n_in + 1, sizeof *shapes);
     l->in = shapes;
-    if (!node->in || !shapes) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a node");
+    if (!node->in || !shapes) return bnn_oom("a node");
     for (int k = 0; k < l->n_in; k++) {
         node->in[k] = s->n_in ? find_named(net, p, s->in[k]) : net->n_nodes - 1;
         if (node->in[k] < 0) return bnn_fail(BNN_ERR_NAME, "input '%s' is not the label of an earlier statement", s->in[k]);
@@ -146,7 +146,7 @@ static bnn_status bind_node(bnn_net *net, const plan *p, const bnn_statement *s,
     const bnn_type *type;
     BNN_TRY(bnn_type_find(BNN_LAYER, s->type, &type));
     void *conf = calloc(1, type->conf_size ? type->conf_size : 1);
-    if (!conf) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a node");
+    if (!conf) return bnn_oom("a node");
     bnn_status status = bnn_options_parse(type->options, s->options, conf);
     if (status < 0) {
         free(conf);
@@ -169,7 +169,7 @@ static bnn_status bind_node(bnn_net *net, const plan *p, const bnn_statement *s,
 static bnn_status add_node(bnn_net *net, const plan *p, const bnn_statement *s, bool last) {
     bnn_node *node = &net->node[net->n_nodes];
     char *label = node_label(net, p, s);
-    if (!label) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a node");
+    if (!label) return bnn_oom("a node");
     node->layer.label = label;
     node->named = s->label != NULL;
     bnn_status status = bind_node(net, p, s, node, last);
@@ -205,7 +205,7 @@ static bnn_status add_nodes(bnn_net *net, plan *p) {
     const bnn_netspec *spec = p->spec;
     bool given = strcmp(spec->s[0].type, input) == 0;
     net->node = calloc((size_t)spec->n + 1, sizeof *net->node);
-    if (!net->node) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a network of %d nodes", spec->n);
+    if (!net->node) return bnn_oom("a network of %d nodes", spec->n);
     BNN_TRY(collect_names(p, given ? 0 : 1));
     if (!given) BNN_TRY(add_node(net, p, &(bnn_statement){.type = input, .options = nothing}, false));
     for (int i = 0; i < spec->n; i++) {
@@ -232,7 +232,7 @@ bnn_status bnn_net_new(const char *text, const bnn_net_env *env, bnn_net **out) 
     bnn_netspec spec;
     BNN_TRY(bnn_netspec_parse(text, &spec));
     bnn_net *net = calloc(1, sizeof *net);
-    bnn_status s = net ? build(net, &spec, env) : bnn_fail(BNN_ERR_MEMORY, "out of memory for a network");
+    bnn_status s = net ? build(net, &spec, env) : bnn_oom("a network");
     bnn_netspec_free(&spec);
     if (s < 0)
         bnn_net_free(net);

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for the network text"); }
-
 static void free_statement(bnn_statement *s) {
     free(s->label);
     free(s->type);
@@ -50,9 +48,9 @@ static bnn_status read_inputs(const char *at, const char *end, bnn_statement *s)
     while (at <= close) {
         const char *comma = find_outside(at, close, ",");
         char **in = realloc(s->in, (size_t)(s->n_in + 1) * sizeof *in), *word;
-        if (!in) return out_of_memory();
+        if (!in) return bnn_oom("the network text");
         s->in = in;
-        if (!(word = trimmed(at, comma))) return out_of_memory();
+        if (!(word = trimmed(at, comma))) return bnn_oom("the network text");
         s->in[s->n_in++] = word;
         if (!bnn_is_word(word)) return bnn_fail(BNN_ERR_SYNTAX, "'%s' in the list of inputs is not a label", word);
         at = comma + 1;
@@ -63,15 +61,15 @@ static bnn_status read_inputs(const char *at, const char *end, bnn_statement *s)
 static bnn_status read_statement(const char *at, const char *end, bnn_statement *s) {
     const char *mark = find_outside(at, end, "=:({");
     if (mark < end && *mark == '=') {
-        if (!(s->label = trimmed(at, mark))) return out_of_memory();
+        if (!(s->label = trimmed(at, mark))) return bnn_oom("the network text");
         if (!bnn_is_word(s->label)) return bnn_fail(BNN_ERR_SYNTAX, "'%s' before '=' is not a label: letters, digits and _", s->label);
         at = mark + 1;
         mark = find_outside(at, end, ":(");
     }
-    if (!(s->type = trimmed(at, mark))) return out_of_memory();
+    if (!(s->type = trimmed(at, mark))) return bnn_oom("the network text");
     if (!bnn_is_word(s->type)) return bnn_fail(BNN_ERR_SYNTAX, "'%s' is not the name of a layer", s->type);
     const char *options = mark < end && *mark == ':' ? mark + 1 : mark, *list = find_outside(options, end, "(");
-    if (!(s->options = trimmed(options, list))) return out_of_memory();
+    if (!(s->options = trimmed(options, list))) return bnn_oom("the network text");
     return list < end ? read_inputs(list + 1, end, s) : BNN_OK;
 }
 
@@ -95,7 +93,7 @@ static char *without_comments(const char *text) {
 static bnn_status make_room(bnn_netspec *spec) {
     if ((spec->n & (spec->n - 1)) != 0) return BNN_OK;
     bnn_statement *s = realloc(spec->s, (spec->n > 0 ? 2 * (size_t)spec->n : 1) * sizeof *s);
-    if (!s) return out_of_memory();
+    if (!s) return bnn_oom("the network text");
     spec->s = s;
     return BNN_OK;
 }
@@ -114,7 +112,7 @@ static bool blank(const char *at, const char *end) {
 
 bnn_status bnn_netspec_parse(const char *text, bnn_netspec *out) {
     char *copy = without_comments(text);
-    if (!copy) return out_of_memory();
+    if (!copy) return bnn_oom("the network text");
     bnn_netspec spec = {0};
     bnn_status s = BNN_OK;
     const char *end = copy + strlen(copy);
@@ -154,7 +152,7 @@ bnn_status bnn_netspec_insert(bnn_netspec *spec, int i, const char *type, const 
     bnn_statement new = {.type = strdup(type), .options = strdup(options)};
     if (!new.type || !new.options || make_room(spec) < 0) {
         free_statement(&new);
-        return out_of_memory();
+        return bnn_oom("the network text");
     }
     bnn_statement *s = spec->s;
     memmove(s + i + 1, s + i, (size_t)(spec->n++ - i) * sizeof *s);
@@ -190,14 +188,14 @@ bnn_status bnn_netspec_convert(bnn_netspec *spec, int i, const char *type, const
     const bnn_type *to;
     bnn_object from;
     char *text = NULL;
-    if (asprintf(&text, "%s:%s", s->type, s->options) < 0) return out_of_memory();
+    if (asprintf(&text, "%s:%s", s->type, s->options) < 0) return bnn_oom("the network text");
     bnn_status status = bnn_object_parse(BNN_LAYER, text, &from);
     free(text);
     BNN_TRY(status);
     status = bnn_type_find(BNN_LAYER, type, &to);
     char *kept = status == BNN_OK ? shared_options(from.type, to, from.conf) : NULL, *name = strdup(type), *both = NULL;
     bnn_object_free(&from);
-    if (status == BNN_OK && (!kept || !name || asprintf(&both, "%s%s", kept, options) < 0)) status = out_of_memory();
+    if (status == BNN_OK && (!kept || !name || asprintf(&both, "%s%s", kept, options) < 0)) status = bnn_oom("the network text");
     free(kept);
     if (status < 0) {
         free(name);

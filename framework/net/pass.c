@@ -81,7 +81,7 @@ static void lend(const bnn_net *net, bnn_workspace *ws, int node, const bnn_real
 
 bnn_status bnn_workspace_new(const bnn_net *net, int rows, bnn_reach reach, bnn_workspace **out) {
     bnn_workspace *ws = calloc(1, sizeof *ws);
-    if (!ws) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a workspace");
+    if (!ws) return bnn_oom("a workspace");
     ws->rows = rows;
     size_t bytes = bnn_workspace_bytes(net, rows, reach), n_in = (size_t)count_inputs(net) + 1;
     ws->block = aligned_alloc(64, bytes > 0 ? bytes : 64);

@@ -14,7 +14,7 @@ static bnn_status copy_texts(char *const *from, int n, int *count, char ***out) 
     *out = calloc((size_t)n, sizeof **out);
     bool ok = *out != NULL;
     for (int i = 0; ok && i < n; i++) ok = ((*out)[i] = strdup(from[i])) != NULL;
-    return ok ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for the names of columns");
+    return ok ? BNN_OK : bnn_oom("the names of columns");
 }
 
 static bnn_status copy_names(const bnn_table *t, bnn_names *out) {
@@ -54,12 +54,11 @@ bnn_status bnn_run_new(const bnn_config *asked, const bnn_data *data, bnn_run **
                                                            : "gaussian",
                        .prior = config.prior ? config.prior : "gauss"};
     bnn_run *run = calloc(1, sizeof *run);
-    if (!run) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a run");
+    if (!run) return bnn_oom("a run");
     run->seed = config.seed;
     bnn_status s = copy_names(data->table, &run->names);
     if (s == BNN_OK) s = bnn_engine_new(config.engine, &texts, data, bnn_rng_seed(config.seed), &run->engine);
-    if (s == BNN_OK && !(run->engine_text = bnn_object_print(&run->engine->object, false)))
-        s = bnn_fail(BNN_ERR_MEMORY, "out of memory for a run");
+    if (s == BNN_OK && !(run->engine_text = bnn_object_print(&run->engine->object, false))) s = bnn_oom("a run");
     if (s < 0)
         bnn_run_free(run);
     else
@@ -112,7 +111,7 @@ static bnn_status open_history(bnn_history *h, const bnn_net *net) {
     bool ok = h->epoch && h->nll && h->prior && h->kl && h->noise_sd && h->p && h->gate;
     for (int i = 0, g = 0; ok && i < net->n_nodes; i++)
         if (is_gate(&net->node[i])) ok = (h->gate[g++] = strdup(net->node[i].layer.label)) != NULL;
-    return ok ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for the history");
+    return ok ? BNN_OK : bnn_oom("the history");
 }
 
 static void write_entry(bnn_history *h, int at, int epoch, const bnn_model *m, const bnn_step *step) {

@@ -65,7 +65,7 @@ int bnn_run_n_draws(const bnn_run *run) {
 bnn_status bnn_run_draw(const bnn_run *run, int s, uint64_t seed, double *theta) {
     int n = bnn_run_n_theta(run);
     bnn_real *drawn = malloc((size_t)n * sizeof *drawn + 1);
-    if (!drawn) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d parameters", n);
+    if (!drawn) return bnn_oom("%d parameters", n);
     bnn_status status = bnn_engine_draw(run->engine, s, bnn_rng_seed(seed), drawn);
     for (int i = 0; status == BNN_OK && i < n; i++) theta[i] = (double)drawn[i];
     free(drawn);

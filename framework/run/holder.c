@@ -63,8 +63,7 @@ bnn_status bnn_holder_open(const bnn_engine *outer, const bnn_object *inner, con
                            bnn_engine **out) {
     bnn_texts texts = {.net = outer->plain_net, .likelihood = outer->texts.likelihood, .prior = outer->texts.prior};
     char *spec = bnn_object_print(inner, false);
-    bnn_status s =
-        spec ? bnn_holder_open_text(spec, &texts, data, rng, together, out) : bnn_fail(BNN_ERR_MEMORY, "out of memory for an engine");
+    bnn_status s = spec ? bnn_holder_open_text(spec, &texts, data, rng, together, out) : bnn_oom("an engine");
     free(spec);
     return s;
 }

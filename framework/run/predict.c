@@ -43,11 +43,9 @@ static int count_pieces(const work *w) { return (w->rows + w->piece - 1) / w->pi
 /* Kernels that fit no first cache are read, and copied, for every piece: more rows share it. Bits of rows do not depend on that. */
 static int piece_of(const bnn_model *m) { return m->n_theta > WIDE ? 2 * PIECE : PIECE; }
 
-static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for prediction"); }
-
 static bnn_status open_tally(tally *t, size_t rows, size_t k) {
     t->memory = calloc(4 * rows * k + 3 * rows, sizeof *t->memory);
-    if (!t->memory) return out_of_memory();
+    if (!t->memory) return bnn_oom("prediction");
     double *at = t->memory;
     t->mean = at;
     t->m2 = at += rows * k;
@@ -133,7 +131,7 @@ static bnn_status open_desk(const work *w, desk *d) {
     d->z = malloc(outputs * sizeof *d->z);
     d->f = malloc(outputs * sizeof *d->f);
     d->logp = malloc((size_t)rows * sizeof *d->logp);
-    if (!d->theta || !d->mean || !d->var || !d->pit || !d->y || !d->z || !d->f || !d->logp) return out_of_memory();
+    if (!d->theta || !d->mean || !d->var || !d->pit || !d->y || !d->z || !d->f || !d->logp) return bnn_oom("prediction");
     return bnn_workspace_new(w->engine->model->net, rows, BNN_FORWARD, &d->ws);
 }
 
@@ -314,13 +312,13 @@ static bnn_status make_prefix(work *w) {
     if (!has_one_theta(w) || size == 0 || w->p->samples < 2 || bytes > MOST_PREFIX_BYTES) return BNN_OK;
     w->prefix_size = size;
     w->prefix = malloc(bytes);
-    return w->prefix ? bnn_jobs_run(count_pieces(w), prefix_piece, w) : out_of_memory();
+    return w->prefix ? bnn_jobs_run(count_pieces(w), prefix_piece, w) : bnn_oom("prediction");
 }
 
 static bnn_status run_draws(work *w) {
     w->prefix = NULL;
     w->block = calloc((size_t)w->blocks, sizeof *w->block);
-    bnn_status s = w->block ? make_prefix(w) : out_of_memory();
+    bnn_status s = w->block ? make_prefix(w) : bnn_oom("prediction");
     if (s == BNN_OK) s = bnn_jobs_run(w->blocks, run_block, w);
     for (int b = 1; s == BNN_OK && b < w->blocks; b++) merge(&w->block[0], &w->block[b], (size_t)w->rows, (size_t)w->p->mean_dim);
     if (s == BNN_OK) finish(w);
@@ -377,7 +375,7 @@ static bnn_status run_stretch(work *w) {
     w->f = malloc(rows * out * sizeof *w->f);
     w->cov = malloc(rows * out * out * sizeof *w->cov);
     w->root = w->p->samples > 0 ? malloc(rows * out * out * sizeof *w->root) : NULL;
-    bnn_status s = w->f && w->cov && (w->root || w->p->samples == 0) ? BNN_OK : out_of_memory();
+    bnn_status s = w->f && w->cov && (w->root || w->p->samples == 0) ? BNN_OK : bnn_oom("prediction");
     if (s == BNN_OK) s = bnn_jobs_run(count_pieces(w), run_outputs, w);
     if (s == BNN_OK && w->p->samples > 0) s = run_draws(w);
     if (s == BNN_OK && w->how.by == BNN_BY_MARGINAL) run_marginal(w);
@@ -394,7 +392,7 @@ static int stretch_rows(const work *w) {
 
 static bnn_status new_prediction(const bnn_model *m, const bnn_data *data, int samples, bnn_mode mode, bnn_prediction **out) {
     bnn_prediction *p = calloc(1, sizeof *p);
-    if (!p) return out_of_memory();
+    if (!p) return bnn_oom("prediction");
     *out = p;
     p->n = data->n;
     p->samples = samples;
@@ -413,7 +411,7 @@ static bnn_status new_prediction(const bnn_model *m, const bnn_data *data, int s
     p->expected_entropy = p->is_class ? calloc(n, sizeof *p->expected_entropy) : NULL;
     bool ok = p->mean && p->var_epistemic && p->var_aleatoric && p->mean_mcse && (p->logp || !p->has_target) &&
               (p->expected_entropy || !p->is_class);
-    return ok && (p->pit || !p->has_target || p->is_class) ? BNN_OK : out_of_memory();
+    return ok && (p->pit || !p->has_target || p->is_class) ? BNN_OK : bnn_oom("prediction");
 }
 
 void bnn_prediction_free(bnn_prediction *prediction) {

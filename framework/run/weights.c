@@ -258,7 +258,7 @@ static const bnn_weight *find_kernel(const bnn_weights *w, bool last) {
 static bnn_status targets_of(const char *spec, int units, int *y_dim, int *n_classes) {
     const struct { int y_dim, n_classes; } kinds[] = {{units, 0}, {1, units}, {1, 2}, {units / 2, 0}};
     double *unscaled = calloc(2 * (size_t)units, sizeof *unscaled); /* means of 0, then sds of 1 */
-    if (!unscaled) return bnn_fail(BNN_ERR_MEMORY, "out of memory for %d targets", units);
+    if (!unscaled) return bnn_oom("%d targets", units);
     for (int j = 0; j < units; j++) unscaled[units + j] = 1;
     bool found = false;
     for (size_t k = 0; !found && k < sizeof kinds / sizeof *kinds; k++) {

@@ -48,7 +48,7 @@ struct bnn_draws {
 
 static bnn_status add(bnn_draws *d, const bnn_param *p, variable v, const char *node) {
     variable *more = realloc(d->variable, (size_t)(d->n_variables + 1) * sizeof *more);
-    if (!more) return bnn_fail(BNN_ERR_MEMORY, "out of memory for draws");
+    if (!more) return bnn_oom("draws");
     d->variable = more;
     v.rows = p->rows, v.cols = p->cols;
     v.owner = node;
@@ -237,7 +237,7 @@ static bnn_status allocate(bnn_draws *d) {
     d->number = malloc((size_t)d->per_chain * sizeof *d->number);
     for (int i = 0; d->number && i < d->per_chain; i++) d->number[i] = bnn_predict_stored(d->engine, i, d->per_chain * d->n_chains);
     for (int j = 0; l->n_classes == 0 && j < l->y_dim; j++) d->log_unit += log(d->engine->model->scaling.y_sd[j]);
-    return d->room && d->weights && d->number ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for draws");
+    return d->room && d->weights && d->number ? BNN_OK : bnn_oom("draws");
 }
 
 /* The draws of a mixture fall into chains by its members. */

@@ -142,7 +142,7 @@ static void compare_name(void *context, bnn_kind kind, const char *name) {
 
 static bnn_status look_in_statement(const bnn_statement *statement, wanted *w) {
     char *text;
-    if (asprintf(&text, "%s:%s", statement->type, statement->options) < 0) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a layer");
+    if (asprintf(&text, "%s:%s", statement->type, statement->options) < 0) return bnn_oom("a layer");
     bnn_status s = bnn_spec_walk(BNN_LAYER, text, compare_name, w);
     free(text);
     return s;

@@ -14,8 +14,6 @@
 
 enum { ROWS = 24, LARGER_ROWS = 40 };
 
-static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule"); }
-
 /* ---------------------------------------------------------------- progress */
 
 static void check_step(bnn_checker *c, const bnn_engine *e, const bnn_step *step, double before, int number) {
@@ -82,7 +80,7 @@ static bnn_status step_both(bnn_engine *a, bnn_engine *b, const bnn_data *data) 
 static bnn_status draws_differ(const bnn_engine *a, const bnn_engine *b, bool *differ) {
     size_t n = (size_t)bnn_engine_fitted(a)->model->n_theta;
     bnn_real *x = calloc(2 * n + 1, sizeof *x), *y = x + n;
-    bnn_status s = x ? bnn_engine_draw(a, 0, bnn_case_stream(0), x) : out_of_memory();
+    bnn_status s = x ? bnn_engine_draw(a, 0, bnn_case_stream(0), x) : bnn_oom("a rule");
     if (s == BNN_OK) s = bnn_engine_draw(b, 0, bnn_case_stream(0), y);
     *differ = s == BNN_OK && memcmp(x, y, n * sizeof *x) != 0;
     free(x);
@@ -286,7 +284,7 @@ bnn_status bnn_rule_draws(bnn_checker *c, const bnn_engine_case *k) {
         t.size = (size_t)t.engine->model->n_theta;
         bnn_real *room = calloc(WORKERS * t.size + 1, sizeof *room);
         t.theta = calloc((size_t)t.n * t.size + 1, sizeof *t.theta);
-        s = room && t.theta ? check_draws(c, &t, room) : out_of_memory();
+        s = room && t.theta ? check_draws(c, &t, room) : bnn_oom("a rule");
         free(room), free(t.theta);
         bnn_engine_free(e);
     }

@@ -120,8 +120,7 @@ static bnn_status is_named_with_engine(bnn_checker *c, const char *key, const ch
     bnn_object object;
     snprintf(engine, sizeof engine, "engine '%s'", c->type->name);
     snprintf(option, sizeof option, "option '%s'", key);
-    if (asprintf(&text, "%s%s%s=%s", spec, strchr(spec, ':') ? "," : ":", key, value) < 0)
-        return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    if (asprintf(&text, "%s%s%s=%s", spec, strchr(spec, ':') ? "," : ":", key, value) < 0) return bnn_oom("a rule");
     if (bnn_object_parse(BNN_ENGINE, text, &object) == BNN_OK) {
         bnn_checker_break(c, "'%s' is taken", text);
         bnn_object_free(&object);
@@ -153,7 +152,7 @@ static bnn_status print_again(bnn_checker *c, const bnn_object *object, bool bra
     if (twice && strcmp(once, twice) != 0) bnn_checker_break(c, "prints as '%s', which prints as '%s'", once, twice);
     bool ok = twice != NULL;
     free(once), free(twice);
-    return ok ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a text");
+    return ok ? BNN_OK : bnn_oom("a text");
 }
 
 /* Checks that the options of an opened engine print as they were asked for: open does not change them. */
@@ -166,7 +165,7 @@ static bnn_status check_opened(bnn_checker *c, const bnn_engine_case *k, const b
     if (ok && strcmp(asked, opened) != 0) bnn_checker_break(c, "is '%s', and once it is open '%s'", asked, opened);
     free(asked), free(opened);
     bnn_engine_free(e);
-    return ok ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a text");
+    return ok ? BNN_OK : bnn_oom("a text");
 }
 
 bnn_status bnn_rule_engine_print(bnn_checker *c, const bnn_engine_case *k) {
@@ -201,7 +200,7 @@ static bnn_status adapted(const bnn_engine_type *t, const void *conf, const char
     *out = NULL;
     BNN_TRY(bnn_netspec_parse(net, &spec));
     bnn_status s = t->adapt(conf, &spec);
-    if (s == BNN_OK && !(*out = bnn_netspec_print(&spec))) s = bnn_fail(BNN_ERR_MEMORY, "out of memory for a network");
+    if (s == BNN_OK && !(*out = bnn_netspec_print(&spec))) s = bnn_oom("a network");
     bnn_netspec_free(&spec);
     return s;
 }

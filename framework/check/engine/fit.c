@@ -26,8 +26,7 @@ static void fill(bnn_table *t, int n, double correlation, const bnn_real *noise)
 bnn_status bnn_case_rows_open(int n, int copies, double correlation, bnn_case_rows *out) {
     *out = (bnn_case_rows){0};
     bnn_real *noise = calloc((size_t)n * (BNN_CASE_IN + 1), sizeof *noise);
-    bnn_status s = noise ? bnn_table_new(n * copies, bnn_shape_vector(BNN_CASE_IN), 1, 0, &out->table)
-                         : bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    bnn_status s = noise ? bnn_table_new(n * copies, bnn_shape_vector(BNN_CASE_IN), 1, 0, &out->table) : bnn_oom("a rule");
     if (s == BNN_OK) {
         bnn_rng_normal(bnn_rng_seed(71), 0, n, BNN_CASE_IN + 1, noise);
         fill(out->table, n, correlation, noise);

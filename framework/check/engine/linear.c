@@ -25,8 +25,6 @@ typedef struct {
 static const setting plain = {1, 0, 0.1, 0.2, 0.5}, tied = {1, 0.95, 0.1, 1, 1}, thrice = {3, 0, 0.1, 0.2, 0.5},
                      silent = {1, 0, 1e-9, 0.2, 0.5};
 
-static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule"); }
-
 /* ---------------------------------------------------------------- what should be */
 
 /* N(mean, cov) is what the lines should follow; sd: of exp(-U) itself, the unit of what has no spread. */
@@ -130,7 +128,7 @@ static bnn_status take_lines(fitted_lines *l) {
     l->line = calloc((size_t)l->draws * W, sizeof *l->line);
     l->values = calloc((size_t)l->draws, sizeof *l->values);
     bnn_real *theta = calloc((size_t)e->model->n_theta + 1, sizeof *theta);
-    bnn_status s = l->line && l->values && theta ? bnn_workspace_new(e->model->net, PROBES, BNN_FORWARD, &ws) : out_of_memory();
+    bnn_status s = l->line && l->values && theta ? bnn_workspace_new(e->model->net, PROBES, BNN_FORWARD, &ws) : bnn_oom("a rule");
     if (s == BNN_OK) {
         for (int i = 0; i < l->draws && s == BNN_OK; i++) s = take_line(e, ws, i, theta, l->line + (size_t)i * W);
         bnn_workspace_free(ws);

@@ -121,7 +121,7 @@ enum { DRAWS = 5 };
 static bnn_status compare_draws(bnn_checker *c, const bnn_engine *a, const bnn_engine *b) {
     size_t n = (size_t)a->model->n_theta;
     bnn_real *x = calloc(2 * n + 1, sizeof *x), *y = x + n;
-    bnn_status s = x ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    bnn_status s = x ? BNN_OK : bnn_oom("a rule");
     for (int i = 0; s == BNN_OK && i < bnn_case_draws(a, DRAWS) && i < DRAWS; i++) {
         s = bnn_engine_draw(a, i, bnn_case_stream(i), x);
         if (s == BNN_OK) s = bnn_engine_draw(b, i, bnn_case_stream(i), y);
@@ -150,7 +150,7 @@ static bnn_status compare_predictions(bnn_checker *c, const bnn_engine *a, const
 static bnn_status open_empty(bnn_checker *c, const bnn_engine *fitted, const bnn_data *none, bnn_engine **out) {
     const bnn_engine_type *type = bnn_engine_vtable(fitted);
     char *spec = bnn_object_print(&fitted->object, false);
-    if (!spec) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    if (!spec) return bnn_oom("a rule");
     bnn_status s = bnn_engine_new(spec, &fitted->texts, none, bnn_rng_seed(5), out);
     if (s < 0 && s != BNN_ERR_MEMORY) bnn_checker_break(c, "does not open without rows, to be restored: %s", bnn_error());
     free(spec);

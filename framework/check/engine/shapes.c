@@ -20,8 +20,6 @@ typedef struct {
     double mean, sd;
 } observable;
 
-static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule"); }
-
 /* ---------------------------------------------------------------- judgement */
 
 static void judge_one(bnn_checker *c, const bnn_engine *e, int draws, const double *values, double error, const observable *o) {
@@ -40,7 +38,7 @@ static bnn_status judge(bnn_checker *c, const bnn_engine_case *k, const bnn_engi
     size_t n = (size_t)e->model->n_theta;
     bnn_real *theta = calloc((size_t)draws * n + 1, sizeof *theta);
     double *values = calloc((size_t)draws + 1, sizeof *values);
-    bnn_status s = theta && values ? BNN_OK : out_of_memory();
+    bnn_status s = theta && values ? BNN_OK : bnn_oom("a rule");
     for (int i = 0; i < draws && s == BNN_OK; i++) s = bnn_engine_draw(e, i, bnn_case_stream(i), theta + (size_t)i * n);
     for (int f = 0; f < n_seen && s == BNN_OK; f++) {
         for (int i = 0; i < draws; i++) values[i] = seen[f].of(theta + (size_t)i * n);

@@ -71,7 +71,7 @@ bnn_status bnn_rule_absorb(bnn_checker *c, const bnn_layer_case *k) {
     BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 30, &p));
     bnn_real *kept = bnn_guarded_new((size_t)p.l->n_theta);
     if (kept) run(c, &p, kept);
-    bnn_status s = kept ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    bnn_status s = kept ? BNN_OK : bnn_oom("a rule");
     bnn_guarded_free(kept);
     bnn_layer_pass_close(&p);
     return s;

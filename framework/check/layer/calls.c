@@ -122,7 +122,7 @@ static bnn_status run_at_once(bnn_checker *c, worker *w, int threads) {
 
 bnn_status bnn_rule_threads(bnn_checker *c, const bnn_layer_case *k) {
     worker *w = calloc(MOST_THREADS, sizeof *w);
-    bnn_status s = w ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    bnn_status s = w ? BNN_OK : bnn_oom("a rule");
     int open = 0;
     for (; open < 2 * MOST_THREADS && s == BNN_OK; open += s == BNN_OK) {
         worker *here = &w[open / 2];
@@ -247,5 +247,5 @@ bnn_status bnn_rule_row_number(bnn_checker *c, const bnn_layer_case *k) {
     bnn_guarded_free(first);
     bnn_guarded_free(low);
     bnn_layer_pass_close(&p);
-    return ok ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    return ok ? BNN_OK : bnn_oom("a rule");
 }

@@ -26,5 +26,5 @@ bnn_status bnn_spec_with_option(const bnn_type *type, const char *spec, const ch
         *out = bnn_netspec_print(&net);
     }
     bnn_netspec_free(&net);
-    return *out ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a network");
+    return *out ? BNN_OK : bnn_oom("a network");
 }

@@ -129,7 +129,7 @@ bnn_status bnn_rule_init(bnn_checker *c, const bnn_layer_case *k) {
     bool ok = theta && again;
     bnn_guarded_free(theta);
     bnn_guarded_free(again);
-    return ok ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for parameters");
+    return ok ? BNN_OK : bnn_oom("parameters");
 }
 
 static void check_affine(bnn_checker *c, const bnn_layer_pass *p) {
@@ -230,7 +230,7 @@ bnn_status bnn_rule_memory(bnn_checker *c, const bnn_layer_case *k) {
                          [SCRATCH] = {.name = "scratch", .n = (size_t)plan->scratch_pass + (size_t)plan->scratch_row * BNN_CASE_ROWS}};
     bnn_status s = BNN_OK;
     for (int a = 0; a < N_ARRAYS; a++)
-        if (!(u[a].used = calloc(u[a].n + 1, sizeof *u[a].used))) s = bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+        if (!(u[a].used = calloc(u[a].n + 1, sizeof *u[a].used))) s = bnn_oom("a rule");
     for (bnn_mode mode = BNN_MEAN; mode <= BNN_DRAW && s == BNN_OK; mode++) s = note_usage(k, mode, u);
     for (int a = 0; a < N_ARRAYS; a++) {
         size_t used = 0;

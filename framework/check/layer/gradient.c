@@ -63,7 +63,7 @@ static bnn_status compare_piece(bnn_checker *c, const bnn_layer_case *k, bnn_lay
     bool ok = slope && kinked;
     free(slope);
     free(kinked);
-    return ok ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    return ok ? BNN_OK : bnn_oom("a rule");
 }
 
 static bnn_status compare_theta(bnn_checker *c, const bnn_layer_case *k, bnn_layer_pass *p) {

@@ -46,7 +46,7 @@ static bool lend_all(const bnn_layer_pass *p, bool backward, loan a[N_LOANS]) {
 
 static bnn_status keeps_loans(bnn_checker *c, bnn_layer_pass *p, bool backward) {
     loan a[N_LOANS] = {{0}};
-    bnn_status s = lend_all(p, backward, a) ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    bnn_status s = lend_all(p, backward, a) ? BNN_OK : bnn_oom("a rule");
     if (s == BNN_OK) bnn_layer_pass_rows(p, 0, p->n, backward);
     for (int i = 0; i < N_LOANS; i++) take_back(c, &a[i], backward ? "backward" : "forward");
     return s;

@@ -19,7 +19,7 @@ typedef struct {
 
 static bnn_status sample_new(size_t n, sample *out) {
     *out = (sample){n, calloc(n + 1, sizeof *out->m), calloc(n + 1, sizeof *out->m2), calloc(n + 1, sizeof *out->centre)};
-    return out->m && out->m2 && out->centre ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    return out->m && out->m2 && out->centre ? BNN_OK : bnn_oom("a rule");
 }
 
 static void sample_free(sample *s) { free(s->m), free(s->m2), free(s->centre); }
@@ -165,7 +165,7 @@ bnn_status bnn_rule_moments(bnn_checker *c, const bnn_layer_case *k) {
     bnn_real *theta = calloc((size_t)p.l->n_theta + 1, sizeof *theta);
     bnn_status status = sample_new(p.d_out, &s[0]);
     if (status == BNN_OK) status = sample_new(p.d_out, &s[1]);
-    if (status == BNN_OK && (!sd || !theta)) status = bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    if (status == BNN_OK && (!sd || !theta)) status = bnn_oom("a rule");
     if (status == BNN_OK) compare_all(c, &p, s, sd, theta);
     free(sd);
     free(theta);

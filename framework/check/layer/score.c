@@ -130,7 +130,7 @@ bnn_status bnn_rule_score(bnn_checker *c, const bnn_layer_case *k) {
         compare_densities(c, &p, once);
         compare_means(c, &p, m);
     }
-    bnn_status s = once && m ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    bnn_status s = once && m ? BNN_OK : bnn_oom("a rule");
     free(once);
     free(m);
     bnn_layer_pass_close(&p);

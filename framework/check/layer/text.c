@@ -12,13 +12,13 @@ bnn_status bnn_rule_print(bnn_checker *c, const bnn_layer_case *k) {
     bnn_spec_net again;
     bnn_status s = BNN_OK;
     char *once = bnn_net_print(k->net->net);
-    if (!once) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a network's text");
+    if (!once) return bnn_oom("a network's text");
     if (bnn_spec_net_open(once, &again) < 0) {
         bnn_checker_break(c, "prints as '%s', which is refused: %s", once, bnn_error());
     } else {
         char *twice = bnn_net_print(again.net);
         if (!twice)
-            s = bnn_fail(BNN_ERR_MEMORY, "out of memory for a network's text");
+            s = bnn_oom("a network's text");
         else if (strcmp(once, twice) != 0)
             bnn_checker_break(c, "prints as '%s', which prints as '%s'", once, twice);
         else if (k->net->net->n_theta != again.net->n_theta)
@@ -73,7 +73,7 @@ bnn_status bnn_rule_reload(bnn_checker *c, const bnn_layer_case *k) {
     bnn_real *theta = bnn_guarded_new((size_t)net->n_theta), *x = bnn_guarded_new(RELOAD_ROWS * in);
     bnn_real *f = bnn_guarded_new(RELOAD_ROWS * out), *again = bnn_guarded_new(RELOAD_ROWS * out);
     char *text = bnn_net_print(net);
-    bnn_status s = bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    bnn_status s = bnn_oom("a rule");
     if (theta && x && f && again && text) s = compare(c, net, text, theta, x, f, again);
     bnn_real *const arrays[] = {theta, x, f, again};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) bnn_guarded_free(arrays[i]);

@@ -143,7 +143,7 @@ bnn_status bnn_likelihood_adds(bnn_checker *c, void *of) {
     bnn_likelihood_case *k = of;
     size_t n = (size_t)(k->n * k->out), own = (size_t)k->l.n_theta;
     bnn_real *df = malloc((n + own) * sizeof *df), *dtheta = df + n;
-    if (!df) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    if (!df) return bnn_oom("a rule");
     gradients_at(k, 1);
     memcpy(df, k->df, n * sizeof *df), memcpy(dtheta, k->dtheta, own * sizeof *df);
     for (size_t i = 0; i < n; i++) k->df[i] = 2;
@@ -389,7 +389,7 @@ static bnn_status sample_fisher(bnn_checker *c, bnn_likelihood_case *k) {
     enum { DRAWS = 5000 };
     int out = k->out;
     moments *m = calloc((size_t)(out * out), sizeof *m);
-    if (!m) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    if (!m) return bnn_oom("a rule");
     for (uint64_t s = 0; s < DRAWS; s++) {
         k->type->draw(&k->l, 1, k->f, k->theta, bnn_rng_seed(5), s, k->drawn);
         k->type->nll(&k->l, 1, k->f, k->drawn, k->theta, 1, k->df, NULL);

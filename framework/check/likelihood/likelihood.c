@@ -51,7 +51,7 @@ static bnn_status add_arrays(bnn_likelihood_case *k) {
     k->drawn = bnn_hooks_reals(h, "y", n * y_dim, false), k->root = bnn_hooks_reals(h, "root", n * out * out, false);
     k->f_mean = bnn_hooks_doubles(h, "mean of f", n * out), k->f_cov = bnn_hooks_doubles(h, "cov of f", n * out * out);
     k->averages = bnn_hooks_doubles(h, "averages", n * (4 * dim + 1));
-    return h->out_of_memory ? bnn_fail(BNN_ERR_MEMORY, "out of memory for a case") : BNN_OK;
+    return h->out_of_memory ? bnn_oom("a case") : BNN_OK;
 }
 
 bnn_targets bnn_data_targets(const bnn_data_kind *data, const double *y_mean, const double *y_sd) {

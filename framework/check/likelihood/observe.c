@@ -33,7 +33,7 @@ static bnn_status each_alone(bnn_checker *c, bnn_likelihood_case *k) {
     }
     bool ok = logp && all;
     free(logp), free(all);
-    return ok ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    return ok ? BNN_OK : bnn_oom("a rule");
 }
 
 bnn_status bnn_likelihood_observe(bnn_checker *c, void *of) {
@@ -140,7 +140,7 @@ bnn_status bnn_likelihood_draws(bnn_checker *c, void *of) {
     enum { DRAWS = 4000 };
     bnn_likelihood_case *k = of;
     double *x = malloc(DRAWS * sizeof *x);
-    if (!x) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    if (!x) return bnn_oom("a rule");
     for (int d = 0; d < k->l.y_dim; d++) {
         draw_all(k, d, DRAWS, x);
         if (k->is_class)
@@ -340,7 +340,7 @@ bnn_status bnn_likelihood_marginal(bnn_checker *c, void *of) {
     }
     double *mean = malloc((1 + (size_t)k->out) * outputs * sizeof *mean), *root = mean + outputs;
     averaged *a = calloc((size_t)(k->n * k->dim), sizeof *a);
-    bnn_status s = mean && a ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory for a rule");
+    bnn_status s = mean && a ? BNN_OK : bnn_oom("a rule");
     if (s == BNN_OK) {
         compare_limit(c, k);
         bnn_case_fill_outputs(k);

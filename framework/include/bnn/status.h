@@ -51,6 +51,9 @@ const char *bnn_error(void);
 /* Sets the thread's sentence (printf format) and returns code, which must be negative. */
 bnn_status bnn_fail(bnn_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Sets the sentence "out of memory for WHAT" (printf format) and returns BNN_ERR_MEMORY. */
+bnn_status bnn_oom(const char *what, ...) __attribute__((format(printf, 1, 2)));
+
 /* Puts "CONTEXT: " before the thread's sentence and returns code: for callers that know where a callee failed. */
 bnn_status bnn_note(bnn_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

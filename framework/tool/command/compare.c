@@ -89,7 +89,7 @@ static bnn_status keep_points(task *t, const bnn_prediction *p, const bnn_data *
     t->n = p->n;
     t->sd = malloc((size_t)p->n * sizeof *t->sd);
     t->error = malloc((size_t)p->n * sizeof *t->error);
-    if (!t->sd || !t->error) return bnn_fail(BNN_ERR_MEMORY, "out of memory for predictions");
+    if (!t->sd || !t->error) return bnn_oom("predictions");
     for (int i = 0; i < p->n; i++) {
         const double *mean = p->mean + (size_t)i * (size_t)p->mean_dim;
         int best = 0;
@@ -180,7 +180,7 @@ static bnn_status open_distances(const request *r, bnn_comparison *c) {
     c->reference = from;
     for (int e = 0; e < c->n_engines; e++) {
         c->engine[e].distance = calloc((size_t)c->n_splits, sizeof *c->engine[e].distance);
-        if (!c->engine[e].distance) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a comparison");
+        if (!c->engine[e].distance) return bnn_oom("a comparison");
     }
     return BNN_OK;
 }
@@ -231,7 +231,7 @@ static bnn_status join_points(contest *c) {
         for (int k = 0; k < c->c->n_splits; k++) who->n_points += t[k].n;
         who->sd = malloc((size_t)who->n_points * sizeof *who->sd);
         who->error = malloc((size_t)who->n_points * sizeof *who->error);
-        if (!who->sd || !who->error) return bnn_fail(BNN_ERR_MEMORY, "out of memory for predictions");
+        if (!who->sd || !who->error) return bnn_oom("predictions");
         for (int k = 0, at = 0; k < c->c->n_splits; at += t[k++].n) {
             memcpy(who->sd + at, t[k].sd, (size_t)t[k].n * sizeof *who->sd);
             memcpy(who->error + at, t[k].error, (size_t)t[k].n * sizeof *who->error);
@@ -262,7 +262,7 @@ static char *copy(const char *text) { return strdup(text ? text : ""); }
 
 static bnn_status open_comparison(const request *r, const bnn_table *table, int first, int last, bnn_comparison **out) {
     bnn_comparison *c = calloc(1, sizeof *c);
-    if (!c) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a comparison");
+    if (!c) return bnn_oom("a comparison");
     *out = c;
     c->title = copy(table->title);
     c->net = copy(r->job.net);
@@ -283,14 +283,14 @@ static bnn_status open_comparison(const request *r, const bnn_table *table, int 
         who->cost = calloc((size_t)c->n_splits, sizeof *who->cost);
         ok = who->label && who->metrics && who->cost;
     }
-    return ok ? open_distances(r, c) : bnn_fail(BNN_ERR_MEMORY, "out of memory for a comparison");
+    return ok ? open_distances(r, c) : bnn_oom("a comparison");
 }
 
 static bnn_status work(contest *c) {
     int n = c->c->n_engines * c->c->n_splits;
     c->task = calloc((size_t)n, sizeof *c->task);
     c->progress = tool_progress_start("compare");
-    bnn_status s = c->task ? bnn_jobs_run(n, run_task, c) : bnn_fail(BNN_ERR_MEMORY, "out of memory for a comparison");
+    bnn_status s = c->task ? bnn_jobs_run(n, run_task, c) : bnn_oom("a comparison");
     tool_progress_end(&c->progress);
     if (s == BNN_OK) s = join_points(c);
     for (int i = 0; c->task && i < n; i++) {

@@ -75,10 +75,10 @@ static bnn_status write_csv(const bnn_prediction *p, const tool_rerun *r, const 
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    if (!out) return bnn_fail(BNN_ERR_MEMORY, "out of memory for predictions");
+    if (!out) return bnn_oom("predictions");
     write_names(out, p, &r->run->names);
     write_rows(out, p, r->rows);
-    bnn_status s = fclose(out) == 0 ? tool_save(text, size, path) : bnn_fail(BNN_ERR_MEMORY, "out of memory for predictions");
+    bnn_status s = fclose(out) == 0 ? tool_save(text, size, path) : bnn_oom("predictions");
     free(text);
     return s;
 }

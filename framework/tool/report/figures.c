@@ -23,7 +23,7 @@ static int by_sd(const void *a, const void *b) {
 static bnn_status sort_points(const bnn_contestant *who, point **out, int *n) {
     *n = 0;
     *out = malloc(((size_t)who->n_points + 1) * sizeof **out);
-    if (!*out) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a figure");
+    if (!*out) return bnn_oom("a figure");
     for (int i = 0; i < who->n_points; i++)
         if (isfinite(who->sd[i]) && isfinite(who->error[i])) (*out)[(*n)++] = (point){who->sd[i], who->error[i], i};
     qsort(*out, (size_t)*n, sizeof **out, by_sd);

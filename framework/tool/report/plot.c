@@ -36,7 +36,7 @@ bnn_status report_plot_open(report_plot *p) {
     if (p->script && p->clauses) return BNN_OK;
     if (!p->script && fd >= 0) close(fd);
     report_plot_close(p);
-    return bnn_fail(BNN_ERR_MEMORY, "out of memory for a plot");
+    return bnn_oom("a plot");
 }
 
 void report_plot_close(report_plot *p) {
@@ -164,8 +164,7 @@ static bnn_status spawn(int in, int out, int err) {
     posix_spawn_file_actions_t actions;
     pid_t pid;
     int exit_code = 0;
-    if (lseek(in, 0, SEEK_SET) < 0 || posix_spawn_file_actions_init(&actions) != 0)
-        return bnn_fail(BNN_ERR_MEMORY, "out of memory for gnuplot");
+    if (lseek(in, 0, SEEK_SET) < 0 || posix_spawn_file_actions_init(&actions) != 0) return bnn_oom("gnuplot");
     posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
@@ -217,9 +216,9 @@ bnn_status report_plot_draw(report_plot *p, const report_frame *f, FILE *html) {
     set_ranges(p, f);
     fflush(p->clauses);
     fprintf(p->script, "plot %s\n", p->clause_text);
-    if (fflush(p->script) != 0 || ferror(p->clauses)) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a plot");
+    if (fflush(p->script) != 0 || ferror(p->clauses)) return bnn_oom("a plot");
     int out = memory_file(), err = memory_file();
-    bnn_status s = out < 0 || err < 0 ? bnn_fail(BNN_ERR_MEMORY, "out of memory for a plot") : spawn(fileno(p->script), out, err);
+    bnn_status s = out < 0 || err < 0 ? bnn_oom("a plot") : spawn(fileno(p->script), out, err);
     char *svg = s == BNN_OK ? contents(out) : NULL, *start = svg ? strstr(svg, "<svg") : NULL;
     if (start)
         write_svg(html, start, f);

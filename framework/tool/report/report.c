@@ -52,9 +52,9 @@ static bnn_status report(const request *r, bnn_comparison **c) {
     size_t size = 0;
     BNN_TRY(load(r, c));
     FILE *html = open_memstream(&page, &size);
-    if (!html) return bnn_fail(BNN_ERR_MEMORY, "out of memory for a report");
+    if (!html) return bnn_oom("a report");
     bnn_status s = write_page(html, c, r->n_files);
-    if (fclose(html) != 0 && s == BNN_OK) s = bnn_fail(BNN_ERR_MEMORY, "out of memory for a report");
+    if (fclose(html) != 0 && s == BNN_OK) s = bnn_oom("a report");
     if (s == BNN_OK) s = tool_save(page, size, r->out);
     free(page);
     return s;
@@ -64,7 +64,7 @@ static bnn_status report(const request *r, bnn_comparison **c) {
 static bnn_status report_with_points(const request *r) {
     locale_t c_numbers = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0), before = uselocale(c_numbers);
     bnn_comparison **c = calloc((size_t)r->n_files, sizeof *c);
-    bnn_status s = c ? report(r, c) : bnn_fail(BNN_ERR_MEMORY, "out of memory for a report");
+    bnn_status s = c ? report(r, c) : bnn_oom("a report");
     for (int i = 0; c && i < r->n_files; i++) bnn_comparison_free(c[i]);
     free(c);
     uselocale(before);
