@@ -27,17 +27,18 @@ libraries='gsl|hdf5|H5|jansson|zlib|nettle|sleef|dnnl|oneapi|cblas|openblas|mkl|
 # A room stands below those that it includes, so there is no way round. A folder that is not listed belongs to the one that it is in. Behind a folder whose
 # public headers are '-', only the C library's headers may be included, as a type is one file that goes anywhere.
 rooms='
-framework/base            | bnn config cost file jobs number option plugin real registry status |                                               | nettle omp
-framework/kernels         | gsl_rng kernels rng                  | base                                                              | dnnl gsl omp Random123 sleef
-framework/data            | data import minibatch                | base kernels                                                      | gsl zlib
-framework/net             | gate gaussian layer net netspec prior | base kernels                                                     | gsl
-framework/model           | likelihood model                     | base kernels data net                                             | gsl
-framework/engine          | chains curvature descent engine evidence hamiltonian optimizer sampler sgmcmc stored | base kernels data net model | gsl
-framework/run             | fit holder metrics predict spec_json weights | base kernels data net model engine                        | jansson
-framework/diagnose        | diagnose distance sbc                | base kernels data net model engine run                            | gsl
-framework/store           | store                                | base kernels data net model engine run diagnose                   | gsl hdf5 jansson nettle zlib
-framework/check           | check                                | base kernels data net model engine run diagnose store             | gsl omp
-framework/tool            |                                      | base kernels data net model engine run diagnose store check       | argp jansson omp
+framework/base            | bnn config cost file jobs number real status |                                                          | nettle omp
+framework/types           | option plugin registry               | base                                                              |
+framework/kernels         | gsl_rng kernels rng                  | base types                                                            | dnnl gsl omp Random123 sleef
+framework/data            | data import minibatch                | base types kernels                                                      | gsl zlib
+framework/net             | gate gaussian layer net netspec prior | base types kernels                                                     | gsl
+framework/model           | likelihood model                     | base types kernels data net                                             | gsl
+framework/engine          | chains curvature descent engine evidence hamiltonian optimizer sampler sgmcmc stored | base types kernels data net model | gsl
+framework/run             | fit holder metrics predict spec_json weights | base types kernels data net model engine                        | jansson
+framework/diagnose        | diagnose distance sbc                | base types kernels data net model engine run                            | gsl
+framework/store           | store                                | base types kernels data net model engine run diagnose                   | gsl hdf5 jansson nettle zlib
+framework/check           | check                                | base types kernels data net model engine run diagnose store             | gsl omp
+framework/tool            |                                      | base types kernels data net model engine run diagnose store check       | argp jansson omp
 framework/net/prior       | -                                    | prior.h kernels.h                                                 | gsl
 framework/model/likelihood | -                                   | likelihood.h kernels.h                                            | gsl
 framework/engine/optimizer | -                                   | optimizer.h kernels.h                                             | gsl

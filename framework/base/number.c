@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/number.h>
+#include <bnn/real.h>
 
 #include <errno.h>
 #include <locale.h>
@@ -66,4 +67,11 @@ bool bnn_number_parse(const char *text, double *x) {
     if (end == text || *end != '\0' || isnan(value) || (errno == ERANGE && isinf(value))) return false;
     *x = value;
     return true;
+}
+
+const char *bnn_shape_print(bnn_shape s, char text[BNN_SHAPE_TEXT]) {
+    int used = snprintf(text, BNN_SHAPE_TEXT, "[");
+    for (int i = 0; i < s.rank; i++) used += snprintf(text + used, BNN_SHAPE_TEXT - (size_t)used, i ? "x%d" : "%d", s.d[i]);
+    snprintf(text + used, BNN_SHAPE_TEXT - (size_t)used, "]");
+    return text;
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+bool bnn_is_letter(char c);  /* a letter or _ */
 bool bnn_is_of_word(char c); /* a letter, a digit or _ */
 bool bnn_is_blank(char c);   /* a blank, a tab or the end of a line */
 

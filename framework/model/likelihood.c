@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "base/vtable.h"
+#include "types/vtable.h"
 
 #include <bnn/likelihood.h>
 

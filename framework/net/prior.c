@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/prior.h>
 
-#include "base/vtable.h"
+#include "types/vtable.h"
 #include "kernels/rng_reader.h"
 #include <bnn/gsl_rng.h>
 #include <gsl/gsl_randist.h>

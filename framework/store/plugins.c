@@ -5,7 +5,7 @@
  * A plugin counts as used if a type of it makes the run: a node, the likelihood, the prior, an engine, the engines that it holds, and what
  * an option of one of these names (engine=..., optimizer=...).
  */
-#include "base/spec.h"
+#include "types/spec.h"
 #include "parts.h"
 
 #include <stdio.h>

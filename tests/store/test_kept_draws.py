@@ -156,7 +156,7 @@ def check_stored(f):
 LAYERS = {
     "input": lambda x: x[0], "relu": lambda x: np.maximum(x[0], 0), "tanh": lambda x: np.tanh(x[0]), "softplus": lambda x: np.logaddexp(x[0], 0),
     "flatten": lambda x: x[0], "concat": lambda x: np.concatenate(x, axis=-1), "add": sum,
-    "dropout": lambda x: x[0], "concrete_dropout": lambda x: x[0], "gaussian_dropout": lambda x: x[0],
+    "dropout": lambda x: x[0], "concrete_dropout": lambda x: x[0], "gaussian_dropout": lambda x: x[0], "spatial_dropout": lambda x: x[0],
 }
 
 
@@ -181,7 +181,9 @@ def walk(f, text):
             x = [np.broadcast_to((f["constant_data"]["x"].reshape(len(f["constant_data"]["x"]), -1) - s["x_mean"]) / s["x_sd"],
                                  (len(f["posterior_predictive"]["mean"]), *f["constant_data"]["x"].reshape(len(f["constant_data"]["x"]), -1).shape))]
         if kind in LAYERS:
-            values[label] = LAYERS[kind](x) * (posterior[label + "_gate"][:, None, :] if label + "_gate" in posterior else 1)
+            h = LAYERS[kind](x)
+            gate = posterior.get(label + "_gate", np.ones((1, 1)))[:, None, :]
+            values[label] = h * np.repeat(gate, h.shape[-1] // gate.shape[-1], axis=2)  # a gate may be that of a whole channel
         else:
             shared = f["model_weights/" + label]
             kernel, bias = (posterior.get(f"{label}_{name}", shared.get(name, np.empty(0))[None]) for name in ("kernel", "bias"))
@@ -191,7 +193,7 @@ def walk(f, text):
 
 GRAPH = "a = input; b = dense:5(a); c = tanh; d = dense:5; e = add(b, d); f = softplus; g = concat(a, f); dense:6,bias=no; relu; dense"
 GATES = "dense:6; dropout:p=0.3; relu; concrete_dropout; tanh; gaussian_dropout:alpha=0.2; add_in = dense:6; softplus; dense"
-IMAGES = "a = input; b = flatten; c = tanh(b); d = concat(b, c); dense:4; relu; dense"
+IMAGES = "a = input; channels = spatial_dropout:p=0.3; b = flatten; c = tanh(b); d = concat(b, c); dense:4; relu; dense"
 NETS = [  # network, engine, data; all layers are in one of them
     (GRAPH, "map:epochs=5", "boston.h5"), (GRAPH, "mc_dropout:epochs=5", "boston.h5"), (GRAPH, "bayes_by_backprop:epochs=5", "boston.h5"),
     (GRAPH, "hmc:steps=3,chains=2,samples=20,warmup=5", "kinds.h5"), (GATES, "mc_dropout:epochs=5", "boston.h5"),

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # test_out_of_memory.sh PROGRAM FAILING: where memory runs out inside a library that bnn uses, a call ends with a sentence; failing.c says which calls of malloc fail.
-program=$1 failing=$2 failed=0 passed=0
+program=$(cd "$(dirname "$1")" && pwd)/$(basename "$1") failing=$(cd "$(dirname "$2")" && pwd)/$(basename "$2") failed=0 passed=0
 folder=$(mktemp -d) || exit 2
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 2

@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "vtable.h"
 
+#include "base/word.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+const char *bnn_kind_name(bnn_kind kind) { return bnn_contracts[kind]->name; }
+
+bool bnn_is_word(const char *text) {
+    if (!bnn_is_letter(*text)) return false;
+    while (bnn_is_of_word(*text)) text++;
+    return !*text;
+}
 
 bool bnn_vtable_has(const bnn_type *type, size_t offset) {
     void (*f)(void) = NULL;

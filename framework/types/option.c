@@ -11,13 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *bnn_shape_print(bnn_shape s, char text[BNN_SHAPE_TEXT]) {
-    int used = snprintf(text, BNN_SHAPE_TEXT, "[");
-    for (int i = 0; i < s.rank; i++) used += snprintf(text + used, BNN_SHAPE_TEXT - (size_t)used, i ? "x%d" : "%d", s.d[i]);
-    snprintf(text + used, BNN_SHAPE_TEXT - (size_t)used, "]");
-    return text;
-}
-
 static void *field(const bnn_option *o, void *conf) { return (char *)conf + o->offset; }
 static const void *const_field(const bnn_option *o, const void *conf) { return (const char *)conf + o->offset; }
 static bool limited(const bnn_option *o) { return o->min != 0 || o->max != 0; }
