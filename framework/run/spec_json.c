@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/json.h"
+
 #include <bnn/spec_json.h>
 
 #include <jansson.h>
@@ -76,7 +78,7 @@ char *bnn_spec_json(const bnn_engine *engine) {
     json_t *spec =
         json_pack("{s:o, s:o, s:o, s:i, s:o}", "engine", object_json(&engine->object), "likelihood", object_json(&m->likelihood.object),
                   "prior", object_json(&m->prior.object), "n_parameters", m->n_theta, "network", network);
-    char *text = spec ? json_dumps(spec, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    char *text = spec ? bnn_json_text(spec, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(spec);
     return text;
 }

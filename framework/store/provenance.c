@@ -5,6 +5,7 @@
 #include "parts.h"
 
 #include "kernels/simd.h"
+#include "run/json.h"
 
 #include <bnn/kernels.h>
 #include <gnu/libc-version.h>
@@ -40,7 +41,7 @@ static char *libraries_json(void) {
     json_t *list =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "hdf5", hdf5, "gsl", gsl_version, "jansson", jansson_version_str(), "zlib",
                   zlibVersion(), "nettle", nettle, "sleef", BNN_SLEEF, "libc", gnu_get_libc_version(), BNN_GEMM, bnn_gemm_version(gemm));
-    char *text = list ? json_dumps(list, JSON_COMPACT) : NULL;
+    char *text = list ? bnn_json_text(list, JSON_COMPACT) : NULL;
     json_decref(list);
     return text;
 }

@@ -5,6 +5,8 @@
 #include "json.h"
 #include "tool.h"
 
+#include "run/json.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -76,8 +78,10 @@ static bool write_line(FILE *log, const bnn_run *run, bool epoch) {
             ok = ok && put(line, name, h->p[last * h->n_gates + g]);
         }
     }
-    ok = ok && json_dumpf(line, log, JSON_COMPACT) == 0 && fputc('\n', log) != EOF && fflush(log) == 0;
+    char *text = ok ? bnn_json_text(line, JSON_COMPACT) : NULL;
+    ok = text && fprintf(log, "%s\n", text) > 0 && fflush(log) == 0;
     json_decref(line);
+    free(text);
     return ok;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "json.h"
 
+#include "run/json.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@ void tool_json_append(json_t *list, json_t *value) { lost |= json_array_append_n
 json_t *tool_json_number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 
 bnn_status tool_json_print(json_t *value, size_t flags) {
-    char *text = lost ? NULL : json_dumps(value, flags);
+    char *text = lost ? NULL : bnn_json_text(value, flags);
     if (text) puts(text);
     json_decref(value);
     free(text);
