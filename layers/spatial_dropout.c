@@ -17,14 +17,7 @@ typedef struct {
     double p;
 } conf;
 
-static const bnn_option options[] = {{.name = "p",
-                                      .kind = BNN_OPTION_REAL,
-                                      .offset = offsetof(conf, p),
-                                      .preset = "0.1",
-                                      .min = 0,
-                                      .max = 0.999,
-                                      .help = "probability of dropping a channel"},
-                                     {0}};
+static const bnn_option options[] = {BNN_OPT_REAL(conf, p, "0.1", 0, 0.999, "probability of dropping a channel"), {0}};
 
 static double p_of(const bnn_layer *l) { return ((const conf *)l->object.conf)->p; }
 
