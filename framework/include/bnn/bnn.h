@@ -32,6 +32,23 @@ typedef struct bnn_results bnn_results;       /* what is known of some rows (sto
 typedef struct bnn_provenance bnn_provenance; /* who made a file, out of what (store.h) */
 typedef struct bnn_origin bnn_origin;         /* where a run came from (store.h) */
 typedef struct bnn_plugin bnn_plugin;         /* types from a shared library (plugin.h) */
+typedef struct bnn_remarks bnn_remarks;       /* what a caller should be told beside a result */
+
+/* ---- remarks ---- */
+
+/* How much a remark matters. */
+typedef enum {
+    BNN_REMARK_NOTE,    /* to be known, such as a guess that was made */
+    BNN_REMARK_WARNING, /* to be looked at */
+    BNN_REMARK_BAD      /* the answer should not be believed */
+} bnn_severity;
+
+bnn_status bnn_remarks_new(bnn_remarks **out);                       /* an empty list, which calls add to */
+void bnn_remarks_free(bnn_remarks *remarks);                         /* with its sentences */
+int bnn_remarks_count(const bnn_remarks *remarks);                   /* remarks so far; 0 of NULL */
+bnn_severity bnn_remark_severity(const bnn_remarks *remarks, int i); /* of remark i */
+const char *bnn_remark_code(const bnn_remarks *remarks, int i);      /* a word, such as "looks_like_index"; NULL behind the last */
+const char *bnn_remark_sentence(const bnn_remarks *remarks, int i);  /* what is the matter, and what to do */
 
 /* ---- tables ---- */
 
@@ -84,14 +101,31 @@ typedef enum {
     BNN_HEADER_NO     /* it does not */
 } bnn_header;
 
+/* What is done about missing values. */
+typedef enum {
+    BNN_MISSING_REFUSE, /* they are refused, by their cell */
+    BNN_MISSING_DROP,   /* rows with one are left out, and counted */
+    BNN_MISSING_MEAN    /* a feature's is its mean, beside a column "name=missing" that is 1 there; a target's is refused */
+} bnn_missing;
+
 /* How a CSV file is read; all zeros, or NULL: guess, the last column is the target. */
 typedef struct {
-    size_t size;         /* of this struct */
-    const char *targets; /* names or numbers (from 1) of columns, separated by commas; NULL: the last column;
-                            "none": rows to predict, whose target is not known (a column of this name goes by its number) */
-    const char *drop;    /* columns to leave out, written likewise; NULL: none */
-    bool classes;        /* the target is a class even if it looks like a number; a text always is one */
-    bnn_header header;   /* whether there is one */
+    size_t size;          /* of this struct */
+    const char *targets;  /* names or numbers (from 1) of columns, separated by commas; NULL: the last column;
+                             "none": rows to predict, whose target is not known (a column of this name goes by its number) */
+    const char *drop;     /* columns to leave out, written likewise; NULL: none */
+    bool classes;         /* the target is a class even if it looks like a number; a text always is one */
+    bnn_header header;    /* whether there is one */
+    const char *id;       /* columns to carry through, written likewise, never features; NULL: none */
+    const char *weight;   /* the column of the rows' weights; NULL: every row weighs 1 */
+    char delimiter;       /* that ends a field; ' ' stands for any number of blanks; 0: guess */
+    char decimal;         /* mark of decimals: '.' or ','; 0: '.' */
+    char thousands;       /* mark between thousands in numbers; 0: none */
+    const char *comment;  /* lines that begin with it are left out; NULL: '#' before the header */
+    const char *na;       /* texts that stand for a missing value beside the usual ones, separated by commas; NULL: none */
+    bnn_missing missing;  /* what is done about missing values */
+    const char *other;    /* a level to read unknown levels of text features as, where a column has it; NULL: they are refused */
+    bnn_remarks *remarks; /* takes what was guessed; NULL: nobody asks */
 } bnn_csv_options;
 
 /* Text separated by commas, semicolons, tabs or blanks, which is guessed; fields may be quoted. Text features become one column for each

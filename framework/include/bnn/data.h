@@ -8,6 +8,7 @@
 #include <bnn/bnn.h>
 #include <bnn/real.h>
 #include <bnn/rng.h>
+#include <bnn/schema.h>
 #include <bnn/status.h>
 
 #ifdef __cplusplus
@@ -40,6 +41,11 @@ struct bnn_table {
     char *split_origin;  /* the rule and seed that made the splits, never NULL */
     char raw_sha256[65]; /* of the file it was imported from, "" if none: kept in the bnn-data file */
     char sha256[65];     /* of the bnn-data file it was loaded from, "" if none */
+    bnn_schema *schema;  /* of the file it came from; NULL: it had none, such as images and arrays */
+    int n_ids;           /* columns that are carried through */
+    char **id_names;     /* [n_ids] */
+    char **ids;          /* [n_ids, n] texts; or NULL */
+    double *weight;      /* [n] weights of the rows, >= 0; NULL: every row weighs 1 */
 };
 
 enum {
@@ -75,6 +81,7 @@ struct bnn_data {
     bnn_real *x;            /* [n, size(x_shape)] standardised */
     bnn_real *y;         /* [n, y_dim] standardised, or class indices; NULL, with y_dim = n_classes = 0, where the table has no targets */
     bnn_scaling scaling; /* by which x and y were standardised */
+    double *weight;      /* [n] of the rows; NULL: every row weighs 1 */
 };
 
 /* Mean 0 and sd 1 of every column: values stay as they are. */
