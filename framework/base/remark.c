@@ -10,8 +10,7 @@ enum { LONGEST_SENTENCE = 1024 };
 
 typedef struct {
     bnn_severity severity;
-    const char *code;
-    char *sentence; /* owned */
+    char *code, *sentence; /* owned, in one piece that begins with the code */
 } remark;
 
 struct bnn_remarks {
@@ -26,7 +25,7 @@ bnn_status bnn_remarks_new(bnn_remarks **out) {
 
 void bnn_remarks_free(bnn_remarks *remarks) {
     if (!remarks) return;
-    for (int i = 0; i < remarks->n; i++) free(remarks->of[i].sentence);
+    for (int i = 0; i < remarks->n; i++) free(remarks->of[i].code);
     free(remarks->of), free(remarks);
 }
 
@@ -40,9 +39,12 @@ bnn_status bnn_remarks_add(bnn_remarks *remarks, bnn_severity severity, const ch
     remark *more = realloc(remarks->of, (size_t)(remarks->n + 1) * sizeof *more);
     if (!more) return bnn_oom("a remark");
     remarks->of = more;
-    char *sentence = strdup(text);
-    if (!sentence) return bnn_oom("a remark");
-    more[remarks->n++] = (remark){.severity = severity, .code = code, .sentence = sentence};
+    size_t length = strlen(code) + 1;
+    char *piece = malloc(length + strlen(text) + 1);
+    if (!piece) return bnn_oom("a remark");
+    memcpy(piece, code, length);
+    strcpy(piece + length, text);
+    more[remarks->n++] = (remark){.severity = severity, .code = piece, .sentence = piece + length};
     return BNN_OK;
 }
 

@@ -209,11 +209,12 @@ bnn_status bnn_diagnosis_spread(const bnn_diagnosis *d, bnn_quantity_of of, size
     return BNN_OK;
 }
 
-__attribute__((format(printf, 2, 3))) static void find(bnn_diagnosis *d, const char *format, ...) {
+__attribute__((format(printf, 4, 5))) static void find(bnn_diagnosis *d, bnn_severity severity, const char *code, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    bnn_print_list(d->finding[d->n_findings++], BNN_FINDING_TEXT, format, args);
+    bnn_print_list(d->finding[d->n_findings], BNN_FINDING_TEXT, format, args);
     va_end(args);
+    d->code[d->n_findings] = code, d->severity[d->n_findings++] = severity;
 }
 
 static int count_above(const bnn_diagnosis *d, bnn_quantity_of of, double limit) {
@@ -226,7 +227,7 @@ static int count_above(const bnn_diagnosis *d, bnn_quantity_of of, double limit)
 static bool find_rhat(bnn_diagnosis *d, bnn_quantity_of of, const bnn_spread *rhat, const char *what) {
     int above = count_above(d, of, BNN_MOST_RHAT);
     if (rhat->n == 0 || (above <= BNN_CHANCE * rhat->n && rhat->most <= BNN_WORST_RHAT)) return false;
-    find(d,
+    find(d, of == BNN_OF_PREDICTIONS ? BNN_REMARK_WARNING : BNN_REMARK_NOTE, "chains_apart",
          "the chains have not met, or are too short to show it: R-hat of %d of %d %s is above %g, the worst %.3f (%s); run a longer "
          "warm-up and more draws, of hmc "
          "longer "
@@ -239,7 +240,7 @@ static void find_ess(bnn_diagnosis *d, const bnn_spread *bulk, const bnn_spread 
     double wanted = BNN_LEAST_ESS * (double)d->chains;
     const bnn_spread *least = tail->n > 0 && tail->least < bulk->least ? tail : bulk;
     if (least->n == 0 || least->least >= wanted) return;
-    find(d,
+    find(d, BNN_REMARK_WARNING, "few_draws",
          "few draws count: the %s ESS of %s is as low as %.0f (%s), %.0f are wanted, %d for each chain; make more draws, or let more "
          "transitions "
          "pass between two (thin)",
@@ -253,29 +254,31 @@ static bnn_status find_in(bnn_diagnosis *d, bnn_quantity_of of, const char *what
     BNN_TRY(bnn_diagnosis_spread(d, of, offsetof(bnn_convergence, ess_tail), &tail));
     int stuck = rhat.constant + count_above(d, of, DBL_MAX); /* each chain where it began: nothing varies within one */
     if (stuck > 0 && stuck == rhat.n + rhat.constant)
-        find(d, "the chains do not move: all %d %s stay as they are in each; take a smaller step size", stuck, what);
+        find(d, BNN_REMARK_BAD, "chains_apart", "the chains do not move: all %d %s stay as they are in each; take a smaller step size",
+             stuck, what);
     else if (!find_rhat(d, of, &rhat, what))
         find_ess(d, &bulk, &tail, what);
     return BNN_OK;
 }
 
 static bnn_status find_all(bnn_diagnosis *d) {
-    if (d->chains == 1) find(d, "one chain cannot show that others would go elsewhere; run more (chains=4)");
+    if (d->chains == 1)
+        find(d, BNN_REMARK_WARNING, "one_chain", "one chain cannot show that others would go elsewhere; run more (chains=4)");
     BNN_TRY(find_in(d, BNN_OF_PREDICTIONS, "predictions"));
     BNN_TRY(find_in(d, BNN_OF_PARAMETERS, "norms and scales"));
     if (d->divergences > 0)
-        find(d,
+        find(d, BNN_REMARK_WARNING, "divergent",
              "%.0f transition%s diverged: regions of high curvature were not entered; take a smaller step size (target_accept=0.95), or "
              "another prior or likelihood that has no such corners",
              d->divergences, d->divergences > 1 ? "s" : "");
     if (d->least_e_bfmi < BNN_LEAST_E_BFMI)
-        find(d,
+        find(d, BNN_REMARK_WARNING, "slow_energy",
              "E-BFMI of a chain is %.2f, below %g: momenta bring too little energy to reach the tails; make more draws, or take a prior "
              "with "
              "lighter tails, as hierarchical with a larger shape",
              d->least_e_bfmi, BNN_LEAST_E_BFMI);
     if (d->saturated > BNN_MOST_SATURATED)
-        find(d,
+        find(d, BNN_REMARK_WARNING, "saturated",
              "%.0f %% of the trajectories ended at max_depth before they turned back; raise max_depth, or scale the parameters alike by a "
              "longer warm-up",
              100 * d->saturated);

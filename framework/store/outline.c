@@ -72,6 +72,7 @@ bnn_status bnn_outline_load(const char *path, bnn_outline *out) {
     get_predictions(&r, out);
     bnn_store_get_plugins(&r, out);
     bnn_store_get_origin(&r, &out->origin);
+    out->verdicts = bnn_store_get_verdicts(&r, "/verdicts");
     bnn_status s = bnn_h5_close(&r);
     if (s < 0) bnn_outline_free(out);
     return s;
@@ -81,5 +82,6 @@ void bnn_outline_free(bnn_outline *o) {
     free(o->engine), free(o->net), free(o->likelihood), free(o->prior);
     bnn_store_free_plugins(o);
     bnn_origin_free(&o->origin);
+    bnn_remarks_free(o->verdicts);
     *o = (bnn_outline){.origin.split = -1};
 }

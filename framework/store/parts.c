@@ -289,3 +289,58 @@ void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const b
     put_targets(w, group, data);
     put_observed(w, data);
 }
+
+/* ---- verdicts ---- */
+
+static const char *const severities[] = {[BNN_REMARK_NOTE] = "note", [BNN_REMARK_WARNING] = "warning", [BNN_REMARK_BAD] = "bad"};
+
+void bnn_store_put_verdicts(bnn_h5_writer *w, const char *group, const bnn_remarks *remarks) {
+    int n = bnn_remarks_count(remarks);
+    if (!remarks) return;
+    bnn_h5_group(w, group);
+    bnn_h5_ints(w, group, "count", 1, &n);
+    if (n == 0) return;
+    char **texts = calloc(3 * (size_t)n, sizeof *texts), **severity = texts + n, **sentence = severity + n;
+    if (!texts) {
+        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for verdicts", w->path));
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        texts[i] = (char *)bnn_remark_code(remarks, i);
+        severity[i] = (char *)severities[bnn_remark_severity(remarks, i)];
+        sentence[i] = (char *)bnn_remark_sentence(remarks, i);
+    }
+    bnn_h5_texts(w, group, "code", n, texts);
+    bnn_h5_texts(w, group, "severity", n, severity);
+    bnn_h5_texts(w, group, "sentence", n, sentence);
+    free(texts);
+}
+
+static void get_verdict(bnn_h5_reader *r, const char *code, const char *severity, const char *sentence, bnn_remarks *out) {
+    int k = 0;
+    while (k < 3 && strcmp(severities[k], severity) != 0) k++;
+    if (k == 3)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: a verdict is '%s', not note, warning or bad", r->path, severity);
+    else
+        r->status = bnn_remarks_add(out, (bnn_severity)k, code, "%s", sentence);
+}
+
+static void free_texts(char **texts, int n) {
+    for (int i = 0; texts && i < n; i++) free(texts[i]);
+    free(texts);
+}
+
+bnn_remarks *bnn_store_get_verdicts(bnn_h5_reader *r, const char *group) {
+    if (!bnn_h5_has(r, group)) return NULL;
+    int n = bnn_h5_get_int(r, group, "count");
+    bnn_remarks *out = NULL;
+    if (r->status == BNN_OK) r->status = bnn_remarks_new(&out);
+    char **code = n > 0 ? bnn_h5_get_texts(r, group, "code", n) : NULL,
+         **severity = n > 0 ? bnn_h5_get_texts(r, group, "severity", n) : NULL,
+         **sentence = n > 0 ? bnn_h5_get_texts(r, group, "sentence", n) : NULL;
+    for (int i = 0; r->status == BNN_OK && i < n; i++) get_verdict(r, code[i], severity[i], sentence[i], out);
+    free_texts(code, n), free_texts(severity, n), free_texts(sentence, n);
+    if (r->status == BNN_OK) return out;
+    bnn_remarks_free(out);
+    return NULL;
+}

@@ -23,6 +23,11 @@ void bnn_store_get_history(bnn_h5_reader *r, const char *group, bnn_history *h);
 void bnn_store_put_metrics(bnn_h5_writer *w, const char *group, int n, const bnn_metrics *m, const char *dims);
 void bnn_store_get_metrics(bnn_h5_reader *r, const char *group, int n, bnn_metrics *m);
 
+/* Verdicts as attributes code, severity and sentence of the group; an empty list is a group with `count` 0. remarks NULL: no group, nobody
+ * has judged. */
+void bnn_store_put_verdicts(bnn_h5_writer *w, const char *group, const bnn_remarks *remarks);
+bnn_remarks *bnn_store_get_verdicts(bnn_h5_reader *r, const char *group); /* NULL where there is no group, and on a failure */
+
 /* Counts into `group`; times and memory, which are no result, into `times`. */
 void bnn_store_put_cost(bnn_h5_writer *w, const char *group, const char *times, int n, const bnn_cost *c, const char *dims);
 void bnn_store_get_cost(bnn_h5_reader *r, const char *group, const char *times, int n, bnn_cost *c);

@@ -27,23 +27,28 @@ static bnn_status predict(const tool_job *job, const bnn_run *run, unsigned keep
     return s;
 }
 
-bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, const bnn_run *run, const bnn_data *test, unsigned keep,
-                       const char *path) {
+bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, const bnn_run *run, const bnn_data *train,
+                       const bnn_data *test, unsigned keep, const char *path) {
     bnn_prediction *prediction = NULL;
     bnn_metrics metrics;
     bnn_results results = {.data = test};
     bnn_status s = test ? predict(job, run, keep, path, &results, &prediction, &metrics) : BNN_OK;
     bnn_provenance provenance = tool_provenance(job, table, split);
+    bnn_remarks *verdicts = NULL;
+    if (s == BNN_OK) s = tool_judge(run, train, prediction, test, train ? train->n : 0, &verdicts);
+    results.verdicts = verdicts;
     if (s == BNN_OK)
-        s = bnn_run_save(run, test ? &results : NULL, &provenance, path);
+        s = bnn_run_save(run, &results, &provenance, path);
     else if (bnn_run_save(run, NULL, &provenance, path) == BNN_OK) /* a fit is worth more than its predictions */
         bnn_note(s, "%s was written without predictions", path);
     if (s == BNN_OK) {
         print_run(run);
         if (test) printf("test: ");
         if (test) tool_print_metrics(&metrics, prediction->samples);
+        tool_print_verdicts(verdicts);
         printf("wrote %s\n", path);
     }
+    bnn_remarks_free(verdicts);
     bnn_prediction_free(prediction);
     return s;
 }

@@ -78,8 +78,8 @@ bnn_status tool_table(const char *path, bnn_table **table);
 bnn_status tool_rows(const bnn_table *table, int split, const bnn_scaling *scaling, bnn_data **train, bnn_data **test);
 
 /* Predicts and scores the test rows, if any, with the draws that are to be kept, writes the run and prints what it is. */
-bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, const bnn_run *run, const bnn_data *test, unsigned keep,
-                       const char *path);
+bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, const bnn_run *run, const bnn_data *train,
+                       const bnn_data *test, unsigned keep, const char *path);
 
 /* A fitted run and the rows to predict: those of another data file (all of them, or the test rows of a split), or the test rows that the
  * run itself was made beside. */
@@ -143,6 +143,12 @@ void tool_course_obey(void);                                                /* w
 
 /* "posterior,predictive" as BNN_KEEP_ bits. */
 unsigned tool_keep_parse(const char *text);
+
+/* Everything that speaks against a run and its prediction, by all the rules (diagnose.h). train, and prediction with its rows, may be NULL;
+ * training rows 0: not known. */
+bnn_status tool_judge(const bnn_run *run, const bnn_data *train, const bnn_prediction *prediction, const bnn_data *rows, int training,
+                      bnn_remarks **out);
+void tool_print_verdicts(const bnn_remarks *verdicts); /* the worst ones first; one line where there are none */
 
 void tool_print_metrics(const bnn_metrics *metrics, int samples);
 void tool_print_cost(const char *what, const bnn_cost *cost);

@@ -18,7 +18,9 @@
 #ifndef BNN_DIAGNOSE_H
 #define BNN_DIAGNOSE_H
 
-#include <bnn/engine.h>
+#include <bnn/fit.h>
+#include <bnn/metrics.h>
+#include <bnn/remark.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -64,6 +66,8 @@ typedef struct {
     double saturated;                                  /* share of the draws whose trajectory had as many doublings as are allowed */
     int n_findings;                                    /* 0: nothing speaks against the draws */
     char finding[BNN_MOST_FINDINGS][BNN_FINDING_TEXT]; /* sentences: what was found; and what to do */
+    const char *code[BNN_MOST_FINDINGS];               /* of each: "chains_apart", "few_draws", ... */
+    bnn_severity severity[BNN_MOST_FINDINGS];          /* of each */
 } bnn_diagnosis;
 
 /* Rows and parameters that a diagnosis looks at. */
@@ -97,6 +101,38 @@ typedef struct {
 } bnn_spread;
 /* Spread of the field at this offset over all quantities. */
 bnn_status bnn_diagnosis_spread(const bnn_diagnosis *diagnosis, bnn_quantity_of of, size_t offset, bnn_spread *out);
+
+/* ---- verdicts ----
+ *
+ * Whether an answer should be believed, as remarks (remark.h), by one rule for all engines. Thresholds and their sources: docs/verdicts.md.
+ *
+ *   not_converged    U still fell over the second half of the fit
+ *   diverged         U or a log-likelihood is not finite, or far below that of an answer that does not look at x
+ *   worse_than_mean  the log-likelihood is below that of the mean and sd of the training rows, or of the shares of the classes
+ *   overconfident, underconfident    90 % intervals hold too few, too many of the targets
+ *   noise_collapsed  the learned noise is far below what the mean is off by, and intervals hold too little
+ *   noise_small      it is far below what the targets vary by, with more parameters than rows
+ *   chains_apart, few_draws, divergent, slow_energy, saturated    what bnn_diagnose finds
+ *   few_rows         too few rows were fitted, or scored, to say much
+ *
+ * What an engine alone knows it adds itself (hook doubts, engine.h). Each function adds to out what speaks against the run, and nothing
+ * where nothing does. */
+#define BNN_MOST_FALL 0.02      /* nats a row that U may fall over the second half of a fit */
+#define BNN_LEAST_NOISE 0.01    /* of the sd of the targets */
+#define BNN_FAR_BELOW 1         /* nats a row below an answer that does not look at x */
+#define BNN_COVERAGE_ERRORS 3.3 /* standard errors: a thousandth of the good fits lies outside */
+#define BNN_COLLAPSE 5          /* times the noise that a mean may be off by */
+enum {
+    BNN_FEW_ROWS = 30,   /* fitted or scored */
+    BNN_JUDGED_ROWS = 30 /* whose predictions are asked whether chains have met */
+};
+
+bnn_status bnn_judge_fit(const bnn_run *run, const bnn_data *train, bnn_remarks *out);   /* by the course of its fit */
+bnn_status bnn_judge_chains(const bnn_run *run, const bnn_data *data, bnn_remarks *out); /* by the predictions of these rows, draw by draw
+                                                                                          */
+/* By a prediction of rows that were not fitted, whose targets are known; training: number of rows that were fitted, 0 where it is not
+ * known. Refuses nothing: without targets there is nothing to say. */
+bnn_status bnn_judge_prediction(const bnn_run *run, const bnn_prediction *prediction, const bnn_data *data, int training, bnn_remarks *out);
 
 #ifdef __cplusplus
 }

@@ -10,6 +10,7 @@
 
 #include <bnn/cost.h>
 #include <bnn/model.h>
+#include <bnn/remark.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -153,6 +154,8 @@ typedef struct bnn_engine_type {
     /* For Markov chains whose transition keeps exp(-U): every chain stands at theta[n_theta] now. Its next step is a transition from there
      * on the rows it is given, whatever the rows before were. */
     bnn_status (*place)(bnn_engine *, const bnn_real *theta);
+    /* Adds what the engine alone knows and speaks against its fit, such as a limit that was reached, to the verdicts (diagnose.h). */
+    bnn_status (*doubts)(const bnn_engine *, bnn_remarks *);
 } bnn_engine_type;
 
 /* The vtable of an engine. */

@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-/* Adds a remark; code is a lower-case word that lives as long as the program, such as "not_converged". remarks may be NULL: nobody asks. */
+/* Adds a remark; code is a lower-case word, such as "not_converged". Texts are copied. remarks may be NULL: nobody asks. */
 bnn_status bnn_remarks_add(bnn_remarks *remarks, bnn_severity severity, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

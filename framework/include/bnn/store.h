@@ -10,6 +10,7 @@
 #include <bnn/file.h>
 #include <bnn/fit.h>
 #include <bnn/metrics.h>
+#include <bnn/remark.h>
 #include <bnn/weights.h>
 
 #ifdef __cplusplus
@@ -51,6 +52,7 @@ struct bnn_results {
     const bnn_prediction *prediction; /* on them */
     const bnn_metrics *metrics;       /* may be NULL */
     bnn_draws *draws;                 /* may be NULL */
+    const bnn_remarks *verdicts;      /* on run and prediction (diagnose.h); NULL: nobody has judged */
 };
 
 /* Where a run came from, read back; texts owned, NULL if absent. */
@@ -84,6 +86,7 @@ typedef struct {
     int rows;                                /* of the predictions inside; 0: there are none */
     int samples;                             /* their draws */
     unsigned kept;                           /* draws that are there, too: BNN_KEEP_... */
+    bnn_remarks *verdicts;                   /* owned; NULL: nobody has judged */
 } bnn_outline;
 /* Reads no weights, and needs no plugin. Free out with bnn_outline_free. */
 bnn_status bnn_outline_load(const char *path, bnn_outline *out);

@@ -111,7 +111,7 @@ static bnn_status run_from(request *r, const bnn_config *config, const bnn_table
     if (s < 0 && r->rows) bnn_note(s, "%s", r->job.data);
     if (s == BNN_OK) s = bnn_weights_run(r->weights, config, train, &run);
     if (s == BNN_OK) s = remark_scaling(r, run);
-    if (s == BNN_OK) s = tool_finish(&r->job, r->rows ? r->rows : t, r->split, run, test, 0, r->out);
+    if (s == BNN_OK) s = tool_finish(&r->job, r->rows ? r->rows : t, r->split, run, NULL, test, 0, r->out);
     bnn_run_free(run);
     bnn_data_free(train), bnn_data_free(test), bnn_data_free(blind);
     return s;

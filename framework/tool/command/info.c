@@ -139,6 +139,7 @@ static void print_fitted(const char *path, const bnn_outline *o, const bnn_run *
         bnn_comparison_free(scores);
     }
     print_kept(o);
+    tool_print_verdicts(o->verdicts);
 }
 
 static bnn_status print_run(const char *path) {

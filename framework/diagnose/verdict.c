@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * verdict.c: whether an answer should be believed, asked of every engine alike (diagnose.h has the codes; docs/verdicts.md the thresholds
+ * and where they are from).
+ */
+#include <bnn/diagnose.h>
+
+#include <gsl/gsl_cdf.h>
+#include <gsl/gsl_randist.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* ---------------------------------------------------------------- the fit */
+
+/* U of entry i of a history, nats. */
+static double energy(const bnn_history *h, int i) { return h->nll[i] + h->prior[i] + h->kl[i]; }
+
+/* Mean of U over the entries [from, to), and its squared standard error as if they were independent. */
+static double level(const bnn_history *h, int from, int to, double *squared_error) {
+    double mean = 0, squares = 0;
+    int n = to - from;
+    for (int i = from; i < to; i++) mean += energy(h, i) / n;
+    for (int i = from; i < to; i++) squares += (energy(h, i) - mean) * (energy(h, i) - mean);
+    *squared_error = squares / (n - 1) / n;
+    return mean;
+}
+
+/* U over the last tenth of the fit against the tenth in its middle. A schedule of the step size that ends makes the last steps small, so
+ * neighbouring tenths at the end would always agree. */
+static bnn_status judge_course(const bnn_run *run, int rows, bnn_remarks *out) {
+    const bnn_history *h = &run->history;
+    int tenth = h->n / 10;
+    if (h->n > 0 && !isfinite(energy(h, h->n - 1)))
+        return bnn_remarks_add(out, BNN_REMARK_BAD, "diverged", "U is not finite at the end: take a smaller step size (lr)");
+    if (tenth < 2 || bnn_has_chains(run->engine)) return BNN_OK;
+    double early, late, middle = level(h, h->n / 2, h->n / 2 + tenth, &early), end = level(h, h->n - tenth, h->n, &late);
+    double fall = middle - end, error = sqrt(early + late);
+    if (fall < BNN_MOST_FALL * rows || fall < 3 * error) return BNN_OK;
+    return bnn_remarks_add(out, fall > 10 * BNN_MOST_FALL * rows ? BNN_REMARK_BAD : BNN_REMARK_WARNING, "not_converged",
+                           "U still fell by %.2f nats a row over the second half of the fit: it has not converged; give it more epochs",
+                           fall / rows);
+}
+
+/* A noise that has shrunk far below what the targets vary by, with parameters enough to pass through every row. */
+static bnn_status judge_noise(const bnn_run *run, int rows, bnn_remarks *out) {
+    const bnn_history *h = &run->history;
+    double sd = h->n > 0 ? h->noise_sd[h->n - 1] : NAN;
+    int parameters = bnn_run_n_theta(run);
+    if (!(sd < BNN_LEAST_NOISE) || parameters <= rows) return BNN_OK;
+    return bnn_remarks_add(out, BNN_REMARK_WARNING, "noise_small",
+                           "the learned noise is %.2g of the targets' sd, with %d parameters on %d rows: trust it only where held-out rows "
+                           "agree (bnn split, bnn evaluate)",
+                           sd, parameters, rows);
+}
+
+/* Asks the engine and those that it holds, down to the one that predicts. */
+static bnn_status ask(const bnn_engine *engine, bnn_remarks *out) {
+    const bnn_engine_type *type = bnn_engine_vtable(engine);
+    if (type->doubts) BNN_TRY(type->doubts(engine, out));
+    const bnn_engine *inner = type->fitted ? type->fitted(engine) : NULL;
+    return inner ? ask(inner, out) : BNN_OK;
+}
+
+bnn_status bnn_judge_fit(const bnn_run *run, const bnn_data *train, bnn_remarks *out) {
+    BNN_TRY(ask(run->engine, out));
+    BNN_TRY(judge_course(run, train->n, out));
+    BNN_TRY(judge_noise(run, train->n, out));
+    if (train->n < BNN_FEW_ROWS)
+        BNN_TRY(bnn_remarks_add(out, BNN_REMARK_WARNING, "few_rows",
+                                "%d rows were fitted: what is learned rests on the prior more than on the data", train->n));
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- chains */
+
+/* The findings of a diagnosis are verdicts, too: what keeps the draws from being those of exp(-U) is bad, few draws are a warning. */
+static bnn_status judge_findings(const bnn_diagnosis *d, bnn_remarks *out) {
+    for (int i = 0; i < d->n_findings; i++) BNN_TRY(bnn_remarks_add(out, d->severity[i], d->code[i], "%s", d->finding[i]));
+    return BNN_OK;
+}
+
+bnn_status bnn_judge_chains(const bnn_run *run, const bnn_data *data, bnn_remarks *out) {
+    const bnn_engine *fitted = bnn_engine_fitted(run->engine);
+    if (!fitted || !bnn_has_chains(run->engine) || data->n == 0) return BNN_OK;
+    if (bnn_engine_vtable(fitted)->n_draws(fitted) / bnn_engine_vtable(fitted)->n_chains(fitted) < BNN_FEWEST_DRAWS)
+        return bnn_remarks_add(out, BNN_REMARK_WARNING, "few_draws",
+                               "the chains have fewer than %d draws each: nothing can be said of them", BNN_FEWEST_DRAWS);
+    bnn_diagnosis *d;
+    BNN_TRY(bnn_diagnose(run->engine, data, &(bnn_diagnose_options){.rows = BNN_JUDGED_ROWS}, &d));
+    bnn_status s = judge_findings(d, out);
+    bnn_diagnosis_free(d);
+    return s;
+}
+
+/* ---------------------------------------------------------------- the prediction */
+
+/* Sums over the rows of a difference: its mean and standard error. */
+typedef struct {
+    int n;
+    double mean, m2;
+} difference;
+
+static void add(difference *d, double x) {
+    double delta = x - d->mean;
+    d->mean += delta / ++d->n;
+    d->m2 += delta * (x - d->mean);
+}
+
+static double error_of(const difference *d) { return d->n > 1 ? sqrt(d->m2 / (d->n - 1) / d->n) : INFINITY; }
+
+/* log p(y) of a row by the mean and sd of the training rows, or, for classes, by their shares in these rows. */
+static double plain_logp(const bnn_data *data, const double *share, int row) {
+    const bnn_real *y = data->y + (size_t)row * (size_t)data->y_dim;
+    if (data->n_classes > 0) return log(share[(int)y[0]]);
+    double logp = 0;
+    for (int j = 0; j < data->y_dim; j++)
+        logp += -0.5 * log(2 * M_PI) - log(data->scaling.y_sd[j]) - 0.5 * (double)y[j] * (double)y[j]; /* y is standardised */
+    return logp;
+}
+
+static bnn_status class_shares(const bnn_data *data, double **out) {
+    *out = calloc((size_t)data->n_classes + 1, sizeof **out);
+    if (!*out) return bnn_oom("the shares of classes");
+    for (int i = 0; data->n_classes > 0 && i < data->n; i++) (*out)[(int)data->y[i]] += 1.0 / data->n;
+    return BNN_OK;
+}
+
+/* The log density against that of an answer which does not look at x. */
+static bnn_status judge_worth(const bnn_prediction *p, const bnn_data *data, bnn_remarks *out) {
+    double *share;
+    difference gain = {0};
+    BNN_TRY(class_shares(data, &share));
+    for (int i = 0; i < p->n; i++) add(&gain, p->logp[i] - plain_logp(data, share, i));
+    free(share);
+    const char *plain = p->is_class ? "the shares of the classes" : "the mean and sd of the training rows";
+    if (!isfinite(gain.mean) || gain.mean < -BNN_FAR_BELOW)
+        return bnn_remarks_add(
+            out, BNN_REMARK_BAD, "diverged",
+            "the log-likelihood is %.3g nats a row below that of %s: the fit has failed, or its intervals are far too narrow", -gain.mean,
+            plain);
+    if (gain.mean + 2 * error_of(&gain) < 0)
+        return bnn_remarks_add(
+            out, BNN_REMARK_WARNING, "worse_than_mean",
+            "the log-likelihood is %.2g nats a row below that of %s: do not use it as it is; fit longer, or by another engine", -gain.mean,
+            plain);
+    return BNN_OK;
+}
+
+/* Share of the targets in central intervals of a level against the level, in its standard errors. Its variance is that of a binomial and
+ * that of a noise which was learned from n training rows, whose sd is off by 1/sqrt(2n): 2 z phi(z) / sqrt(2n) of coverage. */
+static double coverage_error(const bnn_prediction *p, int training, double level) {
+    double z = gsl_cdf_ugaussian_Pinv(0.5 + 0.5 * level), slope = 2 * z * gsl_ran_ugaussian_pdf(z);
+    return sqrt(level * (1 - level) / p->n + slope * slope / (training > 0 ? 2.0 * training : INFINITY));
+}
+
+static bnn_status judge_coverage(const bnn_prediction *p, int training, bnn_remarks *out) {
+    static const double levels[] = {0.9, 0.5};
+    double worst = 0, level = 0;
+    for (int i = 0; i < 2; i++) {
+        double z = (bnn_metrics_coverage(p, levels[i]) - levels[i]) / coverage_error(p, training, levels[i]);
+        if (fabs(z) > fabs(worst)) worst = z, level = levels[i];
+    }
+    if (fabs(worst) < BNN_COVERAGE_ERRORS) return BNN_OK;
+    double inside = bnn_metrics_coverage(p, level), band = BNN_COVERAGE_ERRORS * coverage_error(p, training, level);
+    bool far = level - inside > 0.2;
+    return bnn_remarks_add(
+        out, far ? BNN_REMARK_BAD : BNN_REMARK_WARNING, worst < 0 ? "overconfident" : "underconfident",
+        "%.0f %% intervals hold %.0f %% of the targets in %d rows, where chance alone gives %.0f to %.0f %%: they are too "
+        "%s; compare with another engine (bnn compare), hmc if it is within reach",
+        100 * level, 100 * inside, p->n, 100 * fmax(level - band, 0), 100 * fmin(level + band, 1), worst < 0 ? "narrow" : "wide");
+}
+
+/* The noise against what the mean is off by, both standardised. */
+static bnn_status judge_collapse(const bnn_run *run, const bnn_prediction *p, const bnn_data *data, bnn_remarks *out) {
+    const bnn_history *h = &run->history;
+    double noise = h->n > 0 ? h->noise_sd[h->n - 1] : NAN, squares = 0;
+    int n = p->n * p->mean_dim;
+    for (int i = 0; i < n; i++) {
+        int j = i % p->mean_dim;
+        double z = (double)data->y[i] - (p->mean[i] - data->scaling.y_mean[j]) / data->scaling.y_sd[j];
+        squares += z * z / n;
+    }
+    if (!(sqrt(squares) > BNN_COLLAPSE * noise) || bnn_metrics_coverage(p, 0.9) > 0.75) return BNN_OK;
+    return bnn_remarks_add(
+        out, BNN_REMARK_BAD, "noise_collapsed",
+        "the noise that was learned is %.2g of the targets' sd, the mean is off by %.2g of it: the intervals are far too "
+        "narrow; search the noise and p on held-out rows (grid_search), or take hmc",
+        noise, sqrt(squares));
+}
+
+bnn_status bnn_judge_prediction(const bnn_run *run, const bnn_prediction *p, const bnn_data *data, int training, bnn_remarks *out) {
+    if (!p->has_target || p->n == 0) return BNN_OK;
+    BNN_TRY(judge_worth(p, data, out));
+    if (p->n < BNN_FEW_ROWS)
+        BNN_TRY(
+            bnn_remarks_add(out, BNN_REMARK_NOTE, "few_rows", "%d rows were scored: another choice of them would give other scores", p->n));
+    if (p->is_class) return BNN_OK;
+    BNN_TRY(judge_collapse(run, p, data, out));
+    return judge_coverage(p, training, out);
+}
