@@ -227,7 +227,7 @@ static int count_above(const bnn_diagnosis *d, bnn_quantity_of of, double limit)
 static bool find_rhat(bnn_diagnosis *d, bnn_quantity_of of, const bnn_spread *rhat, const char *what) {
     int above = count_above(d, of, BNN_MOST_RHAT);
     if (rhat->n == 0 || (above <= BNN_CHANCE * rhat->n && rhat->most <= BNN_WORST_RHAT)) return false;
-    find(d, of == BNN_OF_PREDICTIONS ? BNN_REMARK_WARNING : BNN_REMARK_NOTE, "chains_apart",
+    find(d, of == BNN_OF_PREDICTIONS && rhat->median > BNN_APART ? BNN_REMARK_WARNING : BNN_REMARK_NOTE, "chains_apart",
          "the chains have not met, or are too short to show it: R-hat of %d of %d %s is above %g, the worst %.3f (%s); run a longer "
          "warm-up and more draws, of hmc "
          "longer "
@@ -267,7 +267,7 @@ static bnn_status find_all(bnn_diagnosis *d) {
     BNN_TRY(find_in(d, BNN_OF_PREDICTIONS, "predictions"));
     BNN_TRY(find_in(d, BNN_OF_PARAMETERS, "norms and scales"));
     if (d->divergences > 0)
-        find(d, BNN_REMARK_WARNING, "divergent",
+        find(d, d->divergences > BNN_CHANCE * d->chains * d->draws ? BNN_REMARK_WARNING : BNN_REMARK_NOTE, "divergent",
              "%.0f transition%s diverged: regions of high curvature were not entered; take a smaller step size (target_accept=0.95), or "
              "another prior or likelihood that has no such corners",
              d->divergences, d->divergences > 1 ? "s" : "");

@@ -198,3 +198,10 @@ bnn_status bnn_judge_prediction(const bnn_run *run, const bnn_prediction *p, con
     BNN_TRY(judge_collapse(run, p, data, out));
     return judge_coverage(p, training, out);
 }
+
+bnn_status bnn_run_judge(const bnn_run *run, const bnn_data *train, int n_train, const bnn_prediction *prediction, const bnn_data *rows,
+                         bnn_remarks *out) {
+    if (train) BNN_TRY(bnn_judge_fit(run, train, out));
+    if (rows || train) BNN_TRY(bnn_judge_chains(run, rows ? rows : train, out));
+    return prediction ? bnn_judge_prediction(run, prediction, rows, n_train, out) : BNN_OK;
+}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <bnn/choose.h>
 #include <bnn/fit.h>
 
 #include "base/sized.h"
@@ -45,17 +46,36 @@ bnn_status bnn_run_check_names(const bnn_run *run, const bnn_table *t) {
 
 /* ---------------------------------------------------------------- a run */
 
+static bool is_auto(const char *text) { return !text || strcmp(text, "auto") == 0; }
+
+/* Puts a choice in the place of what was left open. Beside an engine that was named stand the network and the prior that most engines take.
+ */
+static bnn_status fill_choice(bnn_config *config, const bnn_data *data, bnn_choice *choice) {
+    bool open = is_auto(config->engine);
+    if (!open && is_auto(config->net)) config->net = "dense:50; relu; dense";
+    if (!open) return BNN_OK;
+    BNN_TRY(bnn_choose(data, config->budget != 0 ? config->budget : BNN_BUDGET, choice));
+    config->engine = choice->engine;
+    if (is_auto(config->net)) config->net = choice->net;
+    if (!config->prior) config->prior = choice->prior;
+    if (!config->likelihood) config->likelihood = choice->likelihood;
+    return BNN_OK;
+}
+
 bnn_status bnn_run_new(const bnn_config *asked, const bnn_data *data, bnn_run **out) {
     bnn_config config;
+    bnn_choice choice = {0};
     BNN_TRY(bnn_sized_read("bnn_config", &config, sizeof config, BNN_UP_TO(bnn_config, context), asked));
+    BNN_TRY(fill_choice(&config, data, &choice));
     bnn_texts texts = {.net = config.net,
-                       .likelihood = config.likelihood    ? config.likelihood
+                       .likelihood = config.likelihood     ? config.likelihood
                                      : data->n_classes > 0 ? "categorical"
                                                            : "gaussian",
                        .prior = config.prior ? config.prior : "gauss"};
     bnn_run *run = calloc(1, sizeof *run);
     if (!run) return bnn_oom("a run");
     run->seed = config.seed;
+    run->choice = *choice.reason ? strdup(choice.reason) : NULL;
     bnn_status s = copy_names(data->table, &run->names);
     if (s == BNN_OK) s = bnn_engine_new(config.engine, &texts, data, bnn_rng_seed(config.seed), &run->engine);
     if (s == BNN_OK && !(run->engine_text = bnn_object_print(&run->engine->object, false))) s = bnn_oom("a run");
@@ -85,6 +105,7 @@ void bnn_run_free(bnn_run *run) {
     free_texts(run->names.classes, run->names.n_classes);
     free(run->engine_text);
     free(run->remark);
+    free(run->choice);
     free(run);
 }
 
@@ -92,6 +113,8 @@ const char *bnn_run_remark(const bnn_run *run) {
     const bnn_engine_type *type = bnn_engine_vtable(run->engine);
     return run->remark ? run->remark : type->remark ? type->remark(run->engine) : NULL;
 }
+
+const char *bnn_run_choice(const bnn_run *run) { return run->choice; }
 
 /* ---------------------------------------------------------------- history */
 

@@ -35,7 +35,8 @@ bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, c
     bnn_status s = test ? predict(job, run, keep, path, &results, &prediction, &metrics) : BNN_OK;
     bnn_provenance provenance = tool_provenance(job, table, split);
     bnn_remarks *verdicts = NULL;
-    if (s == BNN_OK) s = tool_judge(run, train, prediction, test, train ? train->n : 0, &verdicts);
+    if (s == BNN_OK) s = bnn_remarks_new(&verdicts);
+    if (s == BNN_OK) s = bnn_run_judge(run, train, train ? train->n : 0, prediction, test, verdicts);
     results.verdicts = verdicts;
     if (s == BNN_OK)
         s = bnn_run_save(run, &results, &provenance, path);

@@ -144,10 +144,6 @@ void tool_course_obey(void);                                                /* w
 /* "posterior,predictive" as BNN_KEEP_ bits. */
 unsigned tool_keep_parse(const char *text);
 
-/* Everything that speaks against a run and its prediction, by all the rules (diagnose.h). train, and prediction with its rows, may be NULL;
- * training rows 0: not known. */
-bnn_status tool_judge(const bnn_run *run, const bnn_data *train, const bnn_prediction *prediction, const bnn_data *rows, int training,
-                      bnn_remarks **out);
 void tool_print_verdicts(const bnn_remarks *verdicts); /* the worst ones first; one line where there are none */
 
 void tool_print_metrics(const bnn_metrics *metrics, int samples);

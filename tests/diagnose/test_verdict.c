@@ -41,9 +41,7 @@ static bnn_remarks *judge(const char *engine, const char *likelihood, const bnn_
                &run));
     OK(bnn_run_predict(run, rest, &(bnn_predict_options){.size = sizeof(bnn_predict_options), .samples = 200, .seed = 1}, &p));
     OK(bnn_remarks_new(&out));
-    OK(bnn_judge_fit(run, train, out));
-    OK(bnn_judge_chains(run, rest, out));
-    OK(bnn_judge_prediction(run, p, rest, TRAIN_ROWS, out));
+    OK(bnn_run_judge(run, train, TRAIN_ROWS, p, rest, out));
     bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(rest), bnn_data_free(train);
     return out;
 }

@@ -237,11 +237,42 @@ START_TEST(options_of_other_editions) {
 }
 END_TEST
 
+START_TEST(an_engine_is_chosen_by_the_budget) {
+    static const struct {
+        double budget;
+        const char *engine, *net;
+    } chosen[] = {{0, "hmc:steps=500", "tanh"}, {3, "hmc:steps=250", "tanh"}, {0.3, "hmc:steps=100", "tanh"}, {1e-6, "mc_dropout", "relu"}};
+    bnn_table *table = table_new(false);
+    bnn_data *rows;
+    OK(bnn_data_range(table, 0, N, NULL, &rows));
+    for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++) {
+        bnn_run *run;
+        OK(bnn_run_new(&(bnn_config){sizeof(bnn_config), .seed = 1, .engine = "auto", .budget = chosen[i].budget}, rows, &run));
+        ck_assert_msg(strncmp(bnn_run_engine(run), chosen[i].engine, strlen(chosen[i].engine)) == 0, "%g s: %s", chosen[i].budget,
+                      bnn_run_engine(run));
+        ck_assert_ptr_nonnull(strstr(bnn_run_net(run), chosen[i].net));
+        ck_assert_ptr_nonnull(strstr(bnn_run_choice(run), "20 rows of 2 features"));
+        bnn_run_free(run);
+    }
+    bnn_run *run;
+    OK(bnn_run_new(&(bnn_config){sizeof(bnn_config), .seed = 1, .engine = "map", .net = "dense"}, rows, &run));
+    ck_assert_ptr_null(bnn_run_choice(run));
+    bnn_run_free(run);
+    SAYS(bnn_run_new(&(bnn_config){sizeof(bnn_config), .budget = -1}, rows, &run), "a budget of -1 seconds");
+    bnn_data_free(rows), bnn_table_free(table);
+}
+END_TEST
+
 int main(void) {
-    const TTest *const tests[] = {a_table_of_arrays_has_them, arrays_that_make_no_table_are_refused,
-                                  rows_are_scaled_or_not,     a_run_is_stopped_saved_resumed_and_predicts,
-                                  a_run_says_what_it_is,      parameters_are_set_before_the_first_step,
-                                  scores_go_by_their_names,   options_of_other_editions};
+    const TTest *const tests[] = {a_table_of_arrays_has_them,
+                                  arrays_that_make_no_table_are_refused,
+                                  rows_are_scaled_or_not,
+                                  a_run_is_stopped_saved_resumed_and_predicts,
+                                  a_run_says_what_it_is,
+                                  parameters_are_set_before_the_first_step,
+                                  scores_go_by_their_names,
+                                  options_of_other_editions,
+                                  an_engine_is_chosen_by_the_budget};
     TCase *cases = tcase_create("facade");
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) tcase_add_test(cases, tests[i]);
     Suite *suite = suite_create("facade");

@@ -183,13 +183,16 @@ const double *bnn_scaling_y_sd(const bnn_scaling *scaling);   /* [targets]; 1 of
 
 /* What a run is made of. */
 typedef struct {
-    size_t size;                                   /* of this struct */
-    const char *net, *engine, *likelihood, *prior; /* likelihood and prior may be NULL: gaussian or categorical as the data say; gauss */
-    uint64_t seed;                                 /* of all its randomness */
+    size_t size; /* of this struct */
+    /* likelihood and prior may be NULL: gaussian or categorical as the data say; gauss. net and engine may be NULL or "auto": they are
+     * chosen by the size of the data and the budget (choose.h), with the prior and the likelihood that suit them. */
+    const char *net, *engine, *likelihood, *prior;
+    uint64_t seed; /* of all its randomness */
     /* Called after every step in the fitting thread, with the share done, 0..1; may be NULL. A return of true asks to stop: the run so far
      * is kept, and is not complete. */
     bool (*progress)(void *context, double share);
     void *context; /* handed to progress */
+    double budget; /* seconds of one core that a fit may take whose engine is chosen; 0: 60 */
 } bnn_config;
 
 /* Steps a new run to its end. Refuses no rows, and rows without targets. */
@@ -225,6 +228,7 @@ const char *bnn_run_engine(const bnn_run *run);         /* the engine, likewise 
 const char *bnn_run_likelihood(const bnn_run *run);     /* the likelihood */
 const char *bnn_run_prior(const bnn_run *run);          /* the prior */
 const char *bnn_run_remark(const bnn_run *run);         /* how it came to be, or what its engine found, in a sentence; NULL: nothing */
+const char *bnn_run_choice(const bnn_run *run);         /* why its engine was chosen, with the predicted cost; NULL: it was named */
 const bnn_scaling *bnn_run_scaling(const bnn_run *run); /* of its training rows: that of the rows it predicts */
 
 /* Refuses rows whose columns, or classes, have other names than those the run was fitted to, or another order. */
@@ -304,6 +308,12 @@ const double *bnn_prediction_pit(const bnn_prediction *prediction);           /*
 double bnn_prediction_entropy(const bnn_prediction *prediction, int row);     /* of the mean probabilities, nats; classes only */
 double bnn_prediction_mutual_information(const bnn_prediction *prediction, int row); /* entropy - expected entropy, nats, >= 0 */
 double bnn_prediction_cost(const bnn_prediction *prediction, bnn_cost_item item);    /* of this prediction */
+
+/* Adds to verdicts what speaks against a fit and, where prediction is not NULL, against what it predicts for rows that were not fitted: by
+ * one rule for all engines (diagnose.h has the codes). train: its training rows, NULL where they are not at hand; n_train: their number, 0
+ * where it is not known. No remark: nothing speaks against it. */
+bnn_status bnn_run_judge(const bnn_run *run, const bnn_data *train, int n_train, const bnn_prediction *prediction, const bnn_data *rows,
+                         bnn_remarks *verdicts);
 
 /* A score of the prediction against the targets of its rows, by name (bnn_score_name; metrics.h says what they are). Refuses names that
  * there are not, scores of the other kind of target, and rows without targets. */

@@ -86,11 +86,12 @@ bool bnn_has_chains(const bnn_engine *engine);
 bnn_status bnn_diagnose(const bnn_engine *engine, const bnn_data *data, const bnn_diagnose_options *options, bnn_diagnosis **out);
 void bnn_diagnosis_free(bnn_diagnosis *diagnosis); /* NULL is allowed */
 
-#define BNN_MOST_RHAT 1.01      /* above it chains have not met (Vehtari et al. 2021, section 4) */
-#define BNN_CHANCE 0.01         /* share of quantities that may lie above it: of many some do by chance */
-#define BNN_WORST_RHAT 1.05     /* but none above this */
-#define BNN_LEAST_ESS 100       /* for each chain: below it the diagnostics themselves are shaky (ibid.) */
-#define BNN_LEAST_E_BFMI 0.3    /* Betancourt 2017, section 6.1 */
+#define BNN_MOST_RHAT 1.01   /* above it chains have not met (Vehtari et al. 2021, section 4) */
+#define BNN_CHANCE 0.01      /* share of quantities that may lie above it: of many some do by chance */
+#define BNN_WORST_RHAT 1.05  /* but none above this */
+#define BNN_APART 1.1        /* half of the predictions above it: the chains differ by a good part of their width (Gelman & Rubin 1992) */
+#define BNN_LEAST_ESS 100    /* for each chain: below it the diagnostics themselves are shaky (ibid.) */
+#define BNN_LEAST_E_BFMI 0.3 /* Betancourt 2017, section 6.1 */
 #define BNN_MOST_SATURATED 0.01 /* share of the draws */
 
 /* A column of numbers over the quantities of one kind: by its offset in bnn_convergence. NANs are left out. */
@@ -116,7 +117,7 @@ bnn_status bnn_diagnosis_spread(const bnn_diagnosis *diagnosis, bnn_quantity_of 
  *   few_rows         too few rows were fitted, or scored, to say much
  *
  * What an engine alone knows it adds itself (hook doubts, engine.h). Each function adds to out what speaks against the run, and nothing
- * where nothing does. */
+ * where nothing does; bnn_run_judge (bnn.h) calls them all. */
 #define BNN_MOST_FALL 0.02      /* nats a row that U may fall over the second half of a fit */
 #define BNN_LEAST_NOISE 0.01    /* of the sd of the targets */
 #define BNN_FAR_BELOW 1         /* nats a row below an answer that does not look at x */
@@ -130,8 +131,8 @@ enum {
 bnn_status bnn_judge_fit(const bnn_run *run, const bnn_data *train, bnn_remarks *out);   /* by the course of its fit */
 bnn_status bnn_judge_chains(const bnn_run *run, const bnn_data *data, bnn_remarks *out); /* by the predictions of these rows, draw by draw
                                                                                           */
-/* By a prediction of rows that were not fitted, whose targets are known; training: number of rows that were fitted, 0 where it is not
- * known. Refuses nothing: without targets there is nothing to say. */
+/* By a prediction of rows that were not fitted; nothing is said where their targets are not known. training: number of rows that were
+ * fitted, 0 where it is not known. */
 bnn_status bnn_judge_prediction(const bnn_run *run, const bnn_prediction *prediction, const bnn_data *data, int training, bnn_remarks *out);
 
 #ifdef __cplusplus

@@ -44,6 +44,7 @@ struct bnn_run {
     int steps;           /* of the engine, so far */
     double progress;     /* share of the whole work done after the last step, 0..1 */
     bool complete;       /* the engine has made its last step */
+    char *choice;        /* why its engine was chosen; NULL: it was named */
     char *remark;        /* of a run that was not fitted, or that was loaded: a sentence about how it came to be; else NULL */
 };
 

@@ -13,15 +13,18 @@ typedef struct {
     tool_interval every;
     unsigned keep;
     const char *log;
+    double budget;       /* seconds; 0: as usual */
     bnn_run *origin;     /* of --from, or NULL */
     char started_at[32]; /* of a run that goes on */
 } request;
 
-enum { EVERY = 256, RESUME, LOG, KEEP, FROM };
+enum { EVERY = 256, RESUME, LOG, KEEP, FROM, BUDGET };
 
 static const struct argp_option options[] = {
     {"split", 'k', "K", 0, "rows to train on: those of split K, or 'all' (default: split 0 where the data have splits)", 0},
-    {"engine", 'e', "TEXT", 0, "how to infer, such as mc_dropout:gates=concrete (`bnn list engines`)", 0},
+    {"engine", 'e', "TEXT", 0,
+     "how to infer, such as mc_dropout:gates=concrete (`bnn list engines`; default: auto, by rows, columns and budget)", 0},
+    {"budget", BUDGET, "SECONDS", 0, "time of one core that an engine is chosen for by auto (default: 60)", 0},
     {"from", FROM, "RUN.h5", 0,
      "begin with the parameters, the scaling and the texts of a run, such as an imported one: laplace puts its Gaussian around them", 0},
     {"output", 'o', "FILE", 0, "the run file to write", 0},
@@ -47,10 +50,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case LOG: r->log = arg; return 0;
     case KEEP: r->keep = tool_keep_parse(arg); return 0;
     case FROM: r->from = arg; return 0;
+    case BUDGET: r->budget = (double)tool_number("--budget", arg, 1, 1000000000); return 0;
     case ARGP_KEY_END:
         if (!r->job.data) tool_misuse(state, "--data is missing");
-        if (!r->job.net && !r->from) tool_misuse(state, "--net is missing, such as --net 'dense:50; relu; dense'");
-        if (!r->engine) tool_misuse(state, "--engine is missing: `bnn list engines` prints those there are");
         if (!r->out) tool_misuse(state, "-o is missing: the run file to write");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -68,8 +70,13 @@ static bnn_status get_start(request *r) {
 
 /* A new run, or the one that the output file holds. */
 static bnn_status open_run(request *r, const bnn_table *table, const bnn_data *train, bnn_run **out) {
-    bnn_config config = {
-        .net = r->job.net, .engine = r->engine, .likelihood = r->job.likelihood, .prior = r->job.prior, .seed = r->job.seed};
+    bnn_config config = {.net = r->job.net,
+                         .engine = r->engine,
+                         .likelihood = r->job.likelihood,
+                         .prior = r->job.prior,
+                         .seed = r->job.seed,
+                         .size = sizeof config,
+                         .budget = r->budget};
     bnn_origin origin = {.data_sha256 = (char *)table->sha256, .split = r->split};
     if (r->resume && access(r->out, F_OK) == 0) {
         BNN_TRY(get_start(r));
@@ -99,6 +106,8 @@ static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *t
     bnn_run *run;
     BNN_TRY(open_run(r, table, train, &run));
     bool was_complete = run->complete;
+    if (run->choice)
+        printf("chose %s on '%s', prior %s: %s\n", run->engine_text, run->engine->plain_net, run->engine->texts.prior, run->choice);
     bnn_status s = r->keep ? bnn_predict_keeps(run->engine) : BNN_OK;
     if (s == BNN_OK) s = tool_course_run(&course, train, run);
     if (s == BNN_OK && was_complete)
