@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/remark.h>
 
+#include <bnn/escape.h>
 #include <bnn/number.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ void bnn_remarks_free(bnn_remarks *remarks) {
 
 bnn_status bnn_remarks_add(bnn_remarks *remarks, bnn_severity severity, const char *code, const char *format, ...) {
     if (!remarks) return BNN_OK;
-    char text[LONGEST_SENTENCE];
+    char text[LONGEST_SENTENCE], line[LONGEST_SENTENCE];
     va_list args;
     va_start(args, format);
     bnn_print_list(text, sizeof text, format, args);
@@ -40,10 +41,11 @@ bnn_status bnn_remarks_add(bnn_remarks *remarks, bnn_severity severity, const ch
     if (!more) return bnn_oom("a remark");
     remarks->of = more;
     size_t length = strlen(code) + 1;
-    char *piece = malloc(length + strlen(text) + 1);
+    bnn_escape(text, line, sizeof line);
+    char *piece = malloc(length + strlen(line) + 1);
     if (!piece) return bnn_oom("a remark");
     memcpy(piece, code, length);
-    strcpy(piece + length, text);
+    strcpy(piece + length, line);
     more[remarks->n++] = (remark){.severity = severity, .code = piece, .sentence = piece + length};
     return BNN_OK;
 }

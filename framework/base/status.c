@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "commit.h"
 
+#include <bnn/escape.h>
 #include <bnn/number.h>
 #include <bnn/real.h>
 #include <bnn/status.h>
@@ -35,7 +36,7 @@ bnn_status bnn_fail(bnn_status code, const char *format, ...) {
     va_start(args, format);
     bnn_print_list(text, sizeof text, format, args);
     va_end(args);
-    memcpy(sentence, text, sizeof text);
+    bnn_escape(text, sentence, sizeof sentence); /* names of data may hold anything, a sentence is one line */
     return code;
 }
 
@@ -55,7 +56,7 @@ bnn_status bnn_note(bnn_status code, const char *format, ...) {
     int used = bnn_print_list(text, sizeof text, format, args);
     va_end(args);
     if (used >= 0 && used < SENTENCE_MAX) snprintf(text + used, sizeof text - (size_t)used, ": %.*s", SENTENCE_MAX - used - 3, sentence);
-    memcpy(sentence, text, sizeof text);
+    bnn_escape(text, sentence, sizeof sentence);
     return code;
 }
 

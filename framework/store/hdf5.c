@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "hdf5.h"
 
+#include <bnn/escape.h>
 #include <bnn/store.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <hdf5_hl.h>
-#include <iconv.h>
 #include <libgen.h>
 #include <limits.h>
 #include <pthread.h>
@@ -313,24 +313,9 @@ static hid_t text_type(void) {
     return type;
 }
 
-/* Decoding stops at the first byte that does not belong there. */
-bool bnn_h5_is_utf8(const char *text) {
-    iconv_t decoder = iconv_open("UCS-4", "UTF-8");
-    if (decoder == (iconv_t)-1) return true;
-    char out[1024], *from = (char *)text;
-    size_t left = strlen(text), failed = 0;
-    while (left > 0 && (failed == 0 || errno == E2BIG)) {
-        char *to = out;
-        size_t room = sizeof out;
-        failed = iconv(decoder, &from, &left, &to, &room);
-    }
-    iconv_close(decoder);
-    return left == 0;
-}
-
 /* A copy; what is not UTF-8 is taken for ISO 8859-1, as older tables are. NULL: out of memory. */
 static char *as_utf8(const char *text) {
-    if (!text || bnn_h5_is_utf8(text)) return strdup(text ? text : "");
+    if (!text || bnn_is_utf8(text)) return strdup(text ? text : "");
     char *copy = malloc(2 * strlen(text) + 1), *to = copy;
     for (; copy && *text; text++) {
         unsigned char c = (unsigned char)*text;

@@ -105,8 +105,6 @@ bool bnn_h5_scales(hid_t dataset, int rank, void (*each)(void *context, int axis
 /* Room that a reader fills: NULL, and the failure sticks, when there is none. */
 void *bnn_h5_room(bnn_h5_reader *r, size_t count, size_t size);
 
-bool bnn_h5_is_utf8(const char *text);
-
 /* "<group>/<name>" into path; returns path. */
 const char *bnn_h5_join(char path[BNN_H5_PATH], const char *group, const char *name);
 

@@ -131,7 +131,7 @@ static void checkpoint(const tool_course *c, const bnn_run *run) {
 /* The log goes on, or ends here: the run is worth more than it, too. */
 static void log_step(const tool_course *c, FILE **log, const bnn_run *run, bool epoch) {
     if (!*log || write_line(*log, run, epoch)) return;
-    fprintf(stderr, "bnn: the log ends here, the fit goes on: %s: cannot be written: %s\n", c->log, strerror(errno));
+    fprintf(stderr, "bnn: the log ends here, the fit goes on: %s: cannot be written: %s\n", tool_line(c->log), strerror(errno));
     fclose(*log);
     *log = NULL;
 }
@@ -161,7 +161,8 @@ bnn_status tool_course_run(const tool_course *c, const bnn_data *train, bnn_run 
 bnn_status tool_course_stop(const tool_course *c, const bnn_run *run) {
     bnn_provenance provenance = tool_provenance(c->job, c->table, c->split);
     BNN_TRY(bnn_run_save(run, NULL, &provenance, c->path));
-    fprintf(stderr, "bnn: stopped after step %d; wrote %s (partial): the same command with --resume goes on\n", run->steps, c->path);
+    fprintf(stderr, "bnn: stopped after step %d; wrote %s (partial): the same command with --resume goes on\n", run->steps,
+            tool_line(c->path));
     return BNN_OK;
 }
 

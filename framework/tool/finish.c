@@ -7,10 +7,10 @@ static void print_run(const bnn_run *run) {
     const bnn_engine *fitted = bnn_engine_fitted(run->engine);
     const char *remark = bnn_run_remark(run);
     const bnn_history *h = &run->history;
-    printf("network  %s\nengine   %s\n", fitted->texts.net, run->engine_text);
-    printf("likelihood  %s\nprior    %s\n", fitted->texts.likelihood, fitted->texts.prior);
-    if (remark) printf("%s\n", remark);
-    for (int g = 0; g < h->n_gates; g++) printf("p of %-20s %.4f\n", h->gate[g], h->p[(h->n - 1) * h->n_gates + g]);
+    printf("network  %s\nengine   %s\n", tool_line(fitted->texts.net), tool_line(run->engine_text));
+    printf("likelihood  %s\nprior    %s\n", tool_line(fitted->texts.likelihood), tool_line(fitted->texts.prior));
+    if (remark) printf("%s\n", tool_line(remark));
+    for (int g = 0; g < h->n_gates; g++) printf("p of %-20s %.4f\n", tool_line(h->gate[g]), h->p[(h->n - 1) * h->n_gates + g]);
     tool_print_cost("fit", &run->cost);
 }
 
@@ -47,7 +47,7 @@ bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, c
         if (test) printf("test: ");
         if (test) tool_print_metrics(&metrics, prediction->samples);
         tool_print_verdicts(verdicts);
-        printf("wrote %s\n", path);
+        printf("wrote %s\n", tool_line(path));
     }
     bnn_remarks_free(verdicts);
     bnn_prediction_free(prediction);

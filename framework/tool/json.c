@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "json.h"
+#include "tool.h"
 
 #include "run/json.h"
 
+#include <bnn/escape.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,6 +15,8 @@ static bool lost; /* a part of some value; only the main thread makes values tha
 void tool_json_set(json_t *object, const char *name, json_t *value) { lost |= json_object_set_new(object, name, value) < 0; }
 
 void tool_json_append(json_t *list, json_t *value) { lost |= json_array_append_new(list, value) < 0; }
+
+json_t *tool_json_text(const char *text) { return text ? json_string(bnn_is_utf8(text) ? text : tool_line(text)) : json_null(); }
 
 json_t *tool_json_number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 

@@ -10,6 +10,7 @@
 
 void tool_json_set(json_t *object, const char *name, json_t *value); /* takes value, which may be NULL: one that could not be made */
 void tool_json_append(json_t *list, json_t *value);                  /* likewise */
+json_t *tool_json_text(const char *text);                            /* null for NULL; what is not UTF-8 is escaped (bnn_escape) */
 json_t *tool_json_number(double x);                                  /* null where x is not finite */
 
 /* Prints and frees an object or a list, which may be NULL, with jansson's flags. Fails where a part of it, or of any other one, could not

@@ -1,12 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool.h"
 
+#include <bnn/escape.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+const char *tool_line(const char *text) {
+    static struct copy {
+        struct copy *before;
+        char text[];
+    } * last; /* whoever prints need not free */
+    if (!text) return "";
+    size_t room = 4 * strlen(text) + 1;
+    struct copy *made = malloc(sizeof *made + room);
+    if (!made) return "(out of memory)";
+    if (strcmp(bnn_escape(text, made->text, room), text) == 0) return free(made), text;
+    made->before = last;
+    last = made;
+    return made->text;
+}
 
 int tool_fail(void) {
     fprintf(stderr, "bnn: %s\n", bnn_error());
@@ -29,7 +45,7 @@ void tool_misuse(const struct argp_state *state, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fprintf(stderr, "%s: %s\n", state->name, text);
+    fprintf(stderr, "%s: %s\n", state->name, tool_line(text));
     exit(2);
 }
 

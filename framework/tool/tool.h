@@ -28,6 +28,10 @@ typedef struct {
 
 extern const command *const commands[]; /* NULL-terminated */
 
+/* The text of others, such as a name in a data file, as one line that can be printed (bnn_escape): itself where nothing needs it, else a
+ * copy that lives as long as the program. NULL is "". */
+const char *tool_line(const char *text);
+
 /* Prints "bnn: <sentence of the last failure>" to stderr and returns 2. */
 int tool_fail(void);
 

@@ -5,6 +5,8 @@
 #include "files.h"
 
 #include <bnn/engine.h>
+#include <bnn/escape.h>
+#include <bnn/remark.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -265,9 +267,8 @@ static void zero(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng, 
 
 /* All other ways of being refused: test_plugins.c. */
 START_TEST(types_are_refused_with_the_reason) {
-    bnn_prior_type prior = {.type = {BNN_TYPE(bnn_prior_type), .name = "gauss", .summary = "another one", .checks = no_checks},
-                            .logp = flat,
-                            .draw = zero};
+    bnn_prior_type prior = {
+        .type = {BNN_TYPE(bnn_prior_type), .name = "gauss", .summary = "another one", .checks = no_checks}, .logp = flat, .draw = zero};
     REFUSED(bnn_type_add(BNN_PRIOR, &prior.type), "prior 'gauss' exists already");
     prior.type.name = "";
     REFUSED(bnn_type_add(BNN_PRIOR, &prior.type), "a prior without a name cannot be added");
@@ -583,6 +584,51 @@ START_TEST(engines_adapt_a_net_once) {
 }
 END_TEST
 
+START_TEST(texts_of_others_are_shown_in_one_line) {
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"", ""},
+        {"medv", "medv"},
+        {"Größe in €, 数", "Größe in €, 数"},
+        {"a\nb\r\tc", "a\\nb\\r\\tc"},
+        {"\x1b[31mred\x7f", "\\x1b[31mred\\x7f"},
+        {"back\\slash", "back\\slash"},
+        {"\xff\xfe", "\\xff\\xfe"},                                     /* never in UTF-8 */
+        {"\xe9t\xe9", "\\xe9t\\xe9"},                                   /* ISO 8859-1 */
+        {"\xc2", "\\xc2"},                                              /* cut off */
+        {"\xc0\xaf", "\\xc0\\xaf"},                                     /* overlong */
+        {"\xed\xa0\x80", "\\xed\\xa0\\x80"},                            /* a surrogate */
+        {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},                   /* beyond Unicode */
+        {"\xc2\x9b\x33\x31m", "\\xc2\\x9b31m"},                         /* the other ESC [ */
+        {"\xe2\x80\xaetxt", "\\xe2\\x80\\xaetxt"},                      /* right to left */
+        {"\xe2\x80\xa8\xef\xbb\xbf", "\\xe2\\x80\\xa8\\xef\\xbb\\xbf"}, /* a separator of lines, a byte order mark */
+    };
+    char line[64], again[64];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_str_eq(bnn_escape(cases[i].text, line, sizeof line), cases[i].shown);
+        ck_assert_str_eq(bnn_escape(line, again, sizeof again), line);
+        ck_assert(bnn_is_utf8(line));
+    }
+    ck_assert(bnn_is_utf8("€\n") && !bnn_is_utf8("\xe9"));
+    ck_assert_str_eq(bnn_escape("ab\ncd", line, 4), "ab");
+    ck_assert_str_eq(bnn_escape("ab\ncd", line, 5), "ab\\n");
+    ck_assert_str_eq(bnn_escape("a€", line, 4), "a");
+    ck_assert_str_eq(bnn_escape("a", line, 1), "");
+}
+END_TEST
+
+START_TEST(sentences_are_one_line) {
+    REFUSED(bnn_fail(BNN_ERR_DATA, "column '%s' is constant", "a\nb\x1b"), "column 'a\\nb\\x1b' is constant");
+    REFUSED(bnn_note(BNN_ERR_DATA, "%s", "x\n.csv"), "x\\n.csv: column 'a\\nb\\x1b' is constant");
+    bnn_remarks *remarks;
+    OK(bnn_remarks_new(&remarks));
+    OK(bnn_remarks_add(remarks, BNN_REMARK_NOTE, "guessed", "column '%s'", "\xff\n"));
+    ck_assert_str_eq(bnn_remark_sentence(remarks, 0), "column '\\xff\\n'");
+    bnn_remarks_free(remarks);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {options_are_read_by_position_and_by_name,
                                   options_are_refused_with_what_there_is,
@@ -591,6 +637,8 @@ int main(void) {
                                   nested_specs_are_refused_at_once,
                                   specs_are_nested_only_so_deep,
                                   options_of_groups_are_counted_through,
+                                  texts_of_others_are_shown_in_one_line,
+                                  sentences_are_one_line,
                                   numbers_are_printed_shortest_and_read_back,
                                   types_are_refused_with_the_reason,
                                   an_added_type_is_found_and_walked_to,

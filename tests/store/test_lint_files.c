@@ -420,7 +420,7 @@ START_TEST(links_and_groups) {
         {"run.h5", own_link, {"/cost/l: is a link of type 99, which only its maker knows" LINK}},
         {"run.h5", blank_name, {"/cost/a b: has other letters in its name, from ' b' on" NAME}},
         {"run.h5", foreign_name, {"/cost/\xC3\xA9: has other letters in its name, from '\xC3\xA9' on" NAME}},
-        {"run.h5", line_in_name, {"/cost/a?b: has other letters in its name, from '?b' on" NAME}},
+        {"run.h5", line_in_name, {"/cost/a\\nb: has other letters in its name, from '\\nb' on" NAME}},
         {"run.h5", committed, {"/cost/t: is a committed datatype: objects are groups and datasets"}},
         {"run.h5",
          cycle,

@@ -4,6 +4,7 @@
  */
 #include "lint.h"
 
+#include <bnn/escape.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,10 +24,17 @@ static void add_finding(bnn_lint_walk *w, char *sentence) {
         free(sentence);
         return;
     }
-    for (char *c = sentence; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 127) *c = '?'; /* names may hold anything; a finding is one line */
     l->finding = more;
     l->finding[l->n_findings++] = sentence;
+}
+
+/* Names may hold anything; a finding is one line. Frees sentence; NULL: out of memory. */
+static char *in_one_line(char *sentence) {
+    size_t room = sentence ? 4 * strlen(sentence) + 1 : 0;
+    char *line = sentence ? malloc(room) : NULL;
+    if (line) bnn_escape(sentence, line, room);
+    free(sentence);
+    return line;
 }
 
 void bnn_lint_find(bnn_lint_walk *w, const char *format, ...) {
@@ -37,7 +45,7 @@ void bnn_lint_find(bnn_lint_walk *w, const char *format, ...) {
     va_end(args);
     if (found && asprintf(&sentence, "%s: %s: %s", w->where, found, w->rule->text) < 0) sentence = NULL;
     free(found);
-    add_finding(w, sentence);
+    add_finding(w, in_one_line(sentence));
 }
 
 static void close_attribute(bnn_lint_attribute *a) {

@@ -5,6 +5,7 @@
  */
 #include "lint.h"
 
+#include <bnn/escape.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,7 +146,7 @@ static void text_contents(bnn_lint_walk *w, const bnn_lint_object *o, const bnn_
         bnn_lint_find(w, "cannot be read");
     else
         for (hsize_t i = 0; i < a->n; i++)
-            if (!text[i] || !bnn_h5_is_utf8(text[i]))
+            if (!text[i] || !bnn_is_utf8(text[i]))
                 bnn_lint_find(w, "entry %llu is %s", (unsigned long long)i, text[i] ? "not UTF-8" : "NULL");
     if (text) H5Dvlen_reclaim(a->type, space, H5P_DEFAULT, text);
     H5Sclose(space);

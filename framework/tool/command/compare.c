@@ -346,7 +346,8 @@ static void print_table(const bnn_comparison *c) {
     char letter[8];
     for (int e = c->n_engines - 1; e >= 0; e--)
         if (strncmp(c->engine[e].label, "grid_search", 11) == 0) grid = gradients_of(c, e);
-    printf("%s, %d split%s, %s\n\n", *c->title ? c->title : c->data_path, c->n_splits, c->n_splits == 1 ? "" : "s", c->net);
+    printf("%s, %d split%s, %s\n\n", tool_line(*c->title ? c->title : c->data_path), c->n_splits, c->n_splits == 1 ? "" : "s",
+           tool_line(c->net));
     printf("%-3s %20s  %20s  %12s %12s %9s%s", "", c->is_class ? "accuracy (se)" : "rmse (se)", "ll (se)",
            c->is_class ? "ece" : "coverage_90", "gradients", "seconds", grid > 0 ? " cost/grid" : "");
     if (c->engine[0].distance) printf(c->is_class ? "       agreement (se)  total variation (se)" : "        distance (se)");
@@ -354,8 +355,8 @@ static void print_table(const bnn_comparison *c) {
     for (int e = 0; e < c->n_engines; e++) print_engine(c, e, grid);
     putchar('\n');
     for (int e = 0; e < c->n_engines; e++) {
-        printf("%-3s %s\n", report_letter(e, letter), c->engine[e].label);
-        if (*c->engine[e].remark) printf("    split %d: %s\n", c->split[0], c->engine[e].remark);
+        printf("%-3s %s\n", report_letter(e, letter), tool_line(c->engine[e].label));
+        if (*c->engine[e].remark) printf("    split %d: %s\n", c->split[0], tool_line(c->engine[e].remark));
     }
     printf("\nmean over splits and its standard error; ll in nats per row, in the units of the target; gradients and seconds of cpu per "
            "split, prediction included\n");
@@ -370,7 +371,7 @@ static void print_table(const bnn_comparison *c) {
 static bnn_status save(const request *r, const bnn_table *table, const bnn_comparison *c) {
     bnn_provenance provenance = tool_provenance(&r->job, table, -1);
     BNN_TRY(bnn_comparison_save(c, &provenance, r->out));
-    printf("wrote %s\n", r->out);
+    printf("wrote %s\n", tool_line(r->out));
     return BNN_OK;
 }
 

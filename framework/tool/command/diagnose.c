@@ -60,14 +60,14 @@ static void print_parameters(const bnn_diagnosis *d) {
     for (int i = 0; i < d->n; i++) {
         const bnn_convergence *c = &d->quantity[i].is;
         if (d->quantity[i].of == BNN_OF_PARAMETERS)
-            printf("  %-46s %10.4g %10.3g %10.2g %8.4f %8.0f %8.0f\n", d->quantity[i].name, c->mean, c->sd, c->mcse_mean, c->rhat,
-                   c->ess_bulk, c->ess_tail);
+            printf("  %-46s %10.4g %10.3g %10.2g %8.4f %8.0f %8.0f\n", tool_line(d->quantity[i].name), c->mean, c->sd, c->mcse_mean,
+                   c->rhat, c->ess_bulk, c->ess_tail);
     }
 }
 
 static bnn_status print_text(const request *r, const bnn_diagnosis *d) {
-    printf("%s: %s\n%d chains of %d draws, predictions of %d rows of %s\n\n", r->rerun.run_path, r->rerun.run->engine_text, d->chains,
-           d->draws, d->rows, r->rerun.data_used);
+    printf("%s: %s\n%d chains of %d draws, predictions of %d rows of %s\n\n", tool_line(r->rerun.run_path),
+           tool_line(r->rerun.run->engine_text), d->chains, d->draws, d->rows, tool_line(r->rerun.data_used));
     printf("  %-18s %7s %10s %8s %10s %7s %10s\n", "", "", "R-hat", "", "bulk ESS", "", "tail ESS");
     printf("  %-18s %7s %10s %8s %10s %7s %10s %7s  %s\n", "", "number", "median", "worst", "median", "least", "median", "least",
            "worst R-hat");
@@ -77,7 +77,7 @@ static bnn_status print_text(const request *r, const bnn_diagnosis *d) {
         printf("\n  %.0f divergence%s, E-BFMI %.2f or more", d->divergences, d->divergences == 1 ? "" : "s", d->least_e_bfmi);
     if (!isnan(d->saturated)) printf(", %.1f %% of the trajectories at max_depth", 100 * d->saturated);
     printf("%s\n%s\n", isnan(d->divergences) ? "" : "\n", d->n_findings ? "not good:" : "good: nothing speaks against these draws");
-    for (int i = 0; i < d->n_findings; i++) printf("- %s\n", d->finding[i]);
+    for (int i = 0; i < d->n_findings; i++) printf("- %s\n", tool_line(d->finding[i]));
     return BNN_OK;
 }
 
@@ -88,7 +88,7 @@ static void add(json_t *o, const char *name, double x) { tool_json_set(o, name, 
 static json_t *quantity_object(const bnn_quantity *q) {
     json_t *o = json_object();
     tool_json_set(o, "of", json_string(kinds[q->of]));
-    tool_json_set(o, "name", json_string(q->name));
+    tool_json_set(o, "name", tool_json_text(q->name));
     add(o, "mean", q->is.mean);
     add(o, "sd", q->is.sd);
     add(o, "rhat", q->is.rhat);
@@ -102,12 +102,12 @@ static bnn_status print_object(json_t *o) { return tool_json_print(o, JSON_INDEN
 
 static bnn_status print_json(const request *r, const bnn_diagnosis *d) {
     json_t *o = json_object(), *quantities = json_array(), *findings = json_array();
-    tool_json_set(o, "engine", json_string(r->rerun.run->engine_text));
+    tool_json_set(o, "engine", tool_json_text(r->rerun.run->engine_text));
     tool_json_set(o, "chains", json_integer(d->chains));
     tool_json_set(o, "draws", json_integer(d->draws));
     tool_json_set(o, "rows", json_integer(d->rows));
     tool_json_set(o, "good", json_boolean(d->n_findings == 0));
-    for (int i = 0; i < d->n_findings; i++) tool_json_append(findings, json_string(d->finding[i]));
+    for (int i = 0; i < d->n_findings; i++) tool_json_append(findings, tool_json_text(d->finding[i]));
     tool_json_set(o, "findings", findings);
     add(o, "divergences", d->divergences);
     add(o, "least_e_bfmi", d->least_e_bfmi);
@@ -121,14 +121,14 @@ static bnn_status print_json(const request *r, const bnn_diagnosis *d) {
 static void say_nothing_to_diagnose(const request *r) {
     if (r->json) {
         json_t *o = json_object();
-        tool_json_set(o, "engine", json_string(r->rerun.run->engine_text));
+        tool_json_set(o, "engine", tool_json_text(r->rerun.run->engine_text));
         tool_json_set(o, "chains", json_integer(0));
         print_object(o);
     } else
         printf("%s: engine '%s' runs no Markov chains, so there is nothing to diagnose: `bnn info` shows the course of its fit, `bnn "
                "evaluate` "
                "what its predictions are worth\n",
-               r->rerun.run_path, r->rerun.run->engine->object.type->name);
+               tool_line(r->rerun.run_path), r->rerun.run->engine->object.type->name);
 }
 
 /* ---------------------------------------------------------------- the command */

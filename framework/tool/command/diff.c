@@ -36,9 +36,9 @@ static int run(int argc, char **argv) {
     tool_parse(&argp, argc, argv, &r);
     if (bnn_file_diff(r.file[0], r.file[1], &same, where, sizeof where) < 0) return tool_fail();
     if (same)
-        printf("%s and %s are equal, provenance apart\n", r.file[0], r.file[1]);
+        printf("%s and %s are equal, provenance apart\n", tool_line(r.file[0]), tool_line(r.file[1]));
     else
-        printf("%s and %s differ: %s\n", r.file[0], r.file[1], where);
+        printf("%s and %s differ: %s\n", tool_line(r.file[0]), tool_line(r.file[1]), tool_line(where));
     return same ? 0 : 1;
 }
 

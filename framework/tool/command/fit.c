@@ -111,7 +111,7 @@ static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *t
     bnn_status s = r->keep ? bnn_predict_keeps(run->engine) : BNN_OK;
     if (s == BNN_OK) s = tool_course_run(&course, train, run);
     if (s == BNN_OK && was_complete)
-        printf("%s: is complete%s\n", r->out, r->keep ? "; draws that it does not hold are made by `bnn predict --keep`" : "");
+        printf("%s: is complete%s\n", tool_line(r->out), r->keep ? "; draws that it does not hold are made by `bnn predict --keep`" : "");
     else if (s == BNN_OK)
         s = run->complete ? tool_finish(&r->job, table, r->split, run, train, test, r->keep, r->out) : tool_course_stop(&course, run);
     bnn_run_free(run);

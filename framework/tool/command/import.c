@@ -97,12 +97,12 @@ static bnn_status read_table(const request *r, bnn_table **out) {
 
 static void print_table(const char *path, const bnn_table *t) {
     char shape[BNN_SHAPE_TEXT];
-    printf("wrote %s: %d rows, features %s", path, t->n, bnn_shape_print(t->x_shape, shape));
+    printf("wrote %s: %d rows, features %s", tool_line(path), t->n, bnn_shape_print(t->x_shape, shape));
     if (t->n_classes)
-        printf(", target %s with %d classes", t->y_names[0], t->n_classes);
+        printf(", target %s with %d classes", tool_line(t->y_names[0]), t->n_classes);
     else
         printf(", %starget%s", t->y_dim ? "" : "no ", t->y_dim == 1 ? "" : "s");
-    for (int j = 0; !t->n_classes && j < t->y_dim; j++) printf(" %s", t->y_names[j]);
+    for (int j = 0; !t->n_classes && j < t->y_dim; j++) printf(" %s", tool_line(t->y_names[j]));
     printf(", %d split%s\n", t->n_splits, t->n_splits == 1 ? "" : "s");
 }
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static void print_text(const char *name, const char *text) {
-    if (text && *text) printf("  %-11s %s\n", name, text);
+    if (text && *text) printf("  %-11s %s\n", name, tool_line(text));
 }
 
 /* ---- data ---- */
@@ -30,7 +30,7 @@ static void print_columns(const bnn_table *t) {
             double d = t->x[(size_t)row * (size_t)width + (size_t)i] - sum / t->n;
             squares += d * d;
         }
-        printf("  %-24s %12.5g %12.5g %12.5g %12.5g\n", t->x_names[i], sum / t->n, sqrt(squares / t->n), low, high);
+        printf("  %-24s %12.5g %12.5g %12.5g %12.5g\n", tool_line(t->x_names[i]), sum / t->n, sqrt(squares / t->n), low, high);
     }
     if (width > MOST) printf("  ... and %d more\n", width - MOST);
 }
@@ -39,7 +39,7 @@ static void print_classes(const bnn_table *t) {
     for (int c = 0; c < t->n_classes; c++) {
         int n = 0;
         for (int row = 0; row < t->n; row++) n += (int)t->y[row] == c;
-        printf("  class %-5d %-24s %d rows\n", c, t->class_names ? t->class_names[c] : "", n);
+        printf("  class %-5d %-24s %d rows\n", c, t->class_names ? tool_line(t->class_names[c]) : "", n);
     }
 }
 
@@ -48,14 +48,14 @@ static bnn_status print_data(const char *path) {
     char shape[BNN_SHAPE_TEXT];
     BNN_TRY(bnn_table_load(path, &t));
     const char *task = t->y_dim == 0 ? "no targets" : t->n_classes ? "classification" : "regression";
-    printf("%s: data, %d rows, features %s, %s\n", path, t->n, bnn_shape_print(t->x_shape, shape), task);
+    printf("%s: data, %d rows, features %s, %s\n", tool_line(path), t->n, bnn_shape_print(t->x_shape, shape), task);
     print_text("title", t->title);
     print_text("source", t->source);
     print_text("license", t->license);
     print_text("sha256", t->sha256);
     for (int j = 0; j < t->y_dim; j++) print_text("target", t->y_names[j]);
     if (t->n_splits)
-        printf("  %-11s %d (%s): %d train, %d validation, %d test rows in the first\n", "splits", t->n_splits, t->split_origin,
+        printf("  %-11s %d (%s): %d train, %d validation, %d test rows in the first\n", "splits", t->n_splits, tool_line(t->split_origin),
                bnn_table_count(t, 0, BNN_TRAIN), bnn_table_count(t, 0, BNN_VALIDATION), bnn_table_count(t, 0, BNN_TEST));
     if (t->n_classes) print_classes(t);
     if (t->x_names && t->n) print_columns(t);
@@ -71,7 +71,7 @@ static void print_history(const bnn_history *h) {
     printf("  %-11s %d epochs; at the end nll %.6g, -log prior %.6g, kl %.6g", "history", h->epoch[last], h->nll[last], h->prior[last],
            h->kl[last]);
     if (isfinite(h->noise_sd[last])) printf(", noise sd %.4g (standardised)", h->noise_sd[last]);
-    for (int g = 0; g < h->n_gates; g++) printf(", p_%s %.4g", h->gate[g], h->p[last * h->n_gates + g]);
+    for (int g = 0; g < h->n_gates; g++) printf(", p_%s %.4g", tool_line(h->gate[g]), h->p[last * h->n_gates + g]);
     printf("\n");
 }
 
@@ -86,7 +86,8 @@ static void print_scores(const bnn_metrics *m) {
 static void print_plugins(const bnn_outline *o) {
     for (int i = 0; i < o->n_plugins; i++) {
         const bnn_plugin_record *p = &o->plugin[i];
-        printf("  %-11s %s %s (%s), %s, sha256 %s\n", "plugin", p->name, p->version, p->types, p->path, p->sha256);
+        printf("  %-11s %s %s (%s), %s, sha256 %s\n", "plugin", tool_line(p->name), tool_line(p->version), tool_line(p->types),
+               tool_line(p->path), tool_line(p->sha256));
     }
 }
 
@@ -110,11 +111,12 @@ static void print_kept(const bnn_outline *o) {
 /* Prints how far a run is. A step differs between engines, and how many some will take is not known: hence "about". */
 static void print_state(const char *path, const bnn_outline *o) {
     if (o->complete)
-        printf("%s: run", path);
+        printf("%s: run", tool_line(path));
     else if (o->progress > 0)
-        printf("%s: checkpoint after step %d of about %.0f (%.0f %%)", path, o->steps, o->steps / o->progress, 100 * o->progress);
+        printf("%s: checkpoint after step %d of about %.0f (%.0f %%)", tool_line(path), o->steps, o->steps / o->progress,
+               100 * o->progress);
     else
-        printf("%s: checkpoint after step %d", path, o->steps);
+        printf("%s: checkpoint after step %d", tool_line(path), o->steps);
 }
 
 static void print_course(const bnn_run *run) {
@@ -159,7 +161,7 @@ static bnn_status print_run(const char *path) {
 static bnn_status print_prediction(const char *path) {
     bnn_outline o;
     BNN_TRY(bnn_outline_load(path, &o));
-    printf("%s: predictions of %d rows ", path, o.rows);
+    printf("%s: predictions of %d rows ", tool_line(path), o.rows);
     if (o.samples == 0)
         printf("in closed form\n");
     else
@@ -183,7 +185,7 @@ static double mean_over_splits(const bnn_comparison *c, int e, bool ll) {
 static bnn_status print_comparison(const char *path) {
     bnn_comparison *c;
     BNN_TRY(bnn_comparison_load(path, &c));
-    printf("%s: comparison of %d engines on %d splits, %s\n", path, c->n_engines, c->n_splits,
+    printf("%s: comparison of %d engines on %d splits, %s\n", tool_line(path), c->n_engines, c->n_splits,
            c->is_class ? "classification" : "regression");
     print_text("title", c->title);
     print_text("net", c->net);
@@ -192,7 +194,7 @@ static bnn_status print_comparison(const char *path) {
     print_text("data", c->data_path);
     printf("  %12s %12s  engine\n", c->is_class ? "accuracy" : "rmse", "ll");
     for (int e = 0; e < c->n_engines; e++)
-        printf("  %12.5g %12.5g  %s\n", mean_over_splits(c, e, false), mean_over_splits(c, e, true), c->engine[e].label);
+        printf("  %12.5g %12.5g  %s\n", mean_over_splits(c, e, false), mean_over_splits(c, e, true), tool_line(c->engine[e].label));
     bnn_comparison_free(c);
     return BNN_OK;
 }
@@ -213,8 +215,8 @@ static bnn_status print_file(const char *path) {
 static int lint_file(const char *path) {
     bnn_lint *lint;
     if (bnn_file_lint(path, &lint) < 0) return tool_fail();
-    for (int i = 0; i < lint->n_findings; i++) printf("%s: %s\n", path, lint->finding[i]);
-    if (lint->n_findings == 0) printf("%s: %d objects, %d rules, no findings\n", path, lint->n_objects, lint->n_rules);
+    for (int i = 0; i < lint->n_findings; i++) printf("%s: %s\n", tool_line(path), lint->finding[i]);
+    if (lint->n_findings == 0) printf("%s: %d objects, %d rules, no findings\n", tool_line(path), lint->n_objects, lint->n_rules);
     int status = lint->n_findings > 0;
     bnn_lint_free(lint);
     return status;

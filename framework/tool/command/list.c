@@ -20,7 +20,7 @@ static void print_plugins(void) {
     const bnn_plugin *p;
     printf("plugins\n");
     for (int i = 0; (p = bnn_plugin_at(i)); i++) {
-        printf("  %-20s %s, %s:", p->name, p->version, p->path);
+        printf("  %-20s %s, %s:", p->name, p->version, tool_line(p->path));
         for (int k = 0; k < p->n; k++) printf("%s %s %s", k ? "," : "", bnn_kind_name(p->types[k].kind), p->types[k].type->name);
         printf("\n  %-20s sha256 %s\n", "", p->sha256);
     }

@@ -19,7 +19,7 @@ static void print_range(const bnn_option *o) {
 static void print_type(bnn_kind kind, const bnn_type *t) {
     printf("%s %s: %s\n", bnn_kind_name(kind), t->name, t->summary);
     const bnn_plugin *from = bnn_plugin_of(t);
-    if (from) printf("  plugin: %s %s, %s\n", from->name, from->version, from->path);
+    if (from) printf("  plugin: %s %s, %s\n", from->name, from->version, tool_line(from->path));
     if (t->reference) printf("  reference: %s\n", t->reference);
     if (t->options) printf("  options, in this order or as key=value:\n");
     bnn_option o;

@@ -58,8 +58,8 @@ static bnn_status split(const request *r) {
     else
         s = bnn_table_save(table, out);
     if (s == BNN_OK)
-        printf("wrote %s: %d splits of %d rows, %d train and %d test in the first (%s)\n", out, table->n_splits, table->n,
-               bnn_table_count(table, 0, BNN_TRAIN), bnn_table_count(table, 0, BNN_TEST), table->split_origin);
+        printf("wrote %s: %d splits of %d rows, %d train and %d test in the first (%s)\n", tool_line(out), table->n_splits, table->n,
+               bnn_table_count(table, 0, BNN_TRAIN), bnn_table_count(table, 0, BNN_TEST), tool_line(table->split_origin));
     bnn_table_free(table);
     return s;
 }

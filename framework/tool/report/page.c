@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "report.h"
+#include "tool/tool.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 void report_text(FILE *html, const char *text) {
-    for (; *text; text++) {
+    for (text = tool_line(text); *text; text++) {
         switch (*text) {
         case '&': fputs("&amp;", html); break;
         case '<': fputs("&lt;", html); break;

@@ -96,7 +96,7 @@ static int run(int argc, char **argv) {
     request r = {.out = "report.html"};
     tool_parse(&argp, argc, argv, &r);
     if (check_output(&r) < 0 || report_with_points(&r) < 0) return tool_fail();
-    printf("wrote %s\n", r.out);
+    printf("wrote %s\n", tool_line(r.out));
     return 0;
 }
 
