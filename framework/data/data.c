@@ -39,6 +39,11 @@ void bnn_table_free(bnn_table *t) {
     free_names(t->x_names, bnn_shape_size(t->x_shape));
     free_names(t->y_names, t->y_dim);
     free_names(t->class_names, t->n_classes);
+    free_names(t->id_names, t->n_ids);
+    for (int k = 0; t->ids && k < t->n_ids; k++)
+        for (int row = 0; row < t->n; row++) free(t->ids[(size_t)k * (size_t)t->n + (size_t)row]);
+    bnn_schema_free(t->schema);
+    free(t->ids), free(t->weight);
     free(t->title), free(t->source), free(t->license), free(t->split_origin);
     free(t->x), free(t->y), free(t->order), free(t->role);
     free(t);

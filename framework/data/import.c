@@ -1,45 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/sized.h"
 #include "import.h"
+#include "sheet.h"
 
 #include <bnn/file.h>
 #include <bnn/number.h>
-#include <errno.h>
 #include <libgen.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static bnn_status read_all(FILE *f, const char *path, char **text, size_t *size) {
-    size_t room = 1 << 16;
-    *size = 0;
-    *text = NULL;
-    do {
-        room *= 2;
-        char *more = realloc(*text, room + 1);
-        if (!more) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for its %zu bytes", path, room);
-        *text = more;
-        *size += fread(*text + *size, 1, room - *size, f);
-    } while (*size == room);
-    (*text)[*size] = '\0';
-    return ferror(f) ? bnn_fail(BNN_ERR_FILE, "%s: %s", path, strerror(errno)) : BNN_OK;
-}
-
-bnn_status bnn_import_read(const char *path, char **text) {
-    *text = NULL;
-    size_t size;
-    FILE *f = fopen(path, "rb");
-    if (!f) return bnn_fail(BNN_ERR_FILE, "%s: %s", path, strerror(errno));
-    bnn_status s = read_all(f, path, text, &size);
-    fclose(f);
-    if (s == BNN_OK && size == 0) s = bnn_fail(BNN_ERR_FORMAT, "%s: is empty", path);
-    if (s == BNN_OK && strlen(*text) != size) s = bnn_fail(BNN_ERR_FORMAT, "%s: is not a text file", path);
-    if (s == BNN_OK) return BNN_OK;
-    free(*text);
-    *text = NULL;
-    return s;
-}
 
 bool bnn_import_number(const char *text, double *value) {
     char *end;
@@ -80,8 +49,30 @@ bnn_status bnn_import_read_about(const bnn_import_about *about, bnn_import_about
 bnn_status bnn_import_describe(bnn_table *t, const bnn_import_about *given, const char *path) {
     bnn_import_about about;
     BNN_TRY(bnn_import_read_about(given, &about));
-    bool done = about.title ? set(&t->title, about.title) : set_title(t, path);
+    bool input = strcmp(path, "-") == 0;
+    bool done = about.title || input ? set(&t->title, about.title ? about.title : "standard input") : set_title(t, path);
     if (!done || !set(&t->source, about.source) || !set(&t->license, about.license))
         return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", path);
-    return is_pipe(path) ? BNN_OK : bnn_file_sha256(path, t->raw_sha256);
+    return input || is_pipe(path) ? BNN_OK : bnn_file_sha256(path, t->raw_sha256);
+}
+
+static bnn_status read_csv(const char *path, const bnn_csv_options *how, bnn_sheet *sheet, bnn_table **out) {
+    bnn_schema *schema = NULL;
+    BNN_TRY(bnn_sheet_read(path, how, sheet));
+    bnn_status s = bnn_schema_infer(sheet, how, &schema);
+    if (s == BNN_OK) s = bnn_schema_apply(schema, sheet, how, out);
+    bnn_schema_free(schema);
+    bnn_sheet_free(sheet);
+    return s;
+}
+
+bnn_status bnn_import_csv(const char *path, const bnn_csv_options *options, const bnn_import_about *about, bnn_table **out) {
+    bnn_csv_options how;
+    bnn_sheet sheet;
+    *out = NULL;
+    BNN_TRY(bnn_sized_read("bnn_csv_options", &how, sizeof how, BNN_UP_TO(bnn_csv_options, header), options));
+    BNN_TRY(read_csv(path, &how, &sheet, out));
+    bnn_status s = bnn_import_describe(*out, about, path);
+    if (s < 0) bnn_table_free(*out), *out = NULL;
+    return s;
 }

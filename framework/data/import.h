@@ -7,8 +7,9 @@
 
 #include <bnn/import.h>
 
-/* A whole text file, NUL at its end; refuses an empty one and one with NUL bytes. Owned by the caller. */
-bnn_status bnn_import_read(const char *path, char **text);
+/* A whole text file, plain or gzipped ("-": standard input), as UTF-8 with NUL at its end and '\n' behind lines, whatever it is encoded in;
+ * refuses an empty one and one that is no text. Remarks on the encoding. Owned by the caller. */
+bnn_status bnn_text_read(const char *path, bnn_remarks *remarks, char **text);
 
 /* A whole text as one number; false for anything else, also for hexadecimal numbers. "nan" and "inf" are numbers. */
 bool bnn_import_number(const char *text, double *value);

@@ -12,7 +12,9 @@ typedef struct {
     const char *path; /* borrowed; for sentences */
     int rows, cols;   /* of data, the header not counted */
     bool named;       /* the file has a header; else names are column1, column2, ... */
-    char **name;      /* [cols] */
+    bool row_names;   /* the header has no name for the first column, as R writes it; it is called "row_name" */
+    char **name;      /* [cols] all different: the second of two columns called a is "a.2" */
+    int *twin;        /* [cols] another column that the file calls by the same name; -1: there is none */
     char *text;       /* what cells point into */
     char **cell;      /* [rows, cols] */
     int *line;        /* [rows] where a row begins in the file, counted from 1 */

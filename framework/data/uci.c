@@ -28,8 +28,8 @@ static bnn_status grow(matrix *m, size_t used, size_t *room) {
 
 static bnn_status read_line(matrix *m, char *line, int number, size_t *used, size_t *room) {
     int cols = 0;
-    char *rest, *word = strtok_r(line, " \t\r", &rest);
-    for (; word; word = strtok_r(NULL, " \t\r", &rest)) {
+    char *rest, *word = strtok_r(line, " \t", &rest);
+    for (; word; word = strtok_r(NULL, " \t", &rest)) {
         BNN_TRY(grow(m, *used, room));
         if (!bnn_import_number(word, &m->v[*used]) || !isfinite(m->v[*used]))
             return bnn_fail(BNN_ERR_DATA, "%s: line %d, column %d: '%.40s' is not a finite number", m->path, number, cols + 1, word);
@@ -54,7 +54,7 @@ static bnn_status read_matrix(const char *folder, const char *name, matrix *m) {
     if (snprintf(m->path, sizeof m->path, "%s/%s", folder, name) >= (int)sizeof m->path)
         return bnn_fail(BNN_ERR_FILE, "%s: the path is too long", folder);
     char *text;
-    BNN_TRY(bnn_import_read(m->path, &text));
+    BNN_TRY(bnn_text_read(m->path, NULL, &text));
     bnn_status s = read_lines(m, text);
     free(text);
     if (s < 0) free(m->v), m->v = NULL;

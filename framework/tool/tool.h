@@ -15,6 +15,7 @@
 #include <bnn/holder.h>
 #include <bnn/import.h>
 #include <bnn/jobs.h>
+#include <bnn/remark.h>
 #include <bnn/sampler.h>
 #include <bnn/sbc.h>
 #include <bnn/sgmcmc.h>
@@ -56,6 +57,17 @@ bnn_status tool_plugins_load(const tool_plugins *plugins); /* those of BNN_PLUGI
 /* Whole numbers with a range, for options; prints the sentence and leaves the program with status 2 where text is none: "--seed: 'x' is not
  * a whole number from 0 to 9". */
 long long tool_number(const char *option, const char *text, long long min, long long max);
+
+/* How a table of texts is read: options that commands with such an input share. Put tool_reading_argp among an argp's children, with a
+ * tool_reading as its input, all 0. */
+typedef struct {
+    bnn_csv_options csv; /* its remarks are the caller's to set */
+    const char *used;    /* the first of the options that was given, such as "--target"; NULL: none was */
+} tool_reading;
+extern const struct argp tool_reading_argp;
+
+/* Prints remarks, one a line: notes to standard output, where they are asked for, what is worse to standard error. */
+void tool_print_remarks(const bnn_remarks *remarks, bool notes);
 
 /* Options that several subcommands ask for. Put tool_job_argp among an argp's children, with a tool_job as its input. */
 typedef struct {

@@ -182,7 +182,7 @@ START_TEST(csv_is_refused) {
     refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "a,b"}, "data.csv: no column is left as a feature");
     refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "none", .drop = "a,b"}, "data.csv: no column is left as a feature");
     refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "b", .drop = "b"},
-            "data.csv: column 'b' is named twice among targets and left-out columns");
+            "data.csv: column 'b' is named twice: among left-out and target columns");
     refused("a,b,c\n1,x,2\n3,y,4\n", &(bnn_csv_options){.targets = "b,c"},
             "data.csv: column 'b' holds classes: it must be the only target");
     refused("a,b\n1,x\n2,x\n", &usual, "data.csv: column 'b' holds a single class, 'x'");

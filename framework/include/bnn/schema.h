@@ -35,8 +35,8 @@ typedef struct {
     int n_levels;         /* of BNN_COLUMN_LEVELS, else 0 */
     char **level;         /* [n_levels] in the order of their places; numbers (by_size) in that of size, texts by bytes */
     bool by_size;         /* levels are numbers: 1 and 1.0 are one level */
-    bool indicator;       /* of a number that may be missing: `fill` stands in its place, and a column "name=missing" is 1 there */
-    double fill;          /* the mean of the values that were there */
+    bool indicator;       /* of a feature that may be missing: a column "name=missing" is 1 there, no level is, and a number is `fill` */
+    double fill;          /* of a number: the mean of the values that were there */
     char *unit;           /* as the file gives it; NULL: it gives none */
 } bnn_schema_column;
 

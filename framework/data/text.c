@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * text.c: the bytes of a file -> one text in UTF-8 whose lines end with '\n'.
+ */
+#include "import.h"
+
+#include <bnn/remark.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum { PIECE = 1 << 20 };
+
+typedef struct {
+    const char *path;
+    bnn_remarks *remarks;
+    uint8_t *at; /* owned; NUL behind its end */
+    size_t size;
+} bytes;
+
+/* ---- file -> bytes ---- */
+
+static bnn_status cannot_read(const char *path, gzFile file) {
+    int code;
+    const char *why = gzerror(file, &code);
+    return bnn_fail(BNN_ERR_FILE, "%s: %s", path, code == Z_ERRNO ? strerror(errno) : why);
+}
+
+static bnn_status read_all(bytes *b, gzFile file) {
+    for (size_t room = 0;;) {
+        if (room - b->size < PIECE) {
+            room = 2 * room + 2 * PIECE;
+            uint8_t *more = realloc(b->at, room + 1);
+            if (!more) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for its %zu bytes", b->path, room);
+            b->at = more;
+        }
+        int n = gzread(file, b->at + b->size, PIECE);
+        if (n < 0) return cannot_read(b->path, file);
+        if (n == 0) break;
+        b->size += (size_t)n;
+    }
+    b->at[b->size] = '\0';
+    return b->size > 0 ? BNN_OK : bnn_fail(BNN_ERR_FORMAT, "%s: is empty", b->path);
+}
+
+static bnn_status read_file(bytes *b) {
+    bool standard_input = strcmp(b->path, "-") == 0;
+    int input = standard_input ? dup(STDIN_FILENO) : -1;
+    errno = ENOMEM;                                                              /* what zlib does not set */
+    gzFile file = standard_input ? gzdopen(input, "rb") : gzopen(b->path, "rb"); /* reads plain files too */
+    if (!file) {
+        if (input >= 0) close(input);
+        return bnn_fail(BNN_ERR_FILE, "%s: %s", b->path, strerror(errno));
+    }
+    gzbuffer(file, PIECE);
+    bnn_status s = read_all(b, file);
+    if (gzclose_r(file) == Z_BUF_ERROR && s == BNN_OK)
+        s = bnn_fail(BNN_ERR_FORMAT, "%s: is truncated: it ends in the midst of its compressed bytes", b->path);
+    return s;
+}
+
+/* ---- encodings -> UTF-8 ---- */
+
+static uint8_t *put(uint8_t *to, uint32_t c) {
+    if (c < 0x80) return *to = (uint8_t)c, to + 1;
+    if (c < 0x800) return to[0] = (uint8_t)(0xC0 | c >> 6), to[1] = (uint8_t)(0x80 | (c & 0x3F)), to + 2;
+    if (c < 0x10000)
+        to[0] = (uint8_t)(0xE0 | c >> 12);
+    else
+        *to++ = (uint8_t)(0xF0 | c >> 18), to[0] = (uint8_t)(0x80 | (c >> 12 & 0x3F));
+    to[1] = (uint8_t)(0x80 | (c >> 6 & 0x3F)), to[2] = (uint8_t)(0x80 | (c & 0x3F));
+    return to + 3;
+}
+
+/* Takes over what the bytes are in UTF-8. */
+static void become(bytes *b, uint8_t *text, const uint8_t *end) {
+    free(b->at);
+    b->at = text, b->size = (size_t)(end - text);
+    text[b->size] = '\0';
+}
+
+static bnn_status from_utf16(bytes *b, bool big_endian) {
+    uint8_t *text = malloc(3 * (b->size / 2) + 1), *to = text;
+    if (!text) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", b->path);
+    uint32_t high = 0;
+    bool broken = b->size % 2;
+    for (size_t i = 0; !broken && i < b->size; i += 2) {
+        uint32_t c = (uint32_t)b->at[i + !big_endian] << 8 | b->at[i + big_endian];
+        broken = (c >= 0xDC00 && c < 0xE000) != (high != 0); /* halves come in pairs */
+        if (c >= 0xD800 && c < 0xDC00)
+            high = c;
+        else
+            to = put(to, high ? 0x10000 + ((high - 0xD800) << 10) + (c - 0xDC00) : c), high = 0;
+    }
+    if (broken || high) {
+        free(text);
+        return bnn_fail(BNN_ERR_FORMAT, "%s: begins as UTF-16, but does not go on as such", b->path);
+    }
+    become(b, text, to);
+    return bnn_remarks_add(b->remarks, BNN_REMARK_NOTE, "encoding", "encoding: UTF-16");
+}
+
+/* Windows-1252, which is Latin-1 with characters in place of the controls 0x80..0x9F. */
+static bnn_status from_latin1(bytes *b) {
+    static const uint16_t windows[32] = {0x20AC, 0x81,   0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160,
+                                         0x2039, 0x0152, 0x8D,   0x017D, 0x8F,   0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
+                                         0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D,   0x017E, 0x0178};
+    uint8_t *text = malloc(3 * b->size + 1), *to = text;
+    if (!text) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", b->path);
+    for (size_t i = 0; i < b->size; i++) to = put(to, b->at[i] >= 0x80 && b->at[i] < 0xA0 ? windows[b->at[i] - 0x80] : b->at[i]);
+    become(b, text, to);
+    return bnn_remarks_add(b->remarks, BNN_REMARK_NOTE, "encoding", "encoding: no UTF-8, read as Latin-1 (Windows-1252)");
+}
+
+/* Length of one character; 0: it is none. Overlong forms and halves of pairs are none. */
+static size_t character(const uint8_t *p) {
+    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xC0) != 0x80) return 0; /* the NUL at the end, too */
+    bool wrong = n > 2 && ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF0 && p[1] < 0x90) ||
+                           (p[0] == 0xF4 && p[1] > 0x8F));
+    return wrong ? 0 : n;
+}
+
+static bool is_utf8(const bytes *b) {
+    const uint8_t *p = b->at, *end = b->at + b->size;
+    while (p < end) {
+        uint64_t eight;
+        for (; end - p >= 8 && (memcpy(&eight, p, 8), !(eight & UINT64_C(0x8080808080808080))); p += 8) {
+        }
+        if (p == end) break;
+        size_t n = character(p);
+        if (n == 0) return false;
+        p += n;
+    }
+    return true;
+}
+
+static void skip(bytes *b, size_t n) {
+    b->size -= n;
+    memmove(b->at, b->at + n, b->size + 1);
+}
+
+/* What other programs may have written there by mistake. */
+static bnn_status check_kind(const bytes *b) {
+    static const struct {
+        const char *begin, *sentence;
+    } kinds[] = {{"PK\3\4", "is a zip archive, such as a workbook of Excel: save it as CSV first"},
+                 {"\x89HDF", "is an HDF5 file, not a text"},
+                 {"PAR1\x15", "is a Parquet file: write it as CSV first"},
+                 {"\xD0\xCF\x11\xE0", "is a workbook of Excel: save it as CSV first"},
+                 {"BZh91AY", "is compressed by bzip2: only gzip is read"},
+                 {"\xFD"
+                  "7zXZ",
+                  "is compressed by xz: only gzip is read"},
+                 {"\x28\xB5\x2F\xFD", "is compressed by zstd: only gzip is read"},
+                 {"\xFF\xFE\0", "is UTF-32: save it as UTF-8"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t n = strlen(kinds[i].begin) < 3 ? 4 : strlen(kinds[i].begin);
+        if (b->size >= n && memcmp(b->at, kinds[i].begin, n) == 0) return bnn_fail(BNN_ERR_FORMAT, "%s: %s", b->path, kinds[i].sentence);
+    }
+    return BNN_OK;
+}
+
+static bnn_status decode(bytes *b) {
+    const uint8_t *p = b->at;
+    BNN_TRY(check_kind(b));
+    bool little = b->size >= 2 && p[0] == 0xFF && p[1] == 0xFE, big = b->size >= 2 && p[0] == 0xFE && p[1] == 0xFF;
+    if (little || big) return skip(b, 2), from_utf16(b, big);
+    if (b->size >= 4 && b->size % 2 == 0 && p[0] && !p[1] && p[2] && !p[3]) return from_utf16(b, false);
+    if (b->size >= 4 && b->size % 2 == 0 && !p[0] && p[1] && !p[2] && p[3]) return from_utf16(b, true);
+    if (b->size >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) skip(b, 3);
+    return is_utf8(b) ? BNN_OK : from_latin1(b);
+}
+
+/* ---- ends of lines ---- */
+
+/* "\r\n" and "\r" -> "\n", in place. */
+static void unify_lines(bytes *b) {
+    uint8_t *from = memchr(b->at, '\r', b->size), *to = from;
+    for (; from && *from; from++) {
+        if (*from == '\r' && from[1] == '\n') continue;
+        *to++ = *from == '\r' ? '\n' : *from;
+    }
+    if (to) *to = '\0';
+}
+
+bnn_status bnn_text_read(const char *path, bnn_remarks *remarks, char **text) {
+    bytes b = {.path = path, .remarks = remarks};
+    *text = NULL;
+    bnn_status s = read_file(&b);
+    if (s == BNN_OK) s = decode(&b);
+    if (s == BNN_OK && memchr(b.at, '\0', b.size)) s = bnn_fail(BNN_ERR_FORMAT, "%s: is not a text file", path);
+    if (s == BNN_OK) unify_lines(&b);
+    if (s < 0)
+        free(b.at);
+    else
+        *text = (char *)b.at;
+    return s;
+}
