@@ -30,6 +30,9 @@ bool bnn_sheet_number(const char *text, char decimal, char thousands, double *va
 /* Says whether a cell is a missing value: empty, ?, NA, nan and the like, or one of `na` (a list with commas; NULL: none). */
 bool bnn_sheet_missing(const char *text, const char *na);
 
+/* Order of two texts by their ASCII letters, large and small alike, whatever the locale. */
+int bnn_letters_compare(const char *a, const char *b);
+
 /* Infers what the columns of a sheet mean: roles as asked for, kinds, levels. Refuses what is doubtful by its cell, remarks on what was
  * guessed. Rows that how->missing lets go are taken out of the sheet. */
 bnn_status bnn_schema_infer(bnn_sheet *sheet, const bnn_csv_options *how, bnn_schema **out);

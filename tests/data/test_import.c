@@ -169,14 +169,18 @@ START_TEST(csv_is_refused) {
     refused("a,b\n\"1\n\",2\n3\n", &usual, "data.csv: line 4 has 1 fields, the lines before have 2");
     refused("a,b\n1,\"2\n3,4\n", &usual, "data.csv: line 2: a quoted field has no closing quote");
     refused("a,b\n1,\"2\"x\n", &usual, "data.csv: line 2: a quoted field goes on behind its closing quote");
-    refused("a,b\n1,2\n,4\n", &usual, "data.csv: row 2, column 'a': value is missing");
-    refused("a,b\n1,2\n1,NA\n", &usual, "data.csv: row 2, column 'b': value is missing");
-    refused("a,b\n?,2\n1,3\n", &usual, "data.csv: row 1, column 'a': value is missing");
-    refused("a,b\n1,2\n1,NaN\n", &usual, "data.csv: row 2, column 'b': value is missing");
+    refused(
+        "a,b\n1,2\n,4\n", &usual,
+        "data.csv: row 2, column 'a': value is missing: its row can be left out (--missing drop) or the mean put there (--missing mean)");
+    refused("a,b\n1,2\n1,NA\n", &usual, "data.csv: row 2, column 'b': value is missing: its row can be left out (--missing drop)");
+    refused(
+        "a,b\n?,2\n1,3\n", &usual,
+        "data.csv: row 1, column 'a': value is missing: its row can be left out (--missing drop) or the mean put there (--missing mean)");
+    refused("a,b\n1,2\n1,NaN\n", &usual, "data.csv: row 2, column 'b': value is missing: its row can be left out (--missing drop)");
     refused("a,b\n1,2\ninf,3\n", &usual, "data.csv: row 2, column 'a': 'inf' is not a finite number");
     refused("a,b\n1,2\n3,1e999\n", &usual, "data.csv: row 2, column 'b': '1e999' is not a finite number");
     refused("a,b\n1,2\n3,4\n5o,6\n", &usual, "data.csv: row 3, column 'a': '5o' is not a number");
-    refused("a;b\n1,5;2\n3;4\n", &usual, "data.csv: row 1, column 'a': '1,5' has a decimal comma, numbers need a point");
+    refused("a;b\n1,5;2\n3;4\n", &usual, "data.csv: row 1, column 'a': '1,5' is 1.5 with --decimal ,");
     refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "z"}, "data.csv: has no column 'z': there are a, b");
     refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "3"}, "data.csv: has no column '3': there are a, b");
     refused("a,b\n1,2\n", &(bnn_csv_options){.targets = "a,b"}, "data.csv: no column is left as a feature");
@@ -192,7 +196,9 @@ END_TEST
 START_TEST(identifiers_are_refused) {
     char text[200 * 16] = "name,y\n";
     for (int i = 0; i < 150; i++) sprintf(text + strlen(text), "n%d,%d\n", i, i);
-    refused(text, &(bnn_csv_options){0}, "data.csv: column 'name' has 150 different values in 150 rows: leave it out, or make it a number");
+    refused(text, &(bnn_csv_options){0},
+            "data.csv: column 'name' has 150 different values in 150 rows: leave it out (--drop), carry it through (--id), or make it a "
+            "number");
 }
 END_TEST
 

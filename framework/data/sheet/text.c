@@ -2,7 +2,7 @@
  *
  * text.c: the bytes of a file -> one text in UTF-8 whose lines end with '\n'.
  */
-#include "import.h"
+#include "data/import.h"
 
 #include <bnn/remark.h>
 #include <errno.h>

@@ -2,8 +2,8 @@
  *
  * sheet.c: a text -> cells, and what their columns are called.
  */
-#include "sheet.h"
-#include "import.h"
+#include "data/sheet.h"
+#include "data/import.h"
 
 #include <bnn/number.h>
 #include <bnn/remark.h>
@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 void bnn_sheet_free(bnn_sheet *sheet) {
     for (int c = 0; sheet->name && c < sheet->cols; c++) free(sheet->name[c]);
@@ -22,11 +21,18 @@ void bnn_sheet_free(bnn_sheet *sheet) {
 
 /* ---- cells as numbers ---- */
 
+static int small(char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (unsigned char)c; }
+
+int bnn_letters_compare(const char *a, const char *b) {
+    while (*a && small(*a) == small(*b)) a++, b++;
+    return small(*a) - small(*b);
+}
+
 bool bnn_sheet_missing(const char *text, const char *na) {
     static const char *const usual[] = {"?", "NA", "N/A", "#N/A", "<NA>", "nan", "null"};
     if (!*text) return true;
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
-        if (strcasecmp(text, usual[i]) == 0) return true;
+        if (bnn_letters_compare(text, usual[i]) == 0) return true;
     for (size_t length = strlen(text); na; na = *na ? na + 1 : NULL) {
         size_t n = strcspn(na, ",");
         if (n == length && strncmp(na, text, n) == 0) return true;
@@ -52,9 +58,10 @@ static bool rewrite(const char *p, char decimal, char thousands, char *to, size_
     for (; *p && *p != decimal && to < end; p++) {
         size_t mark = mark_at(p, thousands);
         if (mark > 0) {
-            if (digits < 1 || digits > 3 || (marked && digits != 3) || !is_digit(p[mark])) return false;
+            if (digits < 1 || digits > 3 || (marked ? digits != 3 : to[-digits] == '0') || !is_digit(p[mark])) return false;
             marked = true, digits = 0, p += mark;
         }
+        if (*p == '.') return false;
         digits += is_digit(*p);
         if (marked && !is_digit(*p)) break;
         *to++ = *p;
@@ -286,7 +293,7 @@ static char guess_delimiter(const reader *r) {
 
 /* Excel's first line "sep=;". */
 static char announced_delimiter(reader *r) {
-    if (strncasecmp(r->at, "sep=", 4) != 0 || !r->at[4] || (r->at[5] != '\n' && r->at[5])) return '\0';
+    if ((strncmp(r->at, "sep=", 4) != 0 && strncmp(r->at, "SEP=", 4) != 0) || !r->at[4] || (r->at[5] != '\n' && r->at[5])) return '\0';
     char delimiter = r->at[4];
     skip_line(r);
     return delimiter;
@@ -317,6 +324,29 @@ static bnn_status read_cells(reader *r) {
                                 r->comments, r->comments == 1 ? "" : "s", r->comments == 1 ? "s" : "", r->comment));
     if (r->blanks) BNN_TRY(bnn_remarks_add(r->how->remarks, BNN_REMARK_NOTE, "blank_rows", "blank rows: %d left out", r->blanks));
     return BNN_OK;
+}
+
+/* ---- what ends a line ---- */
+
+/* Where cell c of a row stands, the first line, which may have another length, among the rows. */
+static size_t place_of(const reader *r, int row, int c) {
+    return row == 0 ? (size_t)c : (size_t)r->first + (size_t)(row - 1) * (size_t)r->sheet->cols + (size_t)c;
+}
+
+/* Takes a last column off that nothing stands in: each line ends with a delimiter. */
+static bnn_status take_off_last(reader *r) {
+    bnn_sheet *s = r->sheet;
+    bool shorter = r->first < s->cols;
+    if (s->cols < 2 || r->delimiter == ' ' || (!shorter && *s->cell[r->first - 1])) return BNN_OK;
+    for (int row = 1; row < s->rows; row++)
+        if (*s->cell[place_of(r, row, s->cols - 1)]) return BNN_OK;
+    if (s->rows < 2) return BNN_OK;
+    size_t to = (size_t)r->first - !shorter;
+    for (int row = 1; row < s->rows; row++, to += (size_t)s->cols - 1)
+        memmove(&s->cell[to], &s->cell[place_of(r, row, 0)], (size_t)(s->cols - 1) * sizeof *s->cell);
+    r->first -= !shorter, s->cols--;
+    return bnn_remarks_add(r->how->remarks, BNN_REMARK_NOTE, "trailing_delimiter",
+                           "delimiter: each line ends with one, no column is behind it");
 }
 
 /* ---- header ---- */
@@ -366,9 +396,31 @@ static bool looks_like_names(const reader *r) {
     return !twice;
 }
 
-static bool has_header(const reader *r) {
+/* Years, or 0, 1, 2, ... or 1, 2, 3, ... above numbers that are none of these: a header that is all numbers. */
+static bool looks_like_numbers(const reader *r) {
     const bnn_sheet *s = r->sheet;
+    double value, before = 0;
+    bool years = s->cols > 1, steps = s->cols > 2, fraction = false;
+    for (int c = 0; c < s->cols; c++) {
+        if (!is_number(r, cell(s, 0, c)) || !bnn_sheet_number(cell(s, 0, c), '.', '\0', &value) || value != floor(value)) return false;
+        years = years && value >= 1800 && value <= 2200 && (c == 0 || value > before);
+        steps = steps && (c == 0 ? value == 0 || value == 1 : value == before + 1);
+        before = value;
+    }
+    for (int row = 1; (years || steps) && row < s->rows; row++)
+        for (int c = 0; c < s->cols; c++) {
+            if (!bnn_sheet_number(cell(s, row, c), r->how->decimal, r->how->thousands, &value)) continue;
+            fraction = fraction || value != floor(value);
+            years = years && !(value >= 1800 && value <= 2200 && value == floor(value));
+        }
+    return s->rows > 1 && (years || (steps && fraction));
+}
+
+static bool has_header(const reader *r, bool *of_numbers) {
+    const bnn_sheet *s = r->sheet;
+    *of_numbers = false;
     if (r->how->header != BNN_HEADER_GUESS) return r->how->header == BNN_HEADER_YES;
+    if (looks_like_numbers(r)) return *of_numbers = true;
     for (int c = 0; c < s->cols; c++)
         if (!is_number(r, cell(s, 0, c)) && !bnn_sheet_missing(cell(s, 0, c), r->how->na) && numbers_below(r, c)) return true;
     return looks_like_names(r);
@@ -434,15 +486,26 @@ static void take_off_header(reader *r) {
     memmove(s->line, s->line + 1, (size_t)s->rows * sizeof *s->line);
 }
 
+static bnn_status remark_header(const reader *r, bool of_numbers) {
+    bnn_remarks *remarks = r->how->remarks;
+    if (r->how->header != BNN_HEADER_GUESS) return BNN_OK;
+    if (of_numbers)
+        return bnn_remarks_add(
+            remarks, BNN_REMARK_WARNING, "header_of_numbers",
+            "header: the first line, which is all numbers, is taken for names (guessed): say --no-header if it holds values");
+    return bnn_remarks_add(remarks, BNN_REMARK_NOTE, "header",
+                           r->sheet->named ? "header: the first line names the columns (guessed)"
+                                           : "header: none, the first line holds values (guessed)");
+}
+
 static bnn_status name_columns(reader *r) {
     bnn_sheet *s = r->sheet;
+    bool of_numbers = false;
+    BNN_TRY(take_off_last(r));
     int skip = s->cols - r->first;
     s->row_names = skip > 0;
-    s->named = s->row_names || has_header(r);
-    if (r->how->header == BNN_HEADER_GUESS)
-        BNN_TRY(bnn_remarks_add(r->how->remarks, BNN_REMARK_NOTE, "header",
-                                s->named ? "header: the first line names the columns (guessed)"
-                                         : "header: none, the first line holds values (guessed)"));
+    s->named = s->row_names || has_header(r, &of_numbers);
+    BNN_TRY(remark_header(r, of_numbers));
     BNN_TRY(set_names(r, skip));
     if (s->named) take_off_header(r);
     return s->rows > 0 ? BNN_OK : bnn_fail(BNN_ERR_FORMAT, "%s: has a header and no rows", s->path);

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * doubts.c: what should be known of a table before anything is fitted to it: what was guessed, what became of columns, what looks wrong.
+ */
+#include "infer.h"
+
+#include <bnn/remark.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LIST = 300, SHOWN = 12 };
+
+#define NOTE(code, ...) bnn_remarks_add(in->how->remarks, BNN_REMARK_NOTE, code, __VA_ARGS__)
+#define WARN(code, ...) bnn_remarks_add(in->how->remarks, BNN_REMARK_WARNING, code, __VA_ARGS__)
+
+static bool is_feature(const bnn_inference *in, int c) { return in->role[c] == BNN_COLUMN_FEATURE; }
+
+/* ---- what became of columns ---- */
+
+static bnn_status tell_levels(const bnn_inference *in, const bnn_schema_column *column) {
+    char list[LIST] = "";
+    bool target = column->role == BNN_COLUMN_TARGET;
+    for (int l = 0; l < column->n_levels && l < SHOWN; l++) bnn_list_add(list, sizeof list, column->level[l]);
+    if (column->n_levels > SHOWN) bnn_list_add(list, sizeof list, "...");
+    return NOTE(target ? "classes" : "categories", "%s: '%s' holds %d: %s", target ? "classes" : "categories", column->name,
+                column->n_levels, list);
+}
+
+static bnn_status tell_target(const bnn_inference *in) {
+    const char *targets = in->how->targets;
+    if (targets || in->n_targets == 0) return BNN_OK;
+    return NOTE("target", "target: '%s', the last column (guessed)", in->sheet->name[in->target[0]]);
+}
+
+static bnn_status tell_numbers(const bnn_inference *in, int c) {
+    const bnn_column_facts *f = &in->facts[c];
+    const char *name = in->sheet->name[c];
+    char least[BNN_NUMBER_TEXT], greatest[BNN_NUMBER_TEXT];
+    if (f->marked > 0)
+        BNN_TRY(NOTE("marked_numbers", "marks: %d number%s of column '%s' read with the marks asked for, from %s to %s", f->marked,
+                     f->marked == 1 ? "" : "s", name, bnn_number_print(f->least, least), bnn_number_print(f->greatest, greatest)));
+    if (in->how->missing == BNN_MISSING_MEAN && f->missing > 0)
+        BNN_TRY(NOTE("missing", "missing: %d value%s of column '%s', which column '%s=missing' tells", f->missing,
+                     f->missing == 1 ? "" : "s", name, name));
+    return BNN_OK;
+}
+
+/* ---- what looks wrong ---- */
+
+static int by_letters(const void *a, const void *b) {
+    const char *x = *(char *const *)a, *y = *(char *const *)b;
+    int order = bnn_letters_compare(x, y);
+    return order ? order : strcmp(x, y);
+}
+
+static bnn_status doubt_levels(const bnn_inference *in, const bnn_schema_column *column) {
+    size_t n = (size_t)column->n_levels;
+    char **sorted = malloc(n * sizeof *sorted);
+    if (!sorted) return bnn_oom("%zu levels", n);
+    memcpy(sorted, column->level, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, by_letters);
+    bnn_status s = BNN_OK;
+    for (size_t l = 1; s == BNN_OK && l < n; l++)
+        if (bnn_letters_compare(sorted[l - 1], sorted[l]) == 0)
+            s = WARN("levels_differ_in_case", "column '%s': '%s' and '%s' differ only in case, and are two values", column->name,
+                     sorted[l - 1], sorted[l]);
+    free(sorted);
+    int rows = in->sheet->rows;
+    if (s == BNN_OK && rows >= 10 && 2 * column->n_levels > rows)
+        s = WARN("looks_like_id",
+                 "column '%s' looks like a name or an id, with %d different texts in %d rows: leave it out (--drop) or carry it "
+                 "through (--id)",
+                 column->name, column->n_levels, rows);
+    return s;
+}
+
+/* 0, 1, 2, ... in the order of the rows, or in another; or called so. */
+static bool looks_like_index(const bnn_inference *in, int c) {
+    static const char *const names[] = {"id", "index", "idx", "row", "rowid", "row_id", "row_number", "nr", "no", "no.", "#", "unnamed: 0"};
+    const bnn_column_facts *f = &in->facts[c];
+    int rows = in->sheet->rows;
+    if (f->texts > 0 || !f->whole || rows < 3 || f->numbers < rows) return false;
+    if (f->steps) return true;
+    double middle = (f->least + f->greatest) / 2;
+    if ((f->least == 0 || f->least == 1) && f->greatest - f->least == rows - 1 && f->sum == rows * middle && rows >= 10) return true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (bnn_letters_compare(in->sheet->name[c], names[i]) == 0) return true;
+    return false;
+}
+
+static bnn_status doubt_feature(const bnn_inference *in, int c) {
+    const char *name = in->sheet->name[c];
+    const bnn_column_facts *f = &in->facts[c];
+    if (looks_like_index(in, c))
+        BNN_TRY(WARN("looks_like_index",
+                     "column '%s' looks like an index or row numbers, and is a feature: leave it out (--drop) or carry it through "
+                     "(--id)",
+                     name));
+    if (f->days && f->texts == 0 && in->sheet->rows > 1)
+        BNN_TRY(WARN("looks_like_date",
+                     "column '%s' looks like dates, such as %.0f, and is read as numbers: leave it out (--drop), or split it into "
+                     "year, month and day",
+                     name, f->first));
+    return BNN_OK;
+}
+
+static bool is_constant(const bnn_inference *in, int c) {
+    const bnn_column_facts *f = &in->facts[c];
+    if (f->missing > 0 || in->sheet->rows < 2) return false;
+    if (f->texts == 0) return f->least == f->greatest;
+    for (int row = 1; row < in->sheet->rows; row++)
+        if (strcmp(bnn_sheet_cell(in->sheet, row, c), bnn_sheet_cell(in->sheet, 0, c)) != 0) return false;
+    return true;
+}
+
+static bnn_status doubt_constants(const bnn_inference *in) {
+    char list[LIST] = "";
+    for (int c = 0; c < in->sheet->cols; c++)
+        if (is_feature(in, c) && is_constant(in, c)) bnn_list_add(list, sizeof list, in->sheet->name[c]);
+    return *list ? WARN("constant", "constant columns, of which nothing can be learned: %s", list) : BNN_OK;
+}
+
+/* Equal columns stand side by side when sorted. */
+typedef struct {
+    uint64_t hash;
+    int column;
+} mark;
+
+static int by_hash(const void *a, const void *b) {
+    const mark *p = a, *q = b;
+    return p->hash != q->hash ? (p->hash > q->hash) - (p->hash < q->hash) : p->column - q->column;
+}
+
+static bnn_status compare_columns(const bnn_inference *in, const mark *sorted, int n) {
+    char list[LIST] = "";
+    for (int i = 1; i < n; i++) {
+        int a = sorted[i - 1].column, b = sorted[i].column;
+        if (sorted[i - 1].hash != sorted[i].hash) continue;
+        bool feature_a = is_feature(in, a), feature_b = is_feature(in, b);
+        if (feature_a != feature_b && in->sheet->rows > 2)
+            return bnn_fail(BNN_ERR_DATA,
+                            "%s: the target is among the features: columns '%s' and '%s' hold the same values: leave one out (--drop)",
+                            in->sheet->path, in->sheet->name[a], in->sheet->name[b]);
+        char text[LIST];
+        snprintf(text, sizeof text, "'%s' and '%s'", in->sheet->name[a], in->sheet->name[b]);
+        bnn_list_add(list, sizeof list, text);
+    }
+    return *list ? WARN("duplicate_columns", "columns that hold the same values: %s", list) : BNN_OK;
+}
+
+static bnn_status doubt_duplicates(const bnn_inference *in) {
+    mark *sorted = malloc((size_t)in->sheet->cols * sizeof *sorted);
+    if (!sorted) return bnn_oom("%d columns", in->sheet->cols);
+    int n = 0;
+    for (int c = 0; c < in->sheet->cols; c++)
+        if ((is_feature(in, c) || in->role[c] == BNN_COLUMN_TARGET) && !is_constant(in, c) && in->sheet->rows > 1)
+            sorted[n++] = (mark){in->facts[c].hash, c};
+    qsort(sorted, (size_t)n, sizeof *sorted, by_hash);
+    bnn_status s = compare_columns(in, sorted, n);
+    free(sorted);
+    return s;
+}
+
+static bnn_status doubt_target(const bnn_inference *in, int c) {
+    const bnn_column_facts *f = &in->facts[c];
+    const char *name = in->sheet->name[c];
+    char list[LIST] = "", number[BNN_NUMBER_TEXT];
+    if (is_constant(in, c)) return WARN("constant_target", "the target '%s' is constant: there is nothing to learn", name);
+    bool few = f->n_few <= BNN_FEW && 2 * f->n_few <= in->sheet->rows;
+    if (in->how->classes || f->texts > 0 || !f->whole || !few) return BNN_OK;
+    for (int k = 0; k < f->n_few; k++) bnn_list_add(list, sizeof list, bnn_number_print(f->few[k], number));
+    return WARN("few_values",
+                "the target '%s' holds only the whole numbers %s: they are taken as numbers (regression); for classes say --classes", name,
+                list);
+}
+
+static bnn_status doubt_size(const bnn_inference *in) {
+    int rows = in->sheet->rows, features = bnn_schema_width(in->schema, BNN_COLUMN_FEATURE);
+    if (in->n_targets == 0) return BNN_OK;
+    if (rows == 1) return WARN("one_row", "the table has one row: nothing can be learned from it");
+    if (rows < features) return WARN("few_rows", "the table has %d rows, fewer than its %d features", rows, features);
+    return BNN_OK;
+}
+
+bnn_status bnn_inference_doubts(const bnn_inference *in) {
+    BNN_TRY(tell_target(in));
+    for (int c = 0; c < in->sheet->cols; c++) BNN_TRY(tell_numbers(in, c));
+    for (int k = 0; k < in->schema->n; k++)
+        if (in->schema->column[k].kind == BNN_COLUMN_LEVELS) BNN_TRY(tell_levels(in, &in->schema->column[k]));
+    for (int k = 0; k < in->schema->n; k++)
+        if (in->schema->column[k].kind == BNN_COLUMN_LEVELS) BNN_TRY(doubt_levels(in, &in->schema->column[k]));
+    for (int c = 0; c < in->sheet->cols; c++)
+        if (is_feature(in, c)) BNN_TRY(doubt_feature(in, c));
+    BNN_TRY(doubt_constants(in));
+    BNN_TRY(doubt_duplicates(in));
+    for (int k = 0; k < in->n_targets; k++) BNN_TRY(doubt_target(in, in->target[k]));
+    return doubt_size(in);
+}

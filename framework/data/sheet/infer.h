@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * infer.h: what is found out about the columns of a sheet on the way to its schema.
+ */
+#ifndef BNN_INFER_H
+#define BNN_INFER_H
+
+#include "data/sheet.h"
+
+#include <bnn/number.h>
+#include <stdint.h>
+
+/* ---- texts that people read as numbers or dates ---- */
+
+/* What a text is that is no number in the notation asked for. */
+typedef enum {
+    BNN_MARK_NONE,     /* a text */
+    BNN_MARK_NOTATION, /* a number in another notation, such as "1,234" */
+    BNN_MARK_EXPONENT, /* "1.0D+02" */
+    BNN_MARK_PERCENT,  /* "12%" */
+    BNN_MARK_CURRENCY, /* "$12" */
+    BNN_MARK_BRACKETS, /* "(12)", as accountants write -12 */
+    BNN_MARK_MINUS,    /* a minus that is not that of ASCII */
+    BNN_MARK_HEX,      /* "0x1F" */
+    BNN_MARK_UNIT,     /* "12 kg" */
+    BNN_MARK_DATE,     /* a date, a time, or both */
+    BNN_MARK_ABSENT    /* "-", "none": what is often written for a missing value */
+} bnn_mark_kind;
+
+typedef struct {
+    bnn_mark_kind kind;
+    char decimal, thousands; /* that read it, of BNN_MARK_NOTATION */
+    bool clear;              /* no other notation reads it as another number */
+    char unit[16];           /* of BNN_MARK_UNIT */
+    bool known_unit;         /* it is one, or stands behind a blank: "1st" has none, "12 xy" and "12kg" have one */
+} bnn_mark;
+
+bnn_mark bnn_mark_of(const char *text);
+
+/* What is wrong with such a text and what to do, to stand behind it: "'12%' is a percentage: ...". */
+void bnn_mark_advice(const bnn_mark *mark, const char *text, char *advice, size_t size);
+
+/* ---- different texts ---- */
+
+/* A set of texts, which it owns. All zeros is an empty one. */
+typedef struct {
+    char **slot;
+    size_t size, used;
+} bnn_text_set;
+bool bnn_text_set_add(bnn_text_set *set, const char *text); /* false: there is no memory */
+char **bnn_text_set_take(bnn_text_set *set, int *n);        /* its texts, in no order, [n], now the caller's; the set is empty */
+
+/* ---- columns ---- */
+
+enum {
+    BNN_UNASKED = -1, /* a role beside those of bnn_column_role: nobody has asked for the column yet */
+    BNN_LEFT_OUT = -2,
+    BNN_FEW = 10 /* a target of no more whole numbers may be meant as classes */
+};
+
+/* What one pass over the rows finds in a column. */
+typedef struct {
+    int numbers, missing, texts;
+    int first_text, first_missing, first_infinite; /* rows; -1: there is none */
+    int marked;                                    /* numbers that are such by the marks that were asked for */
+    double sum, first, last, least, greatest;      /* of the numbers */
+    bool whole;                                    /* all numbers are */
+    bool steps;                                    /* each number is the one before and 1 */
+    bool days;                                     /* each number can be read as a day, such as 20200131 */
+    double few[BNN_FEW];                           /* different numbers */
+    int n_few;                                     /* beyond BNN_FEW: there are more */
+    uint64_t hash;                                 /* of the values in their order */
+} bnn_column_facts;
+
+typedef struct {
+    bnn_sheet *sheet;
+    const bnn_csv_options *how; /* decimal is set */
+    int *role;                  /* [cols] a bnn_column_role, BNN_UNASKED or BNN_LEFT_OUT */
+    int *target;                /* [n_targets] columns, in the order asked for */
+    int n_targets;
+    bnn_column_facts *facts; /* [cols] */
+    bnn_schema *schema;
+} bnn_inference;
+
+static inline char *bnn_sheet_cell(const bnn_sheet *s, int row, int c) { return s->cell[(size_t)row * (size_t)s->cols + (size_t)c]; }
+
+/* Fails with a sentence that begins with a cell. */
+bnn_status bnn_cell_fail(const bnn_inference *in, int row, int c, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Refuses a feature that is a target again; remarks on all that is doubtful in columns and on what became categories. */
+bnn_status bnn_inference_doubts(const bnn_inference *in);
+
+#endif
