@@ -2,6 +2,7 @@
 #include <bnn/cost.h>
 #include <bnn/data.h>
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,7 +118,7 @@ void bnn_scaling_free(bnn_scaling *s) {
     *s = (bnn_scaling){0};
 }
 
-/* Mean and sd (divisor n) of one column; whether it is constant is asked of the values, since a rounded mean would leave a tiny sd. */
+/* Mean and sd (divisor n) of one column. An sd of the size of rounding errors is that of a constant, which keeps sd 1. */
 static void moments(int n, const int *rows, const double *v, int width, int column, double *mean, double *sd) {
     const double *c = v + column;
     double sum = 0, squares = 0;
@@ -132,7 +133,8 @@ static void moments(int n, const int *rows, const double *v, int width, int colu
         double d = c[(size_t)rows[i] * (size_t)width] - *mean;
         squares += d * d;
     }
-    *sd = squares > 0 ? sqrt(squares / n) : 1;
+    *sd = sqrt(squares / n);
+    if (*sd <= n * DBL_EPSILON * fabs(*mean)) *sd = 1;
 }
 
 static bnn_status measure_x(const bnn_table *t, int n, const int *rows, bnn_scaling *s) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "import.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -111,10 +112,47 @@ static bool has_split(const char *folder, int k) {
     return access(path, F_OK) == 0;
 }
 
+/* The number in "index_train_7.txt" and "index_test_7.txt"; -1: the name is another. */
+static int number_in(const char *name) {
+    static const char *const begins[] = {"index_train_", "index_test_"};
+    for (size_t i = 0; i < 2; i++) {
+        size_t n = strlen(begins[i]), digits = strncmp(name, begins[i], n) == 0 ? strspn(name + n, "0123456789") : 0;
+        if (digits > 0 && digits < 10 && strcmp(name + n + digits, ".txt") == 0) return atoi(name + n);
+    }
+    return -1;
+}
+
+/* Refuses a file of a split behind the last one: those before it are not all there. */
+static bnn_status check_gaps(const char *folder, int count) {
+    DIR *files = opendir(folder);
+    if (!files) return bnn_fail(BNN_ERR_FILE, "%s: %s", folder, strerror(errno));
+    bnn_status s = BNN_OK;
+    for (struct dirent *file; s == BNN_OK && (file = readdir(files));)
+        if (number_in(file->d_name) >= count)
+            s = bnn_fail(BNN_ERR_DATA, "%s: there is %s, but no index_train_%d.txt", folder, file->d_name, count);
+    closedir(files);
+    return s;
+}
+
+/* Refuses another number of splits than n_splits.txt tells, where there is one. */
+static bnn_status check_number(const char *folder, int count) {
+    matrix m;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/n_splits.txt", folder);
+    if (access(path, F_OK) != 0) return BNN_OK;
+    BNN_TRY(read_matrix(folder, "n_splits.txt", &m));
+    double told = m.v[0];
+    free(m.v);
+    if (told == count) return BNN_OK;
+    return bnn_fail(BNN_ERR_DATA, "%s: n_splits.txt tells %g splits, but there are files of %d", folder, told, count);
+}
+
 static bnn_status read_splits(const char *folder, bnn_table *t) {
     splits p = {0};
     size_t n = (size_t)t->n;
     while (p.count < MOST_SPLITS && has_split(folder, p.count)) p.count++;
+    BNN_TRY(check_gaps(folder, p.count));
+    BNN_TRY(check_number(folder, p.count));
     if (p.count == 0) return BNN_OK;
     p.order = malloc((size_t)p.count * n * sizeof *p.order), p.role = malloc((size_t)p.count * n);
     bnn_status s = p.order && p.role ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %d splits", folder, p.count);
@@ -155,10 +193,24 @@ static bnn_status make_table(const folder_files *f, bnn_table **out) {
     return BNN_OK;
 }
 
+/* Refuses a column that is listed twice, as a feature, a target or both. */
+static bnn_status check_columns(const char *folder, const folder_files *f) {
+    for (int i = 0; i < f->n_features + f->n_targets; i++)
+        for (int k = 0; k < i; k++) {
+            bool target_i = i >= f->n_features, target_k = k >= f->n_features;
+            int a = target_i ? f->target[i - f->n_features] : f->feature[i], b = target_k ? f->target[k - f->n_features] : f->feature[k];
+            if (a != b) continue;
+            if (target_i != target_k) return bnn_fail(BNN_ERR_DATA, "%s: the target, column %d, is among the features", folder, a);
+            return bnn_fail(BNN_ERR_DATA, "%s: index_%s.txt lists column %d twice", folder, target_i ? "target" : "features", a);
+        }
+    return BNN_OK;
+}
+
 static bnn_status read_folder(const char *folder, folder_files *f) {
     BNN_TRY(read_matrix(folder, "data.txt", &f->data));
     BNN_TRY(read_indices(folder, "index_features.txt", f->data.cols, &f->n_features, &f->feature));
-    return read_indices(folder, "index_target.txt", f->data.cols, &f->n_targets, &f->target);
+    BNN_TRY(read_indices(folder, "index_target.txt", f->data.cols, &f->n_targets, &f->target));
+    return check_columns(folder, f);
 }
 
 bnn_status bnn_import_uci(const char *folder, const bnn_import_about *about, bnn_table **out) {

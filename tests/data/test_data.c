@@ -168,6 +168,14 @@ START_TEST(constant_column_keeps_sd_1) {
     ck_assert_double_eq(d->scaling.x_sd[1], 1);
     for (int i = 0; i < 10; i++) ck_assert_double_eq((double)d->x[2 * i + 1], 0);
     bnn_data_free(d);
+    for (int i = 0; i < 10; i++) t->x[2 * i + 1] = i % 2 ? 0.3 : 0.1 + 0.2; /* one rounding apart */
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &d));
+    ck_assert_double_eq(d->scaling.x_sd[1], 1);
+    bnn_data_free(d);
+    for (int i = 0; i < 10; i++) t->x[2 * i + 1] = 1e6 + 1e-6 * i; /* not constant */
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &d));
+    ck_assert_double_lt(d->scaling.x_sd[1], 1e-5);
+    bnn_data_free(d);
     OK(bnn_data_new(t, 1, (const int[]){3}, NULL, &d)); /* one row */
     ck_assert_double_eq(d->scaling.y_mean[0], 9);
     ck_assert_double_eq((double)d->y[0], 0);

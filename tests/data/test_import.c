@@ -258,6 +258,11 @@ START_TEST(uci_is_refused) {
     uci_refused("index_test_0.txt", NULL, "index_test_0.txt: No such file or directory");
     uci_refused("index_test_0.txt", "1\n0\n", ": split 0 lists 2 training and 2 test rows, the data have 3 rows");
     uci_refused("index_test_0.txt", "0\n", ": split 0: row 0 is listed twice");
+    uci_refused("index_features.txt", "0\n1\n", ": the target, column 1, is among the features");
+    uci_refused("index_features.txt", "0\n2\n0\n", ": index_features.txt lists column 0 twice");
+    uci_refused("index_train_2.txt", "2\n0\n", ": there is index_train_2.txt, but no index_train_1.txt");
+    uci_refused("index_test_1.txt", "1\n", ": there is index_test_1.txt, but no index_train_1.txt");
+    uci_refused("n_splits.txt", "20\n", ": n_splits.txt tells 20 splits, but there are files of 1");
 }
 END_TEST
 

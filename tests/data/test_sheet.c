@@ -221,6 +221,32 @@ START_TEST(names_are_told_apart) {
 }
 END_TEST
 
+/* ---- sparse rows ---- */
+
+START_TEST(rows_of_libsvm_are_read) {
+    reading r = read_text("# made by x\n+1 1:0.5 3:7 # first\n\n-1 2:1e1\n2 \n", HOW(0));
+    says(r, "libsvm: format: rows of libsvm");
+    ck_assert_int_eq(r.table->n, 3);
+    ck_assert_int_eq(bnn_shape_size(r.table->x_shape), 3);
+    const double x[] = {.5, 0, 7, 0, 10, 0, 0, 0, 0}, y[] = {1, -1, 2};
+    for (int i = 0; i < 9; i++) ck_assert_double_eq(r.table->x[i], x[i]);
+    for (int i = 0; i < 3; i++) ck_assert_double_eq(r.table->y[i], y[i]);
+    ck_assert_str_eq(r.table->x_names[2], "x3");
+    done(r);
+    r = read_text("-1 0:2 5:1\n+1 5:3\n", HOW(.classes = true)); /* counted from 0, the last line without an end */
+    ck_assert_int_eq(bnn_shape_size(r.table->x_shape), 6);
+    ck_assert_str_eq(r.table->class_names[0], "-1");
+    done(r);
+    refused("1 1:2\nx 1:2\n", HOW(0), "t.csv: line 2: the label 'x' is not a number");
+    refused("1 1:2\n1 1:a\n", HOW(0), "t.csv: line 2: '1:a' is no index:value");
+    refused("1 1:2\n1 qid:1\n", HOW(0), "t.csv: line 2: 'qid:1' is no index:value");
+    refused("1 1:2\n1 2:1 2:3\n", HOW(0), "t.csv: line 2: index 2 stands behind 2: indices are to grow");
+    r = read_text("a b\n1 2:3\n4 5:6\n", HOW(.targets = "a")); /* texts with a colon */
+    is_silent(r, "libsvm");
+    done(r);
+}
+END_TEST
+
 /* ---- numbers ---- */
 
 START_TEST(numbers_are_read_exactly) {
@@ -440,6 +466,7 @@ int main(void) {
                                                      a_header_of_numbers_is_the_word_of_the_caller,
                                                      ragged_rows_are_refused,
                                                      names_are_told_apart,
+                                                     rows_of_libsvm_are_read,
                                                      numbers_are_read_exactly,
                                                      marks_are_read_where_they_are_asked_for,
                                                      numbers_with_marks_are_refused_with_the_way_out,

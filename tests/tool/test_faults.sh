@@ -159,7 +159,7 @@ for input in pipe.h5 dir; do
     refuses "$input: is not a plain file" fit -d $input --net "$net" --engine $engine -o new.h5
 done
 refuses 'dir: Is a directory' import csv dir -o new.h5
-refuses 'run.h5: is not a text file' import csv run.h5 -o new.h5
+refuses 'run.h5: is an HDF5 file, not a text' import csv run.h5 -o new.h5
 # A table can come through a pipe; it is then read once.
 { cat r.csv >pipe.h5; } &
 works import csv pipe.h5 -o piped.h5
@@ -202,13 +202,13 @@ csv 'a,y\n1,x\n2,x\n' "column 'y' holds a single class, 'x'"
 refuses 'r.csv: no column is left as a feature' import csv r.csv --drop a,b -o new.h5
 
 printf 'a,b,y\n1,2,3\n' >one.csv
-works import csv one.csv -o one.h5
+warns 'one row' import csv one.csv -o one.h5
 refuses 'one.h5: a split needs at least 2 rows, the table has 1' split one.h5
 for holder in grid_search early_stopping; do refuses "one.h5: engine '$holder': 1 training rows cannot be cut" fit -d one.h5 --net "$net" --engine $holder -o new.h5; done
 works fit -d one.h5 --net "$net" --engine $engine --samples 5 -o onerun.h5
 works evaluate onerun.h5 --samples 5
 printf 'a,b,y\n1,2,3\n2,2,3\n3,2,3\n' >flat.csv
-works import csv flat.csv -o flat.h5
+warns 'constant' import csv flat.csv -o flat.h5
 works fit -d flat.h5 --net "$net" --engine $engine --samples 5 -o flatrun.h5
 works evaluate flatrun.h5 --samples 5
 check 'a constant target has finite scores' [ -z "$(grep -iE 'nan|inf' "$out")" ]

@@ -38,6 +38,14 @@ works() {
     if [ $status = 0 ] && [ ! -s "$err" ]; then pass; else fail "bnn $*: exit status $status, expected 0 and silence on stderr"; fi
 }
 
+# warns TEXT ARGUMENT...: exit status 0; every line on stderr is a warning, and one contains TEXT.
+warns() {
+    text=$1
+    shift
+    run "$@"
+    if [ $status = 0 ] && grep -qF -- "$text" "$err" && ! grep -qv '^bnn: warning: ' "$err"; then pass; else fail "bnn $*: exit status $status, expected 0 and a warning '$text'"; fi
+}
+
 # says TEXT: the last stdout contains TEXT.
 says() { if grep -qF -- "$1" "$out"; then pass; else fail "stdout lacks '$1'"; fi; }
 

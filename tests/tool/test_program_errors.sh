@@ -114,7 +114,7 @@ refuses 'csv takes one file' import csv -o new.h5
 refuses 'csv takes one file' import csv r.csv t.csv -o new.h5
 refuses 'idx takes two files, or four' import idx r.csv -o new.h5
 refuses 'uci takes one folder' import uci -o new.h5
-refuses 'are for csv, not for uci' import uci closed --classes -o new.h5
+refuses 'is for csv, not for uci' import uci closed --classes -o new.h5
 refuses "neither yes nor no" import csv r.csv --header maybe -o new.h5
 refuses '--output: where' import csv r.csv
 refuses 'closed/data.txt: No such file' import uci closed -o new.h5

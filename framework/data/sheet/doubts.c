@@ -5,6 +5,8 @@
 #include "infer.h"
 
 #include <bnn/remark.h>
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,7 +110,7 @@ static bnn_status doubt_feature(const bnn_inference *in, int c) {
 static bool is_constant(const bnn_inference *in, int c) {
     const bnn_column_facts *f = &in->facts[c];
     if (f->missing > 0 || in->sheet->rows < 2) return false;
-    if (f->texts == 0) return f->least == f->greatest;
+    if (f->texts == 0) return f->greatest - f->least <= in->sheet->rows * DBL_EPSILON * fabs(f->least);
     for (int row = 1; row < in->sheet->rows; row++)
         if (strcmp(bnn_sheet_cell(in->sheet, row, c), bnn_sheet_cell(in->sheet, 0, c)) != 0) return false;
     return true;

@@ -10,6 +10,11 @@
 #include <bnn/number.h>
 #include <stdint.h>
 
+/* ---- sparse rows ---- */
+
+bool bnn_libsvm_recognise(const char *text);  /* whether the first row is one of "label index:value ..." */
+bnn_status bnn_libsvm_read(bnn_sheet *sheet); /* fills it from its text */
+
 /* ---- texts that people read as numbers or dates ---- */
 
 /* What a text is that is no number in the notation asked for. */

@@ -2,8 +2,8 @@
  *
  * sheet.c: a text -> cells, and what their columns are called.
  */
-#include "data/sheet.h"
 #include "data/import.h"
+#include "infer.h"
 
 #include <bnn/number.h>
 #include <bnn/remark.h>
@@ -314,7 +314,6 @@ static bnn_status find_delimiter(reader *r) {
 
 static bnn_status read_cells(reader *r) {
     bnn_sheet *s = r->sheet;
-    BNN_TRY(bnn_text_read(s->path, r->how->remarks, &s->text));
     r->at = s->text, r->at_line = 1;
     r->comment = r->how->comment ? r->how->comment : s->text[strspn(s->text, " \n")] == '#' ? "#" : NULL;
     BNN_TRY(find_delimiter(r));
@@ -511,13 +510,22 @@ static bnn_status name_columns(reader *r) {
     return s->rows > 0 ? BNN_OK : bnn_fail(BNN_ERR_FORMAT, "%s: has a header and no rows", s->path);
 }
 
+static bnn_status read_sheet(reader *r) {
+    BNN_TRY(bnn_text_read(r->sheet->path, r->how->remarks, &r->sheet->text));
+    if (!r->how->delimiter && bnn_libsvm_recognise(r->sheet->text)) {
+        BNN_TRY(bnn_remarks_add(r->how->remarks, BNN_REMARK_NOTE, "libsvm", "format: rows of libsvm, label and index:value (guessed)"));
+        return bnn_libsvm_read(r->sheet);
+    }
+    BNN_TRY(read_cells(r));
+    return name_columns(r);
+}
+
 bnn_status bnn_sheet_read(const char *path, const bnn_csv_options *how, bnn_sheet *out) {
     *out = (bnn_sheet){.path = path};
     bnn_csv_options filled = *how;
     if (!filled.decimal) filled.decimal = '.';
     reader r = {.how = &filled, .sheet = out};
-    bnn_status s = read_cells(&r);
-    if (s == BNN_OK) s = name_columns(&r);
+    bnn_status s = read_sheet(&r);
     if (s < 0) bnn_sheet_free(out);
     return s;
 }

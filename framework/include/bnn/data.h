@@ -17,7 +17,7 @@ extern "C" {
 
 /* How columns are brought to a common scale. */
 typedef enum {
-    BNN_SCALE_STANDARD, /* (v - mean) / sd of the training rows (divisor n; a constant column keeps sd 1) */
+    BNN_SCALE_STANDARD, /* (v - mean) / sd of the training rows (divisor n; a constant column, of an sd up to n eps |mean|, keeps sd 1) */
     BNN_SCALE_RANGE     /* features v / range, one number for all (images: 255); real targets as STANDARD */
 } bnn_scale_rule;
 

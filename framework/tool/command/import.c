@@ -24,22 +24,25 @@ static const struct argp_option options[] = {{"output", 'o', "FILE", 0, "the dat
                                              {"license", LICENSE, "TEXT", 0, "SPDX name of their licence", 2},
                                              {0}};
 
+/* Rows of libsvm are told from CSV by how they look. */
+static bool is_text(const char *format) { return strcmp(format, "csv") == 0 || strcmp(format, "libsvm") == 0; }
+
 static bool fits(const request *r) {
     if (strcmp(r->arg[0], "idx") == 0) return r->n_args == 3 || r->n_args == 5;
     return r->n_args == 2;
 }
 
 static void check(const request *r, struct argp_state *state) {
-    if (r->n_args == 0) tool_misuse(state, "which format: csv, uci or idx?");
+    if (r->n_args == 0) tool_misuse(state, "which format: csv, libsvm, uci or idx?");
     const char *format = r->arg[0];
-    if (strcmp(format, "csv") != 0 && strcmp(format, "uci") != 0 && strcmp(format, "idx") != 0)
-        tool_misuse(state, "'%s' is none of the formats csv, uci, idx", format);
+    if (!is_text(format) && strcmp(format, "uci") != 0 && strcmp(format, "idx") != 0)
+        tool_misuse(state, "'%s' is none of the formats csv, libsvm, uci, idx", format);
     if (!fits(r))
         tool_misuse(state, "%s takes %s", format,
                     strcmp(format, "idx") == 0   ? "two files, or four"
                     : strcmp(format, "uci") == 0 ? "one folder"
                                                  : "one file");
-    if (r->reading.used && strcmp(format, "csv") != 0) tool_misuse(state, "%s is for csv, not for %s", r->reading.used, format);
+    if (r->reading.used && !is_text(format)) tool_misuse(state, "%s is for csv, not for %s", r->reading.used, format);
     if (!r->out) tool_misuse(state, "--output: where shall the data file go?");
 }
 
@@ -62,7 +65,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 }
 
 static bnn_status read_table(const request *r, bnn_table **out) {
-    if (strcmp(r->arg[0], "csv") == 0) return bnn_import_csv(r->arg[1], &r->reading.csv, &r->about, out);
+    if (is_text(r->arg[0])) return bnn_import_csv(r->arg[1], &r->reading.csv, &r->about, out);
     if (strcmp(r->arg[0], "uci") == 0) return bnn_import_uci(r->arg[1], &r->about, out);
     bnn_idx_files files = {.images = r->arg[1], .labels = r->arg[2], .test_images = r->arg[3], .test_labels = r->arg[4]};
     return bnn_import_idx(&files, &r->about, out);
