@@ -423,6 +423,7 @@ void bnn_prediction_free(bnn_prediction *prediction) {
     free(prediction->logp);
     free(prediction->pit);
     free(prediction->expected_entropy);
+    free(prediction->crps);
     free(prediction);
 }
 

@@ -35,6 +35,8 @@ struct bnn_prediction {
     double *pit;                           /* [n, mean_dim] P(Y <= y_i), regression only */
     bnn_cost cost;                         /* of this prediction: forwards counts draws, each over all rows */
     double *expected_entropy;              /* [n] E_s H[p_s], classes only; entropy H[mean] and mutual information follow from it */
+    double *crps; /* [n, mean_dim] continuous ranked probability score of the mixture itself, in the units of y; NULL: it was not asked
+                     for, there are no targets, or these are classes */
 };
 
 /* One draw of the predictive distribution on some rows, for whoever wants to keep it. Of standardised y. */
