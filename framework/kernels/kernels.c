@@ -224,6 +224,8 @@ void bnn_vec_sigmoid(size_t n, const bnn_real *x, bnn_real *y) { bnn_kernels_sim
 
 void bnn_vec_softplus(size_t n, const bnn_real *x, bnn_real *y) { bnn_kernels_simd_of(bnn_simd_level())->softplus(n, x, y); }
 
+void bnn_vec_normal_cdf(size_t n, const bnn_real *x, bnn_real *y) { bnn_kernels_simd_of(bnn_simd_level())->normal_cdf(n, x, y); }
+
 double bnn_softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
 
 double bnn_softplus_inverse(double y) { return y + log(-expm1(-y)); }

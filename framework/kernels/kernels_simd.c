@@ -313,6 +313,10 @@ INLINE vreal log1p1(vreal e) {
 /* max(x,0) + log(1 + e^-|x|); not a number stays so through the exponential. */
 INLINE vreal softplus1(vreal x) { return less((vreal){0}, x, x, (vreal){0}) + log1p1(exp_below(minus_abs(x))); }
 
+DEFINE_UNARY(erfc1, erfc, _u15)
+
+INLINE vreal normal_cdf1(vreal x) { return (bnn_real)0.5 * erfc1(x * (bnn_real)-0.70710678118654752440); }
+
 /* The tail is computed in a full vector, so a value does not depend on its position. */
 #define DEFINE_MAP(name, f)                                                              \
     static void name(size_t n, const bnn_real *x, bnn_real *y) {                         \
@@ -324,6 +328,7 @@ DEFINE_MAP(map_log, log1)
 DEFINE_MAP(map_tanh, tanh1)
 DEFINE_MAP(map_sigmoid, sigmoid1)
 DEFINE_MAP(map_softplus, softplus1)
+DEFINE_MAP(map_normal_cdf, normal_cdf1)
 
 /* Chains of vectors, enough to hide the latency of two units, `loads` of which take a factor from the first cache in each turn. */
 #define CHAINS (VB == 64 ? 24 : 12)
@@ -346,4 +351,4 @@ INLINE double multiply_adds(int n, const int loads) {
 static double fma_flops(int n, bool loading) { return loading ? multiply_adds(n, CHAINS * 11 / 24) : multiply_adds(n, 0); }
 
 const bnn_kernels_simd PASTE(bnn_kernels_simd_, BNN_ISA) = {product,  dot,         column_sums,  map_exp,  map_log,
-                                                            map_tanh, map_sigmoid, map_softplus, fma_flops};
+                                                            map_tanh, map_sigmoid, map_softplus, map_normal_cdf, fma_flops};

@@ -38,6 +38,7 @@ typedef struct {
     void (*tanh)(size_t n, const bnn_real *x, bnn_real *y);
     void (*sigmoid)(size_t n, const bnn_real *x, bnn_real *y);
     void (*softplus)(size_t n, const bnn_real *x, bnn_real *y);
+    void (*normal_cdf)(size_t n, const bnn_real *x, bnn_real *y);
     double (*fma)(int n, bool loading);
 } bnn_kernels_simd;
 

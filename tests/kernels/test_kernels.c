@@ -252,6 +252,7 @@ END_TEST
 
 typedef void vec(size_t n, const bnn_real *x, bnn_real *y);
 static wide sigmoid(wide x) { return 1 / (1 + WIDE(exp)(-x)); }
+static wide normal_cdf(wide x) { return WIDE(erfc)(x * -WIDE(sqrt)((wide)0.5)) / 2; }
 static wide softplus(wide x) { return WIDE(fmax)(x, 0) + WIDE(log1p)(WIDE(exp)(-WIDE(fabs)(x))); }
 
 /* Distance in units in the last place of the result; results below the smallest normal number count in its units. */
@@ -276,7 +277,7 @@ static double worst(size_t offset, wide (*f)(wide), double low, double high, boo
     }
     for (int level = 0; level <= bnn_simd_level(); level++) {
         const bnn_kernels_simd *simd = bnn_kernels_simd_of(level);
-        vec *const all[] = {simd->exp, simd->log, simd->tanh, simd->sigmoid, simd->softplus};
+        vec *const all[] = {simd->exp, simd->log, simd->tanh, simd->sigmoid, simd->softplus, simd->normal_cdf};
         all[offset](GRID, x, y);
         for (int i = 0; i < GRID; i++) most = fmax(most, ulps(y[i], f((wide)x[i])));
     }
@@ -284,7 +285,7 @@ static double worst(size_t offset, wide (*f)(wide), double low, double high, boo
     return most;
 }
 
-enum { EXP, LOG, TANH, SIGMOID, SOFTPLUS };
+enum { EXP, LOG, TANH, SIGMOID, SOFTPLUS, NORMAL_CDF, FUNCTIONS };
 #if BNN_REAL_IS_DOUBLE
 #define UNDERFLOW (-708.)
 #define OVERFLOW 709.
@@ -294,7 +295,8 @@ enum { EXP, LOG, TANH, SIGMOID, SOFTPLUS };
 #endif
 
 /* SLEEF's bounds (1.0 or 3.5 ulp) plus one rounding to the reference; sigmoid: exp 1, sum 1/2 (+ 1/2 from it), quotient 1/2, doubled where
- * a binade ends; softplus: exp 1, log 3.5, quotient and product 1/2 each, log1p's own condition, doubled likewise. */
+ * a binade ends; softplus: exp 1, log 3.5, quotient and product 1/2 each, log1p's own condition, doubled likewise; the normal
+ * distribution: erfc 1.5, and the rounding of its argument, which in the lower tail counts by the square of x. */
 START_TEST(functions_are_accurate) {
     ck_assert_double_le(worst(EXP, WIDE(exp), 1.2 * UNDERFLOW, OVERFLOW, false), 1.5);
     ck_assert_double_le(worst(EXP, WIDE(exp), -1, 1, false), 1.5);
@@ -308,19 +310,21 @@ START_TEST(functions_are_accurate) {
     ck_assert_double_le(worst(SOFTPLUS, softplus, UNDERFLOW, 100, false), 8);
     ck_assert_double_le(worst(SOFTPLUS, softplus, -20, 20, false), 8);
     ck_assert_double_le(worst(SOFTPLUS, softplus, 1, (double)LARGEST, true), 8);
+    ck_assert_double_le(worst(NORMAL_CDF, normal_cdf, -1, 10, false), 4);
 }
 END_TEST
 
 START_TEST(functions_have_exact_limits) {
     const bnn_real inf = (bnn_real)INFINITY, nan = (bnn_real)NAN, big = LARGEST;
     const bnn_real x[] = {inf, -inf, nan, 0, big, -big, 1};
-    const wide expected[5][7] = {{inf, 0, nan, 1, inf, 0, WIDE(exp)(1)},
+    const wide expected[FUNCTIONS][7] = {{inf, 0, nan, 1, inf, 0, WIDE(exp)(1)},
                                  {inf, nan, nan, -inf, WIDE(log)(big), nan, 0},
                                  {1, -1, nan, 0, 1, -1, WIDE(tanh)(1)},
                                  {1, 0, nan, 0.5, 1, 0, sigmoid(1)},
-                                 {inf, 0, nan, WIDE(log)(2), big, 0, softplus(1)}};
-    static vec *const all[] = {bnn_vec_exp, bnn_vec_log, bnn_vec_tanh, bnn_vec_sigmoid, bnn_vec_softplus};
-    for (int f = 0; f < 5; f++)
+                                 {inf, 0, nan, WIDE(log)(2), big, 0, softplus(1)},
+                                 {1, 0, nan, 0.5, 1, 0, normal_cdf(1)}};
+    static vec *const all[] = {bnn_vec_exp, bnn_vec_log, bnn_vec_tanh, bnn_vec_sigmoid, bnn_vec_softplus, bnn_vec_normal_cdf};
+    for (int f = 0; f < FUNCTIONS; f++)
         for (int i = 0; i < 7; i++) {
             bnn_real y;
             all[f](1, x + i, &y);
@@ -336,12 +340,12 @@ END_TEST
 /* Every element alone, at any offset and beside wild neighbours, has the bits it has in the whole array; y may be x. */
 START_TEST(functions_do_not_see_positions) {
     enum { N = 150 };
-    static vec *const all[] = {bnn_vec_exp, bnn_vec_log, bnn_vec_tanh, bnn_vec_sigmoid, bnn_vec_softplus};
+    static vec *const all[] = {bnn_vec_exp, bnn_vec_log, bnn_vec_tanh, bnn_vec_sigmoid, bnn_vec_softplus, bnn_vec_normal_cdf};
     bnn_real x[N], y[N], z[N + 1];
     bnn_rng_normal(bnn_rng_seed(22), 0, 1, N, x);
     for (int i = 0; i < N; i++) x[i] = x[i] * (bnn_real)pow(10, i % 5 - 2);
     x[20] = (bnn_real)INFINITY, x[40] = (bnn_real)NAN, x[60] = LARGEST, x[61] = SMALLEST / 4, x[80] = -LARGEST;
-    for (int f = 0; f < 5; f++) {
+    for (int f = 0; f < FUNCTIONS; f++) {
         all[f](N, x, y);
         for (int from = 0; from < N; from++)
             for (int n = 0; from + n <= N; n += from % 3 + 1) {

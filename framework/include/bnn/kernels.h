@@ -43,6 +43,7 @@ void bnn_vec_tanh(size_t n, const bnn_real *x, bnn_real *y);     /* tanh(x) */
 void bnn_vec_sigmoid(size_t n, const bnn_real *x, bnn_real *y);  /* 1/(1+exp(-x)), stable for all x */
 void bnn_vec_softplus(size_t n, const bnn_real *x, bnn_real *y); /* log(1+exp(x)), stable for all x: no overflow, no collapse to 0 above the
                                                                     smallest normal */
+void bnn_vec_normal_cdf(size_t n, const bnn_real *x, bnn_real *y); /* P(Z <= x) of a standard normal Z, to 2 ulp of 1 */
 
 /* Sums over i < n in double, in sixteen interleaved parts, the same bits whatever vectors the processor has: */
 double bnn_sum(size_t n, const bnn_real *x);                             /* of x[i] */

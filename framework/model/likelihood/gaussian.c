@@ -9,6 +9,7 @@
  * prior density is flat, unless shape > 0: then the precision has the Gamma distribution of this shape and mean 1/sd^2 (bnn_log_var_logp),
  * which an engine that samples may need, since under the flat one a network that can meet all targets makes the noise vanish.
  */
+#include <bnn/kernels.h>
 #include <bnn/likelihood.h>
 
 #include <math.h>
@@ -65,15 +66,16 @@ static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn
     int d = l->y_dim;
     for (int i = 0; out->logp && i < n; i++) out->logp[i] = 0;
     for (int k = 0; k < d; k++) {
-        double s = log_var(l, theta, k), prec = exp(-s), var = 1 / prec;
+        double s = log_var(l, theta, k), prec = exp(-s), root = sqrt(prec), var = 1 / prec;
         for (int i = 0; out->mean && i < n; i++) out->mean[i * d + k] = f[i * d + k];
         for (int i = 0; out->var && i < n; i++) out->var[i * d + k] = (bnn_real)var;
         for (int i = 0; (out->logp || out->pit) && i < n; i++) {
             double e = y ? (double)(y[i * d + k] - f[i * d + k]) : 0;
             if (out->logp) out->logp[i] -= 0.5 * (e * e * prec + s) + half_log_2pi;
-            if (out->pit) out->pit[i * d + k] = (bnn_real)(0.5 * erfc(-e * sqrt(0.5 * prec)));
+            if (out->pit) out->pit[i * d + k] = (bnn_real)(e * root);
         }
     }
+    if (out->pit) bnn_vec_normal_cdf((size_t)(n * d), out->pit, out->pit);
 }
 
 static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_rng rng, uint64_t row0, bnn_real *y) {

@@ -6,9 +6,9 @@
  *
  * s is the log variance of standardised y. It acts as if cut to [-30, 30], so the density is finite (its maximum without a cut is not).
  */
+#include <bnn/kernels.h>
 #include <bnn/likelihood.h>
 
-#include <gsl/gsl_cdf.h>
 #include <math.h>
 #include <string.h>
 
@@ -52,9 +52,10 @@ static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn
             if (out->mean) out->mean[at] = (bnn_real)m;
             if (out->var) out->var[at] = (bnn_real)exp(s);
             if (out->logp) out->logp[i] -= 0.5 * (z * z + s) + half_log_2pi;
-            if (out->pit) out->pit[at] = (bnn_real)gsl_cdf_ugaussian_P(z);
+            if (out->pit) out->pit[at] = (bnn_real)z;
         }
     }
+    if (out->pit) bnn_vec_normal_cdf((size_t)(n * d), out->pit, out->pit);
 }
 
 static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_rng rng, uint64_t row0, bnn_real *y) {
