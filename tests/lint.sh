@@ -34,7 +34,7 @@ framework/data            | data import minibatch schema         | base types ke
 framework/net             | gate gaussian layer net netspec prior | base types kernels                                                     | gsl
 framework/model           | likelihood model                     | base types kernels data net                                             | gsl
 framework/engine          | chains curvature descent engine evidence hamiltonian optimizer sampler sgmcmc stored | base types kernels data net model | gsl
-framework/run             | choose fit holder metrics predict spec_json weights | base types kernels data net model engine                        | jansson
+framework/run             | choose fit holder metrics predict spec_json weights | base types kernels data net model engine                        | gsl jansson
 framework/diagnose        | diagnose distance sbc                | base types kernels data net model engine run                            | gsl
 framework/store           | store                                | base types kernels data net model engine run diagnose                   | gsl hdf5 jansson nettle zlib
 framework/check           | check                                | base types kernels data net model engine run diagnose store             | gsl omp
