@@ -21,7 +21,7 @@ sources() {
 }
 
 libc='(assert|ctype|errno|float|inttypes|limits|math|tgmath|stdalign|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|time)\.h'
-libraries='gsl|hdf5|H5|jansson|zlib|nettle|sleef|dnnl|oneapi|cblas|openblas|mkl|Random123|argp|omp|mpi|check'
+libraries='gsl|hdf5|H5|jansson|zip|zlib|nettle|sleef|dnnl|oneapi|cblas|openblas|mkl|Random123|argp|omp|mpi|check'
 
 # The one table of which room may include which: folder | public headers that are its own | rooms, or single public headers, that it may include | libraries.
 # A room stands below those that it includes, so there is no way round. A folder that is not listed belongs to the one that it is in. Behind a folder whose
@@ -36,7 +36,7 @@ framework/model           | likelihood model                     | base types ke
 framework/engine          | chains curvature descent engine evidence hamiltonian optimizer sampler sgmcmc stored | base types kernels data net model | gsl
 framework/run             | choose fit holder metrics predict spec_json weights | base types kernels data net model engine                        | gsl jansson
 framework/diagnose        | diagnose distance sbc                | base types kernels data net model engine run                            | gsl
-framework/store           | store                                | base types kernels data net model engine run diagnose                   | gsl hdf5 jansson nettle zlib
+framework/store           | store                                | base types kernels data net model engine run diagnose                   | gsl hdf5 jansson nettle zip zlib
 framework/check           | check                                | base types kernels data net model engine run diagnose store             | gsl omp
 framework/tool            |                                      | base types kernels data net model engine run diagnose store check       | argp jansson omp
 framework/net/prior       | -                                    | prior.h kernels.h                                                 | gsl

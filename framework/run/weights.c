@@ -2,6 +2,7 @@
 #include <bnn/weights.h>
 
 #include "base/sized.h"
+#include "order.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@ void bnn_weights_free(bnn_weights *w) {
     for (int i = 0; i < w->n; i++) {
         bnn_weights_layer *layer = &w->layer[i];
         for (int k = 0; k < layer->n; k++) free(layer->weight[k].name), free(layer->weight[k].path), free(layer->weight[k].value);
-        free(layer->weight), free(layer->name);
+        free(layer->weight), free(layer->name), free(layer->given);
     }
     bnn_scaling_free(&w->scaling);
     free(w->layer), free(w->path), free(w->likelihood), free(w->hyper);
@@ -87,9 +88,8 @@ static bnn_status no_match(const bnn_weights *w, const bnn_net *net) {
 }
 
 /* node[w->n]: of each layer, in order; nodes without one are passed over where nothing is lost. */
-static bnn_status match(const bnn_weights *w, const bnn_net *net, int *node) {
+static bnn_status match_in_order(const bnn_weights *w, const bnn_net *net, int *node) {
     int at = 0;
-    for (int i = 0; i < w->n; i++) BNN_TRY(check_layer(w, &w->layer[i], net));
     for (int i = 0; i < w->n; i++) {
         while (at < net->n_nodes && !takes(&net->node[at].layer, &w->layer[i]) && !has_weights(&net->node[at].layer)) at++;
         if (at == net->n_nodes || !takes(&net->node[at].layer, &w->layer[i])) return no_match(w, net);
@@ -100,6 +100,96 @@ static bnn_status match(const bnn_weights *w, const bnn_net *net, int *node) {
     return BNN_OK;
 }
 
+/* Says whether the node takes each array of the layer as it is. */
+static bool fits(const bnn_layer *l, const bnn_weights_layer *layer) {
+    for (int b = 0; b < l->plan.n_params; b++) {
+        const bnn_weight *w = find_weight(layer, l->plan.param[b].name);
+        if (w && !bnn_shape_equal(w->shape, shape_of(&l->plan.param[b]))) return false;
+    }
+    return takes(l, layer);
+}
+
+/* The nodes that have weights, and the orders of layers found for them. */
+typedef struct {
+    const bnn_net *net;
+    const bnn_weights *w;
+    int n, found;
+    int *node; /* [n] */
+    int *of;   /* [layers] node of each, in the first order found */
+    int *first;
+} places;
+
+static bool may_take(void *context, int k, const bnn_weights_layer *before, const bnn_weights_layer *layer) {
+    const places *p = context;
+    (void)before;
+    return fits(&p->net->node[p->node[k]].layer, layer);
+}
+
+static bool found_order(void *context, const int *order) {
+    places *p = context;
+    for (int k = 0; p->found == 0 && k < p->n; k++) p->of[order[k]] = p->node[k], p->first[k] = order[k];
+    return ++p->found < 2;
+}
+
+/* As match_in_order where the file has no order: the only one that fits; *found false: none does. */
+static bnn_status match_by_name(const bnn_weights *w, const bnn_net *net, int *node, bool *found) {
+    places p = {.net = net, .w = w, .of = node};
+    bool all = true;
+    p.node = calloc((size_t)net->n_nodes + 1, sizeof *p.node), p.first = calloc((size_t)w->n + 1, sizeof *p.first);
+    for (int i = 0; p.node && i < net->n_nodes; i++)
+        if (has_weights(&net->node[i].layer)) p.node[p.n++] = i;
+    bnn_status s = p.node && p.first ? BNN_OK : bnn_oom("the order of %d layers", w->n);
+    if (s == BNN_OK && p.n == w->n) s = bnn_order_search(w, &(bnn_order_hooks){may_take, found_order, &p}, &all);
+    if (s == BNN_OK && (p.found > 1 || !all)) s = bnn_order_refuse(w, p.found ? p.first : NULL, "the network takes several");
+    *found = p.found == 1;
+    free(p.node), free(p.first);
+    return s;
+}
+
+static bnn_status match(const bnn_weights *w, const bnn_net *net, int *node) {
+    bool found = false;
+    for (int i = 0; i < w->n; i++) BNN_TRY(check_layer(w, &w->layer[i], net));
+    if (w->by_name) BNN_TRY(match_by_name(w, net, node, &found));
+    return found ? BNN_OK : match_in_order(w, net, node);
+}
+
+/* ---------------------------------------------------------------- layers whose arrays have no names */
+
+static bool is_numbered(const bnn_weights_layer *layer) {
+    for (int k = 0; k < layer->n; k++)
+        if (strspn(layer->weight[k].name, "0123456789") != strlen(layer->weight[k].name)) return false;
+    return true;
+}
+
+/* Says whether the arrays are a matrix and, where there is a second one, a vector. */
+static bool may_be_dense(const bnn_weights_layer *layer) {
+    return is_numbered(layer) && layer->n <= 2 && layer->weight[0].shape.rank == 2 && (layer->n == 1 || layer->weight[1].shape.rank == 1);
+}
+
+bnn_status bnn_weights_layer_dense(bnn_weights_layer *layer) {
+    static const char *const names[] = {"kernel", "bias"};
+    for (int k = 0, n = may_be_dense(layer) ? layer->n : 0; k < n; k++) {
+        char *name = strdup(names[k]);
+        if (!name) return bnn_oom("layer '%s'", layer->name);
+        free(layer->weight[k].name);
+        layer->weight[k].name = name;
+    }
+    return BNN_OK;
+}
+
+static bnn_status check_names(const bnn_weights *w) {
+    for (int i = 0; i < w->n; i++) {
+        const bnn_weights_layer *layer = &w->layer[i];
+        char held[LIST_TEXT] = "";
+        if (!is_numbered(layer)) continue;
+        for (int k = 0; k < layer->n; k++) add_block(held, layer->weight[k].name, layer->weight[k].shape);
+        return bnn_fail(BNN_ERR_SHAPE, "%s: layer '%s' holds arrays that the file only numbers (%s), and is not dense by its name: %s",
+                        w->path, layer->name, held,
+                        may_be_dense(layer) ? "if it is, name the layers in their order (--order)" : "no other kind is known");
+    }
+    return BNN_OK;
+}
+
 /* ---------------------------------------------------------------- weights -> theta */
 
 static bnn_status check_shape(const bnn_weights *w, const bnn_weight *from, const bnn_layer *l, bnn_shape takes_shape) {
@@ -107,9 +197,12 @@ static bnn_status check_shape(const bnn_weights *w, const bnn_weight *from, cons
     const bnn_shape *s = &from->shape;
     if (bnn_shape_equal(*s, takes_shape)) return BNN_OK;
     bool transposed = s->rank == 2 && s->d[0] == takes_shape.d[1] && s->d[1] == takes_shape.d[0];
-    return bnn_fail(BNN_ERR_SHAPE, "%s: dataset %s has shape %s, but node '%s' (%s) takes %s%s", w->path, from->path,
-                    bnn_shape_print(*s, has), l->label, l->object.type->name, bnn_shape_print(takes_shape, takes_text),
-                    transposed ? ": transposed it would fit" : "");
+    return bnn_fail(BNN_ERR_SHAPE, "%s: dataset %s%s has shape %s, but node '%s' (%s) takes %s%s", w->path, from->path,
+                    from->transposed ? " (transposed)" : "", bnn_shape_print(*s, has), l->label, l->object.type->name,
+                    bnn_shape_print(takes_shape, takes_text),
+                    !transposed        ? ""
+                    : from->transposed ? ": as it is it would fit, under the name kernel"
+                                       : ": transposed it would fit");
 }
 
 static bnn_status fill_block(const bnn_weights *w, const bnn_weight *from, const bnn_layer *l, const bnn_param *p, bnn_real *to) {
@@ -185,9 +278,21 @@ static bnn_status check_engine(const char *spec) {
                     list);
 }
 
+static bool has_transposed(const bnn_weights *w) {
+    for (int i = 0; i < w->n; i++)
+        for (int k = 0; k < w->layer[i].n; k++)
+            if (w->layer[i].weight[k].transposed) return true;
+    return false;
+}
+
 static void write_layers(const bnn_weights *w, const bnn_net *net, const int *node, FILE *remark) {
+    const char *between = "";
     fprintf(remark, "weights of %s: ", w->path);
-    for (int i = 0; i < w->n; i++) fprintf(remark, "%s%s from '%s'", i ? ", " : "", net->node[node[i]].layer.label, w->layer[i].name);
+    for (int at = 0; at < net->n_nodes; at++)
+        for (int i = 0; i < w->n; i++)
+            if (node[i] == at) fprintf(remark, "%s%s from '%s'", between, net->node[at].layer.label, w->layer[i].name), between = ", ";
+    if (w->by_name && !bnn_order_is_told(w)) fputs(", the only order that fits", remark);
+    if (has_transposed(w)) fputs(", matrices [out, in] transposed", remark);
 }
 
 static bnn_status fill_run(const bnn_weights *w, bnn_run *run, const bnn_data *data) {
@@ -214,6 +319,7 @@ bnn_status bnn_weights_run(const bnn_weights *w, const bnn_config *config, const
     *out = NULL;
     BNN_TRY(bnn_sized_read("bnn_config", &all, sizeof all, BNN_UP_TO(bnn_config, context), config));
     if (!all.likelihood) all.likelihood = w->likelihood;
+    BNN_TRY(check_names(w));
     BNN_TRY(check_engine(all.engine));
     BNN_TRY(bnn_run_new(&all, data, &run));
     bnn_status s = fill_run(w, run, data);
@@ -245,13 +351,41 @@ static bnn_status input_shape(const char *net, bnn_shape *out) {
     return BNN_OK;
 }
 
-/* The first or last array of two dimensions. */
-static const bnn_weight *find_kernel(const bnn_weights *w, bool last) {
-    const bnn_weight *found = NULL;
-    for (int i = 0; i < w->n; i++)
-        for (int k = 0; k < w->layer[i].n; k++)
-            if (w->layer[i].weight[k].shape.rank == 2 && (last || !found)) found = &w->layer[i].weight[k];
-    return found;
+/* The first and last array of two dimensions, which say how wide inputs and outputs are. */
+typedef struct {
+    const bnn_weights *w;
+    const bnn_weight *first, *last;
+    bool several;
+} ends;
+
+static const bnn_weight *kernel_of(const bnn_weights_layer *layer) {
+    for (int k = 0; k < layer->n; k++)
+        if (layer->weight[k].shape.rank == 2) return &layer->weight[k];
+    return NULL;
+}
+
+static bool may_follow(void *context, int k, const bnn_weights_layer *before, const bnn_weights_layer *layer) {
+    (void)context, (void)k;
+    return !before || kernel_of(before)->shape.d[1] == kernel_of(layer)->shape.d[0];
+}
+
+static bool found_ends(void *context, const int *order) {
+    ends *e = context;
+    const bnn_weight *first = kernel_of(&e->w->layer[order[0]]), *last = kernel_of(&e->w->layer[order[e->w->n - 1]]);
+    e->several = e->first && (e->first->shape.d[0] != first->shape.d[0] || e->last->shape.d[1] != last->shape.d[1]);
+    e->first = first, e->last = last;
+    return !e->several;
+}
+
+/* Where the file has no order: those of the orders in which each layer is as wide as the one before it. */
+static bnn_status find_ends(ends *e) {
+    bool all;
+    for (int i = 0; i < e->w->n; i++)
+        if (!kernel_of(&e->w->layer[i])) return BNN_OK; /* which is refused by name */
+    BNN_TRY(bnn_order_search(e->w, &(bnn_order_hooks){may_follow, found_ends, e}, &all));
+    if (e->first && !e->several && all) return BNN_OK;
+    if (!e->first && bnn_order_is_told(e->w)) return BNN_OK;
+    return bnn_order_refuse(e->w, NULL, "several would do");
 }
 
 /* Targets and classes with which a likelihood needs this many units. */
@@ -277,17 +411,21 @@ static bnn_status targets_of(const char *spec, int units, int *y_dim, int *n_cla
 
 bnn_status bnn_weights_table(const bnn_weights *w, const bnn_config *config, bnn_table **out) {
     const char *likelihood = config->likelihood ? config->likelihood : w->likelihood ? w->likelihood : "gaussian";
-    const bnn_weight *first = find_kernel(w, false), *last = find_kernel(w, true);
+    ends e = {.w = w};
     bnn_object known;
     bnn_shape x;
     int y_dim = 0, n_classes = 0;
     *out = NULL;
-    if (!first) return bnn_fail(BNN_ERR_SHAPE, "%s: holds no kernel [in, out] that would say how many features there are", w->path);
+    BNN_TRY(check_names(w));
+    if (w->by_name) BNN_TRY(find_ends(&e));
+    for (int i = 0; i < w->n && !e.first; i++) e.first = kernel_of(&w->layer[i]);
+    for (int i = w->n - 1; i >= 0 && !e.last; i--) e.last = kernel_of(&w->layer[i]);
+    if (!e.first) return bnn_fail(BNN_ERR_SHAPE, "%s: holds no kernel [in, out] that would say how many features there are", w->path);
     BNN_TRY(input_shape(config->net, &x));
-    if (x.rank == 0) x = bnn_shape_vector(first->shape.d[0]);
+    if (x.rank == 0) x = bnn_shape_vector(e.first->shape.d[0]);
     BNN_TRY(bnn_object_parse(BNN_LIKELIHOOD, likelihood, &known));
     bnn_object_free(&known);
-    BNN_TRY(targets_of(likelihood, last->shape.d[1], &y_dim, &n_classes));
+    BNN_TRY(targets_of(likelihood, e.last->shape.d[1], &y_dim, &n_classes));
     return bnn_table_new(0, x, y_dim, n_classes, out);
 }
 

@@ -423,6 +423,16 @@ bnn_status bnn_h5_open_any(bnn_h5_reader *r, const char *path) {
     return r->status < 0 ? bnn_h5_close(r) : BNN_OK;
 }
 
+bnn_status bnn_h5_open_image(bnn_h5_reader *r, const char *path, const void *bytes, size_t size) {
+    *r = (bnn_h5_reader){.path = path, .file = -1};
+    r->status = bnn_h5_begin(path);
+    if (r->status == BNN_OK) { /* HDF5 does not change what it is told not to copy and opens for reading */
+        r->file = H5LTopen_file_image((void *)bytes, size, H5LT_FILE_IMAGE_DONT_COPY | H5LT_FILE_IMAGE_DONT_RELEASE);
+        if (r->file < 0) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: is not an HDF5 file, or a damaged one", path);
+    }
+    return r->status < 0 ? bnn_h5_close(r) : BNN_OK;
+}
+
 bnn_status bnn_h5_open(bnn_h5_reader *r, const char *path, const char *schema) {
     BNN_TRY(bnn_h5_open_any(r, path));
     r->status = check_schema(r, schema);
@@ -451,14 +461,21 @@ bool bnn_h5_is_group(const bnn_h5_reader *r, const char *object) {
 
 static int by_number(const void *a, const void *b) { return strverscmp(*(char *const *)a, *(char *const *)b); }
 
-char **bnn_h5_members(bnn_h5_reader *r, const char *group, int *n) {
-    H5G_info_t about;
+bool bnn_h5_is_ordered(const bnn_h5_reader *r, const char *group) {
     unsigned flags = 0;
     hid_t id = r->status < 0 ? -1 : H5Gopen2(r->file, group, H5P_DEFAULT), list = id < 0 ? -1 : H5Gget_create_plist(id);
+    if (list >= 0) H5Pget_link_creation_order(list, &flags);
+    close_list(list), close_object(id);
+    return flags & H5P_CRT_ORDER_TRACKED;
+}
+
+char **bnn_h5_members(bnn_h5_reader *r, const char *group, int *n) {
+    H5G_info_t about;
+    hid_t id = r->status < 0 ? -1 : H5Gopen2(r->file, group, H5P_DEFAULT);
     *n = 0;
-    if (r->status == BNN_OK && (list < 0 || H5Pget_link_creation_order(list, &flags) < 0 || H5Gget_info(id, &about) < 0))
+    if (r->status == BNN_OK && (id < 0 || H5Gget_info(id, &about) < 0))
         r->status = bnn_fail(BNN_ERR_FORMAT, "%s: %s is not a group", r->path, group);
-    bool ordered = flags & H5P_CRT_ORDER_TRACKED;
+    bool ordered = bnn_h5_is_ordered(r, group);
     char **names = bnn_h5_room(r, r->status < 0 ? 0 : (size_t)about.nlinks, sizeof *names);
     for (hsize_t i = 0; names && i < about.nlinks; i++) {
         H5_index_t by = ordered ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
@@ -469,7 +486,7 @@ char **bnn_h5_members(bnn_h5_reader *r, const char *group, int *n) {
         names[(*n)++] = name;
     }
     if (names && !ordered) qsort(names, (size_t)*n, sizeof *names, by_number);
-    close_list(list), close_object(id);
+    close_object(id);
     return names;
 }
 
@@ -556,6 +573,31 @@ void bnn_h5_get(bnn_h5_reader *r, const char *object, bnn_h5_kind kind, size_t c
         r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s does not hold numbers", r->path, object);
     else if (H5Dread(id, memory_type(kind), H5S_ALL, H5S_ALL, H5P_DEFAULT, out) < 0)
         r->status = bnn_fail(BNN_ERR_FILE, "%s: dataset %s cannot be read: the file is damaged", r->path, object);
+    close_object(id);
+}
+
+size_t bnn_h5_opaque_bytes(bnn_h5_reader *r, const char *object) {
+    hsize_t extent[H5S_MAX_RANK];
+    int rank;
+    hid_t id = open_dataset(r, object, &rank, extent), type = id < 0 ? -1 : H5Dget_type(id);
+    size_t bytes = type >= 0 && H5Tget_class(type) == H5T_OPAQUE ? H5Tget_size(type) : 0;
+    if (type >= 0) H5Tclose(type);
+    close_object(id);
+    return bytes;
+}
+
+void bnn_h5_get_bytes(bnn_h5_reader *r, const char *object, size_t count, size_t size, void *out) {
+    hsize_t extent[H5S_MAX_RANK], found = 1;
+    int rank;
+    hid_t id = open_dataset(r, object, &rank, extent), type = id < 0 ? -1 : H5Dget_type(id);
+    if (id < 0) return;
+    for (int i = 0; i < rank; i++)
+        if (__builtin_mul_overflow(found, extent[i], &found)) found = ULLONG_MAX;
+    if (found != count || H5Tget_class(type) != H5T_OPAQUE || H5Tget_size(type) != size)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s does not hold %zu times %zu bytes", r->path, object, count, size);
+    else if (H5Dread(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) < 0)
+        r->status = bnn_fail(BNN_ERR_FILE, "%s: dataset %s cannot be read: the file is damaged", r->path, object);
+    if (type >= 0) H5Tclose(type);
     close_object(id);
 }
 

@@ -5,8 +5,8 @@
  * Failures stick: after the first one every further call does nothing, and the closing call returns it. Groups and objects are named by
  * their path from the root, "/metrics"; the root group is "/". A dataset takes its extents from its dimensions, which are 1-D datasets
  * (HDF5 dimension scales, netCDF coordinate variables) in its own group or in one above it. HDF5 is used by one thread at a time: a lock is
- * held from create to commit and from open to close. A file that is written over several calls of the library gives the lock back at the end
- * of each (bnn_h5_end), and takes it again (bnn_h5_begin).
+ * held from create to commit and from open to close. A file that is written over several calls of the library gives the lock back at the
+ * end of each (bnn_h5_end), and takes it again (bnn_h5_begin).
  */
 #ifndef BNN_STORE_HDF5_H
 #define BNN_STORE_HDF5_H
@@ -78,10 +78,13 @@ typedef struct {
 /* schema NULL: any of bnn's; several are separated by '|'. */
 bnn_status bnn_h5_open(bnn_h5_reader *r, const char *path, const char *schema);
 bnn_status bnn_h5_open_any(bnn_h5_reader *r, const char *path); /* whoever wrote it */
-bnn_status bnn_h5_close(bnn_h5_reader *r);                      /* returns the reader's status */
+/* Bytes in memory that stay until the file is closed; path is for sentences. */
+bnn_status bnn_h5_open_image(bnn_h5_reader *r, const char *path, const void *bytes, size_t size);
+bnn_status bnn_h5_close(bnn_h5_reader *r); /* returns the reader's status */
 bool bnn_h5_has(const bnn_h5_reader *r, const char *object);
 bool bnn_h5_has_attribute(const bnn_h5_reader *r, const char *object, const char *name);
 bool bnn_h5_is_group(const bnn_h5_reader *r, const char *object);
+bool bnn_h5_is_ordered(const bnn_h5_reader *r, const char *group); /* the file keeps the order in which its members were made */
 /* Names of what is in a group, in the order it was made where the file keeps that, else by name, dense_2 before dense_10. Owned, name by
  * name. */
 char **bnn_h5_members(bnn_h5_reader *r, const char *group, int *n);
@@ -91,6 +94,9 @@ void bnn_h5_extents(bnn_h5_reader *r, const char *object, int rank, int *extents
 int bnn_h5_length(bnn_h5_reader *r, const char *object); /* of a 1-D dataset */
 /* Reads a dataset of count numbers. */
 void bnn_h5_get(bnn_h5_reader *r, const char *object, bnn_h5_kind kind, size_t count, void *out);
+/* Bytes of an entry of a dataset whose type says no more than how many they are; 0: it has another type. */
+size_t bnn_h5_opaque_bytes(bnn_h5_reader *r, const char *object);
+void bnn_h5_get_bytes(bnn_h5_reader *r, const char *object, size_t count, size_t size, void *out); /* of such a dataset */
 /* Texts of a fixed or a variable length. */
 char *bnn_h5_get_text(bnn_h5_reader *r, const char *object, const char *name);          /* owned; NULL after a failure */
 char **bnn_h5_get_texts(bnn_h5_reader *r, const char *object, const char *name, int n); /* owned; NULL after a failure */

@@ -253,6 +253,77 @@ START_TEST(remarks_come_back) {
 }
 END_TEST
 
+/* ---------------------------------------------------------------- the order of layers */
+
+/* Layers of these names, IN x 4, 4 x 4 (all between) and 4 x 1, in a file without an order. */
+static bnn_weights *unordered(int n, const char *const *names, const int *place) {
+    bnn_weights *w = weights_new();
+    w->by_name = true;
+    for (int i = 0; i < n; i++) add_dense(w, names[i], place[i] == 0 ? IN : 4, place[i] == n - 1 ? 1 : 4);
+    return w;
+}
+
+START_TEST(names_and_shapes_tell_one_order) {
+    static const struct {
+        int n;
+        const char *names[4], *said;
+        int place[4];
+    } cases[] = {
+        {2, {"a", "b"}, "dense_1 from 'b', dense_2 from 'a', the only order that fits; ", {1, 0}},
+        {3, {"dense", "dense_1", "dense_2"}, "dense_1 from 'dense', dense_2 from 'dense_1', dense_3 from 'dense_2'; ", {0, 1, 2}},
+        {3, {"fc10", "fc2", "fc1"}, "dense_1 from 'fc1', dense_2 from 'fc2', dense_3 from 'fc10'; ", {2, 1, 0}},
+        {4, {"x", "y.1", "y.2", "z"}, "dense_1 from 'x', dense_2 from 'y.1', dense_3 from 'y.2', dense_4 from 'z', the only", {0, 1, 2, 3}},
+        {4,
+         {"d/a", "d/b", "e/a", "e/b"},
+         "dense_1 from 'e/b', dense_2 from 'e/a', dense_3 from 'd/a', dense_4 from 'd/b', the only",
+         {2, 3, 1, 0}},
+    };
+    static const char *const nets[] = {[2] = "dense:4; dense", [3] = "dense:4; dense:4; dense", [4] = "dense:4; dense:4; dense:4; dense"};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        bnn_weights *w = unordered(cases[c].n, cases[c].names, cases[c].place);
+        bnn_table *made;
+        bnn_data *none = made_rows(w, nets[cases[c].n], NULL, &made);
+        ck_assert_int_eq(made->x_shape.d[0], IN);
+        ck_assert_int_eq(made->y_dim, 1);
+        bnn_run *run = run_of(w, nets[cases[c].n], "map", none);
+        ck_assert_msg(strstr(run->remark, cases[c].said) != NULL, "'%s' lacks '%s'", run->remark, cases[c].said);
+        bnn_run_free(run), bnn_data_free(none), bnn_table_free(made), bnn_weights_free(w);
+    }
+}
+END_TEST
+
+START_TEST(several_orders_are_refused) {
+    static const char *const names[] = {"in", "mid", "more", "out"};
+    static const int place[] = {0, 1, 2, 3}, ends[] = {1, 1};
+    rows r = rows_new(0);
+    bnn_table *made;
+    bnn_run *run;
+    bnn_weights *w = unordered(4, names, place);
+    const bnn_config config = {.net = "dense:4; dense:4; dense:4; dense", .engine = "map"};
+    REFUSED(bnn_weights_run(w, &config, r.data, &run),
+            "w.h5: the order of its layers in, mid, more, out is not in the file, and the network takes several: name it, such as --order "
+            "in,mid,more,out");
+    OK(bnn_weights_order(w, "in,more,mid,out"));
+    OK(bnn_weights_run(w, &config, r.data, &run));
+    ck_assert_ptr_nonnull(strstr(run->remark, "dense_1 from 'in', dense_2 from 'more', dense_3 from 'mid', dense_4 from 'out'; "));
+    bnn_run_free(run), bnn_weights_free(w);
+    w = unordered(2, names, ends); /* 4 x 1 both: neither is as wide as the other's outputs */
+    REFUSED(bnn_weights_table(w, &config, &made),
+            "w.h5: the order of its layers in, mid is not in the file, and several would do: name it, such as --order in,mid");
+    bnn_weights_free(w);
+    w = weights_new();
+    w->by_name = true;
+    for (int i = 0; i < 200; i++) { /* too many ways to try */
+        char name[16];
+        snprintf(name, sizeof name, "%c%cx", 'a' + i / 20, 'a' + i % 20);
+        add_dense(w, name, 4, 4);
+    }
+    SAYS(bnn_weights_table(w, &config, &made), "is not in the file, and several would do");
+    bnn_weights_free(w);
+    rows_free(&r);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- weights that do not fit */
 
 static void refused(bnn_weights *w, const char *net, const char *engine, const char *sentence) {
@@ -403,7 +474,7 @@ static void put(hid_t file, const char *path, int rank, const hsize_t *extent) {
     H5Dclose(d), H5Sclose(space), H5Pclose(list);
 }
 
-static void nothing(hid_t file) { put(file, "/kernel", 2, (const hsize_t[]){2, 2}); }
+static void nothing(hid_t file) { put(file, "/optimizer/vars/0", 2, (const hsize_t[]){2, 2}); }
 static void listed(hid_t file) { H5LTset_attribute_string(file, "/", "layer_names", "dense"); }
 static void unnamed(hid_t file) {
     listed(file);
@@ -434,7 +505,9 @@ START_TEST(files_without_weights_are_refused) {
         void (*write)(hid_t file);
         const char *sentence;
     } cases[] = {
-        {nothing, "w.h5: holds no weights: expected Keras's attribute 'layer_names', or groups with datasets kernel and bias"},
+        {nothing,
+         "w.h5: holds no weights: expected Keras's attribute 'layer_names', or layers with arrays kernel [in, out] or weight [out, in], "
+         "and bias"},
         {listed, "w.h5: lacks group /dense with an attribute 'weight_names'"},
         {unnamed, "w.h5: lacks group /dense with an attribute 'weight_names'"},
         {lacking, "w.h5: lacks dataset /dense/dense/kernel:0"},
@@ -467,6 +540,8 @@ int main(void) {
                                   scaling_of_the_file_may_leave_targets_alone,
                                   runs_of_bnn_come_back,
                                   remarks_come_back,
+                                  names_and_shapes_tell_one_order,
+                                  several_orders_are_refused,
                                   layers_without_a_node_are_refused,
                                   networks_without_weights_are_refused,
                                   other_numbers_of_layers_are_refused,

@@ -5,9 +5,12 @@
 Without the modules a line that begins with 'skipped' is printed and the exit status is 77, which meson counts as skipped.
 """
 import csv
+import io
+import json
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 try:
@@ -91,6 +94,40 @@ def plain_file(path, layers, names, top="/", **options):
                 group[name]["bias"] = bias
 
 
+def numbered(file, path, arrays, given=None):
+    """A layer of Keras 3: PATH/vars/0, 1, ...; bfloat16, which HDF5 does not have, as two bytes with an attribute."""
+    group = file.require_group(f"{path}/vars")
+    if given:
+        group.attrs["name"] = given
+    for k, array in enumerate(a for a in arrays if a is not None):
+        group[str(k)] = array
+        if array.dtype.kind == "V":
+            group[str(k)].attrs["dtype"] = "bfloat16"
+
+
+def bfloat16(array):
+    """The nearest numbers above or below with 8 bits, and their bytes."""
+    upper = (array.astype("f4").view("u4") >> 16).astype("u2")
+    return (upper.astype("u4") << 16).view("f4").astype(float), upper.view("V2")
+
+
+def keras_zip(path, layers, groups, config, compress=zipfile.ZIP_STORED):
+    """model.save("net.keras"): weights in groups, and the description of the model, which has their order."""
+    with io.BytesIO() as memory:
+        with h5py.File(memory, "w") as file:
+            for group, arrays in zip(groups, layers):
+                numbered(file, group, [a.astype("f4") for a in arrays])
+            file.create_group("optimizer/vars")["0"] = np.int64(3)
+        with zipfile.ZipFile(path, "w", compress) as archive:
+            archive.writestr("metadata.json", "{}")
+            archive.writestr("config.json", json.dumps(config))
+            archive.writestr("model.weights.h5", memory.getvalue())
+
+
+def described(name, *layers):
+    return {"class_name": name, "config": {"layers": list(layers)}}
+
+
 # ---------------------------------------------------------------- runs
 
 class Folder:
@@ -104,6 +141,18 @@ class Folder:
         done = subprocess.run([self.program, *map(str, words)], cwd=self.folder, capture_output=True, text=True)
         assert done.returncode == 0, f"{' '.join(map(str, words))}: {done.stderr}"
         return done.stdout
+
+    def refuses(self, sentence, *words):
+        done = subprocess.run([self.program, *map(str, words)], cwd=self.folder, capture_output=True, text=True)
+        assert done.returncode == 2 and sentence in done.stderr, f"{' '.join(map(str, words))}: {done.returncode}, {done.stderr}"
+        self.checks += 1
+
+    def imports(self, path, layers, tolerance=2e-6, options=()):
+        """The run made of the file predicts as NumPy does; tanh between the layers."""
+        net = "; tanh; ".join([f"dense:{kernel.shape[1]}" for kernel, _ in layers[:-1]] + ["dense"])
+        said = self.bnn("import-weights", path, "--net", net, "-o", f"{path}.run.h5", *options)
+        self.close(path, self.predict(f"{path}.run.h5", "r.h5")["mean_y"], forward(layers, x)[:, 0], tolerance)
+        return said
 
     def table(self, name, target, *words):
         with open(self.at(f"{name}.csv"), "w", newline="") as file:
@@ -156,6 +205,148 @@ def check_layouts(f):
         write(f.at(path), weights, **options)
         f.bnn("import-weights", path, "--net", NET, "-o", f"{name}.h5")
         f.close(name, f.predict(f"{name}.h5", "r.h5")["mean_y"], forward(weights, x)[:, 0])
+
+
+def check_models(f):
+    """What Keras 3 nests, numbers, names and leaves out; numbers of 16 bits."""
+    layers = [dense(D, H), dense(H, H), dense(H, H), dense(H, 1)]
+    groups = ["layers/sequential/layers/dense", "layers/sequential/layers/dense_1", "layers/dense", "layers/dense_1"]
+    with h5py.File(f.at("nested.weights.h5"), "w") as file:
+        for group, arrays in zip(groups, layers):
+            numbered(file, group, arrays)
+        file["layers/dropout/seed_generator/vars/0"] = np.zeros(2, "u4")
+        file["optimizer/vars/0"] = np.int64(3)
+    assert "the only order that fits" in f.imports("nested.weights.h5", layers)
+    with h5py.File(f.at("subclass.weights.h5"), "w") as file:
+        for group, given, arrays in zip(("hidden", "layers/dense_1", "layers/dense_2", "out"), ("dense", "dense_1", "dense_2", "dense_3"), layers):
+            numbered(file, group, arrays, given)
+    f.imports("subclass.weights.h5", layers)
+    exact = [bfloat16(a) for pair in layers for a in pair]
+    with h5py.File(f.at("bf16.weights.h5"), "w") as file:
+        for i in range(4):
+            numbered(file, f"layers/dense{f'_{i}' if i else ''}", [exact[2 * i][1], exact[2 * i + 1][1]])
+    f.imports("bf16.weights.h5", [(exact[2 * i][0], exact[2 * i + 1][0]) for i in range(4)])
+    with h5py.File(f.at("opaque.weights.h5"), "w") as file:
+        file["layers/dense/vars/0"] = exact[0][1]
+    f.refuses("dataset /layers/dense/vars/0 does not hold numbers", "import-weights", "opaque.weights.h5", "--net", "dense", "-o", "no.h5")
+    keras_file(f.at("legacy.h5"), layers[:1], names=["backbone"])
+    with h5py.File(f.at("legacy.h5"), "a") as file:  # a model in a model: its arrays stand in one list
+        inner = [(f"backbone/{name}/{array}:0", value) for name, pair in zip(("dense", "dense_1", "dense_2", "dense_3"), layers) for array, value in zip(("kernel", "bias"), pair)]
+        del file["backbone"]
+        put_list(file.create_group("backbone"), "weight_names", [path for path, _ in inner], "fixed")
+        for path, value in inner:
+            file["backbone"][path] = value
+    f.imports("legacy.h5", layers)
+    with h5py.File(f.at("loop.h5"), "w") as file:
+        file["a/a"] = file.create_group("a")
+    f.refuses("group /a/a", "import-weights", "loop.h5", "--net", "dense", "-o", "no.h5")
+
+
+def check_orders(f):
+    """Layers of equal width: the order is in the file, or named, or refused."""
+    layers = [dense(D, H), dense(H, H), dense(H, H), dense(H, 1)]
+    groups, given = ["dense", "my_dense", "dense_1", "my_dense_1"], ["first", "second", "third", "last"]
+    net = "dense:8; tanh; dense:8; tanh; dense:8; tanh; dense"
+    with h5py.File(f.at("mixed.weights.h5"), "w") as file:
+        for name, own, arrays in zip(groups, given, layers):
+            numbered(file, f"layers/{name}", arrays, own)
+    sentence = "the order of its layers dense (first), dense_1 (third), my_dense (second), my_dense_1 (last) is not in the file, and the network takes several: name it, such as --order dense,dense_1,my_dense,my_dense_1"
+    f.refuses(sentence, "import-weights", "mixed.weights.h5", "--net", net, "-o", "no.h5")
+    for order in ",".join(groups), "first,second,third,last", "dense, my_dense,third,last":
+        f.imports("mixed.weights.h5", layers, options=("--order", order))
+        (f.folder / "mixed.weights.h5.run.h5").unlink()
+    for sentence, order in {
+        "the order does not name layer 'my_dense_1'": "dense,my_dense,dense_1",
+        "the order names 'fourth', which is no layer with weights": "dense,my_dense,dense_1,fourth",
+        "the order names 'dense' twice": "dense,my_dense,dense_1,first",
+    }.items():
+        f.refuses(sentence, "import-weights", "mixed.weights.h5", "--net", net, "-o", "no.h5", "--order", order)
+    config = described("Sequential", {"class_name": "InputLayer"}, *({"class_name": name} for name in ("Dense", "MyDense", "Dense", "Dropout", "MyDense")))
+    keras_zip(f.at("mixed.keras"), layers, [f"layers/{name}" for name in groups], config)
+    f.imports("mixed.keras", layers)
+    inner = described("Functional", {"class_name": "Dense"}, {"class_name": "MyDense"})
+    keras_zip(f.at("inner.keras"), layers, ["layers/functional/layers/dense", "layers/functional/layers/my_dense", "layers/dense", "layers/dense_1"],
+              described("Functional", inner, {"class_name": "Dense"}, {"class_name": "Dense"}), zipfile.ZIP_DEFLATED)
+    f.imports("inner.keras", layers)
+    keras_zip(f.at("subclass.keras"), layers, [f"layers/{name}" for name in groups], {"class_name": "Mine", "config": {}})
+    f.refuses("is not in the file, and the network takes several", "import-weights", "subclass.keras", "--net", net, "-o", "no.h5")
+    with h5py.File(f.at("attributes.weights.h5"), "w") as file:
+        for name, arrays in zip(("a", "d", "c", "b"), layers):
+            numbered(file, name, arrays)
+    f.refuses("layer 'a' holds arrays that the file only numbers (0 [3x8], 1 [8]), and is not dense by its name: if it is, name the layers in their order (--order)", "import-weights", "attributes.weights.h5", "--net", net, "-o", "no.h5")
+    f.imports("attributes.weights.h5", layers, options=("--order", "a,d,c,b"))
+    for name, arrays, sentence in (("lstm/cell", [np.zeros((D, 32)), np.zeros((8, 32)), np.zeros(32)], "layer 'lstm/cell' holds arrays that the file only numbers (0 [3x32], 1 [8x32], 2 [32])"),
+                                   ("batch_normalization", [np.zeros(8)] * 4, "layer 'batch_normalization' holds arrays that the file only numbers"),
+                                   ("einsum_dense", [np.zeros((D, 8)), np.zeros(8)], "layer 'einsum_dense' holds arrays that the file only numbers")):
+        with h5py.File(f.at("other.weights.h5"), "w") as file:
+            numbered(file, f"layers/{name}", arrays)
+            numbered(file, "layers/dense", layers[3])
+        f.refuses(sentence, "import-weights", "other.weights.h5", "--net", "dense:8; tanh; dense", "-o", "no.h5")
+
+
+def check_shards(f):
+    """model.save_weights("net.weights.json", max_shard_size=...): a layer may lie in two of them."""
+    layers = [dense(D, H), dense(H, 1)]
+    for i, (path, array) in enumerate([("dense/vars/0", layers[0][0]), ("dense/vars/1", layers[0][1]), ("dense_1/vars/0", layers[1][0]), ("dense_1/vars/1", layers[1][1])]):
+        with h5py.File(f.at(f"net_{i // 3:05d}.weights.h5"), "a") as file:
+            file[f"layers/{path}"] = array
+    shards = [f"net_{i:05d}.weights.h5" for i in range(2)]
+    for index in ({"weight_map": {"/layers/dense/vars": shards[0], "/layers/dense_1/vars": shards}}, {"metadata": {}, "weight_map": {}}):
+        (f.folder / "net.weights.json").write_text(json.dumps(index))
+        f.imports("net.weights.json", layers)
+        (f.folder / "net.weights.json.run.h5").unlink()
+    for index, sentence in (({"weight_map": {"/layers": "../net_00000.weights.h5"}}, "names the shard '../net_00000.weights.h5', expected a file beside it"), ({"weights": 1}, "is JSON, but no list of weights"),
+                            ({"weight_map": {"/layers": "none.h5"}}, "none.h5: No such file")):
+        (f.folder / "net.weights.json").write_text(json.dumps(index))
+        f.refuses(sentence, "import-weights", "net.weights.json", "--net", "dense:8; tanh; dense", "-o", "no.h5")
+
+
+def check_torch(f):
+    """A state_dict in .npz and HDF5: weight is [out, in], also where it is square."""
+    layers = [dense(D, H), dense(H, H), dense(H, 1)]
+    state = {f"net.{name}.{array}": value for name, (kernel, bias) in zip("zya", layers) for array, value in (("weight", kernel.T), ("bias", bias))}
+    np.savez(f.at("f8.npz"), **state)
+    np.savez_compressed(f.at("f4.npz"), **{name: np.asfortranarray(value).astype("f4") for name, value in state.items()})
+    np.savez(f.at("big.npz"), **{name: np.ascontiguousarray(value).astype(">f8") for name, value in state.items()})
+    for name in "f8.npz", "f4.npz", "big.npz":
+        assert "dense_1 from 'net.z', dense_2 from 'net.y', dense_3 from 'net.a', matrices [out, in] transposed" in f.imports(name, layers)
+    short = [(k.astype("f2"), b.astype("f2")) for k, b in layers]
+    short[0][0][0, :3] = np.array([6e-8, -65504, 0], "f2")  # one without a leading bit, and the largest
+    np.savez(f.at("f2.npz"), **{f"{name}.{array}": value for name, (kernel, bias) in zip(("fc1", "fc2", "fc3"), short) for array, value in (("weight", kernel.T), ("bias", bias))})
+    f.imports("f2.npz", [(k.astype(float), b.astype(float)) for k, b in short])
+    np.savez(f.at("list.npz"), *state.values())
+    np.savez(f.at("letters.npz"), **{f"{letter}{i}": value for i, pair in enumerate(layers) for letter, value in zip("Wb", pair)})
+    f.imports("list.npz", layers), f.imports("letters.npz", layers)
+    square = [dense(D, D), dense(D, D)]
+    np.savez(f.at("square.npz"), *(value for pair in square for value in pair))
+    f.refuses("nothing says whether array 'arr_0' and those like it are [in, out] or [out, in]: name them", "import-weights", "square.npz", "--net", "dense:3; dense", "-o", "no.h5")
+    with h5py.File(f.at("state.h5"), "w") as flat, h5py.File(f.at("groups.h5"), "w") as groups:
+        for i, (kernel, bias) in enumerate(layers):
+            flat[f"fc{i}.weight"], flat[f"fc{i}.bias"] = kernel.T, bias
+            groups[f"fc{i}/weight"], groups[f"fc{i}/bias"] = kernel.T, bias
+    f.imports("state.h5", layers), f.imports("groups.h5", layers)
+    np.savez(f.at("norm.npz"), **{"fc1.weight": layers[0][0].T, "fc1.bias": layers[0][1], "bn.weight": np.ones(H), "bn.bias": np.ones(H), "bn.num_batches_tracked": np.int64(3), "fc2.weight": layers[2][0].T})
+    np.savez(f.at("kernel.npz"), **{"fc1.weight": layers[0][0], "fc2.weight": layers[2][0].T})
+    with zipfile.ZipFile(f.at("net.pt"), "w") as archive:
+        archive.writestr("net/data.pkl", b"")
+    (f.folder / "old.pt").write_bytes(b"\x80\x02}q\x00.")
+    np.save(f.at("one.npy"), layers[0][0])
+    np.savez(f.at("object.npz"), **{"fc.weight": np.array([{}])})
+    (f.folder / "cut.npz").write_bytes((f.folder / "f8.npz").read_bytes()[:-40])
+    damaged = bytearray((f.folder / "f8.npz").read_bytes())
+    damaged[damaged.index(b"NUMPY") + 200] ^= 1
+    (f.folder / "damaged.npz").write_bytes(damaged)
+    for path, sentence in {
+        "norm.npz": "layer 'bn' holds weight [8], bias [8], num_batches_tracked []: no node of the network takes that",
+        "kernel.npz": "dataset fc1.weight (transposed) has shape [8x3], but node 'dense_1' (dense) takes [3x8]: as it is it would fit, under the name kernel",
+        "net.pt": "is a file of torch.save, which only Python reads: save the arrays by name: np.savez(",
+        "old.pt": "is a pickle of Python: save the arrays by name",
+        "one.npy": "is one array of NumPy without a name",
+        "object.npz": "array fc.weight has the type '|O', which is not known",
+        "cut.npz": "is truncated or damaged",
+        "damaged.npz": "entry net.z.weight.npy of the archive cannot be read: it is damaged",
+    }.items():
+        f.refuses(sentence, "import-weights", path, "-d", "r.h5", "--scaling", "none", "--net", "dense:8; tanh; dense", "-o", "no.h5")
 
 
 def check_scaling(f, y):
@@ -244,6 +435,10 @@ def main(program):
         f.table("r", y.tolist())
         f.table("c", [kinds[i % 3] for i in range(N)], "--target", "y")
         check_layouts(f)
+        check_models(f)
+        check_orders(f)
+        check_shards(f)
+        check_torch(f)
         check_scaling(f, y)
         check_classes(f, kinds)
         z = check_dropout(f)

@@ -92,8 +92,8 @@ typedef struct {
 bnn_status bnn_outline_load(const char *path, bnn_outline *out);
 void bnn_outline_free(bnn_outline *outline); /* frees what is inside */
 
-/* Weights of Keras (.h5, .weights.h5), of h5py (groups with datasets kernel and bias), or of a run of bnn. Layers without weights are left
- * out. */
+/* Weights of Keras (.keras, .h5, .weights.h5, .weights.json with its shards), of NumPy (.npz) or HDF5 with arrays LAYER.weight [out, in] or
+ * LAYER/kernel [in, out] and bias, or of a run of bnn. Layers without weights are left out. */
 bnn_status bnn_weights_load(const char *path, bnn_weights **out);
 
 /* Predictions alone: schema "bnn-prediction". run made them. */

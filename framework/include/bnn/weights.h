@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * weights.h: weights of a network that was trained elsewhere, and the run they make (store.h loads them from HDF5 files of Keras or h5py).
+ * weights.h: weights of a network that was trained elsewhere, and the run they make (store.h loads them from files of Keras, PyTorch
+ * and NumPy).
  */
 #ifndef BNN_WEIGHTS_H
 #define BNN_WEIGHTS_H
@@ -17,13 +18,15 @@ typedef struct {
     char *path;      /* in the file, for messages */
     bnn_shape shape; /* rank 0: one number */
     double *value;   /* row-major */
+    bool transposed; /* it is [out, in] in the file, as PyTorch's weight */
 } bnn_weight;
 
 /* The arrays of one layer. */
 typedef struct {
-    char *name;         /* of the layer, as in the file */
+    char *name;         /* of the layer, as in the file; of one in a group "GROUP/NAME" */
     int n;              /* arrays */
     bnn_weight *weight; /* [n] */
+    char *given;        /* name that its maker gave it, where the file has another one, too; NULL: none */
 } bnn_weights_layer;
 
 /* Owns everything. */
@@ -37,8 +40,13 @@ typedef struct {
     char *likelihood;
     int n_hyper;   /* own parameters of the likelihood */
     double *hyper; /* [n_hyper] */
+    bool by_name;  /* the file has no order of layers: theirs is that of their names, as far as these tell it */
 } bnn_weights;
 void bnn_weights_free(bnn_weights *weights); /* frees it with all it owns; NULL is allowed */
+
+/* Puts the layers in the order of names, separated by commas: each layer once, by its name, the end of it behind a '/' or '.', or the name
+ * that its maker gave it. A layer whose arrays are only numbered is taken for a dense one. */
+bnn_status bnn_weights_order(bnn_weights *weights, const char *names);
 
 /* A table without rows, of the width that an `input` statement of the net or the first kernel says, and of targets or classes as the
  * likelihood makes them of the last kernel's columns: for those who have no data, or none with targets. */
@@ -48,10 +56,11 @@ bnn_status bnn_weights_table(const bnn_weights *weights, const bnn_config *confi
 bnn_status bnn_weights_scaling(const bnn_weights *weights, const bnn_table *table, bnn_scaling *out);
 
 /* A complete run of the config's engine and network, one that predicts from one parameter vector. Layers go, in order, to the nodes that
- * have parameters of the same names; a bias that is not there is 0, gates keep their initial p. The likelihood: that of the config, else of
- * the weights. Its own parameters (a learned noise) are those of the weights where the likelihood is the same, else they are fitted to the
- * rows of data, else (no rows, or none with targets) they stay at their initial values; the run's remark says which. The data have the
- * scaling that the network was trained with. */
+ * have parameters of the same names; where the file has no order, in the only one that names and shapes allow, and several are refused; a
+ * bias that is not there is 0, gates keep their initial p. The likelihood: that of the config, else of the weights. Its own parameters (a
+ * learned noise) are those of the weights where the likelihood is the same, else they are fitted to the rows of data, else (no rows, or
+ * none with targets) they stay at their initial values; the run's remark says which. The data have the scaling that the network was trained
+ * with. */
 bnn_status bnn_weights_run(const bnn_weights *weights, const bnn_config *config, const bnn_data *data, bnn_run **out);
 
 #ifdef __cplusplus

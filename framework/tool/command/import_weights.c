@@ -12,7 +12,7 @@ enum { N_SCALINGS = sizeof scaling_names / sizeof *scaling_names };
 
 typedef struct {
     tool_job job;
-    const char *path, *engine, *out;
+    const char *path, *engine, *out, *order;
     int split;
     bool split_given;
     scaling_kind scaling;
@@ -20,13 +20,17 @@ typedef struct {
     bnn_table *rows, *made; /* --data; a table without rows where those have no targets */
 } request;
 
-enum { SCALING = 256 };
+enum { SCALING = 256, ORDER };
 
 static const struct argp_option options[] = {
     {"scaling", SCALING, "none|x|xy|file", 0,
      "what the network was trained on: columns as they are (none), standardised by the training rows of --data (x), the target too (xy), "
      "or "
      "scaled as the file's group /scaling says (default: file where there is that group, else none)",
+     0},
+    {"order", ORDER, "NAME,NAME,...", 0,
+     "the layers that hold weights, in their order in the network: where the file has none and several would fit; layers named here are "
+     "dense ones, whatever their names say",
      0},
     {"split", 'k', "K", 0, "training rows: those of split K, or 'all' (default: split 0 where the data have splits)", 0},
     {"engine", 'e', "TEXT", 0, "how to predict (default: map); mc_dropout:p=0.1 puts gates before the dense layers", 0},
@@ -50,6 +54,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &r->job; return 0;
+    case ORDER: r->order = arg; return 0;
     case SCALING: r->scaling = parse_scaling(arg, state); return 0;
     case 'k':
         r->split = tool_split(arg);
@@ -136,7 +141,8 @@ static bnn_status import(request *r) {
     BNN_TRY(tool_output_apart(r->out, r->job.data, "the data file"));
     BNN_TRY(bnn_weights_load(r->path, &r->weights));
     r->job.weights = r->weights;
-    bnn_status s = open_table(r, &config, &table);
+    bnn_status s = r->order ? bnn_weights_order(r->weights, r->order) : BNN_OK;
+    if (s == BNN_OK) s = open_table(r, &config, &table);
     if (s == BNN_OK) s = find_scaling(r, table, &scaling);
     if (s == BNN_OK) s = run_from(r, &config, table, &scaling);
     bnn_scaling_free(&scaling);
@@ -151,19 +157,20 @@ static int run(int argc, char **argv) {
         .options = options,
         .parser = parse,
         .children = children,
-        .args_doc = "WEIGHTS.h5",
+        .args_doc = "WEIGHTS",
         .doc =
-            "Makes a run of a network that was trained elsewhere, so that its uncertainty can be asked for: of Keras (model.save or "
-            "save_weights to .h5 or .weights.h5), of any HDF5 file with a group for each layer that holds kernel [in, out] and bias [out] "
-            "(PyTorch: kernel is weight.T), or of a run of bnn. Layers go in order to those nodes of the network that have weights; "
-            "activations are in its text only. A softmax or sigmoid at the end is left out: the likelihood has it.\v"
+            "Makes a run of a network that was trained elsewhere, so that its uncertainty can be asked for: of Keras (.keras, .h5, "
+            ".weights.h5, .weights.json with its shards), of NumPy (.npz) or HDF5 with arrays LAYER.weight [out, in] as PyTorch has them "
+            "or "
+            "LAYER/kernel [in, out], and LAYER.bias [out], or of a run of bnn. Layers go in order to those nodes of the network that have "
+            "weights; activations are in its text only. A softmax or sigmoid at the end is left out: the likelihood has it.\v"
             "A learned noise is set to the residuals of the training rows where --data have targets; else it stays at 1 sd of y. Test "
             "rows of the split, if any, are predicted and scored. Without --data, width and targets are those of the weights; "
             "`--likelihood categorical` says that they are classes.\n\n"
             "Examples:\n"
             "  bnn import-weights keras.h5 -d boston.h5 --scaling xy --net 'dense:50; relu; dense' -o run.h5\n"
             "  bnn import-weights keras.h5 -d boston.h5 --scaling xy --net 'dense:50; relu; dense' --engine mc_dropout:p=0.1 -o run.h5\n"
-            "  bnn import-weights torch.h5 --net 'dense:64; tanh; dense' --likelihood categorical -o run.h5\n"
+            "  bnn import-weights torch.npz --net 'dense:64; tanh; dense' --likelihood categorical -o run.h5\n"
             "  bnn predict run.h5 --data new.h5 -o new.csv"};
     request r = {.engine = "map", .scaling = GUESS};
     tool_job_open(&r.job, argc, argv);

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * weights.c: weights that others wrote, told apart by their first bytes: HDF5 (hdf5.c), zip archives (zip.c) with arrays of NumPy (npy.c),
+ * lists of shards (shards.c), and without names of layers (unnamed.c). Others that are known are refused with the way out.
+ */
+#include "weights.h"
+
+#include "run/order.h"
+#include <bnn/cost.h>
+#include <bnn/file.h>
+#include <bnn/store.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---------------------------------------------------------------- layers */
+
+char *bnn_weights_cut(const char *path, const char **array) {
+    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    const char *cut = !slash || (dot && dot > slash) ? dot : slash;
+    *array = cut ? cut + 1 : path;
+    return cut && cut > path ? strndup(path, (size_t)(cut - path)) : strdup("/");
+}
+
+static void free_array(bnn_weight *array) { free(array->name), free(array->path), free(array->value); }
+
+/* The layer of this name; NULL: out of memory. */
+static bnn_weights_layer *find_layer(bnn_weights *w, const char *name, const char *given) {
+    for (int i = w->n - 1; i >= 0; i--)
+        if (strcmp(w->layer[i].name, name) == 0) return &w->layer[i];
+    bnn_weights_layer *all = realloc(w->layer, ((size_t)w->n + 1) * sizeof *all);
+    if (!all) return NULL;
+    w->layer = all;
+    bnn_weights_layer layer = {.name = strdup(name), .given = given ? strdup(given) : NULL};
+    if (layer.name && (layer.given || !given)) return all[w->n] = layer, &all[w->n++];
+    free(layer.name), free(layer.given);
+    return NULL;
+}
+
+/* [out, in] -> [in, out] */
+static bnn_status transpose(bnn_weight *array) {
+    size_t rows = (size_t)array->shape.d[0], cols = (size_t)array->shape.d[1];
+    double *turned = malloc((rows * cols + 1) * sizeof *turned);
+    char *name = strdup("kernel");
+    if (!turned || !name) return free(turned), free(name), bnn_oom("array %s", array->path);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < cols; j++) turned[j * rows + i] = array->value[i * cols + j];
+    free(array->value), free(array->name);
+    array->value = turned, array->name = name, array->transposed = true;
+    array->shape.d[0] = (int)cols, array->shape.d[1] = (int)rows;
+    return BNN_OK;
+}
+
+bnn_status bnn_weights_add(bnn_weights *w, const char *name, const char *given, bnn_weight *array) {
+    bnn_status s = BNN_OK;
+    if (array->shape.rank == 2 && strcmp(array->name, "weight") == 0) s = transpose(array);
+    bnn_weights_layer *layer = s < 0 ? NULL : find_layer(w, name, given);
+    bnn_weight *all = layer ? realloc(layer->weight, ((size_t)layer->n + 1) * sizeof *all) : NULL;
+    if (!all) return free_array(array), s < 0 ? s : bnn_oom("layer '%s'", name);
+    layer->weight = all;
+    all[layer->n++] = *array;
+    return BNN_OK;
+}
+
+bnn_status bnn_weights_room(const char *where, bnn_weight *array) {
+    double count = 1;
+    for (int i = 0; i < array->shape.rank; i++) count *= array->shape.d[i];
+    bnn_status s = bnn_memory_check(count * sizeof(double), "the weights", "they are too large");
+    if (s < 0) return bnn_note(s, "%s", where);
+    array->value = calloc((size_t)count + 1, sizeof *array->value);
+    return array->value ? BNN_OK : bnn_oom("%s", where);
+}
+
+/* Says whether a name is that of a dense layer of Keras, or of a class made of one: "dense", "my_dense_2". */
+static bool is_dense(const char *name) {
+    if (!name) return false;
+    const char *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
+    size_t n = strlen(last);
+    while (n > 0 && last[n - 1] >= '0' && last[n - 1] <= '9') n--;
+    if (n > 0 && last[n] && last[n - 1] == '_') n--;
+    bool dense = n >= 5 && strncmp(last + n - 5, "dense", 5) == 0 && (n == 5 || last[n - 6] == '_');
+    return dense && !(n >= 12 && strncmp(last + n - 12, "einsum_dense", 12) == 0);
+}
+
+/* Names what dense layers only number. */
+static bnn_status complete(bnn_weights *w) {
+    if (w->n == 0)
+        return bnn_fail(BNN_ERR_FORMAT,
+                        "%s: holds no weights: expected Keras's attribute 'layer_names', or layers with arrays kernel [in, out] or weight "
+                        "[out, in], and bias",
+                        w->path);
+    for (int i = 0; i < w->n; i++)
+        if (is_dense(w->layer[i].name) || is_dense(w->layer[i].given)) BNN_TRY(bnn_weights_layer_dense(&w->layer[i]));
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- files */
+
+/* Reads the first bytes of a plain file; what cannot be read has none. */
+static void read_head(const char *path, unsigned char head[16]) {
+    struct stat about;
+    memset(head, 0, 16);
+    FILE *file = stat(path, &about) == 0 && S_ISREG(about.st_mode) ? fopen(path, "rb") : NULL;
+    if (file && fread(head, 1, 16, file) == 0) memset(head, 0, 16);
+    if (file) fclose(file);
+}
+
+static bnn_status read_file(bnn_weights *w) {
+    static const char npz[] = "save the arrays by name: np.savez(\"net.npz\", **{k: v.numpy() for k, v in model.state_dict().items()})";
+    unsigned char head[16];
+    read_head(w->path, head);
+    if (memcmp(head, "PK", 2) == 0) return bnn_weights_read_zip(w, w->path);
+    if (memcmp(head, "\x93NUMPY", 6) == 0)
+        return bnn_fail(BNN_ERR_FORMAT, "%s: is one array of NumPy without a name: save all of them by name, with np.savez", w->path);
+    if (head[0] == 0x80 && head[1] > 0 && head[1] < 6) return bnn_fail(BNN_ERR_FORMAT, "%s: is a pickle of Python: %s", w->path, npz);
+    if (head[8] == '{' && memcmp(head + 4, "\0\0\0", 4) == 0)
+        return bnn_fail(BNN_ERR_FORMAT, "%s: is a file of safetensors: %s", w->path, npz);
+    if (head[0] == '{') return bnn_weights_read_shards(w, w->path);
+    return bnn_weights_read_hdf5(w, w->path, NULL, 0, NULL);
+}
+
+bnn_status bnn_weights_load(const char *path, bnn_weights **out) {
+    *out = NULL;
+    bnn_weights *w = calloc(1, sizeof *w);
+    if (!w || !(w->path = strdup(path))) return free(w), bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for weights", path);
+    bnn_status s = read_file(w);
+    if (s == BNN_OK) s = bnn_weights_pair(w);
+    if (s == BNN_OK) s = complete(w);
+    if (s == BNN_OK) s = bnn_file_sha256(path, w->sha256);
+    if (s < 0 && strncmp(bnn_error(), path, strlen(path)) != 0) bnn_note(s, "%s", path);
+    if (s < 0)
+        bnn_weights_free(w);
+    else
+        *out = w;
+    return s;
+}
