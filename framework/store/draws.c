@@ -87,7 +87,7 @@ static bnn_status find_hyper(bnn_draws *d) {
 static bnn_status find_variables(bnn_draws *d) {
     const bnn_net *net = d->engine->model->net;
     const bnn_engine_type *type = bnn_engine_vtable(d->engine);
-    bool all = type->n_draws || type->member || type->type.caps & BNN_POINT;
+    bool all = !(type->type.caps & BNN_ONE_THETA); /* else the layers make all that differs between draws */
     for (int i = 0; i < net->n_nodes; i++) {
         const bnn_node *node = &net->node[i];
         const bnn_plan *plan = &node->layer.plan;

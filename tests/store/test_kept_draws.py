@@ -26,6 +26,9 @@ ENGINES = {
     "mc_dropout": f"mc_dropout:p={P},epochs=60",
     "bayes_by_backprop": "bayes_by_backprop:epochs=60,lr=0.01",
     "hmc": f"hmc:steps=5,chains={CHAINS},samples={STORED},warmup=50",
+    "swag": "swag:epochs=60,rank=5",
+    "laplace": "laplace:engine=map{epochs=60},predictive=sampling",
+    "ensemble": "ensemble:members=4,engine=swag{epochs=30}",
 }
 
 
@@ -78,7 +81,7 @@ def check_observations(f, is_class):
     for name, z in (("mean", z_score((y - mean) / np.sqrt(variance), 0)), ("variance", z_score((y - mean) ** 2 / variance, 1))):
         assert abs(z) < 4.5, f"the {name} of the noise has z = {z}"
     if np.ptp(variance) < 1e-6 * variance.mean():  # the noise is the same for all rows
-        hyper = f["posterior"].get("likelihood_hyper", f["model_weights/likelihood"]["hyper"])
+        hyper = f["posterior"]["likelihood_hyper"] if "likelihood_hyper" in f["posterior"] else f["model_weights/likelihood"]["hyper"]
         variance = np.exp(hyper.reshape(-1, 1, 1)) * f["scaling"]["y_sd"] ** 2
         density = -0.5 * ((f["observed_data"]["y"] - mean) ** 2 / variance + np.log(2 * np.pi * variance))
         assert np.allclose(density[..., 0], f["log_likelihood"]["y"], rtol=1e-3, atol=1e-4)
@@ -100,7 +103,8 @@ def check_forward(f, engine, is_class):
     layers = [f"{node}_1", f"{node}_2"]
     posterior = f["posterior"]
     kernels = {layer: posterior[f"{layer}_kernel"] for layer in layers}
-    biases = {layer: posterior.get(f"{layer}_bias", f["model_weights/" + layer].get("bias", np.empty(0))[None]) for layer in layers}
+    shared = {layer: f.get("model_weights/" + layer, {}).get("bias", np.empty(0))[None] for layer in layers}
+    biases = {layer: posterior.get(f"{layer}_bias", shared[layer]) for layer in layers}
     h = forward(f, layers, kernels, biases)
     if is_class:
         h = np.exp(h - h.max(axis=2, keepdims=True))
@@ -149,6 +153,14 @@ def check_stored(f):
     statistics = f["engine_state"]["statistics"].reshape(-1, CHAINS, STORED)  # of all stored draws; lp is the first
     assert np.array_equal(f["sample_stats"]["draw"], number) and np.array_equal(f["sample_stats"]["lp"], statistics[0][:, number])
     assert np.array_equal(f["sample_stats"]["diverging"], statistics[3][:, number] != 0)
+
+
+def check_made(f):
+    """Draws that are made for the prediction: every parameter has its own in each of them, the noise, too."""
+    for layer in ("dense_1", "dense_2"):
+        for name in ("kernel", "bias"):
+            draws = f["posterior"][f"{layer}_{name}"]
+            assert (np.ptp(draws, axis=0) > 0).mean() > 0.9 and len(np.unique(draws.reshape(DRAWS, -1), axis=0)) == DRAWS, f"{layer}_{name}"
 
 
 # ---------------------------------------------------------------- networks of every layer, from the text and the weights alone
@@ -223,7 +235,7 @@ def check_layers(bnn):
     assert seen == known, f"layers that no network here has: {known - seen}"
 
 
-CHECKS = {"mc_dropout": check_gates, "bayes_by_backprop": check_gaussians, "hmc": check_stored}
+CHECKS = {"mc_dropout": check_gates, "bayes_by_backprop": check_gaussians, "hmc": check_stored, "swag": check_made, "laplace": check_made, "ensemble": check_made}
 
 
 def check_truth(bnn):
