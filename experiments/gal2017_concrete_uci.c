@@ -84,10 +84,10 @@ static bnn_status open_study(int argc, char **argv, study *s) {
     bool smoke = argc == 3 && strcmp(argv[1], "--smoke") == 0;
     if (argc < 3) return bnn_fail(BNN_ERR_OPTION, "usage: gal2017_concrete_uci DATA.h5 'TAU|TAU|TAU' [FIRST-LAST]");
     snprintf(s->engine[GRID], sizeof s->engine[GRID],
-             "grid_search:engine=mc_dropout{epochs=%d},grid={p=0.005|0.01|0.05|0.1,likelihood.tau=%s}", smoke ? 100 : 4000,
+             "grid_search:validation=last,engine=mc_dropout{epochs=%d},grid={p=0.005|0.01|0.05|0.1,likelihood.tau=%s}", smoke ? 100 : 4000,
              smoke ? "0.1|0.15|0.2" : argv[2]);
     snprintf(s->engine[CONCRETE], sizeof s->engine[CONCRETE],
-             "early_stopping:engine=mc_dropout{gates=concrete,p=0.1,lr=0.005,lr_hyper=0.0004,epochs=%d}", smoke ? 60 : 2000);
+             "early_stopping:validation=last,engine=mc_dropout{gates=concrete,p=0.1,lr=0.005,lr_hyper=0.0004,epochs=%d}", smoke ? 60 : 2000);
     if (smoke) {
         bnn_csv_options target = {sizeof target, .targets = "medv"};
         BNN_TRY(bnn_import_csv(argv[2], &target, NULL, &s->table));

@@ -15,18 +15,18 @@
 
 typedef struct {
     bnn_object engine;
-    double validation;
+    bnn_holdout_conf holdout;
     int every, samples, patience;
 } conf;
 
-static const bnn_option options[] = {
-    BNN_OPT_SPEC(conf, engine, BNN_ENGINE, "mc_dropout{gates=concrete,p=0.1,epochs=2000,lr=0.005,lr_hyper=0.0004}",
-                 "the engine to stop, as name or name{options}"),
-    BNN_OPT_REAL(conf, validation, "0.2", 0.01, 0.99, "share of the training rows, the last ones, that the first run is scored on"),
-    BNN_OPT_INT(conf, every, "20", 1, 1e9, "steps of the engine (epochs) between scores"),
-    BNN_OPT_INT(conf, samples, "100", 1, 1e9, "draws of the predictive distribution for a score"),
-    BNN_OPT_INT(conf, patience, "100", 1, 1e9, "scores without a new best after which the first run ends"),
-    {0}};
+static const bnn_option options[] = {BNN_OPT_SPEC(conf, engine, BNN_ENGINE,
+                                                  "mc_dropout{gates=concrete,p=0.1,epochs=2000,lr=0.005,lr_hyper=0.0004}",
+                                                  "the engine to stop, as name or name{options}"),
+                                     BNN_HOLDOUT_OPTIONS(conf, holdout),
+                                     BNN_OPT_INT(conf, every, "20", 1, 1e9, "steps of the engine (epochs) between scores"),
+                                     BNN_OPT_INT(conf, samples, "100", 1, 1e9, "draws of the predictive distribution for a score"),
+                                     BNN_OPT_INT(conf, patience, "100", 1, 1e9, "scores without a new best after which the first run ends"),
+                                     {0}};
 
 /* stopper.counter: steps of the probe so far; of it when its score was best; scores; whether the probe is over; steps of the refit. */
 enum { STEPS, BEST, SCORES, PROBED, REFITTED, N_COUNTERS };
@@ -52,7 +52,7 @@ static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
     stopper *s = e->state;
     s->best_ll = -INFINITY;
-    BNN_TRY(bnn_holdout_open(data, ((const conf *)e->object.conf)->validation, &s->rows));
+    BNN_TRY(bnn_holdout_open(data, &((const conf *)e->object.conf)->holdout, bnn_rng_split(e->rng, BNN_STREAM_HOLDOUT), &s->rows));
     BNN_TRY(open_inner(e, s->rows.fit, PROBE, &s->probe));
     if (!bnn_engine_vtable(s->probe)->fitted) return BNN_OK;
     return bnn_fail(BNN_ERR_OPTION,

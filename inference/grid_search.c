@@ -3,9 +3,9 @@
  * grid_search: choose an engine's options by validation log-likelihood, then refit: how dropout probabilities are usually tuned, and the
  * baseline that learned probabilities save.
  *
- * Every cell of the grid is one whole fit on the first 1 - validation of the training rows (in their listed order, as in the published UCI
- * protocol), scored by its mean predictive log-likelihood on the rest. All cells share one noise stream: differences between them are
- * differences of the options. The best cell is fitted again on all training rows.
+ * Every cell of the grid is one whole fit on 1 - share of the training rows, scored by its mean predictive log-likelihood on the rest. The
+ * seed draws that rest, of each class its share; validation=last takes the last rows, as the published UCI protocol does. All cells share
+ * one noise stream: differences between them are differences of the options. The best cell is fitted again on all training rows.
  */
 #include <bnn/holder.h>
 #include <bnn/jobs.h>
@@ -18,7 +18,7 @@
 typedef struct {
     bnn_object engine;
     char *grid;
-    double validation;
+    bnn_holdout_conf holdout;
     int samples;
 } conf;
 
@@ -26,7 +26,7 @@ static const bnn_option options[] = {
     BNN_OPT_SPEC(conf, engine, BNN_ENGINE, "mc_dropout", "the engine whose options are searched, as name or name{options}"),
     BNN_OPT_TEXT(conf, grid, "{p=0.005|0.01|0.05|0.1}",
                  "{key=value|value, ...}: key is an option of the engine, likelihood.OPTION, prior.OPTION, or LABEL.OPTION of a layer"),
-    BNN_OPT_REAL(conf, validation, "0.2", 0.01, 0.99, "share of the training rows, the last ones, that the cells are scored on"),
+    BNN_HOLDOUT_OPTIONS(conf, holdout),
     BNN_OPT_INT(conf, samples, "1000", 1, 1e9, "draws of the predictive distribution for a score"),
     {0}};
 
@@ -186,7 +186,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     const conf *c = e->object.conf;
     search *g = e->state;
     BNN_TRY(read_grid(c->grid, g));
-    BNN_TRY(bnn_holdout_open(data, c->validation, &g->rows));
+    BNN_TRY(bnn_holdout_open(data, &c->holdout, bnn_rng_split(e->rng, BNN_STREAM_HOLDOUT), &g->rows));
     g->cell = calloc((size_t)g->n_cells, sizeof *g->cell);
     g->done = calloc((size_t)g->n_cells, sizeof *g->done);
     g->ll = calloc((size_t)g->n_cells, sizeof *g->ll);

@@ -6,12 +6,56 @@
 
 #include <stdlib.h>
 
-bnn_status bnn_holdout_open(const bnn_data *data, double share, bnn_holdout *out) {
-    int kept = data->n - (int)(share * data->n);
+static const char *const validations[] = {"shuffled", "last", NULL};
+
+const bnn_option bnn_holdout_options[] = {
+    BNN_OPT_CHOICE(bnn_holdout_conf, validation, "shuffled", validations,
+                   "training rows that are scored: drawn by the seed, of each class its share; or the last ones"),
+    BNN_OPT_REAL(bnn_holdout_conf, share, "0.2", 0.01, 0.99, "of the training rows that are scored"),
+    {0}};
+
+/* 0 for all rows where there are no classes to keep apart, as of real targets and of maps. */
+static int class_of(const bnn_data *data, int row) { return data->n_classes > 0 && data->y_dim == 1 ? (int)data->y[row] + 1 : 0; }
+
+/* Marks (int)(share n) rows. In the drawn order, class after class, every (1/share)-th is one: so each class has its share, to one row. */
+static bnn_status draw_rows(const bnn_data *data, double share, bnn_rng rng, bool *held) {
+    int *order = malloc((size_t)data->n * sizeof *order), *place = calloc((size_t)data->n_classes + 2, sizeof *place);
+    if (order && place) {
+        bnn_rng_permutation(rng, data->n, order);
+        for (int i = 0; i < data->n; i++) place[class_of(data, i) + 1]++; /* then the place of a class's next row */
+        for (int c = 0; c <= data->n_classes; c++) place[c + 1] += place[c];
+        for (int i = 0; i < data->n; i++) {
+            int at = place[class_of(data, order[i])]++;
+            held[order[i]] = (int)(share * (at + 1)) > (int)(share * at);
+        }
+    }
+    bnn_status s = order && place ? BNN_OK : bnn_oom("validation rows");
+    free(order), free(place);
+    return s;
+}
+
+/* Makes the two parts of the rows that are not held out and of those that are. */
+static bnn_status cut(const bnn_data *data, const bool *held, int kept, bnn_holdout *out) {
+    int *rows = malloc((size_t)data->n * sizeof *rows), at[2] = {0, kept};
+    if (!rows) return bnn_oom("validation rows");
+    for (int i = 0; i < data->n; i++) rows[at[held[i]]++] = data->rows[i];
+    bnn_status s = bnn_data_new(data->table, kept, rows, NULL, &out->fit);
+    if (s == BNN_OK) s = bnn_data_new(data->table, data->n - kept, rows + kept, &out->fit->scaling, &out->score);
+    free(rows);
+    return s;
+}
+
+bnn_status bnn_holdout_open(const bnn_data *data, const bnn_holdout_conf *conf, bnn_rng rng, bnn_holdout *out) {
+    int kept = data->n - (int)(conf->share * data->n);
     if (kept < 1 || kept >= data->n)
         return bnn_fail(BNN_ERR_DATA, "%d training rows cannot be cut into a part to fit and a part to score", data->n);
-    BNN_TRY(bnn_data_slice(data, 0, kept, NULL, &out->fit));
-    return bnn_data_slice(data, kept, data->n, &out->fit->scaling, &out->score);
+    bool *held = calloc((size_t)data->n, sizeof *held);
+    if (!held) return bnn_oom("validation rows");
+    for (int i = kept; i < data->n; i++) held[i] = conf->validation == BNN_VALIDATION_LAST;
+    bnn_status s = conf->validation == BNN_VALIDATION_LAST ? BNN_OK : draw_rows(data, conf->share, rng, held);
+    if (s == BNN_OK) s = cut(data, held, kept, out);
+    free(held);
+    return s;
 }
 
 void bnn_holdout_close(bnn_holdout *holdout) {

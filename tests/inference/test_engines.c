@@ -6,6 +6,7 @@
 
 #include <bnn/descent.h>
 #include <bnn/fit.h>
+#include <bnn/holder.h>
 #include <bnn/metrics.h>
 #include <math.h>
 #include <omp.h>
@@ -505,7 +506,7 @@ static double score(const bnn_engine *e, const bnn_data *data) {
 
 enum { CELLS = 6, KEYS = 2 };
 static const char grid_spec[] =
-    "grid_search:engine=mc_dropout{epochs=10,batch=16},grid={p=0.05|0.2|0.5,lr=0.001|0.05},validation=0.25,samples=20";
+    "grid_search:engine=mc_dropout{epochs=10,batch=16},grid={p=0.05|0.2|0.5,lr=0.001|0.05},validation=last,share=0.25,samples=20";
 static const char *const p_values[] = {"0.05", "0.2", "0.5"}, *const lr_values[] = {"0.001", "0.05"};
 
 static void cell_spec(int i, char spec[96]) {
@@ -687,7 +688,7 @@ START_TEST(early_stopping_is_its_probe_and_its_refit) {
     char spec[160], sentence[160];
     double ll[64];
     int n, best = best_step_by_hand(inner, &r, &n, ll);
-    snprintf(spec, sizeof spec, "early_stopping:engine=%s,validation=0.25,every=5,samples=20,patience=3", inner);
+    snprintf(spec, sizeof spec, "early_stopping:engine=%s,validation=last,share=0.25,every=5,samples=20,patience=3", inner);
     bnn_run *run = fit(spec, "dense:20; tanh; dense", 1, r.data);
     bnn_column c[BNN_MAX_COLUMNS];
     ck_assert_int_eq(bnn_engine_vtable(run->engine)->columns(run->engine, c), 2);
@@ -706,6 +707,47 @@ START_TEST(early_stopping_is_its_probe_and_its_refit) {
     bnn_engine_free(refit);
     bnn_run_free(run);
     rows_free(&r);
+}
+END_TEST
+
+/* Counts the rows of a class among some data. */
+static int of_class(const bnn_data *d, int class) {
+    int n = 0;
+    for (int i = 0; i < d->n; i++) n += (int)d->y[i] == class;
+    return n;
+}
+
+static int last_rows(const bnn_data *d, int from) {
+    int n = 0;
+    for (int i = 0; i < d->n; i++) n += d->rows[i] >= from;
+    return n;
+}
+
+/* Rows that are listed by class, or by target, are cut into parts that are alike. */
+START_TEST(validation_rows_are_drawn_by_the_seed_of_each_class_its_share) {
+    enum { N = 100, CLASSES = 3, FIRST = 60, SECOND = 33 };
+    static const int size[CLASSES] = {FIRST, SECOND, N - FIRST - SECOND};
+    const bnn_holdout_conf conf = {.share = 0.25};
+    bnn_table *t = table_new(N, IN, CLASSES, 1);
+    for (int i = 0; i < N; i++) t->y[i] = i < FIRST ? 0 : i < FIRST + SECOND ? 1 : 2;
+    bnn_data *d = data_new(t);
+    bnn_holdout by_seed[3];
+    for (int i = 0; i < 3; i++) OK(bnn_holdout_open(d, &conf, bnn_rng_seed((uint64_t)i / 2), &by_seed[i]));
+    for (int c = 0; c < CLASSES; c++) {
+        ck_assert_int_le(abs(4 * of_class(by_seed[0].score, c) - size[c]), 4);
+        ck_assert_int_eq(of_class(by_seed[0].score, c) + of_class(by_seed[0].fit, c), size[c]);
+    }
+    ck_assert_int_eq(by_seed[0].score->n, N / 4);
+    ck_assert_int_lt(last_rows(by_seed[0].score, N - N / 4), N / 4);
+    ck_assert_mem_eq(by_seed[0].score->rows, by_seed[1].score->rows, N / 4 * sizeof(int));
+    ck_assert_mem_ne(by_seed[0].score->rows, by_seed[2].score->rows, N / 4 * sizeof(int));
+    bnn_holdout last;
+    OK(bnn_holdout_open(d, &(bnn_holdout_conf){.validation = BNN_VALIDATION_LAST, .share = 0.25}, bnn_rng_seed(1), &last));
+    ck_assert_int_eq(last_rows(last.score, N - N / 4), N / 4);
+    for (int i = 0; i < 3; i++) bnn_holdout_close(&by_seed[i]);
+    bnn_holdout_close(&last);
+    bnn_data_free(d);
+    bnn_table_free(t);
 }
 END_TEST
 
@@ -731,6 +773,7 @@ int main(void) {
                                   diverging_cells_are_out_of_the_race,
                                   grids_are_refused_with_the_key,
                                   searches_need_rows_to_cut,
+                                  validation_rows_are_drawn_by_the_seed_of_each_class_its_share,
                                   early_stopping_is_its_probe_and_its_refit,
                                   NULL};
     return run_tests("engines", tests);

@@ -46,7 +46,7 @@ static void keeps_comma(void) {
 static const char *const engines[] = {
     "map:epochs=2,lr=0.0125,optimizer=sgd{momentum=0.25}",
     "mc_dropout:p=0.15,epochs=2",
-    "early_stopping:engine=map{epochs=4},every=1,validation=0.25",
+    "early_stopping:engine=map{epochs=4},every=1,validation=last,share=0.25",
     "grid_search:engine=mc_dropout{epochs=1},grid={p=0.125|0.25}",
     "laplace:engine=map{epochs=2}",
     "sgld:samples=2,burnin=2,thin=1",

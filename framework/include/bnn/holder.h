@@ -11,14 +11,30 @@
 extern "C" {
 #endif
 
-/* The training rows cut in two, in their listed order: the first 1 - share to fit, the last `share` to score (Gal & Ghahramani's published
- * UCI protocol). Both are scaled by the first part. */
+/* How training rows are cut into a part to fit and one to score, read by BNN_HOLDOUT_OPTIONS. */
 typedef struct {
-    bnn_data *fit;   /* the first 1 - share of the rows, to fit */
-    bnn_data *score; /* the last `share`, to score; scaled by fit */
+    int validation; /* BNN_VALIDATION_... */
+    double share;   /* of the rows, to score */
+} bnn_holdout_conf;
+
+/* bnn_holdout_conf.validation */
+enum {
+    BNN_VALIDATION_SHUFFLED, /* rows drawn by a stream, of each class its share, to one row */
+    BNN_VALIDATION_LAST      /* the last ones, as listed (Gal & Ghahramani's published UCI protocol) */
+};
+
+extern const bnn_option bnn_holdout_options[]; /* the table of a bnn_holdout_conf */
+
+/* The entry of an option table for the bnn_holdout_conf `field` of a conf. */
+#define BNN_HOLDOUT_OPTIONS(conf, field) BNN_OPT_GROUP(conf, field, bnn_holdout_options, NULL)
+
+/* The training rows cut in two, each part in the order in which they are listed. Both are scaled by the first. */
+typedef struct {
+    bnn_data *fit;   /* 1 - share of the rows, to fit */
+    bnn_data *score; /* the rest, to score; scaled by fit */
 } bnn_holdout;
-/* Cuts data, whose table is borrowed. Fails where a part would have no rows. */
-bnn_status bnn_holdout_open(const bnn_data *data, double share, bnn_holdout *out);
+/* Cuts data, whose table is borrowed; the rows that are drawn follow from rng alone. Fails where a part would have no rows. */
+bnn_status bnn_holdout_open(const bnn_data *data, const bnn_holdout_conf *conf, bnn_rng rng, bnn_holdout *out);
 void bnn_holdout_close(bnn_holdout *holdout); /* frees what is inside */
 
 /* Steps inner and adds what it counted to outer's cost (the outer step is timed as a whole). */
@@ -37,7 +53,8 @@ bnn_status bnn_holder_adapt(const bnn_object *inner, bnn_netspec *net);
 bnn_status bnn_holder_open(const bnn_engine *outer, const bnn_object *inner, const bnn_data *data, bnn_rng rng, int together,
                            bnn_engine **out);
 /* The same of an engine that a text says, on other texts. */
-bnn_status bnn_holder_open_text(const char *spec, const bnn_texts *texts, const bnn_data *data, bnn_rng rng, int together, bnn_engine **out);
+bnn_status bnn_holder_open_text(const char *spec, const bnn_texts *texts, const bnn_data *data, bnn_rng rng, int together,
+                                bnn_engine **out);
 
 #ifdef __cplusplus
 }
