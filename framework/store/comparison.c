@@ -77,7 +77,7 @@ static void put_distances(bnn_h5_writer *w, const bnn_comparison *c) {
 }
 
 static void put_contestant(bnn_h5_writer *w, const char *group, const bnn_contestant *c) {
-    char history[BNN_H5_PATH];
+    char history[BNN_H5_PATH], verdicts[BNN_H5_PATH];
     bnn_h5_group(w, group);
     bnn_h5_text(w, group, "label", c->label);
     bnn_h5_text(w, group, "remark", c->remark);
@@ -85,6 +85,9 @@ static void put_contestant(bnn_h5_writer *w, const char *group, const bnn_contes
     bnn_h5_dim(w, group, "point", c->n_points, BNN_H5_INT, NULL);
     bnn_h5_put(w, group, "sd", BNN_H5_DOUBLE, c->sd, "point");
     bnn_h5_put(w, group, "error", BNN_H5_DOUBLE, c->error, "point");
+    if (c->y) bnn_h5_put(w, group, "y", BNN_H5_DOUBLE, c->y, "point");
+    if (c->pit) bnn_h5_put(w, group, "pit", BNN_H5_DOUBLE, c->pit, "point");
+    bnn_store_put_verdicts(w, bnn_h5_join(verdicts, group, "verdicts"), c->verdicts);
     bnn_store_put_history(w, bnn_h5_join(history, group, "metrics"), &c->history);
 }
 
@@ -118,8 +121,8 @@ void bnn_comparison_free(bnn_comparison *c) {
     for (int e = 0; c->engine && e < c->n_engines; e++) {
         bnn_contestant *k = &c->engine[e];
         bnn_history_free(&k->history);
-        free(k->label), free(k->metrics), free(k->cost), free(k->distance), free(k->remark), free(k->spec_json), free(k->sd),
-            free(k->error);
+        free(k->label), free(k->metrics), free(k->cost), free(k->distance), free(k->remark), free(k->spec_json);
+        free(k->sd), free(k->error), free(k->y), free(k->pit), bnn_remarks_free(k->verdicts);
     }
     free(c->title), free(c->net), free(c->likelihood), free(c->prior), free(c->data_path);
     free(c->split), free(c->engine);
@@ -186,6 +189,15 @@ static void get_distances(bnn_h5_reader *r, bnn_comparison *c) {
     free(v);
 }
 
+/* Numbers on the points of a contestant; NULL where the file has none. */
+static double *get_on_points(bnn_h5_reader *r, const char *group, const char *name, int n) {
+    char path[BNN_H5_PATH];
+    if (!bnn_h5_has(r, bnn_h5_join(path, group, name))) return NULL;
+    double *v = bnn_h5_room(r, (size_t)n, sizeof *v);
+    if (v) bnn_h5_get(r, path, BNN_H5_DOUBLE, (size_t)n, v);
+    return v;
+}
+
 static void get_contestant(bnn_h5_reader *r, const char *group, bnn_contestant *c) {
     char path[BNN_H5_PATH];
     c->label = bnn_h5_get_text(r, group, "label");
@@ -196,6 +208,9 @@ static void get_contestant(bnn_h5_reader *r, const char *group, bnn_contestant *
     c->error = bnn_h5_room(r, (size_t)c->n_points, sizeof(double));
     bnn_h5_get(r, bnn_h5_join(path, group, "sd"), BNN_H5_DOUBLE, (size_t)c->n_points, c->sd);
     bnn_h5_get(r, bnn_h5_join(path, group, "error"), BNN_H5_DOUBLE, (size_t)c->n_points, c->error);
+    c->y = get_on_points(r, group, "y", c->n_points);
+    c->pit = get_on_points(r, group, "pit", c->n_points);
+    c->verdicts = bnn_store_get_verdicts(r, bnn_h5_join(path, group, "verdicts"));
     bnn_store_get_history(r, bnn_h5_join(path, group, "metrics"), &c->history);
 }
 
@@ -224,6 +239,7 @@ static void regression_points(bnn_contestant *c, int width, const double *mean, 
     for (int i = 0; i < c->n_points; i++) {
         c->sd[i] = sqrt(epistemic[i * width] + aleatoric[i * width]);
         c->error[i] = y[i * width] - mean[i * width];
+        c->y[i] = y[i * width];
     }
 }
 
@@ -245,6 +261,7 @@ static void get_points(bnn_h5_reader *r, bnn_comparison *c) {
     double *v = bnn_h5_room(r, 4 * cells, sizeof *v);
     if (!v) return;
     k->sd = bnn_h5_room(r, (size_t)extent[0], sizeof(double)), k->error = bnn_h5_room(r, (size_t)extent[0], sizeof(double));
+    k->y = c->is_class ? NULL : bnn_h5_room(r, (size_t)extent[0], sizeof(double));
     bnn_h5_get(r, "/prediction/mean", BNN_H5_DOUBLE, cells, v);
     bnn_h5_get(r, "/prediction/var_epistemic", BNN_H5_DOUBLE, cells, v + cells);
     bnn_h5_get(r, "/prediction/var_aleatoric", BNN_H5_DOUBLE, cells, v + 2 * cells);
@@ -255,6 +272,10 @@ static void get_points(bnn_h5_reader *r, bnn_comparison *c) {
             class_points(k, extent[1], v, v + 3 * cells);
         else
             regression_points(k, extent[1], v, v + cells, v + 2 * cells, v + 3 * cells);
+    }
+    if (bnn_h5_has(r, "/prediction/pit") && (k->pit = bnn_h5_room(r, (size_t)extent[0], sizeof(double)))) {
+        bnn_h5_get(r, "/prediction/pit", BNN_H5_DOUBLE, cells, v);
+        for (int i = 0; r->status == BNN_OK && i < extent[0]; i++) k->pit[i] = v[i * extent[1]];
     }
     free(v);
 }
@@ -275,6 +296,7 @@ static void get_run(bnn_h5_reader *r, bnn_comparison *c) {
     bnn_store_get_metrics(r, "/summary", 1, c->engine[0].metrics);
     bnn_store_get_cost(r, "/cost", "/provenance", 1, c->engine[0].cost);
     bnn_store_get_history(r, "/metrics", &c->engine[0].history);
+    c->engine[0].verdicts = bnn_store_get_verdicts(r, "/verdicts");
     get_points(r, c);
 }
 

@@ -101,13 +101,15 @@ bnn_status bnn_prediction_save(const bnn_run *run, const bnn_results *results, c
 
 /* One engine of a comparison. Owns its arrays. */
 typedef struct {
-    char *label;          /* the engine text as it was asked for */
-    bnn_metrics *metrics; /* [n_splits] on the test rows */
-    bnn_cost *cost;       /* [n_splits] of fit and prediction */
-    bnn_history history;  /* of the first split */
-    char *remark;         /* of the first split; "" if none */
-    int n_points;         /* test rows of all splits, first target */
-    double *sd, *error;   /* [n_points] sqrt(var_total), and y - mean; of classes: 1 - largest probability, and 0 or 1 for a wrong class */
+    char *label;           /* the engine text as it was asked for */
+    bnn_metrics *metrics;  /* [n_splits] on the test rows */
+    bnn_cost *cost;        /* [n_splits] of fit and prediction */
+    bnn_history history;   /* of the first split */
+    char *remark;          /* of the first split; "" if none */
+    int n_points;          /* test rows of all splits, first target */
+    double *sd, *error;    /* [n_points] sqrt(var_total), and y - mean; of classes: 1 - largest probability, and 0 or 1 for a wrong class */
+    double *y, *pit;       /* [n_points] the target, and P(Y <= y); NULL: not known, and of classes */
+    bnn_remarks *verdicts; /* of the first split; NULL: nobody has judged */
     bnn_distance *distance; /* [n_splits] from the engine that is the reference; NULL: none is */
     char *spec_json;        /* of the first split: network, engine, likelihood and prior as they were fitted (spec_json.h) */
 } bnn_contestant;

@@ -50,8 +50,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 /* One fit: engine e on split number k of the comparison. */
 typedef struct {
-    int n; /* test rows */
-    double *sd, *error;
+    int n;                        /* test rows */
+    double *sd, *error, *y, *pit; /* [n] as in bnn_contestant, in one piece */
     double share;
     bnn_marginals *marginals; /* while the reference, or this engine, is still to come in its split */
     bool settled;             /* the distance is known */
@@ -84,12 +84,12 @@ static bool show(void *context, double share) {
     return false;
 }
 
-/* sd and error of the first target; of classes, doubt and whether the class is wrong. */
+/* Points of the first target; of classes, doubt and whether the class is wrong. */
 static bnn_status keep_points(task *t, const bnn_prediction *p, const bnn_data *test) {
     t->n = p->n;
-    t->sd = malloc((size_t)p->n * sizeof *t->sd);
-    t->error = malloc((size_t)p->n * sizeof *t->error);
-    if (!t->sd || !t->error) return bnn_oom("predictions");
+    t->sd = malloc(4 * (size_t)p->n * sizeof *t->sd);
+    if (!t->sd) return bnn_oom("predictions");
+    t->error = t->sd + p->n, t->y = t->error + p->n, t->pit = t->y + p->n;
     for (int i = 0; i < p->n; i++) {
         const double *mean = p->mean + (size_t)i * (size_t)p->mean_dim;
         int best = 0;
@@ -98,23 +98,30 @@ static bnn_status keep_points(task *t, const bnn_prediction *p, const bnn_data *
         double y = p->is_class ? (double)test->y[i] : (double)test->y[i * test->y_dim] * test->scaling.y_sd[0] + test->scaling.y_mean[0];
         t->sd[i] = p->is_class ? 1 - mean[best] : sqrt(bnn_var_total(p, i * p->mean_dim));
         t->error[i] = p->is_class ? (int)y != best : y - mean[0];
+        t->y[i] = y;
+        t->pit[i] = p->pit ? p->pit[i * p->mean_dim] : NAN;
     }
     return BNN_OK;
 }
 
-static bnn_status keep(contest *c, int e, int k, bnn_run *run, const bnn_prediction *p, const bnn_data *test) {
-    bnn_contestant *who = &c->c->engine[e];
+/* What is known of the first split alone. */
+static bnn_status keep_first(bnn_contestant *who, bnn_run *run, const bnn_data *train, const bnn_prediction *p, const bnn_data *test) {
     const char *remark = bnn_run_remark(run);
+    BNN_TRY(bnn_remarks_new(&who->verdicts));
+    BNN_TRY(bnn_run_judge(run, train, train->n, p, test, who->verdicts));
+    who->history = run->history; /* moves */
+    run->history = (bnn_history){0};
+    who->remark = strdup(remark ? remark : "");
+    who->spec_json = bnn_spec_json(bnn_engine_fitted(run->engine));
+    return who->remark && who->spec_json ? BNN_OK : bnn_oom("a comparison");
+}
+
+static bnn_status keep(contest *c, int e, int k, bnn_run *run, const bnn_data *train, const bnn_prediction *p, const bnn_data *test) {
+    bnn_contestant *who = &c->c->engine[e];
     who->cost[k] = run->cost;
     bnn_cost_add(&who->cost[k], &p->cost);
     BNN_TRY(bnn_metrics_compute(p, test, &who->metrics[k]));
-    if (k == 0) {
-        who->history = run->history; /* moves */
-        run->history = (bnn_history){0};
-        who->remark = strdup(remark ? remark : "");
-        who->spec_json = bnn_spec_json(bnn_engine_fitted(run->engine));
-        if (!who->remark || !who->spec_json) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
-    }
+    if (k == 0) BNN_TRY(keep_first(who, run, train, p, test));
     return keep_points(&c->task[e * c->c->n_splits + k], p, test);
 }
 
@@ -204,7 +211,7 @@ static bnn_status fit_and_predict(contest *c, int e, int k, const bnn_data *trai
     bnn_prediction *p = NULL;
     BNN_TRY(bnn_fit(&config, train, &run));
     bnn_status s = predict(c, e, k, run->engine, test, how, &p);
-    if (s == BNN_OK) s = keep(c, e, k, run, p, test);
+    if (s == BNN_OK) s = keep(c, e, k, run, train, p, test);
     bnn_prediction_free(p);
     bnn_run_free(run);
     return s;
@@ -223,19 +230,23 @@ static bnn_status run_task(void *context, int i) {
     return s < 0 ? bnn_note(s, "%s, split %d", c->r->engine[e], split) : BNN_OK;
 }
 
+/* A column of points over all splits: at this place of the columns of each task. NULL: out of memory. */
+static double *join(const task *t, int n_splits, int n_points, int place) {
+    double *out = malloc(((size_t)n_points + 1) * sizeof *out);
+    for (int k = 0, at = 0; out && k < n_splits; at += t[k++].n)
+        memcpy(out + at, t[k].sd + (size_t)place * (size_t)t[k].n, (size_t)t[k].n * sizeof *out);
+    return out;
+}
+
 /* Puts the test rows of all splits in one row. */
 static bnn_status join_points(contest *c) {
     for (int e = 0; e < c->c->n_engines; e++) {
         bnn_contestant *who = &c->c->engine[e];
+        double **column[] = {&who->sd, &who->error, &who->y, &who->pit};
         task *t = &c->task[e * c->c->n_splits];
         for (int k = 0; k < c->c->n_splits; k++) who->n_points += t[k].n;
-        who->sd = malloc((size_t)who->n_points * sizeof *who->sd);
-        who->error = malloc((size_t)who->n_points * sizeof *who->error);
-        if (!who->sd || !who->error) return bnn_oom("predictions");
-        for (int k = 0, at = 0; k < c->c->n_splits; at += t[k++].n) {
-            memcpy(who->sd + at, t[k].sd, (size_t)t[k].n * sizeof *who->sd);
-            memcpy(who->error + at, t[k].error, (size_t)t[k].n * sizeof *who->error);
-        }
+        for (int i = 0; i < (c->c->is_class ? 2 : 4); i++)
+            if (!(*column[i] = join(t, c->c->n_splits, who->n_points, i))) return bnn_oom("predictions");
     }
     return BNN_OK;
 }
@@ -295,7 +306,6 @@ static bnn_status work(contest *c) {
     if (s == BNN_OK) s = join_points(c);
     for (int i = 0; c->task && i < n; i++) {
         free(c->task[i].sd);
-        free(c->task[i].error);
         bnn_marginals_free(c->task[i].marginals);
     }
     free(c->task);
