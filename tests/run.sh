@@ -25,7 +25,7 @@ suite() {
 }
 
 if [ "$1" = long ]; then
-    need debootstrap
+    need debootstrap chromium chromium-driver python3-selenium
     build build -Dwerror=true
     exec meson test -C build --suite long --print-errorlogs
 fi

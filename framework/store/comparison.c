@@ -280,12 +280,18 @@ static void get_points(bnn_h5_reader *r, bnn_comparison *c) {
     free(v);
 }
 
+/* Scores of a run that has predicted nothing. */
+static bnn_metrics no_scores(bool is_class) {
+    bnn_metrics m;
+    double *v = (double *)&m;
+    for (size_t i = 0; i < sizeof m / sizeof *v; i++) v[i] = NAN;
+    m.is_class = is_class, m.n = 0;
+    return m;
+}
+
 static void get_run(bnn_h5_reader *r, bnn_comparison *c) {
-    if (!bnn_h5_has(r, "/prediction/y") || !bnn_h5_has(r, "/summary")) {
-        r->status = bnn_fail(BNN_ERR_STATE, "%s: is a run without predictions of a test set", r->path);
-        return;
-    }
-    c->is_class = bnn_h5_has(r, "/summary/accuracy");
+    bool scored = bnn_h5_has(r, "/prediction/y") && bnn_h5_has(r, "/summary");
+    c->is_class = bnn_store_get_n_classes(r, "/scaling") > 0;
     c->title = bnn_h5_get_text(r, "/", "engine");
     get_texts(r, c);
     if (!make_room(r, c, 1, 1)) return;
@@ -293,11 +299,14 @@ static void get_run(bnn_h5_reader *r, bnn_comparison *c) {
     c->engine[0].label = bnn_h5_get_text(r, "/", "engine");
     c->engine[0].remark = bnn_h5_get_text(r, "/", "remark");
     c->engine[0].spec_json = bnn_h5_get_text(r, "/", "model_spec_json");
-    bnn_store_get_metrics(r, "/summary", 1, c->engine[0].metrics);
+    if (scored)
+        bnn_store_get_metrics(r, "/summary", 1, c->engine[0].metrics);
+    else
+        c->engine[0].metrics[0] = no_scores(c->is_class);
     bnn_store_get_cost(r, "/cost", "/provenance", 1, c->engine[0].cost);
     bnn_store_get_history(r, "/metrics", &c->engine[0].history);
     c->engine[0].verdicts = bnn_store_get_verdicts(r, "/verdicts");
-    get_points(r, c);
+    if (scored) get_points(r, c);
 }
 
 bnn_status bnn_comparison_load(const char *path, bnn_comparison **out) {

@@ -70,6 +70,11 @@ if command -v gnuplot >/dev/null; then
     works report cmp.h5 run.h5 -o report.html
     check 'the page is whole' grep -q '</html>' report.html
     check 'the page has figures' grep -q '<svg' report.html
+    check 'it begins with verdicts' grep -q '<h3>Verdicts' report.html
+    check 'points tell their row' grep -q '<title>A, test row 1: measured' report.html
+    works fit -d r.h5 --split all --net "$net" --engine map:epochs=20 -o untested.h5
+    works report untested.h5 -o untested.html
+    check 'without test rows there are the verdicts and the course of the fit' grep -q '<h3>Training' untested.html
 else
     echo 'skipped: report, for want of gnuplot'
 fi

@@ -98,7 +98,6 @@ for command in predict evaluate; do
     refuses 'r.h5: ' $command c3run.h5 --data r.h5
 done
 for file in r pred; do refuses "$file.h5: holds 'bnn-" report $file.h5; done
-refuses 'untested.h5: is a run without predictions' report untested.h5
 refuses 'none.h5' diff r.h5 none.h5
 refuses 'r.csv: is not an HDF5 file' diff r.csv r.h5
 refuses 'none.csv: No such file' import csv none.csv -o new.h5

@@ -69,7 +69,7 @@ static bnn_status draw_points(const bnn_comparison *c, report_plot *plot,
     int n;
     for (int e = 0; e < c->n_engines; e++) {
         BNN_TRY(sort_points(&c->engine[e], &p, &n));
-        report_plot_curve(plot, e, 0, false, report_letter(e, letter));
+        report_plot_curve(plot, e, 0, REPORT_LINE, report_letter(e, letter));
         draw(c, p, n, plot);
         free(p);
     }
@@ -85,7 +85,8 @@ static bnn_status draw_aside(const bnn_comparison *c, report_plot *plot) { retur
 static bnn_status draw_coverage(const bnn_comparison *c, report_plot *plot) {
     char letter[8];
     for (int e = 0; e < c->n_engines; e++) {
-        report_plot_curve(plot, e, 0, false, report_letter(e, letter));
+        if (c->engine[e].n_points == 0) continue;
+        report_plot_curve(plot, e, 0, REPORT_LINE, report_letter(e, letter));
         report_plot_point(plot, 0, 0, 0);
         for (int i = 0; i < BNN_CALIBRATION_LEVELS; i++) {
             report_quantity share = {REPORT_METRIC, offsetof(bnn_metrics, coverage) + (size_t)i * sizeof(double)};
@@ -102,7 +103,7 @@ static bnn_status draw_cost(const bnn_comparison *c, report_plot *plot) {
     char letter[8];
     for (int e = 0; c->n_engines > 1 && e < c->n_engines; e++) {
         double se, mean = report_mean(c, e, ll, &se);
-        report_plot_curve(plot, e, 0, true, report_letter(e, letter));
+        report_plot_curve(plot, e, 0, REPORT_BARS, report_letter(e, letter));
         double aside = pow(1.4, (e + 0.5) / c->n_engines - 0.5);
         report_plot_point(plot, fmax(1, report_mean(c, e, gradients, NULL)) * aside, mean, se);
     }
@@ -116,7 +117,7 @@ static bnn_status draw_training(const bnn_comparison *c, report_plot *plot) {
     char letter[8];
     for (int e = 0; e < c->n_engines; e++) {
         const bnn_history *h = &c->engine[e].history;
-        report_plot_curve(plot, e, 0, false, report_letter(e, letter));
+        report_plot_curve(plot, e, 0, REPORT_LINE, report_letter(e, letter));
         for (int i = h->n / 10; i < h->n; i++) report_plot_point(plot, h->epoch[i], h->nll[i] + h->prior[i] + h->kl[i], 0);
     }
     return BNN_OK;
@@ -131,7 +132,7 @@ static bnn_status draw_gates(const bnn_comparison *c, report_plot *plot) {
         const bnn_history *h = &c->engine[e].history;
         for (int g = 0; g < h->n_gates; g++) {
             snprintf(title, sizeof title, n_curves <= NAMED_GATES ? "%s %s" : "%s", report_letter(e, letter), h->gate[g]);
-            report_plot_curve(plot, e, g, false, g == 0 || n_curves <= NAMED_GATES ? title : "");
+            report_plot_curve(plot, e, g, REPORT_LINE, g == 0 || n_curves <= NAMED_GATES ? title : "");
             for (int i = 0; i < h->n; i++) report_plot_point(plot, h->epoch[i], h->p[i * h->n_gates + g], 0);
         }
     }
@@ -150,6 +151,18 @@ typedef struct {
 } figure;
 
 static const figure figures[] = {
+    {TARGETS, "Predicted against measured",
+     "Test rows (of many, those spread evenly), with bars of 1.64 predictive sd to each side, which hold 90 % where the distribution is "
+     "Gaussian: points on the diagonal are right, and a bar should reach it nine times of ten.",
+     "measured", "predicted", false, true, false, report_draw_measured},
+    {TARGETS, "Where the targets fall in their distributions",
+     "Histogram of P(Y <= y) in ten bins, 1 where as many rows fall into a bin as should: a hill in the middle is caution, walls at the "
+     "ends are overconfidence, a slope is bias.",
+     "P(Y <= y)", "rows over those expected", false, false, true, report_draw_pit},
+    {TARGETS, "Errors in predictive sd",
+     "Error of each row, divided by its predictive sd, against the prediction: a cloud without shape around 0, one of twenty beyond 2, is "
+     "right; a bend is something the network has not learned.",
+     "predicted", "error / sd", false, false, false, report_draw_residuals},
     {TARGETS, "Calibration",
      "Share of the test targets inside the central predictive interval against the share it promises, mean over splits: below the diagonal "
      "an engine is overconfident, above it too cautious.",

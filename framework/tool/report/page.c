@@ -26,6 +26,24 @@ const char *report_letter(int engine, char letter[8]) {
 
 /* ---------------------------------------------------------------- head of the page */
 
+/* The page is whole without it. With it the chips of the key switch engines off and on, and a click on a column sorts the table by it. */
+static const char script[] =
+    "document.querySelectorAll('section').forEach(s=>{\n"
+    "s.querySelectorAll('.key li').forEach(li=>{const c=li.querySelector('.chip'),b=document.createElement('button'),e=li.dataset.engine;"
+    "b.className=c.className;b.textContent=c.textContent;b.type='button';b.ariaPressed='true';b.title='show or hide in the figures';"
+    "b.onclick=()=>{const on=b.ariaPressed==='false';b.ariaPressed=String(on);"
+    "s.querySelectorAll('.plot .'+e).forEach(g=>g.style.display=on?'':'none')};c.replaceWith(b)});\n"
+    "s.querySelectorAll('table').forEach(t=>{t.querySelectorAll('thead tr:last-child th').forEach((h,i)=>{"
+    "const b=document.createElement('button');b.type='button';b.append(...h.childNodes);h.append(b);let up=false;"
+    "b.onclick=()=>{up=!up;t.querySelectorAll('[aria-sort]').forEach(o=>o.removeAttribute('aria-sort'));"
+    "h.setAttribute('aria-sort',up?'ascending':'descending');const "
+    "of=r=>i?Number(r.cells[i].dataset.value):Number(r.dataset.engine.slice(1));"
+    "t.tBodies[0].append(...[...t.rows].filter(r=>r.dataset.engine).sort((p,q)=>up?of(p)-of(q):of(q)-of(p)))}})})});\n";
+
+void report_foot(FILE *html) {
+    fprintf(html, "</main>\n<footer>made by bnn " BNN_VERSION "</footer>\n<script>\n%s</script>\n</body>\n</html>\n", script);
+}
+
 /* In pieces: a compiler need not take texts of more than 4095 characters. */
 static const char *const style[] = {
     ":root{color-scheme:light dark;--paper:#fff;--ink:#1b1f24;--soft:#5a626c;--line:#dfe3e8;--grid:#e6e9ed;--axis:#6b737d}\n"
@@ -69,6 +87,15 @@ static const char *const style[] = {
     "details{font-size:.92rem;margin:0 0 2.5rem}\n"
     "summary{cursor:pointer;color:var(--soft);font-size:.88rem}\n"
     ".meaning{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1.25rem;margin:.75rem 0 0}\n",
+    ".verdicts{list-style:none;margin:0 0 2.25rem;padding:0;display:grid;gap:.55rem}\n"
+    ".verdicts li{display:flex;gap:.75rem;align-items:start;padding:.55rem .8rem;border-left:.35rem solid var(--line);border-radius:.3rem;"
+    "background:color-mix(in srgb,var(--s) 10%,transparent);border-color:var(--s)}\n"
+    ".verdicts p{margin:0;min-width:0;overflow-wrap:anywhere}.verdicts .note{--s:var(--axis);color:inherit;font-size:inherit;margin:0}"
+    ".verdicts .warning{--s:#c98a00}.verdicts .bad{--s:#d0342c}.good{margin:0 0 2.25rem}\n"
+    "th button{all:unset;cursor:pointer}th button:focus-visible{outline:2px solid var(--axis)}th[aria-sort] "
+    "button{text-decoration:underline}\n"
+    ".chip[aria-pressed]{font:inherit;font-size:.85rem;font-weight:650;color:inherit;cursor:pointer}.chip[aria-pressed=false]{opacity:.35}"
+    "\n",
     ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,29rem),1fr));gap:1.5rem}\n"
     "figure{margin:0;padding:1.1rem 1.2rem 1.2rem;border:1px solid "
     "var(--line);border-radius:.6rem;display:flex;flex-direction:column;min-width:0}\n"
@@ -169,10 +196,38 @@ static void write_chip(FILE *html, int engine) {
     fprintf(html, "<span class=\"chip c%d\">%s</span>", engine % REPORT_COLOURS, report_letter(engine, letter));
 }
 
+/* ---------------------------------------------------------------- verdicts */
+
+static void write_verdict(FILE *html, const bnn_comparison *c, int e, int i) {
+    static const char *const names[] = {[BNN_REMARK_NOTE] = "note", [BNN_REMARK_WARNING] = "warning", [BNN_REMARK_BAD] = "bad"};
+    const bnn_remarks *verdicts = c->engine[e].verdicts;
+    const char *name = names[bnn_remark_severity(verdicts, i)];
+    fprintf(html, "<li class=\"%s\">", name);
+    if (c->n_engines > 1) write_chip(html, e);
+    fprintf(html, "<p><b>%s</b> ", name);
+    report_text(html, bnn_remark_sentence(verdicts, i));
+    fputs("</p></li>\n", html);
+}
+
+/* What speaks against the answers, the worst first, before any number of them. */
+static void write_verdicts(FILE *html, const bnn_comparison *c) {
+    int n = 0, judged = 0;
+    for (int e = 0; e < c->n_engines; e++) judged += c->engine[e].verdicts != NULL, n += bnn_remarks_count(c->engine[e].verdicts);
+    if (judged == 0) return;
+    fprintf(html, "<h3>Verdicts%s</h3>\n", c->n_splits > 1 ? " on the first split" : "");
+    if (n == 0) fputs("<p class=\"good\">Nothing speaks against what was found.</p>\n", html);
+    fputs("<ul class=\"verdicts\">\n", html);
+    for (int severity = BNN_REMARK_BAD; severity >= BNN_REMARK_NOTE; severity--)
+        for (int e = 0; e < c->n_engines; e++)
+            for (int i = 0; i < bnn_remarks_count(c->engine[e].verdicts); i++)
+                if ((int)bnn_remark_severity(c->engine[e].verdicts, i) == severity) write_verdict(html, c, e, i);
+    fputs("</ul>\n", html);
+}
+
 static void write_key(FILE *html, const bnn_comparison *c) {
     fputs("<h3>Engines</h3>\n<ul class=\"key\">\n", html);
     for (int e = 0; e < c->n_engines; e++) {
-        fputs("<li>", html);
+        fprintf(html, "<li data-engine=\"e%d\">", e);
         write_chip(html, e);
         fputs("<div><code>", html);
         report_text(html, c->engine[e].label);
@@ -288,12 +343,15 @@ static double mean_of(const table *t, int engine, const column *col, double *se)
     return col->relative ? mean / t->grid : mean;
 }
 
-/* Finds the best of a column, and how many decimals give its largest number four digits. */
-static void survey(table *t, int at) {
+/* Finds the best of a column, and how many decimals give its largest number four digits. False: there are no numbers, as of a run that has
+ * predicted nothing. */
+static bool survey(table *t, int at) {
     const column *col = t->column[at];
     double largest = 0, best = NAN;
+    bool any = false;
     for (int e = 0; e < t->c->n_engines; e++) {
         double mean = mean_of(t, e, col, NULL);
+        any = any || !isnan(mean);
         if (!isfinite(mean)) continue;
         largest = fmax(largest, fabs(mean));
         if (isnan(best) || mean * col->better > best * col->better) best = mean;
@@ -301,13 +359,14 @@ static void survey(table *t, int at) {
     t->best[at] = col->better && t->c->n_engines > 1 ? best : NAN;
     t->decimals[at] = col->decimals;
     if (col->decimals == FOUR_DIGITS) t->decimals[at] = largest > 0 ? (int)fmin(9, fmax(0, 3 - floor(log10(largest)))) : 3;
+    return any;
 }
 
 static void add_columns(table *t, const column *columns, size_t n) {
     for (size_t i = 0; i < n; i++) {
         if (columns[i].relative && t->grid <= 0) continue;
         t->column[t->n] = &columns[i];
-        survey(t, t->n++);
+        if (survey(t, t->n)) t->n++;
     }
 }
 
@@ -359,7 +418,7 @@ static void write_cell(FILE *html, const table *t, int engine, int at) {
     const column *col = t->column[at];
     double se, mean = mean_of(t, engine, col, &se);
     bool best = mean == t->best[at];
-    fprintf(html, "<td%s>%s", starts_group(t, at) ? " class=\"first\"" : "", best ? "<b>" : "");
+    fprintf(html, "<td data-value=\"%.17g\"%s>%s", mean, starts_group(t, at) ? " class=\"first\"" : "", best ? "<b>" : "");
     write_number(html, mean, t->decimals[at]);
     if (best) fputs("</b>", html);
     if (col->has_se && isfinite(se)) {
@@ -373,7 +432,7 @@ static void write_cell(FILE *html, const table *t, int engine, int at) {
 static void write_row(FILE *html, const table *t, int engine) {
     char name[24];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(t->c->engine[engine].label, ":"), t->c->engine[engine].label);
-    fputs("<tr><th scope=\"row\">", html);
+    fprintf(html, "<tr data-engine=\"e%d\"><th scope=\"row\">", engine);
     write_chip(html, engine);
     fputs("<span class=\"name\">", html);
     report_text(html, name);
@@ -409,6 +468,7 @@ void report_section(FILE *html, const bnn_comparison *c, int number, int heading
     fprintf(html, "<section id=\"file-%d\">\n<h%d%s>", number, heading, is_long ? " class=\"long\"" : "");
     report_text(html, title_of(c));
     fprintf(html, "</h%d>\n", heading);
+    write_verdicts(html, c);
     write_facts(html, c);
     write_key(html, c);
     fputs("<div class=\"wide\"><table>\n", html);

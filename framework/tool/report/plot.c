@@ -43,6 +43,7 @@ void report_plot_close(report_plot *p) {
     if (p->script) fclose(p->script);
     if (p->clauses) fclose(p->clauses);
     free(p->clause_text);
+    free(p->owners);
 }
 
 /* Between apostrophes gnuplot takes everything as it is; an apostrophe is doubled. */
@@ -52,43 +53,71 @@ static void quote(FILE *out, const char *text) {
     fputc('\'', out);
 }
 
+/* Remembers whose curve it is; a byte will do for the engines that a comparison takes. */
+static void own_curve(report_plot *p) {
+    char *more = realloc(p->owners, (size_t)p->n_curves + 1);
+    if (!more) return; /* that curve cannot be switched off */
+    p->owners = more;
+    p->owners[p->n_curves++] = (char)p->engine;
+}
+
+/* A clause of a plot: how these columns of the last data are drawn, in the engine's colour. */
+static void add_clause(report_plot *p, const char *how) {
+    fprintf(p->clauses, "%s$d%d using %s lw 1.8 lc rgb '#%06x' ", p->n_curves ? ", " : "", p->n_data, how,
+            (unsigned)report_colours[p->engine % REPORT_COLOURS].light);
+}
+
+static void add_title(report_plot *p) {
+    fputs(*p->title ? "title " : "notitle", p->clauses);
+    if (!*p->title) return;
+    quote(p->clauses, p->title);
+    p->n_titles++;
+    p->longest_title = (int)fmax(p->longest_title, (double)strlen(p->title));
+}
+
 /* Says how the last curve is drawn, now that its length is known. */
 static void end_curve(report_plot *p) {
+    static const char *const how[] = {[REPORT_LINE] = "1:2 with linespoints",
+                                      [REPORT_BARS] = "1:2:3 with yerrorbars",
+                                      [REPORT_POINTS] = "1:2:4 with labels hypertext point",
+                                      [REPORT_STEPS] = "1:2 with steps"};
     if (p->n_points == 0) return;
     int shape = p->engine + p->variant, every = p->n_points > MARKERS_A_CURVE ? p->n_points / MARKERS_A_CURVE : 1;
     fprintf(p->script, "EOD\n");
-    fprintf(p->clauses, "%s$d%d using 1:2%s lw 1.8 lc rgb '#%06x' pt %d ", p->n_curves ? ", " : "", p->n_curves,
-            p->bars ? ":3 with yerrorbars" : " with linespoints", (unsigned)report_colours[p->engine % REPORT_COLOURS].light,
-            markers[shape % N_MARKERS]);
-    if (!p->bars) fprintf(p->clauses, "dt %s pi %d ", dashes[shape % N_DASHES], every);
-    fputs(*p->title ? "title " : "notitle", p->clauses);
-    if (*p->title) {
-        quote(p->clauses, p->title);
-        p->n_titles++;
-        p->longest_title = (int)fmax(p->longest_title, (double)strlen(p->title));
+    if (p->kind == REPORT_POINTS) {
+        add_clause(p, "1:2:3 with yerrorbars pt 0");
+        fputs("notitle ", p->clauses);
+        own_curve(p);
     }
-    p->n_curves++;
+    add_clause(p, how[p->kind]);
+    if (p->kind != REPORT_STEPS) fprintf(p->clauses, "pt %d ", markers[shape % N_MARKERS]);
+    if (p->kind == REPORT_LINE) fprintf(p->clauses, "dt %s pi %d ", dashes[shape % N_DASHES], every);
+    add_title(p);
+    own_curve(p);
+    p->n_data++;
     p->n_points = 0;
 }
 
-void report_plot_curve(report_plot *p, int engine, int variant, bool bars, const char *title) {
+void report_plot_curve(report_plot *p, int engine, int variant, report_curve_kind kind, const char *title) {
     end_curve(p);
     p->engine = engine;
     p->variant = variant;
-    p->bars = bars;
+    p->kind = kind;
     snprintf(p->title, sizeof p->title, "%s", title);
 }
 
-void report_plot_point(report_plot *p, double x, double y, double se) {
-    double reach = isfinite(se) ? se : 0;
+void report_plot_named(report_plot *p, double x, double y, double reach, const char *name) {
+    if (!isfinite(reach)) reach = 0;
     if (!isfinite(x) || !isfinite(y)) return;
-    if (p->n_points++ == 0) fprintf(p->script, "$d%d << EOD\n", p->n_curves);
-    fprintf(p->script, "%.8g %.8g %.8g\n", x, y, reach);
+    if (p->n_points++ == 0) fprintf(p->script, "$d%d << EOD\n", p->n_data);
+    fprintf(p->script, "%.8g %.8g %.8g \"%s\"\n", x, y, reach, name);
     p->x0 = fmin(p->x0, x);
     p->x1 = fmax(p->x1, x);
     p->y0 = fmin(p->y0, y - reach);
     p->y1 = fmax(p->y1, y + reach);
 }
+
+void report_plot_point(report_plot *p, double x, double y, double se) { report_plot_named(p, x, y, se, ""); }
 
 bool report_plot_empty(report_plot *p) {
     end_curve(p);
@@ -190,17 +219,36 @@ static size_t before_name(const char *text) {
     return 0;
 }
 
-/* gnuplot names its parts alike in every plot, which one page cannot have: they get a prefix. Its <title>s would show as meaningless
- * tooltips: they go. */
-static void write_svg(FILE *html, const char *svg, const report_frame *f) {
+/* A named point calls a script that is not there: its name becomes the title of the point, which browsers show to who hovers over it.
+ * Returns what is behind, NULL elsewhere. */
+static const char *name_point(FILE *html, const char *svg) {
+    static const char call[] = " onmousemove=\"gnuplot_svg.showHypertext(evt,'";
+    const char *name = svg + strlen(call), *end, *behind;
+    if (strncmp(svg, call, strlen(call)) != 0 || !(end = strchr(name, '\'')) || !(behind = strstr(end, "</title>"))) return NULL;
+    fprintf(html, "><title>%.*s</title>", (int)(end - name), name);
+    return behind + strlen("</title>");
+}
+
+/* gnuplot's own titles would show as meaningless tooltips. Returns what is behind one, NULL elsewhere. */
+static const char *skip_title(const char *svg) {
+    const char *end = strncmp(svg, "<title>", 7) == 0 ? strstr(svg, "</title>") : NULL;
+    return end ? end + strlen("</title>") : NULL;
+}
+
+/* gnuplot names its parts alike in every plot, which one page cannot have: they get a prefix, and curves the class of their engine. */
+static void write_svg(const report_plot *p, FILE *html, const char *svg, const report_frame *f) {
     fputs("<svg class=\"plot\" role=\"img\" aria-label=\"", html);
     report_text(html, f->alt);
     fputc('"', html);
     for (svg += strlen("<svg"); *svg;) {
-        const char *end = strncmp(svg, "<title>", 7) == 0 ? strstr(svg, "</title>") : NULL;
-        size_t n = end ? 0 : before_name(svg);
-        if (end)
-            svg = end + strlen("</title>");
+        const char *behind = skip_title(svg);
+        if (!behind) behind = name_point(html, svg);
+        size_t n = behind ? 0 : before_name(svg);
+        int curve;
+        if (sscanf(svg, "id=\"gnuplot_plot_%d\"", &curve) == 1 && curve <= p->n_curves)
+            fprintf(html, "class=\"e%d\" ", p->owners[curve - 1]);
+        if (behind)
+            svg = behind;
         else if (n == 0)
             fputc(*svg++, html);
         else {
@@ -221,7 +269,7 @@ bnn_status report_plot_draw(report_plot *p, const report_frame *f, FILE *html) {
     bnn_status s = out < 0 || err < 0 ? bnn_oom("a plot") : spawn(fileno(p->script), out, err);
     char *svg = s == BNN_OK ? contents(out) : NULL, *start = svg ? strstr(svg, "<svg") : NULL;
     if (start)
-        write_svg(html, start, f);
+        write_svg(p, html, start, f);
     else if (s == BNN_OK)
         s = bnn_fail(BNN_ERR_FILE, "gnuplot drew nothing: its svg terminal is needed");
     free(svg);

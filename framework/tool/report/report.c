@@ -42,7 +42,7 @@ static bnn_status write_page(FILE *html, bnn_comparison *const *c, int n) {
         BNN_TRY(report_figures(html, c[i], i + 1));
         fputs("</section>\n", html);
     }
-    fputs("</main>\n<footer>made by bnn " BNN_VERSION "</footer>\n</body>\n</html>\n", html);
+    report_foot(html);
     return BNN_OK;
 }
 

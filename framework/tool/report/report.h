@@ -35,7 +35,9 @@ void report_text(FILE *html, const char *text);
 
 /* From <!doctype> to the list of contents, which is left out for one file. */
 void report_head(FILE *html, bnn_comparison *const *files, int n);
-/* Title (heading: 1 for <h1>), facts, key of the engines and table of one file, counted from 1. Opens a <section> that the caller closes.
+void report_foot(FILE *html); /* the rest of the page */
+/* Title (heading: 1 for <h1>), verdicts, facts, key of the engines and table of one file, counted from 1. Opens a <section> that the caller
+ * closes.
  */
 void report_section(FILE *html, const bnn_comparison *c, int number, int heading);
 /* Its figures. Fails where gnuplot does. */
@@ -43,15 +45,23 @@ bnn_status report_figures(FILE *html, const bnn_comparison *c, int number);
 
 /* ---------------------------------------------------------------- a plot */
 
+typedef enum {
+    REPORT_LINE,   /* markers joined by a line */
+    REPORT_BARS,   /* markers with error bars */
+    REPORT_POINTS, /* error bars and markers that tell their name to who hovers over them */
+    REPORT_STEPS   /* of a histogram: from each x to the next */
+} report_curve_kind;
+
 /* Curves, put in point by point. Failures stick and come out at the end. */
 typedef struct {
     FILE *script, *clauses; /* the data, and what comes after "plot" */
     char *clause_text;
     size_t clause_size;
-    int n_curves, n_points; /* curves with points; points of the last curve */
-    int engine, variant;    /* of the last curve */
-    bool bars;
+    int n_curves, n_data, n_points; /* curves, and tables of points, so far; points of the last one */
+    int engine, variant;            /* of the last curve */
+    report_curve_kind kind;         /* of the last curve */
     char title[64];
+    char *owners;                /* [n_curves] engines, for who switches them off */
     int n_titles, longest_title; /* of all curves so far, with points; in bytes */
     double x0, x1, y0, y1;       /* the range of all points */
 } report_plot;
@@ -63,14 +73,20 @@ typedef struct {
 } report_frame;
 
 bnn_status report_plot_open(report_plot *plot);
-/* Starts a curve: engine gives the colour, and with variant (0: the engine's own) the marker and the dashes. title may be "". bars: markers
- * with error bars, no line. */
-void report_plot_curve(report_plot *plot, int engine, int variant, bool bars, const char *title);
+/* Starts a curve: engine gives the colour, and with variant (0: the engine's own) the marker and the dashes. title may be "". */
+void report_plot_curve(report_plot *plot, int engine, int variant, report_curve_kind kind, const char *title);
 /* Points that are not finite are left out. */
 void report_plot_point(report_plot *plot, double x, double y, double se);
+/* Likewise, with a name for REPORT_POINTS. */
+void report_plot_named(report_plot *plot, double x, double y, double reach, const char *name);
 bool report_plot_empty(report_plot *plot);
 /* Writes the plot as an <svg>. */
 bnn_status report_plot_draw(report_plot *plot, const report_frame *frame, FILE *html);
 void report_plot_close(report_plot *plot);
+
+/* Rows of one file as they were predicted, drawn by figures.c. */
+bnn_status report_draw_measured(const bnn_comparison *c, report_plot *plot);  /* predicted against measured */
+bnn_status report_draw_residuals(const bnn_comparison *c, report_plot *plot); /* error in predictive sd against predicted */
+bnn_status report_draw_pit(const bnn_comparison *c, report_plot *plot);       /* histogram of P(Y <= y) */
 
 #endif
