@@ -2,7 +2,7 @@
  *
  * convergence.c: R-hat, effective numbers of draws and Monte Carlo errors of one quantity; no engine and no network in sight.
  */
-#include "run/ess.h"
+#include "run/predict/ess.h"
 #include <bnn/diagnose.h>
 
 #include <gsl/gsl_cdf.h>

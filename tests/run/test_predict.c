@@ -44,9 +44,22 @@ static void predictor_close(predictor *p) {
     bnn_table_free(p->table);
 }
 
+static const double levels[] = {0.05, 0.4, 0.975};
+enum { LEVELS = sizeof levels / sizeof *levels, DRAWN = 7 };
+
+/* With all that can be asked for. */
 static bnn_prediction *predict(const predictor *p, const bnn_data *data, int samples, bnn_mode mode) {
     bnn_prediction *out;
-    OK(bnn_predict(p->engine, data, &(bnn_predict_options){.samples = samples, .mode = mode, .seed = SEED}, &out));
+    OK(bnn_predict(p->engine, data,
+                   &(bnn_predict_options){.size = sizeof(bnn_predict_options),
+                                          .samples = samples,
+                                          .mode = mode,
+                                          .seed = SEED,
+                                          .n_levels = LEVELS,
+                                          .levels = levels,
+                                          .crps = true,
+                                          .drawn = DRAWN},
+                   &out));
     return out;
 }
 
@@ -212,6 +225,156 @@ START_TEST(log_densities_are_summed_in_logs) {
 }
 END_TEST
 
+/* ---------------------------------------------------------------- quantiles and scores of the mixture itself */
+
+/* The mixture of Gaussians in cell i, in standardised y. */
+static double mixture_cdf(const draws *d, int i, double y) {
+    double sum = 0;
+    for (int s = 0; s < d->samples; s++) {
+        size_t at = (size_t)s * (size_t)(d->n * d->k) + (size_t)i;
+        sum += 0.5 * erfc(((double)d->mean[at] - y) / sqrt(2 * (double)d->var[at])) / d->samples;
+    }
+    return sum;
+}
+
+static double mixture_quantile(const draws *d, int i, double level) {
+    double low = -1e6, high = 1e6;
+    for (int k = 0; k < 100; k++) {
+        double middle = (low + high) / 2;
+        if (mixture_cdf(d, i, middle) < level)
+            low = middle;
+        else
+            high = middle;
+    }
+    return (low + high) / 2;
+}
+
+/* E |N(mean, var)| */
+static double absolute(double mean, double var) {
+    double sd = sqrt(var), z = mean / sd;
+    return mean * erf(z / sqrt(2)) + sd * sqrt(2 / M_PI) * exp(-0.5 * z * z);
+}
+
+/* crps = E|Y - y| - E|Y - Y'|/2 over all pairs of draws (Grimit et al. 2006, eq. 5). */
+static double mixture_crps(const draws *d, int i, double y) {
+    size_t one = (size_t)(d->n * d->k), S = (size_t)d->samples;
+    double sum = 0;
+    for (size_t s = 0; s < S; s++) {
+        double m = (double)d->mean[s * one + (size_t)i], v = (double)d->var[s * one + (size_t)i];
+        sum += absolute(m - y, v) / (double)S;
+        for (size_t r = 0; r < S; r++)
+            sum -= absolute(m - (double)d->mean[r * one + (size_t)i], v + (double)d->var[r * one + (size_t)i]) / (double)(2 * S * S);
+    }
+    return sum;
+}
+
+static void compare_curve(const predictor *p, const bnn_prediction *q, const draws *d, double crps_error, const char *of) {
+    double y_sd = p->data->scaling.y_sd[0], y_mean = p->data->scaling.y_mean[0];
+    for (int i = 0; i < d->n * d->k; i++) {
+        double sd = sqrt(bnn_var_total(q, i)), crps = mixture_crps(d, i, (double)p->data->y[i]) * y_sd;
+        for (int l = 0; l < LEVELS; l++) {
+            double is = q->quantile[i * LEVELS + l], should = mixture_quantile(d, i, levels[l]) * y_sd + y_mean;
+            ck_assert_msg(fabs(is - should) <= 3e-6 * sd + 3 * ROUNDING * y_sd, "%s: quantile %g[%d] is %.9g, not %.9g, of sd %g", of,
+                          levels[l], i, is, should, sd);
+        }
+        ck_assert_msg(fabs(q->crps[i] - crps) <= crps_error * sd, "%s: crps[%d] of %d draws is %.9g, not %.9g, of mean %g, sd %g, y %g", of,
+                      i, q->samples, q->crps[i], crps, q->mean[i], sd, (double)p->data->y[i] * y_sd + y_mean);
+    }
+}
+
+START_TEST(quantiles_and_scores_are_those_of_the_mixture) {
+    for (int i = 0; i < CASES; i++)
+        for (int mode = BNN_ROWS; mode <= BNN_DRAW; mode++) {
+            predictor p;
+            open_case(i, 30, &p);
+            bnn_prediction *q = predict(&p, p.data, 37, (bnn_mode)mode);
+            draws d = draw_by_hand(&p, 37, (bnn_mode)mode);
+            if (q->is_class)
+                ck_assert(q->n_levels == 0 && !q->quantile && !q->crps);
+            else
+                compare_curve(&p, q, &d, 1e-4, cases[i].net);
+            draws_free(&d);
+            bnn_prediction_free(q);
+            predictor_close(&p);
+        }
+}
+END_TEST
+
+/* Next to no noise: the distribution function of 37 draws, or of 2, is a staircase, with steps far apart. */
+START_TEST(quantiles_and_scores_of_staircases) {
+    static const int samples[] = {1, 2, 37};
+    for (int k = 0; k < 3; k++) {
+        predictor p;
+        predictor_open(30, 0, "mc_dropout", "dropout:0.3; dense:5; tanh; dropout:0.2; dense", "gaussian:tau=1e7", &p);
+        bnn_prediction *q = predict(&p, p.data, samples[k], BNN_DRAW);
+        draws d = draw_by_hand(&p, samples[k], BNN_DRAW);
+        compare_curve(&p, q, &d, 5e-3, "staircase");
+        draws_free(&d);
+        bnn_prediction_free(q);
+        predictor_close(&p);
+    }
+}
+END_TEST
+
+/* A draw of y for every draw of the outputs is the one that a sink sees; of fewer there are those of some. */
+static bnn_status keep_y(void *context, const bnn_drawn *drawn) {
+    bnn_real *y = context;
+    memcpy(y + drawn->s * 30 + drawn->row, drawn->y, (size_t)drawn->n * sizeof *y);
+    return BNN_OK;
+}
+
+START_TEST(draws_of_y_are_those_of_the_draws) {
+    enum { S = 20, ROWS = 30 };
+    for (int i = 0; i < CASES; i++) {
+        predictor p;
+        bnn_prediction *q;
+        bnn_real y[S * ROWS];
+        bnn_sink sink = {keep_y, y};
+        open_case(i, ROWS, &p);
+        OK(bnn_predict(p.engine, p.data,
+                       &(bnn_predict_options){sizeof(bnn_predict_options), .samples = S, .drawn = S, .seed = SEED, .sink = &sink}, &q));
+        double sd = q->is_class ? 1 : p.data->scaling.y_sd[0], mean = q->is_class ? 0 : p.data->scaling.y_mean[0];
+        ck_assert_int_eq(q->drawn, S);
+        for (int r = 0; r < ROWS; r++)
+            for (int s = 0; s < S; s++) ck_assert(q->y_drawn[r * S + s] == (double)y[s * ROWS + r] * sd + mean);
+        bnn_prediction_free(q);
+        predictor_close(&p);
+    }
+}
+END_TEST
+
+/* Outputs of all draws of 4000 rows are more than 64 MB: they come in ranges, which no row knows of. */
+START_TEST(ranges_of_rows_do_not_change_bits) {
+    enum { ROWS = 4000, S = 5000, SOME = 3 };
+    static const int rows[SOME] = {1, 3500, ROWS - 1};
+    predictor p;
+    bnn_data *some;
+    predictor_open(ROWS, 0, "mc_dropout:p=0.3", "dense", "gaussian:tau=0.3", &p);
+    OK(bnn_data_new(p.table, SOME, rows, &p.data->scaling, &some));
+    bnn_prediction *all = predict(&p, p.data, S, BNN_DRAW), *few = predict(&p, some, S, BNN_DRAW);
+    for (int i = 0; i < SOME; i++) {
+        int r = rows[i];
+        ck_assert(all->mean[r] == few->mean[i] && all->pit[r] == few->pit[i] && all->crps[r] == few->crps[i]);
+        ck_assert_mem_eq(all->quantile + r * LEVELS, few->quantile + i * LEVELS, sizeof levels);
+    }
+    ck_assert_uint_eq(all->cost.forwards, S);
+    bnn_prediction_free(all), bnn_prediction_free(few);
+    bnn_data_free(some);
+    predictor_close(&p);
+}
+END_TEST
+
+START_TEST(what_cannot_be_asked_is_refused) {
+    predictor p;
+    bnn_prediction *q;
+    const double no = 1;
+    open_case(2, 10, &p);
+    SAYS(bnn_predict(p.engine, p.data, &(bnn_predict_options){sizeof(bnn_predict_options), .samples = 2, .n_levels = 1, .levels = &no}, &q),
+         "a quantile of level 1 was asked for: levels are between 0 and 1");
+    predictor_close(&p);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- against closed forms */
 
 /* f = b + sum_d x_d w_d z_d / keep: mean b + x w, variance sum (x w)^2 (1-keep)/keep; *fourth: central moment, from the cumulants of z. */
@@ -285,7 +448,9 @@ static bool same_row(const bnn_prediction *p, int i, const bnn_prediction *q, in
     return same(k, p->mean + a, q->mean + b) && same(k, p->var_epistemic + a, q->var_epistemic + b) &&
            same(k, p->var_aleatoric + a, q->var_aleatoric + b) && same(k, p->mean_mcse + a, q->mean_mcse + b) &&
            same(1, p->logp + i, q->logp + j) && same(k, p->pit ? p->pit + a : NULL, q->pit ? q->pit + b : NULL) &&
-           same(1, p->expected_entropy ? p->expected_entropy + i : NULL, q->expected_entropy ? q->expected_entropy + j : NULL);
+           same(1, p->expected_entropy ? p->expected_entropy + i : NULL, q->expected_entropy ? q->expected_entropy + j : NULL) &&
+           same(k, p->crps ? p->crps + a : NULL, q->crps ? q->crps + b : NULL) &&
+           same(k * LEVELS, p->quantile ? p->quantile + a * LEVELS : NULL, q->quantile ? q->quantile + b * LEVELS : NULL);
 }
 
 START_TEST(threads_do_not_change_bits) {
@@ -464,6 +629,11 @@ END_TEST
 int main(void) {
     const TTest *const tests[] = {streamed_moments_are_those_of_stored_draws,
                                   log_densities_are_summed_in_logs,
+                                  quantiles_and_scores_are_those_of_the_mixture,
+                                  quantiles_and_scores_of_staircases,
+                                  draws_of_y_are_those_of_the_draws,
+                                  ranges_of_rows_do_not_change_bits,
+                                  what_cannot_be_asked_is_refused,
                                   one_layer_of_dropout_has_its_moments,
                                   information_of_two_draws_is_known,
                                   threads_do_not_change_bits,

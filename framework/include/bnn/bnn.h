@@ -288,6 +288,10 @@ typedef struct {
     bnn_mode mode;        /* BNN_DRAW (default where 0 = BNN_MEAN is given) or BNN_ROWS */
     uint64_t seed;        /* of its draws */
     const bnn_sink *sink; /* may be NULL */
+    int n_levels;         /* quantiles that are wanted of real targets */
+    const double *levels; /* [n_levels] their levels, in (0,1) */
+    bool crps;            /* the score of every row is wanted, where there are real targets to score against */
+    int drawn;            /* draws of y that are wanted of each row */
 } bnn_predict_options;
 
 /* data must be scaled by the run's scaling. Parallel over draws; the same bits at any number of threads. BNN_ERR_STATE: nothing has been

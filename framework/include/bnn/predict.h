@@ -5,9 +5,14 @@
  * Memory does not grow with the number of draws. Everything is in the units of y.
  *   mean = E_s[mu_s]   var_epistemic = Var_s[mu_s] (divisor S)   var_aleatoric = E_s[noise variance]   var_total = their sum
  *   logp_i = logsumexp_s log p(y_i | f_s(x_i)) - log S,   pit_i = E_s P(Y <= y_i | f_s(x_i))
- * A mixture (member, engine.h) is predicted member by member, each with its own share of the draws or in closed form, and the predictions
- * are mixed: mean, pit and densities are means over members, var_epistemic is the mean of the members' and the variance of their means
- * (divisor: the members); mean_mcse knows of the draws within the members alone.
+ *   mean_mcse = sqrt(var_epistemic / (S-1)) of independent draws. Those of Markov chains count by their effective number: it is then the
+ *   mcse_mean of diagnose.h, for the draws that the prediction takes; of chains of less than 16, which tell nothing, that of independent
+ * ones Quantiles, crps and draws of y are asked for. They are of the mixture of p(y | f_s) over all draws, through its distribution
+ * function E_s P(Y <= t | f_s), whatever the likelihood: quantiles to 1e-6 predictive sd and the precision of bnn_real, crps to 1e-4
+ * predictive sd, and to 5e-3 where there is next to no noise. For them, and for chains, the outputs of all draws are kept, for as many rows
+ * at a time as fit into 64 MB, at least one. A mixture (member, engine.h) is predicted member by member, each with its own share of the
+ * draws or in closed form, and the predictions are mixed: mean, pit and densities are means over members, var_epistemic is the mean of the
+ * members' and the variance of their means (divisor: the members); mean_mcse knows of the draws within the members alone.
  */
 #ifndef BNN_PREDICT_H
 #define BNN_PREDICT_H
@@ -30,13 +35,18 @@ struct bnn_prediction {
     double *mean;                          /* [n, mean_dim] predictive mean, or class probabilities */
     double *var_epistemic, *var_aleatoric; /* [n, mean_dim]; of class probabilities var_epistemic is their variance over draws,
                                               var_aleatoric 0 */
-    double *mean_mcse;                     /* [n, mean_dim] Monte Carlo standard error of mean: sqrt(var_epistemic / (S-1)) */
+    double *mean_mcse;                     /* [n, mean_dim] Monte Carlo standard error of mean */
     double *logp;                          /* [n] log p(y_i), nats */
     double *pit;                           /* [n, mean_dim] P(Y <= y_i), regression only */
     bnn_cost cost;                         /* of this prediction: forwards counts draws, each over all rows */
     double *expected_entropy;              /* [n] E_s H[p_s], classes only; entropy H[mean] and mutual information follow from it */
-    double *crps; /* [n, mean_dim] continuous ranked probability score of the mixture itself, in the units of y; NULL: it was not asked
-                     for, there are no targets, or these are classes */
+    double *crps;     /* [n, mean_dim] continuous ranked probability score of the mixture itself, in the units of y; NULL: it was not
+                         asked for, there are no targets, or these are classes */
+    int n_levels;     /* quantiles of each target; 0: none were asked for, or targets are classes */
+    double *levels;   /* [n_levels] their levels */
+    double *quantile; /* [n, mean_dim, n_levels] of the mixture itself, in the units of y */
+    int drawn;        /* draws of y of each row; 0: none were asked for */
+    double *y_drawn;  /* [n, targets, drawn] in the units of y, or indices of classes */
 };
 
 /* One draw of the predictive distribution on some rows, for whoever wants to keep it. Of standardised y. */

@@ -66,14 +66,15 @@ static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn
     int d = l->y_dim;
     for (int i = 0; out->logp && i < n; i++) out->logp[i] = 0;
     for (int k = 0; k < d; k++) {
-        double s = log_var(l, theta, k), prec = exp(-s), root = sqrt(prec), var = 1 / prec;
+        double s = log_var(l, theta, k), prec = exp(-s), var = 1 / prec;
+        bnn_real root = (bnn_real)sqrt(prec);
         for (int i = 0; out->mean && i < n; i++) out->mean[i * d + k] = f[i * d + k];
         for (int i = 0; out->var && i < n; i++) out->var[i * d + k] = (bnn_real)var;
-        for (int i = 0; (out->logp || out->pit) && i < n; i++) {
-            double e = y ? (double)(y[i * d + k] - f[i * d + k]) : 0;
-            if (out->logp) out->logp[i] -= 0.5 * (e * e * prec + s) + half_log_2pi;
-            if (out->pit) out->pit[i * d + k] = (bnn_real)(e * root);
+        for (int i = 0; out->logp && i < n; i++) {
+            double e = (double)(y[i * d + k] - f[i * d + k]);
+            out->logp[i] -= 0.5 * (e * e * prec + s) + half_log_2pi;
         }
+        for (int i = 0; out->pit && i < n; i++) out->pit[i * d + k] = (y[i * d + k] - f[i * d + k]) * root;
     }
     if (out->pit) bnn_vec_normal_cdf((size_t)(n * d), out->pit, out->pit);
 }

@@ -40,22 +40,43 @@ static double nll(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_r
     return total;
 }
 
+BNN_LOOP static void find_scores(int d, int n, const bnn_real *restrict f, const bnn_real *restrict y, bnn_real *restrict z) {
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < d; k++) z[i * d + k] *= y[i * d + k] - f[2 * i * d + k];
+}
+
+BNN_LOOP static void find_exponents(int d, int n, const bnn_real *restrict f, bnn_real *restrict z) {
+    const bnn_real most = (bnn_real)(0.5 * widest);
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < d; k++) {
+            bnn_real e = (bnn_real)-0.5 * f[2 * i * d + d + k];
+            z[i * d + k] = e < -most ? -most : e > most ? most : e;
+        }
+}
+
+/* Asked again and again where a quantile is looked for, so it goes by vectors. */
+static void find_pit(int d, int n, const bnn_real *f, const bnn_real *y, bnn_real *pit) {
+    find_exponents(d, n, f, pit);
+    bnn_vec_exp((size_t)(n * d), pit, pit);
+    find_scores(d, n, f, y, pit);
+    bnn_vec_normal_cdf((size_t)(n * d), pit, pit);
+}
+
 static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta,
                     const bnn_observation *out) {
     int d = l->y_dim;
     (void)theta;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; (out->mean || out->var || out->logp) && i < n; i++) {
         if (out->logp) out->logp[i] = 0;
         for (int k = 0; k < d; k++) {
             int at = i * d + k;
-            double m = f[2 * i * d + k], s = log_var(f[2 * i * d + d + k]), z = y ? ((double)y[at] - m) * exp(-0.5 * s) : 0;
+            double m = f[2 * i * d + k], s = log_var(f[2 * i * d + d + k]), z = out->logp ? ((double)y[at] - m) * exp(-0.5 * s) : 0;
             if (out->mean) out->mean[at] = (bnn_real)m;
             if (out->var) out->var[at] = (bnn_real)exp(s);
             if (out->logp) out->logp[i] -= 0.5 * (z * z + s) + half_log_2pi;
-            if (out->pit) out->pit[at] = (bnn_real)z;
         }
     }
-    if (out->pit) bnn_vec_normal_cdf((size_t)(n * d), out->pit, out->pit);
+    if (out->pit) find_pit(d, n, f, y, out->pit);
 }
 
 static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_rng rng, uint64_t row0, bnn_real *y) {

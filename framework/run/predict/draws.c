@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "parts.h"
+
+#include <bnn/jobs.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A prefix is kept up to this size. */
+enum { MOST_PREFIX_BYTES = 1 << 28 };
+
+int bnn_work_rows(const bnn_work *w, int at) { return w->rows - at < w->piece ? w->rows - at : w->piece; }
+int bnn_work_pieces(const bnn_work *w) { return (w->rows + w->piece - 1) / w->piece; }
+
+/* The buffers of one block: one piece of rows under one draw. */
+typedef struct {
+    bnn_workspace *ws;
+    bnn_real *theta, *mean, *var, *pit, *y;
+    bnn_real *z, *f; /* [rows, out] where outputs are drawn */
+    double *logp;
+} desk;
+
+static void close_desk(desk *d) {
+    bnn_workspace_free(d->ws);
+    free(d->theta);
+    free(d->mean);
+    free(d->var);
+    free(d->pit);
+    free(d->y);
+    free(d->z);
+    free(d->f);
+    free(d->logp);
+}
+
+static bnn_status open_desk(const bnn_work *w, desk *d) {
+    const bnn_likelihood *l = &w->engine->model->likelihood;
+    size_t k = (size_t)w->p->mean_dim;
+    int rows = bnn_work_rows(w, 0);
+    size_t outputs = (w->how.by == BNN_BY_THETA ? 0 : (size_t)rows * (size_t)l->out_dim) + 1;
+    d->theta = malloc(((size_t)w->engine->model->n_theta + 1) * sizeof *d->theta);
+    d->mean = malloc((size_t)rows * k * sizeof *d->mean);
+    d->var = malloc((size_t)rows * k * sizeof *d->var);
+    d->pit = malloc((size_t)rows * k * sizeof *d->pit);
+    d->y = malloc((size_t)rows * (size_t)l->y_dim * sizeof *d->y);
+    d->z = malloc(outputs * sizeof *d->z);
+    d->f = malloc(outputs * sizeof *d->f);
+    d->logp = malloc((size_t)rows * sizeof *d->logp);
+    if (!d->theta || !d->mean || !d->var || !d->pit || !d->y || !d->z || !d->f || !d->logp) return bnn_oom("prediction");
+    return bnn_workspace_new(w->engine->model->net, rows, BNN_FORWARD, &d->ws);
+}
+
+/* Hands out one draw of some rows, with a y of its own. */
+static bnn_status hand_out(const bnn_work *w, const desk *d, int s, const bnn_real *f, bnn_drawn drawn) {
+    const bnn_likelihood *l = &w->engine->model->likelihood;
+    bnn_likelihood_vtable(l)->draw(l, drawn.n, f, bnn_model_noise(w->engine->model, d->theta), bnn_rng_split(w->targets, (uint64_t)s),
+                                   (uint64_t)drawn.row, d->y);
+    return w->sink->take(w->sink->context, &drawn);
+}
+
+/* One draw over the rows [at, at+n) of the stretch. */
+static bnn_status add_piece(const bnn_work *w, const desk *d, bnn_tally *t, int s, int at, int n) {
+    const bnn_model *m = w->engine->model;
+    const bnn_prediction *p = w->p;
+    size_t row = (size_t)(w->from + at), from = (size_t)at;
+    const bnn_real *y = p->has_target ? w->data->y + row * (size_t)w->data->y_dim : NULL;
+    const bnn_real *x = w->data->x + row * (size_t)bnn_shape_size(m->x_shape);
+    const bnn_real *f = w->how.by != BNN_BY_THETA ? bnn_work_draw_outputs(w, s, at, n, d->z, d->f)
+                        : w->prefix               ? bnn_net_forward_after(m->net, d->ws, n, row, x, w->prefix + from * w->prefix_size)
+                                                  : bnn_net_forward(m->net, d->ws, n, row, x);
+    bnn_observation seen = {.mean = d->mean, .var = d->var, .logp = y ? d->logp : NULL, .pit = p->pit ? d->pit : NULL};
+    bnn_likelihood_vtable(&m->likelihood)->observe(&m->likelihood, n, f, y, bnn_model_noise(m, d->theta), &seen);
+    bnn_tally_add(t, from, n, &m->likelihood, &seen);
+    if (w->kept) bnn_kept_take(w->kept, s, w->from - w->base + at, n, f, bnn_model_noise(m, d->theta));
+    if (!w->sink) return BNN_OK;
+    bnn_drawn drawn = {
+        .s = s, .row = (int)row, .n = n, .theta = d->theta, .ws = d->ws, .f = f, .mean = d->mean, .y = d->y, .logp = seen.logp};
+    return hand_out(w, d, s, f, drawn);
+}
+
+static bool has_one_theta(const bnn_work *w) { return bnn_engine_vtable(w->engine)->type.caps & BNN_ONE_THETA; }
+
+/* first: of the block. */
+static bnn_status draw_theta(const bnn_work *w, const desk *d, int s, bool first) {
+    int stored = bnn_predict_stored(w->engine, s, w->p->samples);
+    if (first || !has_one_theta(w)) BNN_TRY(bnn_engine_draw(w->engine, stored, bnn_rng_split(w->draws, (uint64_t)s), d->theta));
+    bnn_net_prepare(w->engine->model->net, d->ws, d->theta, w->p->mode, false, bnn_rng_split(w->noise, (uint64_t)s));
+    return BNN_OK;
+}
+
+static bnn_status add_draws(const bnn_work *w, int b, const desk *d) {
+    int first = (int)((int64_t)w->p->samples * b / w->blocks), end = (int)((int64_t)w->p->samples * (b + 1) / w->blocks);
+    bnn_tally *t = &w->block[b];
+    for (int s = first; s < end; s++) {
+        if (w->how.by == BNN_BY_THETA) BNN_TRY(draw_theta(w, d, s, s == first));
+        t->draws++;
+        for (int at = 0; at < w->rows; at += w->piece) BNN_TRY(add_piece(w, d, t, s, at, bnn_work_rows(w, at)));
+    }
+    return BNN_OK;
+}
+
+static bnn_status run_block(void *context, int b) {
+    const bnn_work *w = context;
+    desk d = {0};
+    bnn_status s = open_desk(w, &d);
+    if (s == BNN_OK && w->how.theta) memcpy(d.theta, w->how.theta, (size_t)w->engine->model->n_theta * sizeof *d.theta);
+    if (s == BNN_OK) s = bnn_tally_open(&w->block[b], (size_t)w->rows, (size_t)w->p->mean_dim);
+    if (s == BNN_OK) s = add_draws(w, b, &d);
+    close_desk(&d);
+    return s;
+}
+
+/* ---- what does not depend on the draw ---- */
+
+static bnn_status prefix_piece(void *context, int piece) {
+    const bnn_work *w = context;
+    const bnn_model *m = w->engine->model;
+    int at = piece * w->piece, n = bnn_work_rows(w, at);
+    size_t row = (size_t)(w->from + at);
+    desk d = {0};
+    bnn_status s = open_desk(w, &d);
+    if (s == BNN_OK) s = bnn_engine_draw(w->engine, 0, w->draws, d.theta);
+    if (s == BNN_OK) {
+        bnn_net_prepare(m->net, d.ws, d.theta, w->p->mode, false, w->noise);
+        bnn_net_prefix(m->net, d.ws, n, row, w->data->x + row * (size_t)bnn_shape_size(m->x_shape),
+                       w->prefix + (size_t)at * w->prefix_size);
+    }
+    close_desk(&d);
+    return s;
+}
+
+/* Computed once for a stretch where every draw has the same parameters, and it fits into memory. */
+static bnn_status make_prefix(bnn_work *w) {
+    size_t size = bnn_net_prefix_size(w->engine->model->net), bytes = size * (size_t)w->rows * sizeof *w->prefix;
+    if (!has_one_theta(w) || size == 0 || w->p->samples < 2 || bytes > MOST_PREFIX_BYTES) return BNN_OK;
+    w->prefix_size = size;
+    w->prefix = malloc(bytes);
+    return w->prefix ? bnn_jobs_run(bnn_work_pieces(w), prefix_piece, w) : bnn_oom("prediction");
+}
+
+bnn_status bnn_work_run_draws(bnn_work *w) {
+    w->prefix = NULL;
+    w->block = calloc((size_t)w->blocks, sizeof *w->block);
+    bnn_status s = w->block ? make_prefix(w) : bnn_oom("prediction");
+    if (s == BNN_OK) s = bnn_jobs_run(w->blocks, run_block, w);
+    for (int b = 1; s == BNN_OK && b < w->blocks; b++) bnn_tally_merge(&w->block[0], &w->block[b], (size_t)w->rows, (size_t)w->p->mean_dim);
+    if (s == BNN_OK) bnn_tally_finish(&w->block[0], &w->engine->model->scaling, (size_t)w->rows, (size_t)(w->from - w->base), w->p);
+    for (int b = 0; w->block && b < w->blocks; b++) free(w->block[b].memory);
+    free(w->block);
+    free(w->prefix);
+    return s;
+}
