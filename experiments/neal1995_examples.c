@@ -112,9 +112,9 @@ static bnn_status print_quantiles(const bnn_run *run, const bnn_scaling *scaling
     return BNN_OK;
 }
 
-static double score(const bnn_prediction *p, const bnn_data *test, const char *name) {
-    double value;
-    return bnn_prediction_score(p, test, name, &value) < 0 ? NAN : value;
+static double score(const bnn_prediction *p, const bnn_data *test, int k, const char *name) { /* of target k; below 0: of all together */
+    double v;
+    return (k < 0 ? bnn_prediction_score(p, test, name, &v) : bnn_prediction_score_of(p, test, k, name, &v)) < 0 ? NAN : v;
 }
 
 static bnn_status run_example(int k, const char *engine, uint64_t seed) {
@@ -123,17 +123,17 @@ static bnn_status run_example(int k, const char *engine, uint64_t seed) {
     bnn_data *train, *test;
     bnn_run *run;
     bnn_prediction *p;
-    double truth = 0;
+    double truth = 0, mse = 0;
     BNN_TRY(make_data(k, seed, &truth, &table, &train, &test));
     bnn_config config = {sizeof config, .net = ex->net, .engine = engine, .likelihood = ex->likelihood, .prior = ex->prior, .seed = 1};
     BNN_TRY(bnn_fit(&config, train, &run));
     BNN_TRY(bnn_run_predict(run, test, &most, &p));
-    printf("# %s: %s\n%s_ll %.4f\n", ex->name, bnn_run_remark(run), ex->name, score(p, test, "ll"));
+    for (int t = 0; t < bnn_prediction_dim(p); t++) mse += square(score(p, test, t, "rmse")) / bnn_prediction_dim(p);
+    printf("# %s: %s\n%s_ll %.4f\n", ex->name, bnn_run_remark(run), ex->name, score(p, test, -1, "ll"));
     if (ex->row != three_way) printf("%s_truth_ll %.4f\n", ex->name, truth);
-    if (ex->n_classes > 0)
-        printf("%s_error %.4f\n%s_squared_error %.4f\n", ex->name, 1 - score(p, test, "accuracy"), ex->name, score(p, test, "brier"));
-    else
-        printf("%s_mse %.5f\n", ex->name, square(score(p, test, "rmse")));
+    if (ex->n_classes > 0) printf("%s_error %.4f\n", ex->name, 1 - score(p, test, -1, "accuracy"));
+    if (ex->n_classes > 0) printf("%s_squared_error %.4f\n", ex->name, score(p, test, -1, "brier"));
+    if (ex->n_classes == 0) printf("%s_mse %.5f\n", ex->name, mse);
     if (ex->row == three_way) BNN_TRY(print_scales(run, bnn_prediction_samples(p)));
     if (ex->row == regression) BNN_TRY(print_quantiles(run, bnn_data_scaling(test)));
     bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(test), bnn_data_free(train), bnn_table_free(table);

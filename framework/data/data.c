@@ -46,7 +46,7 @@ void bnn_table_free(bnn_table *t) {
     bnn_schema_free(t->schema);
     free(t->ids), free(t->weight);
     free(t->title), free(t->source), free(t->license), free(t->split_origin);
-    free(t->x), free(t->y), free(t->order), free(t->role);
+    free(t->x), free(t->y), free(t->order), free(t->role), free(t->weight);
     free(t);
 }
 
@@ -211,10 +211,12 @@ static bnn_status fill(bnn_data *d, const int *rows, const bnn_scaling *scaling)
         bnn_memory_check((double)n * (double)(width + (size_t)t->y_dim) * sizeof(bnn_real), "standardising the rows", "take fewer rows"));
     d->rows = malloc((n + 1) * sizeof *d->rows);
     d->x = malloc((n * width + 1) * sizeof *d->x), d->y = t->y_dim ? malloc((n * (size_t)t->y_dim + 1) * sizeof *d->y) : NULL;
-    if (!d->rows || !d->x || (t->y_dim && !d->y)) return bnn_oom("%d standardised rows", d->n);
+    d->weight = t->weight ? malloc((n + 1) * sizeof *d->weight) : NULL;
+    if (!d->rows || !d->x || (t->y_dim && !d->y) || (t->weight && !d->weight)) return bnn_oom("%d standardised rows", d->n);
     for (int i = 0; i < d->n; i++) {
         if (rows[i] < 0 || rows[i] >= t->n) return bnn_fail(BNN_ERR_DATA, "row number %d is not from 0 to %d", rows[i], t->n - 1);
         d->rows[i] = rows[i];
+        if (d->weight) d->weight[i] = t->weight[rows[i]];
     }
     BNN_TRY(make_scaling(t, d->n, rows, scaling, &d->scaling));
     return standardise(d);
@@ -268,6 +270,6 @@ bnn_status bnn_data_slice(const bnn_data *data, int from, int to, const bnn_scal
 void bnn_data_free(bnn_data *d) {
     if (!d) return;
     bnn_scaling_free(&d->scaling);
-    free(d->rows), free(d->x), free(d->y);
+    free(d->rows), free(d->x), free(d->y), free(d->weight);
     free(d);
 }

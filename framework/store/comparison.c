@@ -48,6 +48,23 @@ static void put_scores(bnn_h5_writer *w, const bnn_comparison *c) {
     free(metrics), free(cost);
 }
 
+/* Scores of each of several targets, [n_engines, n_splits, n_targets]. */
+static void put_targets(bnn_h5_writer *w, const bnn_comparison *c) {
+    static const char group[] = "/target_scores";
+    size_t block = (size_t)c->n_splits * (size_t)c->n_targets, n = (size_t)c->n_engines * block;
+    bnn_metrics *each = n > 0 ? malloc(n * sizeof *each) : NULL;
+    char path[BNN_H5_PATH];
+    if (n == 0) return;
+    if (!each) bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %zu scores", w->path, n));
+    for (int e = 0; each && e < c->n_engines; e++) memcpy(each + (size_t)e * block, c->engine[e].target, block * sizeof *each);
+    bnn_h5_group(w, group);
+    put_engines(w, group, c);
+    bnn_h5_dim(w, group, "output", c->n_targets, BNN_H5_INT, NULL);
+    if (c->target) bnn_h5_texts(w, bnn_h5_join(path, group, "output"), "labels", c->n_targets, c->target);
+    if (each) bnn_store_put_metrics(w, group, (int)n, each, "engine split output");
+    free(each);
+}
+
 /* Where in bnn_distance they are. */
 static const struct {
     const char *name;
@@ -105,6 +122,7 @@ bnn_status bnn_comparison_save(const bnn_comparison *c, const bnn_provenance *pr
     bnn_h5_ints(&w, "/", "n_engines", 1, &c->n_engines);
     bnn_store_put_provenance(&w, provenance);
     put_scores(&w, c);
+    put_targets(&w, c);
     put_distances(&w, c);
     for (int e = 0; e < c->n_engines; e++) {
         char group[BNN_H5_PATH];
@@ -122,8 +140,10 @@ void bnn_comparison_free(bnn_comparison *c) {
         bnn_contestant *k = &c->engine[e];
         bnn_history_free(&k->history);
         free(k->label), free(k->metrics), free(k->cost), free(k->distance), free(k->remark), free(k->spec_json);
-        free(k->sd), free(k->error), free(k->y), free(k->pit), bnn_remarks_free(k->verdicts);
+        free(k->sd), free(k->error), free(k->y), free(k->pit), free(k->target), bnn_remarks_free(k->verdicts);
     }
+    for (int t = 0; c->target && t < c->n_targets; t++) free(c->target[t]);
+    free(c->target);
     free(c->title), free(c->net), free(c->likelihood), free(c->prior), free(c->data_path);
     free(c->split), free(c->engine);
     free(c);
@@ -167,6 +187,25 @@ static void get_scores(bnn_h5_reader *r, bnn_comparison *c) {
         memcpy(c->engine[e].cost, cost + (size_t)e * splits, splits * sizeof *cost);
     }
     free(metrics), free(cost);
+}
+
+/* group has n_engines * n_splits scores of each target. */
+static void get_targets(bnn_h5_reader *r, bnn_comparison *c) {
+    static const char group[] = "/target_scores";
+    char path[BNN_H5_PATH];
+    if (r->status < 0 || !bnn_h5_has(r, group)) return;
+    int n = bnn_h5_length(r, bnn_h5_join(path, group, "output"));
+    if (r->status == BNN_OK && (n < 1 || n > INT32_MAX / BNN_CALIBRATION_LEVELS / c->n_engines / c->n_splits))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: %s has %d targets", r->path, group, n);
+    size_t block = (size_t)c->n_splits * (size_t)n, all = (size_t)c->n_engines * block;
+    bnn_metrics *each = r->status == BNN_OK ? bnn_h5_room(r, all, sizeof *each) : NULL;
+    if (!each) return;
+    c->n_targets = n;
+    if (bnn_h5_has_attribute(r, path, "labels")) c->target = bnn_h5_get_texts(r, path, "labels", n);
+    bnn_store_get_metrics(r, group, (int)all, each);
+    for (int e = 0; e < c->n_engines && (c->engine[e].target = bnn_h5_room(r, block, sizeof *each)); e++)
+        memcpy(c->engine[e].target, each + (size_t)e * block, block * sizeof *each);
+    free(each);
 }
 
 static void get_distances(bnn_h5_reader *r, bnn_comparison *c) {
@@ -224,6 +263,7 @@ static void get_comparison(bnn_h5_reader *r, bnn_comparison *c) {
     bnn_h5_extents(r, "/scores/ll", 2, extents);
     if (!make_room(r, c, extents[0], extents[1])) return;
     get_scores(r, c);
+    get_targets(r, c);
     get_distances(r, c);
     for (int e = 0; r->status == BNN_OK && e < c->n_engines; e++) {
         char group[BNN_H5_PATH];
@@ -303,6 +343,7 @@ static void get_run(bnn_h5_reader *r, bnn_comparison *c) {
         bnn_store_get_metrics(r, "/summary", 1, c->engine[0].metrics);
     else
         c->engine[0].metrics[0] = no_scores(c->is_class);
+    if (scored) get_targets(r, c);
     bnn_store_get_cost(r, "/cost", "/provenance", 1, c->engine[0].cost);
     bnn_store_get_history(r, "/metrics", &c->engine[0].history);
     c->engine[0].verdicts = bnn_store_get_verdicts(r, "/verdicts");

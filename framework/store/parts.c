@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "parts.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,41 +115,21 @@ void bnn_store_get_history(bnn_h5_reader *r, const char *group, bnn_history *h) 
 
 /* ---- metrics ---- */
 
-typedef enum { BOTH, REGRESSION, CLASSES } score_of;
-
-static const struct {
-    const char *name, *long_name;
-    size_t offset;
-    score_of of;
-} scores[] = {
-#define SCORE(field, of, text) \
-    { #field, text, offsetof(bnn_metrics, field), of }
-    SCORE(ll, BOTH, "mean log predictive density or probability per row, nats in the units of y"),
-    SCORE(ll_se, BOTH, "standard error of ll over rows"),
-    SCORE(rmse, REGRESSION, "root mean square error of the predictive mean, units of y"),
-    SCORE(crps, REGRESSION, "continuous ranked probability score of a Gaussian with the predictive moments, units of y"),
-    SCORE(calibration_error, REGRESSION, "mean |coverage - level|"),
-    SCORE(sd_epistemic, REGRESSION, "root mean square over rows, units of y"),
-    SCORE(sd_aleatoric, REGRESSION, "root mean square over rows, units of y"),
-    SCORE(accuracy, CLASSES, "share of rows whose most probable class is right"),
-    SCORE(brier, CLASSES, "Brier score, sum over classes, mean over rows"),
-    SCORE(ece, CLASSES, "expected calibration error of the largest probability"),
-    SCORE(mean_entropy, CLASSES, "mean entropy of the predictive probabilities, nats"),
-    SCORE(mean_mutual_information, CLASSES, "mean mutual information of class and parameters, nats"),
-#undef SCORE
-};
-enum { N_SCORES = sizeof scores / sizeof *scores };
-
-static bool applies(score_of of, bool is_class) { return of == BOTH || (of == CLASSES) == is_class; }
+static const char *meaning(const bnn_score *score, const bnn_metrics *m) {
+    bool of_moments = score->offset == offsetof(bnn_metrics, crps) && m->crps_gaussian;
+    return of_moments ? "continuous ranked probability score of a Gaussian with the predictive moments, units of y" : score->meaning;
+}
 
 static void put_scores(bnn_h5_writer *w, const char *group, int n, const bnn_metrics *m, const char *dims, double *v) {
-    for (int k = 0; k < N_SCORES; k++) {
-        if (!applies(scores[k].of, m[0].is_class)) continue;
-        for (int i = 0; i < n; i++) memcpy(&v[i], (const char *)&m[i] + scores[k].offset, sizeof *v);
-        char path[BNN_H5_PATH];
-        bnn_h5_put(w, group, scores[k].name, BNN_H5_DOUBLE, v, dims);
-        bnn_h5_text(w, bnn_h5_join(path, group, scores[k].name), "long_name", scores[k].long_name);
+    const bnn_score *score;
+    char path[BNN_H5_PATH];
+    for (int k = 0; (score = bnn_score_at(k)); k++) {
+        if (!(score->of & m[0].of) || bnn_score_is_coverage(score)) continue;
+        for (int i = 0; i < n; i++) v[i] = bnn_score_value(score, &m[i]);
+        bnn_h5_put(w, group, score->name, BNN_H5_DOUBLE, v, dims);
+        bnn_h5_text(w, bnn_h5_join(path, group, score->name), "long_name", meaning(score, &m[0]));
     }
+    if (m[0].of & BNN_SCORE_TARGET) bnn_h5_text(w, group, "crps_of", m[0].crps_gaussian ? "gaussian" : "mixture");
 }
 
 static void put_coverage(bnn_h5_writer *w, const char *group, int n, const bnn_metrics *m, const char *dims, double *v) {
@@ -173,17 +154,39 @@ void bnn_store_put_metrics(bnn_h5_writer *w, const char *group, int n, const bnn
     free(v), free(rows);
 }
 
-void bnn_store_get_metrics(bnn_h5_reader *r, const char *group, int n, bnn_metrics *m) {
+/* What the scores of a group are of. */
+static unsigned scores_of(bnn_h5_reader *r, const char *group) {
     char path[BNN_H5_PATH];
-    bool is_class = bnn_h5_has(r, bnn_h5_join(path, group, "accuracy"));
+    if (bnn_h5_has(r, bnn_h5_join(path, group, "accuracy"))) return BNN_SCORE_CLASSES;
+    if (!bnn_h5_has(r, bnn_h5_join(path, group, "ll"))) return BNN_SCORE_TARGET;
+    return bnn_h5_has(r, bnn_h5_join(path, group, "rmse")) ? BNN_SCORE_TARGETS | BNN_SCORE_TARGET : BNN_SCORE_TARGETS;
+}
+
+/* A score that a file of an older version does not have is NaN. */
+static void get_score(bnn_h5_reader *r, const char *group, const bnn_score *score, int n, bnn_metrics *m) {
+    char path[BNN_H5_PATH];
+    bool known = bnn_h5_has(r, bnn_h5_join(path, group, score->name));
+    double *v = known ? get_column(r, group, score->name, BNN_H5_DOUBLE, n) : NULL;
+    for (int i = 0; (v || !known) && i < n; i++) *(double *)((char *)&m[i] + score->offset) = known ? v[i] : NAN;
+    free(v);
+}
+
+static bool is_gaussian(bnn_h5_reader *r, const char *group) {
+    char *of = bnn_h5_has_attribute(r, group, "crps_of") ? bnn_h5_get_text(r, group, "crps_of") : NULL;
+    bool gaussian = !of || strcmp(of, "gaussian") == 0;
+    free(of);
+    return gaussian;
+}
+
+void bnn_store_get_metrics(bnn_h5_reader *r, const char *group, int n, bnn_metrics *m) {
+    const bnn_score *score;
+    unsigned of = scores_of(r, group);
+    bool is_class = of == BNN_SCORE_CLASSES, gaussian = is_gaussian(r, group);
     int *rows = get_column(r, group, "rows", BNN_H5_INT, n);
-    for (int i = 0; rows && i < n; i++) m[i] = (bnn_metrics){.is_class = is_class, .n = rows[i]};
+    for (int i = 0; rows && i < n; i++) m[i] = (bnn_metrics){.is_class = is_class, .of = of, .n = rows[i], .crps_gaussian = gaussian};
     free(rows);
-    for (int k = 0; k < N_SCORES; k++) {
-        double *v = applies(scores[k].of, is_class) ? get_column(r, group, scores[k].name, BNN_H5_DOUBLE, n) : NULL;
-        for (int i = 0; v && i < n; i++) memcpy((char *)&m[i] + scores[k].offset, &v[i], sizeof *v);
-        free(v);
-    }
+    for (int k = 0; (score = bnn_score_at(k)); k++)
+        if ((score->of & of) && !bnn_score_is_coverage(score)) get_score(r, group, score, n, m);
     double *v = is_class ? NULL : get_column(r, group, "coverage", BNN_H5_DOUBLE, n * BNN_CALIBRATION_LEVELS);
     for (int i = 0; v && i < n; i++) memcpy(m[i].coverage, v + (size_t)i * BNN_CALIBRATION_LEVELS, sizeof m[i].coverage);
     free(v);
@@ -266,6 +269,20 @@ static void put_observed(bnn_h5_writer *w, const bnn_data *data) {
     bnn_h5_dim(w, "/observed_data", "obs_id", data->n, BNN_H5_INT, data->rows);
     if (data->n_classes == 0) bnn_store_put_output_dim(w, "/observed_data", false, data->y_dim, data);
     put_targets(w, "/observed_data", data);
+}
+
+void bnn_store_put_each(bnn_h5_writer *w, const bnn_prediction *p, const bnn_data *data) {
+    const char *group = p->is_class ? "/class_scores" : "/target_scores";
+    bnn_metrics *each;
+    if (!p->has_target || (!p->is_class && p->mean_dim == 1)) return;
+    if (bnn_metrics_each(p, data, &each) < 0) {
+        bnn_h5_refuse(w, bnn_note(BNN_ERR_MEMORY, "%s", w->path));
+        return;
+    }
+    bnn_h5_group(w, group);
+    bnn_store_put_output_dim(w, group, p->is_class, p->mean_dim, data);
+    bnn_store_put_metrics(w, group, p->mean_dim, each, p->is_class ? "class_id" : "output");
+    free(each);
 }
 
 void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const bnn_data *data) {

@@ -19,7 +19,7 @@ int bnn_store_get_n_classes(bnn_h5_reader *r, const char *object);
 void bnn_store_put_history(bnn_h5_writer *w, const char *group, const bnn_history *h);
 void bnn_store_get_history(bnn_h5_reader *r, const char *group, bnn_history *h);
 
-/* The scores of regression or of classes, into an existing group. */
+/* The scores of regression or of classes, together or one by one, into an existing group. */
 void bnn_store_put_metrics(bnn_h5_writer *w, const char *group, int n, const bnn_metrics *m, const char *dims);
 void bnn_store_get_metrics(bnn_h5_reader *r, const char *group, int n, bnn_metrics *m);
 
@@ -37,6 +37,9 @@ void bnn_store_put_provenance(bnn_h5_writer *w, const bnn_provenance *p);
 
 /* Makes /prediction: moments, scores of each row, the targets; and /observed_data where there are targets. */
 void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const bnn_data *data);
+
+/* Makes /target_scores, where there are several targets, or /class_scores. */
+void bnn_store_put_each(bnn_h5_writer *w, const bnn_prediction *p, const bnn_data *data);
 
 /* The dimensions of rows and of one row's x, in a group; returns their list. */
 const char *bnn_store_put_row_dims(bnn_h5_writer *w, const char *group, const bnn_data *data);

@@ -178,6 +178,7 @@ bnn_status bnn_run_save(const bnn_run *run, const bnn_results *results, const bn
     if (results && results->metrics) {
         bnn_h5_group(w, "/summary");
         bnn_store_put_metrics(w, "/summary", 1, results->metrics, "");
+        bnn_store_put_each(w, results->prediction, results->data);
     }
     if (results && results->prediction) bnn_store_put_prediction(w, results->prediction, results->data);
     if (results) bnn_store_put_verdicts(w, "/verdicts", results->verdicts);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool/report/scores.h"
 #include "tool.h"
 
 #include <stdio.h>
@@ -44,8 +45,7 @@ bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, c
         bnn_note(s, "%s was written without predictions", path);
     if (s == BNN_OK) {
         print_run(run);
-        if (test) printf("test: ");
-        if (test) tool_print_metrics(&metrics, prediction->samples);
+        if (test) s = tool_scores_print("test", prediction, test, &metrics);
         tool_print_verdicts(verdicts);
         printf("wrote %s\n", tool_line(path));
     }

@@ -173,25 +173,7 @@ void tool_progress_end(tool_progress *progress) {
     progress->length = 0;
 }
 
-/* ---------------------------------------------------------------- what was found */
-
-void tool_print_metrics(const bnn_metrics *m, int samples) {
-    if (samples > 0)
-        printf("%d rows, %d draw%s\n", m->n, samples, samples == 1 ? "" : "s");
-    else
-        printf("%d rows, in closed form\n", m->n);
-    printf("  log-likelihood   %10.4f  (se %.4f; mean per row, nats)\n", m->ll, m->ll_se);
-    if (m->is_class) {
-        printf("  accuracy         %10.4f\n  brier            %10.4f\n  ece              %10.4f  (%d bins)\n", m->accuracy, m->brier,
-               m->ece, BNN_ECE_BINS);
-        printf("  entropy          %10.4f  (of it mutual information %.4f)\n", m->mean_entropy, m->mean_mutual_information);
-    } else {
-        printf("  rmse             %10.4f\n  crps             %10.4f\n", m->rmse, m->crps);
-        printf("  coverage 50/90/95    %.3f  %.3f  %.3f  (calibration error %.3f)\n", m->coverage[9], m->coverage[17], m->coverage[18],
-               m->calibration_error);
-        printf("  predictive sd    %10.4f epistemic, %.4f aleatoric\n", m->sd_epistemic, m->sd_aleatoric);
-    }
-}
+/* ---------------------------------------------------------------- what it cost */
 
 void tool_print_cost(const char *what, const bnn_cost *cost) {
     printf("%s: %llu gradients, %llu forward passes, %.3g GFLOP, %.2f s (%.2f s of cpu), %.0f MB at most\n", what,

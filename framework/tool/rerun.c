@@ -42,6 +42,16 @@ static bnn_status find_data(tool_rerun *r, const bnn_origin *origin) {
     return BNN_OK;
 }
 
+/* Finds which of the rows the run was fitted to: training rows of its split in the same file, or all, where it had no split. */
+static void tell_kind(tool_rerun *r, const bnn_origin *origin) {
+    const bnn_table *t = r->table;
+    r->kind = "new";
+    if (!origin->data_sha256 || !*t->sha256 || strcmp(origin->data_sha256, t->sha256) != 0) return;
+    const int8_t *role = origin->split >= 0 && origin->split < t->n_splits ? t->role + (size_t)origin->split * (size_t)t->n : NULL;
+    for (int i = 0; i < r->rows->n; i++) r->fitted += !role || role[r->rows->rows[i]] == BNN_TRAIN;
+    r->kind = r->fitted > 0 ? "training" : "test";
+}
+
 static bnn_status open_with(tool_rerun *r, const bnn_origin *origin) {
     BNN_TRY(find_data(r, origin));
     r->data_used = r->data ? r->data : strdup(origin->data_path);
@@ -54,6 +64,7 @@ static bnn_status open_with(tool_rerun *r, const bnn_origin *origin) {
     bnn_status s = bnn_run_check_names(r->run, r->table);
     if (s == BNN_OK) s = bnn_data_split(r->table, r->split_used, BNN_TEST, &bnn_engine_fitted(r->run->engine)->model->scaling, &r->rows);
     if (s < 0) return bnn_note(s, "%s", r->data_used);
+    tell_kind(r, origin);
     return r->rows->n > 0 ? BNN_OK : bnn_fail(BNN_ERR_DATA, "%s: split %d has no test rows", r->data_used, r->split_used);
 }
 

@@ -107,7 +107,9 @@ typedef struct {
     bnn_table *table;
     bnn_data *rows;
     const char *data_used;
-    int split_used; /* -1: all rows */
+    int split_used;   /* -1: all rows */
+    int fitted;       /* rows that the run was fitted to */
+    const char *kind; /* of the rows: "training" where any was fitted; "test": others of the same file; "new": of another file */
 } tool_rerun;
 extern const struct argp tool_rerun_argp; /* for an argp's children, with a tool_rerun as its input */
 bnn_status tool_rerun_open(tool_rerun *rerun);
@@ -162,7 +164,6 @@ unsigned tool_keep_parse(const char *text);
 
 void tool_print_verdicts(const bnn_remarks *verdicts); /* the worst ones first; one line where there are none */
 
-void tool_print_metrics(const bnn_metrics *metrics, int samples);
 void tool_print_cost(const char *what, const bnn_cost *cost);
 
 #endif

@@ -203,6 +203,12 @@ START_TEST(scores_go_by_their_names) {
         ck_assert_double_eq_tol(classes ? score : score * score, by_hand, 1e-5);
         SAYS(bnn_prediction_score(p, train, classes ? "rmse" : "accuracy", &score),
              classes ? "'rmse' is a score of real targets" : "'accuracy' is a score of classes");
+        double of_one;
+        OK(bnn_prediction_score_of(p, train, classes, classes ? "recall" : "rmse", &of_one));
+        ck_assert(classes ? of_one >= 0 && of_one <= 1 : of_one == score);
+        SAYS(bnn_prediction_score_of(p, train, 2, "rmse", &score),
+             classes ? "there is no class 2: they are 0 to 1" : "there is no target 2");
+        SAYS(bnn_prediction_score_of(p, train, 0, "ll", &score), "'ll' is a score of all together, not of one");
         SAYS(bnn_prediction_score(p, train, "luck", &score), "there is no score 'luck'");
         ck_assert_str_eq(bnn_score_name(0), "ll");
         ck_assert_ptr_null(bnn_score_name(-1));

@@ -8,6 +8,7 @@
 #include <gsl/gsl_cdf.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A prediction of n rows whose numbers a test fills in, and the data it is of: y[n, y_dim] as given. */
 typedef struct {
@@ -99,10 +100,12 @@ static void covers(double width) {
         double level = bnn_calibration_level(i), share = 2 * gsl_cdf_ugaussian_P(width * gsl_cdf_ugaussian_Pinv(0.5 + 0.5 * level)) - 1;
         ck_assert_msg(fabs(m.coverage[i] - share) < MOST_Z * sqrt(share * (1 - share) / N), "width %g: level %g covers %g, not %g", width,
                       level, m.coverage[i], share);
-        ck_assert(m.coverage[i] == bnn_metrics_coverage(&f.p, level));
+        ck_assert(m.coverage[i] == bnn_metrics_coverage(&f.p, f.data, level));
         error += fabs(m.coverage[i] - level) / BNN_CALIBRATION_LEVELS;
     }
     ck_assert_double_eq_tol(m.calibration_error, error, 1e-12);
+    ck_assert(width == 1 || (m.coverage_error > 0) == (width > 1)); /* too wide is above 0 */
+    ck_assert(width == 1 || fabs(fabs(m.coverage_error) - error) < 1e-12);
     ck_assert(width != 1 || error < MOST_Z * 0.5 / sqrt(N));
     reals_free(e);
     forecast_close(&f);
@@ -121,25 +124,34 @@ START_TEST(regression_scores_are_those_by_hand) {
     static const double y[] = {10, -200, 30, 100}, error[] = {1, -2, 3, 0}, epistemic[] = {1, 4, 0, 3}, aleatoric[] = {3, 5, 4, 0},
                         pit[] = {0.5, 0.02, 0.69, 0.99};
     forecast f;
-    double crps = 0;
     forecast_open(2, 2, 0, y, &f);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         f.p.mean[i] = y[i] - error[i], f.p.var_epistemic[i] = epistemic[i], f.p.var_aleatoric[i] = aleatoric[i], f.p.pit[i] = pit[i];
-        crps += bnn_crps_gaussian(y[i], y[i] - error[i], sqrt(epistemic[i] + aleatoric[i])) / 4;
-    }
     f.p.logp[0] = -1.5, f.p.logp[1] = -4.5;
     bnn_metrics m = measure(&f);
     ck_assert(!m.is_class && m.n == 2);
     ck_assert_double_eq(m.ll, -3);
-    ck_assert_double_eq_tol(m.ll_se, 1.5, 1e-12); /* sd sqrt(4.5), over sqrt 2 */
-    ck_assert_double_eq_tol(m.rmse, sqrt(14.0 / 4), 100 * ROUNDING);
-    ck_assert_double_eq_tol(m.crps, crps, 100 * ROUNDING);
-    ck_assert_double_eq_tol(m.sd_epistemic, sqrt(2), 1e-12);
-    ck_assert_double_eq_tol(m.sd_aleatoric, sqrt(3), 1e-12);
+    ck_assert_double_eq_tol(m.ll_se, 1.5, 1e-12);                       /* sd sqrt(4.5), over sqrt 2 */
+    ck_assert(m.of == BNN_SCORE_TARGETS && m.rmse == 0 && m.crps == 0); /* the units of the two may differ */
+    bnn_metrics *each;
+    OK(bnn_metrics_each(&f.p, f.data, &each));
+    for (int k = 0; k < 2; k++) {
+        double crps = 0;
+        for (int i = k; i < 4; i += 2) crps += bnn_crps_gaussian(y[i], y[i] - error[i], sqrt(epistemic[i] + aleatoric[i])) / 2;
+        ck_assert(each[k].of == BNN_SCORE_TARGET && each[k].n == 2 && each[k].crps_gaussian);
+        ck_assert_double_eq_tol(each[k].rmse, sqrt(k ? 4.0 / 2 : 10.0 / 2), 1e-5);
+        ck_assert_double_eq_tol(each[k].mae, k ? 1 : 2, 1e-5);
+        ck_assert_double_eq_tol(each[k].r2, k ? 1 - 2 / 22500.0 : 1 - 5 / 100.0, 1e-6);
+        ck_assert_double_eq_tol(each[k].crps, crps, 1e-5);
+        ck_assert_double_eq_tol(each[k].sd_epistemic, sqrt(k ? 3.5 : 0.5), 1e-12);
+        ck_assert_double_eq_tol(each[k].sd_aleatoric, sqrt(k ? 2.5 : 3.5), 1e-12);
+        ck_assert_double_eq(each[k].coverage[9], k ? 0 : 1);
+    }
+    free(each);
     for (int i = 0; i < BNN_CALIBRATION_LEVELS - 1; i++)
         ck_assert_double_eq(m.coverage[i], i < 7 ? 0.25 : 0.5); /* |0.69 - 1/2| 2 = 0.38 joins at 0.4 */
-    ck_assert_double_eq(bnn_metrics_coverage(&f.p, 0.97), 0.75);
-    ck_assert_double_eq(bnn_metrics_coverage(&f.p, 1), 1);
+    ck_assert_double_eq(bnn_metrics_coverage(&f.p, f.data, 0.97), 0.75);
+    ck_assert_double_eq(bnn_metrics_coverage(&f.p, f.data, 1), 1);
     forecast_close(&f);
 }
 END_TEST
@@ -152,7 +164,8 @@ START_TEST(one_row_and_none) {
     f.p.mean[0] = 3, f.p.logp[0] = -2, f.p.pit[0] = 1;
     m = measure(&f);
     ck_assert(m.ll == -2 && m.ll_se == 0 && m.sd_epistemic == 0 && m.sd_aleatoric == 0);
-    ck_assert_double_eq(m.rmse, 2); /* sd = 0: the forecast is a point, and its crps the absolute error */
+    ck_assert(isnan(m.r2) && m.mae == 2); /* one y has no variance */
+    ck_assert_double_eq(m.rmse, 2);       /* sd = 0: the forecast is a point, and its crps the absolute error */
     ck_assert_double_eq(m.crps, 2);
     ck_assert(m.coverage[0] == 0 && m.coverage[BNN_CALIBRATION_LEVELS - 1] == 0);
     f.p.has_target = false;
@@ -209,6 +222,207 @@ START_TEST(equal_probabilities_are_the_first_class) {
 }
 END_TEST
 
+/* ---------------------------------------------------------------- classes one by one, weights */
+
+enum { ROWS = 8, CLASSES = 3 };
+static const double of_rows[ROWS] = {0, 0, 1, 1, 2, 2, 2, 0}, weights[ROWS] = {1, 2, 1, 3, 1, 2, 1, 1},
+                    sixteenths[ROWS][CLASSES] = {{8, 4, 4}, {4, 8, 4}, {4, 8, 4}, {2, 10, 4}, {4, 4, 8}, {8, 2, 6}, {2, 2, 12}, {10, 4, 2}};
+
+static forecast sixteenths_open(void) {
+    forecast f;
+    forecast_open(ROWS, 1, CLASSES, of_rows, &f);
+    for (int i = 0; i < ROWS * CLASSES; i++) f.p.mean[i] = sixteenths[i / CLASSES][i % CLASSES] / 16;
+    for (int i = 0; i < ROWS; i++) f.p.logp[i] = log(f.p.mean[i * CLASSES + (int)of_rows[i]]);
+    return f;
+}
+
+static void weigh(forecast *f, const double *weight) {
+    f->data->weight = malloc((size_t)f->p.n * sizeof(double));
+    for (int i = 0; i < f->p.n; i++) f->data->weight[i] = weight[i];
+}
+
+/* The numbers of scikit-learn 1.9.1 for these rows: roc_auc_score(multi_class="ovr", average="macro"), balanced_accuracy_score,
+ * f1_score(average="macro") and precision_recall_fscore_support, without and with sample_weight. Some probabilities are tied. */
+START_TEST(scores_of_classes_are_those_of_scikit_learn) {
+    static const struct {
+        double auc, balanced, f1, auc_of[CLASSES], precision[CLASSES], recall[CLASSES], f1_of[CLASSES], weight[CLASSES];
+    } expected[2] = {{0.9305555555555555,
+                      0.7777777777777777,
+                      0.7555555555555555,
+                      {0.8333333333333333, 0.9583333333333334, 1},
+                      {2.0 / 3, 2.0 / 3, 1},
+                      {2.0 / 3, 1, 2.0 / 3},
+                      {2.0 / 3, 0.8, 0.8},
+                      {3, 2, 3}},
+                     {0.9166666666666666,
+                      0.6666666666666666,
+                      0.6555555555555556,
+                      {0.78125, 0.96875, 1},
+                      {0.5, 2.0 / 3, 1},
+                      {0.5, 1, 0.5},
+                      {0.5, 0.8, 2.0 / 3},
+                      {4, 4, 4}}};
+    for (int weighted = 0; weighted < 2; weighted++) {
+        forecast f = sixteenths_open();
+        bnn_metrics *each;
+        if (weighted) weigh(&f, weights);
+        bnn_metrics m = measure(&f);
+        OK(bnn_metrics_each(&f.p, f.data, &each));
+        ck_assert_double_eq_tol(m.auc, expected[weighted].auc, 1e-12);
+        ck_assert_double_eq_tol(m.balanced_accuracy, expected[weighted].balanced, 1e-12);
+        ck_assert_double_eq_tol(m.f1, expected[weighted].f1, 1e-12);
+        for (int k = 0; k < CLASSES; k++) {
+            ck_assert(each[k].of == BNN_SCORE_CLASS && each[k].n == (k == 1 ? 2 : 3));
+            ck_assert_double_eq_tol(each[k].auc, expected[weighted].auc_of[k], 1e-12);
+            ck_assert_double_eq_tol(each[k].precision, expected[weighted].precision[k], 1e-12);
+            ck_assert_double_eq_tol(each[k].recall, expected[weighted].recall[k], 1e-12);
+            ck_assert_double_eq_tol(each[k].f1, expected[weighted].f1_of[k], 1e-12);
+            ck_assert_double_eq_tol(each[k].weight, expected[weighted].weight[k], 1e-12);
+        }
+        ck_assert_double_eq_tol(each[2].confidence, 10.0 / 16, 1e-12); /* called so with 8 and 12 sixteenths */
+        free(each);
+        forecast_close(&f);
+    }
+}
+END_TEST
+
+START_TEST(what_rows_do_not_define_is_nan) {
+    static const double y[] = {0, 0};
+    forecast f;
+    bnn_metrics *each;
+    forecast_open(2, 1, 3, y, &f);
+    f.p.mean[0] = f.p.mean[3] = 1;
+    OK(bnn_metrics_each(&f.p, f.data, &each));
+    bnn_metrics m = measure(&f);
+    ck_assert(isnan(each[0].auc) && each[0].f1 == 1 && isnan(each[1].precision) && isnan(each[1].recall) && isnan(each[1].f1));
+    ck_assert(isnan(m.auc) && m.balanced_accuracy == 1 && m.f1 == 1);
+    free(each);
+    forecast_close(&f);
+}
+END_TEST
+
+static void assert_like(double a, double b) {
+    ck_assert_msg(fabs(a - b) <= 1e-9 * fmax(1, fabs(b)) || (isnan(a) && isnan(b)), "%.12g is not %.12g", a, b);
+}
+
+static void assert_same_scores(const bnn_metrics *a, const bnn_metrics *b) {
+    const bnn_score *score;
+    for (int i = 0; (score = bnn_score_at(i)); i++) assert_like(bnn_score_value(score, a), bnn_score_value(score, b));
+    for (int i = 0; i < BNN_CALIBRATION_LEVELS; i++) assert_like(a->coverage[i], b->coverage[i]);
+}
+
+/* Rows with the whole weights w, and each row w times: every score is the same, its standard error, too. */
+static void repeated(int n, int y_dim, int n_classes, const double *y, const double *weight) {
+    forecast few, many;
+    bnn_metrics *each, *each_of_many;
+    int k = n_classes ? n_classes : y_dim, all = 0, at = 0;
+    double *ys = calloc((size_t)(10 * n * y_dim), sizeof *ys);
+    for (int i = 0; i < n; i++)
+        for (int w = 0; w < (int)weight[i]; w++, all++) memcpy(ys + all * y_dim, y + i * y_dim, (size_t)y_dim * sizeof *y);
+    forecast_open(n, y_dim, n_classes, y, &few), forecast_open(all, y_dim, n_classes, ys, &many);
+    bnn_scaling_free(&few.data->scaling), bnn_scaling_free(&many.data->scaling); /* that of a fit would be the same of both */
+    OK(bnn_scaling_identity(1, y_dim, &few.data->scaling)), OK(bnn_scaling_identity(1, y_dim, &many.data->scaling));
+    for (int i = 0; i < n * k; i++) {
+        few.p.mean[i] = n_classes ? (1 + (i * 7 + i / k) % 5) / 16.0 : sin(i), few.p.var_epistemic[i] = 0.1 * (i % 3);
+        few.p.var_aleatoric[i] = n_classes ? 0 : 0.5;
+        if (!n_classes) few.p.pit[i] = fmod(0.37 * i, 1);
+    }
+    for (int i = 0; i < n * y_dim; i++) few.data->y[i] = (bnn_real)y[i];
+    for (int i = 0; i < n; i++) {
+        few.p.logp[i] = -0.1 * i;
+        if (n_classes) few.p.expected_entropy[i] = 0.01 * i;
+    }
+    for (int i = 0; i < n; i++)
+        for (int w = 0; w < (int)weight[i]; w++, at++) {
+            size_t row = (size_t)k * sizeof(double);
+            memcpy(many.p.mean + at * k, few.p.mean + i * k, row);
+            memcpy(many.p.var_epistemic + at * k, few.p.var_epistemic + i * k, row);
+            memcpy(many.p.var_aleatoric + at * k, few.p.var_aleatoric + i * k, row);
+            if (!n_classes) memcpy(many.p.pit + at * k, few.p.pit + i * k, row);
+            if (n_classes) many.p.expected_entropy[at] = few.p.expected_entropy[i];
+            many.p.logp[at] = few.p.logp[i];
+            for (int j = 0; j < y_dim; j++) many.data->y[at * y_dim + j] = few.data->y[i * y_dim + j];
+        }
+    weigh(&few, weight);
+    bnn_metrics a = measure(&few), b = measure(&many);
+    assert_same_scores(&a, &b);
+    ck_assert(a.n == n && b.n == all);
+    OK(bnn_metrics_each(&few.p, few.data, &each)), OK(bnn_metrics_each(&many.p, many.data, &each_of_many));
+    for (int j = 0; j < k; j++) assert_same_scores(&each[j], &each_of_many[j]);
+    free(each), free(each_of_many), free(ys);
+    forecast_close(&few), forecast_close(&many);
+}
+
+START_TEST(a_row_of_weight_w_is_w_rows) {
+    static const double y[] = {0.5, 3, -1, 2, 0.25, 7, 1, 1, 0, -4}, heavy[] = {1, 3, 0, 2, 5};
+    repeated(ROWS, 1, CLASSES, of_rows, weights);
+    repeated(5, 1, 0, y, heavy);
+    repeated(5, 2, 0, y, heavy);
+    forecast f = sixteenths_open();
+    bnn_metrics m;
+    weigh(&f, (const double[ROWS]){0});
+    SAYS(bnn_metrics_compute(&f.p, f.data, &m), "metrics need at least one row with a weight above 0");
+    forecast_close(&f);
+}
+END_TEST
+
+/* Means over many small sets of rows whose truth is `off` below the largest probability. */
+static void chance_goes(double off) {
+    enum { N = 150, WORLDS = 400 };
+    static double y[N];
+    bnn_real *u = reals_new(2 * N);
+    double plain = 0, debiased = 0;
+    for (int world = 0; world < WORLDS; world++) {
+        forecast f;
+        bnn_rng_uniform(bnn_rng_split(bnn_rng_seed(3), (uint64_t)world), 0, 1, 2 * N, u);
+        for (int i = 0; i < N; i++) y[i] = (double)u[2 * i + 1] < 0.5 + 0.5 * (double)u[2 * i] - off;
+        forecast_open(N, 1, 2, y, &f);
+        for (int i = 0; i < N; i++) f.p.mean[2 * i + 1] = 0.5 + 0.5 * (double)u[2 * i], f.p.mean[2 * i] = 1 - f.p.mean[2 * i + 1];
+        bnn_metrics m = measure(&f);
+        plain += m.ece / WORLDS, debiased += m.ece_debiased / WORLDS;
+        forecast_close(&f);
+    }
+    ck_assert_msg(plain > off + (off > 0 ? 0 : 0.05) && fabs(debiased - off) < 0.01, "%g off: plain %g, debiased %g", off, plain, debiased);
+    reals_free(u);
+}
+
+START_TEST(a_debiased_calibration_error_leaves_chance_out) {
+    chance_goes(0);
+    chance_goes(0.2);
+}
+END_TEST
+
+START_TEST(few_rows_for_the_bins_are_said) {
+    forecast f = sixteenths_open();
+    bnn_remarks *remarks;
+    bnn_metrics m = measure(&f);
+    OK(bnn_remarks_new(&remarks));
+    OK(bnn_metrics_remark(&m, remarks));
+    ck_assert_int_eq(bnn_remarks_count(remarks), 1);
+    ck_assert_str_eq(bnn_remark_code(remarks, 0), "few_rows_for_ece");
+    ck_assert_ptr_nonnull(strstr(bnn_remark_sentence(remarks, 0), "8 rows are few for the 15 bins of the ece"));
+    m.weight = 300;
+    OK(bnn_metrics_remark(&m, remarks));
+    ck_assert_int_eq(bnn_remarks_count(remarks), 1);
+    bnn_remarks_free(remarks);
+    forecast_close(&f);
+}
+END_TEST
+
+/* The score of the mixture goes before that of a Gaussian, where the prediction has it. */
+START_TEST(crps_is_that_of_the_mixture_where_it_is_known) {
+    static const double y[] = {1, 2};
+    double crps[] = {0.25, 0.75};
+    forecast f;
+    forecast_open(2, 1, 0, y, &f);
+    ck_assert(measure(&f).crps_gaussian);
+    f.p.crps = crps;
+    bnn_metrics m = measure(&f);
+    ck_assert(m.crps == 0.5 && !m.crps_gaussian);
+    forecast_close(&f);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {crps_is_the_integral_that_defines_it,
                                   crps_has_its_limits,
@@ -217,6 +431,12 @@ int main(void) {
                                   one_row_and_none,
                                   class_scores_are_those_by_hand,
                                   equal_probabilities_are_the_first_class,
+                                  scores_of_classes_are_those_of_scikit_learn,
+                                  what_rows_do_not_define_is_nan,
+                                  a_row_of_weight_w_is_w_rows,
+                                  a_debiased_calibration_error_leaves_chance_out,
+                                  few_rows_for_the_bins_are_said,
+                                  crps_is_that_of_the_mixture_where_it_is_known,
                                   NULL};
     return run_tests("metrics", tests);
 }

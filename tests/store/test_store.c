@@ -328,15 +328,20 @@ static bnn_comparison *two_engines(const bnn_data *data) {
         run->history = (bnn_history){0}; /* moved */
         k->metrics = calloc(3, sizeof *k->metrics), k->cost = calloc(3, sizeof *k->cost), k->distance = calloc(3, sizeof *k->distance);
         for (int s = 0; s < 3; s++) {
-            k->metrics[s] = (bnn_metrics){.n = 10 + s, .ll = -e - s, .rmse = 0.5 * s, .calibration_error = 0.1};
+            k->metrics[s] = (bnn_metrics){
+                .of = BNN_SCORE_TARGETS | BNN_SCORE_TARGET, .n = 10 + s, .ll = -e - s, .rmse = 0.5 * s, .calibration_error = 0.1};
             k->distance[s] = (bnn_distance){.agreement = NAN, .total_variation = NAN, .wasserstein = 0.25 * s * (1 - e)};
             k->metrics[s].coverage[18] = 0.9 + 0.01 * s;
             k->cost[s] = (bnn_cost){.gradients = (uint64_t)s, .flops = 1e9 * e, .seconds_wall = s + 0.5, .peak_bytes = 1 << 20};
         }
         k->sd = calloc((size_t)k->n_points, sizeof(double)), k->error = calloc((size_t)k->n_points, sizeof(double));
         k->sd[1] = 3, k->error[0] = -2;
+        k->target = calloc(6, sizeof *k->target);
+        for (int i = 0; i < 6; i++) k->target[i] = (bnn_metrics){.of = BNN_SCORE_TARGET, .n = 10, .rmse = i, .r2 = i == 2 ? NAN : 0.1 * e};
         bnn_run_free(run);
     }
+    c->n_targets = 2, c->target = calloc(2, sizeof *c->target);
+    c->target[0] = strdup("u"), c->target[1] = strdup("v");
     return c;
 }
 
@@ -369,8 +374,14 @@ START_TEST(comparisons_come_back) {
             ck_assert_double_eq(l->distance[s].wasserstein, 0.25 * s * (1 - e));
             ck_assert(isnan(l->distance[s].agreement) && isnan(l->distance[s].total_variation));
         }
+        for (int i = 0; i < 6; i++) {
+            ck_assert(l->target[i].of == BNN_SCORE_TARGET && l->target[i].n == 10 && l->target[i].rmse == i);
+            ck_assert(i == 2 ? isnan(l->target[i].r2) : l->target[i].r2 == 0.1 * e);
+        }
         assert_equal_histories(&k->history, &l->history);
     }
+    ck_assert_int_eq(back->n_targets, 2);
+    ck_assert_str_eq(back->target[1], "v");
     OK(bnn_comparison_save(back, &provenance, files_path("d.h5")));
     ck_assert(files_equal(files_path("c.h5"), files_path("d.h5")));
     for (int e = 0; e < 2; e++) free(back->engine[e].distance), back->engine[e].distance = NULL;

@@ -11,7 +11,7 @@ import json, math, sys
 o = json.load(open(sys.argv[1]))
 for path in sys.argv[2:]:
     v = o
-    for key in path.split('.'): v = v[key]
+    for key in path.split('.'): v = v[int(key) if isinstance(v, list) else key]
     assert isinstance(v, str) and v or isinstance(v, (int, float)) and math.isfinite(v), path
 P
     else
@@ -42,12 +42,25 @@ says 'pred.h5: predictions'
 works predict run.h5 --data r.h5 --split all --samples 5
 check 'all rows of a table' [ "$(wc -l <"$out")" = 61 ]
 works evaluate run.h5 --samples 40
+says 'test: 12 rows, 40 draws'
 says 'coverage 50/90/95'
+says 'over or under'
 works evaluate run.h5 --samples 40 --json
 has engine n samples split rmse ll crps coverage_50 coverage_90 coverage_95 $cost
 check 'no tests rows are lost' grep -q '"n": 12,' "$out"
+says '"rows": "test"'
 works evaluate run.h5 --data r.h5 --split 3 --json
 says '"split": 3'
+says '"rows": "training"'
+works evaluate run.h5 --data r.h5
+says 'training rows: 60 rows'
+works import csv r.csv --target y -o again.h5
+works evaluate run.h5 --data again.h5
+says 'new rows: 60 rows'
+works fit -d again.h5 --net "$net" --engine map:epochs=5 -o whole.h5
+works evaluate whole.h5 --json
+says '"rows": "training"'
+says '"fitted": 60'
 
 works fit -d r.h5 --net "$net" --engine map:epochs=200 -o map.h5
 works fit -d r.h5 --from map.h5 --engine laplace:structure=full -o laplace.h5
@@ -108,7 +121,8 @@ works predict c3run.h5 --samples 20
 check 'probabilities by name' grep -qx 'row,p_x,p_y,p_z,entropy,mutual_information' "$out"
 check 'probabilities add up to 1' awk -F, 'NR > 1 && ($2 + $3 + $4 - 1 > 1e-6 || $2 + $3 + $4 - 1 < -1e-6) { exit 1 }' "$out"
 works evaluate c3run.h5 --samples 20 --json
-has engine n samples accuracy nll brier ece mean_entropy mean_mutual_information $cost
+has engine n samples accuracy balanced_accuracy auc f1 nll brier ece ece_debiased mean_entropy mean_mutual_information classes.0.precision classes.2.auc $cost
+says '"code": "few_rows_for_ece"'
 works compare -d c3.h5 --net "$net" --engine map:epochs=5 --engine mc_dropout:epochs=5 --splits 0 --samples 10
 says 'accuracy (se)'
 
@@ -120,13 +134,22 @@ works fit -d r.h5 --net "$net" --likelihood heteroscedastic --engine mc_dropout:
 works predict hetero.h5 --samples 20
 check 'the noise differs by row' awk -F, 'NR == 2 { v = $4 } NR > 2 && $4 != v { other = 1 } END { exit !other }' "$out"
 works evaluate hetero.h5 --samples 20 --json
-has rmse ll crps coverage_50 coverage_90 coverage_95 $cost
+has rmse mae r2 ll crps crps_of coverage_50 coverage_90 coverage_95 coverage_90_error coverage_90_se $cost
 
 works fit -d t.h5 --net "$net" --engine bayes_by_backprop:epochs=30 --samples 20 -o two.h5
 works predict two.h5 --samples 20
 check 'both targets have columns' grep -q 'mean_u,.*mean_v,' "$out"
+works evaluate two.h5 --samples 20
+says '  u  '
+works compare -d t.h5 --net "$net" --engine map:epochs=5 --engine mc_dropout:epochs=5 --splits 0-1 --samples 10 -o twos.h5
+says 'calibration_error (se)'
+check 'scores with a unit are those of each target' [ "$(grep -cE '^(u|v)$|rmse \(se\)' "$out")" = 4 ]
+works info --lint twos.h5 two.h5 c3run.h5
+works info twos.h5
+says 'calibration_error'
 works evaluate two.h5 --samples 20 --json
-has rmse ll crps coverage_50 coverage_90 coverage_95 $cost
+has ll coverage_50 coverage_90 coverage_95 targets.0.rmse targets.1.r2 targets.1.crps targets.1.coverage_90 $cost
+check 'no score with a unit is of both targets' test "$(grep -c '"rmse"' "$out")" = 2
 
 # ---------------------------------------------------------------- weights trained elsewhere: here, by a run
 

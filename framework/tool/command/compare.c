@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool/report/report.h"
+#include "tool/report/scores.h"
 #include "tool/tool.h"
 
 #include <bnn/jobs.h>
@@ -104,6 +105,16 @@ static bnn_status keep_points(task *t, const bnn_prediction *p, const bnn_data *
     return BNN_OK;
 }
 
+/* Scores of each target, where there are several. */
+static bnn_status keep_targets(const bnn_comparison *c, bnn_contestant *who, int k, const bnn_prediction *p, const bnn_data *test) {
+    bnn_metrics *each;
+    if (c->n_targets == 0) return BNN_OK;
+    BNN_TRY(bnn_metrics_each(p, test, &each));
+    memcpy(who->target + (size_t)k * (size_t)c->n_targets, each, (size_t)c->n_targets * sizeof *each);
+    free(each);
+    return BNN_OK;
+}
+
 /* What is known of the first split alone. */
 static bnn_status keep_first(bnn_contestant *who, bnn_run *run, const bnn_data *train, const bnn_prediction *p, const bnn_data *test) {
     const char *remark = bnn_run_remark(run);
@@ -121,6 +132,7 @@ static bnn_status keep(contest *c, int e, int k, bnn_run *run, const bnn_data *t
     who->cost[k] = run->cost;
     bnn_cost_add(&who->cost[k], &p->cost);
     BNN_TRY(bnn_metrics_compute(p, test, &who->metrics[k]));
+    BNN_TRY(keep_targets(c->c, who, k, p, test));
     if (k == 0) BNN_TRY(keep_first(who, run, train, p, test));
     return keep_points(&c->task[e * c->c->n_splits + k], p, test);
 }
@@ -285,14 +297,18 @@ static bnn_status open_comparison(const request *r, const bnn_table *table, int 
     c->n_splits = last - first + 1;
     c->split = calloc((size_t)c->n_splits, sizeof *c->split);
     c->engine = calloc((size_t)r->n_engines, sizeof *c->engine);
-    bool ok = c->title && c->net && c->likelihood && c->prior && c->data_path && c->split && c->engine;
+    c->n_targets = table->n_classes == 0 && table->y_dim > 1 ? table->y_dim : 0;
+    c->target = table->y_names ? calloc((size_t)c->n_targets + 1, sizeof *c->target) : NULL;
+    bool ok = c->title && c->net && c->likelihood && c->prior && c->data_path && c->split && c->engine && (c->target || !table->y_names);
+    for (int t = 0; ok && c->target && t < c->n_targets; t++) ok = (c->target[t] = strdup(table->y_names[t])) != NULL;
     for (int k = 0; ok && k < c->n_splits; k++) c->split[k] = first + k;
     for (int e = 0; ok && e < r->n_engines; e++, c->n_engines++) {
         bnn_contestant *who = &c->engine[e];
         who->label = copy(r->engine[e]);
         who->metrics = calloc((size_t)c->n_splits, sizeof *who->metrics);
         who->cost = calloc((size_t)c->n_splits, sizeof *who->cost);
-        ok = who->label && who->metrics && who->cost;
+        who->target = calloc((size_t)c->n_splits * (size_t)c->n_targets + 1, sizeof *who->target);
+        ok = who->label && who->metrics && who->cost && who->target;
     }
     return ok ? open_distances(r, c) : bnn_oom("a comparison");
 }
@@ -315,7 +331,7 @@ static bnn_status work(contest *c) {
 /* ---------------------------------------------------------------- table */
 
 static double mean_of(const bnn_comparison *c, int e, size_t offset, double *se) {
-    return report_mean(c, e, (report_quantity){REPORT_METRIC, offset}, se);
+    return report_mean(c, e, (report_quantity){REPORT_METRIC, offset, 0}, se);
 }
 
 static double gradients_of(const bnn_comparison *c, int e) { return report_mean(c, e, (report_quantity){.of = REPORT_GRADIENTS}, NULL); }
@@ -328,17 +344,17 @@ static void print_mean(double mean, double se) {
 }
 
 static void print_distance(const bnn_comparison *c, int e) {
-    report_quantity first = {REPORT_DISTANCE, c->is_class ? offsetof(bnn_distance, agreement) : offsetof(bnn_distance, wasserstein)};
+    report_quantity first = {REPORT_DISTANCE, c->is_class ? offsetof(bnn_distance, agreement) : offsetof(bnn_distance, wasserstein), 0};
     double se, mean = report_mean(c, e, first, &se);
     print_mean(mean, se);
     if (!c->is_class) return;
-    mean = report_mean(c, e, (report_quantity){REPORT_DISTANCE, offsetof(bnn_distance, total_variation)}, &se);
+    mean = report_mean(c, e, (report_quantity){REPORT_DISTANCE, offsetof(bnn_distance, total_variation), 0}, &se);
     print_mean(mean, se);
 }
 
 /* One line of the table; grid: gradients of the grid search, 0 if there is none. */
 static void print_engine(const bnn_comparison *c, int e, double grid) {
-    double se, mean = mean_of(c, e, c->is_class ? offsetof(bnn_metrics, accuracy) : offsetof(bnn_metrics, rmse), &se);
+    double se, mean = mean_of(c, e, tool_scores_first(c->engine[0].metrics)->offset, &se);
     char letter[8];
     printf("%-3s", report_letter(e, letter));
     print_mean(mean, se);
@@ -351,6 +367,26 @@ static void print_engine(const bnn_comparison *c, int e, double grid) {
     putchar('\n');
 }
 
+/* Scores with a unit, of one of several targets. */
+static void print_target(const bnn_comparison *c, int target) {
+    static const size_t scores[] = {offsetof(bnn_metrics, rmse), offsetof(bnn_metrics, crps), offsetof(bnn_metrics, coverage[17])};
+    char letter[8];
+    if (c->target)
+        printf("%s\n", tool_line(c->target[target]));
+    else
+        printf("target %d\n", target + 1);
+    printf("    %20s  %20s  %20s\n", "rmse (se)", "crps (se)", "coverage_90 (se)");
+    for (int e = 0; e < c->n_engines; e++) {
+        printf("%-3s", report_letter(e, letter));
+        for (size_t i = 0; i < sizeof scores / sizeof *scores; i++) {
+            double se, mean = report_mean(c, e, (report_quantity){REPORT_METRIC, scores[i], target + 1}, &se);
+            print_mean(mean, se);
+        }
+        putchar('\n');
+    }
+    putchar('\n');
+}
+
 static void print_table(const bnn_comparison *c) {
     double grid = 0;
     char letter[8];
@@ -358,12 +394,13 @@ static void print_table(const bnn_comparison *c) {
         if (strncmp(c->engine[e].label, "grid_search", 11) == 0) grid = gradients_of(c, e);
     printf("%s, %d split%s, %s\n\n", tool_line(*c->title ? c->title : c->data_path), c->n_splits, c->n_splits == 1 ? "" : "s",
            tool_line(c->net));
-    printf("%-3s %20s  %20s  %12s %12s %9s%s", "", c->is_class ? "accuracy (se)" : "rmse (se)", "ll (se)",
+    printf("%-3s %15s (se)  %20s  %12s %12s %9s%s", "", tool_scores_first(c->engine[0].metrics)->name, "ll (se)",
            c->is_class ? "ece" : "coverage_90", "gradients", "seconds", grid > 0 ? " cost/grid" : "");
     if (c->engine[0].distance) printf(c->is_class ? "       agreement (se)  total variation (se)" : "        distance (se)");
     putchar('\n');
     for (int e = 0; e < c->n_engines; e++) print_engine(c, e, grid);
     putchar('\n');
+    for (int t = 0; t < c->n_targets; t++) print_target(c, t);
     for (int e = 0; e < c->n_engines; e++) {
         printf("%-3s %s\n", report_letter(e, letter), tool_line(c->engine[e].label));
         if (*c->engine[e].remark) printf("    split %d: %s\n", c->split[0], tool_line(c->engine[e].remark));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool/json.h"
+#include "tool/report/scores.h"
 #include "tool/tool.h"
 
 #include <stdio.h>
@@ -39,34 +40,16 @@ static json_t *cost_object(const bnn_cost *c) {
 static bnn_status print_json(const request *r, const bnn_prediction *p, const bnn_metrics *m) {
     json_t *o = json_object();
     tool_json_set(o, "engine", json_string(r->rerun.run->engine_text));
-    tool_json_set(o, "n", json_integer(m->n));
     tool_json_set(o, "samples", json_integer(p->samples));
     tool_json_set(o, "split", json_integer(r->rerun.split_used));
-    if (m->is_class) {
-        add(o, "accuracy", m->accuracy);
-        add(o, "nll", -m->ll);
-        add(o, "nll_se", m->ll_se);
-        add(o, "brier", m->brier);
-        add(o, "ece", m->ece);
-        tool_json_set(o, "ece_bins", json_integer(BNN_ECE_BINS));
-        add(o, "mean_entropy", m->mean_entropy);
-        add(o, "mean_mutual_information", m->mean_mutual_information);
-    } else {
-        add(o, "rmse", m->rmse);
-        add(o, "ll", m->ll);
-        add(o, "ll_se", m->ll_se);
-        add(o, "crps", m->crps);
-        add(o, "coverage_50", m->coverage[9]);
-        add(o, "coverage_90", m->coverage[17]);
-        add(o, "coverage_95", m->coverage[18]);
-        add(o, "calibration_error", m->calibration_error);
-        add(o, "sd_epistemic", m->sd_epistemic);
-        add(o, "sd_aleatoric", m->sd_aleatoric);
-    }
+    tool_json_set(o, "fitted", json_integer(r->rerun.fitted));
+    bnn_status s = tool_scores_set(o, r->rerun.kind, p, r->rerun.rows, m);
     bnn_cost cost = r->rerun.run->cost;
     bnn_cost_add(&cost, &p->cost);
     tool_json_set(o, "cost", cost_object(&cost));
-    return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    if (s == BNN_OK) return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    json_decref(o);
+    return s;
 }
 
 static bnn_status evaluate(request *r) {
@@ -78,8 +61,8 @@ static bnn_status evaluate(request *r) {
     if (s == BNN_OK) s = tool_rerun_predict(&r->rerun, BNN_DRAW, NULL, &p);
     if (s == BNN_OK) s = bnn_metrics_compute(p, r->rerun.rows, &m);
     if (s == BNN_OK && r->json) s = print_json(r, p, &m);
+    if (s == BNN_OK && !r->json) s = tool_scores_print(r->rerun.kind, p, r->rerun.rows, &m);
     if (s == BNN_OK && !r->json) {
-        tool_print_metrics(&m, p->samples);
         tool_print_cost("fit", &r->rerun.run->cost);
         tool_print_cost("prediction", &p->cost);
     }
@@ -94,10 +77,12 @@ static int run(int argc, char **argv) {
                               .parser = parse,
                               .children = children,
                               .args_doc = "RUN.h5",
-                              .doc = "Scores a fitted run on rows with known targets: rmse, log-likelihood, crps and coverage in the units "
-                                     "of the target, or accuracy, nll, Brier score, "
-                                     "calibration error and entropies; with what fit and prediction cost.\v"
-                                     "Examples:\n  bnn evaluate run.h5\n  bnn evaluate run.h5 --samples 10000 --json"};
+                              .doc =
+                                  "Scores a fitted run on rows with known targets: log-likelihood and coverage, and of each target in its "
+                                  "units rmse, mae, r2 and crps; of classes accuracy, auc, Brier score, calibration error and entropies, "
+                                  "and of each class precision, recall and f1; with what fit and prediction cost. Rows that the run "
+                                  "was fitted to are called training rows: their scores promise nothing of others.\v"
+                                  "Examples:\n  bnn evaluate run.h5\n  bnn evaluate run.h5 --samples 10000 --json"};
     request r = {.json = false};
     tool_job_open(&r.rerun.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool/report/scores.h"
 #include "tool/tool.h"
 
 #include <errno.h>
@@ -79,8 +80,10 @@ static void print_scores(const bnn_metrics *m) {
     printf("  %-11s %d rows, log-likelihood %.4f, ", "predicted", m->n, m->ll);
     if (m->is_class)
         printf("accuracy %.4f, brier %.4f\n", m->accuracy, m->brier);
-    else
+    else if (m->of & BNN_SCORE_TARGET)
         printf("rmse %.4g, crps %.4g\n", m->rmse, m->crps);
+    else
+        printf("calibration error %.4f\n", m->calibration_error);
 }
 
 static void print_plugins(const bnn_outline *o) {
@@ -172,13 +175,9 @@ static bnn_status print_prediction(const char *path) {
     return BNN_OK;
 }
 
-/* Mean over splits of one score. */
-static double mean_over_splits(const bnn_comparison *c, int e, bool ll) {
+static double mean_over_splits(const bnn_comparison *c, int e, const bnn_score *score) {
     double sum = 0;
-    for (int k = 0; k < c->n_splits; k++) {
-        const bnn_metrics *m = &c->engine[e].metrics[k];
-        sum += ll ? m->ll : m->is_class ? m->accuracy : m->rmse;
-    }
+    for (int k = 0; k < c->n_splits; k++) sum += bnn_score_value(score, &c->engine[e].metrics[k]);
     return sum / c->n_splits;
 }
 
@@ -192,9 +191,10 @@ static bnn_status print_comparison(const char *path) {
     print_text("likelihood", c->likelihood);
     print_text("prior", c->prior);
     print_text("data", c->data_path);
-    printf("  %12s %12s  engine\n", c->is_class ? "accuracy" : "rmse", "ll");
+    const bnn_score *first = tool_scores_first(&c->engine[0].metrics[0]), *ll = bnn_score_find("ll");
+    printf("  %17s %12s  engine\n", first->name, ll->name);
     for (int e = 0; e < c->n_engines; e++)
-        printf("  %12.5g %12.5g  %s\n", mean_over_splits(c, e, false), mean_over_splits(c, e, true), tool_line(c->engine[e].label));
+        printf("  %17.5g %12.5g  %s\n", mean_over_splits(c, e, first), mean_over_splits(c, e, ll), tool_line(c->engine[e].label));
     bnn_comparison_free(c);
     return BNN_OK;
 }

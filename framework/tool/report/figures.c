@@ -89,7 +89,7 @@ static bnn_status draw_coverage(const bnn_comparison *c, report_plot *plot) {
         report_plot_curve(plot, e, 0, REPORT_LINE, report_letter(e, letter));
         report_plot_point(plot, 0, 0, 0);
         for (int i = 0; i < BNN_CALIBRATION_LEVELS; i++) {
-            report_quantity share = {REPORT_METRIC, offsetof(bnn_metrics, coverage) + (size_t)i * sizeof(double)};
+            report_quantity share = {REPORT_METRIC, offsetof(bnn_metrics, coverage) + (size_t)i * sizeof(double), 0};
             report_plot_point(plot, bnn_calibration_level(i), report_mean(c, e, share, NULL), 0);
         }
         report_plot_point(plot, 1, 1, 0);
@@ -99,7 +99,7 @@ static bnn_status draw_coverage(const bnn_comparison *c, report_plot *plot) {
 
 /* Engines of the same cost would hide each other: they are moved a little aside. One point would say no more than the table. */
 static bnn_status draw_cost(const bnn_comparison *c, report_plot *plot) {
-    const report_quantity ll = {REPORT_METRIC, offsetof(bnn_metrics, ll)}, gradients = {REPORT_GRADIENTS, 0};
+    const report_quantity ll = {REPORT_METRIC, offsetof(bnn_metrics, ll), 0}, gradients = {REPORT_GRADIENTS, 0, 0};
     char letter[8];
     for (int e = 0; c->n_engines > 1 && e < c->n_engines; e++) {
         double se, mean = report_mean(c, e, ll, &se);

@@ -244,20 +244,21 @@ static void write_key(FILE *html, const bnn_comparison *c) {
 
 /* ---------------------------------------------------------------- table */
 
-static double value(const bnn_contestant *who, int split, report_quantity what) {
+static double value(const bnn_comparison *c, const bnn_contestant *who, int split, report_quantity what) {
+    const bnn_metrics *m = what.target ? &who->target[split * c->n_targets + what.target - 1] : &who->metrics[split];
     switch (what.of) {
     case REPORT_GRADIENTS: return (double)who->cost[split].gradients;
     case REPORT_SECONDS: return who->cost[split].seconds_cpu;
     case REPORT_DISTANCE: return *(const double *)((const char *)&who->distance[split] + what.offset);
-    default: return *(const double *)((const char *)&who->metrics[split] + what.offset);
+    default: return *(const double *)((const char *)m + what.offset);
     }
 }
 
 double report_mean(const bnn_comparison *c, int engine, report_quantity what, double *se) {
     const bnn_contestant *who = &c->engine[engine];
     double mean = 0, squares = 0;
-    for (int k = 0; k < c->n_splits; k++) mean += value(who, k, what) / c->n_splits;
-    for (int k = 0; k < c->n_splits; k++) squares += (value(who, k, what) - mean) * (value(who, k, what) - mean);
+    for (int k = 0; k < c->n_splits; k++) mean += value(c, who, k, what) / c->n_splits;
+    for (int k = 0; k < c->n_splits; k++) squares += (value(c, who, k, what) - mean) * (value(c, who, k, what) - mean);
     if (se) *se = c->n_splits > 1 ? sqrt(squares / (c->n_splits - 1) / c->n_splits) : NAN;
     return mean;
 }
@@ -273,20 +274,23 @@ typedef struct {
 } column;
 
 #define METRIC(field) \
-    { REPORT_METRIC, offsetof(bnn_metrics, field) }
+    { REPORT_METRIC, offsetof(bnn_metrics, field), 0 }
 #define COST(kind) \
-    { kind, 0 }
+    { kind, 0, 0 }
 
 static const column target_columns[] = {
     {"score", "rmse", "root mean squared error, in the units of the target", METRIC(rmse), FOUR_DIGITS, -1, true, false},
     {"score", "ll", "mean log predictive density of a row, in nats and the units of the target", METRIC(ll), FOUR_DIGITS, 1, true, false},
-    {"score", "crps", "continuous ranked probability score of a Gaussian with the predictive mean and variance, in the units of the target",
-     METRIC(crps), FOUR_DIGITS, -1, true, false},
+    {"score", "mae", "mean absolute error, in the units of the target", METRIC(mae), FOUR_DIGITS, -1, true, false},
+    {"score", "r2", "1 - mean squared error / variance of the target", METRIC(r2), 4, 1, true, false},
+    {"score", "crps", "continuous ranked probability score, in the units of the target", METRIC(crps), FOUR_DIGITS, -1, true, false},
     {"coverage", "50 %", "share of rows inside the central 50 % predictive interval; 0.5 is right", METRIC(coverage[9]), 3, 0, true, false},
     {"coverage", "90 %", "the same of 90 %; 0.9 is right", METRIC(coverage[17]), 3, 0, true, false},
     {"coverage", "95 %", "the same of 95 %; 0.95 is right", METRIC(coverage[18]), 3, 0, true, false},
     {"coverage", "error", "calibration error: mean distance of coverage from what was promised, over 19 levels", METRIC(calibration_error),
      3, -1, true, false},
+    {"coverage", "over", "mean of coverage less what was promised: below 0 intervals are too narrow, above 0 too wide",
+     METRIC(coverage_error), 3, 0, true, false},
     {"predictive sd", "epistemic", "part of the predictive sd that comes from not knowing the weights, root mean square over rows",
      METRIC(sd_epistemic), FOUR_DIGITS, 0, true, false},
     {"predictive sd", "aleatoric", "part of the predictive sd that is noise of the target", METRIC(sd_aleatoric), FOUR_DIGITS, 0, true,
@@ -296,17 +300,22 @@ static const column target_columns[] = {
 static const column class_columns[] = {
     {"score", "accuracy", "share of rows whose most probable class is right", METRIC(accuracy), 4, 1, true, false},
     {"score", "ll", "mean log probability of the right class, in nats", METRIC(ll), FOUR_DIGITS, 1, true, false},
+    {"score", "balanced", "mean over classes of the share of its rows that are called so", METRIC(balanced_accuracy), 4, 1, true, false},
+    {"score", "auc", "area under the curve of one class against the others, mean over classes", METRIC(auc), 4, 1, true, false},
+    {"score", "f1", "harmonic mean of precision and recall, mean over classes", METRIC(f1), 4, 1, true, false},
     {"score", "brier", "squared distance of the class probabilities from the right class, sum over classes", METRIC(brier), 4, -1, true,
      false},
     {"score", "ece", "expected calibration error: mean distance of confidence from accuracy, over 15 bins", METRIC(ece), 4, -1, true,
      false},
+    {"score", "debiased", "root of the mean square of that distance, less what chance adds to it; below 0: nothing beyond chance",
+     METRIC(ece_debiased), 4, -1, true, false},
     {"uncertainty, nats", "entropy", "mean entropy of the predictive distribution", METRIC(mean_entropy), FOUR_DIGITS, 0, true, false},
     {"uncertainty, nats", "mutual inf.", "mutual information: part of the entropy that comes from not knowing the weights",
      METRIC(mean_mutual_information), FOUR_DIGITS, 0, true, false},
 };
 
 #define DISTANCE(field) \
-    { REPORT_DISTANCE, offsetof(bnn_distance, field) }
+    { REPORT_DISTANCE, offsetof(bnn_distance, field), 0 }
 
 static const column target_distance[] = {
     {"distance from the reference", "W1",
@@ -327,10 +336,11 @@ static const column cost_columns[] = {
     {"cost of a split", "÷ grid", "gradients over those of grid_search", COST(REPORT_GRADIENTS), 3, 0, false, true},
 };
 
-enum { MOST_COLUMNS = 16 };
+enum { MOST_COLUMNS = 20 };
 
 typedef struct {
     const bnn_comparison *c;
+    int target; /* whose scores it shows, counted from 1; 0: those of all together */
     const column *column[MOST_COLUMNS];
     int n;
     double grid; /* gradients of grid_search; 0 where there is none */
@@ -339,7 +349,9 @@ typedef struct {
 } table;
 
 static double mean_of(const table *t, int engine, const column *col, double *se) {
-    double mean = report_mean(t->c, engine, col->of, se);
+    report_quantity what = col->of;
+    if (what.of == REPORT_METRIC) what.target = t->target;
+    double mean = report_mean(t->c, engine, what, se);
     return col->relative ? mean / t->grid : mean;
 }
 
@@ -362,22 +374,32 @@ static bool survey(table *t, int at) {
     return any;
 }
 
+/* Several targets together have no score with a unit, and one of them has no log-likelihood. */
+static bool applies(const table *t, const column *col) {
+    const bnn_score *score;
+    const bnn_metrics *m = t->target ? t->c->engine[0].target : t->c->engine[0].metrics;
+    for (int i = 0; col->of.of == REPORT_METRIC && (score = bnn_score_at(i)); i++)
+        if (score->offset == col->of.offset) return score->of & m->of;
+    return !col->relative || t->grid > 0;
+}
+
 static void add_columns(table *t, const column *columns, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        if (columns[i].relative && t->grid <= 0) continue;
+        if (!applies(t, &columns[i])) continue;
         t->column[t->n] = &columns[i];
         if (survey(t, t->n)) t->n++;
     }
 }
 
-static void plan_table(table *t, const bnn_comparison *c) {
-    *t = (table){.c = c};
+static void plan_table(table *t, const bnn_comparison *c, int target) {
+    *t = (table){.c = c, .target = target};
     for (int e = c->n_engines - 1; e >= 0; e--)
         if (strncmp(c->engine[e].label, "grid_search", 11) == 0) t->grid = report_mean(c, e, cost_columns[0].of, NULL);
     if (c->is_class)
         add_columns(t, class_columns, sizeof class_columns / sizeof *class_columns);
     else
         add_columns(t, target_columns, sizeof target_columns / sizeof *target_columns);
+    if (target) return;
     if (c->engine[0].distance && c->is_class)
         add_columns(t, class_distance, sizeof class_distance / sizeof *class_distance);
     else if (c->engine[0].distance)
@@ -461,9 +483,33 @@ static void write_meanings(FILE *html, const table *t) {
     fputs("</dl></details>\n", html);
 }
 
+/* The table of all targets, or of one of several. */
+static void write_table(FILE *html, const table *t) {
+    fputs("<div class=\"wide\"><table>\n", html);
+    write_table_head(html, t);
+    fputs("<tbody>\n", html);
+    for (int e = 0; e < t->c->n_engines; e++) write_row(html, t, e);
+    fputs("</tbody></table></div>\n", html);
+}
+
+static void write_targets(FILE *html, const bnn_comparison *c) {
+    for (int k = 0; k < c->n_targets; k++) {
+        table t;
+        plan_table(&t, c, k + 1);
+        fputs("<h3>Target ", html);
+        if (c->target)
+            report_text(html, c->target[k]);
+        else
+            fprintf(html, "%d", k + 1);
+        fputs("</h3>\n", html);
+        write_table(html, &t);
+        if (k == c->n_targets - 1) write_meanings(html, &t);
+    }
+}
+
 void report_section(FILE *html, const bnn_comparison *c, int number, int heading) {
     table t;
-    plan_table(&t, c);
+    plan_table(&t, c, 0);
     bool is_long = strlen(title_of(c)) > 60; /* runs are titled by their engine */
     fprintf(html, "<section id=\"file-%d\">\n<h%d%s>", number, heading, is_long ? " class=\"long\"" : "");
     report_text(html, title_of(c));
@@ -471,10 +517,7 @@ void report_section(FILE *html, const bnn_comparison *c, int number, int heading
     write_verdicts(html, c);
     write_facts(html, c);
     write_key(html, c);
-    fputs("<div class=\"wide\"><table>\n", html);
-    write_table_head(html, &t);
-    fputs("<tbody>\n", html);
-    for (int e = 0; e < c->n_engines; e++) write_row(html, &t, e);
-    fputs("</tbody></table></div>\n", html);
+    write_table(html, &t);
     write_meanings(html, &t);
+    write_targets(html, c);
 }

@@ -22,6 +22,7 @@ extern const report_colour report_colours[REPORT_COLOURS];
 typedef struct {
     enum { REPORT_METRIC, REPORT_DISTANCE, REPORT_GRADIENTS, REPORT_SECONDS } of;
     size_t offset; /* of a double in bnn_metrics, or in bnn_distance */
+    int target;    /* of metrics: one of several targets, counted from 1; 0: of all together */
 } report_quantity;
 
 /* Its mean over splits; *se (may be NULL) its standard error, NaN for one split. */
