@@ -34,8 +34,8 @@ export PKG_CONFIG_PATH="${pc%/*}" PKG_CONFIG_SYSROOT_DIR="$root" LD_LIBRARY_PATH
 
 find "$root" -type f -o -type l | sed "s|.*/||" | sort >"$folder/found"
 (cd "$tests/../framework/include/bnn" && ls -- *.h) >"$folder/wanted"
-printf '%s\n' bnn bnn.pc bnn-check.pc config.h libbnn.so libbnn_check.so libbnn.so.2 libbnn_check.so.2 "libbnn.so.$(pkg-config --modversion bnn)" "libbnn_check.so.$(pkg-config --modversion bnn)" >>"$folder/wanted"
-sort "$folder/wanted" | check 'the program, the library, bnn.pc and every public header are installed, nothing else' diff - "$folder/found"
+printf '%s\n' bnn bnn bnn.1 bnn.fish _bnn bnn.pc bnn-check.pc config.h libbnn.so libbnn_check.so libbnn.so.2 libbnn_check.so.2 "libbnn.so.$(pkg-config --modversion bnn)" "libbnn_check.so.$(pkg-config --modversion bnn)" >>"$folder/wanted"
+sort "$folder/wanted" | check 'the program, its manual, its completion, the library, bnn.pc and every public header are installed, nothing else' diff - "$folder/found"
 version=$(sed -n "s/^project(.* version: '\([^']*\)'.*/\1/p" "$tests/../meson.build")
 check 'bnn.pc has the version of the project' [ "$(pkg-config --modversion bnn)" = "$version" ]
 check 'bnn.pc is valid' pkg-config --validate bnn
@@ -43,6 +43,8 @@ check 'bnn.pc asks for the library alone' [ "$(pkg-config --libs-only-l bnn | tr
 program=$(find "$root" -type f -name bnn -path '*/bin/*')
 check 'the program runs' sh -c "'$program' --version | grep -Eqx 'bnn $version \\(([0-9a-f]{40}(-dirty)?|unknown)\\)'"
 check 'the program knows its types' "$program" show mc_dropout
+check 'the manual is where man looks' [ -n "$(find "$root" -path '*/man/man1/bnn.1')" ]
+check 'the completion is where bash looks' [ -n "$(find "$root" -path '*/bash-completion/completions/bnn')" ]
 check 'the library exports names of its own only' sh -c "! nm -D --defined-only '$library/libbnn.so' | awk '{ print \$3 }' | grep -v '^bnn_'"
 
 # ---------------------------------------------------------------- headers

@@ -67,7 +67,12 @@ static error_t parse_quietly(int key, char *arg, struct argp_state *state) {
     return 0;
 }
 
+static void (*listening)(const struct argp *argp);
+
+void tool_listen(void (*listener)(const struct argp *argp)) { listening = listener; }
+
 void tool_parse(const struct argp *argp, int argc, char **argv, void *input) {
+    if (listening) listening(argp);
     const struct argp_child children[] = {{argp, 0, NULL, 0}, {&tool_plugins_argp, 0, NULL, 0}, {0}};
     const struct argp quiet = {.parser = parse_quietly, .children = children};
     inputs in = {.command = input, .plugins.file = calloc((size_t)argc, sizeof(char *))}; /* more than there can be */
@@ -118,6 +123,8 @@ static int flushed(int status) {
     if (fflush(stdout) == 0 && !ferror(stdout)) return status;
     return tool_refuse("standard output cannot be written: %s", strerror(errno));
 }
+
+void tool_leave(int status) { exit(flushed(status)); }
 
 int main(int argc, char **argv) {
     argp_err_exit_status = 2;

@@ -43,6 +43,12 @@ int tool_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * name of a type may be looked up before. */
 void tool_parse(const struct argp *argp, int argc, char **argv, void *input);
 
+/* From now on tool_parse hands the argp to listener, which does not return, and parses nothing: for those who ask what a command takes. */
+void tool_listen(void (*listener)(const struct argp *argp));
+
+/* Ends the program with the status, or with 2 where the printed text has not arrived. */
+_Noreturn void tool_leave(int status);
+
 /* For parsers, in place of argp_error: prints "bnn NAME: sentence" and leaves the program with status 2. */
 _Noreturn void tool_misuse(const struct argp_state *state, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

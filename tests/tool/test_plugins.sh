@@ -58,6 +58,7 @@ for command in $commands; do
     compare) arguments='-d r.h5 --net dense --engine map' ;;
     diff) arguments='r.h5 r.h5' ;;
     new-layer | new-engine) arguments=fresh ;;
+    complete) arguments=fit ;;
     *) arguments= ;;
     esac
     refuses "bnn: $plugins/no_hook.so: prior 'wrong' lacks the hook draw" $command $arguments --plugin "$plugins/no_hook.so"
