@@ -153,15 +153,15 @@ static double coverage_error(const bnn_prediction *p, int training, double level
     return sqrt(level * (1 - level) / p->n + slope * slope / (training > 0 ? 2.0 * training : INFINITY));
 }
 
-static bnn_status judge_coverage(const bnn_prediction *p, int training, bnn_remarks *out) {
+static bnn_status judge_coverage(const bnn_prediction *p, const bnn_data *data, int training, bnn_remarks *out) {
     static const double levels[] = {0.9, 0.5};
     double worst = 0, level = 0;
     for (int i = 0; i < 2; i++) {
-        double z = (bnn_metrics_coverage(p, levels[i]) - levels[i]) / coverage_error(p, training, levels[i]);
+        double z = (bnn_metrics_coverage(p, data, levels[i]) - levels[i]) / coverage_error(p, training, levels[i]);
         if (fabs(z) > fabs(worst)) worst = z, level = levels[i];
     }
     if (fabs(worst) < BNN_COVERAGE_ERRORS) return BNN_OK;
-    double inside = bnn_metrics_coverage(p, level), band = BNN_COVERAGE_ERRORS * coverage_error(p, training, level);
+    double inside = bnn_metrics_coverage(p, data, level), band = BNN_COVERAGE_ERRORS * coverage_error(p, training, level);
     bool far = level - inside > 0.2;
     return bnn_remarks_add(
         out, far ? BNN_REMARK_BAD : BNN_REMARK_WARNING, worst < 0 ? "overconfident" : "underconfident",
@@ -180,7 +180,7 @@ static bnn_status judge_collapse(const bnn_run *run, const bnn_prediction *p, co
         double z = (double)data->y[i] - (p->mean[i] - data->scaling.y_mean[j]) / data->scaling.y_sd[j];
         squares += z * z / n;
     }
-    if (!(sqrt(squares) > BNN_COLLAPSE * noise) || bnn_metrics_coverage(p, 0.9) > 0.75) return BNN_OK;
+    if (!(sqrt(squares) > BNN_COLLAPSE * noise) || bnn_metrics_coverage(p, data, 0.9) > 0.75) return BNN_OK;
     return bnn_remarks_add(
         out, BNN_REMARK_BAD, "noise_collapsed",
         "the noise that was learned is %.2g of the targets' sd, the mean is off by %.2g of it: the intervals are far too "
@@ -196,7 +196,7 @@ bnn_status bnn_judge_prediction(const bnn_run *run, const bnn_prediction *p, con
             bnn_remarks_add(out, BNN_REMARK_NOTE, "few_rows", "%d rows were scored: another choice of them would give other scores", p->n));
     if (p->is_class) return BNN_OK;
     BNN_TRY(judge_collapse(run, p, data, out));
-    return judge_coverage(p, training, out);
+    return judge_coverage(p, data, training, out);
 }
 
 bnn_status bnn_run_judge(const bnn_run *run, const bnn_data *train, int n_train, const bnn_prediction *prediction, const bnn_data *rows,
