@@ -3,10 +3,12 @@
 #include <bnn/real.h>
 
 #include <errno.h>
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static locale_t plain;
@@ -48,15 +50,25 @@ int bnn_print_to(FILE *out, const char *format, ...) {
 
 double bnn_number_read(const char *text, char **end) { return strtod_l(text, end, plain_locale()); }
 
-const char *bnn_number_print(double x, char text[BNN_NUMBER_TEXT]) {
-    if (x == floor(x) && fabs(x) < 1e6) { /* 10, not 1e+01 */
-        bnn_print(text, BNN_NUMBER_TEXT, "%.0f", x);
-        return text;
-    }
-    for (int digits = 1; digits <= 17; digits++) {
-        bnn_print(text, BNN_NUMBER_TEXT, "%.*g", digits, x);
+/* Significant digits of the shortest decimal that reads back as x. One of at most 15 digits is what rounding to 15 gives, but for the zeros
+ * at its end; numbers below the smallest normal one have fewer. */
+static int count_digits(double x, char text[BNN_NUMBER_TEXT]) {
+    int digits = fabs(x) < DBL_MIN ? 1 : DBL_DIG;
+    for (; digits < DBL_DECIMAL_DIG; digits++) {
+        bnn_print(text, BNN_NUMBER_TEXT, "%.*e", digits - 1, x);
         if (bnn_number_read(text, NULL) == x) break;
     }
+    if (digits == DBL_DIG)
+        for (const char *end = strchr(text, 'e'); digits > 1 && end[-1] == '0'; end--) digits--;
+    return digits;
+}
+
+const char *bnn_number_print(double x, char text[BNN_NUMBER_TEXT]) {
+    if (isnan(x)) x = NAN;              /* without a sign */
+    if (x == floor(x) && fabs(x) < 1e6) /* 10, not 1e+01 */
+        bnn_print(text, BNN_NUMBER_TEXT, "%.0f", x);
+    else
+        bnn_print(text, BNN_NUMBER_TEXT, "%.*g", isfinite(x) ? count_digits(x, text) : 1, x);
     return text;
 }
 

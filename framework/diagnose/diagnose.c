@@ -51,9 +51,14 @@ static size_t most_on_a_sheet(const sheet *s) {
 
 static bnn_status take(void *context, const bnn_drawn *drawn) {
     const sheet *s = context;
+    const bnn_scaling *scaling = &s->engine->model->scaling;
+    bool is_class = s->engine->model->likelihood.n_classes > 0;
     size_t k = (size_t)s->width;
-    for (size_t i = 0; i < (size_t)drawn->n * k; i++)
-        s->x[((size_t)drawn->row * k + i) * (size_t)s->S + (size_t)drawn->s] = (double)drawn->mean[i];
+    for (size_t i = 0; i < (size_t)drawn->n * k; i++) {
+        double mean = (double)drawn->mean[i];
+        if (!is_class) mean = mean * scaling->y_sd[i % k] + scaling->y_mean[i % k];
+        s->x[((size_t)drawn->row * k + i) * (size_t)s->S + (size_t)drawn->s] = mean;
+    }
     if (drawn->row == 0 && s->of_theta) bnn_summary_take(s->engine->model, drawn->theta, s->of_theta + drawn->s, (size_t)s->S);
     return BNN_OK;
 }

@@ -129,4 +129,19 @@ const double *bnn_prediction_var_aleatoric(const bnn_prediction *p) { return p->
 const double *bnn_prediction_mean_mcse(const bnn_prediction *p) { return p->mean_mcse; }
 const double *bnn_prediction_logp(const bnn_prediction *p) { return p->logp; }
 const double *bnn_prediction_pit(const bnn_prediction *p) { return p->pit; }
+const double *bnn_prediction_crps(const bnn_prediction *p) { return p->crps; }
+const double *bnn_prediction_drawn(const bnn_prediction *p) { return p->y_drawn; }
+
+bnn_status bnn_prediction_quantile(const bnn_prediction *p, double level, double *out) {
+    int l = 0;
+    while (l < p->n_levels && p->levels[l] != level) l++;
+    if (l == p->n_levels)
+        return bnn_fail(BNN_ERR_OPTION,
+                        p->is_class ? "classes have probabilities, no quantile of level %g"
+                                    : "a quantile of level %g was not asked for when the rows were predicted",
+                        level);
+    for (size_t i = 0; i < (size_t)p->n * (size_t)p->mean_dim; i++) out[i] = p->quantile[i * (size_t)p->n_levels + (size_t)l];
+    return BNN_OK;
+}
+
 double bnn_prediction_cost(const bnn_prediction *p, bnn_cost_item item) { return cost_of(&p->cost, item); }

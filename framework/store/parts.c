@@ -300,9 +300,12 @@ void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const b
     bnn_h5_put(w, group, "var_aleatoric", BNN_H5_DOUBLE, p->var_aleatoric, on);
     bnn_h5_put(w, group, "mean_mcse", BNN_H5_DOUBLE, p->mean_mcse, on);
     if (p->is_class) bnn_h5_put(w, group, "expected_entropy", BNN_H5_DOUBLE, p->expected_entropy, "obs_id");
+    if (p->n_levels > 0) bnn_h5_dim(w, group, "level", p->n_levels, BNN_H5_DOUBLE, p->levels);
+    if (p->n_levels > 0) bnn_h5_put(w, group, "quantile", BNN_H5_DOUBLE, p->quantile, "obs_id output level");
     if (!p->has_target) return;
     bnn_h5_put(w, group, "logp", BNN_H5_DOUBLE, p->logp, "obs_id");
     if (!p->is_class && p->pit) bnn_h5_put(w, group, "pit", BNN_H5_DOUBLE, p->pit, on);
+    if (p->crps) bnn_h5_put(w, group, "crps", BNN_H5_DOUBLE, p->crps, on);
     put_targets(w, group, data);
     put_observed(w, data);
 }

@@ -18,7 +18,7 @@ static void print_run(const bnn_run *run) {
 /* Predicts the test rows; draws that are kept go to the file on the way. */
 static bnn_status predict(const tool_job *job, const bnn_run *run, unsigned keep, const char *path, bnn_results *results,
                           bnn_prediction **prediction, bnn_metrics *metrics) {
-    bnn_predict_options how = {.samples = job->samples, .seed = job->seed};
+    bnn_predict_options how = {sizeof how, .samples = job->samples, .seed = job->seed, .crps = true};
     if (keep) BNN_TRY(bnn_draws_open(path, keep, run->engine, results->data, &how, &results->draws));
     how.sink = bnn_draws_sink(results->draws);
     bnn_status s = bnn_predict(run->engine, results->data, &how, prediction);

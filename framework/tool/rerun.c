@@ -79,7 +79,12 @@ bnn_status tool_rerun_open(tool_rerun *rerun) {
 }
 
 bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, const bnn_sink *sink, bnn_prediction **out) {
-    bnn_predict_options how = {.samples = rerun->job.samples, .seed = rerun->job.seed, .mode = noise, .sink = sink};
+    return tool_rerun_ask(rerun, &(bnn_predict_options){.mode = noise, .sink = sink, .crps = true}, out);
+}
+
+bnn_status tool_rerun_ask(const tool_rerun *rerun, const bnn_predict_options *asked, bnn_prediction **out) {
+    bnn_predict_options how = *asked;
+    how.size = sizeof how, how.samples = rerun->job.samples, how.seed = rerun->job.seed;
     bnn_status s = bnn_predict(rerun->run->engine, rerun->rows, &how, out);
     return s < 0 && s != BNN_ERR_FILE ? bnn_note(s, "%s", rerun->data_used) : s; /* a file is that of the draws */
 }

@@ -119,9 +119,20 @@ typedef struct {
 } tool_rerun;
 extern const struct argp tool_rerun_argp; /* for an argp's children, with a tool_rerun as its input */
 bnn_status tool_rerun_open(tool_rerun *rerun);
-/* A failure names the data file. sink may be NULL. */
+/* With the scores of the mixture, where targets are known. A failure names the data file. sink may be NULL. */
 bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, const bnn_sink *sink, bnn_prediction **out);
+/* With what `asked` asks for; samples and seed are the job's. */
+bnn_status tool_rerun_ask(const tool_rerun *rerun, const bnn_predict_options *asked, bnn_prediction **out);
 void tool_rerun_close(tool_rerun *rerun);
+
+/* A prediction on its way to CSV. Its quantiles are the two ends of each interval, then those at single levels. */
+typedef struct {
+    const tool_rerun *rerun;
+    const bnn_prediction *p;
+    int n_intervals, n_quantiles;      /* 0 of classes */
+    const double *interval, *quantile; /* probability within an interval; level of a quantile */
+} tool_answer;
+bnn_status tool_answer_write(const tool_answer *answer, const char *path); /* path NULL: to standard output */
 
 /* Refuses a place where a file cannot be written, before the work that is to go there; and anything there but a plain file, since a rename
  * would replace it. */

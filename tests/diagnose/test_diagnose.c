@@ -230,12 +230,12 @@ START_TEST(quantities_are_of_the_draws) {
         int row = 2 * 40 / 7;
         for (int i = 0; i < D; i++) f += (double)(theta[i] * data->x[row * D + i]), squares += (double)theta[i] * (double)theta[i];
         for (int i = 0; i < THETA; i++) x[i][s] = (double)theta[i];
-        x[THETA][s] = f, x[THETA + 1][s] = sqrt(squares);
+        x[THETA][s] = f * data->scaling.y_sd[0] + data->scaling.y_mean[0], x[THETA + 1][s] = sqrt(squares);
     }
     bnn_convergence f = convergence(4, 1500, x[THETA]), norm = convergence(4, 1500, x[THETA + 1]);
     const bnn_convergence *row = &quantity_of(d, "row 11")->is, *kernel = &quantity_of(d, "dense_1 kernel (norm)")->is;
-    ck_assert_double_eq_tol(row->mean, f.mean, 1e-5);
-    ck_assert_double_eq_tol(row->sd, f.sd, 1e-5);
+    ck_assert_double_eq_tol(row->mean, f.mean, 1e-5 * data->scaling.y_sd[0]);
+    ck_assert_double_eq_tol(row->sd, f.sd, 1e-5 * data->scaling.y_sd[0]);
     ck_assert_double_eq_tol(row->rhat, f.rhat, 1e-3);
     ck_assert_double_eq_tol(row->ess_bulk, f.ess_bulk, 0.01 * f.ess_bulk);
     ck_assert_double_eq_tol(kernel->rhat, norm.rhat, 1e-9);
@@ -255,6 +255,35 @@ START_TEST(quantities_are_of_the_draws) {
     ck_assert(rhat.n == THETA && rhat.constant == 0 && rhat.least <= rhat.median && rhat.median <= rhat.most);
     ck_assert(d->quantity[rhat.at_most].is.rhat == rhat.most && d->quantity[rhat.at_least].is.rhat == rhat.least);
     bnn_diagnosis_free(d), bnn_run_free(run), bnn_data_free(data), bnn_table_free(table);
+}
+END_TEST
+
+/* A mean and its Monte Carlo error have one value each, here and in a prediction from all draws. Independent draws would be worth more. */
+START_TEST(a_prediction_has_the_errors_of_its_chains) {
+    static const struct {
+        const char *engine;
+        int n_classes, S;
+    } cases[] = {{"hmc:steps=2,chains=2,samples=200,warmup=50", 0, 400},
+                 {"sgld:chains=2,samples=100,burnin=20", 0, 200},
+                 {"hmc:steps=2,chains=3,samples=50,warmup=50", 3, 150}};
+    for (int i = 0; i < 3; i++) {
+        bnn_table *table = table_new(40, 3, cases[i].n_classes, 5);
+        bnn_data *data = data_new(table);
+        bnn_run *run;
+        bnn_prediction *p;
+        double independent = 0, dependent = 0;
+        OK(bnn_fit(&(bnn_config){.net = "dense:4; tanh; dense", .engine = cases[i].engine, .seed = 3}, data, &run));
+        OK(bnn_predict(run->engine, data, &(bnn_predict_options){.samples = 100000}, &p));
+        bnn_diagnosis *d = diagnose(run, data, (bnn_diagnose_options){0});
+        ck_assert_int_eq(p->samples, cases[i].S);
+        for (int k = 0; k < p->n * p->mean_dim; k++) {
+            ck_assert_double_eq_tol(d->quantity[k].is.mean, p->mean[k], 1e-10 * (1 + fabs(p->mean[k])));
+            ck_assert_double_eq(d->quantity[k].is.mcse_mean, p->mean_mcse[k]);
+            independent += p->var_epistemic[k] / (p->samples - 1), dependent += p->mean_mcse[k] * p->mean_mcse[k];
+        }
+        ck_assert_double_gt(dependent, 2 * independent);
+        bnn_diagnosis_free(d), bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(data), bnn_table_free(table);
+    }
 }
 END_TEST
 
@@ -417,6 +446,7 @@ int main(void) {
                                   ranks_bear_heavy_tails_and_other_scales,
                                   what_has_no_answer_is_nan,
                                   quantities_are_of_the_draws,
+                                  a_prediction_has_the_errors_of_its_chains,
                                   good_chains_are_good_at_any_number_of_threads_and_from_a_file,
                                   bad_chains_are_said_to_be,
                                   each_finding_is_made_alone,

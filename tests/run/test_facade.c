@@ -217,6 +217,34 @@ START_TEST(scores_go_by_their_names) {
 }
 END_TEST
 
+/* A point's predictive distribution is one Gaussian: mean + z sd. */
+START_TEST(quantiles_scores_and_draws_are_had_by_asking) {
+    const double level[] = {0.05, 0.5}, z[] = {-1.6448536269514727, 0};
+    bnn_table *table = table_new(false);
+    bnn_data *train;
+    bnn_run *run;
+    bnn_prediction *p;
+    double q[N];
+    OK(bnn_data_split(table, -1, BNN_TRAIN, NULL, &train));
+    OK(bnn_fit(&(bnn_config){.net = "dense", .engine = "map:epochs=200"}, train, &run));
+    bnn_predict_options how = {sizeof how, .n_levels = 2, .levels = level, .crps = true, .drawn = 3};
+    OK(bnn_run_predict(run, train, &how, &p));
+    for (int l = 0; l < 2; l++) {
+        OK(bnn_prediction_quantile(p, level[l], q));
+        for (int i = 0; i < N; i++) {
+            double sd = sqrt(bnn_prediction_var_epistemic(p)[i] + bnn_prediction_var_aleatoric(p)[i]);
+            ck_assert_double_eq_tol(q[i], bnn_prediction_mean(p)[i] + z[l] * sd, 1e-5 * sd);
+            ck_assert(bnn_prediction_crps(p)[i] > 0 && fabs(bnn_prediction_drawn(p)[3 * i + 1] - bnn_prediction_mean(p)[i]) < 6 * sd);
+        }
+    }
+    SAYS(bnn_prediction_quantile(p, 0.1, q), "a quantile of level 0.1 was not asked for when the rows were predicted");
+    bnn_prediction_free(p);
+    OK(bnn_run_predict(run, train, NULL, &p));
+    ck_assert(!bnn_prediction_crps(p) && !bnn_prediction_drawn(p));
+    bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(train), bnn_table_free(table);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- options */
 
 /* As in a later edition of the header. */
@@ -277,6 +305,7 @@ int main(void) {
                                   a_run_says_what_it_is,
                                   parameters_are_set_before_the_first_step,
                                   scores_go_by_their_names,
+                                  quantiles_scores_and_draws_are_had_by_asking,
                                   options_of_other_editions,
                                   an_engine_is_chosen_by_the_budget};
     TCase *cases = tcase_create("facade");

@@ -50,7 +50,8 @@ def printed(file, name, dims, numbers, digits=9, at=None, shape=None):
 
 def printed_predictions(file, text, is_class):
     rows = list(csv.reader(io.StringIO(text)))
-    columns = dict(zip(rows[0], np.array(rows[1:], float).T))
+    columns = {name: column for name, *column in zip(*rows) if name != "class" and not name.startswith("y_")}
+    columns = {name: np.array(column, float) for name, column in columns.items()}
     yield printed(file, "prediction/obs_id", "obs_id", columns.pop("row"))
     if is_class:
         names = [name for name in columns if name.startswith("p_")]

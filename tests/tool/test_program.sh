@@ -33,9 +33,15 @@ works info run.h5
 says 'run.h5: run, '
 works predict run.h5 --samples 20 -o pred.csv
 check 'a line of CSV for each row, and one of names' [ "$(wc -l <pred.csv)" = 13 ]
-check 'names of columns' grep -qx 'row,mean_y,var_epistemic_y,var_aleatoric_y,var_total_y,mcse_y' pred.csv
+check 'names of columns' grep -qx 'row,mean_y,sd_y,lo90_y,hi90_y,var_epistemic_y,var_aleatoric_y,mcse_y,y_y' pred.csv
 works predict run.h5 --samples 20
 check 'CSV to standard output is that of the file' cmp -s "$out" pred.csv
+works predict run.h5 --samples 20 -o -
+check 'and so it is where it is named -' cmp -s "$out" pred.csv
+works predict run.h5 --samples 20 --interval 0.5,0.999 --quantiles 0.05,0.975 --draws 2
+says 'row,mean_y,sd_y,lo50_y,hi50_y,lo99.9_y,hi99.9_y,q05_y,q97.5_y,var_epistemic_y,var_aleatoric_y,mcse_y,y_y,draw1_y,draw2_y'
+check 'quantiles are in order' awk -F, 'NR > 1 { if (!($6 < $8 && $8 < $4 && $4 < $2 && $2 < $5 && $5 < $9 && $9 < $7)) exit 1 }' "$out"
+check 'sd is that of both variances' awk -F, 'NR > 1 { d = $3 * $3 / ($10 + $11) - 1; if (d > 1e-9 || d < -1e-9) exit 1 }' "$out"
 works predict run.h5 --samples 20 --noise rows -o pred.h5
 works info pred.h5
 says 'pred.h5: predictions'
@@ -61,6 +67,25 @@ works fit -d again.h5 --net "$net" --engine map:epochs=5 -o whole.h5
 works evaluate whole.h5 --json
 says '"rows": "training"'
 says '"fitted": 60'
+
+# What predict writes, import reads: names and classes with all that CSV has a meaning for.
+printf 'a,"b,""c\n"\n' >evil.csv
+for class in 'x,y' 'q""r' '#h' 'l
+m' 'p;q'; do for a in 1 2 3 4; do printf '%s,"%s"\n' $a "$class"; done; done >>evil.csv
+works import csv evil.csv -o evil.h5
+works fit -d evil.h5 --net dense --engine mc_dropout:epochs=2 -o evil_run.h5
+works predict evil_run.h5 --data evil.h5 --samples 5 --draws 2 -o evil_pred.csv
+check 'fields that need it are quoted' grep -q '^row,p_#h,"p_l$\|^row,"p_#h","p_l$' evil_pred.csv
+works import csv evil_pred.csv --target 'class' -o evil_again.h5
+says 'wrote evil_again.h5: 20 rows, '
+printf '1,2,"t,""u"\n' | sed 's/^1,2/a,b/' >evil_y.csv
+for a in 1 2 3 4 5 6 7 8; do echo "$a,$((a * a % 5)),$((a * 3))"; done >>evil_y.csv
+works import csv evil_y.csv -o evil_y.h5
+works fit -d evil_y.h5 --net dense --engine mc_dropout:epochs=2 -o evil_run.h5
+works predict evil_run.h5 --data evil_y.h5 --samples 5 -o evil_pred.csv
+check 'the target is quoted in every name' [ "$(head -n 1 evil_pred.csv | grep -o '_t,""u"' | wc -l)" = 8 ]
+works import csv evil_pred.csv --target 2 -o evil_again.h5
+says 'wrote evil_again.h5: 8 rows, features [8], target mean_t,"u'
 
 works fit -d r.h5 --net "$net" --engine map:epochs=200 -o map.h5
 works fit -d r.h5 --from map.h5 --engine laplace:structure=full -o laplace.h5
@@ -118,7 +143,8 @@ differs 0 pred1.h5 pred2.h5 'are equal'
 
 works fit -d c3.h5 --net "$net" --engine mc_dropout:epochs=30 --samples 20 -o c3run.h5
 works predict c3run.h5 --samples 20
-check 'probabilities by name' grep -qx 'row,p_x,p_y,p_z,entropy,mutual_information' "$out"
+check 'probabilities by name' grep -qx 'row,p_x,p_y,p_z,class,entropy,mutual_information,y_kind' "$out"
+check 'the class is the most probable one' awk -F, 'NR > 1 { split("x y z", name, " "); b = 2; for (k = 3; k < 5; k++) if ($k > $b) b = k; if ($5 != name[b - 1]) exit 1 }' "$out"
 check 'probabilities add up to 1' awk -F, 'NR > 1 && ($2 + $3 + $4 - 1 > 1e-6 || $2 + $3 + $4 - 1 < -1e-6) { exit 1 }' "$out"
 works evaluate c3run.h5 --samples 20 --json
 has engine n samples accuracy balanced_accuracy auc f1 nll brier ece ece_debiased mean_entropy mean_mutual_information classes.0.precision classes.2.auc $cost
@@ -175,7 +201,7 @@ works import csv r.csv --drop y --target none -o blind.h5
 works import-weights point.h5 -d blind.h5 --net "$net" -o sighted.h5
 works predict sighted.h5 -o sighted.csv
 works predict point.h5 --data r.h5 --split all -o point.csv
-for file in point sighted; do tail -n +2 $file.csv >$file.rows; done
+for file in point sighted; do tail -n +2 $file.csv | cut -d, -f-8 >$file.rows; done # without y, which only one knows
 check 'rows without targets are found again and predicted' cmp -s point.rows sighted.rows
 
 # ---------------------------------------------------------------- new rows, whose target is not known
@@ -186,15 +212,17 @@ works info new.h5
 says 'new.h5: data, 60 rows, features [2], no targets'
 works predict run.h5 --data r.h5 --split all --samples 20 -o known.csv
 works predict run.h5 --data new.h5 --samples 20 -o new.csv
-check 'new rows are predicted like known ones' cmp -s new.csv known.csv
+for file in new known; do cut -d, -f-8 $file.csv >$file.rows; done
+check 'new rows are predicted like known ones' cmp -s new.rows known.rows
+check 'only known ones have a target' [ "$(head -n 1 new.csv),y_y" = "$(head -n 1 known.csv)" ]
 works predict run.h5 --data new.h5 --samples 20 -o new_pred.h5
 works predict two.h5 --data new.h5 --samples 20
 check 'targets of new rows have the names that the run knows' grep -q 'mean_u,.*mean_v,' "$out"
 works predict c3run.h5 --data c3.h5 --split all --samples 20 -o known.csv
 works import csv c3.csv --drop kind --target none -o new3.h5
 works predict c3run.h5 --data new3.h5 --samples 20 -o new.csv
-check 'and classes, too' grep -qx "$(head -1 known.csv)" new.csv
-for file in new known; do tail -n +2 $file.csv >$file.rows; done
+check 'and classes, too' [ "$(head -n 1 new.csv),y_kind" = "$(head -n 1 known.csv)" ]
+for file in new known; do tail -n +2 $file.csv | cut -d, -f-7 >$file.rows; done
 check 'new rows have the classes of known ones' cmp -s new.rows known.rows
 
 # ---------------------------------------------------------------- all that was written

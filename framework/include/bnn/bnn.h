@@ -309,7 +309,12 @@ const double *bnn_prediction_var_aleatoric(const bnn_prediction *prediction); /*
 const double *bnn_prediction_mean_mcse(const bnn_prediction *prediction);     /* [n, dim] Monte Carlo standard error of mean */
 const double *bnn_prediction_logp(const bnn_prediction *prediction);          /* [n] log p(y), nats; NULL without targets */
 const double *bnn_prediction_pit(const bnn_prediction *prediction);           /* [n, dim] P(Y <= y); NULL without targets, and of classes */
-double bnn_prediction_entropy(const bnn_prediction *prediction, int row);     /* of the mean probabilities, nats; classes only */
+const double *bnn_prediction_crps(const bnn_prediction *prediction); /* [n, dim] score of each row; NULL where it was not asked for */
+/* out[n, dim]: quantiles of the predictive distribution at a level that was asked for (bnn_predict_options), in the units of y. Refuses
+ * other levels, and classes. */
+bnn_status bnn_prediction_quantile(const bnn_prediction *prediction, double level, double *out);
+const double *bnn_prediction_drawn(const bnn_prediction *prediction); /* [n, targets, drawn] draws of y; NULL where none were asked for */
+double bnn_prediction_entropy(const bnn_prediction *prediction, int row);            /* of the mean probabilities, nats; classes only */
 double bnn_prediction_mutual_information(const bnn_prediction *prediction, int row); /* entropy - expected entropy, nats, >= 0 */
 double bnn_prediction_cost(const bnn_prediction *prediction, bnn_cost_item item);    /* of this prediction */
 

@@ -79,7 +79,7 @@ typedef struct {
 /* Says whether the engine's draws come from Markov chains. */
 bool bnn_has_chains(const bnn_engine *engine);
 
-/* From the stored draws of a fitted engine that has chains, complete or not. Predictions are E[y | f] in the rows of data, which are scaled
+/* From the stored draws of a fitted engine that has chains, complete or not. Predictions are E[y | f], in the units of y, in the rows of data, which are scaled
  * by the model's scaling; parameters are the norm of each block of weights, each number of the likelihood and of the prior's scales (of a
  * block with several scales their mean), and the log density. Refuses engines without chains, and chains that are too short. Parallel over
  * draws and quantities; the same bits at any number of threads. */

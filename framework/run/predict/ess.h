@@ -32,7 +32,7 @@ double bnn_ess_effective(const bnn_ess_room *room, size_t chains, size_t n, cons
 void bnn_ess_split(size_t chains, size_t n, const double *x, double *to);
 
 /* Monte Carlo standard error of the mean of x[chains, n], which is finite and not constant: sd / sqrt(ESS), the ESS of halved chains, which
- * halves[chains * n] and a room for 2 chains of n/2 draws serve. */
+ * halves[chains * n] and a room for 2 chains of n/2 + 1 draws serve. */
 double bnn_ess_mcse(const bnn_ess_room *room, size_t chains, size_t n, const double *x, double *halves);
 
 #endif

@@ -89,7 +89,7 @@ static bnn_status measure_piece(void *context, int piece) {
     bnn_ess_room room = {0};
     bnn_real *mean = malloc(cells * sizeof *mean);
     double *x = malloc((cells + 1) * S * sizeof *x), *halves = x + cells * S;
-    bnn_status s = mean && x ? bnn_ess_room_open(2 * chains, S / chains, &room) : bnn_oom("Monte Carlo errors");
+    bnn_status s = mean && x ? bnn_ess_room_open(2 * chains, S / chains / 2 + 1, &room) : bnn_oom("Monte Carlo errors");
     if (s == BNN_OK) gather_means(e, at, n, mean, x);
     for (size_t i = 0; s == BNN_OK && i < cells; i++)
         if (bnn_ess_is_finite(S, x + i * S) && !bnn_ess_is_constant(S, x + i * S))

@@ -5,26 +5,51 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_LEVELS = 32 };
+
 typedef struct {
     tool_rerun rerun;
-    const char *out;
+    const char *out; /* NULL: standard output */
     bnn_mode noise;
     unsigned keep;
+    int n_intervals, n_quantiles, n_levels, drawn;
+    double interval[MOST_LEVELS], quantile[MOST_LEVELS], level[3 * MOST_LEVELS]; /* level: the ends of the intervals, then the quantiles */
+    bool named;                                                                  /* intervals or quantiles were asked for by name */
 } request;
 
-enum { NOISE = 256, KEEP };
+enum { NOISE = 256, KEEP, INTERVAL, QUANTILES, DRAWS };
 
 static const struct argp_option options[] = {
     {"noise", NOISE, "draw|rows", 0, "one draw shared by all rows (default), or fresh noise for every row", 0},
     {"keep", KEEP, "WHAT", 0, "keep the draws, in file.h5: posterior (weights), predictive, or posterior,predictive", 0},
-    {"output", 'o', "FILE", 0, "file.h5 or file.csv (default: CSV to standard output)", 0},
+    {"interval", INTERVAL, "P,...", 0, "central intervals with these probabilities (default: 0.9, columns lo90 and hi90)", 0},
+    {"quantiles", QUANTILES, "LEVEL,...", 0, "quantiles at these levels, too: 0.05 is column q05", 0},
+    {"draws", DRAWS, "N", 0, "N draws of the target for each row, too: columns draw1, draw2, ... of a CSV", 0},
+    {"output", 'o', "FILE", 0, "file.h5 or file.csv; - is CSV to standard output (default)", 0},
     {0}};
+
+/* Numbers between 0 and 1 with commas between them; returns how many. */
+static int parse_levels(const struct argp_state *state, const char *option, const char *text, double level[MOST_LEVELS]) {
+    char *copy = strdup(text), *rest = copy, *word;
+    int n = 0;
+    while (copy && (word = strsep(&rest, ","))) {
+        if (n == MOST_LEVELS) tool_misuse(state, "--%s: more than %d numbers", option, MOST_LEVELS);
+        if (!bnn_number_parse(word, &level[n]) || !(level[n] > 0 && level[n] < 1))
+            tool_misuse(state, "--%s: '%s' is no number between 0 and 1", option, word);
+        n++;
+    }
+    free(copy);
+    return n;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &r->rerun; return 0;
-    case 'o': r->out = arg; return 0;
+    case 'o': r->out = strcmp(arg, "-") == 0 ? NULL : arg; return 0;
+    case INTERVAL: r->n_intervals = parse_levels(state, "interval", arg, r->interval), r->named = true; return 0;
+    case QUANTILES: r->n_quantiles = parse_levels(state, "quantiles", arg, r->quantile), r->named = true; return 0;
+    case DRAWS: r->drawn = (int)tool_number("--draws", arg, 1, 1000000); return 0;
     case KEEP: r->keep = tool_keep_parse(arg); return 0;
     case NOISE:
         if (strcmp(arg, "draw") != 0 && strcmp(arg, "rows") != 0) tool_misuse(state, "--noise: '%s' is neither draw nor rows", arg);
@@ -34,67 +59,11 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-/* Names target or class k as the run was fitted to it; without names "y", or "y1", "y2", ... of several, and the number of the class. */
-static const char *name_of(const bnn_prediction *p, const bnn_names *known, int k, char made[16]) {
-    char *const *names = p->is_class ? known->classes : known->y;
-    if (names) return names[k];
-    snprintf(made, 16, p->is_class ? "%d" : p->mean_dim > 1 ? "y%d" : "y", p->is_class ? k : k + 1);
-    return made;
-}
-
-static void write_names(FILE *out, const bnn_prediction *p, const bnn_names *known) {
-    fputs("row", out);
-    for (int k = 0; k < p->mean_dim; k++) {
-        char made[16];
-        const char *name = name_of(p, known, k, made);
-        if (p->is_class)
-            fprintf(out, ",p_%s", name);
-        else
-            fprintf(out, ",mean_%s,var_epistemic_%s,var_aleatoric_%s,var_total_%s,mcse_%s", name, name, name, name, name);
-    }
-    fputs(p->is_class ? ",entropy,mutual_information\n" : "\n", out);
-}
-
-static void write_rows(FILE *out, const bnn_prediction *p, const bnn_data *d) {
-    for (int i = 0; i < p->n; i++) {
-        fprintf(out, "%d", d->rows[i]);
-        for (int k = 0; k < p->mean_dim; k++) {
-            int at = i * p->mean_dim + k;
-            if (p->is_class)
-                fprintf(out, ",%.9g", p->mean[at]);
-            else
-                fprintf(out, ",%.9g,%.9g,%.9g,%.9g,%.9g", p->mean[at], p->var_epistemic[at], p->var_aleatoric[at], bnn_var_total(p, at),
-                        p->mean_mcse[at]);
-        }
-        if (p->is_class) fprintf(out, ",%.9g,%.9g", bnn_prediction_entropy(p, i), bnn_prediction_mutual_information(p, i));
-        fputc('\n', out);
-    }
-}
-
-static bnn_status write_csv(const bnn_prediction *p, const tool_rerun *r, const char *path) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out) return bnn_oom("predictions");
-    write_names(out, p, &r->run->names);
-    write_rows(out, p, r->rows);
-    bnn_status s = fclose(out) == 0 ? tool_save(text, size, path) : bnn_oom("predictions");
-    free(text);
-    return s;
-}
-
 static bool ends_with(const char *text, const char *end) {
     return strlen(text) >= strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0;
 }
 
 static bool is_csv(const request *r) { return !r->out || ends_with(r->out, ".csv"); }
-
-static bnn_status write_text(const request *r, const bnn_prediction *p) {
-    if (r->out) return write_csv(p, &r->rerun, r->out);
-    write_names(stdout, p, &r->rerun.run->names);
-    write_rows(stdout, p, r->rerun.rows);
-    return BNN_OK;
-}
 
 static bnn_status write_file(const request *r, const bnn_results *results) {
     const tool_rerun *rerun = &r->rerun;
@@ -103,24 +72,57 @@ static bnn_status write_file(const request *r, const bnn_results *results) {
     return bnn_prediction_save(rerun->run, results, &provenance, r->out);
 }
 
+static bnn_status write_csv(const request *r, const bnn_prediction *p) {
+    const tool_answer answer = {.rerun = &r->rerun,
+                                .p = p,
+                                .n_intervals = p->n_levels > 0 ? r->n_intervals : 0,
+                                .interval = r->interval,
+                                .n_quantiles = p->n_levels > 0 ? r->n_quantiles : 0,
+                                .quantile = r->quantile};
+    return tool_answer_write(&answer, r->out);
+}
+
+/* The levels that are asked for; none where they were not named and the likelihood has no distribution function. */
+static bnn_status find_levels(request *r) {
+    const bnn_likelihood *l = &bnn_engine_fitted(r->rerun.run->engine)->model->likelihood;
+    if (l->n_classes > 0 && r->named) return bnn_fail(BNN_ERR_OPTION, "--interval and --quantiles: classes have probabilities, not these");
+    if (l->pit_dim == 0 && !r->named) r->n_intervals = 0;
+    for (int i = 0; i < r->n_intervals; i++) {
+        r->level[r->n_levels++] = 0.5 * (1 - r->interval[i]);
+        r->level[r->n_levels++] = 0.5 * (1 + r->interval[i]);
+    }
+    for (int i = 0; i < r->n_quantiles; i++) r->level[r->n_levels++] = r->quantile[i];
+    return BNN_OK;
+}
+
 /* Predicts and writes. Draws that are kept go to the file on the way. */
-static bnn_status predict_rows(const request *r, bnn_prediction **p) {
+static bnn_status predict_rows(request *r, bnn_prediction **p) {
     const tool_rerun *rerun = &r->rerun;
-    bnn_predict_options how = {.samples = rerun->job.samples, .seed = rerun->job.seed, .mode = r->noise};
+    bnn_predict_options how = {sizeof how, .samples = rerun->job.samples, .seed = rerun->job.seed, .mode = r->noise};
     bnn_draws *draws = NULL;
+    BNN_TRY(find_levels(r));
+    how.n_levels = r->n_levels, how.levels = r->level, how.drawn = r->drawn, how.crps = !is_csv(r);
     if (r->keep) BNN_TRY(bnn_draws_open(r->out, r->keep, rerun->run->engine, rerun->rows, &how, &draws));
-    bnn_status s = tool_rerun_predict(rerun, r->noise, bnn_draws_sink(draws), p);
+    how.sink = bnn_draws_sink(draws);
+    bnn_status s = tool_rerun_ask(rerun, &how, p);
     if (s == BNN_OK)
-        s = is_csv(r) ? write_text(r, *p) : write_file(r, &(bnn_results){.data = rerun->rows, .prediction = *p, .draws = draws});
+        s = is_csv(r) ? write_csv(r, *p) : write_file(r, &(bnn_results){.data = rerun->rows, .prediction = *p, .draws = draws});
     else
         bnn_draws_free(draws);
     return s;
 }
 
+static bnn_status check_output(const request *r) {
+    if (r->out) BNN_TRY(tool_output_ready(r->out));
+    if (!is_csv(r) && !ends_with(r->out, ".h5")) return bnn_fail(BNN_ERR_OPTION, "%s: neither .h5 nor .csv", r->out);
+    if (r->keep && is_csv(r)) return bnn_fail(BNN_ERR_OPTION, "--keep: draws go to an HDF5 file: name one with -o FILE.h5");
+    if (r->drawn > 0 && !is_csv(r)) return bnn_fail(BNN_ERR_OPTION, "--draws: an HDF5 file keeps draws with --keep predictive");
+    return BNN_OK;
+}
+
 static bnn_status predict(request *r) {
     bnn_prediction *p = NULL;
-    if (r->keep && is_csv(r)) return bnn_fail(BNN_ERR_OPTION, "--keep: draws go to an HDF5 file: name one with -o FILE.h5");
-    if (r->out) BNN_TRY(tool_output_ready(r->out));
+    BNN_TRY(check_output(r));
     BNN_TRY(tool_output_apart(r->out, r->rerun.run_path, "the run file"));
     BNN_TRY(tool_rerun_open(&r->rerun));
     bnn_status s = tool_output_apart(r->out, r->rerun.data_used, "the data file");
@@ -139,12 +141,18 @@ static int run(int argc, char **argv) {
         .parser = parse,
         .children = children,
         .args_doc = "RUN.h5",
-        .doc = "Predicts rows with a fitted run: mean, epistemic, aleatoric and total variance in the units of the target, or class "
-               "probabilities with entropy "
-               "and mutual information.\v"
-               "Rows whose target is not known come by `bnn import csv FILE --target none`.\n\n"
-               "Examples:\n  bnn predict run.h5 -o pred.csv\n  bnn predict run.h5 --data new.h5 --samples 10000 -o pred.h5"};
-    request r = {.noise = BNN_DRAW};
+        .doc =
+            "Predicts rows with a fitted run: mean, standard deviation and interval of each target, its epistemic and aleatoric variance "
+            "and the Monte Carlo error of the mean; or class probabilities, the most probable class, entropy and mutual information.\v"
+            "Intervals and quantiles are those of the predictive distribution itself, not of a Gaussian. Columns of a CSV: the id columns "
+            "of "
+            "the data, or the number of the row; mean_T, sd_T, lo90_T, hi90_T, var_epistemic_T, var_aleatoric_T, mcse_T of target T and "
+            "y_T where it is known; p_LEVEL of each class, class, entropy, mutual_information.\n\n"
+            "Rows whose target is not known come by `bnn import csv FILE --target none`.\n\n"
+            "Examples:\n  bnn predict run.h5 -o pred.csv\n  bnn predict run.h5 --data new.h5 --samples 10000 -o pred.h5\n  bnn predict "
+            "run.h5 "
+            "--interval 0.5,0.95 --quantiles 0.1,0.9 -o pred.csv"};
+    request r = {.noise = BNN_DRAW, .n_intervals = 1, .interval = {0.9}};
     tool_job_open(&r.rerun.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);
     return predict(&r) < 0 ? tool_fail() : 0;

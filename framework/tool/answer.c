@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * answer.c: a prediction as CSV, RFC 4180: texts are quoted where they need it, numbers are the shortest ones that read back exactly.
+ */
+#include "tool.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME = 16 };
+
+/* Two texts behind each other as one field. Blanks at an end and '#' mean something to who reads. */
+static void put_text(FILE *out, const char *head, const char *tail) {
+    bool plain = *head || *tail;
+    for (int k = 0; k < 2; k++) {
+        const char *text = k ? tail : head;
+        plain &= text[strcspn(text, ",;\t\"\r\n#")] == '\0' && *text != ' ' && (*text == '\0' || text[strlen(text) - 1] != ' ');
+    }
+    if (plain) {
+        fprintf(out, "%s%s", head, tail);
+        return;
+    }
+    fputc('"', out);
+    for (int k = 0; k < 2; k++)
+        for (const char *c = k ? tail : head; *c; c++) fputs(*c == '"' ? "\"\"" : (char[]){*c, '\0'}, out);
+    fputc('"', out);
+}
+
+static void put_number(FILE *out, double x) {
+    char text[BNN_NUMBER_TEXT];
+    fprintf(out, ",%s", bnn_number_print(x, text));
+}
+
+static void put_name(FILE *out, const char *head, const char *tail) {
+    fputc(',', out);
+    put_text(out, head, tail);
+}
+
+/* A level in percent, with two digits at least before the point: "05", "97.5". */
+static void put_level(FILE *out, const char *what, double level, const char *name) {
+    char head[64];
+    double percent = 100 * level;
+    bnn_print(head, sizeof head, "%s%s%.10g_", what, percent < 10 ? "0" : "", percent);
+    put_name(out, head, name);
+}
+
+/* Names target k as the run was fitted to it; without names "y", or "y1", "y2", ... of several. */
+static const char *target_name(const tool_answer *a, int k, char made[NAME]) {
+    char *const *names = a->rerun->run->names.y;
+    if (names) return names[k];
+    snprintf(made, NAME, !a->p->is_class && a->p->mean_dim > 1 ? "y%d" : "y", k + 1);
+    return made;
+}
+
+static const char *class_name(const tool_answer *a, int c, char made[NAME]) {
+    char *const *names = a->rerun->run->names.classes;
+    if (names) return names[c];
+    snprintf(made, NAME, "%d", c);
+    return made;
+}
+
+static void put_draw_names(FILE *out, const tool_answer *a, const char *name) {
+    for (int j = 0; j < a->p->drawn; j++) {
+        char head[NAME + 8];
+        snprintf(head, sizeof head, "draw%d_", j + 1);
+        put_name(out, head, name);
+    }
+}
+
+static void put_real_names(FILE *out, const tool_answer *a) {
+    static const char *const of[] = {"var_epistemic_", "var_aleatoric_", "mcse_"};
+    for (int k = 0; k < a->p->mean_dim; k++) {
+        char made[NAME];
+        const char *name = target_name(a, k, made);
+        put_name(out, "mean_", name), put_name(out, "sd_", name);
+        for (int i = 0; i < a->n_intervals; i++) put_level(out, "lo", a->interval[i], name), put_level(out, "hi", a->interval[i], name);
+        for (int i = 0; i < a->n_quantiles; i++) put_level(out, "q", a->quantile[i], name);
+        for (int i = 0; i < 3; i++) put_name(out, of[i], name);
+        if (a->p->has_target) put_name(out, "y_", name);
+        put_draw_names(out, a, name);
+    }
+}
+
+static void put_class_names(FILE *out, const tool_answer *a) {
+    char made[NAME];
+    for (int c = 0; c < a->p->mean_dim; c++) put_name(out, "p_", class_name(a, c, made));
+    fputs(",class,entropy,mutual_information", out);
+    const char *name = target_name(a, 0, made);
+    if (a->p->has_target) put_name(out, "y_", name);
+    put_draw_names(out, a, name);
+}
+
+static void put_real(FILE *out, const tool_answer *a, int i) {
+    const bnn_prediction *p = a->p;
+    const bnn_table *t = a->rerun->table;
+    for (int k = 0; k < p->mean_dim; k++) {
+        int at = i * p->mean_dim + k;
+        put_number(out, p->mean[at]), put_number(out, sqrt(bnn_var_total(p, at)));
+        for (int l = 0; l < p->n_levels; l++) put_number(out, p->quantile[(size_t)at * (size_t)p->n_levels + (size_t)l]);
+        put_number(out, p->var_epistemic[at]), put_number(out, p->var_aleatoric[at]), put_number(out, p->mean_mcse[at]);
+        if (p->has_target) put_number(out, t->y[(size_t)a->rerun->rows->rows[i] * (size_t)t->y_dim + (size_t)k]);
+        for (int j = 0; j < p->drawn; j++) put_number(out, p->y_drawn[(size_t)at * (size_t)p->drawn + (size_t)j]);
+    }
+}
+
+static void put_class(FILE *out, const tool_answer *a, int i) {
+    const bnn_prediction *p = a->p;
+    const double *q = p->mean + (size_t)i * (size_t)p->mean_dim;
+    char made[NAME];
+    int best = 0;
+    for (int c = 0; c < p->mean_dim; c++) put_number(out, q[c]);
+    for (int c = 1; c < p->mean_dim; c++)
+        if (q[c] > q[best]) best = c;
+    put_name(out, class_name(a, best, made), "");
+    put_number(out, bnn_prediction_entropy(p, i)), put_number(out, bnn_prediction_mutual_information(p, i));
+    if (p->has_target) put_name(out, class_name(a, (int)a->rerun->rows->y[i], made), "");
+    for (int j = 0; j < p->drawn; j++) put_name(out, class_name(a, (int)p->y_drawn[(size_t)i * (size_t)p->drawn + (size_t)j], made), "");
+}
+
+/* What says which row it is: the columns that were carried through, or, where there are none, its number. */
+static void put_ids(FILE *out, const tool_answer *a, int row) {
+    const bnn_table *t = a->rerun->table;
+    for (int k = 0; k < t->n_ids; k++) {
+        if (k > 0) fputc(',', out);
+        put_text(out, row < 0 ? t->id_names[k] : t->ids[(size_t)k * (size_t)t->n + (size_t)row], "");
+    }
+    if (t->n_ids > 0) return;
+    if (row < 0)
+        fputs("row", out);
+    else
+        fprintf(out, "%d", row);
+}
+
+static void put_all(FILE *out, const tool_answer *a) {
+    put_ids(out, a, -1);
+    (a->p->is_class ? put_class_names : put_real_names)(out, a);
+    fputc('\n', out);
+    for (int i = 0; i < a->p->n; i++) {
+        put_ids(out, a, a->rerun->rows->rows[i]);
+        (a->p->is_class ? put_class : put_real)(out, a, i);
+        fputc('\n', out);
+    }
+}
+
+bnn_status tool_answer_write(const tool_answer *answer, const char *path) {
+    char *text = NULL;
+    size_t size = 0;
+    if (!path) {
+        put_all(stdout, answer);
+        return BNN_OK;
+    }
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return bnn_oom("predictions");
+    put_all(out, answer);
+    bnn_status s = fclose(out) == 0 ? tool_save(text, size, path) : bnn_oom("predictions");
+    free(text);
+    return s;
+}
