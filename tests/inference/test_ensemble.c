@@ -104,6 +104,21 @@ static void is_mixture(const char *of, const bnn_prediction *p, bnn_prediction *
     }
 }
 
+/* A target that stands where a quantile was has that level, by the mean of the members' distribution functions. */
+static void quantiles_have_their_levels(const char *of, const bnn_engine *e, const bnn_data *data) {
+    const double level = 0.3;
+    bnn_prediction *p, *at;
+    bnn_data *moved;
+    OK(bnn_predict(e, data, &(bnn_predict_options){sizeof(bnn_predict_options), .samples = SAMPLES, .n_levels = 1, .levels = &level}, &p));
+    OK(bnn_data_slice(data, 0, data->n, &data->scaling, &moved));
+    for (int i = 0; i < ROWS; i++) moved->y[i] = (bnn_real)((p->quantile[i] - data->scaling.y_mean[0]) / data->scaling.y_sd[0]);
+    OK(bnn_predict(e, moved, &(bnn_predict_options){.samples = SAMPLES}, &at));
+    for (int i = 0; i < ROWS; i++)
+        ck_assert_msg(fabs(at->pit[i] - level) < 1e-5, "%s: the quantile %g of row %d is one of %g", of, level, i, at->pit[i]);
+    bnn_prediction_free(p), bnn_prediction_free(at);
+    bnn_data_free(moved);
+}
+
 static void is_its_members(const char *of, const bnn_data *data) {
     char own[256];
     size_t brace = strcspn(of, "{");
@@ -118,6 +133,7 @@ static void is_its_members(const char *of, const bnn_data *data) {
         bnn_engine_free(e);
     }
     is_mixture(of, p, one);
+    if (!p->is_class) quantiles_have_their_levels(of, run->engine, data);
     ck_assert_uint_eq(run->cost.gradients, gradients);
     ck_assert(p->var_epistemic[0] > 0);
     for (int k = 0; k < MEMBERS; k++) bnn_prediction_free(one[k]);

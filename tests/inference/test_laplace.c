@@ -95,7 +95,8 @@ static double *jacobian(const place *p, const bnn_curvature *c) {
     for (int b = 0; b < c->n_blocks; b++)
         for (size_t i = 0; i < c->block[b].info.length; i++)
             for (size_t r = 0; r < ROWS * out; r++)
-                J[r * c->n + c->block[b].at + i] = bnn_difference(output_value, &(output){p, r}, &p->theta[c->block[b].info.offset + i], NULL);
+                J[r * c->n + c->block[b].at + i] =
+                    bnn_difference(output_value, &(output){p, r}, &p->theta[c->block[b].info.offset + i], NULL);
     return J;
 }
 
@@ -694,6 +695,26 @@ START_TEST(linear_regression_is_predicted_in_closed_form) {
 }
 END_TEST
 
+/* Without draws, too: one Gaussian has its quantiles, its score (Gneiting & Raftery 2007, eq. 21) and draws. */
+START_TEST(closed_forms_have_quantiles_scores_and_draws) {
+    enum { DRAWN = 4000 };
+    const double levels[] = {0.001, 0.5, 0.95}, scores[] = {-3.0902323061678132, 0, 1.6448536269514722};
+    fitted f = fit_on(table_new(ROWS, IN, 0, 1), "laplace:" MAP ",structure=full,evidence=none", "dense", "gaussian:tau=0.5");
+    bnn_predict_options how = {sizeof how, .samples = 1, .seed = 5, .n_levels = 3, .levels = levels, .crps = true, .drawn = DRAWN};
+    bnn_prediction *p;
+    OK(bnn_predict(f.run->engine, f.data, &how, &p));
+    for (int r = 0; r < ROWS; r++) {
+        double sd = sqrt(bnn_var_total(p, r)), y = (double)f.data->y[r] * f.data->scaling.y_sd[0] + f.data->scaling.y_mean[0], sum = 0;
+        for (int l = 0; l < 3; l++) ck_assert_double_eq_tol(p->quantile[3 * r + l], p->mean[r] + scores[l] * sd, 2e-6 * sd);
+        ck_assert_double_eq_tol(p->crps[r], bnn_crps_gaussian(y, p->mean[r], sd), 1e-5 * sd);
+        for (int j = 0; j < DRAWN; j++) sum += (p->y_drawn[r * DRAWN + j] - p->mean[r]) / sd;
+        ck_assert_double_lt(fabs(sum) / sqrt(DRAWN), MOST_Z);
+    }
+    bnn_prediction_free(p);
+    fitted_free(&f);
+}
+END_TEST
+
 /* Precision and noise that move with the mode end where the evidence of the linear model, which is exact, has its maximum. */
 START_TEST(online_finds_the_evidence_of_linear_regression) {
     fitted f = fit_on(table_new(ROWS, IN, 0, 1),
@@ -984,6 +1005,7 @@ int main(void) {
                                   the_evidence_is_maximised,
                                   an_evidence_without_maximum_ends,
                                   linear_regression_is_predicted_in_closed_form,
+                                  closed_forms_have_quantiles_scores_and_draws,
                                   online_finds_the_evidence_of_linear_regression,
                                   blocks_take_their_own_priors,
                                   sampling_a_linear_model_is_its_closed_form,
