@@ -79,6 +79,9 @@ works fit -d r.h5 --net "$swish_net" --engine 'restarts:engine=map{epochs=20,opt
     --samples 5 -o run.h5 --plugin "$swish" --plugin "$laplace" --plugin "$restarts"
 BNN_PLUGIN_PATH=$swish:$laplace:$restarts
 works predict run.h5 -o run.csv
+works predict run.h5 --interval 0.9,0.5 --draws 2000
+check 'an interval holds its share of the draws of y, whatever the likelihood' awk -F, 'NR > 1 { for (i = 12; i <= NF; i++) { n++; nine += $i >= $4 && $i <= $5; half += $i >= $6 && $i <= $7 } }
+    END { if (n != 24000 || nine / n < 0.89 || nine / n > 0.91 || half / n < 0.48 || half / n > 0.52) { print n, nine / n, half / n; exit 1 } }' "$out"
 works evaluate run.h5
 works info run.h5
 works compare -d r.h5 --net "$swish_net" --engine map:epochs=2,optimizer=sign --engine mc_dropout:epochs=2 --splits 0 --samples 5 -o cmp.h5
