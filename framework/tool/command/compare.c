@@ -160,6 +160,7 @@ static bnn_status predict(contest *c, int e, int k, const bnn_engine *engine, co
                           bnn_prediction **p) {
     bnn_marginals *m = NULL;
     bool wanted = c->c->engine[e].distance != NULL;
+    how.size = sizeof how, how.crps = true;
     if (wanted) {
         BNN_TRY(bnn_marginals_open(engine, test, &how, &m));
         how.sink = bnn_marginals_sink(m);
