@@ -21,7 +21,7 @@ for set in boston concrete; do
         $bnn import csv experiments/data/$set.csv --target $target -o "$data" >/dev/null
         $bnn split "$data" --kind pbp --count 20 >/dev/null
     fi
-    $bnn compare --data "$data" --net 'dense:50; relu; dense' --splits "$splits" -o build/$set-comparison.h5 \
+    $bnn compare --data "$data" --net 'dense:50; relu; dense' --splits "$splits" --force -o build/$set-comparison.h5 \
         --engine map:epochs=4000 \
         --engine mc_dropout:epochs=4000 \
         --engine mc_dropout:gates=concrete,epochs=4000 \
@@ -30,5 +30,5 @@ for set in boston concrete; do
         --engine bayes_by_backprop:epochs=4000
     echo
 done
-$bnn report build/boston-comparison.h5 build/concrete-comparison.h5 -o build/report.html
+$bnn report build/boston-comparison.h5 build/concrete-comparison.h5 --force -o build/report.html
 echo "open build/report.html in a browser; the numbers are in build/*-comparison.h5"

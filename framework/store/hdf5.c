@@ -105,8 +105,10 @@ void bnn_h5_refuse(bnn_h5_writer *w, bnn_status status) {
     if (w->status == BNN_OK) w->status = status;
 }
 
+/* HDF5's own locks stay away: what is written has one already, what stands at a path is whole, and not every file system has them. */
 static hid_t file_access(void) {
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_file_locking(list, false, true);
     H5Pset_fclose_degree(list, H5F_CLOSE_SEMI); /* a leaked handle becomes an error, not an unfinished file */
     return list;
 }
@@ -129,14 +131,11 @@ void bnn_h5_create(bnn_h5_writer *w, const char *path) {
         w->status = bnn_fail(BNN_ERR_FILE, "%s: is not a plain file, and stays", path);
         return;
     }
-    if (!(w->temporary = bnn_file_temporary(path))) {
-        w->status = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", path);
-        return;
-    }
+    if ((w->status = bnn_draft_open(path, false, &w->draft)) < 0) return;
     hid_t creation = ordered(H5P_FILE_CREATE), access = file_access();
     H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18); /* what most readers know */
     errno = 0;
-    w->file = H5Fcreate(w->temporary, H5F_ACC_EXCL, creation, access);
+    w->file = H5Fcreate(bnn_draft_name(w->draft), H5F_ACC_TRUNC, creation, access);
     if (w->file < 0)
         w->status = bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, errno ? strerror(errno) : "HDF5 cannot create it");
     H5Pclose(creation), H5Pclose(access);
@@ -369,10 +368,11 @@ bnn_status bnn_h5_commit(bnn_h5_writer *w) {
     errno = 0;
     if (w->file >= 0 && H5Fclose(w->file) < 0) fail_write(w, "the end of the file", "");
     errno = 0;
-    if (w->status == BNN_OK && bnn_h5_seal(w->temporary) < 0) fail_write(w, "the file", "");
-    if (w->status == BNN_OK) w->status = bnn_file_commit(w->temporary, w->path);
-    if (w->status < 0 && w->temporary) unlink(w->temporary);
-    free(w->temporary);
+    if (w->status == BNN_OK && bnn_h5_seal(bnn_draft_name(w->draft)) < 0) fail_write(w, "the file", "");
+    if (w->status == BNN_OK)
+        w->status = bnn_draft_commit(w->draft);
+    else
+        bnn_draft_drop(w->draft);
     bnn_h5_end();
     return w->status;
 }

@@ -11,6 +11,7 @@
 #ifndef BNN_STORE_HDF5_H
 #define BNN_STORE_HDF5_H
 
+#include <bnn/file.h>
 #include <bnn/real.h>
 #include <bnn/status.h>
 #include <hdf5.h>
@@ -33,13 +34,13 @@ typedef enum {
 
 typedef struct {
     const char *path;
-    char *temporary;
+    bnn_draft *draft; /* the file until it is whole */
     hid_t file;
     int n_dims;
     bnn_status status;
 } bnn_h5_writer;
 
-/* Begins path under a temporary name; temporary files of its, left by processes that are no more, are removed. */
+/* Begins a draft of path. */
 void bnn_h5_create(bnn_h5_writer *w, const char *path);
 /* The root attributes schema, schema_version, creation_library and creation_library_version. */
 void bnn_h5_schema(bnn_h5_writer *w, const char *schema);
@@ -62,7 +63,7 @@ void bnn_h5_number(bnn_h5_writer *w, const char *object, const char *name, doubl
 void bnn_h5_u64(bnn_h5_writer *w, const char *object, const char *name, uint64_t value);
 /* A failure of the writer's own. */
 void bnn_h5_refuse(bnn_h5_writer *w, bnn_status status);
-/* Closes, seals, syncs and renames to path; after a failure removes the temporary file. */
+/* Closes and seals the draft and commits it; after a failure drops it. */
 bnn_status bnn_h5_commit(bnn_h5_writer *w);
 /* Appends the checksum of a closed file to it, and syncs it; -1 with errno after a failure. */
 int bnn_h5_seal(const char *path);

@@ -26,15 +26,22 @@ static char *get_known(bnn_h5_reader *r, const char *object, const char *name) {
     return NULL;
 }
 
+static char *get_optional(bnn_h5_reader *r, const char *object, const char *name) {
+    return bnn_h5_has_attribute(r, object, name) ? get_known(r, object, name) : NULL;
+}
+
 void bnn_store_get_origin(bnn_h5_reader *r, bnn_origin *o) {
-    *o = (bnn_origin){.data_path = get_known(r, "/provenance", "data_path"),
+    *o = (bnn_origin){.command = get_known(r, "/provenance", "command"),
+                      .data_path = get_known(r, "/provenance", "data_path"),
                       .data_sha256 = get_known(r, "/provenance", "data_sha256"),
                       .started_at = get_known(r, "/provenance", "started_at"),
+                      .weights_sha256 = get_optional(r, "/provenance", "weights_sha256"),
+                      .run_sha256 = get_optional(r, "/provenance", "run_sha256"),
                       .split = bnn_h5_has_attribute(r, "/", "split") ? bnn_h5_get_int(r, "/", "split") : -1};
 }
 
 void bnn_origin_free(bnn_origin *o) {
-    free(o->data_path), free(o->data_sha256), free(o->started_at);
+    free(o->command), free(o->data_path), free(o->data_sha256), free(o->started_at), free(o->weights_sha256), free(o->run_sha256);
     *o = (bnn_origin){.split = -1};
 }
 

@@ -325,10 +325,13 @@ bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin) {
 
 /* ---- going on with a run ---- */
 
+/* A name that ends in _text is that of a number. */
 static void must_be(bnn_h5_reader *r, const char *object, const char *what, const char *now) {
     char *then = bnn_h5_get_text(r, object, what);
+    const char *suffix = strstr(what, "_text");
     if (then && strcmp(then, now ? now : "") != 0)
-        r->status = bnn_fail(BNN_ERR_STATE, "%s: was begun with %s '%s', now '%s' is asked for", r->path, what, then, now ? now : "");
+        r->status = bnn_fail(BNN_ERR_STATE, "%s: was begun with %.*s '%s', now '%s' is asked for", r->path,
+                             suffix ? (int)(suffix - what) : (int)strlen(what), what, then, now ? now : "");
     free(then);
 }
 
@@ -362,6 +365,13 @@ static void check_history(bnn_h5_reader *r, const bnn_run *run) {
     if (r->status < 0 || run->complete || !run->history.epoch || (fitted && run->history.n_gates == bnn_net_gates(fitted->model->net)))
         return;
     r->status = bnn_fail(BNN_ERR_FORMAT, "%s: /metrics has %d gates, which are not those of the engine", r->path, run->history.n_gates);
+}
+
+bnn_status bnn_run_same_work(const char *path, const bnn_run *run, const bnn_origin *origin) {
+    bnn_h5_reader r;
+    BNN_TRY(bnn_h5_open(&r, path, run_schemas));
+    check_same_work(&r, run, origin);
+    return bnn_h5_close(&r);
 }
 
 bnn_status bnn_run_resume(const char *path, const bnn_config *config, const bnn_data *train, const bnn_origin *origin, bnn_run **out) {

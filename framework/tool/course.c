@@ -45,26 +45,49 @@ static bool is_due(const tool_interval *every, double now, double last, int step
 
 static volatile sig_atomic_t caught;
 
-/* The first signal ends the course after its step, a second one of either kind the program at once. */
 static void catch_signal(int number) {
     caught = number;
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
 }
 
-static void listen(void) {
+void tool_signals_listen(void) {
     struct sigaction action = {.sa_handler = catch_signal, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+bool tool_signals_caught(void) { return caught != 0; }
+
+void tool_signals_obey(void) {
+    if (!caught) return;
+    fflush(stdout);
+    tool_output_release();
+    raise(caught); /* its handler is the system's again */
 }
 
 /* ---- the log ---- */
 
 static bool put(json_t *line, const char *name, double x) { return json_object_set_new(line, name, tool_json_number(x)) == 0; }
 
+/* Names a run by its work, in hexadecimal: FNV-1a of its texts, seed, data and split. */
+static void name_run(const tool_course *c, char name[17]) {
+    const bnn_texts *t = &c->run->engine->texts;
+    char numbers[64];
+    snprintf(numbers, sizeof numbers, "%llu %d", (unsigned long long)c->run->seed, c->split);
+    const char *const texts[] = {c->run->engine_text, t->net, t->likelihood, t->prior, numbers, c->table->sha256};
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        for (size_t k = 0; k <= strlen(texts[i]); k++) hash = (hash ^ (unsigned char)texts[i][k]) * 0x100000001b3;
+    snprintf(name, 17, "%016llx", (unsigned long long)hash);
+}
+
 /* One line: the step, and, of a step with parameters, the terms of its epoch. */
-static bool write_line(FILE *log, const bnn_run *run, bool epoch) {
+static bool write_line(FILE *log, const tool_course *c, bool epoch) {
+    const bnn_run *run = c->run;
     const bnn_history *h = &run->history;
+    char name[17];
+    name_run(c, name);
     json_t *line = json_pack("{s:i, s:f}", "step", run->steps, "share", run->progress);
     bool ok = line;
     if (epoch) {
@@ -73,11 +96,12 @@ static bool write_line(FILE *log, const bnn_run *run, bool epoch) {
         ok = ok && put(line, "nll", h->nll[last]) && put(line, "prior", h->prior[last]) && put(line, "kl", h->kl[last]);
         ok = ok && put(line, "noise_sd", h->noise_sd[last]);
         for (int g = 0; g < h->n_gates; g++) {
-            char name[128];
-            snprintf(name, sizeof name, "p_%s", h->gate[g]);
-            ok = ok && put(line, name, h->p[last * h->n_gates + g]);
+            char gate[128];
+            snprintf(gate, sizeof gate, "p_%s", h->gate[g]);
+            ok = ok && put(line, gate, h->p[last * h->n_gates + g]);
         }
     }
+    ok = ok && json_object_set_new(line, "run", json_string(name)) == 0;
     char *text = ok ? bnn_json_text(line, JSON_COMPACT) : NULL;
     ok = text && fprintf(log, "%s\n", text) > 0 && fflush(log) == 0;
     json_decref(line);
@@ -85,61 +109,92 @@ static bool write_line(FILE *log, const bnn_run *run, bool epoch) {
     return ok;
 }
 
-static bool is_done(const char *line, int steps) {
-    json_t *entry = json_loads(line, 0, NULL);
-    bool done = entry && json_integer_value(json_object_get(entry, "step")) <= steps;
-    json_decref(entry);
-    return done;
-}
-
-/* Cuts an older log after a step: what came after its last checkpoint is done again. The file stays the same one for who follows it. */
-static bnn_status keep_lines(const char *path, int steps) {
-    FILE *log = fopen(path, "r+");
-    char *line = NULL;
-    size_t size = 0;
-    off_t end = 0;
-    if (!log) return BNN_OK; /* what hinders it hinders the writing, too */
-    for (ssize_t n; (n = getline(&line, &size, log)) > 0 && line[n - 1] == '\n' && is_done(line, steps);) end += n;
-    free(line);
-    bool cut = ftruncate(fileno(log), end) == 0;
-    bnn_status s = cut ? BNN_OK : bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno));
-    fclose(log);
-    return s;
-}
-
 static bool is_plain_file(const char *path) {
     struct stat about;
     return stat(path, &about) == 0 && S_ISREG(about.st_mode);
 }
 
-static bnn_status open_log(const tool_course *c, const bnn_run *run, FILE **log) {
+/* What an older log holds: where the steps that are done end in it, and whether all its whole lines are this run's. */
+typedef struct {
+    off_t end;
+    bool own;
+} older_log;
+
+static older_log read_log(FILE *log, const tool_course *c) {
+    static const char start[] = "{\"step\":";
+    char name[17], *line = NULL;
+    size_t size = 0;
+    older_log found = {.own = true};
+    bool done = true;
+    name_run(c, name);
+    for (ssize_t n; found.own && (n = getline(&line, &size, log)) > 0;) {
+        if (line[n - 1] != '\n') { /* as a kill leaves it */
+            found.own = strncmp(line, start, (size_t)n < strlen(start) ? (size_t)n : strlen(start)) == 0;
+            break;
+        }
+        json_t *entry = json_loads(line, 0, NULL);
+        const char *of = json_string_value(json_object_get(entry, "run"));
+        found.own = of && strcmp(of, name) == 0;
+        done = done && json_integer_value(json_object_get(entry, "step")) <= c->run->steps;
+        if (done) found.end += n;
+        json_decref(entry);
+    }
+    free(line);
+    return found;
+}
+
+bnn_status tool_course_check_log(const tool_course *c) {
+    if (!c->log || tool_output_forced() || !is_plain_file(c->log)) return BNN_OK;
+    FILE *log = fopen(c->log, "r");
+    if (!log) return bnn_fail(BNN_ERR_FILE, "%s: cannot be read: %s", c->log, strerror(errno));
+    older_log found = read_log(log, c);
+    fclose(log);
+    return found.own ? BNN_OK : bnn_fail(BNN_ERR_STATE, "%s: is not a log of this run: --force begins it anew", c->log);
+}
+
+/* Cuts an older log after the steps that are done: what came after the last checkpoint is done again, and another run's log goes. The file
+ * stays the same one for who follows it. */
+static bnn_status keep_lines(const tool_course *c) {
+    FILE *log = fopen(c->log, "r+");
+    if (!log) return BNN_OK; /* what hinders it hinders the writing, too */
+    older_log found = read_log(log, c);
+    bool cut = ftruncate(fileno(log), found.own ? found.end : 0) == 0;
+    bnn_status s = cut ? BNN_OK : bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", c->log, strerror(errno));
+    fclose(log);
+    return s;
+}
+
+static bnn_status open_log(const tool_course *c, FILE **log) {
     *log = NULL;
     if (!c->log) return BNN_OK;
-    if (run->steps > 0 && is_plain_file(c->log)) BNN_TRY(keep_lines(c->log, run->steps));
-    *log = fopen(c->log, run->steps > 0 ? "a" : "w");
+    if (is_plain_file(c->log)) BNN_TRY(keep_lines(c));
+    *log = fopen(c->log, "a");
     return *log ? BNN_OK : bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", c->log, strerror(errno));
 }
 
 /* ---- the course ---- */
 
-static void checkpoint(const tool_course *c, const bnn_run *run) {
+static void checkpoint(const tool_course *c) {
     bnn_provenance provenance = tool_provenance(c->job, c->table, c->split);
-    if (bnn_run_save(run, NULL, &provenance, c->path) < 0) /* the run is worth more than its checkpoint */
-        fprintf(stderr, "bnn: the checkpoint was not written, the fit goes on: %s\n", bnn_error());
+    static char said[1024];
+    if (bnn_run_save(c->run, NULL, &provenance, c->path) == BNN_OK || strcmp(said, bnn_error()) == 0) return;
+    snprintf(said, sizeof said, "%s", bnn_error());
+    fprintf(stderr, "bnn: the checkpoint was not written, the fit goes on: %s\n", said); /* the run is worth more than its checkpoint */
 }
 
 /* The log goes on, or ends here: the run is worth more than it, too. */
-static void log_step(const tool_course *c, FILE **log, const bnn_run *run, bool epoch) {
-    if (!*log || write_line(*log, run, epoch)) return;
+static void log_step(const tool_course *c, FILE **log, bool epoch) {
+    if (!*log || write_line(*log, c, epoch)) return;
     fprintf(stderr, "bnn: the log ends here, the fit goes on: %s: cannot be written: %s\n", tool_line(c->log), strerror(errno));
     fclose(*log);
     *log = NULL;
 }
 
-bnn_status tool_course_run(const tool_course *c, const bnn_data *train, bnn_run *run) {
+bnn_status tool_course_run(const tool_course *c, const bnn_data *train) {
+    bnn_run *run = c->run;
     FILE *log;
-    BNN_TRY(open_log(c, run, &log));
-    listen();
+    BNN_TRY(open_log(c, &log));
+    tool_signals_listen();
     tool_progress progress = tool_progress_start("fit");
     bnn_status s = BNN_OK;
     double share, last = tool_seconds();
@@ -147,9 +202,9 @@ bnn_status tool_course_run(const tool_course *c, const bnn_data *train, bnn_run 
         int epochs = run->history.epochs;
         if ((s = bnn_run_step(run, train, &share)) < 0) break;
         tool_progress_show(&progress, share);
-        log_step(c, &log, run, run->history.epochs > epochs);
+        log_step(c, &log, run->history.epochs > epochs);
         if (!run->complete && is_due(&c->every, tool_seconds(), last, run->steps)) {
-            checkpoint(c, run);
+            checkpoint(c);
             last = tool_seconds();
         }
     }
@@ -158,15 +213,10 @@ bnn_status tool_course_run(const tool_course *c, const bnn_data *train, bnn_run 
     return s;
 }
 
-bnn_status tool_course_stop(const tool_course *c, const bnn_run *run) {
+bnn_status tool_course_stop(const tool_course *c) {
     bnn_provenance provenance = tool_provenance(c->job, c->table, c->split);
-    BNN_TRY(bnn_run_save(run, NULL, &provenance, c->path));
-    fprintf(stderr, "bnn: stopped after step %d; wrote %s (partial): the same command with --resume goes on\n", run->steps,
+    BNN_TRY(bnn_run_save(c->run, NULL, &provenance, c->path));
+    fprintf(stderr, "bnn: stopped after step %d; wrote %s (partial): the same command with --resume goes on\n", c->run->steps,
             tool_line(c->path));
     return BNN_OK;
-}
-
-void tool_course_obey(void) {
-    fflush(stdout);
-    if (caught) raise(caught); /* its handler is the system's again */
 }

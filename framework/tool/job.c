@@ -109,6 +109,33 @@ bnn_status tool_table(const char *path, bnn_table **table) {
     return bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted with a fitted run, not fitted", path);
 }
 
+/* The rows of a and its splits, if it has any, are those of b. */
+static bool has_no_more(const bnn_table *a, const bnn_table *b) {
+    size_t n = (size_t)a->n, width = (size_t)bnn_shape_size(a->x_shape), cells = (size_t)a->n_splits * n;
+    bool rows = a->n == b->n && bnn_shape_size(b->x_shape) == (int)width && a->y_dim == b->y_dim && a->n_classes == b->n_classes &&
+                memcmp(a->x, b->x, n * width * sizeof *a->x) == 0 &&
+                (a->y_dim == 0 || memcmp(a->y, b->y, n * (size_t)a->y_dim * sizeof *a->y) == 0);
+    for (size_t i = 0; rows && i < width && a->x_names && b->x_names; i++) rows = strcmp(a->x_names[i], b->x_names[i]) == 0;
+    return rows && (a->n_splits == 0 || (a->n_splits == b->n_splits && memcmp(a->order, b->order, cells * sizeof *a->order) == 0 &&
+                                         memcmp(a->role, b->role, cells * sizeof *a->role) == 0));
+}
+
+static bnn_status loses_nothing(const void *context, const char *path) {
+    bnn_table *there;
+    BNN_TRY(bnn_table_load(path, &there));
+    bnn_status s = BNN_OK;
+    if (!has_no_more(there, context) && there->n_splits > 0)
+        s = bnn_fail(BNN_ERR_STATE, "%s: holds data with %d splits (%s)", path, there->n_splits, there->split_origin);
+    else if (!has_no_more(there, context))
+        s = bnn_fail(BNN_ERR_STATE, "%s: holds other data: %d rows", path, there->n);
+    bnn_table_free(there);
+    return s;
+}
+
+bnn_status tool_output_claim_table(const char *path, const bnn_table *table) {
+    return tool_output_claim(path, "bnn-data", loses_nothing, table);
+}
+
 bnn_status tool_rows(const bnn_table *table, int split, const bnn_scaling *scaling, bnn_data **train, bnn_data **test) {
     *test = NULL;
     if (split >= table->n_splits)

@@ -137,8 +137,25 @@ bnn_status tool_answer_write(const tool_answer *answer, const char *path); /* pa
 /* Refuses a place where a file cannot be written, before the work that is to go there; and anything there but a plain file, since a rename
  * would replace it. */
 bnn_status tool_output_ready(const char *path);
+/* The same of an HDF5 file: refuses standard output, and a name that ends in neither .h5, .hdf5 nor .nc. */
+bnn_status tool_output_hdf5(const char *path);
+/* Refuses a place where lines cannot be appended to a file, or to what else is there. */
+bnn_status tool_output_appends(const char *path);
 /* Refuses an output that is also `other`, which is called `what`: the data would be lost to what was made of them. NULLs are apart. */
 bnn_status tool_output_apart(const char *path, const char *other, const char *what);
+extern const struct argp tool_output_argp; /* --force, for an argp's children; it has no input */
+bool tool_output_forced(void);
+/* Takes an output for this process, after tool_output_ready and once it is known what goes there; until tool_output_release or the end.
+ * Refuses one that another process is writing or has written since, and without --force one that is there, unless it is of one of these
+ * schemas, separated by '|', and same(context, path) is BNN_OK: the same work made it, and nothing is lost. schemas NULL: same says all;
+ * same NULL: any file stays. */
+bnn_status tool_output_claim(const char *path, const char *schemas, bnn_status (*same)(const void *context, const char *path),
+                             const void *context);
+/* For `same`: what is there was written by the same command line out of the same files, those of a bnn_provenance. */
+bnn_status tool_output_same_command(const void *provenance, const char *path);
+void tool_output_release(void); /* for who dies of a signal; elsewhere the end of the program does it */
+/* Takes an output for a table, as tool_output_claim: a data file with the same rows, which has no splits or the same ones, may go. */
+bnn_status tool_output_claim_table(const char *path, const bnn_table *table);
 /* Writes a whole file under a temporary name and renames it: an old one is lost only to a whole new one. */
 bnn_status tool_save(const char *bytes, size_t size, const char *path);
 
@@ -170,11 +187,18 @@ typedef struct {
     int split;
     const char *path, *log;
     tool_interval every;
+    bnn_run *run;
 } tool_course;
+/* Refuses, without --force, a log that holds anything but lines of this run. */
+bnn_status tool_course_check_log(const tool_course *course);
 /* Steps the run to its end, or until a signal: then it is not complete. */
-bnn_status tool_course_run(const tool_course *course, const bnn_data *train, bnn_run *run);
-bnn_status tool_course_stop(const tool_course *course, const bnn_run *run); /* writes a run that was stopped, and says how to go on */
-void tool_course_obey(void);                                                /* what the signal would have done */
+bnn_status tool_course_run(const tool_course *course, const bnn_data *train);
+bnn_status tool_course_stop(const tool_course *course); /* writes a run that was stopped, and says how to go on */
+
+/* Signals that ask for an end: the first SIGINT or SIGTERM is remembered, a second one of either kind ends the program at once. */
+void tool_signals_listen(void);
+bool tool_signals_caught(void);
+void tool_signals_obey(void); /* does what the signal would have done, if there was one */
 
 /* "posterior,predictive" as BNN_KEEP_ bits. */
 unsigned tool_keep_parse(const char *text);

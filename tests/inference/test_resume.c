@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define NET "dense:5; tanh; dense"
 
@@ -226,7 +225,7 @@ START_TEST(other_work_is_refused) {
     bnn_run_free(run);
     other = config, other.seed = 8;
     REFUSED(bnn_run_resume(files_path("part.h5"), &other, r.train, &same, &run),
-            "part.h5: was begun with seed_text '7', now '8' is asked for");
+            "part.h5: was begun with seed '7', now '8' is asked for");
     other = config, other.net = "dense:6; tanh; dense";
     SAYS(bnn_run_resume(files_path("part.h5"), &other, r.train, &same, &run), "was begun with net 'input; dense:units=5");
     other = config, other.engine = "map:epochs=31";
@@ -242,21 +241,6 @@ START_TEST(other_work_is_refused) {
 }
 END_TEST
 
-/* Temporary files of processes that are no more are removed, those of others stay. */
-START_TEST(leftovers_are_removed) {
-    rows r = rows_open();
-    char live[64];
-    snprintf(live, sizeof live, "run.h5.tmp.%d", (int)getppid());
-    files_write("run.h5.tmp.99999999", "killed");
-    files_write(live, "at work");
-    files_write("run.h5.tmp.notes", "a person's");
-    uninterrupted("map:epochs=1", r.train, files_path("run.h5"));
-    ck_assert_int_eq(files_count(), 3);
-    ck_assert_int_ne(access(files_path("run.h5.tmp.99999999"), F_OK), 0);
-    rows_close(&r);
-}
-END_TEST
-
 int main(void) {
     const TTest *const tests[] = {every_engine_goes_on,
                                   scales_go_on,
@@ -267,7 +251,6 @@ int main(void) {
                                   a_checkpoint_says_what_it_is,
                                   a_grid_on_its_way_has_no_scores,
                                   other_work_is_refused,
-                                  leftovers_are_removed,
                                   NULL};
     return run_tests("resume", tests);
 }

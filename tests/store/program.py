@@ -16,6 +16,8 @@ class Program:
         self.path, self.folder = str(Path(path).resolve()), Path(folder)
 
     def __call__(self, *words):
+        if "-o" in words and "--resume" not in words:  # each call writes a file of its own
+            (self.folder / words[words.index("-o") + 1]).unlink(missing_ok=True)
         done = subprocess.run([self.path, *map(str, words)], cwd=self.folder, capture_output=True, text=True)
         assert done.returncode == 0, f"bnn {' '.join(map(str, words))}: exit status {done.returncode}: {done.stderr}"
         return done.stdout

@@ -19,7 +19,7 @@ full() {
     cp "$file" before
     (
         ulimit -f "$blocks" || exit 3
-        "$bnn" "$@" >"$out" 2>"$err" </dev/null
+        "$bnn" "$@" --force >"$out" 2>"$err" </dev/null
     )
     status=$?
     check "bnn $*, on a full disk: exit status $status, expected 2" [ $status = 2 ]
@@ -33,6 +33,7 @@ blocks=$( (ulimit -f 4; head -c 65536 /dev/zero >size 2>/dev/null; wc -c <size) 
 case $blocks in 2048) blocks=8 ;; *) blocks=4 ;; esac
 echo old >old.h5
 echo old >old.csv
+echo old >old.html
 full old.h5 import csv r.csv -o old.h5
 full r.h5 split r.h5 --kind kfold --count 4
 full old.h5 fit -d r.h5 --net "$net" --engine $engine -o old.h5
@@ -41,7 +42,7 @@ full run.h5 fit -d r.h5 --net 'dense:7; relu; dense' --engine $engine -o run.h5
 full old.h5 predict run.h5 -o old.h5
 full old.h5 predict run.h5 --samples 20000 --keep posterior,predictive -o old.h5
 full old.h5 compare -d r.h5 --net "$net" --engine map:epochs=2 --splits 0 -o old.h5
-if command -v gnuplot >/dev/null; then full old.csv report cmp.h5 -o old.csv; fi
+if command -v gnuplot >/dev/null; then full old.html report cmp.h5 -o old.html; fi
 
 blocks=2 # no less: LLVM's OpenMP begins with 1024 bytes of shared memory, and the limit holds for those, too
 full old.csv predict run.h5 --data r.h5 --split all --samples 5 -o old.csv
@@ -51,7 +52,7 @@ fit --log whole.log -o whole.h5
 log_full() {
     (
         ulimit -f "$blocks" || exit 3
-        "$bnn" fit -d r.h5 --net "$net" --engine mc_dropout:epochs=300 --log long.log -o old.h5 >"$out" 2>"$err" </dev/null
+        "$bnn" fit -d r.h5 --net "$net" --engine mc_dropout:epochs=300 --log long.log --force -o old.h5 >"$out" 2>"$err" </dev/null
     )
     grep -c . "$err"
 }
@@ -231,7 +232,7 @@ done
 # ---------------------------------------------------------------- going on, keeping, logging
 
 refuses "cmp.h5: holds 'bnn-comparison', expected 'bnn-run'" fit -d r.h5 --net "$net" --engine $engine --resume -o cmp.h5
-refuses 'r.csv: is not an HDF5 file' fit -d r.h5 --net "$net" --engine $engine --resume -o r.csv
+refuses 'old.h5: is not an HDF5 file' fit -d r.h5 --net "$net" --engine $engine --resume -o old.h5
 refuses "run.h5: was begun with data_sha256 '" fit -d turned.h5 --net "$net" --engine $engine --split all --resume -o run.h5
 refuses 'run.h5: was begun with split 0, now 1 is asked for' fit -d r.h5 --net "$net" --engine $engine --split 1 --resume -o run.h5
 works fit -d r.h5 --net "$net" --engine $engine --resume --keep posterior -o run.h5

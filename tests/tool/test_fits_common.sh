@@ -43,7 +43,7 @@ assert steps and steps == list(range(1, len(steps) + 1)), steps' "$1"
 }
 
 equal() { [ "$("$bnn" diff "$1" "$2" 2>"$err")" = "$1 and $2 are equal, provenance apart" ]; }
-no_leftovers() { [ -z "$(find . -name '*.tmp*')" ]; }
+no_leftovers() { [ -z "$(find . -name '*.tmp*' -o -name '*.lock')" ]; }
 
 # fit ENGINE ARGUMENT...: what `start` and `run` are given.
 fit() {
@@ -55,6 +55,6 @@ fit() {
 # whole ENGINE: an uninterrupted fit to whole.h5; its milliseconds in $took.
 whole() {
     from=$(date +%s%N)
-    fit works "$1" --log whole.log -o whole.h5
+    fit works "$1" --force --log whole.log -o whole.h5
     took=$((($(date +%s%N) - from) / 1000000))
 }

@@ -138,6 +138,8 @@ class Folder:
         return str(self.folder / name)
 
     def bnn(self, *words):
+        if "-o" in words:  # each call writes a file of its own
+            (self.folder / words[words.index("-o") + 1]).unlink(missing_ok=True)
         done = subprocess.run([self.program, *map(str, words)], cwd=self.folder, capture_output=True, text=True)
         assert done.returncode == 0, f"{' '.join(map(str, words))}: {done.stderr}"
         return done.stdout

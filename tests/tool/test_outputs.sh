@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# test_outputs.sh BNN: what the program writes and prints does no harm: names of data stay in their line.
+# test_outputs.sh BNN: what the program writes and prints does no harm: names of data stay in their line; what is there is replaced by
+# the same settings alone, or with --force; of two writers of one file neither destroys what the other made.
 . "$(dirname "$0")/test_fits_common.sh"
 
 # ---------------------------------------------------------------- names that would do something where they are printed
@@ -48,4 +49,129 @@ if command -v gnuplot >/dev/null; then
     works report titledcmp.h5 -o page.html
     check 'a title is one line of text in a page' grep -qF '<h1>\x1b[1mtitle\n&lt;i&gt;&amp;' page.html
 fi
+
+# ---------------------------------------------------------------- what is there already
+
+fast='map:epochs=2'
+echo precious >own.h5
+echo precious >own.csv
+fit works "$fast" -o run.h5
+fit works "$fast" -o run.h5
+fit works "$fast" --threads 2 -o run.h5
+settings='is asked for: --force replaces it'
+fit refuses "$settings" map:epochs=3 -o run.h5
+fit refuses "$settings" "$fast" --seed 2 -o run.h5
+fit refuses "$settings" "$fast" --split 1 -o run.h5
+fit refuses "$settings" "$fast" --prior gauss:sd=2 -o run.h5
+refuses "$settings" fit -d r.h5 --net 'dense:7; relu; dense' --samples 5 --engine "$fast" -o run.h5
+refuses "$settings" fit -d t.h5 --net "$net" --samples 5 --engine "$fast" -o run.h5
+fit refuses "t.h5: holds 'bnn-data', where 'bnn-run' would be written: --force replaces it" "$fast" -o t.h5
+fit refuses 'own.h5: is not an HDF5 file: --force replaces it' "$fast" -o own.h5
+check 'and stays' [ "$(cat own.h5)" = precious ]
+fit works map:epochs=3 --force -o run.h5
+says 'wrote run.h5'
+fit works "$fast" --force -o own.h5
+
+# Data with splits are worth their splits; the same data again are no loss.
+refuses 'r.h5: holds data with 5 splits (kfold: 5 folds, seed 0): --force replaces it' import csv r.csv --target y -o r.h5
+refuses 'r.h5: holds data with 5 splits (kfold: 5 folds, seed 0): --force replaces it' split r.h5 --kind kfold --count 4
+works split r.h5 --kind kfold --count 5
+refuses 'holds data with 5 splits' import csv t.csv --target u,v -o r.h5
+works import csv r.csv --target y -o plain.h5
+works import csv r.csv --target y -o plain.h5
+refuses 'plain.h5: holds other data: 60 rows: --force replaces it' import csv t.csv --target u,v -o plain.h5
+works import csv t.csv --target u,v -o plain.h5 --force
+works split t.h5 --kind kfold --count 4 --force
+
+# Predictions and comparisons.
+works predict run.h5 --samples 5 -o pred.h5
+works predict run.h5 --samples 5 -o pred.h5
+refuses 'pred.h5: was written by another command' predict run.h5 --samples 6 -o pred.h5
+fit works map:epochs=4 --force -o run.h5
+refuses 'pred.h5: was written by the same command, but of files that have changed since' predict run.h5 --samples 5 -o pred.h5
+refuses 'own.csv: is there already: --force replaces it' predict run.h5 --samples 5 -o own.csv
+works predict run.h5 --samples 5 -f -o own.csv
+if command -v gnuplot >/dev/null; then
+    works report run.h5 -o run.html
+    works report run.h5 -o run.html
+    works report run.h5 -o -
+    check 'a page can go to standard output' cmp -s "$out" run.html
+    echo precious >own.html
+    refuses 'own.html: is there already, and is no page of bnn: --force replaces it' report run.h5 -o own.html
+fi
+
+# Names that say something else than what is written.
+for name in run run.csv run.h5.gz .h5 run.H5; do
+    fit refuses "$name: is written as HDF5, and is to be named so" "$fast" -o $name
+    refuses "$name: is written as HDF5, and is to be named so" import csv r.csv -o $name
+    refuses "$name: is written as HDF5, and is to be named so" split r.h5 -o $name
+    refuses "$name: is written as HDF5, and is to be named so" compare -d r.h5 --net "$net" --engine "$fast" -o $name
+done
+refuses 'page.h5: is written as HTML, and is to be named so' report run.h5 -o page.h5
+for name in a.hdf5 a.nc; do fit works "$fast" -o $name; done
+fit refuses '-o -: an HDF5 file cannot go to standard output' "$fast" -o -
+refuses '-o -: an HDF5 file cannot go to standard output' import csv r.csv -o -
+refuses '-o -: an HDF5 file cannot go to standard output' split r.h5 -o -
+
+# A run that was stopped is worth its steps.
+long='mc_dropout:epochs=100000,batch=16'
+fit start "$long" --log part.log -o part.h5
+until [ -e part.h5 ]; do sleep 0.01; done
+after 0 TERM
+ended
+fit refuses ': --resume goes on with it: --force replaces it' "$long" -o part.h5
+
+# ---------------------------------------------------------------- logs
+
+printf 'precious' >own.log
+fit refuses 'own.log: is not a log of this run: --force begins it anew' "$fast" --log own.log -o new.h5
+echo '{"step":1}' >own.log
+fit refuses 'own.log: is not a log of this run' "$fast" --log own.log -o new.h5
+fit works "$fast" --log run.log -o new.h5
+cp run.log first.log
+fit works "$fast" --log run.log -o new.h5
+check 'the same run begins its log anew' cmp -s run.log first.log
+fit refuses 'run.log: is not a log of this run' map:epochs=3 --log run.log -o other.h5
+fit refuses 'run.log: is not a log of this run' "$long" --resume --log run.log -o part.h5
+fit works map:epochs=3 --force --log run.log -o other.h5
+check 'with --force the log is the other run'"'"'s alone' [ "$(wc -l <run.log)" = 3 ]
+printf '{"step":4,"sh' >>run.log
+fit works map:epochs=3 --log run.log -o other.h5
+check 'half a line, as a kill leaves it, is no hindrance' [ "$(wc -l <run.log)" = 3 ]
+
+# ---------------------------------------------------------------- two writers
+
+rm part.h5 part.log
+fit start "$long" -o part.h5
+until [ -e part.h5 ]; do sleep 0.01; done
+fit run "$fast" --force -o part.h5
+check 'the second writer of a file is refused' [ $status = 2 ]
+check 'in one sentence' grep -qx 'bnn: part.h5: another process is writing it' "$err"
+# As a process of another machine would, which no lock reaches.
+fit works "$fast" --force -o theirs.h5
+cp theirs.h5 came.h5
+mv came.h5 part.h5
+sleep 0.2
+after 0 TERM
+ended
+check 'the loser ends with status 2' [ $status = 2 ]
+check 'what the other wrote stays' cmp -s theirs.h5 part.h5
+own=$(sed -n 's/^bnn: part.h5: another process has written it since this one began, and that stays: what this one made is \(part\.[0-9a-f]*\.h5\)$/\1/p' "$err" | tail -n 1)
+check 'and the loser says where its own is' readable "${own:-none}"
+fit start "$long" --resume -o "${own:-none}"
+after 0.2 TERM
+ended
+check 'which goes on' grep -q 'stopped after step' "$err"
+if unshare --pid --fork true 2>/dev/null; then # containers have processes of the same number
+    rm part.h5
+    fit start "$long" -o part.h5
+    until [ -e part.h5 ]; do sleep 0.01; done
+    unshare --pid --fork "$bnn" fit -d r.h5 --net "$net" --engine "$fast" --force -o part.h5 >"$out" 2>"$err"
+    check 'the second container is refused' [ $? = 2 ]
+    check 'in the same sentence' grep -qx 'bnn: part.h5: another process is writing it' "$err"
+    after 0 TERM
+    ended
+    check 'and the first one writes to its end' readable part.h5
+fi
+check 'nothing is left beside them' no_leftovers
 finish

@@ -95,7 +95,7 @@ works fit -d r.h5 --from map.h5 --engine laplace:predictive=sampling --samples 8
 says 'test: 12 rows, 8 draws'
 works evaluate laplace.h5
 says '12 rows, in closed form'
-works predict laplace.h5 -o pred.csv
+works predict laplace.h5 --force -o pred.csv
 says 'predicted 12 rows in closed form, wrote pred.csv'
 
 works compare -d r.h5 --net "$net" --engine map:epochs=5 --engine 'grid_search:engine=mc_dropout{epochs=5},grid={p=0.01|0.1},samples=10' \
@@ -119,7 +119,7 @@ fi
 
 # ---------------------------------------------------------------- the same seed, the same bits
 
-fit() { works fit -d r.h5 --net "$net" --engine "$3" --samples 40 --seed "$1" --threads "$2" -o "$4"; }
+fit() { works fit --force -d r.h5 --net "$net" --engine "$3" --samples 40 --seed "$1" --threads "$2" -o "$4"; }
 # differs STATUS A B TEXT: of bnn diff
 differs() {
     run diff "$2" "$3"
@@ -185,7 +185,7 @@ says "weights of point.h5: dense_1 from 'dense_1', dense_2 from 'dense_2'; noise
 says ', as that file has it; scaled as that file has it'
 says 'fit: 0 gradients'
 says 'test: 12 rows, 1 draw'
-works predict point.h5 -o point.csv
+works predict point.h5 -o point.csv --force
 works predict twin.h5 -o twin.csv
 check 'the same weights predict the same' cmp -s point.csv twin.csv
 works info twin.h5
@@ -200,7 +200,7 @@ check 'gates make the mean uncertain' awk -F, 'NR > 1 && $3 <= 0 { exit 1 }' "$o
 works import csv r.csv --drop y --target none -o blind.h5
 works import-weights point.h5 -d blind.h5 --net "$net" -o sighted.h5
 works predict sighted.h5 -o sighted.csv
-works predict point.h5 --data r.h5 --split all -o point.csv
+works predict point.h5 --data r.h5 --split all -o point.csv --force
 for file in point sighted; do tail -n +2 $file.csv | cut -d, -f-8 >$file.rows; done # without y, which only one knows
 check 'rows without targets are found again and predicted' cmp -s point.rows sighted.rows
 
@@ -210,17 +210,17 @@ works import csv r.csv --drop y --target none -o new.h5
 says 'features [2], no targets, 0 splits'
 works info new.h5
 says 'new.h5: data, 60 rows, features [2], no targets'
-works predict run.h5 --data r.h5 --split all --samples 20 -o known.csv
-works predict run.h5 --data new.h5 --samples 20 -o new.csv
+works predict run.h5 --data r.h5 --split all --samples 20 -o known.csv --force
+works predict run.h5 --data new.h5 --samples 20 -o new.csv --force
 for file in new known; do cut -d, -f-8 $file.csv >$file.rows; done
 check 'new rows are predicted like known ones' cmp -s new.rows known.rows
 check 'only known ones have a target' [ "$(head -n 1 new.csv),y_y" = "$(head -n 1 known.csv)" ]
 works predict run.h5 --data new.h5 --samples 20 -o new_pred.h5
 works predict two.h5 --data new.h5 --samples 20
 check 'targets of new rows have the names that the run knows' grep -q 'mean_u,.*mean_v,' "$out"
-works predict c3run.h5 --data c3.h5 --split all --samples 20 -o known.csv
+works predict c3run.h5 --data c3.h5 --split all --samples 20 -o known.csv --force
 works import csv c3.csv --drop kind --target none -o new3.h5
-works predict c3run.h5 --data new3.h5 --samples 20 -o new.csv
+works predict c3run.h5 --data new3.h5 --samples 20 -o new.csv --force
 check 'and classes, too' [ "$(head -n 1 new.csv),y_kind" = "$(head -n 1 known.csv)" ]
 for file in new known; do tail -n +2 $file.csv | cut -d, -f-7 >$file.rows; done
 check 'new rows have the classes of known ones' cmp -s new.rows known.rows

@@ -182,7 +182,10 @@ refuses 'cannot be written' fit -d r.h5 --net "$net" --engine map:epochs=1000000
 check 'an output that cannot be written is refused before the work' [ $(($(date +%s) - start)) -lt 5 ]
 
 # A failure on the way leaves the older file.
-refuses "a smaller lr may help" fit -d r.h5 --net "$net" --engine map:epochs=50,lr=1e9,optimizer=sgd -o old.h5
+run fit -d r.h5 --net "$net" --engine map:epochs=50,lr=1e9,optimizer=sgd --force -o old.h5
+check 'a fit that runs away ends with status 2' [ $status = 2 ]
+check 'says why' grep -q 'a smaller lr may help' "$err"
+check 'and leaves what was there' [ "$(cat old.h5)" = old ]
 ( # a limit on the size of files, in blocks of 512 bytes or of 1024
     ulimit -f 4 2>/dev/null || exit 3
     "$bnn" fit -d r.h5 --net "$net" --engine map:epochs=2 -o old.h5 >/dev/null 2>"$err"
@@ -297,7 +300,7 @@ works fit -d moved.h5 --net "$net" --engine map:epochs=2 -o moved_run.h5
 refuses "engine 'laplace' as it is set predicts without draws of parameters: there are none to keep" fit -d moved.h5 --net "$net" --engine laplace --keep posterior -o new.h5
 refuses "moved_run.h5: engine 'map' cannot begin with the parameters of another run" fit -d moved.h5 --from moved_run.h5 --engine map -o new.h5
 refuses "moved_run.h5: the network is 'input; dense:units=9," fit -d moved.h5 --from moved_run.h5 --net 'dense:9; dense' --engine laplace -o new.h5
-works split moved.h5 --kind kfold --count 4
+works split moved.h5 --kind kfold --count 4 --force
 for command in predict evaluate; do refuses 'moved.h5 has changed since moved_run.h5 was fitted to it: name the data with --data' $command moved_run.h5; done
 works evaluate moved_run.h5 --data moved.h5 --split 0
 rm moved.h5

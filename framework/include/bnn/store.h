@@ -57,10 +57,13 @@ struct bnn_results {
 
 /* Where a run came from, read back; texts owned, NULL if absent. */
 struct bnn_origin {
-    char *data_path;   /* of the bnn-data file */
-    char *data_sha256; /* of it */
-    char *started_at;  /* of its first process */
-    int split;         /* -1: none */
+    char *command;        /* the whole command line of its last process */
+    char *data_path;      /* of the bnn-data file */
+    char *data_sha256;    /* of it */
+    char *started_at;     /* of its first process */
+    char *weights_sha256; /* of the weights that were not fitted */
+    char *run_sha256;     /* of predictions: the run that made them */
+    int split;            /* -1: none */
 };
 void bnn_origin_free(bnn_origin *origin); /* frees what is inside */
 
@@ -71,6 +74,10 @@ typedef struct {
     char *sha256;         /* of it */
     char *types;          /* "layer swish, prior horseshoe": all that it brought */
 } bnn_plugin_record;
+
+/* BNN_OK where the file at path is a run, stopped or not, of the same work as this one, on data of the same origin: engine, network,
+ * likelihood, prior, seed, precision, data and split. Else a sentence says the first that differs. */
+bnn_status bnn_run_same_work(const char *path, const bnn_run *run, const bnn_origin *origin);
 
 /* Outline of a file of a run or of predictions: also of a run that was stopped before there was anything to load. */
 typedef struct {

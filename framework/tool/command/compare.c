@@ -427,13 +427,14 @@ static bnn_status compare(const request *r) {
     bnn_table *table;
     contest c = {.r = r};
     int first, last;
-    if (r->out) BNN_TRY(tool_output_ready(r->out));
     BNN_TRY(tool_output_apart(r->out, r->job.data, "the data file"));
+    if (r->out) BNN_TRY(tool_output_hdf5(r->out));
     BNN_TRY(tool_table(r->job.data, &table));
     c.table = table;
     bnn_status s = read_splits(r->splits, table->n_splits, &first, &last);
     if (s < 0) bnn_note(s, "%s", r->job.data);
     if (s == BNN_OK) s = open_comparison(r, table, first, last, &c.c);
+    if (s == BNN_OK && r->out) s = tool_output_claim(r->out, "bnn-comparison", NULL, NULL);
     if (s == BNN_OK) s = work(&c);
     if (s == BNN_OK) print_table(c.c);
     if (s == BNN_OK && r->out) s = save(r, table, c.c);
@@ -443,7 +444,7 @@ static bnn_status compare(const request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {.options = options,
                               .parser = parse,
                               .children = children,

@@ -101,30 +101,46 @@ static bnn_status open_origin(request *r, const bnn_table *table, const bnn_scal
     return bnn_run_check_names(r->origin, table);
 }
 
+/* The run that the file holds is the one asked for, and complete: it may be made again. */
+static bnn_status is_same(const void *context, const char *path) {
+    const tool_course *c = context;
+    bnn_outline there;
+    BNN_TRY(bnn_run_same_work(path, c->run, &(bnn_origin){.data_sha256 = (char *)c->table->sha256, .split = c->split}));
+    BNN_TRY(bnn_outline_load(path, &there));
+    bool goes_on = c->run->steps > 0, complete = there.complete;
+    int steps = there.steps;
+    bnn_outline_free(&there);
+    if (complete || goes_on) return BNN_OK;
+    return bnn_fail(BNN_ERR_STATE, "%s: holds this run, stopped after step %d: --resume goes on with it", path, steps);
+}
+
 static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *train, const bnn_data *test) {
-    tool_course course = {.job = &r->job, .table = table, .split = r->split, .path = r->out, .log = r->log, .every = r->every};
     bnn_run *run;
     BNN_TRY(open_run(r, table, train, &run));
+    tool_course course = {.job = &r->job, .table = table, .split = r->split, .path = r->out, .log = r->log, .every = r->every, .run = run};
     bool was_complete = run->complete;
     if (run->choice)
         printf("chose %s on '%s', prior %s: %s\n", run->engine_text, run->engine->plain_net, run->engine->texts.prior, run->choice);
     bnn_status s = r->keep ? bnn_predict_keeps(run->engine) : BNN_OK;
-    if (s == BNN_OK) s = tool_course_run(&course, train, run);
+    if (s == BNN_OK) s = tool_course_check_log(&course);
+    if (s == BNN_OK) s = tool_output_claim(r->out, "bnn-run|bnn-model", is_same, &course);
+    if (s == BNN_OK) s = tool_course_run(&course, train);
     if (s == BNN_OK && was_complete)
         printf("%s: is complete%s\n", tool_line(r->out), r->keep ? "; draws that it does not hold are made by `bnn predict --keep`" : "");
     else if (s == BNN_OK)
-        s = run->complete ? tool_finish(&r->job, table, r->split, run, train, test, r->keep, r->out) : tool_course_stop(&course, run);
+        s = run->complete ? tool_finish(&r->job, table, r->split, run, train, test, r->keep, r->out) : tool_course_stop(&course);
     bnn_run_free(run);
     return s;
 }
 
 static bnn_status check_outputs(const request *r) {
-    BNN_TRY(tool_output_ready(r->out));
     BNN_TRY(tool_output_apart(r->out, r->job.data, "the data file"));
     BNN_TRY(tool_output_apart(r->out, r->from, "the run that is begun from"));
     BNN_TRY(tool_output_apart(r->log, r->job.data, "the data file"));
     BNN_TRY(tool_output_apart(r->log, r->from, "the run that is begun from"));
-    return tool_output_apart(r->log, r->out, "the run file");
+    BNN_TRY(tool_output_apart(r->log, r->out, "the run file"));
+    if (r->log) BNN_TRY(tool_output_appends(r->log));
+    return tool_output_hdf5(r->out);
 }
 
 static bnn_status fit(request *r) {
@@ -146,7 +162,7 @@ static bnn_status fit(request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
@@ -162,7 +178,7 @@ static int run(int argc, char **argv) {
     tool_job_open(&r.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);
     if (fit(&r) < 0) return tool_fail();
-    tool_course_obey();
+    tool_signals_obey();
     return 0;
 }
 

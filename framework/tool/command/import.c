@@ -85,11 +85,12 @@ static void print_table(const char *path, const bnn_table *t) {
 static bnn_status import(request *r) {
     bnn_table *table = NULL;
     bnn_remarks *remarks;
-    BNN_TRY(tool_output_ready(r->out));
     for (int i = 1; i < r->n_args; i++) BNN_TRY(tool_output_apart(r->out, r->arg[i], "what is imported"));
+    BNN_TRY(tool_output_hdf5(r->out));
     BNN_TRY(bnn_remarks_new(&remarks));
     r->reading.csv.remarks = remarks;
     bnn_status s = read_table(r, &table);
+    if (s == BNN_OK) s = tool_output_claim_table(r->out, table);
     if (s == BNN_OK) s = bnn_table_save(table, r->out);
     if (s == BNN_OK) tool_print_remarks(remarks, true), print_table(r->out, table);
     bnn_table_free(table);
@@ -98,7 +99,7 @@ static bnn_status import(request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_reading_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {{&tool_reading_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,

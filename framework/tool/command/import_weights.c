@@ -116,6 +116,8 @@ static bnn_status run_from(request *r, const bnn_config *config, const bnn_table
     if (s < 0 && r->rows) bnn_note(s, "%s", r->job.data);
     if (s == BNN_OK) s = bnn_weights_run(r->weights, config, train, &run);
     if (s == BNN_OK) s = remark_scaling(r, run);
+    bnn_provenance made = tool_provenance(&r->job, r->rows ? r->rows : t, r->split);
+    if (s == BNN_OK) s = tool_output_claim(r->out, "bnn-run|bnn-model", tool_output_same_command, &made);
     if (s == BNN_OK) s = tool_finish(&r->job, r->rows ? r->rows : t, r->split, run, NULL, test, 0, r->out);
     bnn_run_free(run);
     bnn_data_free(train), bnn_data_free(test), bnn_data_free(blind);
@@ -136,9 +138,9 @@ static bnn_status import(request *r) {
         .net = r->job.net, .engine = r->engine, .likelihood = r->job.likelihood, .prior = r->job.prior, .seed = r->job.seed};
     const bnn_table *table;
     bnn_scaling scaling = {0};
-    BNN_TRY(tool_output_ready(r->out));
     BNN_TRY(tool_output_apart(r->out, r->path, "the file of weights"));
     BNN_TRY(tool_output_apart(r->out, r->job.data, "the data file"));
+    BNN_TRY(tool_output_hdf5(r->out));
     BNN_TRY(bnn_weights_load(r->path, &r->weights));
     r->job.weights = r->weights;
     bnn_status s = r->order ? bnn_weights_order(r->weights, r->order) : BNN_OK;
@@ -152,7 +154,7 @@ static bnn_status import(request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,

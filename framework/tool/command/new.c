@@ -46,7 +46,6 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-static bnn_status cannot(const char *path) { return bnn_fail(BNN_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno)); }
 static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory"); }
 
 /* The file that a template is written to: "name.c" is called like the type. */
@@ -87,12 +86,6 @@ static bnn_status each_file(const char *folder, const char *const *template, con
     return s;
 }
 
-static bnn_status delete (const char *path, const char *const *lines, const char *name) {
-    (void)lines, (void)name;
-    unlink(path);
-    return BNN_OK;
-}
-
 static bnn_status show(const char *path, const char *const *lines, const char *name) {
     (void)lines, (void)name;
     printf(" %s", strrchr(path, '/') + 1);
@@ -101,16 +94,11 @@ static bnn_status show(const char *path, const char *const *lines, const char *n
 
 /* Under another name first: the folder is there with all its files, or not at all. */
 static bnn_status write_folder(const request *r, const char *const *template) {
-    char *temporary = bnn_file_temporary(r->folder);
-    if (!temporary) return out_of_memory();
-    bool made = mkdir(temporary, 0777) == 0;
-    bnn_status s = made ? each_file(temporary, template, r->name, save) : cannot(r->folder);
-    if (s == BNN_OK && rename(temporary, r->folder) < 0) s = cannot(r->folder);
-    if (s < 0 && made) {
-        each_file(temporary, template, r->name, delete);
-        rmdir(temporary);
-    }
-    free(temporary);
+    bnn_draft *draft;
+    BNN_TRY(bnn_draft_open(r->folder, true, &draft));
+    bnn_status s = each_file(bnn_draft_name(draft), template, r->name, save);
+    if (s == BNN_OK) return bnn_draft_commit(draft);
+    bnn_draft_drop(draft);
     return s;
 }
 

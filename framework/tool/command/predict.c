@@ -65,10 +65,23 @@ static bool ends_with(const char *text, const char *end) {
 
 static bool is_csv(const request *r) { return !r->out || ends_with(r->out, ".csv"); }
 
-static bnn_status write_file(const request *r, const bnn_results *results) {
-    const tool_rerun *rerun = &r->rerun;
+static bnn_provenance provenance_of(const tool_rerun *rerun) {
     bnn_provenance provenance = tool_provenance(&rerun->job, rerun->table, rerun->split_used);
     provenance.run_path = rerun->run_path, provenance.run_sha256 = rerun->run_sha256;
+    return provenance;
+}
+
+/* A CSV does not say what made it: one that is there stays without --force. */
+static bnn_status claim_output(const request *r) {
+    bnn_provenance provenance = provenance_of(&r->rerun);
+    if (!r->out) return BNN_OK;
+    if (is_csv(r)) return tool_output_claim(r->out, NULL, NULL, NULL);
+    return tool_output_claim(r->out, "bnn-prediction", tool_output_same_command, &provenance);
+}
+
+static bnn_status write_file(const request *r, const bnn_results *results) {
+    const tool_rerun *rerun = &r->rerun;
+    bnn_provenance provenance = provenance_of(rerun);
     return bnn_prediction_save(rerun->run, results, &provenance, r->out);
 }
 
@@ -104,7 +117,8 @@ static bnn_status predict_rows(request *r, bnn_prediction **p) {
     how.n_levels = r->n_levels, how.levels = r->level, how.drawn = r->drawn, how.crps = !is_csv(r);
     if (r->keep) BNN_TRY(bnn_draws_open(r->out, r->keep, rerun->run->engine, rerun->rows, &how, &draws));
     how.sink = bnn_draws_sink(draws);
-    bnn_status s = tool_rerun_ask(rerun, &how, p);
+    bnn_status s = claim_output(r);
+    if (s == BNN_OK) s = tool_rerun_ask(rerun, &how, p);
     if (s == BNN_OK)
         s = is_csv(r) ? write_csv(r, *p) : write_file(r, &(bnn_results){.data = rerun->rows, .prediction = *p, .draws = draws});
     else
@@ -135,7 +149,7 @@ static bnn_status predict(request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_rerun_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {{&tool_rerun_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,

@@ -51,12 +51,12 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 static bnn_status split(const request *r) {
     bnn_table *table;
     const char *out = r->out ? r->out : r->file;
+    BNN_TRY(r->out ? tool_output_hdf5(out) : tool_output_ready(out));
     BNN_TRY(bnn_table_load(r->file, &table));
     bnn_status s = bnn_table_split(table, (bnn_split_kind)r->kind, r->count ? r->count : usual_count[r->kind], r->seed);
-    if (s < 0)
-        bnn_note(s, "%s", r->file);
-    else
-        s = bnn_table_save(table, out);
+    if (s < 0) bnn_note(s, "%s", r->file);
+    if (s == BNN_OK) s = tool_output_claim_table(out, table);
+    if (s == BNN_OK) s = bnn_table_save(table, out);
     if (s == BNN_OK)
         printf("wrote %s: %d splits of %d rows, %d train and %d test in the first (%s)\n", tool_line(out), table->n_splits, table->n,
                bnn_table_count(table, 0, BNN_TRAIN), bnn_table_count(table, 0, BNN_TEST), tool_line(table->split_origin));
@@ -65,9 +65,11 @@ static bnn_status split(const request *r) {
 }
 
 static int run(int argc, char **argv) {
+    static const struct argp_child children[] = {{&tool_output_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,
+        .children = children,
         .args_doc = "FILE.h5",
         .doc = "Splits the rows of a data file into training and test rows, in place of the splits it has.\v"
                "holdout: each time 10 % of the rows at random are test rows. kfold: every row is a test row in one of the folds. pbp: the "

@@ -41,7 +41,7 @@ static const char script[] =
     "t.tBodies[0].append(...[...t.rows].filter(r=>r.dataset.engine).sort((p,q)=>up?of(p)-of(q):of(q)-of(p)))}})})});\n";
 
 void report_foot(FILE *html) {
-    fprintf(html, "</main>\n<footer>made by bnn " BNN_VERSION "</footer>\n<script>\n%s</script>\n</body>\n</html>\n", script);
+    fprintf(html, "</main>\n<script>\n%s</script>\n" REPORT_MADE_BY BNN_VERSION "</footer>\n</body>\n</html>\n", script);
 }
 
 /* In pieces: a compiler need not take texts of more than 4095 characters. */

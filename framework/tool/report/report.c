@@ -4,6 +4,7 @@
 
 #include <locale.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct {
     char **file;
@@ -11,7 +12,8 @@ typedef struct {
     const char *out;
 } request;
 
-static const struct argp_option options[] = {{"output", 'o', "FILE", 0, "page to write (default: report.html)", 0}, {0}};
+static const struct argp_option options[] = {{"output", 'o', "FILE", 0, "page to write; - is standard output (default: report.html)", 0},
+                                             {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
@@ -46,6 +48,25 @@ static bnn_status write_page(FILE *html, bnn_comparison *const *c, int n) {
     return BNN_OK;
 }
 
+/* A page made by bnn may go: what it was made of stays. */
+static bnn_status is_page(const void *context, const char *path) {
+    (void)context;
+    char end[256] = "";
+    FILE *f = fopen(path, "rb");
+    size_t n = f && fseek(f, -(long)(sizeof end - 1), SEEK_END) == 0 ? fread(end, 1, sizeof end - 1, f) : 0;
+    if (f) fclose(f);
+    end[n] = '\0';
+    return strstr(end, REPORT_MADE_BY) ? BNN_OK : bnn_fail(BNN_ERR_STATE, "%s: is there already, and is no page of bnn", path);
+}
+
+static bnn_status write_out(const char *page, size_t size, const char *path) {
+    if (strcmp(path, "-") == 0) return fwrite(page, 1, size, stdout), BNN_OK; /* main looks whether it has arrived */
+    BNN_TRY(tool_output_claim(path, NULL, is_page, NULL));
+    BNN_TRY(tool_save(page, size, path));
+    printf("wrote %s\n", tool_line(path));
+    return BNN_OK;
+}
+
 /* The whole page is made in memory, so that a failure writes nothing. */
 static bnn_status report(const request *r, bnn_comparison **c) {
     char *page = NULL;
@@ -55,7 +76,7 @@ static bnn_status report(const request *r, bnn_comparison **c) {
     if (!html) return bnn_oom("a report");
     bnn_status s = write_page(html, c, r->n_files);
     if (fclose(html) != 0 && s == BNN_OK) s = bnn_oom("a report");
-    if (s == BNN_OK) s = tool_save(page, size, r->out);
+    if (s == BNN_OK) s = write_out(page, size, r->out);
     free(page);
     return s;
 }
@@ -72,16 +93,25 @@ static bnn_status report_with_points(const request *r) {
     return s;
 }
 
+static bool ends_with(const char *text, const char *end) {
+    return strlen(text) > strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0;
+}
+
 static bnn_status check_output(const request *r) {
-    BNN_TRY(tool_output_ready(r->out));
+    if (strcmp(r->out, "-") == 0) return BNN_OK;
     for (int i = 0; i < r->n_files; i++) BNN_TRY(tool_output_apart(r->out, r->file[i], "a file to be shown"));
+    BNN_TRY(tool_output_ready(r->out));
+    if (!ends_with(r->out, ".html") && !ends_with(r->out, ".htm"))
+        return bnn_fail(BNN_ERR_OPTION, "%s: is written as HTML, and is to be named so: FILE.html, or - for standard output", r->out);
     return BNN_OK;
 }
 
 static int run(int argc, char **argv) {
+    static const struct argp_child children[] = {{&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
+        .children = children,
         .args_doc = "FILE.h5...",
         .doc = "Writes one HTML page that shows what comparisons found: a table of scores and costs, and figures of calibration, of the "
                "predictive sd against the errors made, of the course of training and of the cost. A run with predictions is shown as a "
@@ -96,7 +126,6 @@ static int run(int argc, char **argv) {
     request r = {.out = "report.html"};
     tool_parse(&argp, argc, argv, &r);
     if (check_output(&r) < 0 || report_with_points(&r) < 0) return tool_fail();
-    printf("wrote %s\n", tool_line(r.out));
     return 0;
 }
 

@@ -36,6 +36,7 @@ void report_text(FILE *html, const char *text);
 
 /* From <!doctype> to the list of contents, which is left out for one file. */
 void report_head(FILE *html, bnn_comparison *const *files, int n);
+#define REPORT_MADE_BY "<footer>made by bnn " /* by which a page of bnn is known, near its end */
 void report_foot(FILE *html); /* the rest of the page */
 /* Title (heading: 1 for <h1>), verdicts, facts, key of the engines and table of one file, counted from 1. Opens a <section> that the caller
  * closes.
