@@ -99,11 +99,13 @@ static void put_contestant(bnn_h5_writer *w, const char *group, const bnn_contes
     bnn_h5_text(w, group, "label", c->label);
     bnn_h5_text(w, group, "remark", c->remark);
     bnn_h5_text(w, group, "model_spec_json", c->spec_json);
-    bnn_h5_dim(w, group, "point", c->n_points, BNN_H5_INT, NULL);
-    bnn_h5_put(w, group, "sd", BNN_H5_DOUBLE, c->sd, "point");
-    bnn_h5_put(w, group, "error", BNN_H5_DOUBLE, c->error, "point");
-    if (c->y) bnn_h5_put(w, group, "y", BNN_H5_DOUBLE, c->y, "point");
-    if (c->pit) bnn_h5_put(w, group, "pit", BNN_H5_DOUBLE, c->pit, "point");
+    if (c->n_points > 0) {
+        bnn_h5_dim(w, group, "point", c->n_points, BNN_H5_INT, NULL);
+        bnn_h5_put(w, group, "sd", BNN_H5_DOUBLE, c->sd, "point");
+        bnn_h5_put(w, group, "error", BNN_H5_DOUBLE, c->error, "point");
+        if (c->y) bnn_h5_put(w, group, "y", BNN_H5_DOUBLE, c->y, "point");
+        if (c->pit) bnn_h5_put(w, group, "pit", BNN_H5_DOUBLE, c->pit, "point");
+    }
     bnn_store_put_verdicts(w, bnn_h5_join(verdicts, group, "verdicts"), c->verdicts);
     bnn_store_put_history(w, bnn_h5_join(history, group, "metrics"), &c->history);
 }
@@ -119,6 +121,8 @@ bnn_status bnn_comparison_save(const bnn_comparison *c, const bnn_provenance *pr
     bnn_h5_text(&w, "/", "prior", c->prior);
     bnn_h5_u64(&w, "/", "seed", c->seed);
     bnn_h5_text(&w, "/", "task", c->is_class ? "classification" : "regression");
+    bnn_h5_ints(&w, "/", "samples", 1, &c->samples);
+    bnn_h5_text(&w, "/", "status", c->partial ? "partial" : "complete");
     bnn_h5_ints(&w, "/", "n_engines", 1, &c->n_engines);
     bnn_store_put_provenance(&w, provenance);
     put_scores(&w, c);
@@ -144,7 +148,7 @@ void bnn_comparison_free(bnn_comparison *c) {
     }
     for (int t = 0; c->target && t < c->n_targets; t++) free(c->target[t]);
     free(c->target);
-    free(c->title), free(c->net), free(c->likelihood), free(c->prior), free(c->data_path);
+    free(c->title), free(c->net), free(c->likelihood), free(c->prior), free(c->data_path), free(c->data_sha256);
     free(c->split), free(c->engine);
     free(c);
 }
@@ -242,15 +246,24 @@ static void get_contestant(bnn_h5_reader *r, const char *group, bnn_contestant *
     c->label = bnn_h5_get_text(r, group, "label");
     c->remark = bnn_h5_get_text(r, group, "remark");
     c->spec_json = bnn_h5_get_text(r, group, "model_spec_json");
-    c->n_points = bnn_h5_length(r, bnn_h5_join(path, group, "point"));
+    if (bnn_h5_has(r, bnn_h5_join(path, group, "point"))) c->n_points = bnn_h5_length(r, path);
     c->sd = bnn_h5_room(r, (size_t)c->n_points, sizeof(double));
     c->error = bnn_h5_room(r, (size_t)c->n_points, sizeof(double));
-    bnn_h5_get(r, bnn_h5_join(path, group, "sd"), BNN_H5_DOUBLE, (size_t)c->n_points, c->sd);
-    bnn_h5_get(r, bnn_h5_join(path, group, "error"), BNN_H5_DOUBLE, (size_t)c->n_points, c->error);
-    c->y = get_on_points(r, group, "y", c->n_points);
-    c->pit = get_on_points(r, group, "pit", c->n_points);
+    if (c->n_points > 0) {
+        bnn_h5_get(r, bnn_h5_join(path, group, "sd"), BNN_H5_DOUBLE, (size_t)c->n_points, c->sd);
+        bnn_h5_get(r, bnn_h5_join(path, group, "error"), BNN_H5_DOUBLE, (size_t)c->n_points, c->error);
+        c->y = get_on_points(r, group, "y", c->n_points);
+        c->pit = get_on_points(r, group, "pit", c->n_points);
+    }
     c->verdicts = bnn_store_get_verdicts(r, bnn_h5_join(path, group, "verdicts"));
     bnn_store_get_history(r, bnn_h5_join(path, group, "metrics"), &c->history);
+}
+
+/* Files of earlier versions are complete, and do not know their samples. */
+static void get_state(bnn_h5_reader *r, bnn_comparison *c) {
+    c->data_sha256 = bnn_h5_get_text(r, "/provenance", "data_sha256");
+    if (bnn_h5_has_attribute(r, "/", "samples")) c->samples = bnn_h5_get_int(r, "/", "samples");
+    if (bnn_h5_has_attribute(r, "/", "status")) c->partial = !bnn_store_is_complete(r);
 }
 
 static void get_comparison(bnn_h5_reader *r, bnn_comparison *c) {
@@ -259,6 +272,7 @@ static void get_comparison(bnn_h5_reader *r, bnn_comparison *c) {
     free(task);
     c->title = bnn_h5_get_text(r, "/", "title");
     get_texts(r, c);
+    get_state(r, c);
     int extents[2];
     bnn_h5_extents(r, "/scores/ll", 2, extents);
     if (!make_room(r, c, extents[0], extents[1])) return;
@@ -270,6 +284,36 @@ static void get_comparison(bnn_h5_reader *r, bnn_comparison *c) {
         engine_group(group, e);
         get_contestant(r, group, &c->engine[e]);
     }
+}
+
+/* ---- going on with a comparison ---- */
+
+static bnn_status must_be(const char *path, const char *what, const char *then, const char *now) {
+    if (strcmp(then ? then : "", now ? now : "") == 0) return BNN_OK;
+    return bnn_fail(BNN_ERR_STATE, "%s: was begun with %s '%s', now '%s' is asked for", path, what, then ? then : "", now ? now : "");
+}
+
+static bnn_status must_equal(const char *path, const char *what, unsigned long long then, unsigned long long now) {
+    char a[24], b[24];
+    snprintf(a, sizeof a, "%llu", then), snprintf(b, sizeof b, "%llu", now);
+    return must_be(path, what, a, b);
+}
+
+/* The engine that distances are from, from 1; 0: there are none. */
+static unsigned long long reference_of(const bnn_comparison *c) { return c->engine[0].distance ? (unsigned)c->reference + 1 : 0; }
+
+bnn_status bnn_comparison_same_work(const char *path, const bnn_comparison *then, const bnn_comparison *now) {
+    BNN_TRY(must_be(path, "data_sha256", then->data_sha256, now->data_sha256));
+    BNN_TRY(must_be(path, "net", then->net, now->net));
+    BNN_TRY(must_be(path, "likelihood", then->likelihood, now->likelihood));
+    BNN_TRY(must_be(path, "prior", then->prior, now->prior));
+    BNN_TRY(must_equal(path, "seed", then->seed, now->seed));
+    BNN_TRY(must_equal(path, "samples", (unsigned)then->samples, (unsigned)now->samples));
+    BNN_TRY(must_equal(path, "engines", (unsigned)then->n_engines, (unsigned)now->n_engines));
+    for (int e = 0; e < then->n_engines; e++) BNN_TRY(must_be(path, "engine", then->engine[e].label, now->engine[e].label));
+    BNN_TRY(must_equal(path, "splits", (unsigned)then->n_splits, (unsigned)now->n_splits));
+    for (int k = 0; k < then->n_splits; k++) BNN_TRY(must_equal(path, "split", (unsigned)then->split[k], (unsigned)now->split[k]));
+    return must_equal(path, "reference", reference_of(then), reference_of(now));
 }
 
 /* ---- a run as a comparison of one ---- */

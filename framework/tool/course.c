@@ -174,12 +174,17 @@ static bnn_status open_log(const tool_course *c, FILE **log) {
 
 /* ---- the course ---- */
 
+/* The work is worth more than its checkpoint. */
+void tool_checkpoint_failed(const char *what) {
+    static char said[1024];
+    if (strcmp(said, bnn_error()) == 0) return;
+    snprintf(said, sizeof said, "%s", bnn_error());
+    fprintf(stderr, "bnn: the checkpoint was not written, the %s goes on: %s\n", what, said);
+}
+
 static void checkpoint(const tool_course *c) {
     bnn_provenance provenance = tool_provenance(c->job, c->table, c->split);
-    static char said[1024];
-    if (bnn_run_save(c->run, NULL, &provenance, c->path) == BNN_OK || strcmp(said, bnn_error()) == 0) return;
-    snprintf(said, sizeof said, "%s", bnn_error());
-    fprintf(stderr, "bnn: the checkpoint was not written, the fit goes on: %s\n", said); /* the run is worth more than its checkpoint */
+    if (bnn_run_save(c->run, NULL, &provenance, c->path) < 0) tool_checkpoint_failed("fit");
 }
 
 /* The log goes on, or ends here: the run is worth more than it, too. */

@@ -20,6 +20,34 @@ json_t *tool_json_text(const char *text) { return text ? json_string(bnn_is_utf8
 
 json_t *tool_json_number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 
+json_t *tool_json_cost(const bnn_cost *c) {
+    json_t *o = json_object();
+    tool_json_set(o, "gradients", json_integer((json_int_t)c->gradients));
+    tool_json_set(o, "forwards", json_integer((json_int_t)c->forwards));
+    tool_json_set(o, "flops", tool_json_number(c->flops));
+    tool_json_set(o, "seconds_wall", tool_json_number(c->seconds_wall));
+    tool_json_set(o, "seconds_cpu", tool_json_number(c->seconds_cpu));
+    tool_json_set(o, "peak_bytes", json_integer((json_int_t)c->peak_bytes));
+    return o;
+}
+
+json_t *tool_json_scores(const bnn_metrics *m) {
+    json_t *o = json_object();
+    tool_json_set(o, "rows", json_integer(m->n));
+    tool_json_set(o, "ll", tool_json_number(m->ll));
+    if (m->is_class) {
+        tool_json_set(o, "accuracy", tool_json_number(m->accuracy));
+        tool_json_set(o, "brier", tool_json_number(m->brier));
+        tool_json_set(o, "ece", tool_json_number(m->ece));
+    } else {
+        tool_json_set(o, "rmse", tool_json_number(m->rmse));
+        tool_json_set(o, "crps", tool_json_number(m->crps));
+        tool_json_set(o, "coverage_90", tool_json_number(m->coverage[17]));
+        tool_json_set(o, "calibration_error", tool_json_number(m->calibration_error));
+    }
+    return o;
+}
+
 bnn_status tool_json_print(json_t *value, size_t flags) {
     char *text = lost ? NULL : bnn_json_text(value, flags);
     if (text) puts(text);

@@ -5,13 +5,19 @@
 #ifndef BNN_TOOL_JSON_H
 #define BNN_TOOL_JSON_H
 
-#include <bnn/status.h>
+#include <bnn/store.h>
 #include <jansson.h>
 
 void tool_json_set(json_t *object, const char *name, json_t *value); /* takes value, which may be NULL: one that could not be made */
 void tool_json_append(json_t *list, json_t *value);                  /* likewise */
 json_t *tool_json_text(const char *text);                            /* null for NULL; what is not UTF-8 is escaped (bnn_escape) */
 json_t *tool_json_number(double x);                                  /* null where x is not finite */
+
+json_t *tool_json_cost(const bnn_cost *cost);
+json_t *tool_json_scores(const bnn_metrics *metrics);
+void tool_json_comparison(json_t *object, const bnn_comparison *comparison); /* its settings, and scores and costs of each fit */
+/* All that `bnn info` says of a file, as an object. */
+bnn_status tool_describe(const char *path, json_t **out);
 
 /* Prints and frees an object or a list, which may be NULL, with jansson's flags. Fails where a part of it, or of any other one, could not
  * be made. */

@@ -95,6 +95,13 @@ int tool_split(const char *text);
 /* A table to learn from: refuses one without targets, naming the file. */
 bnn_status tool_table(const char *path, bnn_table **table);
 
+/* A column of features over all rows, sd with the divisor n; and the rows of a class. */
+typedef struct {
+    double mean, sd, min, max;
+} tool_column;
+tool_column tool_column_describe(const bnn_table *table, int column);
+int tool_class_count(const bnn_table *table, int class);
+
 /* Training and test rows of a split; split -1: all rows train, and *test is NULL. A split with no test rows gives NULL, too. scaling NULL:
  * that of the training rows. */
 bnn_status tool_rows(const bnn_table *table, int split, const bnn_scaling *scaling, bnn_data **train, bnn_data **test);
@@ -194,6 +201,9 @@ bnn_status tool_course_check_log(const tool_course *course);
 /* Steps the run to its end, or until a signal: then it is not complete. */
 bnn_status tool_course_run(const tool_course *course, const bnn_data *train);
 bnn_status tool_course_stop(const tool_course *course); /* writes a run that was stopped, and says how to go on */
+
+/* Says why a checkpoint was not written, once for each reason, and that the work ("fit") goes on. */
+void tool_checkpoint_failed(const char *what);
 
 /* Signals that ask for an end: the first SIGINT or SIGTERM is remembered, a second one of either kind ends the program at once. */
 void tool_signals_listen(void);

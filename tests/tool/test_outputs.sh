@@ -53,20 +53,26 @@ fi
 # ---------------------------------------------------------------- what is there already
 
 fast='map:epochs=2'
+# fit_refuses TEXT ENGINE ARGUMENT...
+fit_refuses() {
+    text=$1 engine=$2
+    shift 2
+    refuses "$text" fit -d r.h5 --net "$net" --samples 5 --threads 1 --engine "$engine" "$@"
+}
 echo precious >own.h5
 echo precious >own.csv
 fit works "$fast" -o run.h5
 fit works "$fast" -o run.h5
 fit works "$fast" --threads 2 -o run.h5
 settings='is asked for: --force replaces it'
-fit refuses "$settings" map:epochs=3 -o run.h5
-fit refuses "$settings" "$fast" --seed 2 -o run.h5
-fit refuses "$settings" "$fast" --split 1 -o run.h5
-fit refuses "$settings" "$fast" --prior gauss:sd=2 -o run.h5
+fit_refuses "$settings" map:epochs=3 -o run.h5
+fit_refuses "$settings" "$fast" --seed 2 -o run.h5
+fit_refuses "$settings" "$fast" --split 1 -o run.h5
+fit_refuses "$settings" "$fast" --prior gauss:sd=2 -o run.h5
 refuses "$settings" fit -d r.h5 --net 'dense:7; relu; dense' --samples 5 --engine "$fast" -o run.h5
 refuses "$settings" fit -d t.h5 --net "$net" --samples 5 --engine "$fast" -o run.h5
-fit refuses "t.h5: holds 'bnn-data', where 'bnn-run' would be written: --force replaces it" "$fast" -o t.h5
-fit refuses 'own.h5: is not an HDF5 file: --force replaces it' "$fast" -o own.h5
+fit_refuses "t.h5: holds 'bnn-data', where 'bnn-run' would be written: --force replaces it" "$fast" -o t.h5
+fit_refuses 'own.h5: is not an HDF5 file: --force replaces it' "$fast" -o own.h5
 check 'and stays' [ "$(cat own.h5)" = precious ]
 fit works map:epochs=3 --force -o run.h5
 says 'wrote run.h5'
@@ -102,14 +108,14 @@ fi
 
 # Names that say something else than what is written.
 for name in run run.csv run.h5.gz .h5 run.H5; do
-    fit refuses "$name: is written as HDF5, and is to be named so" "$fast" -o $name
+    fit_refuses "$name: is written as HDF5, and is to be named so" "$fast" -o $name
     refuses "$name: is written as HDF5, and is to be named so" import csv r.csv -o $name
     refuses "$name: is written as HDF5, and is to be named so" split r.h5 -o $name
     refuses "$name: is written as HDF5, and is to be named so" compare -d r.h5 --net "$net" --engine "$fast" -o $name
 done
 refuses 'page.h5: is written as HTML, and is to be named so' report run.h5 -o page.h5
 for name in a.hdf5 a.nc; do fit works "$fast" -o $name; done
-fit refuses '-o -: an HDF5 file cannot go to standard output' "$fast" -o -
+fit_refuses '-o -: an HDF5 file cannot go to standard output' "$fast" -o -
 refuses '-o -: an HDF5 file cannot go to standard output' import csv r.csv -o -
 refuses '-o -: an HDF5 file cannot go to standard output' split r.h5 -o -
 
@@ -119,20 +125,20 @@ fit start "$long" --log part.log -o part.h5
 until [ -e part.h5 ]; do sleep 0.01; done
 after 0 TERM
 ended
-fit refuses ': --resume goes on with it: --force replaces it' "$long" -o part.h5
+fit_refuses ': --resume goes on with it: --force replaces it' "$long" -o part.h5
 
 # ---------------------------------------------------------------- logs
 
 printf 'precious' >own.log
-fit refuses 'own.log: is not a log of this run: --force begins it anew' "$fast" --log own.log -o new.h5
+fit_refuses 'own.log: is not a log of this run: --force begins it anew' "$fast" --log own.log -o new.h5
 echo '{"step":1}' >own.log
-fit refuses 'own.log: is not a log of this run' "$fast" --log own.log -o new.h5
+fit_refuses 'own.log: is not a log of this run' "$fast" --log own.log -o new.h5
 fit works "$fast" --log run.log -o new.h5
 cp run.log first.log
 fit works "$fast" --log run.log -o new.h5
 check 'the same run begins its log anew' cmp -s run.log first.log
-fit refuses 'run.log: is not a log of this run' map:epochs=3 --log run.log -o other.h5
-fit refuses 'run.log: is not a log of this run' "$long" --resume --log run.log -o part.h5
+fit_refuses 'run.log: is not a log of this run' map:epochs=3 --log run.log -o other.h5
+fit_refuses 'run.log: is not a log of this run' "$long" --resume --log run.log -o part.h5
 fit works map:epochs=3 --force --log run.log -o other.h5
 check 'with --force the log is the other run'"'"'s alone' [ "$(wc -l <run.log)" = 3 ]
 printf '{"step":4,"sh' >>run.log
@@ -174,4 +180,65 @@ if unshare --pid --fork true 2>/dev/null; then # containers have processes of th
     check 'and the first one writes to its end' readable part.h5
 fi
 check 'nothing is left beside them' no_leftovers
+
+# ---------------------------------------------------------------- a comparison that is stopped
+
+# compared COMMAND ARGUMENT...: distances are from hmc, so that a split is kept when all of its fits are done.
+compared() {
+    what=$1
+    shift
+    $what compare -d r.h5 --net "$net" --engine mc_dropout:epochs=2000 --engine hmc:samples=100,warmup=50,steps=20 --samples 20 --threads 1 "$@"
+}
+compared_refuses() {
+    text=$1
+    shift
+    refuses "$text" compare -d r.h5 --net "$net" --engine mc_dropout:epochs=2000 --engine hmc:samples=100,warmup=50,steps=20 --threads 1 "$@"
+}
+# untimed FILE: leaves out what differs between equal runs.
+untimed() { grep -v '"seconds_\|"peak_bytes' "$1"; }
+compared works -o whole.h5 --force --json
+untimed "$out" >whole.json
+stopped=0 written=0
+while compared start --resume -o parts.h5 --json && after 0.15 TERM; ended; [ $status = 143 ] && [ $stopped -lt 40 ]; do
+    stopped=$((stopped + 1))
+    [ -s "$err" ] || continue # the signal came after the last fit
+    check 'one sentence says how far it is' grep -Eqx 'bnn: stopped after [0-9]+ of 10 fits; (wrote parts.h5 \(partial\): the same command with --resume goes on|there is nothing to write yet)' "$err"
+    [ -e parts.h5 ] && [ $written = 0 ] || continue
+    written=1
+    check 'what is there can be read' readable parts.h5
+    works info --lint parts.h5
+    works info parts.h5
+    says ' of 10 fits'
+    refuses 'parts.h5: was stopped before all fits were done' report parts.h5 -o parts.html
+    compared_refuses 'parts.h5: holds this comparison, stopped: --resume goes on with it: --force replaces it' --samples 20 -o parts.h5
+done
+check "stopped $stopped times, and complete at last" [ $written = 1 -a $status = 0 ]
+untimed "$out" >parts.json
+check 'as if it had never stopped' equal whole.h5 parts.h5
+check 'with the same numbers' cmp -s whole.json parts.json
+compared_refuses "parts.h5: was begun with samples '20', now '21' is asked for" --samples 21 --resume -o parts.h5
+compared_refuses "parts.h5: was begun with seed '1', now '2' is asked for: --force replaces it" --samples 20 --seed 2 -o parts.h5
+compared_refuses '--resume: go on with which file' --resume
+compared works -o parts.h5
+check 'nothing is left beside it' no_leftovers
+
+# ---------------------------------------------------------------- JSON
+
+json() { ! command -v python3 >/dev/null || python3 -c "import json, sys; d = json.load(open(sys.argv[1])); assert $1, d" "$out"; }
+works info --json evil.h5
+check 'info of data is JSON with the names as they are' json 'd["schema"] == "bnn-data" and d["rows"] == 40 and [f["name"] for f in d["features"]][1] == "a\nforged line"'
+works info --json run.h5
+check 'of a run' json 'd["schema"] == "bnn-run" and d["status"] == "complete" and d["scores"]["rows"] == 12 and d["seed"] == 1 and d["split"] == 0'
+works info --json pred.h5 parts.h5
+check 'of predictions and a comparison' json '[f["schema"] for f in d] == ["bnn-prediction", "bnn-comparison"] and len(d[1]["engines"][0]["fits"]) == 5'
+works list --json
+check 'list is JSON' json 'set(d) == {"layers", "engines", "likelihoods", "priors", "optimizers", "plugins"} and "hmc" in [e["name"] for e in d["engines"]]'
+works list engines --json
+check 'of one kind, too' json 'list(d) == ["engines"]'
+works show mc_dropout --json
+check 'and so is show' json 'd[0]["kind"] == "engine" and "p" in [o["name"] for o in d[0]["options"]]'
+latin=$(printf 'caf\351.h5')
+cp run.h5 "$latin"
+works info --json "$latin"
+check 'a name that is not UTF-8 does not cost the document' json 'd["file"] == "caf\\xe9.h5"'
 finish

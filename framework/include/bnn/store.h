@@ -126,7 +126,10 @@ typedef struct {
 typedef struct {
     char *title, *net, *likelihood, *prior, *data_path; /* never NULL */
     uint64_t seed;                                      /* of all fits */
+    char *data_sha256;                                  /* of the bnn-data file; NULL or "": not known */
+    int samples;                                        /* draws of each prediction, as it was asked for */
     bool is_class;                                      /* targets are classes */
+    bool partial;                                       /* stopped: fits that are missing have 0 rows in their metrics */
     int n_engines;                                      /* that are compared */
     int n_splits;                                       /* on which they were fitted */
     int *split;                                         /* [n_splits] their numbers */
@@ -140,6 +143,9 @@ typedef struct {
 bnn_status bnn_comparison_save(const bnn_comparison *comparison, const bnn_provenance *provenance, const char *path);
 /* From a comparison, or from a run with predictions (one engine, one split). */
 bnn_status bnn_comparison_load(const char *path, bnn_comparison **out);
+/* BNN_OK where a comparison, that of the file at path, is of the same work as the one that is asked for now: engines, network, likelihood,
+ * prior, seed, samples, splits, reference and data. Else a sentence says the first that differs. */
+bnn_status bnn_comparison_same_work(const char *path, const bnn_comparison *then, const bnn_comparison *now);
 void bnn_comparison_free(bnn_comparison *comparison); /* frees it with all it owns; NULL is allowed */
 
 /* "bnn-data", "bnn-run", ... into schema[32], or a failure that says what the file is not. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool/json.h"
 #include "tool/report/report.h"
 #include "tool/report/scores.h"
 #include "tool/tool.h"
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MOST_ENGINES = 32 };
 
@@ -16,7 +18,10 @@ typedef struct {
     tool_job job;
     const char *engine[MOST_ENGINES], *splits, *out, *reference;
     int n_engines;
+    bool resume, json;
 } request;
+
+enum { RESUME = 256, JSON };
 
 static const struct argp_option options[] = {{"engine", 'e', "TEXT", 0, "an engine; once for each that is to be compared", 0},
                                              {"splits", 'k', "all|A-B|K", 0, "splits to run (default: all)", 0},
@@ -25,6 +30,8 @@ static const struct argp_option options[] = {{"engine", 'e', "TEXT", 0, "an engi
                                               "one is compared)",
                                               0},
                                              {"output", 'o', "FILE", 0, "comparison file to write, for `bnn report`", 0},
+                                             {"resume", RESUME, NULL, 0, "go on with the comparison that FILE holds, if it is there", 3},
+                                             {"json", JSON, NULL, 0, "print JSON", 3},
                                              {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
@@ -38,9 +45,12 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case 'k': r->splits = arg; return 0;
     case 'o': r->out = arg; return 0;
     case 'r': r->reference = arg; return 0;
+    case RESUME: r->resume = true; return 0;
+    case JSON: r->json = true; return 0;
     case ARGP_KEY_END:
         if (!r->job.data) tool_misuse(state, "--data is missing");
         if (!r->job.net) tool_misuse(state, "--net is missing, such as --net 'dense:50; relu; dense'");
+        if (r->resume && !r->out) tool_misuse(state, "--resume: go on with which file? Name it with -o");
         if (r->n_engines == 0) tool_misuse(state, "--engine is missing: `bnn list engines` prints those there are");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -56,6 +66,7 @@ typedef struct {
     double share;
     bnn_marginals *marginals; /* while the reference, or this engine, is still to come in its split */
     bool settled;             /* the distance is known */
+    bool done, restored;      /* restored: by a process before this one */
 } task;
 
 typedef struct {
@@ -64,6 +75,7 @@ typedef struct {
     bnn_comparison *c;
     task *task; /* [n_engines, n_splits] */
     tool_progress progress;
+    double saved; /* when */
 } contest;
 
 typedef struct {
@@ -76,12 +88,13 @@ static bool show(void *context, double share) {
     contest *c = w->contest;
     int n = c->c->n_engines * c->c->n_splits;
     double sum = 0;
+    int left = 0;
 #pragma omp critical(compare_share)
     {
         w->task->share = share;
-        for (int i = 0; i < n; i++) sum += c->task[i].share;
+        for (int i = 0; i < n; i++) sum += c->task[i].share, left += !c->task[i].restored;
     }
-    tool_progress_show(&c->progress, sum / n);
+    tool_progress_show(&c->progress, sum / left);
     return false;
 }
 
@@ -118,6 +131,8 @@ static bnn_status keep_targets(const bnn_comparison *c, bnn_contestant *who, int
 /* What is known of the first split alone. */
 static bnn_status keep_first(bnn_contestant *who, bnn_run *run, const bnn_data *train, const bnn_prediction *p, const bnn_data *test) {
     const char *remark = bnn_run_remark(run);
+    bnn_history_free(&who->history), free(who->remark), free(who->spec_json), bnn_remarks_free(who->verdicts); /* empty ones, of a file */
+    who->remark = who->spec_json = NULL;
     BNN_TRY(bnn_remarks_new(&who->verdicts));
     BNN_TRY(bnn_run_judge(run, train, train->n, p, test, who->verdicts));
     who->history = run->history; /* moves */
@@ -230,38 +245,159 @@ static bnn_status fit_and_predict(contest *c, int e, int k, const bnn_data *trai
     return s;
 }
 
+/* ---------------------------------------------------------------- what is kept */
+
+/* A fit counts as kept when its distance is known: as long as another engine of its split is on its way, the reference's marginals are
+ * needed, which no file has. */
+static bool is_kept(const contest *c, int e, int k) {
+    const bnn_comparison *all = c->c;
+    bool kept = c->task[e * all->n_splits + k].done;
+    for (int i = 0; kept && all->engine[0].distance && i < all->n_engines; i++) kept = c->task[i * all->n_splits + k].done;
+    return kept;
+}
+
+/* The columns of points of an engine; classes have the first two. */
+enum { COLUMNS = 4, CLASS_COLUMNS = 2 };
+typedef double **columns[COLUMNS];
+#define COLUMNS_OF(who) \
+    { &(who)->sd, &(who)->error, &(who)->y, &(who)->pit }
+static int count_columns(const contest *c) { return c->c->is_class ? CLASS_COLUMNS : COLUMNS; }
+
+/* Puts the test rows of the splits that are kept in one row; makes room for them, where there was none. */
+static bnn_status join_points(const contest *c, int e, bnn_contestant *who) {
+    const task *t = &c->task[e * c->c->n_splits];
+    columns column = COLUMNS_OF(who);
+    who->n_points = 0;
+    for (int k = 0; k < c->c->n_splits; k++) who->n_points += is_kept(c, e, k) ? t[k].n : 0;
+    for (int i = 0; i < count_columns(c); i++)
+        if (!(*column[i] = malloc((size_t)who->n_points * sizeof(double) + 1))) return bnn_oom("predictions");
+    for (int k = 0, at = 0; k < c->c->n_splits; k++) {
+        if (!is_kept(c, e, k)) continue;
+        for (int i = 0; i < count_columns(c); i++)
+            memcpy(*column[i] + at, t[k].sd + (size_t)i * (size_t)t[k].n, (size_t)t[k].n * sizeof(double));
+        at += t[k].n;
+    }
+    return BNN_OK;
+}
+
+static void free_points(bnn_contestant *who) {
+    free(who->sd), free(who->error), free(who->y), free(who->pit);
+    who->sd = who->error = who->y = who->pit = NULL;
+}
+
+/* What of an engine is kept, as it stands; its texts and its course are those of the first split. */
+static bnn_status keep_engine(const contest *c, int e, bnn_contestant *out) {
+    const bnn_contestant *who = &c->c->engine[e];
+    *out = *who;
+    out->sd = out->error = out->y = out->pit = NULL;
+    out->metrics = calloc((size_t)c->c->n_splits, sizeof *out->metrics);
+    out->cost = calloc((size_t)c->c->n_splits, sizeof *out->cost);
+    for (int k = 0; out->metrics && out->cost && k < c->c->n_splits; k++) {
+        out->metrics[k].is_class = c->c->is_class;
+        if (is_kept(c, e, k)) out->metrics[k] = who->metrics[k], out->cost[k] = who->cost[k];
+    }
+    if (!is_kept(c, e, 0)) out->history = (bnn_history){0}, out->remark = out->spec_json = NULL, out->verdicts = NULL;
+    bnn_status s = join_points(c, e, out);
+    return out->metrics && out->cost ? s : bnn_oom("a comparison");
+}
+
+/* Writes the fits that are done. */
+static bnn_status save_part(const contest *c) {
+    bnn_comparison part = *c->c;
+    part.partial = true;
+    part.engine = calloc((size_t)part.n_engines, sizeof *part.engine);
+    bnn_status s = part.engine ? BNN_OK : bnn_oom("a comparison");
+    for (int e = 0; s == BNN_OK && e < part.n_engines; e++) s = keep_engine(c, e, &part.engine[e]);
+    bnn_provenance provenance = tool_provenance(&c->r->job, c->table, -1);
+    if (s == BNN_OK) s = bnn_comparison_save(&part, &provenance, c->r->out);
+    for (int e = 0; part.engine && e < part.n_engines; e++) {
+        bnn_contestant *who = &part.engine[e];
+        free(who->metrics), free(who->cost), free_points(who);
+    }
+    free(part.engine);
+    return s;
+}
+
+static int count_kept(const contest *c) {
+    int n = 0;
+    for (int i = 0; i < c->c->n_engines * c->c->n_splits; i++) n += is_kept(c, i / c->c->n_splits, i % c->c->n_splits);
+    return n;
+}
+
+/* One fit more is done: once a minute the file has them. */
+static void finish(contest *c, task *t) {
+    enum { SECONDS = 60 };
+#pragma omp critical(compare_done)
+    {
+        t->done = true;
+        if (c->r->out && tool_seconds() - c->saved > SECONDS && count_kept(c) > 0) {
+            if (save_part(c) < 0) tool_checkpoint_failed("comparison");
+            c->saved = tool_seconds();
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- going on */
+
+/* The points of the fits that a file holds, split by split. */
+static bnn_status restore_points(contest *c) {
+    int n = c->c->n_splits;
+    for (int e = 0; e < c->c->n_engines; e++) {
+        bnn_contestant *who = &c->c->engine[e];
+        columns column = COLUMNS_OF(who);
+        for (int k = 0, at = 0; k < n; k++) {
+            task *t = &c->task[e * n + k];
+            if (who->metrics[k].n == 0) continue;
+            int rows = bnn_table_count(c->table, c->c->split[k], BNN_TEST);
+            if (at + rows > who->n_points || !*column[count_columns(c) - 1])
+                return bnn_fail(BNN_ERR_FORMAT, "%s: lacks points of engine %d", c->r->out, e);
+            *t = (task){.n = rows, .done = true, .restored = true, .settled = true};
+            if (!(t->sd = malloc(COLUMNS * (size_t)rows * sizeof *t->sd))) return bnn_oom("predictions");
+            for (int i = 0; i < count_columns(c); i++)
+                memcpy(t->sd + (size_t)i * (size_t)rows, *column[i] + at, (size_t)rows * sizeof *t->sd);
+            at += rows;
+        }
+    }
+    return BNN_OK;
+}
+
+/* The comparison that the output file holds takes the place of the empty one. */
+static bnn_status restore(contest *c) {
+    bnn_comparison *there;
+    BNN_TRY(bnn_comparison_load(c->r->out, &there));
+    bnn_status s = bnn_comparison_same_work(c->r->out, there, c->c);
+    if (s < 0) return bnn_comparison_free(there), s;
+    bnn_comparison_free(c->c);
+    c->c = there;
+    return restore_points(c);
+}
+
+/* The comparison that the file holds is the one asked for, and it is complete or goes on: it may be written again. */
+static bnn_status is_same(const void *context, const char *path) {
+    const contest *c = context;
+    bnn_comparison *there;
+    BNN_TRY(bnn_comparison_load(path, &there));
+    bnn_status s = bnn_comparison_same_work(path, there, c->c);
+    if (s == BNN_OK && there->partial && !c->r->resume)
+        s = bnn_fail(BNN_ERR_STATE, "%s: holds this comparison, stopped: --resume goes on with it", path);
+    bnn_comparison_free(there);
+    return s;
+}
+
 /* Jobs run over the splits first, so that long engines start early on every split. */
 static bnn_status run_task(void *context, int i) {
     contest *c = context;
     int e = i % c->c->n_engines, k = i / c->c->n_engines, split = c->c->split[k];
+    task *t = &c->task[e * c->c->n_splits + k];
     bnn_data *train = NULL, *test = NULL;
+    if (t->done || tool_signals_caught()) return BNN_OK;
     bnn_status s = tool_rows(c->table, split, NULL, &train, &test);
     if (s == BNN_OK && !test) s = bnn_fail(BNN_ERR_DATA, "there are no test rows");
     if (s == BNN_OK) s = fit_and_predict(c, e, k, train, test);
     bnn_data_free(test);
     bnn_data_free(train);
+    if (s == BNN_OK) finish(c, t);
     return s < 0 ? bnn_note(s, "%s, split %d", c->r->engine[e], split) : BNN_OK;
-}
-
-/* A column of points over all splits: at this place of the columns of each task. NULL: out of memory. */
-static double *join(const task *t, int n_splits, int n_points, int place) {
-    double *out = malloc(((size_t)n_points + 1) * sizeof *out);
-    for (int k = 0, at = 0; out && k < n_splits; at += t[k++].n)
-        memcpy(out + at, t[k].sd + (size_t)place * (size_t)t[k].n, (size_t)t[k].n * sizeof *out);
-    return out;
-}
-
-/* Puts the test rows of all splits in one row. */
-static bnn_status join_points(contest *c) {
-    for (int e = 0; e < c->c->n_engines; e++) {
-        bnn_contestant *who = &c->c->engine[e];
-        double **column[] = {&who->sd, &who->error, &who->y, &who->pit};
-        task *t = &c->task[e * c->c->n_splits];
-        for (int k = 0; k < c->c->n_splits; k++) who->n_points += t[k].n;
-        for (int i = 0; i < (c->c->is_class ? 2 : 4); i++)
-            if (!(*column[i] = join(t, c->c->n_splits, who->n_points, i))) return bnn_oom("predictions");
-    }
-    return BNN_OK;
 }
 
 /* ---------------------------------------------------------------- the comparison */
@@ -293,14 +429,17 @@ static bnn_status open_comparison(const request *r, const bnn_table *table, int 
     c->likelihood = copy(r->job.likelihood);
     c->prior = copy(r->job.prior);
     c->data_path = copy(r->job.data);
+    c->data_sha256 = copy(table->sha256);
     c->seed = r->job.seed;
+    c->samples = r->job.samples;
     c->is_class = table->n_classes > 0;
     c->n_splits = last - first + 1;
     c->split = calloc((size_t)c->n_splits, sizeof *c->split);
     c->engine = calloc((size_t)r->n_engines, sizeof *c->engine);
     c->n_targets = table->n_classes == 0 && table->y_dim > 1 ? table->y_dim : 0;
     c->target = table->y_names ? calloc((size_t)c->n_targets + 1, sizeof *c->target) : NULL;
-    bool ok = c->title && c->net && c->likelihood && c->prior && c->data_path && c->split && c->engine && (c->target || !table->y_names);
+    bool ok = c->title && c->net && c->likelihood && c->prior && c->data_path && c->data_sha256 && c->split && c->engine &&
+              (c->target || !table->y_names);
     for (int t = 0; ok && c->target && t < c->n_targets; t++) ok = (c->target[t] = strdup(table->y_names[t])) != NULL;
     for (int k = 0; ok && k < c->n_splits; k++) c->split[k] = first + k;
     for (int e = 0; ok && e < r->n_engines; e++, c->n_engines++) {
@@ -314,19 +453,48 @@ static bnn_status open_comparison(const request *r, const bnn_table *table, int 
     return ok ? open_distances(r, c) : bnn_oom("a comparison");
 }
 
-static bnn_status work(contest *c) {
-    int n = c->c->n_engines * c->c->n_splits;
-    c->task = calloc((size_t)n, sizeof *c->task);
-    c->progress = tool_progress_start("compare");
-    bnn_status s = c->task ? bnn_jobs_run(n, run_task, c) : bnn_oom("a comparison");
-    tool_progress_end(&c->progress);
-    if (s == BNN_OK) s = join_points(c);
-    for (int i = 0; c->task && i < n; i++) {
+static bnn_status open_tasks(contest *c) {
+    c->task = calloc((size_t)c->c->n_engines * (size_t)c->c->n_splits, sizeof *c->task);
+    if (!c->task) return bnn_oom("a comparison");
+    return c->r->resume && access(c->r->out, F_OK) == 0 ? restore(c) : BNN_OK;
+}
+
+static void close_tasks(contest *c) {
+    for (int i = 0; c->task && i < c->c->n_engines * c->c->n_splits; i++) {
         free(c->task[i].sd);
         bnn_marginals_free(c->task[i].marginals);
     }
     free(c->task);
+}
+
+/* Fits what is not done, until a signal. */
+static bnn_status work(contest *c) {
+    tool_signals_listen();
+    c->progress = tool_progress_start("compare");
+    c->saved = tool_seconds();
+    bnn_status s = bnn_jobs_run(c->c->n_engines * c->c->n_splits, run_task, c);
+    tool_progress_end(&c->progress);
+    c->c->partial = count_kept(c) < c->c->n_engines * c->c->n_splits;
+    for (int e = 0; s == BNN_OK && !c->c->partial && e < c->c->n_engines; e++) {
+        bnn_contestant *who = &c->c->engine[e];
+        free_points(who);
+        s = join_points(c, e, who);
+    }
     return s;
+}
+
+/* Writes a comparison that was stopped, and says how to go on. */
+static bnn_status stop(const contest *c) {
+    int done = count_kept(c), all = c->c->n_engines * c->c->n_splits;
+    if (c->r->out && done > 0) BNN_TRY(save_part(c));
+    fprintf(stderr, "bnn: stopped after %d of %d fits", done, all);
+    if (!c->r->out)
+        fprintf(stderr, "; without -o they are lost\n");
+    else if (done > 0)
+        fprintf(stderr, "; wrote %s (partial): the same command with --resume goes on\n", tool_line(c->r->out));
+    else
+        fprintf(stderr, "; there is nothing to write yet\n");
+    return BNN_OK;
 }
 
 /* ---------------------------------------------------------------- table */
@@ -416,11 +584,31 @@ static void print_table(const bnn_comparison *c) {
                report_letter(c->reference, letter));
 }
 
-static bnn_status save(const request *r, const bnn_table *table, const bnn_comparison *c) {
-    bnn_provenance provenance = tool_provenance(&r->job, table, -1);
-    BNN_TRY(bnn_comparison_save(c, &provenance, r->out));
-    printf("wrote %s\n", tool_line(r->out));
+/* ---------------------------------------------------------------- the command */
+
+static bnn_status print_json(const bnn_comparison *c) {
+    json_t *o = json_object();
+    tool_json_comparison(o, c);
+    return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+}
+
+static bnn_status show_and_save(const contest *c, bool was_complete) {
+    if (c->r->json) BNN_TRY(print_json(c->c));
+    if (!c->r->json) print_table(c->c);
+    if (!c->r->out || was_complete) return BNN_OK;
+    bnn_provenance provenance = tool_provenance(&c->r->job, c->table, -1);
+    BNN_TRY(bnn_comparison_save(c->c, &provenance, c->r->out));
+    if (!c->r->json) printf("wrote %s\n", tool_line(c->r->out));
     return BNN_OK;
+}
+
+static bnn_status compare_on(contest *c, int first, int last) {
+    BNN_TRY(open_comparison(c->r, c->table, first, last, &c->c));
+    BNN_TRY(open_tasks(c));
+    bool was_complete = count_kept(c) == c->c->n_engines * c->c->n_splits;
+    if (c->r->out) BNN_TRY(tool_output_claim(c->r->out, "bnn-comparison", is_same, c));
+    BNN_TRY(work(c));
+    return c->c->partial ? stop(c) : show_and_save(c, was_complete);
 }
 
 static bnn_status compare(const request *r) {
@@ -433,11 +621,8 @@ static bnn_status compare(const request *r) {
     c.table = table;
     bnn_status s = read_splits(r->splits, table->n_splits, &first, &last);
     if (s < 0) bnn_note(s, "%s", r->job.data);
-    if (s == BNN_OK) s = open_comparison(r, table, first, last, &c.c);
-    if (s == BNN_OK && r->out) s = tool_output_claim(r->out, "bnn-comparison", NULL, NULL);
-    if (s == BNN_OK) s = work(&c);
-    if (s == BNN_OK) print_table(c.c);
-    if (s == BNN_OK && r->out) s = save(r, table, c.c);
+    if (s == BNN_OK) s = compare_on(&c, first, last);
+    close_tasks(&c);
     bnn_comparison_free(c.c);
     bnn_table_free(table);
     return s;
@@ -445,19 +630,23 @@ static bnn_status compare(const request *r) {
 
 static int run(int argc, char **argv) {
     static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {.options = options,
-                              .parser = parse,
-                              .children = children,
-                              .doc = "Fits the same network by several engines on several splits of the data, and prints how good each is "
-                                     "and what it costs. Split K takes the seed N + K, for every engine.\v"
-                                     "Examples:\n"
-                                     "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine map --engine mc_dropout --engine "
-                                     "bayes_by_backprop --splits 0-4 -o cmp.h5\n"
-                                     "  bnn report cmp.h5 -o report.html"};
+    const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .children = children,
+        .doc = "Fits the same network by several engines on several splits of the data, and prints how good each is "
+               "and what it costs. Split K takes the seed N + K, for every engine.\v"
+               "Examples:\n"
+               "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine map --engine mc_dropout --engine "
+               "bayes_by_backprop --splits 0-4 -o cmp.h5\n"
+               "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine hmc --engine laplace -o far.h5 --resume --json\n"
+               "  bnn report cmp.h5 -o report.html"};
     request r = {.n_engines = 0};
     tool_job_open(&r.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);
-    return compare(&r) < 0 ? tool_fail() : 0;
+    if (compare(&r) < 0) return tool_fail();
+    tool_signals_obey();
+    return 0;
 }
 
 const command command_compare = {.name = "compare", .summary = "compare engines on the same network, data and splits", .run = run};

@@ -24,19 +24,6 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-static void add(json_t *object, const char *name, double value) { tool_json_set(object, name, tool_json_number(value)); }
-
-static json_t *cost_object(const bnn_cost *c) {
-    json_t *o = json_object();
-    tool_json_set(o, "gradients", json_integer((json_int_t)c->gradients));
-    tool_json_set(o, "forwards", json_integer((json_int_t)c->forwards));
-    add(o, "flops", c->flops);
-    add(o, "seconds_wall", c->seconds_wall);
-    add(o, "seconds_cpu", c->seconds_cpu);
-    tool_json_set(o, "peak_bytes", json_integer((json_int_t)c->peak_bytes));
-    return o;
-}
-
 static bnn_status print_json(const request *r, const bnn_prediction *p, const bnn_metrics *m) {
     json_t *o = json_object();
     tool_json_set(o, "engine", json_string(r->rerun.run->engine_text));
@@ -46,7 +33,7 @@ static bnn_status print_json(const request *r, const bnn_prediction *p, const bn
     bnn_status s = tool_scores_set(o, r->rerun.kind, p, r->rerun.rows, m);
     bnn_cost cost = r->rerun.run->cost;
     bnn_cost_add(&cost, &p->cost);
-    tool_json_set(o, "cost", cost_object(&cost));
+    tool_json_set(o, "cost", tool_json_cost(&cost));
     if (s == BNN_OK) return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     json_decref(o);
     return s;

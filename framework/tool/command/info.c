@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool/json.h"
 #include "tool/report/scores.h"
 #include "tool/tool.h"
 
@@ -22,25 +23,15 @@ static void print_columns(const bnn_table *t) {
     int width = bnn_shape_size(t->x_shape);
     printf("  %-24s %12s %12s %12s %12s\n", "feature", "mean", "sd", "min", "max");
     for (int i = 0; i < width && i < MOST; i++) {
-        double sum = 0, squares = 0, low = INFINITY, high = -INFINITY;
-        for (int row = 0; row < t->n; row++) {
-            double v = t->x[(size_t)row * (size_t)width + (size_t)i];
-            sum += v, low = fmin(low, v), high = fmax(high, v);
-        }
-        for (int row = 0; row < t->n; row++) {
-            double d = t->x[(size_t)row * (size_t)width + (size_t)i] - sum / t->n;
-            squares += d * d;
-        }
-        printf("  %-24s %12.5g %12.5g %12.5g %12.5g\n", tool_line(t->x_names[i]), sum / t->n, sqrt(squares / t->n), low, high);
+        tool_column c = tool_column_describe(t, i);
+        printf("  %-24s %12.5g %12.5g %12.5g %12.5g\n", tool_line(t->x_names[i]), c.mean, c.sd, c.min, c.max);
     }
     if (width > MOST) printf("  ... and %d more\n", width - MOST);
 }
 
 static void print_classes(const bnn_table *t) {
     for (int c = 0; c < t->n_classes; c++) {
-        int n = 0;
-        for (int row = 0; row < t->n; row++) n += (int)t->y[row] == c;
-        printf("  class %-5d %-24s %d rows\n", c, t->class_names ? tool_line(t->class_names[c]) : "", n);
+        printf("  class %-5d %-24s %d rows\n", c, t->class_names ? tool_line(t->class_names[c]) : "", tool_class_count(t, c));
     }
 }
 
@@ -175,10 +166,18 @@ static bnn_status print_prediction(const char *path) {
     return BNN_OK;
 }
 
+static int count_fits(const bnn_comparison *c, int e) {
+    int n = 0;
+    for (int k = 0; k < c->n_splits; k++) n += c->engine[e].metrics[k].n > 0;
+    return n;
+}
+
+/* Mean over the splits that are done of one score; NaN: none is. */
 static double mean_over_splits(const bnn_comparison *c, int e, const bnn_score *score) {
     double sum = 0;
-    for (int k = 0; k < c->n_splits; k++) sum += bnn_score_value(score, &c->engine[e].metrics[k]);
-    return sum / c->n_splits;
+    for (int k = 0; k < c->n_splits; k++)
+        if (c->engine[e].metrics[k].n > 0) sum += bnn_score_value(score, &c->engine[e].metrics[k]);
+    return sum / count_fits(c, e);
 }
 
 static bnn_status print_comparison(const char *path) {
@@ -186,6 +185,9 @@ static bnn_status print_comparison(const char *path) {
     BNN_TRY(bnn_comparison_load(path, &c));
     printf("%s: comparison of %d engines on %d splits, %s\n", tool_line(path), c->n_engines, c->n_splits,
            c->is_class ? "classification" : "regression");
+    int done = 0;
+    for (int e = 0; e < c->n_engines; e++) done += count_fits(c, e);
+    if (c->partial) printf("  %-11s after %d of %d fits\n", "stopped", done, c->n_engines * c->n_splits);
     print_text("title", c->title);
     print_text("net", c->net);
     print_text("likelihood", c->likelihood);
@@ -243,14 +245,15 @@ static int lint_apart(const char *path) {
 typedef struct {
     char **file; /* borrowed from argv */
     int n;
-    bool lint;
+    bool lint, json;
 } request;
 
-enum { LINT = 256 };
+enum { LINT = 256, JSON };
 
 static const struct argp_option options[] = {
     {"lint", LINT, NULL, 0, "look whether the file keeps to the rules that let other tools open it; exit status 1: a line for each breach",
      0},
+    {"json", JSON, NULL, 0, "print JSON: an object, of several files a list of them", 0},
     {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
@@ -258,6 +261,10 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     (void)arg;
     switch (key) {
     case LINT: r->lint = true; return 0;
+    case JSON: r->json = true; return 0;
+    case ARGP_KEY_END:
+        if (r->lint && r->json) tool_misuse(state, "--lint and --json are apart: a line of --lint is a finding");
+        return 0;
     case ARGP_KEY_ARGS:
         r->file = state->argv + state->next;
         r->n = state->argc - state->next;
@@ -267,13 +274,26 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
+static bnn_status print_json(const request *r) {
+    json_t *list = json_array(), *one = NULL;
+    bnn_status s = BNN_OK;
+    for (int i = 0; s == BNN_OK && i < r->n; i++)
+        if ((s = tool_describe(r->file[i], &one)) == BNN_OK) tool_json_append(list, one);
+    json_t *what = r->n == 1 ? json_incref(json_array_get(list, 0)) : json_incref(list);
+    json_decref(list);
+    if (s == BNN_OK) return tool_json_print(what, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    json_decref(what);
+    return s;
+}
+
 static int run(int argc, char **argv) {
     static const struct argp argp = {.options = options,
                                      .parser = parse,
                                      .args_doc = "FILE.h5...",
-                                     .doc = "Says what is in a file of bnn: data, a run, predictions or a comparison.\v"
-                                            "The files are HDF5: h5ls, h5dump, ncdump, xarray and h5py open them, too.\n\nExamples:\n  bnn "
-                                            "info boston.h5\n  bnn info run.h5\n  bnn info --lint boston.h5 run.h5"};
+                                     .doc =
+                                         "Says what is in a file of bnn: data, a run, predictions or a comparison.\v"
+                                         "The files are HDF5: h5ls, h5dump, ncdump, xarray and h5py open them, too.\n\nExamples:\n  bnn "
+                                         "info boston.h5\n  bnn info run.h5\n  bnn info --lint boston.h5 run.h5\n  bnn info --json run.h5"};
     request r = {0};
     int status = 0;
     tool_parse(&argp, argc, argv, &r);
@@ -282,6 +302,7 @@ static int run(int argc, char **argv) {
         if (found > status) status = found;
     }
     if (r.lint) return status;
+    if (r.json) return print_json(&r) < 0 ? tool_fail() : 0;
     for (int i = 0; i < r.n; i++)
         if (print_file(r.file[i]) < 0) return tool_fail();
     return 0;

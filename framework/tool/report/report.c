@@ -33,7 +33,11 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 /* ---------------------------------------------------------------- work */
 
 static bnn_status load(const request *r, bnn_comparison **c) {
-    for (int i = 0; i < r->n_files; i++) BNN_TRY(bnn_comparison_load(r->file[i], &c[i]));
+    for (int i = 0; i < r->n_files; i++) {
+        BNN_TRY(bnn_comparison_load(r->file[i], &c[i]));
+        if (c[i]->partial)
+            return bnn_fail(BNN_ERR_STATE, "%s: was stopped before all fits were done: `bnn compare --resume` goes on with it", r->file[i]);
+    }
     return BNN_OK;
 }
 
