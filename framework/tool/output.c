@@ -99,7 +99,7 @@ bnn_status tool_output_apart(const char *path, const char *other, const char *wh
 
 /* ---- for the work ---- */
 
-static const char *claimed; /* lives as long as the program */
+static const char *claimed[2]; /* an output and a log, as they are named in the command line */
 
 /* Says whether the schema of a file is one of those that a command writes, separated by '|'. */
 static bnn_status is_of(const char *path, const char *schemas) {
@@ -144,16 +144,26 @@ static bool is_as_before(const char *path) {
 }
 
 void tool_output_release(void) {
-    if (claimed) bnn_file_release(claimed);
-    claimed = NULL;
+    for (int i = 0; i < 2; i++)
+        if (claimed[i]) bnn_file_release(claimed[i]), claimed[i] = NULL;
+}
+
+static bnn_status claim(int at, const char *path) {
+    BNN_TRY(bnn_file_claim(path));
+    claimed[at] = path;
+    atexit(tool_output_release); /* also where a mistake ends it */
+    return BNN_OK;
+}
+
+bnn_status tool_output_claim_log(const char *path) {
+    struct stat about;
+    return stat(path, &about) == 0 && !S_ISREG(about.st_mode) ? BNN_OK : claim(1, path);
 }
 
 bnn_status tool_output_claim(const char *path, const char *schemas, bnn_status (*same)(const void *context, const char *path),
                              const void *context) {
     BNN_TRY(may_replace(path, schemas, same, context));
-    BNN_TRY(bnn_file_claim(path));
-    claimed = path;
-    atexit(tool_output_release); /* also where a mistake ends it */
+    BNN_TRY(claim(0, path));
     if (is_as_before(path)) return BNN_OK;
     tool_output_release();
     return bnn_fail(BNN_ERR_FILE, "%s: another process has written it since this one began", path);

@@ -158,6 +158,8 @@ bool tool_output_forced(void);
  * same NULL: any file stays. */
 bnn_status tool_output_claim(const char *path, const char *schemas, bnn_status (*same)(const void *context, const char *path),
                              const void *context);
+/* Takes a log for this process, after its output: refuses one that another process is writing. Terminals and pipes are for all. */
+bnn_status tool_output_claim_log(const char *path);
 /* For `same`: what is there was written by the same command line out of the same files, those of a bnn_provenance. */
 bnn_status tool_output_same_command(const void *provenance, const char *path);
 void tool_output_release(void); /* for who dies of a signal; elsewhere the end of the program does it */

@@ -74,6 +74,10 @@ refuses "$settings" fit -d t.h5 --net "$net" --samples 5 --engine "$fast" -o run
 fit_refuses "t.h5: holds 'bnn-data', where 'bnn-run' would be written: --force replaces it" "$fast" -o t.h5
 fit_refuses 'own.h5: is not an HDF5 file: --force replaces it' "$fast" -o own.h5
 check 'and stays' [ "$(cat own.h5)" = precious ]
+works fit -d r.h5 --from run.h5 --engine laplace:structure=full -o from.h5
+works fit -d r.h5 --from run.h5 --engine laplace:structure=full -o from.h5
+cp run.h5 run2.h5
+refuses 'from.h5: was written by another command: --force replaces it' fit -d r.h5 --from run2.h5 --engine laplace:structure=full -o from.h5
 fit works map:epochs=3 --force -o run.h5
 says 'wrote run.h5'
 fit works "$fast" --force -o own.h5
@@ -148,11 +152,15 @@ check 'half a line, as a kill leaves it, is no hindrance' [ "$(wc -l <run.log)" 
 # ---------------------------------------------------------------- two writers
 
 rm part.h5 part.log
-fit start "$long" -o part.h5
+fit start "$long" --log part.log -o part.h5
 until [ -e part.h5 ]; do sleep 0.01; done
 fit run "$fast" --force -o part.h5
 check 'the second writer of a file is refused' [ $status = 2 ]
 check 'in one sentence' grep -qx 'bnn: part.h5: another process is writing it' "$err"
+fit run "$long" --log part.log -o second.h5
+check 'the second writer of a log, too' grep -qx 'bnn: part.log: another process is writing it' "$err"
+check 'which goes on' consecutive part.log
+rm -f second.h5
 # As a process of another machine would, which no lock reaches.
 fit works "$fast" --force -o theirs.h5
 cp theirs.h5 came.h5

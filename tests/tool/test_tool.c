@@ -56,7 +56,7 @@ START_TEST(data_files_are_made_and_shown) {
          "wrote a.h5: 2 splits of 6 rows, 5 train and 1 test in the first (pbp: 2 permutations of NumPy's RandomState(1)");
     says("split a.h5 --kind kfold --count 3 --seed 4 -o b.h5", 0,
          "wrote b.h5: 3 splits of 6 rows, 4 train and 2 test in the first (kfold: 3 folds, seed 4)\n");
-    says("split a.h5 -o b.h5", 0,
+    says("split a.h5 -o b.h5 --force", 0,
          "wrote b.h5: 1 splits of 6 rows, 5 train and 1 test in the first (holdout: 1 times 10 % test rows, seed 0)\n");
     says("info a.h5", 0, "a.h5: data, 6 rows, features [3], regression\n");
     says("info k.h5", 0, "class 1     v                        3 rows\n");
@@ -78,7 +78,7 @@ START_TEST(runs_are_shown) {
     says("predict run.h5 --data a.h5 --split all -o p.h5", 0, "");
     says("info p.h5", 0, "p.h5: predictions of 6 rows with 1 draw\n  engine      map:epochs=2,");
     says("info p.h5", 0, "  data        a.h5\n");
-    says("predict run.h5 --split all -o p.h5", 0, "");
+    says("predict run.h5 --split all -o p.h5 --force", 0, "");
     says("info p.h5", 0, "  data        a.h5\n");
     files_remove();
 }

@@ -16,6 +16,7 @@ typedef struct {
     double budget;       /* seconds; 0: as usual */
     bnn_run *origin;     /* of --from, or NULL */
     char started_at[32]; /* of a run that goes on */
+    const tool_course *course;
 } request;
 
 enum { EVERY = 256, RESUME, LOG, KEEP, FROM, BUDGET };
@@ -103,13 +104,18 @@ static bnn_status open_origin(request *r, const bnn_table *table, const bnn_scal
 
 /* The run that the file holds is the one asked for, and complete: it may be made again. */
 static bnn_status is_same(const void *context, const char *path) {
-    const tool_course *c = context;
+    const request *r = context;
+    const tool_course *c = r->course;
     bnn_outline there;
     BNN_TRY(bnn_run_same_work(path, c->run, &(bnn_origin){.data_sha256 = (char *)c->table->sha256, .split = c->split}));
     BNN_TRY(bnn_outline_load(path, &there));
     bool goes_on = c->run->steps > 0, complete = there.complete;
     int steps = there.steps;
     bnn_outline_free(&there);
+    if (r->from && !goes_on) { /* the parameters that it began with are not among the texts */
+        bnn_provenance now = tool_provenance(c->job, c->table, c->split);
+        BNN_TRY(tool_output_same_command(&now, path));
+    }
     if (complete || goes_on) return BNN_OK;
     return bnn_fail(BNN_ERR_STATE, "%s: holds this run, stopped after step %d: --resume goes on with it", path, steps);
 }
@@ -123,7 +129,9 @@ static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *t
         printf("chose %s on '%s', prior %s: %s\n", run->engine_text, run->engine->plain_net, run->engine->texts.prior, run->choice);
     bnn_status s = r->keep ? bnn_predict_keeps(run->engine) : BNN_OK;
     if (s == BNN_OK) s = tool_course_check_log(&course);
-    if (s == BNN_OK) s = tool_output_claim(r->out, "bnn-run|bnn-model", is_same, &course);
+    r->course = &course;
+    if (s == BNN_OK) s = tool_output_claim(r->out, "bnn-run|bnn-model", is_same, r);
+    if (s == BNN_OK && r->log) s = tool_output_claim_log(r->log);
     if (s == BNN_OK) s = tool_course_run(&course, train);
     if (s == BNN_OK && was_complete)
         printf("%s: is complete%s\n", tool_line(r->out), r->keep ? "; draws that it does not hold are made by `bnn predict --keep`" : "");
