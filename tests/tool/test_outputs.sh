@@ -224,6 +224,18 @@ check "stopped $stopped times, and complete at last" [ $written = 1 -a $status =
 untimed "$out" >parts.json
 check 'as if it had never stopped' equal whole.h5 parts.h5
 check 'with the same numbers' cmp -s whole.json parts.json
+# Killed, it goes on from what it wrote last.
+rm -f parts.h5
+killed=0
+while compared start --checkpoint-every 0.01s --resume -o parts.h5 --json && after 0.25 KILL; ended; [ $status = 137 ] && [ $killed -lt 40 ]; do
+    killed=$((killed + 1))
+    check 'killed, and what stands there can be read' absent_or_readable parts.h5
+done
+untimed "$out" >parts.json
+check "killed $killed times, and complete at last" [ $killed -gt 0 -a $status = 0 ]
+check 'as if it had never been killed' equal whole.h5 parts.h5
+check 'with the same numbers' cmp -s whole.json parts.json
+compared_refuses '--checkpoint-every: fits have no epochs in common' --checkpoint-every 3epochs -o parts.h5
 compared_refuses "parts.h5: was begun with samples '20', now '21' is asked for" --samples 21 --resume -o parts.h5
 compared_refuses "parts.h5: was begun with seed '1', now '2' is asked for: --force replaces it" --samples 20 --seed 2 -o parts.h5
 compared_refuses '--resume: go on with which file' --resume

@@ -19,20 +19,23 @@ typedef struct {
     const char *engine[MOST_ENGINES], *splits, *out, *reference;
     int n_engines;
     bool resume, json;
+    tool_interval every;
 } request;
 
-enum { RESUME = 256, JSON };
+enum { RESUME = 256, JSON, EVERY };
 
-static const struct argp_option options[] = {{"engine", 'e', "TEXT", 0, "an engine; once for each that is to be compared", 0},
-                                             {"splits", 'k', "all|A-B|K", 0, "splits to run (default: all)", 0},
-                                             {"reference", 'r', "ENGINE", 0,
-                                              "the engine that distances are from, by its text or its name (default: hmc, else nuts, where "
-                                              "one is compared)",
-                                              0},
-                                             {"output", 'o', "FILE", 0, "comparison file to write, for `bnn report`", 0},
-                                             {"resume", RESUME, NULL, 0, "go on with the comparison that FILE holds, if it is there", 3},
-                                             {"json", JSON, NULL, 0, "print JSON", 3},
-                                             {0}};
+static const struct argp_option options[] = {
+    {"engine", 'e', "TEXT", 0, "an engine; once for each that is to be compared", 0},
+    {"splits", 'k', "all|A-B|K", 0, "splits to run (default: all)", 0},
+    {"reference", 'r', "ENGINE", 0,
+     "the engine that distances are from, by its text or its name (default: hmc, else nuts, where "
+     "one is compared)",
+     0},
+    {"output", 'o', "FILE", 0, "comparison file to write, for `bnn report`", 0},
+    {"checkpoint-every", EVERY, "TIME", 0, "write the fits that are done to FILE this often: 30s, 5min (default: 5min; 0s: never)", 3},
+    {"resume", RESUME, NULL, 0, "go on with the comparison that FILE holds, if it is there", 3},
+    {"json", JSON, NULL, 0, "print JSON", 3},
+    {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
@@ -46,6 +49,10 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case 'o': r->out = arg; return 0;
     case 'r': r->reference = arg; return 0;
     case RESUME: r->resume = true; return 0;
+    case EVERY:
+        r->every = tool_interval_parse("--checkpoint-every", arg);
+        if (r->every.epochs > 0) tool_misuse(state, "--checkpoint-every: fits have no epochs in common: give a time, such as 30s");
+        return 0;
     case JSON: r->json = true; return 0;
     case ARGP_KEY_END:
         if (!r->job.data) tool_misuse(state, "--data is missing");
@@ -324,13 +331,13 @@ static int count_kept(const contest *c) {
     return n;
 }
 
-/* One fit more is done: once a minute the file has them. */
+/* One fit more is done. */
 static void finish(contest *c, task *t) {
-    enum { SECONDS = 60 };
 #pragma omp critical(compare_done)
     {
         t->done = true;
-        if (c->r->out && tool_seconds() - c->saved > SECONDS && count_kept(c) > 0) {
+        bool due = c->r->every.seconds > 0 && tool_seconds() - c->saved >= c->r->every.seconds;
+        if (c->r->out && due && count_kept(c) > 0) {
             if (save_part(c) < 0) tool_checkpoint_failed("comparison");
             c->saved = tool_seconds();
         }
@@ -605,7 +612,7 @@ static bnn_status show_and_save(const contest *c, bool was_complete) {
 static bnn_status compare_on(contest *c, int first, int last) {
     BNN_TRY(open_comparison(c->r, c->table, first, last, &c->c));
     BNN_TRY(open_tasks(c));
-    bool was_complete = count_kept(c) == c->c->n_engines * c->c->n_splits;
+    bool was_complete = !c->c->partial && count_kept(c) == c->c->n_engines * c->c->n_splits;
     if (c->r->out) BNN_TRY(tool_output_claim(c->r->out, "bnn-comparison", is_same, c));
     BNN_TRY(work(c));
     return c->c->partial ? stop(c) : show_and_save(c, was_complete);
@@ -641,7 +648,7 @@ static int run(int argc, char **argv) {
                "bayes_by_backprop --splits 0-4 -o cmp.h5\n"
                "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine hmc --engine laplace -o far.h5 --resume --json\n"
                "  bnn report cmp.h5 -o report.html"};
-    request r = {.n_engines = 0};
+    request r = {.every = {.seconds = 300}};
     tool_job_open(&r.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);
     if (compare(&r) < 0) return tool_fail();
