@@ -272,6 +272,8 @@ def check_orders(f):
     f.imports("inner.keras", layers)
     keras_zip(f.at("subclass.keras"), layers, [f"layers/{name}" for name in groups], {"class_name": "Mine", "config": {}})
     f.refuses("is not in the file, and the network takes several", "import-weights", "subclass.keras", "--net", net, "-o", "no.h5")
+    keras_zip(f.at("partly.keras"), layers, [f"layers/{name}" for name in groups], described("Sequential", {"class_name": "Dense"}, {"class_name": "Dense"}))
+    f.refuses("is not in the file, and the network takes several", "import-weights", "partly.keras", "--net", net, "-o", "no.h5")
     with h5py.File(f.at("attributes.weights.h5"), "w") as file:
         for name, arrays in zip(("a", "d", "c", "b"), layers):
             numbered(file, name, arrays)
@@ -334,6 +336,9 @@ def check_torch(f):
     (f.folder / "old.pt").write_bytes(b"\x80\x02}q\x00.")
     np.save(f.at("one.npy"), layers[0][0])
     np.savez(f.at("object.npz"), **{"fc.weight": np.array([{}])})
+    (f.folder / "saved_model").mkdir()
+    (f.folder / "broken.json").write_text('{"weight_map": ')
+    (f.folder / "tensors.safetensors").write_bytes(b"\x08" + bytes(7) + b'{"fc": 1}')
     (f.folder / "cut.npz").write_bytes((f.folder / "f8.npz").read_bytes()[:-40])
     damaged = bytearray((f.folder / "f8.npz").read_bytes())
     damaged[damaged.index(b"NUMPY") + 200] ^= 1
@@ -345,6 +350,9 @@ def check_torch(f):
         "old.pt": "is a pickle of Python: save the arrays by name",
         "one.npy": "is one array of NumPy without a name",
         "object.npz": "array fc.weight has the type '|O', which is not known",
+        "saved_model": "is a folder, such as TensorFlow's: save the model in one file",
+        "broken.json": "is no file of weights: it begins as JSON",
+        "tensors.safetensors": "is a file of safetensors: save the arrays by name",
         "cut.npz": "is truncated or damaged",
         "damaged.npz": "entry net.z.weight.npy of the archive cannot be read: it is damaged",
     }.items():

@@ -264,17 +264,36 @@ static int same_class(const json_t *layers, size_t i, const char *class) {
     return n;
 }
 
+/* The group of layer i of a description: its class, and behind that the number of layers of this class before it; "" where it has none. */
+static void group_of(const json_t *layers, size_t i, char out[160]) {
+    const char *class = json_string_value(json_object_get(json_array_get(layers, i), "class_name"));
+    char stem[128] = "";
+    int before = class ? same_class(layers, i, class) : 0;
+    if (class) snake(class, stem);
+    snprintf(out, 160, before > 0 ? "%s_%d" : "%s", stem, before);
+}
+
+/* Says whether a description has all that is in the group. */
+static bool describes(walk *k, const char *group, const json_t *layers) {
+    int n;
+    bool all = true;
+    char **members = bnn_h5_members(k->r, group, &n);
+    for (int m = 0; m < n; m++) {
+        char name[160] = "";
+        for (size_t i = 0; i < json_array_size(layers) && strcmp(name, members[m]) != 0; i++) group_of(layers, i, name);
+        all = all && strcmp(name, members[m]) == 0;
+        free(members[m]);
+    }
+    free(members);
+    return all;
+}
+
 /* The groups of the layers that Keras's description of a model lists, in its order. */
 static void walk_model(walk *k, const char *group, const char *layer, int depth, const json_t *layers) {
     for (size_t i = 0; i < json_array_size(layers) && k->r->status == BNN_OK; i++) {
-        const json_t *entry = json_array_get(layers, i);
-        const char *class = json_string_value(json_object_get(entry, "class_name"));
-        char name[160], stem[128];
-        if (!class) continue;
-        snake(class, stem);
-        int before = same_class(layers, i, class);
-        snprintf(name, sizeof name, before > 0 ? "%s_%d" : "%s", stem, before);
-        walk_member(k, group, name, layer, depth, json_object_get(entry, "config"));
+        char name[160];
+        group_of(layers, i, name);
+        if (*name) walk_member(k, group, name, layer, depth, json_object_get(json_array_get(layers, i), "config"));
     }
 }
 
@@ -286,13 +305,13 @@ static void walk_group(walk *k, const char *group, const char *layer, int depth,
     if (depth > MOST_DEPTH || ++k->groups > MOST_GROUPS)
         k->r->status =
             bnn_fail(BNN_ERR_FORMAT, "%s: group %s is too deep, in a circle, or one of more than %d", k->r->path, group, MOST_GROUPS);
-    if (layers) {
+    if (layers && describes(k, group, layers)) {
         walk_model(k, group, layer, depth, layers);
         return;
     }
     bool ordered = bnn_h5_is_ordered(k->r, group);
     char **all = bnn_h5_members(k->r, group, &n);
-    bool parts = name && (strcmp(name, "/vars") == 0 || (model && json_object_get(model, "layers")));
+    bool parts = name && !layers && (strcmp(name, "/vars") == 0 || json_object_get(model, "layers"));
     if (n > 1 && !ordered && !parts) k->w->by_name = true;
     for (int i = 0; i < n; i++) {
         if (k->r->status == BNN_OK) walk_member(k, group, all[i], layer, depth, is_shelf(all[i]) ? model : NULL);

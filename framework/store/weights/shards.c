@@ -71,7 +71,9 @@ bnn_status bnn_weights_read_shards(bnn_weights *w, const char *path) {
     shards list = {.index = path};
     json_t *index = json_load_file(path, 0, NULL), *map = json_object_get(index, "weight_map");
     bnn_status s = json_is_object(map) ? find_shards(&list, map)
-                                       : bnn_fail(BNN_ERR_FORMAT, "%s: is JSON, but no list of weights: it lacks 'weight_map'", path);
+                                       : bnn_fail(BNN_ERR_FORMAT, "%s: is %s", path,
+                                                  index ? "JSON, but no list of weights: it lacks 'weight_map'"
+                                                        : "no file of weights: it begins as JSON, but cannot be read as such");
     for (int i = 0; s == BNN_OK && i < list.n; i++) s = bnn_weights_read_hdf5(w, list.path[i], NULL, 0, NULL);
     w->by_name = true;
     for (int i = 0; i < list.n; i++) free(list.path[i]);

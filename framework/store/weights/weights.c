@@ -109,6 +109,10 @@ static void read_head(const char *path, unsigned char head[16]) {
 static bnn_status read_file(bnn_weights *w) {
     static const char npz[] = "save the arrays by name: np.savez(\"net.npz\", **{k: v.numpy() for k, v in model.state_dict().items()})";
     unsigned char head[16];
+    struct stat about;
+    if (stat(w->path, &about) == 0 && S_ISDIR(about.st_mode))
+        return bnn_fail(BNN_ERR_FORMAT, "%s: is a folder, such as TensorFlow's: save the model in one file, with model.save(\"net.keras\")",
+                        w->path);
     read_head(w->path, head);
     if (memcmp(head, "PK", 2) == 0) return bnn_weights_read_zip(w, w->path);
     if (memcmp(head, "\x93NUMPY", 6) == 0)
