@@ -270,6 +270,7 @@ START_TEST(names_and_shapes_tell_one_order) {
         int place[4];
     } cases[] = {
         {2, {"a", "b"}, "dense_1 from 'b', dense_2 from 'a', the only order that fits; ", {1, 0}},
+        {2, {"x2", "y1"}, "dense_1 from 'x2', dense_2 from 'y1', the only order that fits; ", {0, 1}},
         {3, {"dense", "dense_1", "dense_2"}, "dense_1 from 'dense', dense_2 from 'dense_1', dense_3 from 'dense_2'; ", {0, 1, 2}},
         {3, {"fc10", "fc2", "fc1"}, "dense_1 from 'fc1', dense_2 from 'fc2', dense_3 from 'fc10'; ", {2, 1, 0}},
         {4, {"x", "y.1", "y.2", "z"}, "dense_1 from 'x', dense_2 from 'y.1', dense_3 from 'y.2', dense_4 from 'z', the only", {0, 1, 2, 3}},
