@@ -30,7 +30,7 @@ if [ "$1" = long ]; then
     exec meson test -C build --suite long --print-errorlogs
 fi
 if [ "$1" != fast ]; then
-    need g++ doxygen python3-clang clang libomp-dev hdf5-tools netcdf-bin python3-h5py python3-netcdf4 python3-h5netcdf python3-xarray python3-pandas python3-matplotlib python3-tables \
+    need g++ doxygen python3-clang clang libomp-dev groff-base man-db mandoc hdf5-tools netcdf-bin python3-h5py python3-netcdf4 python3-h5netcdf python3-xarray python3-pandas python3-matplotlib python3-tables \
         r-base-core r-cran-ncdf4 r-cran-hdf5r r-bioc-rhdf5 octave octave-netcdf fonts-freefont-otf
     suite build-double once -Dwerror=true -Dreal=double
     CC=clang suite build-clang 'once precision' -Dwerror=true -Dgemm=reference
