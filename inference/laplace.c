@@ -220,7 +220,7 @@ static bnn_status look_at(const bnn_engine *e, const bnn_data *data, bnn_step *o
     BNN_TRY(bnn_workspace_new(m->net, PIECE, BNN_FORWARD, &ws));
     for (int i = 0; i < data->n; i += PIECE) {
         int n = data->n - i < PIECE ? data->n - i : PIECE;
-        bnn_objective u = {.n_total = n, .kl_weight = 1, .mode = BNN_MEAN};
+        bnn_objective u = {.n_total = n, .kl_weight = 1, .mode = BNN_MEAN, .weight = data->weight ? data->weight + i : NULL};
         bnn_terms terms = bnn_model_u(m, ws, &u, e->rng, ((const state *)e->state)->theta, n, data->x + (size_t)i * in,
                                       data->y + (size_t)i * y_dim, NULL);
         terms.nll += out->terms.nll;
@@ -328,7 +328,8 @@ static const bnn_claim claims[] = {
 
 const bnn_engine_type bnn_engine_laplace = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "laplace", .summary = "a Gaussian around the mode, its prior chosen by the evidence",
-             .reference = "MacKay 1992; Daxberger et al. 2021", .conf_size = sizeof(conf), .options = options, .checks = checks},
+             .reference = "MacKay 1992; Daxberger et al. 2021", .caps = BNN_WEIGHS, .conf_size = sizeof(conf), .options = options,
+             .checks = checks},
     .state_size = sizeof(state),
     .open = open,
     .step = step,

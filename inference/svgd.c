@@ -109,7 +109,8 @@ static void close(bnn_engine *e) {
 
 static bnn_status differentiate(void *context, int i) {
     state *s = context;
-    const bnn_objective u = {.n_total = s->data->n, .scale = 1.0 / s->data->n, .kl_weight = 1, .mode = BNN_MEAN};
+    const bnn_objective u = {
+        .n_total = s->data->n, .scale = 1 / s->batch.total, .kl_weight = 1, .mode = BNN_MEAN, .weight = s->batch.weight};
     bnn_real *grad = s->grad + (size_t)i * (size_t)s->model->n_theta;
     s->terms[i] = bnn_model_u(s->model, s->ws[i], &u, (bnn_rng){0}, particle(s, i), s->m, s->batch.x, s->batch.y, grad);
     if (isfinite(bnn_terms_u(s->terms[i]))) return BNN_OK;
@@ -152,7 +153,7 @@ static bnn_status combine(void *context, int i) {
     for (int j = 0; j < s->particles; j++) {
         const bnn_real *other = particle(s, j), *grad = s->grad + (size_t)j * n;
         double kernel = exp(-s->square[i * s->particles + j] / s->h) / s->particles;
-        bnn_real pull = (bnn_real)kernel, push = (bnn_real)(2 * kernel / (s->h * s->data->n));
+        bnn_real pull = (bnn_real)kernel, push = (bnn_real)(2 * kernel / (s->h * s->batch.total));
         for (size_t k = 0; k < n; k++) out[k] += pull * grad[k] - push * (own[k] - other[k]);
     }
     return BNN_OK;
@@ -241,7 +242,8 @@ static const bnn_claim claims[] = {{"svgd:particles=40,batch=1000,epochs=600,lr=
 
 const bnn_engine_type bnn_engine_svgd = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "svgd", .summary = "particles that descend together and keep each other apart",
-             .reference = "Liu & Wang 2016", .caps = BNN_EXACT, .conf_size = sizeof(conf), .options = options, .checks = checks},
+             .reference = "Liu & Wang 2016", .caps = BNN_EXACT | BNN_WEIGHS, .conf_size = sizeof(conf), .options = options,
+             .checks = checks},
     .state_size = sizeof(state),
     .open = open,
     .step = step,

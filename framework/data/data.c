@@ -46,7 +46,7 @@ void bnn_table_free(bnn_table *t) {
     bnn_schema_free(t->schema);
     free(t->ids), free(t->weight);
     free(t->title), free(t->source), free(t->license), free(t->split_origin);
-    free(t->x), free(t->y), free(t->order), free(t->role), free(t->weight);
+    free(t->x), free(t->y), free(t->order), free(t->role);
     free(t);
 }
 
@@ -68,6 +68,8 @@ static const char *target_name(const bnn_table *t, int j) { return t->y_names ? 
 
 static bnn_status check_row(const bnn_table *t, int row) {
     char text[COLUMN_TEXT];
+    if (t->weight && !(t->weight[row] >= 0 && isfinite(t->weight[row])))
+        return bnn_fail(BNN_ERR_DATA, "row %d: the weight %g is not a finite number from 0 on", row + 1, t->weight[row]);
     int width = bnn_shape_size(t->x_shape);
     const double *x = t->x + (size_t)row * (size_t)width, *y = t->y_dim ? t->y + (size_t)row * (size_t)t->y_dim : NULL;
     for (int i = 0; i < width; i++)
@@ -118,44 +120,49 @@ void bnn_scaling_free(bnn_scaling *s) {
     *s = (bnn_scaling){0};
 }
 
-/* Mean and sd (divisor n) of one column. An sd of the size of rounding errors is that of a constant, which keeps sd 1. */
-static void moments(int n, const int *rows, const double *v, int width, int column, double *mean, double *sd) {
+static double weight_of(const bnn_table *t, int row) { return t->weight ? t->weight[row] : 1; }
+
+/* Mean and sd (divisor: the weight of the rows) of one column. An sd of the size of rounding errors is that of a constant, which keeps
+ * sd 1. Row `first` has a weight. */
+static void moments(const bnn_table *t, int n, const int *rows, int first, const double *v, int width, int column, double *mean,
+                    double *sd) {
     const double *c = v + column;
-    double sum = 0, squares = 0;
+    double sum = 0, squares = 0, all = 0, at_first = c[(size_t)first * (size_t)width];
     bool constant = true;
     for (int i = 0; i < n; i++) {
-        double value = c[(size_t)rows[i] * (size_t)width];
-        sum += value;
-        constant = constant && value == c[(size_t)rows[0] * (size_t)width];
+        double value = c[(size_t)rows[i] * (size_t)width], w = weight_of(t, rows[i]);
+        all += w;
+        sum += w * value;
+        constant = constant && (value == at_first || w == 0);
     }
-    *mean = constant ? c[(size_t)rows[0] * (size_t)width] : sum / n;
+    *mean = constant ? at_first : sum / all;
     for (int i = 0; i < n; i++) {
         double d = c[(size_t)rows[i] * (size_t)width] - *mean;
-        squares += d * d;
+        squares += weight_of(t, rows[i]) * d * d;
     }
-    *sd = sqrt(squares / n);
+    *sd = sqrt(squares / all);
     if (*sd <= n * DBL_EPSILON * fabs(*mean)) *sd = 1;
 }
 
-static bnn_status measure_x(const bnn_table *t, int n, const int *rows, bnn_scaling *s) {
+static bnn_status measure_x(const bnn_table *t, int n, const int *rows, int first, bnn_scaling *s) {
     char text[COLUMN_TEXT];
     for (int i = 0; i < s->x_size; i++) {
         if (t->scale == BNN_SCALE_RANGE)
             s->x_mean[i] = 0, s->x_sd[i] = t->range;
         else
-            moments(n, rows, t->x, s->x_size, i, &s->x_mean[i], &s->x_sd[i]);
+            moments(t, n, rows, first, t->x, s->x_size, i, &s->x_mean[i], &s->x_sd[i]);
         if (!isfinite(s->x_mean[i]) || !isfinite(s->x_sd[i]))
             return bnn_fail(BNN_ERR_DATA, "column %s: its values are too large to be standardised", column_name(t, i, text));
     }
     return BNN_OK;
 }
 
-static bnn_status measure_y(const bnn_table *t, int n, const int *rows, bnn_scaling *s) {
+static bnn_status measure_y(const bnn_table *t, int n, const int *rows, int first, bnn_scaling *s) {
     for (int j = 0; j < s->y_dim; j++) {
         if (t->n_classes > 0)
             s->y_mean[j] = 0, s->y_sd[j] = 1;
         else
-            moments(n, rows, t->y, s->y_dim, j, &s->y_mean[j], &s->y_sd[j]);
+            moments(t, n, rows, first, t->y, s->y_dim, j, &s->y_mean[j], &s->y_sd[j]);
         if (!isfinite(s->y_mean[j]) || !isfinite(s->y_sd[j]))
             return bnn_fail(BNN_ERR_DATA, "column '%s': its values are too large to be standardised", target_name(t, j));
     }
@@ -173,9 +180,12 @@ static bnn_status make_scaling(const bnn_table *t, int n, const int *rows, const
     if (t->y_dim == 0)
         return bnn_fail(BNN_ERR_DATA, "the rows have no targets, so they can only be predicted with the scaling of a fitted run");
     if (n == 0) return bnn_fail(BNN_ERR_DATA, "no rows to take means and standard deviations from");
+    int k = 0;
+    while (k < n && weight_of(t, rows[k]) == 0) k++;
+    if (k == n) return bnn_fail(BNN_ERR_DATA, "no row has a weight above 0: there are no means and standard deviations to take");
     BNN_TRY(scaling_new(width, t->y_dim, out));
-    BNN_TRY(measure_x(t, n, rows, out));
-    return measure_y(t, n, rows, out);
+    BNN_TRY(measure_x(t, n, rows, rows[k], out));
+    return measure_y(t, n, rows, rows[k], out);
 }
 
 /* ---- standardised rows ---- */
@@ -242,6 +252,12 @@ static bnn_status every_row(const bnn_table *t, const bnn_scaling *scaling, bnn_
     bnn_status s = bnn_data_new(t, t->n, rows, scaling, out);
     free(rows);
     return s;
+}
+
+double bnn_data_weight(const bnn_data *data) {
+    double all = data->weight ? 0 : data->n;
+    for (int i = 0; data->weight && i < data->n; i++) all += data->weight[i];
+    return all;
 }
 
 int bnn_table_count(const bnn_table *t, int split, bnn_split_role role) {

@@ -28,6 +28,8 @@ static bnn_status fill(bnn_table *t, const bnn_arrays *a) {
         return bnn_oom("the names of a table");
     memcpy(t->x, a->x, (size_t)a->n * (size_t)a->x_size * sizeof(double));
     if (a->y_dim > 0) memcpy(t->y, a->y, (size_t)a->n * (size_t)a->y_dim * sizeof(double));
+    if (a->weight && !(t->weight = malloc((size_t)a->n * sizeof(double)))) return bnn_oom("the weights of a table");
+    if (a->weight) memcpy(t->weight, a->weight, (size_t)a->n * sizeof(double));
     return bnn_table_check(t);
 }
 

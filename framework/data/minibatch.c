@@ -17,13 +17,16 @@ bnn_status bnn_minibatch_open(const bnn_data *data, int rows, bnn_minibatch *out
     out->order = calloc((size_t)data->n + 1, sizeof *out->order);
     out->x = bnn_reals_new((size_t)out->rows * out->in);
     out->y = bnn_reals_new((size_t)out->rows * out->y_dim);
-    return out->order && out->x && out->y ? BNN_OK : bnn_oom("minibatches");
+    out->weight = data->weight ? calloc((size_t)out->rows + 1, sizeof *out->weight) : NULL;
+    out->total = bnn_data_weight(data);
+    return out->order && out->x && out->y && (out->weight || !data->weight) ? BNN_OK : bnn_oom("minibatches");
 }
 
 void bnn_minibatch_close(bnn_minibatch *b) {
     free(b->order);
     free(b->x);
     free(b->y);
+    free(b->weight);
 }
 
 int bnn_minibatch_count(const bnn_minibatch *b, const bnn_data *data) { return (data->n + b->rows - 1) / b->rows; }
@@ -45,6 +48,7 @@ static void copy_rows(void *context, int first, int n) {
         size_t row = (size_t)b->order[c->from + k];
         memcpy(b->x + (size_t)k * b->in, c->data->x + row * b->in, b->in * sizeof *b->x);
         memcpy(b->y + (size_t)k * b->y_dim, c->data->y + row * b->y_dim, b->y_dim * sizeof *b->y);
+        if (b->weight) b->weight[k] = c->data->weight[row];
     }
 }
 

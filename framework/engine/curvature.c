@@ -54,7 +54,7 @@ static bnn_status add_data(bnn_curvature *c, bnn_workspace *ws, const bnn_real *
     bnn_real *root = malloc(out * out * sizeof *root);
     for (int i = 0; v && root && i < data->n; i++) {
         const bnn_real *f = bnn_net_forward(c->model->net, ws, 1, (uint64_t)i, data->x + (size_t)i * in);
-        bnn_likelihood_vtable(l)->curvature(l, 1, f, bnn_model_noise(c->model, theta), root);
+        bnn_likelihood_roots(l, 1, data->weight ? data->weight + i : NULL, f, bnn_model_noise(c->model, theta), root);
         for (size_t k = 0; k < out; k++) {
             probe(&p, root + k * out, v + (size_t)filled++ * c->n);
             if (filled == BNN_CURVATURE_ROWS) add(c, filled, v), filled = 0;

@@ -111,7 +111,8 @@ static bnn_terms minibatch(bnn_engine *engine, const bnn_data *data, int i, int 
     bnn_descent *d = engine->state;
     int m = bnn_minibatch_take(&d->batch, data, i);
     bnn_objective objective = {.n_total = data->n,
-                               .scale = 1.0 / data->n,
+                               .scale = 1 / d->batch.total,
+                               .weight = d->batch.weight,
                                .kl_weight = kl_weight(d, i, batches),
                                .mode = d->mode,
                                .estimator = d->estimator,

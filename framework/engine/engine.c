@@ -49,6 +49,14 @@ static bnn_status check_state(const bnn_engine *e) {
                     l->object.type->name);
 }
 
+/* An engine that does not know of weights would count each row once; engines around engines leave that to those. */
+static bnn_status check_weights(const bnn_engine *e, const bnn_data *data) {
+    const bnn_engine_type *type = bnn_engine_vtable(e);
+    if (!data->weight || type->type.caps & BNN_WEIGHS || type->fitted || type->member) return BNN_OK;
+    return bnn_fail(BNN_ERR_OPTION, "engine '%s' does not know weights of rows: fit another engine, or data without weights",
+                    type->type.name);
+}
+
 static bnn_status build(bnn_engine *e, const char *spec, const bnn_texts *texts, const bnn_data *data) {
     BNN_TRY(bnn_object_parse(BNN_ENGINE, spec, &e->object));
     char *adapted = NULL;
@@ -58,6 +66,7 @@ static bnn_status build(bnn_engine *e, const char *spec, const bnn_texts *texts,
     BNN_TRY(s);
     BNN_TRY(check_layers(e));
     BNN_TRY(check_state(e));
+    BNN_TRY(check_weights(e, data));
     e->plain_net = strdup(texts->net);
     e->texts.net = bnn_net_print(e->model->net);
     e->texts.likelihood = bnn_object_print(&e->model->likelihood.object, false);

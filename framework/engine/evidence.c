@@ -24,19 +24,20 @@ static bnn_status measure_data(bnn_evidence *e, const bnn_real *theta, const bnn
     if (!slope) return bnn_oom("the evidence");
     bnn_status s = bnn_workspace_new(m->net, PIECE, BNN_FORWARD, &ws);
     if (s == BNN_OK) bnn_net_prepare(m->net, ws, theta, BNN_MEAN, false, (bnn_rng){0});
-    e->noisy = noise ? (double)data->n * l->n_theta : 0;
+    double rows = bnn_data_weight(data);
+    e->noisy = noise ? rows * l->n_theta : 0;
     e->squares = e->noisy;
     for (int i = 0; s == BNN_OK && i < data->n; i += PIECE) {
         int n = data->n - i < PIECE ? data->n - i : PIECE;
         const bnn_real *f = bnn_net_forward(m->net, ws, n, (uint64_t)i, data->x + (size_t)i * in);
         memset(slope, 0, (size_t)l->n_theta * sizeof *slope);
-        e->nll +=
-            bnn_likelihood_vtable(l)->nll(l, n, f, data->y + (size_t)i * (size_t)data->y_dim, bnn_model_noise(m, theta), 1, NULL, slope);
+        e->nll += bnn_likelihood_nll(l, n, data->weight ? data->weight + i : NULL, f, data->y + (size_t)i * (size_t)data->y_dim,
+                                     bnn_model_noise(m, theta), 1, NULL, slope);
         for (int k = 0; noise && k < l->n_theta; k++) e->squares -= 2 * (double)slope[k];
     }
     if (s == BNN_OK) bnn_workspace_free(ws);
     free(slope);
-    for (int k = 0; l->n_classes == 0 && k < data->y_dim; k++) e->log_unit += data->n * log(m->scaling.y_sd[k]);
+    for (int k = 0; l->n_classes == 0 && k < data->y_dim; k++) e->log_unit += rows * log(m->scaling.y_sd[k]);
     return s;
 }
 

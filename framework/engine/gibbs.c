@@ -70,13 +70,17 @@ static bool is_prior(const bnn_gibbs *g, const bnn_gibbs_run *r) {
 
 /* ---------------------------------------------------------------- draws */
 
-void bnn_gibbs_draw(const bnn_gibbs *g, bnn_workspace *ws, int n, const bnn_real *x, const bnn_real *y, bnn_rng rng, bnn_real *theta) {
+void bnn_gibbs_draw(const bnn_gibbs *g, bnn_workspace *ws, const bnn_data *data, bnn_rng rng, bnn_real *theta) {
     const bnn_model *m = g->model;
     const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&m->likelihood);
     if (m->likelihood.n_theta > 0 && likelihood->draw_theta_given) {
         bnn_net_prepare(m->net, ws, theta, BNN_MEAN, true, (bnn_rng){0});
-        const bnn_real *f = bnn_net_forward(m->net, ws, n, 0, x);
-        likelihood->draw_theta_given(&m->likelihood, n, f, y, bnn_rng_split(rng, 0), theta + m->net->n_theta);
+        const bnn_real *f = bnn_net_forward(m->net, ws, data->n, 0, data->x);
+        bnn_real *own = theta + m->net->n_theta;
+        if (data->weight)
+            likelihood->draw_theta_weighted(&m->likelihood, data->n, data->weight, f, data->y, bnn_rng_split(rng, 0), own);
+        else
+            likelihood->draw_theta_given(&m->likelihood, data->n, f, data->y, bnn_rng_split(rng, 0), own);
     }
     for (int i = 0; i < g->n; i++) {
         const bnn_gibbs_run *r = &g->run[i];

@@ -90,10 +90,11 @@ static bnn_status open(bnn_curvature *c) {
 /* Buffers of one pass over some rows; all have room for the widest node. */
 typedef struct {
     const bnn_curvature *c;
-    int n, pass;      /* rows; number of the backward pass over them: the inputs are the same in all */
-    double *x, *g;    /* [n, rows] inputs, with 1 for the bias; [n, U] gradients of the outputs */
-    double *turned;   /* [n, rows] inputs times F */
-    double *s, *seen; /* by node [n, U] = (x F)^2 t; by node and pass [n, U] = g Y: see outputs */
+    int n, pass;          /* rows; number of the backward pass over them: the inputs are the same in all */
+    const double *weight; /* [n] of the rows, or NULL */
+    double *x, *g;        /* [n, rows] inputs, with 1 for the bias; [n, U] gradients of the outputs */
+    double *turned;       /* [n, rows] inputs times F */
+    double *s, *seen;     /* by node [n, U] = (x F)^2 t; by node and pass [n, U] = g Y: see outputs */
 } collector;
 
 static void close_collector(collector *t) { free(t->x), free(t->g), free(t->turned), free(t->s), free(t->seen); }
@@ -142,6 +143,7 @@ static void tap_build(void *context, int node, const bnn_io *io) {
     const struct bnn_kron *k = collect(t, node, io, &before);
     if (!k) return;
     arrays a = arrays_of(t->c, k);
+    for (size_t i = 0; t->weight && i < (size_t)t->n * k->rows; i++) t->x[i] *= sqrt(t->weight[i / k->rows]);
     if (t->pass == 0) add_squares(t->x, (size_t)t->n, k->rows, a.A);
     add_squares(t->g, (size_t)t->n, k->U, a.B);
 }
@@ -159,8 +161,8 @@ static bnn_status decompose(double *m, size_t n, double *X, double *a) {
     return BNN_OK;
 }
 
-/* A becomes a mean over rows; B, which stays, is decomposed once and for all. */
-static bnn_status finish(bnn_curvature *c, int n) {
+/* A becomes a mean over rows of this weight; B, which stays, is decomposed once and for all. */
+static bnn_status finish(bnn_curvature *c, double n) {
     for (const struct bnn_kron *k = c->kron; k->U > 0; k++) {
         arrays a = arrays_of(c, k);
         double *B = malloc(k->U * k->U * sizeof *B);
@@ -191,7 +193,8 @@ static bnn_status build(bnn_curvature *c, bnn_workspace *ws, const bnn_real *the
     for (int i = 0; s == BNN_OK && i < data->n; i += BNN_CURVATURE_ROWS) {
         int n = data->n - i < BNN_CURVATURE_ROWS ? data->n - i : BNN_CURVATURE_ROWS;
         const bnn_real *f = bnn_net_forward(net, ws, n, (uint64_t)i, data->x + (size_t)i * in);
-        bnn_likelihood_vtable(l)->curvature(l, n, f, bnn_model_noise(c->model, theta), root);
+        t.weight = data->weight ? data->weight + i : NULL;
+        bnn_likelihood_roots(l, n, t.weight, f, bnn_model_noise(c->model, theta), root);
         for (t.pass = 0; t.pass < l->out_dim; t.pass++) {
             seed(bnn_net_df(net, ws), root, n, out, (size_t)t.pass);
             bnn_net_backward(net, ws, NULL);
@@ -199,7 +202,7 @@ static bnn_status build(bnn_curvature *c, bnn_workspace *ws, const bnn_real *the
     }
     free(root);
     close_collector(&t);
-    return s == BNN_OK ? finish(c, data->n) : s;
+    return s == BNN_OK ? finish(c, bnn_data_weight(data)) : s;
 }
 
 /* ---------------------------------------------------------------- S */

@@ -21,7 +21,7 @@ const bnn_option bnn_sampler_options[] = {
 
 static double u(void *context, const bnn_real *q, bnn_real *grad) {
     bnn_posterior *p = context;
-    const bnn_objective objective = {.n_total = p->data->n, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN};
+    const bnn_objective objective = {.n_total = p->data->n, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN, .weight = p->data->weight};
     const bnn_real *theta = p->noncentred ? bnn_gibbs_theta(p->noncentred, q, p->theta) : q;
     p->terms = bnn_model_u(p->model, p->ws, &objective, (bnn_rng){0}, theta, p->data->n, p->data->x, p->data->y, grad);
     return bnn_terms_u(p->terms) + (p->noncentred ? bnn_gibbs_pull_back(p->noncentred, theta, grad) : 0);
@@ -49,7 +49,7 @@ static bnn_status move(bnn_chains *c, int k, bnn_rng rng, int tuning) {
     bnn_real *theta = c->h[k].theta;
     double *curvature = s->curvature + k * s->gibbs->n, *var = c->var + (size_t)k * (size_t)c->n;
     for (int i = 0; i < c->n; i++) theta[i] = (bnn_real)z->q[i];
-    bnn_gibbs_draw(s->gibbs, p->ws, p->data->n, p->data->x, p->data->y, rng, theta);
+    bnn_gibbs_draw(s->gibbs, p->ws, p->data, rng, theta);
     bnn_gibbs_place(s->gibbs, theta, z->q);
     if (s->gibbs->noncentred) bnn_gibbs_leave(s->gibbs, z->q), p->noncentred = s->gibbs;
     bnn_phase_update(&c->h[k], z);
@@ -64,7 +64,11 @@ static void after(bnn_chains *c, int k) {
     s->posterior[k].noncentred = NULL;
 }
 
-static bnn_status open_gibbs(bnn_sampler *s, const bnn_model *m, bool noncentred) {
+static bnn_status open_gibbs(bnn_sampler *s, const bnn_model *m, const bnn_data *data, bool noncentred) {
+    const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&m->likelihood);
+    if (data->weight && likelihood->draw_theta_given && !likelihood->draw_theta_weighted)
+        return bnn_fail(BNN_ERR_OPTION, "likelihood '%s' cannot draw its parameters given rows with weights: use scales=joint",
+                        m->likelihood.object.type->name);
     s->gibbs = calloc(1, sizeof *s->gibbs);
     if (!s->gibbs) return bnn_oom("sampling");
     BNN_TRY(bnn_gibbs_open(m, noncentred, s->gibbs));
@@ -88,7 +92,7 @@ bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_sampler_conf *of, bnn_
     s->theta = calloc((size_t)m->n_theta, sizeof *s->theta);
     s->of_chain = calloc(2 * chains, sizeof *s->of_chain);
     if (!s->posterior || !s->theta || !s->of_chain) return bnn_oom("sampling");
-    if (of->scales != BNN_SCALES_JOINT) BNN_TRY(open_gibbs(s, m, of->scales == BNN_SCALES_NONCENTRED));
+    if (of->scales != BNN_SCALES_JOINT) BNN_TRY(open_gibbs(s, m, data, of->scales == BNN_SCALES_NONCENTRED));
     for (int k = 0; k < conf->chains; k++) BNN_TRY(open_posterior(engine, k, data));
     return BNN_OK;
 }

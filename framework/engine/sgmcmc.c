@@ -76,8 +76,8 @@ static bnn_status allocate(bnn_sgmcmc *s, const bnn_data *data) {
     const bnn_sgmcmc_conf *c = s->conf;
     const bnn_net *net = s->model->net;
     int n = s->model->n_theta, rows = c->batch < data->n ? c->batch : data->n;
-    double each = (double)bnn_workspace_bytes(net, rows, BNN_TO_THETA) + bnn_minibatch_bytes(data, rows) +
-                  PLANES * (double)n * sizeof(bnn_real);
+    double each =
+        (double)bnn_workspace_bytes(net, rows, BNN_TO_THETA) + bnn_minibatch_bytes(data, rows) + PLANES * (double)n * sizeof(bnn_real);
     double draws = bnn_stored_bytes(c->chains, c->samples, n, N_STATS);
     BNN_TRY(bnn_memory_check(c->chains * each + draws, "sampling", "keep fewer draws, or run fewer chains"));
     s->chain = calloc((size_t)c->chains, sizeof *s->chain);
@@ -173,7 +173,7 @@ static double kinetic(const bnn_sgmcmc_chain *c, const bnn_range *range, const s
 /* Step i of `steps` in an epoch. */
 static void update(const bnn_sgmcmc *s, bnn_sgmcmc_chain *c, bnn_rng rng, int i, int steps) {
     const bnn_sgmcmc_conf *conf = s->conf;
-    double factor = step_factor(s, i, steps), rows = s->data->n, n = s->model->n_theta;
+    double factor = step_factor(s, i, steps), rows = c->batch.total, n = s->model->n_theta;
     bool burnin = burns_in(s), noisy = !burnin || conf->cycles == 0 || is_adaptive(s);
     sweep by = {.chain = c, .rng = rng, .adapts = is_adaptive(s) && burnin, .decay = (bnn_real)conf->decay};
     by.keep = (bnn_real)(1 - s->friction);
@@ -208,7 +208,8 @@ static bnn_status epoch(void *context, int k) {
     uint64_t t = s->epochs;
     int steps = bnn_minibatch_count(&c->batch, s->data);
     bnn_rng noise = bnn_rng_split(bnn_rng_split(bnn_rng_split(s->rng, BNN_STREAM_STEP), (uint64_t)k), t);
-    const bnn_objective objective = {.n_total = s->data->n, .scale = 1.0 / s->data->n, .kl_weight = 1, .mode = BNN_MEAN};
+    const bnn_objective objective = {
+        .n_total = s->data->n, .scale = 1 / c->batch.total, .kl_weight = 1, .mode = BNN_MEAN, .weight = c->batch.weight};
     bnn_minibatch_shuffle(&c->batch, s->data, bnn_rng_split(bnn_rng_split(bnn_rng_split(s->rng, BNN_STREAM_SHUFFLE), (uint64_t)k), t));
     c->terms = (bnn_terms){0};
     c->configurational = c->kinetic = 0;
@@ -233,7 +234,7 @@ static void write_remark(bnn_sgmcmc *s) {
     char moving[48] = "";
     if (has_momentum(s)) bnn_print(moving, sizeof moving, ", kinetic %.3f", sums->kinetic / sums->epochs);
     bnn_print(s->remark, sizeof s->remark, "%d chains of %d draws: configurational temperature %.3f%s, asked for %g", s->conf->chains,
-             s->conf->samples, sums->configurational / sums->epochs, moving, s->conf->temperature);
+              s->conf->samples, sums->configurational / sums->epochs, moving, s->conf->temperature);
 }
 
 /* Tells how much an epoch of every chain took, and where it led. */

@@ -41,11 +41,41 @@ void bnn_likelihood_free(bnn_likelihood *likelihood) {
     bnn_object_free(&likelihood->object);
 }
 
+/* ---------------------------------------------------------------- weights of rows
+ *
+ * Hooks know no weights. nll takes a scale of the gradients: asked row by row, with the weight in the scale, it gives what weights mean,
+ * also for its own parameters. */
+
+double bnn_likelihood_nll(const bnn_likelihood *l, int n, const double *weight, const bnn_real *f, const bnn_real *y, const bnn_real *theta,
+                          double scale, bnn_real *df, bnn_real *dtheta) {
+    const bnn_likelihood_type *type = bnn_likelihood_vtable(l);
+    size_t out = (size_t)l->out_dim, y_dim = (size_t)l->y_dim;
+    double total = 0;
+    if (!weight) return type->nll(l, n, f, y, theta, scale, df, dtheta);
+    for (size_t i = 0; i < (size_t)n; i++) {
+        bnn_real *slope = df ? df + i * out : NULL;
+        if (weight[i] > 0)
+            total += weight[i] * type->nll(l, 1, f + i * out, y + i * y_dim, theta, scale * weight[i], slope, dtheta);
+        else if (slope)
+            memset(slope, 0, out * sizeof *slope);
+    }
+    return total;
+}
+
+void bnn_likelihood_roots(const bnn_likelihood *l, int n, const double *weight, const bnn_real *f, const bnn_real *theta, bnn_real *root) {
+    size_t size = (size_t)l->out_dim * (size_t)l->out_dim;
+    bnn_likelihood_vtable(l)->curvature(l, n, f, theta, root);
+    for (int i = 0; weight && i < n; i++)
+        for (size_t k = 0; k < size; k++) root[(size_t)i * size + k] *= (bnn_real)sqrt(weight[i]);
+}
+
 /* ---------------------------------------------------------------- its own parameters */
 
 typedef struct {
     const bnn_likelihood *likelihood;
     int n;
+    const double *weight; /* [n], or NULL */
+    double total;         /* of them */
     const bnn_real *f, *y;
     bnn_real *theta, *grad; /* [n_theta] */
 } rows;
@@ -57,10 +87,10 @@ static double value_and_gradient(const gsl_vector *x, const rows *r, gsl_vector 
     size_t p = (size_t)r->likelihood->n_theta;
     for (size_t i = 0; i < p; i++) r->theta[i] = (bnn_real)gsl_vector_get(x, i);
     memset(r->grad, 0, p * sizeof *r->grad);
-    double u = type->nll(r->likelihood, r->n, r->f, r->y, r->theta, 1.0 / r->n, NULL, grad);
-    if (type->logp) u -= type->logp(r->likelihood, r->theta, -1.0 / r->n, grad);
+    double u = bnn_likelihood_nll(r->likelihood, r->n, r->weight, r->f, r->y, r->theta, 1.0 / r->total, NULL, grad);
+    if (type->logp) u -= type->logp(r->likelihood, r->theta, -1.0 / r->total, grad);
     for (size_t i = 0; gradient && i < p; i++) gsl_vector_set(gradient, i, (double)r->grad[i]);
-    return u / r->n;
+    return u / r->total;
 }
 
 static double value(const gsl_vector *x, void *of) { return value_and_gradient(x, of, NULL); }
@@ -94,7 +124,8 @@ static bnn_status minimise(rows *r) {
     return s;
 }
 
-bnn_status bnn_likelihood_fit(const bnn_likelihood *likelihood, int n, const bnn_real *f, const bnn_real *y, bnn_real *theta) {
+bnn_status bnn_likelihood_fit(const bnn_likelihood *likelihood, int n, const double *weight, const bnn_real *f, const bnn_real *y,
+                              bnn_real *theta) {
     const bnn_likelihood_type *type = bnn_likelihood_vtable(likelihood);
     size_t p = (size_t)likelihood->n_theta;
     if (p == 0) return BNN_OK;
@@ -102,7 +133,9 @@ bnn_status bnn_likelihood_fit(const bnn_likelihood *likelihood, int n, const bnn
     if (!grad) return bnn_oom("the likelihood's parameters");
     memset(theta, 0, p * sizeof *theta);
     if (type->init) type->init(likelihood, theta);
-    bnn_status s = minimise(&(rows){.likelihood = likelihood, .n = n, .f = f, .y = y, .theta = theta, .grad = grad});
+    rows r = {.likelihood = likelihood, .n = n, .weight = weight, .total = weight ? 0 : n, .f = f, .y = y, .theta = theta, .grad = grad};
+    for (int i = 0; weight && i < n; i++) r.total += weight[i];
+    bnn_status s = minimise(&r);
     free(grad);
     return s;
 }

@@ -154,7 +154,7 @@ bnn_status bnn_model_fit_likelihood(const bnn_model *model, const bnn_data *data
     bnn_stopwatch since = bnn_stopwatch_start();
     bnn_real *f = malloc((reals + 1) * sizeof *f);
     bnn_status s = f ? outputs(model, data, theta, f) : bnn_oom("the output of the network");
-    if (s == BNN_OK) s = bnn_likelihood_fit(&model->likelihood, data->n, f, data->y, theta + model->net->n_theta);
+    if (s == BNN_OK) s = bnn_likelihood_fit(&model->likelihood, data->n, data->weight, f, data->y, theta + model->net->n_theta);
     free(f);
     cost->forwards++;
     cost->flops += bnn_model_forward_flops(model, data->n);
@@ -423,7 +423,6 @@ static int rows_together(const bnn_net *net, int m) {
 
 bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta, int m,
                       const bnn_real *x, const bnn_real *y, bnn_real *grad) {
-    const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&model->likelihood);
     const bnn_net *net = model->net;
     double per_row = m > 0 ? (double)objective->n_total / m : 0, scale = objective->scale, share = scale * objective->kl_weight;
     size_t in = (size_t)bnn_shape_size(model->x_shape), y_dim = (size_t)model->likelihood.y_dim;
@@ -434,8 +433,9 @@ bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objec
     for (int from = 0, piece = score ? m : rows_together(net, m); from < m; from += piece) {
         int n = m - from < piece ? m - from : piece;
         const bnn_real *f = bnn_net_forward(net, ws, n, (uint64_t)from, x + (size_t)from * in);
-        terms.nll += per_row * likelihood->nll(&model->likelihood, n, f, y + (size_t)from * y_dim, bnn_model_noise(model, theta),
-                                               scale * per_row, grad ? bnn_net_df(net, ws) : NULL, grad ? grad + net->n_theta : NULL);
+        const double *weight = objective->weight ? objective->weight + from : NULL;
+        terms.nll += per_row * bnn_likelihood_nll(&model->likelihood, n, weight, f, y + (size_t)from * y_dim, bnn_model_noise(model, theta),
+                                                  scale * per_row, grad ? bnn_net_df(net, ws) : NULL, grad ? grad + net->n_theta : NULL);
         if (grad && !score) bnn_net_backward(net, ws, grad);
     }
     if (score) bnn_net_score(net, ws, scale * (terms.nll - objective->baseline), grad);

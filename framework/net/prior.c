@@ -33,7 +33,7 @@ double bnn_log_var_logp(double sd, double shape, double s, double *ds) {
 double bnn_log_var_draw(double sd, double shape, bnn_rng rng) { return bnn_log_var_draw_given(sd, shape, 0, 0, rng); }
 
 /* Gamma(a) is Gamma(a + 1) U^(1/a): its logarithm is finite also where a small shape lets it vanish. */
-double bnn_log_var_draw_given(double sd, double shape, int n, double squares, bnn_rng rng) {
+double bnn_log_var_draw_given(double sd, double shape, double n, double squares, bnn_rng rng) {
     rng_reader reader;
     gsl_rng words = {.type = bnn_gsl_rng_type, .state = &reader};
     bnn_gsl_rng_init(&words, rng);

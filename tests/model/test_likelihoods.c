@@ -95,12 +95,12 @@ START_TEST(own_parameters_are_fitted) {
             f[i] = (bnn_real)(0.01 * residual_sd[c][i % 2] * i), y[i] = f[i] + (bnn_real)residual_sd[c][i % 2] * e[i];
             squares[i % 2] += pow((double)(f[i] - y[i]), 2) / N;
         }
-        ck_assert_msg(bnn_likelihood_fit(&l, N, f, y, theta) == BNN_OK, "%s", bnn_error());
+        ck_assert_msg(bnn_likelihood_fit(&l, N, NULL, f, y, theta) == BNN_OK, "%s", bnn_error());
         for (int k = 0; k < 2; k++)
             ck_assert_msg(fabs((double)theta[k] - log(squares[k])) < 1e-4, "log variance %.9g, not %.9g", (double)theta[k],
                           log(squares[k]));
     }
-    ck_assert_int_eq(bnn_likelihood_fit(&l, N, f, f, theta), BNN_ERR_NUMERIC);
+    ck_assert_int_eq(bnn_likelihood_fit(&l, N, NULL, f, f, theta), BNN_ERR_NUMERIC);
     ck_assert_str_eq(bnn_error(),
                      "likelihood 'gaussian': 200 rows do not tell its noise, as where the network fits them without error: fix it");
     bnn_likelihood_free(&l);
@@ -116,7 +116,7 @@ START_TEST(own_parameters_have_their_prior) {
     for (int exact = 0; exact < 2; exact++) {
         double squares = exact ? 0 : 1.25, expected = log((squares + 2 * a * v) / (4 + 2 * a));
         theta = (bnn_real)NAN; /* what it held does not matter */
-        ck_assert_msg(bnn_likelihood_fit(&l, 4, f, exact ? f : y, &theta) == BNN_OK, "%s", bnn_error());
+        ck_assert_msg(bnn_likelihood_fit(&l, 4, NULL, f, exact ? f : y, &theta) == BNN_OK, "%s", bnn_error());
         ck_assert_msg(fabs((double)theta - expected) < 1e-4, "log variance %.9g, not %.9g", (double)theta, expected);
     }
     bnn_likelihood_free(&l);
@@ -126,7 +126,7 @@ END_TEST
 /* At the fitted parameters of any likelihood nll - log prior has no slope. */
 static void is_at_its_least(likelihood_case *k) {
     bnn_real slope[8] = {0};
-    ASSERT_CASE(bnn_likelihood_fit(&k->l, ROWS, k->f, k->y, k->theta) == BNN_OK, k, "%s", bnn_error());
+    ASSERT_CASE(bnn_likelihood_fit(&k->l, ROWS, NULL, k->f, k->y, k->theta) == BNN_OK, k, "%s", bnn_error());
     k->type->nll(&k->l, ROWS, k->f, k->y, k->theta, 1.0 / ROWS, NULL, slope);
     if (k->type->logp) k->type->logp(&k->l, k->theta, -1.0 / ROWS, slope);
     for (int i = 0; i < k->l.n_theta; i++)

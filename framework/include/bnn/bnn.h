@@ -79,12 +79,14 @@ typedef struct {
     const char *const *x_names, *const *y_names; /* [x_size], [y_dim] names of the columns; NULL: they have none */
     const char *const *class_names;              /* [n_classes]; NULL: they have none */
     const char *title;                           /* what the data are; NULL: "" */
+    const double *weight;                        /* [n] of the rows, 0 or more; NULL: every row weighs 1 */
 } bnn_arrays;
 
-bnn_status bnn_table_from(const bnn_arrays *arrays, bnn_table **out); /* refuses values that are not finite, and classes out of range */
-bnn_status bnn_table_load(const char *path, bnn_table **out);         /* reads a bnn-data file, checked */
-bnn_status bnn_table_save(const bnn_table *table, const char *path);  /* writes one: whole, or not at all */
-void bnn_table_free(bnn_table *table);                                /* with all it owns */
+/* Refuses values that are not finite, classes out of range and weights below 0. */
+bnn_status bnn_table_from(const bnn_arrays *arrays, bnn_table **out);
+bnn_status bnn_table_load(const char *path, bnn_table **out);        /* reads a bnn-data file, checked */
+bnn_status bnn_table_save(const bnn_table *table, const char *path); /* writes one: whole, or not at all */
+void bnn_table_free(bnn_table *table);                               /* with all it owns */
 
 /* What a file does not say about itself; NULL, in part or in whole: the file's name, "", "". */
 typedef struct {

@@ -45,7 +45,7 @@ struct bnn_table {
     int n_ids;           /* columns that are carried through */
     char **id_names;     /* [n_ids] */
     char **ids;          /* [n_ids, n] texts; or NULL */
-    double *weight;      /* [n] weights of the rows, >= 0; NULL: every row weighs 1 */
+    double *weight;      /* [n] weights of the rows, >= 0: a row of weight w is as w equal rows; NULL: every row weighs 1 */
 };
 
 enum {
@@ -56,14 +56,14 @@ enum {
  * than BNN_MOST_CLASSES. */
 bnn_status bnn_table_new(int n, bnn_shape x_shape, int y_dim, int n_classes, bnn_table **out);
 
-/* Refuses values that are not finite and class indices out of range, naming row (counted from 1) and column. */
+/* Refuses values that are not finite, class indices out of range and weights below 0, naming row (counted from 1) and column. */
 bnn_status bnn_table_check(const bnn_table *table);
 
 /* Splits given by the rows' order [count, n] and roles [count, n], which become the table's (allocated by malloc); refuses what is no
  * permutation or not sorted by role. On failure both stay the caller's. */
 bnn_status bnn_table_set_splits(bnn_table *table, int count, int *order, int8_t *role, const char *origin);
 
-/* Means and standard deviations, of the training rows, in double. */
+/* Means and standard deviations, of the training rows by their weights, in double. */
 struct bnn_scaling {
     int x_size;            /* columns of x */
     int y_dim;             /* columns of y */
@@ -83,6 +83,9 @@ struct bnn_data {
     bnn_scaling scaling; /* by which x and y were standardised */
     double *weight;      /* [n] of the rows; NULL: every row weighs 1 */
 };
+
+/* Weight of all rows: their sum, or n where each weighs 1. */
+double bnn_data_weight(const bnn_data *data);
 
 /* Mean 0 and sd 1 of every column: values stay as they are. */
 bnn_status bnn_scaling_identity(int x_size, int y_dim, bnn_scaling *out);

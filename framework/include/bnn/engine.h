@@ -20,7 +20,8 @@ enum {                    /* bnn_type.caps of an engine */
        BNN_POINT = 1,     /* one parameter vector and no noise: prediction is a single pass in BNN_MEAN */
        BNN_ONE_THETA = 2, /* every draw gives the same parameter vector: the noise is made by the layers */
        BNN_EXACT = 4,     /* samples exp(-U) itself: no layer may be stochastic */
-       BNN_ABSORBS = 8    /* has layers fold batches into their state (bnn_net_absorb); others are refused where there are such layers */
+       BNN_ABSORBS = 8,   /* has layers fold batches into their state (bnn_net_absorb); others are refused where there are such layers */
+       BNN_WEIGHS = 16    /* counts rows by their weights (bnn_data.weight); others are refused where rows have some */
 };
 
 /* An inference engine at work on one model. */

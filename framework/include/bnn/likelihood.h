@@ -114,14 +114,25 @@ typedef struct bnn_likelihood_type {
 
     /* OPTIONAL: frees own; also called after a bind that failed. */
     void (*close)(bnn_likelihood *);
+
+    /* OPTIONAL: as draw_theta_given, of rows with the weights weight[n]. */
+    void (*draw_theta_weighted)(const bnn_likelihood *, int n, const double *weight, const bnn_real *f, const bnn_real *y, bnn_rng rng,
+                                bnn_real *theta);
 } bnn_likelihood_type;
 
 /* Parses a spec and binds it. Fails where it does not fit the data. Mean and sd of y are borrowed and must outlive the likelihood. */
 bnn_status bnn_likelihood_new(const char *spec, const bnn_targets *y, bnn_likelihood *out);
 void bnn_likelihood_free(bnn_likelihood *likelihood); /* frees what is inside */
-/* The own parameters at which nll - log prior of f[n, out_dim] and y[n, y_dim] is least: theta[n_theta]. Fails where it has no least value,
- * as where f is y without any error. */
-bnn_status bnn_likelihood_fit(const bnn_likelihood *likelihood, int n, const bnn_real *f, const bnn_real *y, bnn_real *theta);
+/* The hook nll of rows with the weights weight[n]: a row's -log p and its gradients count weight times. NULL: once. */
+double bnn_likelihood_nll(const bnn_likelihood *likelihood, int n, const double *weight, const bnn_real *f, const bnn_real *y,
+                          const bnn_real *theta, double scale, bnn_real *df, bnn_real *dtheta);
+/* The hook curvature, which must be there, likewise. */
+void bnn_likelihood_roots(const bnn_likelihood *likelihood, int n, const double *weight, const bnn_real *f, const bnn_real *theta,
+                          bnn_real *root);
+/* The own parameters at which nll - log prior of f[n, out_dim] and y[n, y_dim], of these weights (NULL: 1), is least: theta[n_theta]. Fails
+ * where it has no least value, as where f is y without any error. */
+bnn_status bnn_likelihood_fit(const bnn_likelihood *likelihood, int n, const double *weight, const bnn_real *f, const bnn_real *y,
+                              bnn_real *theta);
 /* The vtable of a likelihood. */
 static inline const bnn_likelihood_type *bnn_likelihood_vtable(const bnn_likelihood *l) {
     return (const bnn_likelihood_type *)l->object.type;

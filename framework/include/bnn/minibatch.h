@@ -18,6 +18,8 @@ typedef struct {
     int *order;       /* [n] rows of the data in this epoch's order */
     bnn_real *x, *y;  /* [rows, in], [rows, y_dim] of the minibatch that was taken last */
     size_t in, y_dim; /* reals of a row */
+    double *weight;   /* [rows] of the minibatch that was taken last; NULL: each weighs 1 */
+    double total;     /* weight of all rows of the data: N in U/N */
 } bnn_minibatch;
 
 /* Bytes that the minibatches of some data take. */

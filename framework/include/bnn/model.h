@@ -2,12 +2,12 @@
  *
  * model.h: network + likelihood + prior, and the one objective that every engine works on.
  *
- *   U(theta) = (N/M) sum_{i in batch} -log p(y_i | f(x_i; theta, noise)) - log prior(theta) + sum_layers KL
+ *   U(theta) = (N/M) sum_{i in batch} -w_i log p(y_i | f(x_i; theta, noise)) - log prior(theta) + sum_layers KL
  *
- * in nats over the whole training set of N rows, from a batch of M rows. The prior covers WEIGHT and BIAS blocks; weights behind a gate
- * that keeps a unit with probability k count as k (-log p(w/k)) + (1-k) (-log p(0)), the expectation under q(W) = M diag(z), stored as w =
- * k M (Gal & Ghahramani 2016, with inverted scaling). It also covers the hyper-parameters: the logarithmic variances of a hierarchical
- * prior (prior.h), and those of the likelihood where it has a density for them.
+ * in nats over the whole training set of N rows, from a batch of M rows; w_i is 1 where rows have no weights. The prior covers WEIGHT and
+ * BIAS blocks; weights behind a gate that keeps a unit with probability k count as k (-log p(w/k)) + (1-k) (-log p(0)), the expectation
+ * under q(W) = M diag(z), stored as w = k M (Gal & Ghahramani 2016, with inverted scaling). It also covers the hyper-parameters: the
+ * logarithmic variances of a hierarchical prior (prior.h), and those of the likelihood where it has a density for them.
  */
 #ifndef BNN_MODEL_H
 #define BNN_MODEL_H
@@ -95,7 +95,7 @@ bnn_status bnn_model_set_prior_prec(bnn_model *model, int b, const bnn_real *the
 
 /* The parts of U, in nats over the whole training set. */
 typedef struct {
-    double nll;   /* (N/M) sum -log p(y|f) */
+    double nll;   /* (N/M) sum -w log p(y|f) */
     double prior; /* -log prior */
     double kl;    /* KL of the layers */
 } bnn_terms;
@@ -113,11 +113,12 @@ typedef enum {
 /* How U is evaluated. */
 typedef struct {
     int n_total;             /* N */
-    double scale;            /* the gradient is of scale * U: 1/N for optimisers, 1 for samplers */
+    double scale;            /* the gradient is of scale * U: 1 over the weight of all rows for optimisers, 1 for samplers */
     double kl_weight;        /* factor on KL and prior in this batch; 1 in U itself */
     bnn_mode mode;           /* where the noise of the layers comes from */
     bnn_estimator estimator; /* BNN_SCORE_FUNCTION: in BNN_DRAW only */
     double baseline;         /* of the score function, in nats of terms.nll */
+    const double *weight;    /* [m] of the rows of this batch; NULL: each weighs 1 */
 } bnn_objective;
 
 /* U on m rows x[m, in], y[m, y_dim], m <= rows of the workspace; grad[n_theta] is set (NULL: not wanted). */

@@ -96,9 +96,10 @@ void bnn_prior_free(bnn_prior *prior); /* frees what is inside */
  *   a log(a sd^2) - log Gamma(a) - a s - a sd^2 e^-s          a = shape; the Jacobian d precision / ds is in it */
 double bnn_log_var_logp(double sd, double shape, double s, double *ds);
 double bnn_log_var_draw(double sd, double shape, bnn_rng rng); /* a draw of s from it */
-/* A draw of s given n numbers N(0, e^s) with this sum of squares: the precision has the Gamma distribution of shape a + n/2 and rate a sd^2
+/* A draw of s given numbers N(0, e^s) of weight n, each 1 or another, with this sum of squares: the precision has the Gamma distribution of
+ * shape a + n/2 and rate a sd^2
  * + squares/2 (Neal 1996, section 3.2.3). a = 0, flat in s, is allowed where n > 0. */
-double bnn_log_var_draw_given(double sd, double shape, int n, double squares, bnn_rng rng);
+double bnn_log_var_draw_given(double sd, double shape, double n, double squares, bnn_rng rng);
 
 /* The vtable of a prior. */
 static inline const bnn_prior_type *bnn_prior_vtable(const bnn_prior *p) { return (const bnn_prior_type *)p->object.type; }

@@ -40,10 +40,14 @@ static bnn_status bind(bnn_likelihood *l) {
 
 static double log_var(const bnn_likelihood *l, const bnn_real *theta, int k) { return l->n_theta ? theta[k] : l->data[0]; }
 
-/* Sums the squares of the residuals of target k. */
-static double sum_squares(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, int k) {
+/* Sums the squares of the residuals of target k, by weight (NULL: 1). */
+static double sum_squares(const bnn_likelihood *l, int n, const double *weight, const bnn_real *f, const bnn_real *y, int k) {
     double squares = 0;
-    for (int i = k; i < n * l->y_dim; i += l->y_dim) squares += (double)(f[i] - y[i]) * (double)(f[i] - y[i]);
+    for (int row = 0; row < n; row++) {
+        int i = row * l->y_dim + k;
+        double square = (double)(f[i] - y[i]) * (double)(f[i] - y[i]);
+        squares += weight ? weight[row] * square : square;
+    }
     return squares;
 }
 
@@ -52,7 +56,7 @@ static double nll(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_r
     int d = l->y_dim;
     double total = 0;
     for (int k = 0; k < d; k++) {
-        double s = log_var(l, theta, k), prec = exp(-s), squares = sum_squares(l, n, f, y, k);
+        double s = log_var(l, theta, k), prec = exp(-s), squares = sum_squares(l, n, NULL, f, y, k);
         bnn_real slope = (bnn_real)(scale * prec);
         for (int i = k; df && i < n * d; i += d) df[i] = slope * (f[i] - y[i]);
         total += 0.5 * prec * squares + n * (0.5 * s + half_log_2pi);
@@ -106,10 +110,18 @@ static bnn_status draw_theta(const bnn_likelihood *l, bnn_rng rng, bnn_real *the
     return BNN_OK;
 }
 
-static void draw_theta_given(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, bnn_rng rng, bnn_real *theta) {
+static void draw_theta_weighted(const bnn_likelihood *l, int n, const double *weight, const bnn_real *f, const bnn_real *y, bnn_rng rng,
+                                bnn_real *theta) {
     const conf *c = l->object.conf;
+    double all = weight ? 0 : n;
+    for (int i = 0; weight && i < n; i++) all += weight[i];
     for (int k = 0; k < l->n_theta; k++)
-        theta[k] = (bnn_real)bnn_log_var_draw_given(c->sd, c->shape, n, sum_squares(l, n, f, y, k), bnn_rng_split(rng, (uint64_t)k));
+        theta[k] =
+            (bnn_real)bnn_log_var_draw_given(c->sd, c->shape, all, sum_squares(l, n, weight, f, y, k), bnn_rng_split(rng, (uint64_t)k));
+}
+
+static void draw_theta_given(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, bnn_rng rng, bnn_real *theta) {
+    draw_theta_weighted(l, n, NULL, f, y, rng, theta);
 }
 
 static void curvature(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_real *root) {
@@ -172,4 +184,5 @@ const bnn_likelihood_type bnn_likelihood_gaussian = {
     .curvature = curvature,
     .marginal = marginal,
     .draw_theta_given = draw_theta_given,
+    .draw_theta_weighted = draw_theta_weighted,
 };
