@@ -12,15 +12,22 @@ struct bnn_marginals {
     bnn_rng noise;   /* split by the number of the draw of y */
     int n, width, S; /* rows; targets or classes; draws of the engine, 0 in closed form */
     bool is_class;
-    float *y;  /* [n, width, BNN_MARGINAL_DRAWS] of real y, in its units; sorted once finished */
+    float *y;  /* [n, width, BNN_MARGINAL_DRAWS] of real y, as in_units has it; sorted once finished */
     double *p; /* [n, width] of classes */
 };
 
 static float *draws_of(const bnn_marginals *m, size_t cell) { return m->y + cell * BNN_MARGINAL_DRAWS; }
 
+/* A standardised y, in its units where there is one target: several may have several. */
 static double in_units(const bnn_marginals *m, size_t cell, double y) {
     const bnn_scaling *scaling = &m->engine->model->scaling;
-    return y * scaling->y_sd[cell % (size_t)m->width] + scaling->y_mean[cell % (size_t)m->width];
+    return m->width > 1 ? y : y * scaling->y_sd[cell % (size_t)m->width] + scaling->y_mean[cell % (size_t)m->width];
+}
+
+/* The same of a y in its units. */
+static double of_units(const bnn_marginals *m, size_t cell, double y) {
+    const bnn_scaling *scaling = &m->engine->model->scaling;
+    return m->width > 1 ? (y - scaling->y_mean[cell % (size_t)m->width]) / scaling->y_sd[cell % (size_t)m->width] : y;
 }
 
 /* Draws j of y that belong to draw s of the engine: those with floor(j S / 1000) = s. */
@@ -78,7 +85,8 @@ static bnn_status draw_gaussian(bnn_marginals *m, const bnn_prediction *p, int f
     if (!z) return bnn_oom("predictive marginals");
     for (int j = from; j < end; j++) {
         bnn_rng_normal(bnn_rng_split(m->noise, (uint64_t)j), 0, m->n, m->width, z);
-        for (size_t i = 0; i < cells; i++) draws_of(m, i)[j] = (float)(p->mean[i] + sqrt(bnn_var_total(p, (int)i)) * (double)z[i]);
+        for (size_t i = 0; i < cells; i++)
+            draws_of(m, i)[j] = (float)of_units(m, i, p->mean[i] + sqrt(bnn_var_total(p, (int)i)) * (double)z[i]);
     }
     free(z);
     return BNN_OK;

@@ -158,6 +158,35 @@ START_TEST(closed_forms_meet_draws) {
 }
 END_TEST
 
+/* Between two fits to two targets, the second of which is in units of 1/scale. */
+static double of_two_targets(double scale) {
+    enum { N = 20 };
+    static double x[N], y[2 * N];
+    bnn_table *t;
+    bnn_data *data;
+    bnn_marginals *m[2];
+    for (int i = 0; i < N; i++) x[i] = sin(i), y[2 * i] = cos(2 * i), y[2 * i + 1] = scale * (x[i] + 0.1 * cos(5 * i));
+    OK(bnn_table_from(&(bnn_arrays){sizeof(bnn_arrays), .n = N, .x_size = 1, .y_dim = 2, .x = x, .y = y}, &t));
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &data));
+    for (int e = 0; e < 2; e++) {
+        bnn_run *run;
+        OK(bnn_fit(&(bnn_config){.net = "dense", .engine = e ? "laplace:engine=map{epochs=50}" : "map:epochs=10", .seed = 1}, data, &run));
+        m[e] = marginals_of(run, data, 10);
+        bnn_run_free(run);
+    }
+    double d = distance_of(m[0], m[1]);
+    bnn_data_free(data), bnn_table_free(t);
+    return d;
+}
+
+/* A mean over targets in their own units would be that of the largest. */
+START_TEST(distances_of_several_targets_have_no_unit) {
+    double d = of_two_targets(1);
+    ck_assert(d > 0 && d < 10);
+    ck_assert_double_eq_tol(of_two_targets(1e6), d, 1e-3 * d);
+}
+END_TEST
+
 START_TEST(threads_do_not_move_distances) {
     open_rows(0);
     bnn_run *run[2];
@@ -215,13 +244,10 @@ START_TEST(distances_of_classes_are_those_by_hand) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {distances_of_gaussians_are_those_known,
-                                  mixtures_are_as_far_as_their_parts,
-                                  draws_in_another_order_are_the_same,
-                                  closed_forms_meet_draws,
-                                  threads_do_not_move_distances,
-                                  distances_of_classes_are_those_by_hand,
-                                  NULL};
+    const TTest *const tests[] = {distances_of_gaussians_are_those_known,    mixtures_are_as_far_as_their_parts,
+                                  draws_in_another_order_are_the_same,       closed_forms_meet_draws,
+                                  distances_of_several_targets_have_no_unit, threads_do_not_move_distances,
+                                  distances_of_classes_are_those_by_hand,    NULL};
     omp_set_num_threads(1);
     return run_tests("distance", tests);
 }

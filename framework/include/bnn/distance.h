@@ -5,7 +5,7 @@
  *
  *   classes  agreement = mean_i [argmax p_i = argmax q_i]        total variation = mean_i sum_c |p_ic - q_ic| / 2
  *   real y   W1 = mean_i integral |F_i^-1(u) - G_i^-1(u)| du, Wasserstein's distance of order 1 of the predictive marginals of y, noise
- *            included, in the units of y; of several targets their mean
+ *            included, in the units of y; of several targets, whose units may differ, each in its sd on the training rows, their mean
  *
  * W1 is taken of sorted draws of y, a fixed number whatever the number of draws of the engine, so memory is flat. Draw j has the same noise
  * in every engine of a seed: what it adds cancels where predictions agree. (The published code calls its metric W2 and computes W1.)

@@ -587,6 +587,8 @@ static void print_table(const bnn_comparison *c) {
         printf("%s from %s\n",
                c->is_class
                    ? "agreement (share of rows with the same most probable class) with, and total variation of the class probabilities"
+               : c->n_targets > 0
+                   ? "distance: Wasserstein's of order 1 of the predictive distributions of a row, in sd of each target, their mean,"
                    : "distance: Wasserstein's of order 1 of the predictive distributions of a row, in the units of the target,",
                report_letter(c->reference, letter));
 }

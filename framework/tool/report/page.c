@@ -319,8 +319,8 @@ static const column class_columns[] = {
 
 static const column target_distance[] = {
     {"distance from the reference", "W1",
-     "Wasserstein's distance of order 1 of the predictive distributions of a row's target, in its units", DISTANCE(wasserstein),
-     FOUR_DIGITS, 0, true, false},
+     "Wasserstein's distance of order 1 of the predictive distributions of a row's target, in its units; of several targets in sd of each",
+     DISTANCE(wasserstein), FOUR_DIGITS, 0, true, false},
 };
 
 static const column class_distance[] = {
