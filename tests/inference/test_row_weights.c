@@ -282,10 +282,10 @@ START_TEST(searches_take_weights_along) {
     pair p = pair_new(1, 0);
     bnn_run *run;
     OK(bnn_fit(
-        &(bnn_config){.net = "dense", .engine = "grid_search:engine=map{epochs=5},grid={lr=0.01|0.1},validation=0.3,samples=1", .seed = 1},
+        &(bnn_config){.net = "dense", .engine = "grid_search:engine=map{epochs=5},grid={lr=0.01|0.1},share=0.3,samples=1", .seed = 1},
         p.few, &run));
     bnn_run_free(run);
-    OK(bnn_fit(&(bnn_config){.net = "dense", .engine = "early_stopping:engine=map{epochs=5},validation=0.3", .seed = 1}, p.few, &run));
+    OK(bnn_fit(&(bnn_config){.net = "dense", .engine = "early_stopping:engine=map{epochs=5},share=0.3", .seed = 1}, p.few, &run));
     bnn_run_free(run);
     pair_free(&p);
 }
