@@ -327,7 +327,8 @@ bnn_status bnn_run_judge(const bnn_run *run, const bnn_data *train, int n_train,
                          bnn_remarks *verdicts);
 
 /* A score of the prediction against the targets of its rows, by name (bnn_score_name; metrics.h says what they are). Refuses names that
- * there are not, scores of the other kind of target, and rows without targets; a score with a unit where there are several targets. */
+ * there are not, scores of the other kind of target, and rows without targets; a score with a unit where there are several targets. crps
+ * is that of the mixture where the prediction was asked for it (options.crps), else that of a Gaussian with its moments. */
 bnn_status bnn_prediction_score(const bnn_prediction *prediction, const bnn_data *data, const char *name, double *out);
 /* A score of target k, counted from 0, or of class k against the others: NaN where these rows do not define it. */
 bnn_status bnn_prediction_score_of(const bnn_prediction *prediction, const bnn_data *data, int k, const char *name, double *out);

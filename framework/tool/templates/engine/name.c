@@ -72,7 +72,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
  * With an array in place of NULL it would be set to the gradient of scale times U. */
 static bnn_terms u(const state *s, bnn_workspace *ws, const bnn_real *theta) {
     const bnn_data *d = s->data;
-    const bnn_objective whole = {.n_total = d->n, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN};
+    const bnn_objective whole = {.n_total = d->n, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN, .weight = d->weight};
     return bnn_model_u(s->engine->model, ws, &whole, (bnn_rng){0}, theta, d->n, d->x, d->y, NULL);
 }
 
@@ -214,10 +214,12 @@ static const char *const checks[] = {"@name@:chains=3,samples=4,warmup=5,thin=3"
  * chance. */
 static const bnn_claim claims[] = {{"@name@:chains=32,samples=150,warmup=100,thin=25", BNN_FINDS_POSTERIOR, 0}, {NULL, 0, 0}};
 
-/* caps: BNN_EXACT where draws follow exp(-U) itself, so that no layer may have noise; BNN_POINT, BNN_ONE_THETA: engine.h. */
+/* caps: BNN_EXACT where draws follow exp(-U) itself, so that no layer may have noise; BNN_WEIGHS where U gets the weights of the rows;
+ * BNN_POINT, BNN_ONE_THETA: engine.h. */
 const bnn_engine_type bnn_engine_@name@ = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "@name@", .summary = "draws from the posterior by random-walk Metropolis",
-             .reference = "Metropolis et al. 1953", .caps = BNN_EXACT, .conf_size = sizeof(conf), .options = options, .checks = checks},
+             .reference = "Metropolis et al. 1953", .caps = BNN_EXACT | BNN_WEIGHS, .conf_size = sizeof(conf), .options = options,
+             .checks = checks},
     .state_size = sizeof(state),
     .open = open,
     .step = step,
