@@ -55,7 +55,7 @@ typedef struct {
     bnn_real *mean; /* [n, mean_dim] E[y | f] */
     bnn_real *var;  /* [n, mean_dim] Var[y | f]; 0 for class probabilities */
     double *logp;   /* [n, sites] log p(y | f) in nats, of standardised y; NaN where it is void; y must be given */
-    bnn_real *pit;  /* [n, pit_dim] P(Y <= y | f) */
+    bnn_real *pit;  /* [n, pit_dim] P(Y <= y | f); quantiles of predictions are found by asking for it alone, at points of their choice */
 } bnn_observation;
 
 /* The same where the network's outputs are Gaussian themselves, in double, of standardised y. All but the mean may be NULL: not wanted. */
