@@ -92,7 +92,7 @@ bnn_status bnn_import_describe(bnn_table *t, const bnn_import_about *given, cons
 
 static bnn_status read_csv(const char *path, const bnn_csv_options *how, bnn_sheet *sheet, bnn_table **out) {
     bnn_schema *schema = NULL;
-    BNN_TRY(bnn_sheet_read(path, how, sheet));
+    BNN_TRY(bnn_sheet_read(path, how, NULL, sheet));
     bnn_status s = bnn_schema_infer(sheet, how, &schema);
     if (s == BNN_OK) s = bnn_schema_apply(schema, sheet, how, out);
     bnn_schema_free(schema);

@@ -6,6 +6,7 @@
 #include "sheet.h"
 
 #include <bnn/number.h>
+#include <bnn/remark.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ void bnn_schema_free(bnn_schema *schema) {
         free_texts(c->level, c->n_levels);
         free(c->name), free(c->unit);
     }
-    free(schema->column), free(schema->na);
+    free(schema->column), free(schema->na), free(schema->comment);
     free(schema);
 }
 
@@ -43,8 +44,10 @@ bnn_status bnn_schema_copy(const bnn_schema *from, bnn_schema **out) {
     *out = NULL;
     if (!from) return BNN_OK;
     bnn_schema *to = calloc(1, sizeof *to);
-    bool done = to && (to->column = calloc((size_t)from->n + 1, sizeof *to->column)) && copy_text(from->na, &to->na);
-    if (to) to->decimal = from->decimal, to->thousands = from->thousands;
+    bool done = to && (to->column = calloc((size_t)from->n + 1, sizeof *to->column)) && copy_text(from->na, &to->na) &&
+                copy_text(from->comment, &to->comment);
+    if (to) to->decimal = from->decimal, to->thousands = from->thousands, to->delimiter = from->delimiter;
+    if (to) to->header = from->header, to->missing = from->missing, to->cols = from->cols;
     for (; done && to->n < from->n; to->n++)
         if (!copy_column(&from->column[to->n], &to->column[to->n])) done = false;
     if (!done) {
@@ -55,64 +58,250 @@ bnn_status bnn_schema_copy(const bnn_schema *from, bnn_schema **out) {
     return BNN_OK;
 }
 
-/* Columns of x or y that one column makes. */
-static int width_of(const bnn_schema_column *c) {
+static bool same_text(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
+
+static bool same_column(const bnn_schema_column *a, const bnn_schema_column *b) {
+    bool same = same_text(a->name, b->name) && a->role == b->role && a->kind == b->kind && a->n_levels == b->n_levels;
+    for (int l = 0; same && l < a->n_levels; l++) same = same_text(a->level[l], b->level[l]);
+    return same && a->indicator == b->indicator && a->fill == b->fill;
+}
+
+bool bnn_schema_same(const bnn_schema *a, const bnn_schema *b) {
+    if (!a || !b) return a == b;
+    bool same = a->n == b->n && a->decimal == b->decimal && a->thousands == b->thousands && a->missing == b->missing;
+    for (int k = 0; same && k < a->n; k++) same = same_column(&a->column[k], &b->column[k]);
+    return same && same_text(a->na, b->na) && same_text(a->comment, b->comment);
+}
+
+int bnn_schema_column_width(const bnn_schema_column *c) {
     return c->kind == BNN_COLUMN_LEVELS && c->role == BNN_COLUMN_FEATURE ? c->n_levels + c->indicator : 1 + c->indicator;
 }
 
 int bnn_schema_width(const bnn_schema *schema, bnn_column_role role) {
     int width = 0;
     for (int k = 0; k < schema->n; k++)
-        if (schema->column[k].role == role) width += width_of(&schema->column[k]);
+        if (schema->column[k].role == role) width += bnn_schema_column_width(&schema->column[k]);
     return width;
 }
 
-/* ---- cells -> table ---- */
+/* ---- schema of names ---- */
+
+static bool name_column(bnn_schema *s, const char *name, bnn_column_role role) {
+    bnn_schema_column *c = &s->column[s->n++];
+    *c = (bnn_schema_column){.name = strdup(name), .role = role};
+    return c->name;
+}
+
+/* Classes by their names, or by their numbers. */
+static bool name_levels(bnn_schema_column *c, const bnn_table *t) {
+    c->kind = BNN_COLUMN_LEVELS, c->by_size = !t->class_names;
+    c->level = calloc((size_t)t->n_classes, sizeof *c->level);
+    bool done = c->level;
+    for (; done && c->n_levels < t->n_classes; c->n_levels++) {
+        char number[BNN_NUMBER_TEXT];
+        const char *text = t->class_names ? t->class_names[c->n_levels] : bnn_number_print(c->n_levels, number);
+        if (!(c->level[c->n_levels] = strdup(text))) return false;
+    }
+    return done;
+}
+
+bnn_status bnn_schema_of(const bnn_table *t, bnn_schema **out) {
+    *out = NULL;
+    if (t->schema || !t->x_names || (t->y_dim > 0 && !t->y_names)) return bnn_schema_copy(t->schema, out);
+    int width = bnn_shape_size(t->x_shape);
+    bnn_schema *s = calloc(1, sizeof *s);
+    bool done = s && (s->column = calloc((size_t)width + (size_t)t->y_dim, sizeof *s->column));
+    if (s) s->decimal = '.';
+    for (int i = 0; done && i < width; i++) done = name_column(s, t->x_names[i], BNN_COLUMN_FEATURE);
+    for (int j = 0; done && j < t->y_dim; j++) done = name_column(s, t->y_names[j], BNN_COLUMN_TARGET);
+    if (done && t->n_classes > 0 && t->y_dim == 1) done = name_levels(&s->column[width], t);
+    if (!done) {
+        bnn_schema_free(s);
+        return bnn_oom("a schema");
+    }
+    *out = s;
+    return BNN_OK;
+}
+
+/* ---- columns of a sheet ---- */
+
+/* A column of the schema and where it stands. */
+typedef struct {
+    const bnn_schema_column *column;
+    int from;      /* column of the sheet; -1: it is not there */
+    double *to;    /* its numbers in the first row of x, y or weight */
+    size_t stride; /* from row to row */
+    double *size;  /* [n_levels] of levels that are numbers */
+    int other;     /* level for the unknown ones; -1: there is none */
+    int n_unknown; /* of them */
+} binding;
 
 typedef struct {
     const bnn_schema *schema;
     const bnn_sheet *sheet;
+    const bnn_csv_options *how;
+    char decimal, thousands;
+    const char *na;
+    binding *bound; /* [schema->n] */
     bnn_table *table;
 } filling;
 
 static const char *cell(const bnn_sheet *s, int row, int c) { return s->cell[(size_t)row * (size_t)s->cols + (size_t)c]; }
 
+int bnn_sheet_find(const bnn_sheet *s, const char *name) {
+    for (int c = 0; c < s->cols; c++)
+        if (strcmp(s->name[c], name) == 0) return c;
+    return -1;
+}
+
+static void find_columns(filling *f) {
+    for (int k = 0; k < f->schema->n; k++) {
+        const bnn_schema_column *c = &f->schema->column[k];
+        f->bound[k] = (binding){.column = c, .from = bnn_sheet_find(f->sheet, c->name), .other = -1};
+    }
+}
+
+static bnn_status refuse_missing(const filling *f, const bnn_schema_column *c) {
+    const bnn_sheet *s = f->sheet;
+    char known[512] = "";
+    for (int k = 0; k < s->cols; k++) bnn_list_add(known, sizeof known, s->name[k]);
+    return bnn_fail(BNN_ERR_NAME, "%s: has no column '%s': there are %s%s", s->path, c->name, known,
+                    s->named ? "" : "; the first line does not name them");
+}
+
+/* Features must be there; of targets all, or none is taken; ids and weights may be left out. */
+static bnn_status check_columns(filling *f) {
+    int targets = 0;
+    bool none = f->how->targets && strcmp(f->how->targets, "none") == 0;
+    const bnn_schema_column *absent = NULL;
+    for (int k = 0; k < f->schema->n; k++) {
+        binding *b = &f->bound[k];
+        bool target = b->column->role == BNN_COLUMN_TARGET;
+        if (b->from < 0 && b->column->role == BNN_COLUMN_FEATURE) return refuse_missing(f, b->column);
+        if (target && none) b->from = -1;
+        if (target && b->from < 0) absent = b->column;
+        targets += target && b->from >= 0;
+        if (b->from < 0 && b->column->role == BNN_COLUMN_ID)
+            BNN_TRY(bnn_remarks_add(f->how->remarks, BNN_REMARK_NOTE, "no_id", "%s has no column '%s' to name its rows", f->sheet->path,
+                                    b->column->name));
+    }
+    if (!absent || targets == 0) return BNN_OK;
+    for (int k = 0; k < f->schema->n; k++)
+        if (f->bound[k].column->role == BNN_COLUMN_TARGET) f->bound[k].from = -1;
+    return bnn_remarks_add(f->how->remarks, BNN_REMARK_WARNING, "targets_left_out",
+                           "%s has no column '%s': the other targets are left out, too", f->sheet->path, absent->name);
+}
+
+static bool is_there(const filling *f, int k, bnn_column_role role) { return f->bound[k].from >= 0 && f->bound[k].column->role == role; }
+
+static int width_there(const filling *f, bnn_column_role role) {
+    int width = 0;
+    for (int k = 0; k < f->schema->n; k++)
+        if (is_there(f, k, role)) width += bnn_schema_column_width(f->bound[k].column);
+    return width;
+}
+
+/* ---- levels ---- */
+
 static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 static int by_size(const void *a, const void *b) {
-    double x = bnn_number_read(*(char *const *)a, NULL), y = bnn_number_read(*(char *const *)b, NULL);
+    double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-/* Place of a cell among the levels; -1: it is none. */
-static int level_of(const bnn_schema *schema, const bnn_schema_column *c, const char *text) {
-    char number[BNN_NUMBER_TEXT];
-    double value;
-    if (c->by_size && bnn_sheet_number(text, schema->decimal, schema->thousands, &value)) text = bnn_number_print(value + 0.0, number);
-    char **found = bsearch(&text, c->level, (size_t)c->n_levels, sizeof *c->level, c->by_size ? by_size : by_text);
-    return found ? (int)(found - c->level) : -1;
+static bnn_status bind_levels(const filling *f, binding *b) {
+    const bnn_schema_column *c = b->column;
+    if (c->kind != BNN_COLUMN_LEVELS) return BNN_OK;
+    for (int l = 0; f->how->other && c->role == BNN_COLUMN_FEATURE && l < c->n_levels; l++)
+        if (strcmp(c->level[l], f->how->other) == 0) b->other = l;
+    if (!c->by_size) return BNN_OK;
+    if (!(b->size = malloc((size_t)c->n_levels * sizeof *b->size + 1))) return bnn_oom("the levels of column '%s'", c->name);
+    for (int l = 0; l < c->n_levels; l++) b->size[l] = bnn_number_read(c->level[l], NULL);
+    return BNN_OK;
 }
 
-/* One cell as numbers of x or y. */
-static bnn_status fill_cell(const filling *f, const bnn_schema_column *c, int row, int from, double *to) {
-    const char *text = cell(f->sheet, row, from);
-    bool missing = c->indicator && bnn_sheet_missing(text, f->schema->na);
-    int level = -1;
-    if (missing)
-        to[c->kind == BNN_COLUMN_LEVELS ? c->n_levels : 1] = 1;
-    else if (c->kind == BNN_COLUMN_LEVELS)
-        level = level_of(f->schema, c, text);
-    if (c->kind == BNN_COLUMN_LEVELS && level < 0 && !missing)
-        return bnn_fail(BNN_ERR_DATA, "%s: row %d, column '%s': '%.40s' is none of its levels", f->sheet->path, row + 1, c->name, text);
-    if (c->kind == BNN_COLUMN_NUMBER && missing)
-        *to = c->fill;
-    else if (c->kind == BNN_COLUMN_NUMBER && !bnn_sheet_number(text, f->schema->decimal, f->schema->thousands, to))
-        return bnn_fail(BNN_ERR_DATA, "%s: row %d, column '%s': '%.40s' is not a number", f->sheet->path, row + 1, c->name, text);
-    else if (level >= 0 && c->role == BNN_COLUMN_TARGET)
+/* Place of a text among the levels; -1: it is none. */
+static int level_of(const filling *f, const binding *b, const char *text) {
+    size_t n = (size_t)b->column->n_levels;
+    double value;
+    if (!b->size) {
+        char **found = bsearch(&text, b->column->level, n, sizeof *b->column->level, by_text);
+        return found ? (int)(found - b->column->level) : -1;
+    }
+    double *found = bnn_sheet_number(text, f->decimal, f->thousands, &value) ? bsearch(&value, b->size, n, sizeof value, by_size) : NULL;
+    return found ? (int)(found - b->size) : -1;
+}
+
+static bnn_status refuse_level(const filling *f, const binding *b, int row, const char *text) {
+    const bnn_schema_column *c = b->column;
+    char known[512] = "";
+    const char *what = c->role == BNN_COLUMN_TARGET ? "class" : "level";
+    for (int l = 0; l < c->n_levels; l++) bnn_list_add(known, sizeof known, c->level[l]);
+    if (f->how->other && c->role == BNN_COLUMN_FEATURE)
+        return bnn_sheet_fail(f->sheet, row, b->from, "'%.40s' is an unknown %s, and '%s' is none of the known ones: %s", text, what,
+                              f->how->other, known);
+    return bnn_sheet_fail(f->sheet, row, b->from, "'%.40s' is an unknown %s: there are %s", text, what, known);
+}
+
+/* ---- cells -> numbers ---- */
+
+static bnn_status fill_level(const filling *f, binding *b, int row, const char *text, double *to) {
+    int level = level_of(f, b, text);
+    if (level < 0 && b->other < 0) return refuse_level(f, b, row, text);
+    if (level < 0) level = b->other, b->n_unknown++;
+    if (b->column->role == BNN_COLUMN_TARGET)
         *to = level;
-    else if (level >= 0)
+    else
         to[level] = 1;
     return BNN_OK;
 }
+
+static bnn_status refuse_gap(const filling *f, const binding *b, int row) {
+    if (b->column->role == BNN_COLUMN_TARGET)
+        return bnn_sheet_fail(f->sheet, row, b->from,
+                              "value is missing: the targets can be left out (--target none), or the row (--missing drop)");
+    return bnn_sheet_fail(f->sheet, row, b->from,
+                          "value is missing, and the fit knew of none there: its row can be left out (--missing drop)");
+}
+
+/* One cell as numbers of x, y or the weights, which are 0 so far. */
+static bnn_status fill_cell(const filling *f, binding *b, int row) {
+    const bnn_schema_column *c = b->column;
+    const char *text = cell(f->sheet, row, b->from);
+    double *to = b->to + (size_t)row * b->stride;
+    bool levels = c->kind == BNN_COLUMN_LEVELS;
+    if (*text && !f->na && !levels && bnn_sheet_number(text, f->decimal, f->thousands, to) && isfinite(*to)) return BNN_OK;
+    if (bnn_sheet_missing(text, f->na)) {
+        if (!c->indicator) return refuse_gap(f, b, row);
+        *to = levels ? 0 : c->fill;
+        to[levels ? c->n_levels : 1] = 1;
+        return BNN_OK;
+    }
+    if (levels) return fill_level(f, b, row, text, to);
+    if (!bnn_sheet_number(text, f->decimal, f->thousands, to))
+        return bnn_sheet_fail(f->sheet, row, b->from, "'%.40s' is not a number", text);
+    return isfinite(*to) ? BNN_OK : bnn_sheet_fail(f->sheet, row, b->from, "'%.40s' is not a finite number", text);
+}
+
+static bnn_status fill_rows(const filling *f) {
+    for (int row = 0; row < f->sheet->rows; row++)
+        for (int k = 0; k < f->schema->n; k++)
+            if (f->bound[k].to) BNN_TRY(fill_cell(f, &f->bound[k], row));
+    return BNN_OK;
+}
+
+static bnn_status check_weights(const filling *f, const binding *b) {
+    const bnn_table *t = f->table;
+    double sum = 0;
+    for (int row = 0; row < t->n; row++) {
+        if (!(t->weight[row] >= 0))
+            return bnn_sheet_fail(f->sheet, row, b->from, "'%s' is no weight, which is 0 or more", cell(f->sheet, row, b->from));
+        sum += t->weight[row];
+    }
+    return sum > 0 ? BNN_OK : bnn_fail(BNN_ERR_DATA, "%s: column '%s': every weight is 0", f->sheet->path, b->column->name);
+}
+
+/* ---- table ---- */
 
 static bool name_feature(const bnn_schema_column *c, char **names) {
     int at = 0;
@@ -128,88 +317,85 @@ static bool name_target(const bnn_schema_column *c, int place, bnn_table *t) {
     return (t->y_names[place] = strdup(c->name));
 }
 
-static bnn_status fill_numbers(const filling *f, const bnn_schema_column *c, int from, double *to, int width) {
-    for (int row = 0; row < f->sheet->rows; row++) BNN_TRY(fill_cell(f, c, row, from, to + (size_t)row * (size_t)width));
-    return BNN_OK;
-}
-
-static bool fill_id(const filling *f, const bnn_schema_column *c, int from, int place) {
+static bool fill_id(const filling *f, const binding *b, int place) {
     bnn_table *t = f->table;
-    if (!(t->id_names[place] = strdup(c->name))) return false;
+    if (!(t->id_names[place] = strdup(b->column->name))) return false;
     for (int row = 0; row < t->n; row++)
-        if (!(t->ids[(size_t)place * (size_t)t->n + (size_t)row] = strdup(cell(f->sheet, row, from)))) return false;
+        if (!(t->ids[(size_t)place * (size_t)t->n + (size_t)row] = strdup(cell(f->sheet, row, b->from)))) return false;
     return true;
 }
 
-static bnn_status fill_weight(const filling *f, const bnn_schema_column *c, int from) {
+static bool make_room(const filling *f) {
     bnn_table *t = f->table;
-    double sum = 0;
-    BNN_TRY(fill_numbers(f, c, from, t->weight, 1));
-    for (int row = 0; row < t->n; row++) {
-        if (!(t->weight[row] >= 0))
-            return bnn_fail(BNN_ERR_DATA, "%s: row %d, column '%s': '%s' is no weight, which is 0 or more", f->sheet->path, row + 1,
-                            c->name, cell(f->sheet, row, from));
-        sum += t->weight[row];
-    }
-    return sum > 0 ? BNN_OK : bnn_fail(BNN_ERR_DATA, "%s: column '%s': every weight is 0", f->sheet->path, c->name);
-}
-
-static bnn_status make_room(const filling *f) {
-    bnn_table *t = f->table;
+    size_t rows = (size_t)t->n;
+    int ids = width_there(f, BNN_COLUMN_ID), weights = width_there(f, BNN_COLUMN_WEIGHT);
     t->x_names = calloc((size_t)bnn_shape_size(t->x_shape), sizeof *t->x_names);
     t->y_names = t->y_dim ? calloc((size_t)t->y_dim, sizeof *t->y_names) : NULL;
     t->class_names = t->n_classes ? calloc((size_t)t->n_classes, sizeof *t->class_names) : NULL;
-    int ids = bnn_schema_width(f->schema, BNN_COLUMN_ID), weights = bnn_schema_width(f->schema, BNN_COLUMN_WEIGHT);
     t->id_names = ids ? calloc((size_t)ids, sizeof *t->id_names) : NULL;
-    t->ids = ids ? calloc((size_t)ids * (size_t)t->n, sizeof *t->ids) : NULL;
+    t->ids = ids ? calloc((size_t)ids * rows + 1, sizeof *t->ids) : NULL;
     t->n_ids = t->ids && t->id_names ? ids : 0;
-    t->weight = weights ? calloc((size_t)t->n, sizeof *t->weight) : NULL;
-    bool done = t->x_names && (t->y_names || !t->y_dim) && (t->class_names || !t->n_classes) && t->n_ids == ids && (t->weight || !weights);
-    return done ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for names", f->sheet->path);
+    t->weight = weights ? calloc(rows + 1, sizeof *t->weight) : NULL;
+    return t->x_names && (t->y_names || !t->y_dim) && (t->class_names || !t->n_classes) && t->n_ids == ids && (t->weight || !weights);
 }
 
-static int find(const bnn_sheet *s, const char *name) {
-    int c = 0;
-    while (c < s->cols && strcmp(s->name[c], name) != 0) c++;
-    return c;
-}
-
-static bnn_status fill_table(const filling *f) {
+/* Names what the columns make, and lets each know where its numbers go. */
+static bool bind_columns(filling *f) {
     bnn_table *t = f->table;
     int x_at = 0, y_at = 0, id_at = 0;
-    BNN_TRY(make_room(f));
-    for (int k = 0; k < f->schema->n; k++) {
-        const bnn_schema_column *c = &f->schema->column[k];
-        int from = find(f->sheet, c->name), width = bnn_shape_size(t->x_shape);
-        bool named = true;
-        if (from == f->sheet->cols) return bnn_fail(BNN_ERR_NAME, "%s: has no column '%s'", f->sheet->path, c->name);
-        if (c->role == BNN_COLUMN_FEATURE) {
-            named = name_feature(c, t->x_names + x_at);
-            BNN_TRY(fill_numbers(f, c, from, t->x + x_at, width));
-            x_at += width_of(c);
-        } else if (c->role == BNN_COLUMN_TARGET) {
-            named = name_target(c, y_at, t);
-            BNN_TRY(fill_numbers(f, c, from, t->y + y_at++, t->y_dim));
-        } else if (c->role == BNN_COLUMN_ID) {
-            named = fill_id(f, c, from, id_at++);
-        } else {
-            BNN_TRY(fill_weight(f, c, from));
+    bool done = make_room(f);
+    for (int k = 0; done && k < f->schema->n; k++) {
+        binding *b = &f->bound[k];
+        if (is_there(f, k, BNN_COLUMN_FEATURE)) {
+            done = name_feature(b->column, t->x_names + x_at);
+            b->to = t->x + x_at, b->stride = (size_t)bnn_shape_size(t->x_shape);
+            x_at += bnn_schema_column_width(b->column);
+        } else if (is_there(f, k, BNN_COLUMN_TARGET)) {
+            done = name_target(b->column, y_at, t);
+            b->to = t->y + y_at++, b->stride = (size_t)t->y_dim;
+        } else if (is_there(f, k, BNN_COLUMN_ID)) {
+            done = fill_id(f, b, id_at++);
+        } else if (is_there(f, k, BNN_COLUMN_WEIGHT)) {
+            b->to = t->weight, b->stride = 1;
         }
-        if (!named) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for names", f->sheet->path);
     }
-    return bnn_schema_copy(f->schema, &t->schema);
+    return done;
+}
+
+static bnn_status remark_unknown(const filling *f, const binding *b) {
+    if (b->n_unknown == 0) return BNN_OK;
+    return bnn_remarks_add(f->how->remarks, BNN_REMARK_NOTE, "unknown_levels", "column '%s': %d unknown level%s read as '%s'",
+                           b->column->name, b->n_unknown, b->n_unknown == 1 ? "" : "s", f->how->other);
+}
+
+static bnn_status fill_table(filling *f) {
+    int n_classes = 0;
+    for (int k = 0; k < f->schema->n; k++)
+        if (is_there(f, k, BNN_COLUMN_TARGET)) n_classes = f->bound[k].column->n_levels;
+    BNN_TRY(bnn_table_new(f->sheet->rows, bnn_shape_vector(width_there(f, BNN_COLUMN_FEATURE)), width_there(f, BNN_COLUMN_TARGET),
+                          n_classes, &f->table));
+    if (!bind_columns(f)) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for names", f->sheet->path);
+    for (int k = 0; k < f->schema->n; k++) BNN_TRY(bind_levels(f, &f->bound[k]));
+    BNN_TRY(fill_rows(f));
+    for (int k = 0; k < f->schema->n; k++) {
+        if (is_there(f, k, BNN_COLUMN_WEIGHT)) BNN_TRY(check_weights(f, &f->bound[k]));
+        BNN_TRY(remark_unknown(f, &f->bound[k]));
+    }
+    return bnn_schema_copy(f->schema, &f->table->schema);
 }
 
 bnn_status bnn_schema_apply(const bnn_schema *schema, const bnn_sheet *sheet, const bnn_csv_options *how, bnn_table **out) {
-    (void)how;
-    int n_classes = 0;
+    filling f = {.schema = schema, .sheet = sheet, .how = how, .na = how->na ? how->na : schema->na};
+    f.decimal = how->decimal ? how->decimal : schema->decimal;
+    f.thousands = how->thousands ? how->thousands : how->decimal ? '\0' : schema->thousands;
+    f.bound = calloc((size_t)schema->n + 1, sizeof *f.bound);
     *out = NULL;
-    for (int k = 0; k < schema->n; k++)
-        if (schema->column[k].role == BNN_COLUMN_TARGET) n_classes = schema->column[k].n_levels;
-    filling f = {.schema = schema, .sheet = sheet};
-    BNN_TRY(bnn_table_new(sheet->rows, bnn_shape_vector(bnn_schema_width(schema, BNN_COLUMN_FEATURE)),
-                          bnn_schema_width(schema, BNN_COLUMN_TARGET), n_classes, &f.table));
-    bnn_status s = fill_table(&f);
+    bnn_status s = f.bound ? BNN_OK : bnn_oom("%d columns", schema->n);
+    if (f.bound) find_columns(&f);
+    if (s == BNN_OK) s = check_columns(&f);
+    if (s == BNN_OK) s = fill_table(&f);
+    for (int k = 0; f.bound && k < schema->n; k++) free(f.bound[k].size);
+    free(f.bound);
     if (s < 0)
         bnn_table_free(f.table);
     else

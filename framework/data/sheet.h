@@ -20,8 +20,9 @@ typedef struct {
     int *line;        /* [rows] where a row begins in the file, counted from 1 */
 } bnn_sheet;
 
-/* Reads a file (plain or gzipped, "-" is standard input) as `how` says; what was guessed goes to how->remarks. */
-bnn_status bnn_sheet_read(const char *path, const bnn_csv_options *how, bnn_sheet *out);
+/* Reads a file (plain or gzipped, "-" is standard input) as `how` says; what was guessed goes to how->remarks. A schema tells a line of
+ * names from one of values; NULL: nobody knows the names. */
+bnn_status bnn_sheet_read(const char *path, const bnn_csv_options *how, const bnn_schema *like, bnn_sheet *out);
 void bnn_sheet_free(bnn_sheet *sheet); /* what is inside */
 
 /* One cell as a number in the notation of the options or the schema. */
@@ -33,12 +34,36 @@ bool bnn_sheet_missing(const char *text, const char *na);
 /* Order of two texts by their ASCII letters, large and small alike, whatever the locale. */
 int bnn_letters_compare(const char *a, const char *b);
 
+/* Fails with a sentence that begins with a cell, and tells its line where that does not follow from the row. */
+bnn_status bnn_sheet_fail(const bnn_sheet *sheet, int row, int c, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
 /* Infers what the columns of a sheet mean: roles as asked for, kinds, levels. Refuses what is doubtful by its cell, remarks on what was
  * guessed. Rows that how->missing lets go are taken out of the sheet. */
 bnn_status bnn_schema_infer(bnn_sheet *sheet, const bnn_csv_options *how, bnn_schema **out);
 
-/* Makes the table that a schema says of a sheet: columns are found by name (or, in a sheet without names, by place where their number is
- * right), others are left out and remarked on. Targets may be missing as a whole: the table has none then. */
+/* Makes a new sheet fit a schema. Columns without names get those of the schema, where their number is right; others than its own are
+ * remarked on, and refused where one of them is called like one of its own; rows that how->missing lets go are taken out. */
+bnn_status bnn_sheet_match(bnn_sheet *sheet, const bnn_schema *schema, const bnn_csv_options *how);
+
+int bnn_sheet_find(const bnn_sheet *sheet, const char *name); /* a column; -1: there is none of this name */
+/* Calls take(context, column) for each column of a list of names and numbers with commas, which may also be one name, commas and all; a
+ * name with commas stands in quotes, as in the file. NULL: there is none. */
+bnn_status bnn_sheet_columns(const bnn_sheet *sheet, const char *list, bnn_status (*take)(void *context, int column), void *context);
+
+/* Takes the rows out that lack a value in a column that is needed[cols], and says how many. */
+bnn_status bnn_sheet_drop_rows(bnn_sheet *sheet, const bool *needed, const char *na, bnn_remarks *remarks);
+
+/* The schema with further ids, columns of the sheet in a list as above; owned. */
+bnn_status bnn_schema_with_ids(const bnn_schema *schema, const bnn_sheet *sheet, const char *ids, bnn_schema **out);
+
+/* The table's own schema, copied, or, where it has none, one made of its names; NULL where it has no names either. */
+bnn_status bnn_schema_of(const bnn_table *table, bnn_schema **out);
+
+/* Says whether two schemas, which may be NULL, make the same table of the same file. */
+bool bnn_schema_same(const bnn_schema *a, const bnn_schema *b);
+
+/* Makes the table that a schema says of a sheet: columns are found by name, whatever else there is. Marks of numbers and missing values are
+ * those of `how`, else of the schema. Targets may be missing as a whole: the table has none then. */
 bnn_status bnn_schema_apply(const bnn_schema *schema, const bnn_sheet *sheet, const bnn_csv_options *how, bnn_table **out);
 
 #endif

@@ -3,6 +3,7 @@
 #include <bnn/fit.h>
 
 #include "base/sized.h"
+#include "data/sheet.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,7 @@ bnn_status bnn_run_new(const bnn_config *asked, const bnn_data *data, bnn_run **
     run->seed = config.seed;
     run->choice = *choice.reason ? strdup(choice.reason) : NULL;
     bnn_status s = copy_names(data->table, &run->names);
+    if (s == BNN_OK && data->table) s = bnn_schema_of(data->table, &run->schema);
     if (s == BNN_OK) s = bnn_engine_new(config.engine, &texts, data, bnn_rng_seed(config.seed), &run->engine);
     if (s == BNN_OK && !(run->engine_text = bnn_object_print(&run->engine->object, false))) s = bnn_oom("a run");
     if (s < 0)
@@ -103,6 +105,7 @@ void bnn_run_free(bnn_run *run) {
     free_texts(run->names.x, run->names.n_x);
     free_texts(run->names.y, run->names.n_y);
     free_texts(run->names.classes, run->names.n_classes);
+    bnn_schema_free(run->schema);
     free(run->engine_text);
     free(run->remark);
     free(run->choice);

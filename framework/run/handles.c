@@ -31,6 +31,7 @@ const char *bnn_run_engine(const bnn_run *run) { return run->engine_text; }
 const char *bnn_run_likelihood(const bnn_run *run) { return run->engine->texts.likelihood; }
 const char *bnn_run_prior(const bnn_run *run) { return run->engine->texts.prior; }
 const bnn_scaling *bnn_run_scaling(const bnn_run *run) { return &run->engine->model->scaling; }
+const bnn_schema *bnn_run_schema(const bnn_run *run) { return run->schema; }
 double bnn_run_cost(const bnn_run *run, bnn_cost_item item) { return cost_of(&run->cost, item); }
 
 int bnn_run_history_rows(const bnn_run *run) { return run->history.n; }

@@ -294,6 +294,7 @@ void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const b
     bnn_h5_text(w, group, "noise", modes[p->mode]);
     bnn_h5_u64(w, group, "seed", p->seed);
     bnn_h5_dim(w, group, "obs_id", p->n, BNN_H5_INT, data->rows);
+    bnn_store_put_ids(w, group, data->table, p->n, data->rows);
     bnn_store_put_output_dim(w, group, p->is_class, p->mean_dim, data);
     bnn_h5_put(w, group, "mean", BNN_H5_DOUBLE, p->mean, on);
     bnn_h5_put(w, group, "var_epistemic", BNN_H5_DOUBLE, p->var_epistemic, on);

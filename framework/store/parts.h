@@ -15,6 +15,16 @@ void bnn_store_get_shape(bnn_h5_reader *r, const char *object, const char *name,
 /* An attribute n_classes: 0, or 1 to BNN_MOST_CLASSES. */
 int bnn_store_get_n_classes(bnn_h5_reader *r, const char *object);
 
+/* Makes /schema; nothing where there is none. */
+void bnn_store_put_schema(bnn_h5_writer *w, const bnn_schema *schema);
+/* The schema of a file with x_size features, owned; NULL: it has none, or after a failure. */
+bnn_schema *bnn_store_get_schema(bnn_h5_reader *r, int x_size);
+
+/* The columns that rows are known by, as attributes of the dimension obs_id: id_names, and id_0, id_1, ... with a text for each of the n
+ * rows (NULL: all of the table). */
+void bnn_store_put_ids(bnn_h5_writer *w, const char *group, const bnn_table *table, int n, const int *rows);
+void bnn_store_get_ids(bnn_h5_reader *r, bnn_table *table);
+
 /* Makes the group: columns on the dimension epoch. Nothing where the history is empty. */
 void bnn_store_put_history(bnn_h5_writer *w, const char *group, const bnn_history *h);
 void bnn_store_get_history(bnn_h5_reader *r, const char *group, bnn_history *h);

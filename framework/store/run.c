@@ -6,6 +6,8 @@
  */
 #include "parts.h"
 
+#include "data/sheet.h"
+
 #include <bnn/spec_json.h>
 #include <math.h>
 #include <stdio.h>
@@ -148,6 +150,7 @@ static void put_run(bnn_h5_writer *w, const bnn_run *run, const bnn_draws *draws
     put_state(w, run);
     put_scaling(w, shown->model);
     put_names(w, &run->names);
+    bnn_store_put_schema(w, run->schema);
     if (fitted) bnn_store_put_engine(w, fitted);
     if (!run->complete) bnn_store_put_held(w, run->engine);
     put_columns(w, run->engine, draws);
@@ -285,6 +288,19 @@ static void get_names(bnn_h5_reader *r, const bnn_model *m, bnn_names *names) {
     names->classes = get_labels(r, "/scaling", "classes", m->likelihood.n_classes, &names->n_classes);
 }
 
+/* Files of older versions have names alone. */
+static void get_schema(bnn_h5_reader *r, bnn_run *run) {
+    const bnn_names *names = &run->names;
+    const bnn_table named = {.x_shape = bnn_shape_vector(names->n_x),
+                             .y_dim = names->n_y,
+                             .n_classes = run->engine->model->likelihood.n_classes,
+                             .x_names = names->x,
+                             .y_names = names->y,
+                             .class_names = names->classes};
+    run->schema = bnn_store_get_schema(r, run->engine->model->scaling.x_size);
+    if (r->status == BNN_OK && !run->schema) r->status = bnn_schema_of(&named, &run->schema);
+}
+
 static void get_remark(bnn_h5_reader *r, bnn_run *run) {
     run->remark = bnn_h5_get_text(r, "/", "remark");
     if (run->remark && !*run->remark) free(run->remark), run->remark = NULL;
@@ -315,6 +331,7 @@ bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin) {
     if (run) bnn_store_get_engine(&r, run->engine);
     if (run) get_course(&r, run);
     if (run) get_names(&r, run->engine->model, &run->names);
+    if (run) get_schema(&r, run);
     if (run) get_remark(&r, run);
     if (origin && r.status == BNN_OK) bnn_store_get_origin(&r, origin);
     recipe_free(&c);
@@ -335,6 +352,15 @@ static void must_be(bnn_h5_reader *r, const char *object, const char *what, cons
     free(then);
 }
 
+/* The columns mean what they meant. A text can be read in many ways. */
+static void check_schema(bnn_h5_reader *r, const bnn_run *run) {
+    bnn_schema *then = bnn_store_get_schema(r, bnn_h5_length(r, "/scaling/feature"));
+    if (r->status == BNN_OK && then && !bnn_schema_same(then, run->schema))
+        r->status =
+            bnn_fail(BNN_ERR_STATE, "%s: was begun with the columns read in another way: ask for the same targets and options", r->path);
+    bnn_schema_free(then);
+}
+
 /* The file's work is the one asked for. */
 static void check_same_work(bnn_h5_reader *r, const bnn_run *run, const bnn_origin *origin) {
     static const bnn_origin none = {.split = -1};
@@ -351,6 +377,7 @@ static void check_same_work(bnn_h5_reader *r, const bnn_run *run, const bnn_orig
     }
     must_be(r, "/", "precision", precision);
     must_be(r, "/provenance", "data_sha256", origin->data_sha256);
+    check_schema(r, run);
     snprintf(now, sizeof now, "%llu", (unsigned long long)run->seed);
     must_be(r, "/", "seed_text", now);
     snprintf(then, sizeof then, "%d", bnn_h5_get_int(r, "/", "split"));

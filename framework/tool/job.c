@@ -11,7 +11,7 @@
 /* ---------------------------------------------------------------- options */
 
 static const struct argp_option options[] = {
-    {"data", 'd', "FILE", 0, "data file made by `bnn import`", 1},
+    {"data", 'd', "FILE", 0, "a table of texts (CSV; - is standard input), or a data file made by `bnn import`", 1},
     {"net", 'n', "TEXT", 0, "the network, such as 'dense:50; relu; dense'; every engine takes the same plain text (fit: default auto)", 1},
     {"likelihood", 'l', "TEXT", 0, "observation model (default: gaussian with learned noise, or categorical for classes)", 1},
     {"prior", 'p', "TEXT", 0, "prior over weights (default: gauss)", 1},
@@ -101,8 +101,8 @@ bnn_provenance tool_provenance(const tool_job *job, const bnn_table *table, int 
 
 int tool_split(const char *text) { return strcmp(text, "all") == 0 ? -1 : (int)tool_number("--split", text, 0, 1000000); }
 
-bnn_status tool_table(const char *path, bnn_table **table) {
-    BNN_TRY(bnn_table_load(path, table));
+bnn_status tool_table(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **table) {
+    BNN_TRY(tool_reading_table(path, like, reading, table));
     if ((*table)->y_dim > 0) return BNN_OK;
     bnn_table_free(*table);
     *table = NULL;

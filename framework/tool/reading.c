@@ -6,10 +6,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { TARGET = 256, DROP, ID, WEIGHT, CLASSES, HEADER, NO_HEADER, DELIMITER, DECIMAL, THOUSANDS, NA, MISSING, COMMENT, UNKNOWN_LEVEL };
 
-#define GROUP 3
+#define GROUP 6 /* behind those of commands */
 static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "Of a table of texts (CSV):", GROUP},
     {"target", TARGET, "COLUMNS", 0,
@@ -36,7 +37,7 @@ static const struct argp_option options[] = {
 static char mark_of(const char *option, const char *text, const struct argp_state *state) {
     if (strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0) return '\t';
     if (strcmp(text, "blank") == 0 || strcmp(text, "space") == 0) return ' ';
-    if (strlen(text) != 1 || strchr("\"\n\r", *text)) tool_misuse(state, "%s: '%s' is not one character", option, text);
+    if (strlen(text) != 1) tool_misuse(state, "%s: '%s' is not one character", option, text);
     return *text;
 }
 
@@ -50,16 +51,6 @@ static bnn_missing missing_of(const char *text, const struct argp_state *state) 
 static void check(const bnn_csv_options *csv, const struct argp_state *state) {
     bool none = csv->targets && strcmp(csv->targets, "none") == 0;
     if (csv->classes && none) tool_misuse(state, "--classes: with --target none there is no target");
-    if (csv->thousands && csv->thousands == (csv->decimal ? csv->decimal : '.'))
-        tool_misuse(state, "--thousands: '%c' is the mark of decimals", csv->thousands);
-}
-
-static error_t parse_number_mark(int key, const char *arg, const struct argp_state *state, bnn_csv_options *csv) {
-    char mark = mark_of(key == DECIMAL ? "--decimal" : "--thousands", arg, state);
-    if (key == DECIMAL && mark != '.' && mark != ',') tool_misuse(state, "--decimal: '%s' is neither . nor ,", arg);
-    if (strchr("0123456789+-eE\t", mark)) tool_misuse(state, "--thousands: '%s' cannot stand between thousands", arg);
-    *(key == DECIMAL ? &csv->decimal : &csv->thousands) = mark;
-    return 0;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state, bnn_csv_options *csv) {
@@ -75,8 +66,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state, bnn_cs
         return 0;
     case NO_HEADER: csv->header = BNN_HEADER_NO; return 0;
     case DELIMITER: csv->delimiter = mark_of("--delimiter", arg, state); return 0;
-    case DECIMAL:
-    case THOUSANDS: return parse_number_mark(key, arg, state, csv);
+    case DECIMAL: csv->decimal = mark_of("--decimal", arg, state); return 0;
+    case THOUSANDS: csv->thousands = mark_of("--thousands", arg, state); return 0;
     case NA: csv->na = arg; return 0;
     case MISSING: csv->missing = missing_of(arg, state); return 0;
     case COMMENT:
@@ -102,11 +93,91 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 const struct argp tool_reading_argp = {.options = options, .parser = parse};
 
-void tool_print_remarks(const bnn_remarks *remarks, bool notes) {
+void tool_print_remarks(const bnn_remarks *remarks, FILE *notes) {
     for (int i = 0; i < bnn_remarks_count(remarks); i++) {
         if (bnn_remark_severity(remarks, i) != BNN_REMARK_NOTE)
             fprintf(stderr, "bnn: warning: %s\n", bnn_remark_sentence(remarks, i));
-        else if (notes)
-            printf("%s\n", bnn_remark_sentence(remarks, i));
+        else
+            fprintf(notes, "%s\n", bnn_remark_sentence(remarks, i));
     }
+}
+
+void tool_print_table(FILE *out, const char *did, const char *path, const bnn_table *t) {
+    char shape[BNN_SHAPE_TEXT];
+    fprintf(out, "%s %s: %d rows, features %s", did, tool_line(path), t->n, bnn_shape_print(t->x_shape, shape));
+    if (t->n_classes)
+        fprintf(out, ", target %s with %d classes", tool_line(t->y_names[0]), t->n_classes);
+    else
+        fprintf(out, ", %starget%s", t->y_dim ? "" : "no ", t->y_dim == 1 ? "" : "s");
+    for (int j = 0; !t->n_classes && j < t->y_dim; j++) fprintf(out, " %s", tool_line(t->y_names[j]));
+    fprintf(out, ", %d split%s\n", t->n_splits, t->n_splits == 1 ? "" : "s");
+}
+
+/* ---- the rows of a command ---- */
+
+static bool is_folder(const char *path) {
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+/* A pipe is text: looking at it would take from it. */
+static bool is_hdf5(const char *path) {
+    static const char signature[] = "\211HDF\r\n\032\n";
+    enum { LENGTH = sizeof signature - 1 };
+    char begin[LENGTH];
+    struct stat about;
+    FILE *f = stat(path, &about) == 0 && S_ISREG(about.st_mode) ? fopen(path, "rb") : NULL;
+    bool is = f && fread(begin, 1, LENGTH, f) == LENGTH && memcmp(begin, signature, LENGTH) == 0;
+    if (f) fclose(f);
+    return is;
+}
+
+/* Says whether the table's columns stand as those of the fit did, or have no names to match. */
+static bool fits(const bnn_run *run, const bnn_table *t) {
+    const bnn_names *known = &run->names;
+    if (!t->x_names || !known->x) return true;
+    if (bnn_shape_size(t->x_shape) != known->n_x || bnn_run_check_names(run, t) < 0) return false;
+    return t->y_dim == 0 || (t->y_dim == known->n_y && t->n_classes == known->n_classes);
+}
+
+static bnn_status load_like(const char *path, const bnn_run *like, const tool_reading *reading, bnn_table **out) {
+    bnn_table *t;
+    BNN_TRY(bnn_table_load(path, &t));
+    *out = t;
+    if (!like || !like->schema || fits(like, t)) return BNN_OK;
+    bnn_status s = bnn_table_like(t, like->schema, &reading->csv, out);
+    bnn_table_free(t);
+    return s < 0 ? bnn_note(s, "%s", path) : BNN_OK;
+}
+
+static bnn_status read_text(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **out) {
+    bool folder = is_folder(path);
+    bnn_status s = folder ? bnn_import_uci(path, NULL, out)
+                   : like ? bnn_import_like(path, like->schema, &reading->csv, NULL, out)
+                          : bnn_import_csv(path, &reading->csv, NULL, out);
+    if (s < 0) return s;
+    if (!folder) reading->text = path;
+    memcpy((*out)->sha256, (*out)->raw_sha256, sizeof(*out)->sha256); /* the file that it is known by */
+    return BNN_OK;
+}
+
+bnn_status tool_reading_table(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **out) {
+    *out = NULL;
+    if (!reading->csv.remarks) BNN_TRY(bnn_remarks_new(&reading->csv.remarks));
+    if (!is_hdf5(path)) return read_text(path, like, reading, out);
+    if (reading->used && !like) return bnn_fail(BNN_ERR_OPTION, "%s: is of tables of text, and %s is a data file", reading->used, path);
+    return load_like(path, like, reading, out);
+}
+
+void tool_reading_say(tool_reading *reading, const bnn_table *table, FILE *notes) {
+    tool_print_remarks(reading->csv.remarks, notes);
+    if (table && reading->text) tool_print_table(notes, "read", strcmp(reading->text, "-") == 0 ? "standard input" : reading->text, table);
+    bnn_remarks_free(reading->csv.remarks);
+    reading->csv.remarks = NULL;
+}
+
+bnn_status tool_reading_split(const tool_reading *reading, bnn_table *table, int split) {
+    if (!reading->text || split < 0) return BNN_OK;
+    bnn_status s = bnn_table_split(table, BNN_SPLIT_HOLDOUT, split + 1, 0);
+    return s < 0 ? bnn_note(s, "%s", reading->text) : BNN_OK;
 }

@@ -5,7 +5,8 @@
 #include <string.h>
 
 static const struct argp_option options[] = {
-    {"data", 'd', "FILE", 0, "data file (default: the one the run was fitted to)", 1},
+    {"data", 'd', "FILE", 0,
+     "a table of texts (CSV; - is standard input) or a data file, matched by names of columns (default: that of the fit)", 1},
     {"split", 'k', "K", 0, "test rows of split K, or 'all' (default: the run's own split; all rows of another file)", 1},
     {"samples", 'S', "S", 0, "draws of the predictive distribution (default: 1000)", 1},
     {"seed", 's', "N", 0, "seed (default: 1)", 1},
@@ -15,6 +16,7 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state) {
     tool_rerun *r = state->input;
     switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &r->reading; return 0;
     case 'd': r->data = arg; return 0;
     case 'k': r->split = arg; return 0;
     case ARGP_KEY_ARG:
@@ -28,18 +30,25 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-const struct argp tool_rerun_argp = {.options = options, .parser = parse};
+static const struct argp_child children[] = {{&tool_reading_argp, 0, NULL, 0}, {0}};
+const struct argp tool_rerun_argp = {.options = options, .parser = parse, .children = children};
 
-/* The data that the run was fitted to must still be the same file; another file is the user's choice. */
-static bnn_status find_data(tool_rerun *r, const bnn_origin *origin) {
-    if (r->data) return bnn_table_load(r->data, &r->table);
+static bnn_status refuse_changed(const tool_rerun *r, const bnn_origin *origin) {
+    return bnn_fail(BNN_ERR_DATA, "%s has changed since %s was fitted to it: name the data with --data", origin->data_path, r->run_path);
+}
+
+/* The data that the run was fitted to must still be the same file. Text is read as it was then, with the rows that were taken. */
+static bnn_status find_own_data(tool_rerun *r, const bnn_origin *origin) {
+    char now[65];
     if (!origin->data_path)
         return bnn_fail(BNN_ERR_STATE, "%s does not say which data it was fitted to: name them with --data", r->run_path);
-    BNN_TRY(bnn_table_load(origin->data_path, &r->table));
-    if (origin->data_sha256 && strcmp(origin->data_sha256, r->table->sha256) != 0)
-        return bnn_fail(BNN_ERR_DATA, "%s has changed since %s was fitted to it: name the data with --data", origin->data_path,
-                        r->run_path);
-    return BNN_OK;
+    if (strcmp(origin->data_path, "-") == 0)
+        return bnn_fail(BNN_ERR_STATE, "%s was fitted to standard input: name the data with --data", r->run_path);
+    if (origin->data_sha256 && bnn_file_sha256(origin->data_path, now) == BNN_OK && strcmp(origin->data_sha256, now) != 0)
+        return refuse_changed(r, origin);
+    if (r->run->schema) r->reading.csv.missing = r->run->schema->missing;
+    BNN_TRY(tool_reading_table(origin->data_path, r->run, &r->reading, &r->table));
+    return !origin->data_sha256 || strcmp(origin->data_sha256, r->table->sha256) == 0 ? BNN_OK : refuse_changed(r, origin);
 }
 
 /* Finds which of the rows the run was fitted to: training rows of its split in the same file, or all, where it had no split. */
@@ -53,11 +62,12 @@ static void tell_kind(tool_rerun *r, const bnn_origin *origin) {
 }
 
 static bnn_status open_with(tool_rerun *r, const bnn_origin *origin) {
-    BNN_TRY(find_data(r, origin));
+    BNN_TRY(r->data ? tool_reading_table(r->data, r->run, &r->reading, &r->table) : find_own_data(r, origin));
     r->data_used = r->data ? r->data : strdup(origin->data_path);
     if (!r->data_used) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     r->job.data = r->data_used; /* for the provenance of what is written */
     r->split_used = r->split ? tool_split(r->split) : r->data ? -1 : origin->split;
+    BNN_TRY(tool_reading_split(&r->reading, r->table, r->split_used));
     if (r->split_used >= r->table->n_splits && r->split_used >= 0)
         return bnn_fail(BNN_ERR_OPTION, "%s: split %d was asked for, but the data have %d", r->data_used, r->split_used,
                         r->table->n_splits);
@@ -78,6 +88,8 @@ bnn_status tool_rerun_open(tool_rerun *rerun) {
     return s;
 }
 
+void tool_rerun_say(const tool_rerun *rerun, FILE *notes) { tool_print_remarks(rerun->reading.csv.remarks, notes); }
+
 bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, const bnn_sink *sink, bnn_prediction **out) {
     return tool_rerun_ask(rerun, &(bnn_predict_options){.mode = noise, .sink = sink, .crps = true}, out);
 }
@@ -92,9 +104,11 @@ bnn_status tool_rerun_ask(const tool_rerun *rerun, const bnn_predict_options *as
 void tool_rerun_close(tool_rerun *rerun) {
     if (rerun->data_used != rerun->data) free((char *)rerun->data_used);
     rerun->data_used = NULL;
+    bnn_remarks_free(rerun->reading.csv.remarks);
     bnn_data_free(rerun->rows);
     bnn_table_free(rerun->table);
     bnn_run_free(rerun->run);
+    rerun->reading.csv.remarks = NULL;
     rerun->rows = NULL;
     rerun->table = NULL;
     rerun->run = NULL;

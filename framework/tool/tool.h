@@ -67,13 +67,25 @@ long long tool_number(const char *option, const char *text, long long min, long 
 /* How a table of texts is read: options that commands with such an input share. Put tool_reading_argp among an argp's children, with a
  * tool_reading as its input, all 0. */
 typedef struct {
-    bnn_csv_options csv; /* its remarks are the caller's to set */
+    bnn_csv_options csv; /* its remarks are the caller's to set, or those of tool_reading_table */
     const char *used;    /* the first of the options that was given, such as "--target"; NULL: none was */
+    const char *text;    /* set by tool_reading_table: the path of a table of texts; NULL: there was none */
 } tool_reading;
 extern const struct argp tool_reading_argp;
 
-/* Prints remarks, one a line: notes to standard output, where they are asked for, what is worse to standard error. */
-void tool_print_remarks(const bnn_remarks *remarks, bool notes);
+/* Prints remarks, one a line: notes to a stream, what is worse to standard error. */
+void tool_print_remarks(const bnn_remarks *remarks, FILE *notes);
+/* Prints "wrote data.h5: 60 rows, features [2], target y, 0 splits", or what else was done with it. */
+void tool_print_table(FILE *out, const char *did, const char *path, const bnn_table *table);
+
+/* The rows that a command works on: a data file, which is told by its content, a folder of the UCI layout, or a table of texts ("-" is
+ * standard input). Columns are matched by name to those that `like` was fitted to; NULL: nothing was. Remarks wait for tool_reading_say. */
+bnn_status tool_reading_table(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **out);
+/* Says what was found, once it is clear that the command does its work, and frees the remarks: notes, and of a table of texts that is new
+ * (NULL: it is not) what came in, to a stream. */
+void tool_reading_say(tool_reading *reading, const bnn_table *table, FILE *notes);
+/* Gives rows that have just been read from text the first splits that `bnn split` makes, up to this one. -1: none. */
+bnn_status tool_reading_split(const tool_reading *reading, bnn_table *table, int split);
 
 /* Options that several subcommands ask for. Put tool_job_argp among an argp's children, with a tool_job as its input. */
 typedef struct {
@@ -93,7 +105,7 @@ bnn_provenance tool_provenance(const tool_job *job, const bnn_table *table, int 
 int tool_split(const char *text);
 
 /* A table to learn from: refuses one without targets, naming the file. */
-bnn_status tool_table(const char *path, bnn_table **table);
+bnn_status tool_table(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **table);
 
 /* A column of features over all rows, sd with the divisor n; and the rows of a class. */
 typedef struct {
@@ -114,6 +126,7 @@ bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, c
  * run itself was made beside. */
 typedef struct {
     tool_job job;                        /* samples, seed and threads are used */
+    tool_reading reading;                /* of the rows */
     const char *run_path, *data, *split; /* as given; data and split may be NULL */
     char run_sha256[65];
     bnn_run *run;
@@ -126,6 +139,7 @@ typedef struct {
 } tool_rerun;
 extern const struct argp tool_rerun_argp; /* for an argp's children, with a tool_rerun as its input */
 bnn_status tool_rerun_open(tool_rerun *rerun);
+void tool_rerun_say(const tool_rerun *rerun, FILE *notes); /* what is to be said of the rows, once the command has done its work */
 /* With the scores of the mixture, where targets are known. A failure names the data file. sink may be NULL. */
 bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, const bnn_sink *sink, bnn_prediction **out);
 /* With what `asked` asks for; samples and seed are the job's. */

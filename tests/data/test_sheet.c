@@ -152,6 +152,7 @@ START_TEST(layouts_of_programs_are_read) {
     } cases[] = {
         {"sep=;\na;b;y\n1;2;3\n4;5;6\n", {0}, ""},
         {"sep=,\r\na,b,y\r\n1,2,3\r\n4,5,6\r\n", {0}, ""},
+        {"\"sep=;\"\na;b;y\n1;2;3\n4;5;6\n", {0}, ""},
         {"a|b|y\n1|2|3\n4|5|6\n", {0}, "delimiter: delimiter: '|' (guessed)\n"},
         {"a b y\n\"r 1\" 1 2 3\n\"r 2\" 4 5 6\n", {0}, "row_names: "},
         {"a,b,y\nr1,1,2,3\nr2,4,5,6\n", {0}, "row_names: "},
@@ -167,6 +168,8 @@ START_TEST(layouts_of_programs_are_read) {
         {"1/2/3\n4/5/6\n", {.delimiter = '/', .header = BNN_HEADER_NO}, ""},
         {"a;b;y\n1,0;2;3,0\n4;5,0;6\n", {.decimal = ','}, "marked_numbers: marks: 1 number of column 'a'"},
         {"1,0;2,0;3,0\n4,0;5,0;6,0\n", {.decimal = ','}, "delimiter: delimiter: ';' (guessed)\n"},
+        {"\"a\",\"b\",\"y\"\n\"1,0\",\"2\",\"3,0\"\n4,5,6\n", {.decimal = ','}, "delimiter: delimiter: ',' (guessed)\n"},
+        {"a b y\n1,0 2,0 3,0\n4,0 5,0 6\n", {.decimal = ','}, "delimiter: delimiter: blanks (guessed)\n"},
         {"a\u00A0,b,y\n1,2\u00A0,3\n4,5,6\n", {0}, ""}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bnn_csv_options how = cases[i].how;
@@ -185,6 +188,15 @@ START_TEST(a_header_of_numbers_is_the_word_of_the_caller) {
     r = read_text("0,1,2\n.5,.25,1\n", HOW(0)); /* of pandas */
     ck_assert_int_eq(r.table->n, 1);
     ck_assert_str_eq(r.table->y_names[0], "2");
+    done(r);
+    r = read_text("400,410,420,430\n.5,.25,1,2\n", HOW(0)); /* wavelengths */
+    ck_assert_int_eq(r.table->n, 1);
+    done(r);
+    r = read_text("1,2,3\n1.5,2.5,4\n2,3,5\n4,5,7.5\n", HOW(.header = BNN_HEADER_NO));
+    ck_assert_int_eq(r.table->n, 4);
+    done(r);
+    r = read_text("4,5,6\n1.5,2.5,4\n", HOW(0)); /* too few to be sure */
+    ck_assert_int_eq(r.table->n, 2);
     done(r);
     r = read_text("1,2\n1.5,2.5\n2,3\n", HOW(0)); /* a grid */
     ck_assert_int_eq(r.table->n, 3);
@@ -267,7 +279,8 @@ START_TEST(numbers_are_read_exactly) {
                                         "1E+05",
                                         "00012",
                                         "3.14159265358979323846",
-                                        "8.5e-23"};
+                                        "8.5e-23",
+                                        "60740051180751.846"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char text[128];
         snprintf(text, sizeof text, "a,y\n%s,1\n", texts[i]);
@@ -295,6 +308,10 @@ START_TEST(marks_are_read_where_they_are_asked_for) {
         says(r, "marked_numbers: ");
         done(r);
     }
+    refused("a;y\n1;2\n", HOW(.delimiter = '"'), "delimiter: '\"' cannot end a field");
+    refused("a;y\n1;2\n", HOW(.decimal = ';'), "decimal: ';' is neither . nor ,");
+    refused("a;y\n1;2\n", HOW(.thousands = '.'), "thousands: '.' cannot stand between thousands");
+    refused("a;y\n1;2\n", HOW(.decimal = ',', .thousands = '0'), "thousands: '0' cannot stand between thousands");
     refused("a;y\n1,23;1\n2;2\n", HOW(.thousands = ','), "t.csv: row 1, column 'a': '1,23' is 1.23 with --decimal ,");
     refused("a;y\n1.5;1\n2,5;2\n", HOW(.decimal = ','),
             "t.csv: row 1, column 'a': '1.5' has a decimal point, but numbers are to have a decimal comma");
@@ -328,6 +345,7 @@ START_TEST(numbers_with_marks_are_refused_with_the_way_out) {
                  {"9:30", "10:15:30.5", "is a date or a time"},
                  {"9:30 pm", "10:15 AM", "is a date or a time"},
                  {"Jan 31 2020", "Feb 1 2020", "is a date or a time"},
+                 {"5. Januar 2020", "6. M\u00E4rz 2020", "is a date or a time"},
                  {"31-Jan-20", "01-Feb-20", "is a date or a time"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int target = 0; target < 2; target++) {
@@ -348,6 +366,7 @@ START_TEST(a_mark_among_numbers_is_refused) {
     refused("a,y\n1,1\n2,2\n3,3\n5o,4\n", HOW(0), "t.csv: row 4, column 'a': '5o' is not a number");
     refused("a,y\n1,1\n2,2\n3,3\n-,4\n", HOW(0),
             "t.csv: row 4, column 'a': '-' is not a number; if it stands for a missing value, say --na -");
+    refused("# made\na,y\n1,1\n\n2,2\n3,x\n", HOW(0), "t.csv: row 3 (line 6), column 'y': 'x' is not a number");
 }
 END_TEST
 
@@ -408,6 +427,18 @@ START_TEST(missing_values_are_refused_left_out_or_told) {
             "t.csv: row 2, column 'y': value is missing: its row can be left out (--missing drop)");
     refused("a,b,y\n1,,1\n2,,2\n", HOW(.missing = BNN_MISSING_MEAN), "t.csv: column 'b' has no values: leave it out (--drop)");
     refused("a,b,y\n1,,1\n,2,2\n", HOW(.missing = BNN_MISSING_DROP), "t.csv: a value is missing in every row");
+}
+END_TEST
+
+START_TEST(units_stand_behind_names) {
+    reading r = read_text("area [m2],speed (km/h),n,y (),k [1]\n1.5,2,x,4,z\n2,3,w,9,z\n", HOW(.targets = "4", .drop = "k [1]"));
+    const bnn_schema *s = r.table->schema;
+    ck_assert_int_eq(s->n, 4);
+    ck_assert_str_eq(s->column[0].unit, "m2");
+    ck_assert_str_eq(s->column[1].unit, "km/h");
+    ck_assert_ptr_null(s->column[2].unit);
+    ck_assert_ptr_null(s->column[3].unit);
+    done(r);
 }
 END_TEST
 
@@ -474,6 +505,7 @@ int main(void) {
                                                      words_stay_categories,
                                                      ids_and_weights_are_no_features,
                                                      missing_values_are_refused_left_out_or_told,
+                                                     units_stand_behind_names,
                                                      what_looks_wrong_is_said,
                                                      what_is_right_is_not_doubted,
                                                      a_target_among_the_features_is_refused,

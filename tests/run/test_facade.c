@@ -123,6 +123,90 @@ START_TEST(a_run_is_stopped_saved_resumed_and_predicts) {
 }
 END_TEST
 
+/* ---------------------------------------------------------------- named columns */
+
+static const char *const columns[] = {"colour", "size", "price"};
+static const char *const colours[] = {"red", "blue", "red", "green", "blue", "green", "red", "blue"};
+static const double sizes[] = {1, 2, 3, 4, 5, 6, 7, NAN}, prices[] = {1, 4, 3, 9, 7, 11, 7, 9};
+
+/* A fit to prices by colour and size, of which one is missing. */
+static bnn_run *priced_run(bnn_table **table, bnn_data **train) {
+    bnn_run *run;
+    bnn_columns all = {sizeof all, .n = 8, .n_columns = 3, .names = columns};
+    all.texts = (const char *const *const[]){colours, NULL, NULL}, all.numbers = (const double *const[]){NULL, sizes, prices};
+    OK(bnn_import_columns(&all, &(bnn_csv_options){sizeof(bnn_csv_options), .targets = "price", .missing = BNN_MISSING_MEAN}, table));
+    OK(bnn_data_split(*table, -1, BNN_TRAIN, NULL, train));
+    OK(bnn_fit(&(bnn_config){.net = "dense:4; relu; dense", .engine = "map:epochs=20"}, *train, &run));
+    return run;
+}
+
+START_TEST(named_columns_are_predicted) {
+    bnn_table *table, *new;
+    bnn_data *train, *rows;
+    bnn_prediction *fitted, *p;
+    bnn_run *run = priced_run(&table, &train);
+    OK(bnn_run_predict(run, train, NULL, &fitted));
+    bnn_columns some = {sizeof some, .n = 2, .n_columns = 2, .names = (const char *const[]){"size", "colour"}};
+    some.numbers = (const double *const[]){(const double[]){2, NAN}, NULL};
+    some.texts = (const char *const *const[]){NULL, (const char *const[]){"blue", "blue"}};
+    OK(bnn_columns_like(&some, bnn_run_schema(run), NULL, &new));
+    ck_assert_int_eq(bnn_table_targets(new), 0);
+    OK(bnn_data_range(new, 0, 2, bnn_run_scaling(run), &rows));
+    OK(bnn_run_predict(run, rows, NULL, &p));
+    ck_assert_double_eq_tol(bnn_prediction_mean(p)[0], bnn_prediction_mean(fitted)[1], 1e-5);
+    ck_assert_double_eq_tol(bnn_prediction_mean(p)[1], bnn_prediction_mean(fitted)[7], 1e-5);
+    bnn_prediction_free(p), bnn_data_free(rows), bnn_table_free(new);
+    some.texts = (const char *const *const[]){NULL, (const char *const[]){"blue", "mauve"}};
+    SAYS(bnn_columns_like(&some, bnn_run_schema(run), NULL, &new),
+         "row 2, column 'colour': 'mauve' is an unknown level: there are blue, green, red");
+    bnn_prediction_free(fitted), bnn_run_free(run), bnn_data_free(train), bnn_table_free(table);
+}
+END_TEST
+
+START_TEST(files_are_read_like_the_table_of_a_run) {
+    char path[] = "/tmp/bnn_facade_XXXXXX";
+    static const char text[] = "size,more,colour\n3,x,green\n";
+    bnn_table *table, *new, *again;
+    bnn_data *train;
+    bnn_run *run = priced_run(&table, &train), *back;
+    int file = mkstemp(path);
+    ck_assert_int_eq(write(file, text, sizeof text - 1), (ssize_t)sizeof text - 1);
+    ck_assert_int_eq(close(file), 0);
+    OK(bnn_import_like(path, bnn_run_schema(run), NULL, NULL, &new));
+    ck_assert_int_eq(bnn_table_features(new), bnn_table_features(table));
+    for (int i = 0; i < bnn_table_features(new); i++) { /* size stands behind blue, green and red, as in the program's columns */
+        ck_assert_str_eq(bnn_table_feature_name(new, i), bnn_table_feature_name(table, i));
+        ck_assert_double_eq(bnn_table_x(new)[i], i == 1 ? 1 : i == 3 ? 3 : 0);
+    }
+    OK(bnn_table_like(new, bnn_table_schema(table), NULL, &again));
+    ck_assert_mem_eq(bnn_table_x(new), bnn_table_x(again), (size_t)bnn_table_features(new) * sizeof(double));
+    OK(bnn_run_save(run, NULL, NULL, path));
+    OK(bnn_run_load(path, &back, NULL));
+    bnn_table_free(again);
+    OK(bnn_table_like(new, bnn_run_schema(back), NULL, &again));
+    ck_assert_mem_eq(bnn_table_x(new), bnn_table_x(again), (size_t)bnn_table_features(new) * sizeof(double));
+    bnn_table_free(again), bnn_table_free(new), bnn_run_free(back), bnn_run_free(run), bnn_data_free(train), bnn_table_free(table);
+    unlink(path);
+}
+END_TEST
+
+START_TEST(a_run_of_arrays_knows_their_names) {
+    bnn_table *table = table_new(true), *new;
+    bnn_data *train;
+    bnn_run *run;
+    OK(bnn_data_split(table, -1, BNN_TRAIN, NULL, &train));
+    OK(bnn_run_new(&(bnn_config){.net = "dense", .engine = "map:epochs=1"}, train, &run));
+    bnn_columns some = {sizeof some, .n = 1, .n_columns = 3, .names = (const char *const[]){"price", "noise", "slope"}};
+    some.numbers = (const double *const[]){NULL, (const double[]){-0.25}, (const double[]){4}};
+    some.texts = (const char *const *const[]){(const char *const[]){"high"}, NULL, NULL};
+    OK(bnn_columns_like(&some, bnn_run_schema(run), NULL, &new));
+    ck_assert_double_eq(bnn_table_x(new)[0], 4);
+    ck_assert_double_eq(bnn_table_x(new)[1], -0.25);
+    ck_assert_double_eq(bnn_table_y(new)[0], 1);
+    bnn_table_free(new), bnn_run_free(run), bnn_data_free(train), bnn_table_free(table);
+}
+END_TEST
+
 START_TEST(a_run_says_what_it_is) {
     bnn_table *table = table_new(false);
     bnn_data *train;
@@ -307,7 +391,10 @@ int main(void) {
                                   scores_go_by_their_names,
                                   quantiles_scores_and_draws_are_had_by_asking,
                                   options_of_other_editions,
-                                  an_engine_is_chosen_by_the_budget};
+                                  an_engine_is_chosen_by_the_budget,
+                                  named_columns_are_predicted,
+                                  files_are_read_like_the_table_of_a_run,
+                                  a_run_of_arrays_knows_their_names};
     TCase *cases = tcase_create("facade");
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) tcase_add_test(cases, tests[i]);
     Suite *suite = suite_create("facade");

@@ -15,7 +15,7 @@ esc=$(printf '\033') newline='
 '
 awk -v esc="$esc" 'BEGIN {
     printf "\"<script>alert(1)</script>\",\"a\nforged line\",%s[31mred,\"t<b>\"\n", esc
-    for (i = 0; i < 40; i++) printf "%d,%d,%d,%d\n", i % 7, i % 5, i * i % 11, i % 3
+    for (i = 0; i < 40; i++) printf "%d,%d,%d,%d.5\n", i % 7, i % 5, i * i % 11, i % 3
 }' >evil.csv
 works import csv evil.csv --target 't<b>' -o evil.h5
 works split evil.h5 --kind kfold --count 4

@@ -197,6 +197,14 @@ fi
 works import-weights point.h5 --net "$net" --engine mc_dropout:p=0.2 -o gated.h5
 works predict gated.h5 --data r.h5 --samples 20
 check 'gates make the mean uncertain' awk -F, 'NR > 1 && $3 <= 0 { exit 1 }' "$out"
+printf 'a;colour;y\n1,5;red;2\n2,5;blue;4\n3;red;\n7,25;red;1,5\n9,5;blue;3\n' >said.csv
+works import csv said.csv --decimal , --missing drop -o said.h5
+says "delimiter: ';' (guessed)"
+says 'header: the first line names the columns (guessed)'
+says "target: 'y', the last column (guessed)"
+says "categories: 'colour' holds 2: blue, red"
+says "marks: 4 numbers of column 'a' read with the marks asked for, from 1.5 to 9.5"
+says 'rows left out: 1 of 5, for a missing value'
 works import csv r.csv --drop y --target none -o blind.h5
 works import-weights point.h5 -d blind.h5 --net "$net" -o sighted.h5
 works predict sighted.h5 -o sighted.csv

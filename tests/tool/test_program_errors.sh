@@ -5,6 +5,7 @@
 
 tables
 works import csv r.csv -o whole.h5
+works import csv r.csv --drop a,y --target none -o narrow.h5
 works fit -d r.h5 --net "$net" --engine mc_dropout:epochs=2 --samples 5 -o run.h5
 works fit -d c3.h5 --net "$net" --engine map:epochs=2 -o c3run.h5
 works predict run.h5 --samples 5 -o pred.h5
@@ -30,14 +31,12 @@ for command in import import-weights split info list show fit predict evaluate c
 done
 for command in import import-weights split fit predict compare report; do refuses "option requires an argument -- 'o'" $command -o; done
 refuses "option '--s' is ambiguous" fit --s 1
-refuses 'which format: csv, uci or idx?' import
+refuses 'which format: csv, libsvm, uci or idx?' import
 refuses 'which data file?' split
 refuses 'which file?' info
 refuses '`bnn list` prints' show
 refuses '--data is missing' fit
-refuses '--net is missing, such as --net' fit -d r.h5
-refuses '--engine is missing: `bnn list engines`' fit -d r.h5 --net dense
-refuses '-o is missing' fit -d r.h5 --net dense --engine map
+refuses '-o is missing' fit -d r.h5
 refuses 'which file of weights?' import-weights
 refuses '--net is missing: the network that was trained' import-weights run.h5
 refuses '-o is missing' import-weights run.h5 --net dense
@@ -83,7 +82,7 @@ fits() { refuses "$1" fit -d "$2" --net "$net" --engine map:epochs=2 -o new.h5; 
 compares() { refuses "$1" compare -d "$2" --net "$net" --engine map:epochs=2 -o new.h5; }
 for does in fits compares; do
     $does 'none.h5: No such file or directory' none.h5
-    $does 'r.csv: is not an HDF5 file' r.csv
+    $does 'empty.csv' empty.csv
     $does "run.h5: holds 'bnn-run', expected 'bnn-data'" run.h5
     $does "cmp.h5: holds 'bnn-comparison', expected 'bnn-data'" cmp.h5
     $does 'cut.h5' cut.h5
@@ -93,10 +92,11 @@ for command in predict evaluate; do
     for file in r pred cmp; do refuses "$file.h5: holds 'bnn-" $command $file.h5; done
     refuses 'none.h5: No such file' $command run.h5 --data none.h5
     refuses "run.h5: holds 'bnn-run', expected 'bnn-data'" $command run.h5 --data run.h5
-    refuses 't.h5: ' $command run.h5 --data t.h5
-    refuses 'c3.h5: ' $command run.h5 --data c3.h5
-    refuses 'r.h5: ' $command c3run.h5 --data r.h5
+    refuses 'narrow.h5: the table: has no column' $command run.h5 --data narrow.h5
 done
+refuses 't.h5: has no targets' evaluate run.h5 --data t.h5
+refuses 'c3.h5: has no targets' evaluate run.h5 --data c3.h5
+refuses 'r.h5: has no targets' evaluate c3run.h5 --data r.h5
 for file in r pred; do refuses "$file.h5: holds 'bnn-" report $file.h5; done
 refuses 'none.h5' diff r.h5 none.h5
 refuses 'r.csv: is not an HDF5 file' diff r.csv r.h5
@@ -108,11 +108,15 @@ refuses "'nosuch'" import csv r.csv --target nosuch -o new.h5
 refuses "r.csv: " import csv r.csv --target 9 -o new.h5
 refuses "r.csv: " import csv r.csv --drop nosuch -o new.h5
 refuses "r.csv: " import csv r.csv --target y --drop y -o new.h5
-refuses "none of the formats csv, uci, idx" import xml r.csv -o new.h5
+refuses "none of the formats csv, libsvm, uci, idx" import xml r.csv -o new.h5
 refuses 'csv takes one file' import csv -o new.h5
 refuses 'csv takes one file' import csv r.csv t.csv -o new.h5
 refuses 'idx takes two files, or four' import idx r.csv -o new.h5
 refuses 'uci takes one folder' import uci -o new.h5
+refuses "decimal: 'x' is neither . nor ," import csv r.csv --decimal x -o new.h5
+refuses "--delimiter: 'ab' is not one character" import csv r.csv --delimiter ab -o new.h5
+refuses "thousands: '.' cannot stand between thousands" import csv r.csv --thousands . -o new.h5
+refuses "--missing: 'x' is none of refuse, drop, mean" import csv r.csv --missing x -o new.h5
 refuses 'is for csv, not for uci' import uci closed --classes -o new.h5
 refuses "neither yes nor no" import csv r.csv --header maybe -o new.h5
 refuses '--output: where' import csv r.csv
@@ -144,14 +148,12 @@ weights 'untested.h5: /scaling is of 2 feature and 1 target columns, the data ha
 # ---------------------------------------------------------------- rows without targets
 
 works import csv r.csv --drop y --target none -o blind.h5
-works import csv r.csv --drop a,y --target none -o narrow.h5
 fits 'blind.h5: has no targets: its rows can be predicted with a fitted run, not fitted' blind.h5
 compares 'blind.h5: has no targets: its rows can be predicted with a fitted run, not fitted' blind.h5
 refuses 'blind.h5: has no targets: its rows can be predicted, not scored' evaluate run.h5 --data blind.h5
 refuses 'blind.h5: the table has no targets: there is nothing to train on or to test' split blind.h5
 refuses '--scaling x: needs training rows with targets' import-weights untested.h5 --net "$net" -d blind.h5 --scaling x -o new.h5
 refuses 'narrow.h5: the data have 1 feature columns, those of the fit had 2' import-weights untested.h5 --net "$net" -d narrow.h5 -o new.h5
-refuses 'narrow.h5: the data have 1 feature columns, those of the fit had 2' predict run.h5 --data narrow.h5
 refuses 'with --target none there is no target' import csv r.csv --target none --classes -o new.h5
 
 # ---------------------------------------------------------------- outputs

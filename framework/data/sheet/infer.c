@@ -18,13 +18,28 @@ static bnn_status no_memory(const bnn_inference *in) {
     return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for its columns", in->sheet->path);
 }
 
-bnn_status bnn_cell_fail(const bnn_inference *in, int row, int c, const char *format, ...) {
-    char sentence[512];
+static bnn_status fail_at(const bnn_sheet *s, int row, int c, const char *format, va_list args) {
+    char sentence[1024];
+    bnn_print_list(sentence, sizeof sentence, format, args);
+    if (s->line[row] == row + 1 + s->named)
+        return bnn_fail(BNN_ERR_DATA, "%s: row %d, column '%s': %s", s->path, row + 1, s->name[c], sentence);
+    return bnn_fail(BNN_ERR_DATA, "%s: row %d (line %d), column '%s': %s", s->path, row + 1, s->line[row], s->name[c], sentence);
+}
+
+bnn_status bnn_sheet_fail(const bnn_sheet *s, int row, int c, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    bnn_print_list(sentence, sizeof sentence, format, args);
+    bnn_status status = fail_at(s, row, c, format, args);
     va_end(args);
-    return bnn_fail(BNN_ERR_DATA, "%s: row %d, column '%s': %s", in->sheet->path, row + 1, in->sheet->name[c], sentence);
+    return status;
+}
+
+bnn_status bnn_cell_fail(const bnn_inference *in, int row, int c, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    bnn_status status = fail_at(in->sheet, row, c, format, args);
+    va_end(args);
+    return status;
 }
 
 /* ---- which column is what ---- */
@@ -33,8 +48,7 @@ static const char *option_of(int role) {
     return role == BNN_LEFT_OUT ? "left-out" : role == BNN_COLUMN_TARGET ? "target" : role == BNN_COLUMN_ID ? "id" : "weight";
 }
 
-static bnn_status find_column(const bnn_inference *in, const char *wanted, int *out) {
-    const bnn_sheet *s = in->sheet;
+static bnn_status find_column(const bnn_sheet *s, const char *wanted, int *out) {
     for (*out = 0; *out < s->cols; ++*out)
         if (strcmp(s->name[*out], wanted) == 0) {
             int twin = s->twin[*out], low = twin < *out ? twin : *out, high = twin < *out ? *out : twin;
@@ -54,9 +68,7 @@ static bnn_status find_column(const bnn_inference *in, const char *wanted, int *
     return bnn_fail(BNN_ERR_NAME, "%s: has no column '%s': there are %s", s->path, wanted, known);
 }
 
-static bnn_status set_role(bnn_inference *in, const char *wanted, int role) {
-    int c;
-    BNN_TRY(find_column(in, wanted, &c));
+static bnn_status set_role(bnn_inference *in, int c, int role) {
     if (in->role[c] != BNN_UNASKED)
         return bnn_fail(BNN_ERR_NAME, "%s: column '%s' is named twice: among %s and %s columns", in->sheet->path, in->sheet->name[c],
                         option_of(in->role[c]), option_of(role));
@@ -81,16 +93,42 @@ static char *next_name(char **rest) {
     return name;
 }
 
-/* Roles of a list of columns, which may also be one name, commas and all. */
-static bnn_status set_roles(bnn_inference *in, const char *list, int role) {
+static bnn_status take_column(const bnn_sheet *s, const char *name, bnn_status (*take)(void *context, int column), void *context) {
+    int c;
+    BNN_TRY(find_column(s, name, &c));
+    return take(context, c);
+}
+
+bnn_status bnn_sheet_columns(const bnn_sheet *s, const char *list, bnn_status (*take)(void *context, int column), void *context) {
     if (!list) return BNN_OK;
-    for (int c = 0; c < in->sheet->cols; c++)
-        if (strcmp(in->sheet->name[c], list) == 0) return set_role(in, list, role);
+    if (bnn_sheet_find(s, list) >= 0) return take_column(s, list, take, context);
     char *copy = strdup(list), *rest = copy;
-    bnn_status status = copy ? BNN_OK : no_memory(in);
-    for (char *name; status == BNN_OK && (name = next_name(&rest));) status = set_role(in, name, role);
+    bnn_status status = copy ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for its columns", s->path);
+    for (char *name; status == BNN_OK && (name = next_name(&rest));) status = take_column(s, name, take, context);
     free(copy);
     return status;
+}
+
+typedef struct {
+    bnn_inference *in;
+    int role;
+} assignment;
+
+static bnn_status assign(void *context, int column) {
+    const assignment *a = context;
+    return set_role(a->in, column, a->role);
+}
+
+static bnn_status set_roles(bnn_inference *in, const char *list, int role) {
+    return bnn_sheet_columns(in->sheet, list, assign, &(assignment){in, role});
+}
+
+/* The role of one column; wanted NULL: of none. */
+static bnn_status set_one(bnn_inference *in, const char *wanted, int role) {
+    int c;
+    if (!wanted) return BNN_OK;
+    BNN_TRY(find_column(in->sheet, wanted, &c));
+    return set_role(in, c, role);
 }
 
 /* The last column, if nobody asks for another. */
@@ -99,7 +137,7 @@ static bnn_status take_last(bnn_inference *in) {
     int c = s->cols - 1;
     while (c > 0 && in->role[c] != BNN_UNASKED) c--;
     if (in->role[c] != BNN_UNASKED) return BNN_OK;
-    return set_role(in, s->name[c], BNN_COLUMN_TARGET);
+    return set_one(in, s->name[c], BNN_COLUMN_TARGET);
 }
 
 static bnn_status leave_row_names(bnn_inference *in) {
@@ -116,7 +154,7 @@ static bnn_status choose_roles(bnn_inference *in) {
     if (s->cols < 2 && !none) return bnn_fail(BNN_ERR_FORMAT, "%s: has one column, a table needs features and a target", s->path);
     BNN_TRY(set_roles(in, how->drop, BNN_LEFT_OUT));
     BNN_TRY(set_roles(in, how->id, BNN_COLUMN_ID));
-    if (how->weight) BNN_TRY(set_role(in, how->weight, BNN_COLUMN_WEIGHT));
+    BNN_TRY(set_one(in, how->weight, BNN_COLUMN_WEIGHT));
     if (!none) BNN_TRY(how->targets ? set_roles(in, how->targets, BNN_COLUMN_TARGET) : take_last(in));
     if (s->row_names) BNN_TRY(leave_row_names(in));
     int features = 0;
@@ -279,15 +317,11 @@ static bnn_status check_kind(const bnn_inference *in, int c) {
     return refuse_cell(in, unclear ? m.clear : f->first_text, c);
 }
 
-/* Takes rows out that lack a value. */
-static bnn_status drop_rows(bnn_inference *in) {
-    bnn_sheet *s = in->sheet;
+bnn_status bnn_sheet_drop_rows(bnn_sheet *s, const bool *needed, const char *na, bnn_remarks *remarks) {
     int kept = 0, all = s->rows;
     for (int row = 0; row < all; row++) {
         bool whole = true;
-        for (int c = 0; whole && c < s->cols; c++)
-            whole =
-                in->role[c] == BNN_LEFT_OUT || in->role[c] == BNN_COLUMN_ID || !bnn_sheet_missing(bnn_sheet_cell(s, row, c), in->how->na);
+        for (int c = 0; whole && c < s->cols; c++) whole = !needed[c] || !bnn_sheet_missing(bnn_sheet_cell(s, row, c), na);
         if (!whole) continue;
         s->line[kept] = s->line[row];
         memmove(&s->cell[(size_t)kept++ * (size_t)s->cols], &s->cell[(size_t)row * (size_t)s->cols], (size_t)s->cols * sizeof *s->cell);
@@ -295,8 +329,16 @@ static bnn_status drop_rows(bnn_inference *in) {
     s->rows = kept;
     if (kept == all) return BNN_OK;
     if (kept == 0) return bnn_fail(BNN_ERR_DATA, "%s: a value is missing in every row", s->path);
-    return bnn_remarks_add(in->how->remarks, BNN_REMARK_NOTE, "rows_left_out", "rows left out: %d of %d, for a missing value", all - kept,
-                           all);
+    return bnn_remarks_add(remarks, BNN_REMARK_NOTE, "rows_left_out", "rows left out: %d of %d, for a missing value", all - kept, all);
+}
+
+static bnn_status drop_rows(const bnn_inference *in) {
+    bool *needed = malloc((size_t)in->sheet->cols * sizeof *needed);
+    if (!needed) return no_memory(in);
+    for (int c = 0; c < in->sheet->cols; c++) needed[c] = in->role[c] != BNN_LEFT_OUT && in->role[c] != BNN_COLUMN_ID;
+    bnn_status s = bnn_sheet_drop_rows(in->sheet, needed, in->how->na, in->how->remarks);
+    free(needed);
+    return s;
 }
 
 /* ---- levels ---- */
@@ -343,13 +385,21 @@ static bnn_status set_target_kind(const bnn_inference *in, bnn_schema_column *co
     return BNN_OK;
 }
 
+/* The unit at the end of a name, as in "area [m2]" or "speed (km/h)"; NULL: there is none, or no memory. */
+static char *unit_of(const char *name) {
+    size_t n = strlen(name);
+    const char *open = n > 2 && name[n - 1] == ']' ? strrchr(name, '[') : n > 2 && name[n - 1] == ')' ? strrchr(name, '(') : NULL;
+    return open && open > name && open + 2 < name + n ? strndup(open + 1, (size_t)(name + n - 2 - open)) : NULL;
+}
+
 static bnn_status set_column(const bnn_inference *in, int c, bnn_schema_column *column) {
     const bnn_column_facts *f = &in->facts[c];
-    *column = (bnn_schema_column){.name = strdup(in->sheet->name[c]), .role = (bnn_column_role)in->role[c]};
+    *column = (bnn_schema_column){.name = strdup(in->sheet->name[c]), .role = (bnn_column_role)in->role[c], .place = c + 1};
     if (!column->name) return no_memory(in);
     if (column->role == BNN_COLUMN_ID) return column->kind = BNN_COLUMN_TEXT, BNN_OK;
     column->kind = f->first_text >= 0 ? BNN_COLUMN_LEVELS : BNN_COLUMN_NUMBER;
     if (column->role == BNN_COLUMN_TARGET) BNN_TRY(set_target_kind(in, column, f->first_text >= 0));
+    column->unit = column->kind == BNN_COLUMN_NUMBER ? unit_of(column->name) : NULL;
     column->indicator = takes_indicator(in, c);
     if (column->indicator && f->numbers > 0) column->fill = f->sum / f->numbers;
     if (column->kind == BNN_COLUMN_LEVELS) BNN_TRY(find_levels(in, c, column));
@@ -362,8 +412,10 @@ static bnn_status make_schema(bnn_inference *in) {
     const bnn_sheet *s = in->sheet;
     bnn_schema *schema = in->schema = calloc(1, sizeof *schema);
     if (!schema || !(schema->column = calloc((size_t)s->cols, sizeof *schema->column))) return no_memory(in);
-    schema->decimal = in->how->decimal, schema->thousands = in->how->thousands;
+    schema->decimal = in->how->decimal, schema->thousands = in->how->thousands, schema->delimiter = in->how->delimiter;
+    schema->header = in->how->header, schema->missing = in->how->missing, schema->cols = s->cols;
     if (in->how->na && !(schema->na = strdup(in->how->na))) return no_memory(in);
+    if (in->how->comment && !(schema->comment = strdup(in->how->comment))) return no_memory(in);
     for (int c = 0; c < s->cols; c++)
         if (in->role[c] != BNN_LEFT_OUT && in->role[c] != BNN_COLUMN_TARGET) BNN_TRY(set_column(in, c, &schema->column[schema->n++]));
     for (int k = 0; k < in->n_targets; k++) BNN_TRY(set_column(in, in->target[k], &schema->column[schema->n++]));

@@ -10,10 +10,17 @@
 #include <bnn/number.h>
 #include <stdint.h>
 
+/* ---- header ---- */
+
+/* Names the columns of a sheet by its first line, of `first` fields, which is still among its cells and taken off where it is a header. A
+ * schema tells names from values; NULL: nobody knows the names. */
+bnn_status bnn_sheet_name_columns(bnn_sheet *sheet, int first, const bnn_csv_options *how, const bnn_schema *like);
+
 /* ---- sparse rows ---- */
 
-bool bnn_libsvm_recognise(const char *text);  /* whether the first row is one of "label index:value ..." */
-bnn_status bnn_libsvm_read(bnn_sheet *sheet); /* fills it from its text */
+bool bnn_libsvm_recognise(const char *text); /* whether the first row is one of "label index:value ..." */
+/* Fills a sheet from its text; columns of `like` (NULL: none are known) are there even where no row names them. */
+bnn_status bnn_libsvm_read(const bnn_schema *like, bnn_sheet *sheet);
 
 /* ---- texts that people read as numbers or dates ---- */
 
@@ -89,7 +96,7 @@ typedef struct {
 
 static inline char *bnn_sheet_cell(const bnn_sheet *s, int row, int c) { return s->cell[(size_t)row * (size_t)s->cols + (size_t)c]; }
 
-/* Fails with a sentence that begins with a cell. */
+/* Fails with a sentence that begins with a cell, and tells its line where that does not follow from the row. */
 bnn_status bnn_cell_fail(const bnn_inference *in, int row, int c, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Refuses a feature that is a target again; remarks on all that is doubtful in columns and on what became categories. */

@@ -97,6 +97,17 @@ static bnn_status check_line(const char *path, line *l, extent *e) {
     return BNN_OK;
 }
 
+/* Columns that others had are 0 where no row here names them. */
+static void add_known(const bnn_schema *like, extent *e) {
+    for (int k = 0; like && k < like->n; k++) {
+        const char *name = like->column[k].name;
+        size_t digits = *name == 'x' ? strspn(name + 1, "0123456789") : 0;
+        if (digits == 0 || digits > 8 || name[1 + digits] || atoi(name + 1) > MOST_INDEX) continue;
+        if (atoi(name + 1) < e->least) e->least = atoi(name + 1);
+        if (atoi(name + 1) > e->greatest) e->greatest = atoi(name + 1);
+    }
+}
+
 static bnn_status name_columns(bnn_sheet *s, int first) {
     s->name = calloc((size_t)s->cols, sizeof *s->name), s->twin = malloc((size_t)s->cols * sizeof *s->twin);
     bool done = s->name && s->twin;
@@ -136,11 +147,12 @@ static void fill_rows(bnn_sheet *s, int first) {
     }
 }
 
-bnn_status bnn_libsvm_read(bnn_sheet *s) {
+bnn_status bnn_libsvm_read(const bnn_schema *like, bnn_sheet *s) {
     extent e = {.least = 1};
     line l = {.at = s->text, .number = 1};
     do BNN_TRY(check_line(s->path, &l, &e));
     while (next_line(&l));
+    add_known(like, &e);
     s->rows = e.rows, s->cols = e.greatest - e.least + 2, s->named = true;
     size_t cells = (size_t)s->rows * (size_t)s->cols;
     BNN_TRY(bnn_memory_check((double)cells * sizeof *s->cell, s->path, "take fewer rows, or fewer features"));

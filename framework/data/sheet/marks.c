@@ -70,16 +70,17 @@ static bool is_date_of_numbers(const char *p) {
 
 /* "31 Jan 2020", "January 31, 2020", "Jan-20", with or without the day of the week. */
 static bool is_date_of_words(const char *p) {
-    static const char *const months[] = {"jan",  "feb",  "mar",    "apr",       "may",     "jun",      "jul",      "aug",
-                                         "sep",  "oct",  "nov",    "dec",       "january", "february", "march",    "april",
-                                         "june", "july", "august", "september", "october", "november", "december", NULL};
+    static const char *const months[] = {"jan",    "feb",       "mar",     "apr",      "may",      "jun",    "jul",     "aug",       "sep",
+                                         "oct",    "nov",       "dec",     "january",  "february", "march",  "april",   "june",      "july",
+                                         "august", "september", "october", "november", "december", "januar", "februar", "m\u00E4rz", "mai",
+                                         "juni",   "juli",      "oktober", "dezember", "okt",      "dez",    NULL};
     static const char *const days[] = {"mon",     "tue",       "wed",      "thu",    "fri",      "sat",    "sun", "monday",
                                        "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", NULL};
     int numbers = 0, month = 0;
     while (*p) {
         size_t n = digits_at(p), letters = 0;
         if (numbers > 0 && month > 0 && is_time(p)) return true;
-        while (is_letter(p[letters])) letters++;
+        while (is_letter(p[letters]) || (unsigned char)p[letters] >= 0x80) letters++;
         if (n > 0)
             numbers += n <= 4 ? 1 : 9;
         else if (is_one_of(p, letters, months))

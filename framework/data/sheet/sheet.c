@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * sheet.c: a text -> cells, and what their columns are called.
+ * sheet.c: a text -> cells.
  */
 #include "data/import.h"
 #include "infer.h"
@@ -19,72 +19,11 @@ void bnn_sheet_free(bnn_sheet *sheet) {
     *sheet = (bnn_sheet){0};
 }
 
-/* ---- cells as numbers ---- */
-
-static int small(char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (unsigned char)c; }
-
-int bnn_letters_compare(const char *a, const char *b) {
-    while (*a && small(*a) == small(*b)) a++, b++;
-    return small(*a) - small(*b);
-}
-
-bool bnn_sheet_missing(const char *text, const char *na) {
-    static const char *const usual[] = {"?", "NA", "N/A", "#N/A", "<NA>", "nan", "null"};
-    if (!*text) return true;
-    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
-        if (bnn_letters_compare(text, usual[i]) == 0) return true;
-    for (size_t length = strlen(text); na; na = *na ? na + 1 : NULL) {
-        size_t n = strcspn(na, ",");
-        if (n == length && strncmp(na, text, n) == 0) return true;
-        na += n;
-    }
-    return false;
-}
-
-/* Bytes of a mark between thousands; a blank may be one that does not break. 0: there is none. */
-static size_t mark_at(const char *p, char mark) {
-    if (mark == ' ' && strncmp(p, "\u00A0", 2) == 0) return 2;
-    if (mark == ' ' && strncmp(p, "\u202F", 3) == 0) return 3;
-    return mark && *p == mark;
-}
-
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/* Rewrites "1.234,5" as "1234.5"; false where the groups are not of three digits, or the number is too long. */
-static bool rewrite(const char *p, char decimal, char thousands, char *to, size_t room) {
-    const char *end = to + room - 1;
-    int digits = 0;
-    bool marked = false;
-    for (; *p && *p != decimal && to < end; p++) {
-        size_t mark = mark_at(p, thousands);
-        if (mark > 0) {
-            if (digits < 1 || digits > 3 || (marked ? digits != 3 : to[-digits] == '0') || !is_digit(p[mark])) return false;
-            marked = true, digits = 0, p += mark;
-        }
-        if (*p == '.') return false;
-        digits += is_digit(*p);
-        if (marked && !is_digit(*p)) break;
-        *to++ = *p;
-    }
-    if (marked && digits != 3) return false;
-    for (; *p && to < end; p++) {
-        if (*p == '.' && decimal != '.') return false;
-        *to++ = *p == decimal ? '.' : *p;
-    }
-    *to = '\0';
-    return !*p;
-}
-
-bool bnn_sheet_number(const char *text, char decimal, char thousands, double *value) {
-    char plain[64];
-    if (decimal == '.' && !thousands) return bnn_import_number(text, value);
-    return rewrite(text, decimal, thousands, plain, sizeof plain) && bnn_import_number(plain, value);
-}
-
 /* ---- text -> cells ---- */
 
 typedef struct {
     const bnn_csv_options *how;
+    const bnn_schema *like; /* that is read by; NULL: there is none yet */
     bnn_sheet *sheet;
     char *at;
     int at_line; /* counted from 1 */
@@ -240,14 +179,14 @@ static const char *delimiter_name(char delimiter, char text[4]) {
     return text;
 }
 
-/* How often c stands outside quotes in one line; *at goes on to the next. */
-static int count_in_line(const char **at, char c) {
+/* How often c stands outside quotes in one line; *at goes on to the next. The mark of decimals is no delimiter unless beside a quote. */
+static int count_in_line(const reader *r, const char **at, char c) {
     int count = 0;
     bool quoted = false, begin = true;
     const char *p = *at;
     for (; *p && (quoted || *p != '\n'); p++) {
         if (*p == '"' && (quoted || begin)) quoted = !quoted;
-        count += *p == c && !quoted;
+        count += *p == c && !quoted && (c != r->how->decimal || p[1] == '"' || (p > *at && p[-1] == '"'));
         begin = *p == c || *p == ' ' || *p == '"';
     }
     *at = *p ? p + 1 : p;
@@ -264,7 +203,7 @@ static int count_alike(const reader *r, char c) {
         at += strspn(at, " \n");
         if (!*at) break;
         bool comment = r->comment && strncmp(at, r->comment, strlen(r->comment)) == 0;
-        int count = count_in_line(&at, c);
+        int count = count_in_line(r, &at, c);
         if (comment) continue;
         if (lines == 0) first = count;
         if (lines == 1) other = count;
@@ -278,23 +217,25 @@ static int count_alike(const reader *r, char c) {
 /* What stands in each line alike; else what is most frequent in the first; else blanks. */
 static char guess_delimiter(const reader *r) {
     static const char candidates[] = "\t;|,";
-    bool comma = r->how->decimal == ',';
     for (const char *c = candidates; *c; c++)
-        if (!(*c == ',' && comma) && count_alike(r, *c) > 0) return *c;
+        if (count_alike(r, *c) > 0) return *c;
     char best = ' ';
     int most = 0;
     for (const char *c = candidates; *c; c++) {
         const char *line = r->at + strspn(r->at, " \n");
-        int count = *c == ',' && comma ? 0 : count_in_line(&line, *c);
+        int count = count_in_line(r, &line, *c);
         if (count > most && *c != '|') most = count, best = *c;
     }
     return best;
 }
 
-/* Excel's first line "sep=;". */
+/* Excel's first line "sep=;", with quotes or without. */
 static char announced_delimiter(reader *r) {
-    if ((strncmp(r->at, "sep=", 4) != 0 && strncmp(r->at, "SEP=", 4) != 0) || !r->at[4] || (r->at[5] != '\n' && r->at[5])) return '\0';
-    char delimiter = r->at[4];
+    const char *p = r->at + (*r->at == '"');
+    if ((strncmp(p, "sep=", 4) != 0 && strncmp(p, "SEP=", 4) != 0) || !p[4]) return '\0';
+    char delimiter = p[4];
+    p += 5 + (*r->at == '"' && p[5] == '"');
+    if (*p && *p != '\n') return '\0';
     skip_line(r);
     return delimiter;
 }
@@ -348,184 +289,35 @@ static bnn_status take_off_last(reader *r) {
                            "delimiter: each line ends with one, no column is behind it");
 }
 
-/* ---- header ---- */
-
-static const char *cell(const bnn_sheet *s, int row, int c) { return s->cell[(size_t)row * (size_t)s->cols + (size_t)c]; }
-
-static bool is_number(const reader *r, const char *text) {
-    double value;
-    return bnn_sheet_number(text, r->how->decimal, r->how->thousands, &value);
-}
-
-static bool numbers_below(const reader *r, int c) {
-    const bnn_sheet *s = r->sheet;
-    for (int row = 1; row < s->rows; row++)
-        if (!is_number(r, cell(s, row, c)) && !bnn_sheet_missing(cell(s, row, c), r->how->na)) return false;
-    return s->rows > 1;
-}
-
-typedef struct {
-    const char *name;
-    int column;
-} place;
-
-static int by_name(const void *a, const void *b) {
-    const place *p = a, *q = b;
-    int order = strcmp(p->name, q->name);
-    return order ? order : p->column - q->column;
-}
-
-/* Columns in the order of the given names; NULL: there is no memory. */
-static place *sorted_names(char *const *names, int n) {
-    place *sorted = malloc((size_t)n * sizeof *sorted);
-    for (int c = 0; sorted && c < n; c++) sorted[c] = (place){names[c], c};
-    if (sorted) qsort(sorted, (size_t)n, sizeof *sorted, by_name);
-    return sorted;
-}
-
-/* All texts, none twice: then it is a header even above columns of texts. */
-static bool looks_like_names(const reader *r) {
-    const bnn_sheet *s = r->sheet;
-    for (int c = 0; c < s->cols; c++)
-        if (is_number(r, cell(s, 0, c))) return false;
-    place *sorted = sorted_names(s->cell, s->cols);
-    bool twice = !sorted;
-    for (int c = 1; !twice && c < s->cols; c++) twice = strcmp(sorted[c - 1].name, sorted[c].name) == 0;
-    free(sorted);
-    return !twice;
-}
-
-/* Years, or 0, 1, 2, ... or 1, 2, 3, ... above numbers that are none of these: a header that is all numbers. */
-static bool looks_like_numbers(const reader *r) {
-    const bnn_sheet *s = r->sheet;
-    double value, before = 0;
-    bool years = s->cols > 1, steps = s->cols > 2, fraction = false;
-    for (int c = 0; c < s->cols; c++) {
-        if (!is_number(r, cell(s, 0, c)) || !bnn_sheet_number(cell(s, 0, c), '.', '\0', &value) || value != floor(value)) return false;
-        years = years && value >= 1800 && value <= 2200 && (c == 0 || value > before);
-        steps = steps && (c == 0 ? value == 0 || value == 1 : value == before + 1);
-        before = value;
-    }
-    for (int row = 1; (years || steps) && row < s->rows; row++)
-        for (int c = 0; c < s->cols; c++) {
-            if (!bnn_sheet_number(cell(s, row, c), r->how->decimal, r->how->thousands, &value)) continue;
-            fraction = fraction || value != floor(value);
-            years = years && !(value >= 1800 && value <= 2200 && value == floor(value));
-        }
-    return s->rows > 1 && (years || (steps && fraction));
-}
-
-static bool has_header(const reader *r, bool *of_numbers) {
-    const bnn_sheet *s = r->sheet;
-    *of_numbers = false;
-    if (r->how->header != BNN_HEADER_GUESS) return r->how->header == BNN_HEADER_YES;
-    if (looks_like_numbers(r)) return *of_numbers = true;
-    for (int c = 0; c < s->cols; c++)
-        if (!is_number(r, cell(s, 0, c)) && !bnn_sheet_missing(cell(s, 0, c), r->how->na) && numbers_below(r, c)) return true;
-    return looks_like_names(r);
-}
-
-/* Gives columns of one name different ones, "a" and "a.2", and makes each know another one of them. */
-static bnn_status part_twins(bnn_sheet *s, bool *changed) {
-    place *sorted = sorted_names(s->name, s->cols);
-    bool done = sorted;
-    *changed = false;
-    for (int c = 1, first = 0; done && c < s->cols; c++) {
-        if (strcmp(sorted[c].name, sorted[first].name) != 0) {
-            first = c;
-            continue;
-        }
-        char *name;
-        done = asprintf(&name, "%s.%d", sorted[first].name, c - first + 1) >= 0;
-        if (!done) break;
-        int a = sorted[first].column, b = sorted[c].column;
-        if (s->twin[a] < 0) s->twin[a] = b;
-        if (s->twin[b] < 0) s->twin[b] = a;
-        free(s->name[b]);
-        s->name[b] = name, sorted[c].name = sorted[first].name, *changed = true;
-    }
-    free(sorted);
-    return done ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %d columns", s->path, s->cols);
-}
-
-static bnn_status remark_twins(const bnn_sheet *s, bnn_remarks *remarks) {
-    for (int c = 0; c < s->cols; c++) {
-        int twin = s->twin[c];
-        if (twin >= 0 && twin < c)
-            BNN_TRY(bnn_remarks_add(remarks, BNN_REMARK_WARNING, "same_name",
-                                    "columns %d and %d have the same name '%s': column %d is called '%s' here", twin + 1, c + 1,
-                                    s->name[twin], c + 1, s->name[c]));
-    }
-    return BNN_OK;
-}
-
-/* Names of the columns: `skip` columns at the left have none in the first line. */
-static bnn_status set_names(reader *r, int skip) {
-    bnn_sheet *s = r->sheet;
-    s->name = calloc((size_t)s->cols, sizeof *s->name), s->twin = malloc((size_t)s->cols * sizeof *s->twin);
-    bool done = s->name && s->twin;
-    for (int c = 0; done && c < s->cols; c++) {
-        s->twin[c] = -1;
-        if (c < skip)
-            done = (s->name[c] = strdup("row_name"));
-        else if (s->named && *s->cell[c - skip])
-            done = (s->name[c] = strdup(s->cell[c - skip]));
-        else
-            done = asprintf(&s->name[c], "column%d", c + 1) >= 0;
-    }
-    if (!done) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %d columns", s->path, s->cols);
-    for (bool changed = true; changed;) BNN_TRY(part_twins(s, &changed));
-    return remark_twins(s, r->how->remarks);
-}
-
-static void take_off_header(reader *r) {
-    bnn_sheet *s = r->sheet;
-    s->rows--;
-    memmove(s->cell, s->cell + r->first, (size_t)s->rows * (size_t)s->cols * sizeof *s->cell);
-    memmove(s->line, s->line + 1, (size_t)s->rows * sizeof *s->line);
-}
-
-static bnn_status remark_header(const reader *r, bool of_numbers) {
-    bnn_remarks *remarks = r->how->remarks;
-    if (r->how->header != BNN_HEADER_GUESS) return BNN_OK;
-    if (of_numbers)
-        return bnn_remarks_add(
-            remarks, BNN_REMARK_WARNING, "header_of_numbers",
-            "header: the first line, which is all numbers, is taken for names (guessed): say --no-header if it holds values");
-    return bnn_remarks_add(remarks, BNN_REMARK_NOTE, "header",
-                           r->sheet->named ? "header: the first line names the columns (guessed)"
-                                           : "header: none, the first line holds values (guessed)");
-}
-
-static bnn_status name_columns(reader *r) {
-    bnn_sheet *s = r->sheet;
-    bool of_numbers = false;
-    BNN_TRY(take_off_last(r));
-    int skip = s->cols - r->first;
-    s->row_names = skip > 0;
-    s->named = s->row_names || has_header(r, &of_numbers);
-    BNN_TRY(remark_header(r, of_numbers));
-    BNN_TRY(set_names(r, skip));
-    if (s->named) take_off_header(r);
-    return s->rows > 0 ? BNN_OK : bnn_fail(BNN_ERR_FORMAT, "%s: has a header and no rows", s->path);
-}
-
 static bnn_status read_sheet(reader *r) {
     BNN_TRY(bnn_text_read(r->sheet->path, r->how->remarks, &r->sheet->text));
     if (!r->how->delimiter && bnn_libsvm_recognise(r->sheet->text)) {
         BNN_TRY(bnn_remarks_add(r->how->remarks, BNN_REMARK_NOTE, "libsvm", "format: rows of libsvm, label and index:value (guessed)"));
-        return bnn_libsvm_read(r->sheet);
+        return bnn_libsvm_read(r->like, r->sheet);
     }
     BNN_TRY(read_cells(r));
-    return name_columns(r);
+    BNN_TRY(take_off_last(r));
+    return bnn_sheet_name_columns(r->sheet, r->first, r->how, r->like);
 }
 
-bnn_status bnn_sheet_read(const char *path, const bnn_csv_options *how, bnn_sheet *out) {
+/* Refuses marks that cannot be told apart from what they stand between. */
+static bnn_status check_marks(const bnn_csv_options *how) {
+    static const char never[] = "\"\n\r0123456789+-eE";
+    if (how->delimiter && strchr(never, how->delimiter))
+        return bnn_fail(BNN_ERR_OPTION, "delimiter: '%c' cannot end a field", how->delimiter);
+    if (how->decimal != '.' && how->decimal != ',') return bnn_fail(BNN_ERR_OPTION, "decimal: '%c' is neither . nor ,", how->decimal);
+    if (how->thousands && (strchr(never, how->thousands) || how->thousands == how->decimal))
+        return bnn_fail(BNN_ERR_OPTION, "thousands: '%c' cannot stand between thousands", how->thousands);
+    return BNN_OK;
+}
+
+bnn_status bnn_sheet_read(const char *path, const bnn_csv_options *how, const bnn_schema *like, bnn_sheet *out) {
     *out = (bnn_sheet){.path = path};
     bnn_csv_options filled = *how;
     if (!filled.decimal) filled.decimal = '.';
-    reader r = {.how = &filled, .sheet = out};
-    bnn_status s = read_sheet(&r);
+    reader r = {.how = &filled, .like = like, .sheet = out};
+    bnn_status s = check_marks(&filled);
+    if (s == BNN_OK) s = read_sheet(&r);
     if (s < 0) bnn_sheet_free(out);
     return s;
 }

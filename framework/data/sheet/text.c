@@ -4,6 +4,7 @@
  */
 #include "data/import.h"
 
+#include <bnn/escape.h>
 #include <bnn/remark.h>
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { PIECE = 1 << 20 };
+enum { PIECE = 1 << 16 };
 
 typedef struct {
     const char *path;
@@ -115,30 +116,6 @@ static bnn_status from_latin1(bytes *b) {
     return bnn_remarks_add(b->remarks, BNN_REMARK_NOTE, "encoding", "encoding: no UTF-8, read as Latin-1 (Windows-1252)");
 }
 
-/* Length of one character; 0: it is none. Overlong forms and halves of pairs are none. */
-static size_t character(const uint8_t *p) {
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xC0) != 0x80) return 0; /* the NUL at the end, too */
-    bool wrong = n > 2 && ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF0 && p[1] < 0x90) ||
-                           (p[0] == 0xF4 && p[1] > 0x8F));
-    return wrong ? 0 : n;
-}
-
-static bool is_utf8(const bytes *b) {
-    const uint8_t *p = b->at, *end = b->at + b->size;
-    while (p < end) {
-        uint64_t eight;
-        for (; end - p >= 8 && (memcpy(&eight, p, 8), !(eight & UINT64_C(0x8080808080808080))); p += 8) {
-        }
-        if (p == end) break;
-        size_t n = character(p);
-        if (n == 0) return false;
-        p += n;
-    }
-    return true;
-}
-
 static void skip(bytes *b, size_t n) {
     b->size -= n;
     memmove(b->at, b->at + n, b->size + 1);
@@ -173,7 +150,7 @@ static bnn_status decode(bytes *b) {
     if (b->size >= 4 && b->size % 2 == 0 && p[0] && !p[1] && p[2] && !p[3]) return from_utf16(b, false);
     if (b->size >= 4 && b->size % 2 == 0 && !p[0] && p[1] && !p[2] && p[3]) return from_utf16(b, true);
     if (b->size >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) skip(b, 3);
-    return is_utf8(b) ? BNN_OK : from_latin1(b);
+    return bnn_is_utf8((const char *)b->at) ? BNN_OK : from_latin1(b);
 }
 
 /* ---- ends of lines ---- */

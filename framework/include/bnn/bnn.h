@@ -33,6 +33,7 @@ typedef struct bnn_provenance bnn_provenance; /* who made a file, out of what (s
 typedef struct bnn_origin bnn_origin;         /* where a run came from (store.h) */
 typedef struct bnn_plugin bnn_plugin;         /* types from a shared library (plugin.h) */
 typedef struct bnn_remarks bnn_remarks;       /* what a caller should be told beside a result */
+typedef struct bnn_schema bnn_schema;         /* what the columns of a file mean (schema.h) */
 
 /* ---- remarks ---- */
 
@@ -134,6 +135,31 @@ typedef struct {
  * value, "name=value", values sorted; classes are numbered in the order of their names (numbers: of size). */
 bnn_status bnn_import_csv(const char *path, const bnn_csv_options *options, const bnn_import_about *about, bnn_table **out);
 
+/* New rows, read by the schema of others (bnn_run_schema, bnn_table_schema): columns are found by name, in any order, and others left out;
+ * levels have the place they had. A column that is not there is refused by its name, an unknown level or class by row, column and text. Of
+ * targets all are there, or the table has none. Options that are 0 are those of the schema's own file; targets may be "none" or NULL, id
+ * names further columns to carry through, and weight and classes are refused. like NULL is refused: columns that were fitted to had no
+ * names. */
+bnn_status bnn_import_like(const char *path, const bnn_schema *like, const bnn_csv_options *options, const bnn_import_about *about,
+                           bnn_table **out);
+/* The same for the rows of a table, whose splits the new one has, too. */
+bnn_status bnn_table_like(const bnn_table *table, const bnn_schema *like, const bnn_csv_options *options, bnn_table **out);
+
+/* Named columns in the memory of a program. */
+typedef struct {
+    size_t size;                     /* of this struct */
+    int n;                           /* rows */
+    int n_columns;                   /* columns */
+    const char *const *names;        /* [n_columns] */
+    const double *const *numbers;    /* [n_columns] of n numbers, of which NaN is a missing value; or NULL: the column has texts */
+    const char *const *const *texts; /* [n_columns] of n texts, of which NULL is a missing value; or NULL: the column has numbers */
+} bnn_columns;
+
+/* A table of such columns, which are copied, as bnn_import_csv makes it of a file. */
+bnn_status bnn_import_columns(const bnn_columns *columns, const bnn_csv_options *options, bnn_table **out);
+/* The same as bnn_import_like makes it of one: new rows for a run are bnn_columns_like(&columns, bnn_run_schema(run), NULL, &table). */
+bnn_status bnn_columns_like(const bnn_columns *columns, const bnn_schema *like, const bnn_csv_options *options, bnn_table **out);
+
 /* A folder of the published UCI layout: data.txt, index_features.txt, index_target.txt, and index_train_K.txt, index_test_K.txt for K = 0,
  * 1, ... */
 bnn_status bnn_import_uci(const char *folder, const bnn_import_about *about, bnn_table **out);
@@ -150,6 +176,7 @@ int bnn_table_classes(const bnn_table *table);                               /* 
 const char *bnn_table_title(const bnn_table *table);                         /* what the data are; never NULL */
 const double *bnn_table_x(const bnn_table *table);                           /* [n, features] */
 const double *bnn_table_y(const bnn_table *table);                           /* [n, targets]; NULL: they are not known */
+const bnn_schema *bnn_table_schema(const bnn_table *table);                  /* what its columns mean; NULL: they come from no text */
 /* Name number i of a column, or of a class; NULL: it has none. */
 const char *bnn_table_feature_name(const bnn_table *table, int i); /* of a feature */
 const char *bnn_table_target_name(const bnn_table *table, int i);  /* of a target */
@@ -232,6 +259,8 @@ const char *bnn_run_prior(const bnn_run *run);          /* the prior */
 const char *bnn_run_remark(const bnn_run *run);         /* how it came to be, or what its engine found, in a sentence; NULL: nothing */
 const char *bnn_run_choice(const bnn_run *run);         /* why its engine was chosen, with the predicted cost; NULL: it was named */
 const bnn_scaling *bnn_run_scaling(const bnn_run *run); /* of its training rows: that of the rows it predicts */
+
+const bnn_schema *bnn_run_schema(const bnn_run *run); /* what the columns meant that it was fitted to; NULL: they had no names */
 
 /* Refuses rows whose columns, or classes, have other names than those the run was fitted to, or another order. */
 bnn_status bnn_run_check_names(const bnn_run *run, const bnn_table *table);

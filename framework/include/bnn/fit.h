@@ -6,6 +6,7 @@
 #define BNN_FIT_H
 
 #include <bnn/engine.h>
+#include <bnn/schema.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -40,6 +41,7 @@ struct bnn_run {
     bnn_engine *engine;  /* owned */
     bnn_history history; /* its course */
     bnn_names names;     /* of the columns it was fitted to */
+    bnn_schema *schema;  /* of the file they came from; NULL: they came from none */
     bnn_cost cost;       /* of the fit so far */
     int steps;           /* of the engine, so far */
     double progress;     /* share of the whole work done after the last step, 0..1 */

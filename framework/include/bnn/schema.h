@@ -38,20 +38,28 @@ typedef struct {
     bool indicator;       /* of a feature that may be missing: a column "name=missing" is 1 there, no level is, and a number is `fill` */
     double fill;          /* of a number: the mean of the values that were there */
     char *unit;           /* as the file gives it; NULL: it gives none */
+    int place;            /* its number in the file, from 1; 0: it is not known */
 } bnn_schema_column;
 
-/* The columns that matter, those left out are not in it. Owns everything. */
-typedef struct {
+/* The columns that matter, those left out are not in it, and how their file was to be read: what new files are read by where nothing else
+ * is asked for. Owns everything. */
+struct bnn_schema {
     int n;                     /* columns */
     bnn_schema_column *column; /* [n] */
     char decimal;              /* mark of decimals in its numbers, '.' or ',' */
     char thousands;            /* mark between thousands; 0: none */
     char *na;                  /* texts for missing values beside the usual ones, separated by commas; NULL: none */
-} bnn_schema;
+    char delimiter;            /* that ends a field; 0: it was guessed */
+    char *comment;             /* that lines to be left out begin with; NULL: '#' before the header */
+    bnn_header header;         /* whether there is one */
+    bnn_missing missing;       /* what was done about missing values; new files are asked anew */
+    int cols;                  /* columns of the file, also those left out; 0: it is not known */
+};
 
 void bnn_schema_free(bnn_schema *schema);                               /* NULL is allowed */
 bnn_status bnn_schema_copy(const bnn_schema *schema, bnn_schema **out); /* NULL gives NULL */
 int bnn_schema_width(const bnn_schema *schema, bnn_column_role role);   /* columns of x, or of y, that it makes */
+int bnn_schema_column_width(const bnn_schema_column *column);           /* that one column of the file makes */
 
 #ifdef __cplusplus
 }

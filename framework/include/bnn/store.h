@@ -103,6 +103,10 @@ void bnn_outline_free(bnn_outline *outline); /* frees what is inside */
  * LAYER/kernel [in, out] and bias, or of a run of bnn. Layers without weights are left out. */
 bnn_status bnn_weights_load(const char *path, bnn_weights **out);
 
+/* What the columns meant that a bnn-data, bnn-run or bnn-model holds or was fitted to, owned (bnn_schema_free); a file without names of
+ * columns is refused. */
+bnn_status bnn_schema_load(const char *path, bnn_schema **out);
+
 /* Predictions alone: schema "bnn-prediction". run made them. */
 bnn_status bnn_prediction_save(const bnn_run *run, const bnn_results *results, const bnn_provenance *provenance, const char *path);
 

@@ -16,6 +16,7 @@ enum { MOST_ENGINES = 32 };
 
 typedef struct {
     tool_job job;
+    tool_reading reading;
     const char *engine[MOST_ENGINES], *splits, *out, *reference;
     int n_engines;
     bool resume, json;
@@ -40,7 +41,7 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &r->job; return 0;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &r->job, state->child_inputs[1] = &r->reading; return 0;
     case 'e':
         if (r->n_engines == MOST_ENGINES) tool_misuse(state, "--engine: at most %d engines", MOST_ENGINES);
         r->engine[r->n_engines++] = arg;
@@ -78,6 +79,7 @@ typedef struct {
 
 typedef struct {
     const request *r;
+    tool_reading *reading;
     const bnn_table *table;
     bnn_comparison *c;
     task *task; /* [n_engines, n_splits] */
@@ -425,6 +427,13 @@ static bnn_status read_splits(const char *text, int n, int *first, int *last) {
     return BNN_OK;
 }
 
+/* The last split that is asked for; of text that has none yet the first, where none is named. */
+static int last_split(const char *text) {
+    const char *dash = text ? strchr(text, '-') : NULL;
+    int last = text ? atoi(dash ? dash + 1 : text) : 0;
+    return last < 0 ? 0 : last;
+}
+
 static char *copy(const char *text) { return strdup(text ? text : ""); }
 
 static bnn_status open_comparison(const request *r, const bnn_table *table, int first, int last, bnn_comparison **out) {
@@ -614,21 +623,23 @@ static bnn_status show_and_save(const contest *c, bool was_complete) {
 static bnn_status compare_on(contest *c, int first, int last) {
     BNN_TRY(open_comparison(c->r, c->table, first, last, &c->c));
     BNN_TRY(open_tasks(c));
+    tool_reading_say(c->reading, c->table, c->r->json ? stderr : stdout);
     bool was_complete = !c->c->partial && count_kept(c) == c->c->n_engines * c->c->n_splits;
     if (c->r->out) BNN_TRY(tool_output_claim(c->r->out, "bnn-comparison", is_same, c));
     BNN_TRY(work(c));
     return c->c->partial ? stop(c) : show_and_save(c, was_complete);
 }
 
-static bnn_status compare(const request *r) {
+static bnn_status compare(request *r) {
     bnn_table *table;
-    contest c = {.r = r};
+    contest c = {.r = r, .reading = &r->reading};
     int first, last;
     BNN_TRY(tool_output_apart(r->out, r->job.data, "the data file"));
     if (r->out) BNN_TRY(tool_output_hdf5(r->out));
-    BNN_TRY(tool_table(r->job.data, &table));
+    BNN_TRY(tool_table(r->job.data, NULL, &r->reading, &table));
     c.table = table;
-    bnn_status s = read_splits(r->splits, table->n_splits, &first, &last);
+    bnn_status s = tool_reading_split(&r->reading, table, last_split(r->splits));
+    if (s == BNN_OK) s = read_splits(r->splits, table->n_splits, &first, &last);
     if (s < 0) bnn_note(s, "%s", r->job.data);
     if (s == BNN_OK) s = compare_on(&c, first, last);
     close_tasks(&c);
@@ -638,7 +649,8 @@ static bnn_status compare(const request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {
+        {&tool_job_argp, 0, NULL, 0}, {&tool_reading_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,

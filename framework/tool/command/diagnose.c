@@ -15,7 +15,7 @@ typedef struct {
 enum { JSON = 256, ROWS, WEIGHTS };
 
 static const struct argp_option options[] = {
-    {"data", 'd', "FILE", 0, "data file whose rows are predicted (default: the one the run was fitted to)", 0},
+    {"data", 'd', "FILE", 0, "table of texts or data file whose rows are predicted (default: the one the run was fitted to)", 0},
     {"split", 'k', "K", 0, "test rows of split K, or 'all' (default: the run's own split; all rows of another file)", 0},
     {"rows", ROWS, "N", 0, "rows to predict, evenly spaced (default: 500 at most)", 0},
     {"weights", WEIGHTS, NULL, 0,
@@ -145,6 +145,7 @@ static bnn_status diagnose(request *r, bool *good) {
         print_json(r, d);
     else
         s = print_text(r, d);
+    if (s == BNN_OK) tool_rerun_say(&r->rerun, stderr);
     *good = !d || d->n_findings == 0;
     bnn_diagnosis_free(d);
     tool_rerun_close(&r->rerun);
@@ -152,8 +153,10 @@ static bnn_status diagnose(request *r, bool *good) {
 }
 
 static int run(int argc, char **argv) {
+    static const struct argp_child children[] = {{&tool_reading_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {.options = options,
                               .parser = parse,
+                              .children = children,
                               .args_doc = "RUN.h5",
                               .doc = "Says whether the Markov chains of a run have met, and how many independent draws theirs are worth: "
                                      "rank-normalised split R-hat, "

@@ -47,6 +47,7 @@ static bnn_status evaluate(request *r) {
     if (!r->rerun.rows->y) s = bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted, not scored", r->rerun.data_used);
     if (s == BNN_OK) s = tool_rerun_predict(&r->rerun, BNN_DRAW, NULL, &p);
     if (s == BNN_OK) s = bnn_metrics_compute(p, r->rerun.rows, &m);
+    if (s == BNN_OK) tool_rerun_say(&r->rerun, r->json ? stderr : stdout);
     if (s == BNN_OK && r->json) s = print_json(r, p, &m);
     if (s == BNN_OK && !r->json) s = tool_scores_print(r->rerun.kind, p, r->rerun.rows, &m);
     if (s == BNN_OK && !r->json) {

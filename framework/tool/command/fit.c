@@ -7,6 +7,7 @@
 
 typedef struct {
     tool_job job;
+    tool_reading reading;
     const char *engine, *out, *from;
     int split;
     bool split_given, resume;
@@ -22,7 +23,10 @@ typedef struct {
 enum { EVERY = 256, RESUME, LOG, KEEP, FROM, BUDGET };
 
 static const struct argp_option options[] = {
-    {"split", 'k', "K", 0, "rows to train on: those of split K, or 'all' (default: split 0 where the data have splits)", 0},
+    {"split", 'k', "K", 0,
+     "rows to train on: those of split K, or 'all' (default: split 0 where the data have splits; all rows of text, of which split K holds "
+     "a tenth out)",
+     0},
     {"engine", 'e', "TEXT", 0,
      "how to infer, such as mc_dropout:gates=concrete (`bnn list engines`; default: auto, by rows, columns and budget)", 0},
     {"budget", BUDGET, "SECONDS", 0, "time of one core that an engine is chosen for by auto (default: 60)", 0},
@@ -39,7 +43,7 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &r->job; return 0;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &r->job, state->child_inputs[1] = &r->reading; return 0;
     case 'k':
         r->split = tool_split(arg);
         r->split_given = true;
@@ -92,14 +96,19 @@ static bnn_status open_run(request *r, const bnn_table *table, const bnn_data *t
 }
 
 /* Texts that were not given are those of the other run. */
-static bnn_status open_origin(request *r, const bnn_table *table, const bnn_scaling **scaling) {
+static bnn_status open_origin(request *r, const bnn_scaling **scaling) {
     BNN_TRY(bnn_run_load(r->from, &r->origin, NULL));
     const bnn_engine *fitted = bnn_engine_fitted(r->origin->engine);
     if (!r->job.net) r->job.net = fitted->texts.net;
     if (!r->job.likelihood) r->job.likelihood = fitted->texts.likelihood;
     if (!r->job.prior) r->job.prior = fitted->texts.prior;
     *scaling = &fitted->model->scaling;
-    return bnn_run_check_names(r->origin, table);
+    return BNN_OK;
+}
+
+static void say_unscored(const request *r) {
+    printf("every row was a training row, so nothing is scored: %s\n",
+           r->reading.text ? "--split 0 holds out a tenth of them" : "`bnn split` holds some out");
 }
 
 /* The run that the file holds is the one asked for, and complete: it may be made again. */
@@ -125,6 +134,7 @@ static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *t
     BNN_TRY(open_run(r, table, train, &run));
     tool_course course = {.job = &r->job, .table = table, .split = r->split, .path = r->out, .log = r->log, .every = r->every, .run = run};
     bool was_complete = run->complete;
+    tool_reading_say(&r->reading, table, stdout);
     if (run->choice)
         printf("chose %s on '%s', prior %s: %s\n", run->engine_text, run->engine->plain_net, run->engine->texts.prior, run->choice);
     bnn_status s = r->keep ? bnn_predict_keeps(run->engine) : BNN_OK;
@@ -137,6 +147,7 @@ static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *t
         printf("%s: is complete%s\n", tool_line(r->out), r->keep ? "; draws that it does not hold are made by `bnn predict --keep`" : "");
     else if (s == BNN_OK)
         s = run->complete ? tool_finish(&r->job, table, r->split, run, train, test, r->keep, r->out) : tool_course_stop(&course);
+    if (s == BNN_OK && run->complete && !was_complete && !test) say_unscored(r);
     bnn_run_free(run);
     return s;
 }
@@ -151,14 +162,22 @@ static bnn_status check_outputs(const request *r) {
     return tool_output_hdf5(r->out);
 }
 
+static bnn_status open_table(request *r, bnn_table **table) {
+    BNN_TRY(tool_table(r->job.data, r->origin, &r->reading, table));
+    if (!r->split_given) r->split = (*table)->n_splits > 0 ? 0 : -1;
+    if (r->resume && !*(*table)->sha256)
+        return bnn_fail(BNN_ERR_OPTION, "--resume: whether %s gives the same rows again cannot be told: write them to a file", r->job.data);
+    return tool_reading_split(&r->reading, *table, r->split);
+}
+
 static bnn_status fit(request *r) {
-    bnn_table *table;
+    bnn_table *table = NULL;
     bnn_data *train = NULL, *test = NULL;
     const bnn_scaling *scaling = NULL;
     BNN_TRY(check_outputs(r));
-    BNN_TRY(tool_table(r->job.data, &table));
-    if (!r->split_given) r->split = table->n_splits > 0 ? 0 : -1;
-    bnn_status s = r->from ? open_origin(r, table, &scaling) : BNN_OK;
+    if (r->from) BNN_TRY(open_origin(r, &scaling));
+    bnn_status s = open_table(r, &table);
+    if (s == BNN_OK && r->origin) s = bnn_run_check_names(r->origin, table);
     if (s == BNN_OK && (s = tool_rows(table, r->split, scaling, &train, &test)) < 0) bnn_note(s, "%s", r->job.data);
     if (s == BNN_OK && r->keep && !test) s = bnn_fail(BNN_ERR_OPTION, "--keep: there are no test rows to predict");
     if (s == BNN_OK) s = fit_rows(r, table, train, test);
@@ -170,18 +189,22 @@ static bnn_status fit(request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {&tool_reading_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
         .children = children,
-        .doc = "Fits a network to a table of data and writes a run file; test rows of the split, if any, are predicted and scored.\v"
-               "Examples:\n"
-               "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine mc_dropout -o run.h5\n"
-               "  bnn fit -d boston.h5 --split 3 --net 'dense:50; relu; dense' --engine mc_dropout:gates=concrete,epochs=1000 -o run.h5\n"
-               "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine 'grid_search:engine=mc_dropout,grid={p=0.01|0.1}' -o run.h5\n"
-               "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine mc_dropout --resume --keep posterior,predictive -o run.h5\n"
-               "  bnn fit -d boston.h5 --from imported.h5 --engine laplace:structure=full -o run.h5"};
+        .doc =
+            "Fits a network to a table of data and writes a run file; test rows of the split, if any, are predicted and scored.\v"
+            "Text is read as `bnn import csv` reads it, and the run keeps what its columns mean: `bnn predict` reads new rows by that.\n\n"
+            "Examples:\n"
+            "  bnn fit -d boston.csv --target medv -o run.h5\n"
+            "  bnn fit -d patients.csv --target outcome --id name --missing mean --split 0 -o run.h5\n"
+            "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine mc_dropout -o run.h5\n"
+            "  bnn fit -d boston.h5 --split 3 --net 'dense:50; relu; dense' --engine mc_dropout:gates=concrete,epochs=1000 -o run.h5\n"
+            "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine 'grid_search:engine=mc_dropout,grid={p=0.01|0.1}' -o run.h5\n"
+            "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine mc_dropout --resume --keep posterior,predictive -o run.h5\n"
+            "  bnn fit -d boston.h5 --from imported.h5 --engine laplace:structure=full -o run.h5"};
     request r = {.every = {.seconds = 300}};
     tool_job_open(&r.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);

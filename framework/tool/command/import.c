@@ -11,18 +11,24 @@ typedef struct {
     const char *arg[MOST_FILES], *out;
     int n_args;
     tool_reading reading;
+    const char *like;
     bnn_import_about about;
 } request;
 
-enum { TITLE = 256, SOURCE, LICENSE };
+enum { LIKE = 256, TITLE, SOURCE, LICENSE };
 
-static const struct argp_option options[] = {{"output", 'o', "FILE", 0, "the data file to write (required)", 0},
-                                             {NULL, 't', "COLUMNS", OPTION_HIDDEN, "--target", 0},
-                                             {NULL, 0, NULL, 0, "Kept in the file:", 2},
-                                             {"title", TITLE, "TEXT", 0, "(default: the file's name)", 2},
-                                             {"source", SOURCE, "TEXT", 0, "where the data come from", 2},
-                                             {"license", LICENSE, "TEXT", 0, "SPDX name of their licence", 2},
-                                             {0}};
+static const struct argp_option options[] = {
+    {"output", 'o', "FILE", 0, "the data file to write (required)", 0},
+    {NULL, 't', "COLUMNS", OPTION_HIDDEN, "--target", 0},
+    {"like", LIKE, "FILE.h5", 0,
+     "of csv: read new rows as those of a run or a data file were read: columns are found by name, "
+     "levels and classes have the place they had there",
+     0},
+    {NULL, 0, NULL, 0, "Kept in the file:", 2},
+    {"title", TITLE, "TEXT", 0, "(default: the file's name)", 2},
+    {"source", SOURCE, "TEXT", 0, "where the data come from", 2},
+    {"license", LICENSE, "TEXT", 0, "SPDX name of their licence", 2},
+    {0}};
 
 /* Rows of libsvm are told from CSV by how they look. */
 static bool is_text(const char *format) { return strcmp(format, "csv") == 0 || strcmp(format, "libsvm") == 0; }
@@ -43,6 +49,7 @@ static void check(const request *r, struct argp_state *state) {
                     : strcmp(format, "uci") == 0 ? "one folder"
                                                  : "one file");
     if (r->reading.used && !is_text(format)) tool_misuse(state, "%s is for csv, not for %s", r->reading.used, format);
+    if (r->like && !is_text(format)) tool_misuse(state, "--like is for csv, not for %s", format);
     if (!r->out) tool_misuse(state, "--output: where shall the data file go?");
 }
 
@@ -52,6 +59,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &r->reading; return 0;
     case 'o': r->out = arg; return 0;
     case 't': r->reading.csv.targets = arg, r->reading.used = "--target"; return 0;
+    case LIKE: r->like = arg; return 0;
     case TITLE: r->about.title = arg; return 0;
     case SOURCE: r->about.source = arg; return 0;
     case LICENSE: r->about.license = arg; return 0;
@@ -64,22 +72,20 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
+static bnn_status read_like(const request *r, bnn_table **out) {
+    bnn_schema *schema;
+    BNN_TRY(bnn_schema_load(r->like, &schema));
+    bnn_status s = bnn_import_like(r->arg[1], schema, &r->reading.csv, &r->about, out);
+    bnn_schema_free(schema);
+    return s;
+}
+
 static bnn_status read_table(const request *r, bnn_table **out) {
+    if (r->like) return read_like(r, out);
     if (is_text(r->arg[0])) return bnn_import_csv(r->arg[1], &r->reading.csv, &r->about, out);
     if (strcmp(r->arg[0], "uci") == 0) return bnn_import_uci(r->arg[1], &r->about, out);
     bnn_idx_files files = {.images = r->arg[1], .labels = r->arg[2], .test_images = r->arg[3], .test_labels = r->arg[4]};
     return bnn_import_idx(&files, &r->about, out);
-}
-
-static void print_table(const char *path, const bnn_table *t) {
-    char shape[BNN_SHAPE_TEXT];
-    printf("wrote %s: %d rows, features %s", tool_line(path), t->n, bnn_shape_print(t->x_shape, shape));
-    if (t->n_classes)
-        printf(", target %s with %d classes", tool_line(t->y_names[0]), t->n_classes);
-    else
-        printf(", %starget%s", t->y_dim ? "" : "no ", t->y_dim == 1 ? "" : "s");
-    for (int j = 0; !t->n_classes && j < t->y_dim; j++) printf(" %s", tool_line(t->y_names[j]));
-    printf(", %d split%s\n", t->n_splits, t->n_splits == 1 ? "" : "s");
 }
 
 static bnn_status import(request *r) {
@@ -92,7 +98,7 @@ static bnn_status import(request *r) {
     bnn_status s = read_table(r, &table);
     if (s == BNN_OK) s = tool_output_claim_table(r->out, table);
     if (s == BNN_OK) s = bnn_table_save(table, r->out);
-    if (s == BNN_OK) tool_print_remarks(remarks, true), print_table(r->out, table);
+    if (s == BNN_OK) tool_print_remarks(remarks, stdout), tool_print_table(stdout, "wrote", r->out, table);
     bnn_table_free(table);
     bnn_remarks_free(remarks);
     return s;
@@ -104,22 +110,28 @@ static int run(int argc, char **argv) {
         .options = options,
         .parser = parse,
         .children = children,
-        .args_doc = "csv FILE -o OUT.h5\nuci FOLDER -o OUT.h5\nidx IMAGES LABELS [TEST_IMAGES TEST_LABELS] -o OUT.h5",
-        .doc = "Makes a data file out of text (csv), a folder of the published UCI sets (uci) or images (idx, plain or gzipped).\v"
-               "csv: fields are separated by commas, semicolons, tabs or blanks, which is guessed, and may be quoted. A column of texts "
-               "becomes one column for each value, a target of "
-               "texts becomes classes in the order of their names. Missing values (empty, NA, ?, nan) are refused by row and column; rows "
-               "are counted from 1, without the header. "
-               "New rows to predict have no target (--target none); their "
-               "columns must be those of the fit, in the same order, and a column of texts must hold the same values.\n\n"
-               "Examples:\n  bnn import csv boston.csv --target medv -o boston.h5\n  bnn import csv iris.csv --target species -o iris.h5\n"
-               "  bnn import csv new.csv --target none -o new.h5\n"
-               "  bnn import uci UCI_Datasets/yacht/data -o yacht.h5\n"
-               "  bnn import idx train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz "
-               "-o mnist.h5"};
+        .args_doc =
+            "csv FILE -o OUT.h5\nlibsvm FILE -o OUT.h5\nuci FOLDER -o OUT.h5\nidx IMAGES LABELS [TEST_IMAGES TEST_LABELS] -o OUT.h5",
+        .doc =
+            "Makes a data file out of a table of texts (csv, libsvm), a folder of the published UCI sets (uci) or images (idx, plain or "
+            "gzipped).\v"
+            "csv: plain or gzipped, - is standard input; in UTF-8, UTF-16 or Latin-1. Fields are separated by commas, semicolons, tabs, | "
+            "or "
+            "blanks, which is guessed, and may be quoted. What was guessed is printed, what looks wrong is a warning. A column of texts "
+            "becomes one column for each value, a target of texts becomes classes in the order of their names. Missing values are refused "
+            "unless --missing says otherwise, and so are dates and numbers with marks, such as 1,234 or 12%: by row and column, where rows "
+            "are counted from 1, without the header. "
+            "New rows to predict have no target (--target none); their "
+            "columns must be those of the fit, in the same order, and a column of texts must hold the same values.\n\n"
+            "Examples:\n  bnn import csv boston.csv --target medv -o boston.h5\n  bnn import csv iris.csv --target species -o iris.h5\n"
+            "  bnn import csv umsatz.csv --decimal , --thousands . --missing mean --id Kunde -o umsatz.h5\n"
+            "  bnn import csv new.csv --like run.h5 -o new.h5\n"
+            "  bnn import uci UCI_Datasets/yacht/data -o yacht.h5\n"
+            "  bnn import idx train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz "
+            "-o mnist.h5"};
     request r = {0};
     tool_parse(&argp, argc, argv, &r);
     return import(&r) < 0 ? tool_fail() : 0;
 }
 
-const command command_import = {.name = "import", .summary = "make a data file out of csv, uci or idx files", .run = run};
+const command command_import = {.name = "import", .summary = "make a data file out of csv, libsvm, uci or idx files", .run = run};

@@ -141,6 +141,7 @@ static bnn_status predict(request *r) {
     BNN_TRY(tool_rerun_open(&r->rerun));
     bnn_status s = tool_output_apart(r->out, r->rerun.data_used, "the data file");
     if (s == BNN_OK) s = predict_rows(r, &p);
+    if (s == BNN_OK) tool_rerun_say(&r->rerun, r->out ? stdout : stderr);
     if (s == BNN_OK && r->out && p->samples > 0) printf("predicted %d rows with %d draws, wrote %s\n", p->n, p->samples, r->out);
     if (s == BNN_OK && r->out && p->samples == 0) printf("predicted %d rows in closed form, wrote %s\n", p->n, r->out);
     bnn_prediction_free(p);
@@ -162,8 +163,11 @@ static int run(int argc, char **argv) {
             "of "
             "the data, or the number of the row; mean_T, sd_T, lo90_T, hi90_T, var_epistemic_T, var_aleatoric_T, mcse_T of target T and "
             "y_T where it is known; p_LEVEL of each class, class, entropy, mutual_information.\n\n"
-            "Rows whose target is not known come by `bnn import csv FILE --target none`.\n\n"
-            "Examples:\n  bnn predict run.h5 -o pred.csv\n  bnn predict run.h5 --data new.h5 --samples 10000 -o pred.h5\n  bnn predict "
+            "New rows come as a table of texts or as a data file. Columns are found by name, in any order; others are left out. Their "
+            "target may be there or not. What the fit did not know is refused by row and column; --unknown-level takes a level that it "
+            "knew for those that it did not.\n\n"
+            "Examples:\n  bnn predict run.h5 -d new.csv -o answer.csv\n  bnn predict run.h5 --data new.h5 --samples 10000 -o pred.h5\n  "
+            "bnn predict "
             "run.h5 "
             "--interval 0.5,0.95 --quantiles 0.1,0.9 -o pred.csv"};
     request r = {.noise = BNN_DRAW, .n_intervals = 1, .interval = {0.9}};

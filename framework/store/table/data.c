@@ -3,7 +3,7 @@
  * data.c: files of schema "bnn-data".
  */
 #include "base/word.h"
-#include "parts.h"
+#include "store/parts.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -101,9 +101,12 @@ bnn_status bnn_table_save(const bnn_table *t, const char *path) {
     bnn_h5_text(&w, "/", "scale_rule", t->scale == BNN_SCALE_RANGE ? "range" : "standard");
     bnn_h5_number(&w, "/", "scale_range", t->range);
     bnn_h5_dim(&w, "/", "obs_id", t->n, BNN_H5_INT, NULL);
+    bnn_store_put_ids(&w, "/", t, t->n, NULL);
     put_x(&w, t);
     put_y(&w, t);
+    if (t->weight) bnn_h5_put(&w, "/", "weight", BNN_H5_DOUBLE, t->weight, "obs_id");
     if (t->n_splits > 0) put_splits(&w, t);
+    bnn_store_put_schema(&w, t->schema);
     return bnn_h5_commit(&w);
 }
 
@@ -167,6 +170,14 @@ static void get_columns(bnn_h5_reader *r, bnn_table *t) {
     if (!is_image(t) && bnn_h5_has_attribute(r, "/x", "shape")) bnn_store_get_shape(r, "/x", "shape", width, &t->x_shape);
 }
 
+static void get_weight(bnn_h5_reader *r, bnn_table *t) {
+    t->weight = bnn_h5_room(r, (size_t)t->n, sizeof *t->weight);
+    if (t->weight) bnn_h5_get(r, "/weight", BNN_H5_DOUBLE, (size_t)t->n, t->weight);
+    for (int i = 0; r->status == BNN_OK && i < t->n; i++)
+        if (!(t->weight[i] >= 0 && isfinite(t->weight[i])))
+            r->status = bnn_fail(BNN_ERR_FORMAT, "%s: entry %d of /weight is %g, not a number from 0 on", r->path, i, t->weight[i]);
+}
+
 static void get_splits(bnn_h5_reader *r, bnn_table *t) {
     int extents[2], count;
     bnn_h5_extents(r, "/splits/order", 2, extents);
@@ -191,7 +202,10 @@ bnn_status bnn_table_load(const char *path, bnn_table **out) {
     bnn_table *t = get_size(&r);
     if (t) get_root(&r, t);
     if (t) get_columns(&r, t);
+    if (t) bnn_store_get_ids(&r, t);
+    if (t && bnn_h5_has(&r, "/weight")) get_weight(&r, t);
     if (t && bnn_h5_has(&r, "/splits")) get_splits(&r, t);
+    if (t) t->schema = bnn_store_get_schema(&r, bnn_shape_size(t->x_shape));
     bnn_status s = bnn_h5_close(&r);
     if (s == BNN_OK && (s = bnn_table_check(t)) < 0) bnn_note(s, "%s", path);
     if (s == BNN_OK) s = bnn_file_sha256(path, t->sha256);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * cells.c: one cell as a number, or as a value that is missing.
+ */
+#include "data/import.h"
+#include "infer.h"
+
+#include <string.h>
+
+static int small(char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (unsigned char)c; }
+
+int bnn_letters_compare(const char *a, const char *b) {
+    while (*a && small(*a) == small(*b)) a++, b++;
+    return small(*a) - small(*b);
+}
+
+bool bnn_sheet_missing(const char *text, const char *na) {
+    static const char *const usual[] = {"?", "NA", "N/A", "#N/A", "<NA>", "nan", "null"};
+    if (!*text) return true;
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        if (bnn_letters_compare(text, usual[i]) == 0) return true;
+    for (size_t length = strlen(text); na; na = *na ? na + 1 : NULL) {
+        size_t n = strcspn(na, ",");
+        if (n == length && strncmp(na, text, n) == 0) return true;
+        na += n;
+    }
+    return false;
+}
+
+/* Bytes of a mark between thousands; a blank may be one that does not break. 0: there is none. */
+static size_t mark_at(const char *p, char mark) {
+    if (mark == ' ' && strncmp(p, "\u00A0", 2) == 0) return 2;
+    if (mark == ' ' && strncmp(p, "\u202F", 3) == 0) return 3;
+    return mark && *p == mark;
+}
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* Rewrites "1.234,5" as "1234.5"; false where the groups are not of three digits, or the number is too long. */
+static bool rewrite(const char *p, char decimal, char thousands, char *to, size_t room) {
+    const char *end = to + room - 1;
+    int digits = 0;
+    bool marked = false;
+    for (; *p && *p != decimal && to < end; p++) {
+        size_t mark = mark_at(p, thousands);
+        if (mark > 0) {
+            if (digits < 1 || digits > 3 || (marked ? digits != 3 : to[-digits] == '0') || !is_digit(p[mark])) return false;
+            marked = true, digits = 0, p += mark;
+        }
+        if (*p == '.') return false;
+        digits += is_digit(*p);
+        if (marked && !is_digit(*p)) break;
+        *to++ = *p;
+    }
+    if (marked && digits != 3) return false;
+    for (; *p && to < end; p++) {
+        if (*p == '.' && decimal != '.') return false;
+        *to++ = *p == decimal ? '.' : *p;
+    }
+    *to = '\0';
+    return !*p;
+}
+
+bool bnn_sheet_number(const char *text, char decimal, char thousands, double *value) {
+    char plain[64];
+    if (decimal == '.' && !thousands) return bnn_import_number(text, value);
+    return rewrite(text, decimal, thousands, plain, sizeof plain) && bnn_import_number(plain, value);
+}
