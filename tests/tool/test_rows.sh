@@ -145,6 +145,10 @@ works compare -d t.csv $reading --net "$net" --engine map:epochs=5 --splits 1-2 
 says 't, 2 splits'
 works compare -d t.csv $reading --net "$net" --engine map:epochs=5
 says 't, 1 split'
+refuses 'bnn: one.csv: a split needs at least 2 rows' compare -d one.csv $reading --net "$net" --engine map:epochs=5
+refuses "node 'add_1' (add)" compare -d t.csv $reading --net add --engine map:epochs=5
+refuses 'there are none to keep' fit -d t.csv $reading --split 0 --net "$net" --engine laplace --keep posterior -o new.h5
+refuses 'untargeted.csv: has no targets' compare -d untargeted.csv --target none --id code --missing mean --net "$net" --engine map:epochs=5
 works fit -d t.csv $reading --net "$net" --engine mc_dropout:epochs=20 --samples 20 --resume -o run.h5
 says 'run.h5: is complete'
 refuses 'run.h5: was begun with the columns read in another way' fit -d t.csv --target b --drop y --id code --missing drop --net "$net" --engine mc_dropout:epochs=20 --resume -o run.h5

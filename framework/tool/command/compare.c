@@ -623,10 +623,10 @@ static bnn_status show_and_save(const contest *c, bool was_complete) {
 static bnn_status compare_on(contest *c, int first, int last) {
     BNN_TRY(open_comparison(c->r, c->table, first, last, &c->c));
     BNN_TRY(open_tasks(c));
-    tool_reading_say(c->reading, c->table, c->r->json ? stderr : stdout);
     bool was_complete = !c->c->partial && count_kept(c) == c->c->n_engines * c->c->n_splits;
     if (c->r->out) BNN_TRY(tool_output_claim(c->r->out, "bnn-comparison", is_same, c));
     BNN_TRY(work(c));
+    tool_reading_say(c->reading, c->table, c->r->json ? stderr : stdout);
     return c->c->partial ? stop(c) : show_and_save(c, was_complete);
 }
 
@@ -636,15 +636,15 @@ static bnn_status compare(request *r) {
     int first, last;
     BNN_TRY(tool_output_apart(r->out, r->job.data, "the data file"));
     if (r->out) BNN_TRY(tool_output_hdf5(r->out));
-    BNN_TRY(tool_table(r->job.data, NULL, &r->reading, &table));
+    bnn_status s = tool_table(r->job.data, NULL, &r->reading, &table);
     c.table = table;
-    bnn_status s = tool_reading_split(&r->reading, table, last_split(r->splits));
-    if (s == BNN_OK) s = read_splits(r->splits, table->n_splits, &first, &last);
-    if (s < 0) bnn_note(s, "%s", r->job.data);
+    if (s == BNN_OK) s = tool_reading_split(&r->reading, table, last_split(r->splits));
+    if (s == BNN_OK && (s = read_splits(r->splits, table->n_splits, &first, &last)) < 0) bnn_note(s, "%s", r->job.data);
     if (s == BNN_OK) s = compare_on(&c, first, last);
-    close_tasks(&c);
+    if (c.task) close_tasks(&c);
     bnn_comparison_free(c.c);
     bnn_table_free(table);
+    bnn_remarks_free(r->reading.csv.remarks);
     return s;
 }
 

@@ -106,6 +106,12 @@ static bnn_status open_origin(request *r, const bnn_scaling **scaling) {
     return BNN_OK;
 }
 
+static void say_found(request *r, const bnn_table *table, const bnn_run *run) {
+    tool_reading_say(&r->reading, table, stdout);
+    if (run->choice)
+        printf("chose %s on '%s', prior %s: %s\n", run->engine_text, run->engine->plain_net, run->engine->texts.prior, run->choice);
+}
+
 static void say_unscored(const request *r) {
     printf("every row was a training row, so nothing is scored: %s\n",
            r->reading.text ? "--split 0 holds out a tenth of them" : "`bnn split` holds some out");
@@ -134,14 +140,12 @@ static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *t
     BNN_TRY(open_run(r, table, train, &run));
     tool_course course = {.job = &r->job, .table = table, .split = r->split, .path = r->out, .log = r->log, .every = r->every, .run = run};
     bool was_complete = run->complete;
-    tool_reading_say(&r->reading, table, stdout);
-    if (run->choice)
-        printf("chose %s on '%s', prior %s: %s\n", run->engine_text, run->engine->plain_net, run->engine->texts.prior, run->choice);
     bnn_status s = r->keep ? bnn_predict_keeps(run->engine) : BNN_OK;
     if (s == BNN_OK) s = tool_course_check_log(&course);
     r->course = &course;
     if (s == BNN_OK) s = tool_output_claim(r->out, "bnn-run|bnn-model", is_same, r);
     if (s == BNN_OK && r->log) s = tool_output_claim_log(r->log);
+    if (s == BNN_OK) say_found(r, table, run);
     if (s == BNN_OK) s = tool_course_run(&course, train);
     if (s == BNN_OK && was_complete)
         printf("%s: is complete%s\n", tool_line(r->out), r->keep ? "; draws that it does not hold are made by `bnn predict --keep`" : "");
@@ -185,6 +189,7 @@ static bnn_status fit(request *r) {
     bnn_data_free(train);
     bnn_table_free(table);
     bnn_run_free(r->origin);
+    bnn_remarks_free(r->reading.csv.remarks);
     return s;
 }
 
