@@ -41,6 +41,27 @@ static bnn_status measure_data(bnn_evidence *e, const bnn_real *theta, const bnn
     return s;
 }
 
+static bnn_status take_noise(bnn_evidence *e, const bnn_real *theta) {
+    const bnn_model *m = e->curvature->model;
+    size_t n = (size_t)m->likelihood.n_theta;
+    e->noise = calloc(3 * n + 1, sizeof *e->noise);
+    if (e->noise && n > 0) memcpy(e->noise, bnn_model_noise(m, theta), n * sizeof *e->noise);
+    return e->noise ? BNN_OK : bnn_oom("the evidence");
+}
+
+/* Log density of the noise with a factor on its variance, and the slope in the logarithm of that factor. */
+static double noise_logp(const bnn_evidence *e, double log_var, double *slope) {
+    const bnn_likelihood *l = &e->curvature->model->likelihood;
+    size_t n = (size_t)l->n_theta;
+    bnn_real *moved = e->noise + n, *along = moved + n;
+    *slope = 0;
+    if (e->noisy == 0 || !bnn_likelihood_vtable(l)->logp) return 0;
+    for (size_t k = 0; k < n; k++) moved[k] = e->noise[k] + (bnn_real)log_var, along[k] = 0;
+    double logp = bnn_likelihood_vtable(l)->logp(l, moved, 1, along);
+    for (size_t k = 0; k < n; k++) *slope += (double)along[k];
+    return logp;
+}
+
 bnn_status bnn_evidence_check(const bnn_curvature *curvature, const bnn_real *theta, bnn_prec_sharing sharing) {
     for (int b = 0; sharing == BNN_PREC_PRIOR && b < curvature->n_blocks; b++) {
         double prec = bnn_model_prior_prec(curvature->model, curvature->block[b].number, theta);
@@ -77,6 +98,7 @@ bnn_status bnn_evidence_open(bnn_curvature *curvature, const bnn_real *theta, co
     out->determined = calloc(n, sizeof *out->determined);
     out->group = calloc(n, sizeof *out->group);
     bnn_status s = out->norm2 && out->prec && out->determined && out->group ? BNN_OK : bnn_oom("the evidence");
+    if (s == BNN_OK) s = take_noise(out, theta);
     if (s == BNN_OK) s = bnn_evidence_check(curvature, theta, sharing);
     if (s == BNN_OK) measure_blocks(out, theta, sharing);
     if (s == BNN_OK) s = measure_data(out, theta, data);
@@ -89,6 +111,7 @@ void bnn_evidence_close(bnn_evidence *e) {
     free(e->prec);
     free(e->determined);
     free(e->group);
+    free(e->noise);
     *e = (bnn_evidence){0};
 }
 
@@ -103,7 +126,8 @@ bnn_status bnn_evidence_evaluate(bnn_evidence *e) {
         /* a flat prior has density 1: nothing cancels */
         e->value += e->prec[b] > 0 ? 0.5 * (length * log(e->prec[b]) - e->prec[b] * e->norm2[b]) : length * half_log_2pi;
     }
-    return isfinite(e->value) ? BNN_OK : bnn_fail(BNN_ERR_NUMERIC, "the evidence is not finite");
+    e->log_noise = noise_logp(e, log(e->var), &(double){0});
+    return isfinite(e->value + e->log_noise) ? BNN_OK : bnn_fail(BNN_ERR_NUMERIC, "the evidence is not finite");
 }
 
 /* ---------------------------------------------------------------- maximum
@@ -111,8 +135,8 @@ bnn_status bnn_evidence_evaluate(bnn_evidence *e) {
  * MacKay's re-estimation in the logarithms x of the precisions and of var, as Newton steps with a bound in place of the second derivative:
  *   d value / d log prec_g = (determined - prec |w|^2) / 2            -d2 <= (prec |w|^2 + min(determined, length - determined)) / 2
  *   d value / d log var    = (squares/var - noisy + determined) / 2   -d2 <= (squares/var + min(determined, P - determined)) / 2
- * since with the eigenvalues h of S H/var determined = sum h, and its own derivatives are at most sum h (1-h). A step is halved until the
- * value does not fall. */
+ * since with the eigenvalues h of S H/var determined = sum h, and its own derivatives are at most sum h (1-h). To the second comes what the
+ * density of the noise has, its curvature by a difference of slopes. A step is halved until the value does not fall. */
 
 typedef struct {
     double slope, bound;
@@ -121,6 +145,15 @@ typedef struct {
 static const double longest = 3, farthest = 30; /* of a step; of x, where an evidence that rises for ever stops */
 static const double enough = 1e-6;              /* nats that the next step can still win */
 enum { MOST_STEPS = 200, MOST_HALVINGS = 10 };
+
+static void add_noise(const bnn_evidence *e, direction *to) {
+    const double apart = 0.125;
+    double slope, further;
+    noise_logp(e, log(e->var), &slope);
+    noise_logp(e, log(e->var) + apart, &further);
+    to->slope += slope;
+    to->bound += fmax((slope - further) / apart, 0);
+}
 
 /* Finds the directions of the groups, then that of var; returns how much steps to the bounds' maxima win. */
 static double find_directions(const bnn_evidence *e, direction *d) {
@@ -137,10 +170,13 @@ static double find_directions(const bnn_evidence *e, direction *d) {
     if (e->noisy > 0) {
         d[e->n_groups].slope = 0.5 * (e->squares / e->var - e->noisy + all);
         d[e->n_groups].bound = 0.5 * (e->squares / e->var + fmin(all, length - all));
+        add_noise(e, &d[e->n_groups]);
     }
     for (int g = 0; g <= e->n_groups; g++) gain += d[g].bound > 0 ? 0.5 * d[g].slope * d[g].slope / d[g].bound : 0;
     return gain;
 }
+
+static double sought(const bnn_evidence *e) { return e->value + e->log_noise; }
 
 /* x moved along d, by `share` of the way. */
 static double moved(double x, direction d, double share) {
@@ -151,14 +187,14 @@ static double moved(double x, direction d, double share) {
 /* from [n_blocks] precisions and, last, var. */
 static bnn_status step(bnn_evidence *e, const direction *d, double *from) {
     int n = e->curvature->n_blocks;
-    double before = e->value, share = 1;
+    double before = sought(e), share = 1;
     memcpy(from, e->prec, (size_t)n * sizeof *from);
     from[n] = e->var;
     for (int k = 0; k <= MOST_HALVINGS; k++, share /= 2) {
         for (int b = 0; e->n_groups > 0 && b < n; b++) e->prec[b] = moved(from[b], d[e->group[b]], share);
         if (e->noisy > 0) e->var = moved(from[n], d[e->n_groups], share);
         BNN_TRY(bnn_evidence_evaluate(e));
-        if (e->value >= before) return BNN_OK;
+        if (sought(e) >= before) return BNN_OK;
     }
     memcpy(e->prec, from, (size_t)n * sizeof *from); /* rounding is reached */
     e->var = from[n];
@@ -170,9 +206,9 @@ bnn_status bnn_evidence_maximise(bnn_evidence *e) {
     double *from = calloc((size_t)e->curvature->n_blocks + 1, sizeof *from);
     bnn_status s = d && from ? bnn_evidence_evaluate(e) : bnn_oom("the evidence");
     for (int k = 0; s == BNN_OK && k < MOST_STEPS && find_directions(e, d) > enough; k++) {
-        double before = e->value;
+        double before = sought(e);
         s = step(e, d, from);
-        if (s == BNN_OK && !(e->value > before)) break;
+        if (s == BNN_OK && !(sought(e) > before)) break;
     }
     free(d), free(from);
     return s;

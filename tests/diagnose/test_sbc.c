@@ -96,7 +96,7 @@ START_TEST(what_has_no_density_is_refused) {
         const char *net, *prior, *likelihood, *sentence;
     } cases[] = {
         {"dense", "gauss:bias_sd=inf", "gaussian:tau=1", "prior 'gauss' of dense_1 bias is flat: nothing can be drawn from it"},
-        {"dense", "gauss", "gaussian", "likelihood 'gaussian': the noise has a flat density, from which nothing can be drawn"},
+        {"dense", "gauss", "gaussian:shape=0", "likelihood 'gaussian': the noise has a flat density, from which nothing can be drawn"},
         {"dropout; dense", "gauss", "gaussian:tau=1", "layer 'dropout_1' has noise of its own"},
         {"gaussian_dense", "gauss", "gaussian:tau=1", "layer 'gaussian_dense_1' has noise of its own"},
     };
@@ -394,7 +394,7 @@ START_TEST(what_cannot_be_tested_is_refused) {
         {"map:epochs=1", "gaussian:tau=1", NULL, "engine 'map' has one parameter vector and no draws to rank among"},
         {"hmc:samples=8,chains=2,warmup=0,steps=1", "gaussian:tau=1", NULL,
          "replication 1: engine 'hmc' makes 16 draws, and ranks are asked for among 19: let it make more, or ask for fewer (--draws)"},
-        {"hmc", NULL, NULL, "likelihood 'gaussian': the noise has a flat density"},
+        {"hmc", "gaussian:shape=0", NULL, "likelihood 'gaussian': the noise has a flat density"},
         {"hmc", "gaussian:tau=1", "gauss:bias_sd=inf", "is flat: nothing can be drawn from it"},
         {"hmx", "gaussian:tau=1", NULL, "unknown engine 'hmx'"}};
     bnn_sbc *s;

@@ -87,7 +87,7 @@ START_TEST(own_parameters_are_fitted) {
     static const double residual_sd[][2] = {{1, 1}, {1e-5, 1}, {1e6, 1e6}, {1e-5, 1e6}, {300, 0.01}};
     bnn_real f[2 * N], y[2 * N], e[2 * N], theta[2];
     bnn_likelihood l;
-    ck_assert_int_eq(of_columns("gaussian", 2, 0, &l), BNN_OK);
+    ck_assert_int_eq(of_columns("gaussian:shape=0", 2, 0, &l), BNN_OK);
     bnn_rng_normal(bnn_rng_seed(3), 0, N, 2, e);
     for (size_t c = 0; c < sizeof residual_sd / sizeof *residual_sd; c++) {
         double squares[2] = {0};

@@ -68,7 +68,7 @@ static const struct {
     const char *net, *likelihood, *prior;
     int n_classes;
 } models[] = {
-    {"dropout:0.3; dense:4; tanh; dropout:0.2; dense", "gaussian", "gauss:sd=0.7,bias_sd=2", 0},
+    {"dropout:0.3; dense:4; tanh; dropout:0.2; dense", "gaussian:shape=0", "gauss:sd=0.7,bias_sd=2", 0},
     {"concrete_dropout:0.2,temperature=0.5; dense:4; softplus; concrete_dropout:0.1,0.5; dense", "gaussian:tau=0.4",
      "scale_mixture:pi=0.25,sd1=1,sd2=0.3", 0},
     {"gaussian_dropout:0.3; dense:3,bias=no; tanh; gaussian_dense", "heteroscedastic", "gauss:sd=2,scale=fan_in", 0},
@@ -204,7 +204,7 @@ static double log_prior(const problem *p, bnn_real *slope) {
 START_TEST(without_rows_u_is_the_prior) {
     for (int rows = 0; rows <= ROWS; rows += ROWS) {
         problem p;
-        problem_open("dense:4; tanh; dense", "gaussian", "gauss:sd=0.7,bias_sd=2", 0, &p);
+        problem_open("dense:4; tanh; dense", "gaussian:shape=0", "gauss:sd=0.7,bias_sd=2", 0, &p);
         bnn_real *slope = reals_new((size_t)p.m->n_theta);
         p.objective.n_total = 0, p.n = rows;
         bnn_terms u = u_of(&p, 0, p.grad);

@@ -68,7 +68,7 @@ says '"good": true'
 says '"name": "p of class 1 at new row 1"'
 works $sbc --engine hmc:steps=5,step=0.2 --replications 10 --transitions 5 --geweke --json
 says '"z_square": '
-refuses "likelihood 'gaussian': the noise has a flat density, from which nothing can be drawn" sbc --net dense --engine hmc
+refuses "likelihood 'gaussian': the noise has a flat density, from which nothing can be drawn" sbc --net dense --engine hmc -l gaussian:shape=0
 refuses "prior 'gauss' of dense_1 bias is flat" $sbc --engine hmc --prior gauss:bias_sd=inf
 refuses "engine 'map' has one parameter vector and no draws to rank among" $sbc --engine map
 refuses "engine 'mc_dropout' has no transition that could be tested" $sbc --engine mc_dropout --geweke

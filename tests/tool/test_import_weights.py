@@ -370,7 +370,9 @@ def check_scaling(f, y):
             f.bnn("import-weights", "w.h5", "-d", "r.h5", "--split", split, "--scaling", scaling, "--net", NET, "-o", "run.h5")
             got = f.predict("run.h5", "r.h5")
             f.close(f"scaling {scaling}", got["mean_y"], mean_y[:, 0])
-            f.close(f"noise of {scaling}", got["var_aleatoric_y"], np.mean((mean_y[rows, 0] - y[rows]) ** 2), 1e-4)
+            half_row = 0.5 * (0.05 * (y_sd if scaling == "xy" else 1)) ** 2  # of the noise's prior
+            squares = np.sum((mean_y[rows, 0] - y[rows]) ** 2)
+            f.close(f"noise of {scaling}", got["var_aleatoric_y"], (squares + half_row) / (len(rows) + 0.5), 1e-4)
     f.bnn("import-weights", "w.h5", "-d", "r.h5", "--scaling", "none", "--net", NET, "-o", "default.h5")
     f.close("the file's own split", len(f.bnn("predict", "default.h5").splitlines()) - 1, N - len(f.training_rows("r", 0)), 1e-9)
     for with_y in False, True:

@@ -6,8 +6,9 @@
  *   nll(var) = nll + squares (1/var - 1) / 2 + noisy log(var) / 2
  *
  * b are the blocks of a curvature, L_b their lengths (the P/2 log 2 pi of prior and Gaussian cancel). var is a factor on the variance of
- * Gaussian noise that the likelihood learns; squares is the sum of squared residuals, each over its variance at var = 1, noisy their
- * number. theta stays what it is: these are the hyper-parameters for one mode.
+ * Gaussian noise that the likelihood learns, and a density that the likelihood has for it counts where a maximum is sought; squares is the
+ * sum of squared residuals, each over its variance at var = 1, noisy their number. theta stays what it is: these are the hyper-parameters
+ * for one mode.
  */
 #ifndef BNN_EVIDENCE_H
 #define BNN_EVIDENCE_H
@@ -38,6 +39,8 @@ typedef struct {
     int *group, n_groups;     /* [n_blocks] which precision is the block's; 0 groups: none is free */
     double var, *prec;        /* [n_blocks] */
     double value;             /* log p(D) */
+    double log_noise;         /* log density of the learned noise at var, by the likelihood's own prior */
+    bnn_real *noise;          /* [3, n_theta of the likelihood] its parameters at var = 1; room for others and for a gradient */
     double *determined;       /* [n_blocks] see curvature.h; their sum is MacKay's gamma */
     int evaluations;          /* of value, so far */
 } bnn_evidence;
@@ -54,7 +57,7 @@ void bnn_evidence_close(bnn_evidence *e); /* frees what is inside */
 /* value and determined at var and prec, for which the curvature's S is made. */
 bnn_status bnn_evidence_evaluate(bnn_evidence *e);
 
-/* Moves the precisions of the groups, and var where noise is learned, to a maximum; then evaluates there. */
+/* Moves the precisions of the groups, and var where noise is learned, to a maximum of value + log_noise; then evaluates there. */
 bnn_status bnn_evidence_maximise(bnn_evidence *e);
 
 #ifdef __cplusplus

@@ -5,9 +5,14 @@
  *   -log p(y | f) = sum_k (y_k - f_k)^2 tau / 2 - log(tau) / 2 + log(2 pi) / 2             f, y [n, y_dim]
  *
  * tau > 0 fixes the precision, in the units of y (a single target only, since it has a unit); in standardised y it is tau y_sd^2. tau = 0,
- * the default, learns the noise: theta = log variance of standardised y, one for each target, starting at 0 (the noise explains all). Its
- * prior density is flat, unless shape > 0: then the precision has the Gamma distribution of this shape and mean 1/sd^2 (bnn_log_var_logp),
- * which an engine that samples may need, since under the flat one a network that can meet all targets makes the noise vanish.
+ * the default, learns the noise: theta = log variance s of standardised y, one for each target, starting at 0 (the noise explains all). The
+ * precision e^-s has the Gamma distribution of this shape and mean 1/sd^2 (Neal 1996, section 3.2.1; bnn_log_var_logp):
+ *
+ *   log p(s) = -shape (s + sd^2 e^-s) + const
+ *
+ * The presets are Neal's own: noise around a twentieth of the spread of y, its logarithm known to two (a factor of eight); against n rows
+ * it weighs as half a row. shape = 0 is flat in s. Under that a network that can meet all targets has no posterior, since the noise
+ * vanishes: as soon as there are more parameters than rows.
  */
 #include <bnn/kernels.h>
 #include <bnn/likelihood.h>
@@ -23,7 +28,7 @@ static const bnn_option options[] = {
     BNN_OPT_REAL(conf, tau, "0", 0, 1e30, "precision 1/variance of the noise, in the units of y; 0: learned"),
     BNN_OPT_REAL(conf, sd, "0.05", 1e-6, 1e6,
                  "of learned noise: the one that belongs to the prior's mean precision, as a share of the sd of y"),
-    BNN_OPT_REAL(conf, shape, "0", 0, 1e6, "of the Gamma prior of a learned precision (Neal's alpha/2); 0: flat in the log variance"),
+    BNN_OPT_REAL(conf, shape, "0.25", 0, 1e6, "of the Gamma prior of a learned precision (Neal's alpha/2); 0: flat in the log variance"),
     {0}};
 
 static const double half_log_2pi = 0.91893853320467274178;
@@ -168,7 +173,7 @@ static void marginal(const bnn_likelihood *l, int n, double *mean, double *cov, 
     }
 }
 
-static const char *const checks[] = {"gaussian", "gaussian:tau=0.5", "gaussian:sd=0.3,shape=2", NULL};
+static const char *const checks[] = {"gaussian", "gaussian:tau=0.5", "gaussian:sd=0.3,shape=2", "gaussian:shape=0", NULL};
 
 const bnn_likelihood_type bnn_likelihood_gaussian = {
     .type = {BNN_TYPE(bnn_likelihood_type), .name = "gaussian", .summary = "real targets with one noise level, learned or fixed",
