@@ -34,7 +34,9 @@ static bnn_status make_table(bnn_table **out) {
 }
 
 static bnn_status fit(const char *engine, const char *prior, const bnn_data *train, const bnn_data *grid, bnn_prediction **out) {
-    bnn_config config = {sizeof config, .net = "dense:100; relu; dense:100; relu; dense", .engine = engine, .prior = prior, .seed = 1};
+    bnn_config config = {sizeof config,    .net = "dense:100; relu; dense:100; relu; dense",
+                         .engine = engine, .likelihood = "gaussian:shape=0",
+                         .prior = prior,   .seed = 1};
     bnn_run *run;
     BNN_TRY(bnn_fit(&config, train, &run));
     bnn_status s = bnn_run_predict(run, grid, &(bnn_predict_options){sizeof(bnn_predict_options), .samples = 500, .seed = 1}, out);
@@ -83,8 +85,8 @@ static bnn_status experiment(bool smoke, const char *path) {
     BNN_TRY(make_table(&t));
     BNN_TRY(bnn_data_range(t, 0, N_TRAIN, NULL, &train));
     BNN_TRY(bnn_data_range(t, N_TRAIN, N_TRAIN + N_CURVE, bnn_data_scaling(train), &grid));
-    snprintf(engine, sizeof engine, "bayes_by_backprop:epochs=%d,schedule=cosine", smoke ? 150 : 1500);
-    snprintf(map, sizeof map, "map:epochs=%d", smoke ? 150 : 1500);
+    snprintf(engine, sizeof engine, "bayes_by_backprop:epochs=%d,lr=0.001,schedule=cosine", smoke ? 150 : 1500);
+    snprintf(map, sizeof map, "map:epochs=%d,lr=0.001,schedule=constant", smoke ? 150 : 1500);
     BNN_TRY(fit(engine, "scale_mixture:pi=0.5,sd1=1,sd2=0.1", train, grid, &bayes));
     BNN_TRY(fit(map, "gauss", train, grid, &point));
     printf("rmse_inside %.4f\nsd_inside %.4f\nsd_left %.4f\nsd_right %.4f\nsd_map %.4f\n", rmse_inside(t, bayes),

@@ -38,10 +38,11 @@ static bnn_status finish(bnn_run *run, const bnn_data *train) {
     return BNN_OK;
 }
 
-static const char net[] = "dense:50; tanh; dense", prior[] = "gauss:sd=1000,bias_sd=1000";
+static const char net[] = "dense:50; tanh; dense", prior[] = "gauss:sd=1000,bias_sd=1000", noise[] = "gaussian:shape=0";
 
 static bnn_status fit_mode(uint64_t set, const bnn_data *train, bnn_run **out) {
-    bnn_config config = {sizeof config, .net = net, .engine = "map:epochs=1000,batch=150,lr=0.01", .prior = prior, .seed = set};
+    bnn_config config = {sizeof config,       .net = net,     .engine = "map:epochs=1000,batch=150,lr=0.01,schedule=constant",
+                         .likelihood = noise, .prior = prior, .seed = set};
     double theta[3 * UNITS + 2]; /* kernel and bias of one input, then of UNITS, then the noise, which keeps its initial value */
     BNN_TRY(bnn_run_new(&config, train, out));
     BNN_TRY(bnn_run_draw(*out, 0, 0, theta));
@@ -60,7 +61,7 @@ static bnn_status fit(const char *engine, const bnn_run *mode, const bnn_data *t
     bnn_predict_options how = {sizeof how, .samples = 500, .seed = 1};
     bnn_prediction *inside;
     bnn_run *run;
-    BNN_TRY(bnn_run_new(&(bnn_config){sizeof(bnn_config), .net = net, .engine = engine, .prior = prior}, train, &run));
+    BNN_TRY(bnn_run_new(&(bnn_config){sizeof(bnn_config), .net = net, .engine = engine, .likelihood = noise, .prior = prior}, train, &run));
     BNN_TRY(bnn_run_begin(run, mode));
     BNN_TRY(finish(run, train));
     BNN_TRY(bnn_run_predict(run, grid, &how, &out->curve));

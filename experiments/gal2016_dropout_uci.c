@@ -37,7 +37,8 @@ typedef struct {
 /* Trains on `train`, scores on `rows`. */
 static bnn_status train_and_score(protocol *q, const bnn_data *train, const bnn_data *rows, double p, double tau, int split, scores *out) {
     char engine[160], likelihood[64], prior[64];
-    snprintf(engine, sizeof engine, "mc_dropout:p=%g,epochs=%d,batch=128,lr=0.001,optimizer=adam{eps=1e-7}", p, q->epochs);
+    snprintf(engine, sizeof engine, "mc_dropout:p=%g,epochs=%d,batch=128,lr=0.001,schedule=constant,optimizer=adam{eps=1e-7}", p,
+             q->epochs);
     snprintf(likelihood, sizeof likelihood, "gaussian:tau=%g", tau);
     snprintf(prior, sizeof prior, "gauss:sd=%.17g,bias_sd=inf",
              sqrt(2) / (length_scale * (1 - p) * bnn_scaling_y_sd(bnn_data_scaling(train))[0]));

@@ -29,7 +29,8 @@ typedef struct {
 } study;
 
 static bnn_status fit_and_test(study *s, int which, int i, const bnn_data *train, const bnn_data *test) {
-    bnn_config config = {sizeof config, .net = "dense:50; relu; dense", .engine = s->engine[which], .seed = 1 + (uint64_t)i};
+    bnn_config config = {sizeof config, .net = "dense:50; relu; dense", .engine = s->engine[which], .likelihood = "gaussian:shape=0",
+                         .seed = 1 + (uint64_t)i};
     bnn_run *run;
     bnn_prediction *prediction = NULL;
     BNN_TRY(bnn_fit(&config, train, &run));
@@ -84,10 +85,13 @@ static bnn_status open_study(int argc, char **argv, study *s) {
     bool smoke = argc == 3 && strcmp(argv[1], "--smoke") == 0;
     if (argc < 3) return bnn_fail(BNN_ERR_OPTION, "usage: gal2017_concrete_uci DATA.h5 'TAU|TAU|TAU' [FIRST-LAST]");
     snprintf(s->engine[GRID], sizeof s->engine[GRID],
-             "grid_search:validation=last,engine=mc_dropout{epochs=%d},grid={p=0.005|0.01|0.05|0.1,likelihood.tau=%s}", smoke ? 100 : 4000,
-             smoke ? "0.1|0.15|0.2" : argv[2]);
+             "grid_search:validation=last,engine=mc_dropout{epochs=%d,lr=0.001,schedule=constant},grid={p=0.005|0.01|0.05|0.1,likelihood."
+             "tau=%s}",
+             smoke ? 100 : 4000, smoke ? "0.1|0.15|0.2" : argv[2]);
     snprintf(s->engine[CONCRETE], sizeof s->engine[CONCRETE],
-             "early_stopping:validation=last,engine=mc_dropout{gates=concrete,p=0.1,lr=0.005,lr_hyper=0.0004,epochs=%d}", smoke ? 60 : 2000);
+             "early_stopping:validation=last,engine=mc_dropout{gates=concrete,p=0.1,lr=0.005,lr_hyper=0.0004,lr_noise=0.0004,schedule="
+             "constant,epochs=%d},every=20,patience=100",
+             smoke ? 60 : 2000);
     if (smoke) {
         bnn_csv_options target = {sizeof target, .targets = "medv"};
         BNN_TRY(bnn_import_csv(argv[2], &target, NULL, &s->table));

@@ -101,7 +101,7 @@ static bnn_status compare(const char *when, const bnn_data *data, const bnn_real
         char engine[64];
         bnn_run *run;
         snprintf(engine, sizeof engine, "bayes_by_backprop:%s", estimators[k].layers);
-        BNN_TRY(bnn_run_new(&(bnn_config){.net = NET, .engine = engine, .seed = 1}, data, &run));
+        BNN_TRY(bnn_run_new(&(bnn_config){.net = NET, .engine = engine, .likelihood = "gaussian:shape=0", .seed = 1}, data, &run));
         const bnn_model *m = run->engine->model;
         BNN_TRY(measure(run->engine, k, data, theta, draws, &s[k]));
         printf("%s_%s_first %.4g\n%s_%s_last %.4g\n", when, estimators[k].name, total(m, "gaussian_dense_1", s[k].var), when,
@@ -122,13 +122,16 @@ static bnn_status experiment(const char *path, bool smoke) {
     BNN_TRY(bnn_import_csv(path, &(bnn_csv_options){.targets = "medv"}, NULL, &table));
     BNN_TRY(bnn_data_split(table, -1, BNN_TRAIN, NULL, &data));
     bnn_real *theta;
-    BNN_TRY(bnn_run_new(&(bnn_config){.net = NET, .engine = "bayes_by_backprop", .seed = 1}, data, &run));
+    BNN_TRY(bnn_run_new(&(bnn_config){.net = NET, .engine = "bayes_by_backprop", .likelihood = "gaussian:shape=0", .seed = 1}, data, &run));
     theta = malloc((size_t)run->engine->model->n_theta * sizeof *theta);
     if (!theta) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     BNN_TRY(bnn_engine_draw(run->engine, 0, bnn_rng_seed(0), theta));
     BNN_TRY(compare("begin", data, theta, draws));
     bnn_run_free(run);
-    BNN_TRY(bnn_fit(&(bnn_config){.net = NET, .engine = "bayes_by_backprop:epochs=1000", .seed = 1}, data, &run));
+    BNN_TRY(bnn_fit(
+        &(bnn_config){
+            .net = NET, .engine = "bayes_by_backprop:epochs=1000,lr=0.001,schedule=constant", .likelihood = "gaussian:shape=0", .seed = 1},
+        data, &run));
     BNN_TRY(bnn_engine_draw(run->engine, 0, bnn_rng_seed(0), theta));
     BNN_TRY(compare("end", data, theta, draws));
     free(theta);

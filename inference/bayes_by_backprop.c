@@ -30,7 +30,7 @@ static const bnn_option options[] = {
                    "of the gradient: weight, local or flipout, along the path of the noise; score function"),
     BNN_OPT_CHOICE(conf, kl, "uniform", kl_names, "share of KL in minibatch i of B: uniform 1/B, geometric 2^(B-i)/(2^B-1)"),
     BNN_OPT_CHOICE(conf, baseline, "mean", baselines, "of the score function: none, or the running mean of nll"),
-    BNN_DESCENT_OPTIONS(conf, descent, "400"),
+    BNN_DESCENT_OPTIONS(conf, descent, "20000"),
     {0}};
 
 static bnn_status adapt(const void *options_set, bnn_netspec *net) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * early_stopping: another engine, stopped where its validation log-likelihood was best, then refitted for as long on all training rows.
+ * early_stopping: another engine, stopped where its validation log-likelihood was best, then refitted on all training rows for the same
+ * share of its whole length: as many epochs where the engine's length is told in epochs, as many minibatches where it is told in those.
  *
  * Learned dropout probabilities drift to 0 on small data, because the variational family has no width but the gates' (the weights are
  * points) and a learned noise follows the training residuals down. On the way there they pass every p: one run, scored as it goes, is a
  * search along that path for the price of one fit where a grid pays one fit for each cell. For that path to be searched well p must move
- * slowly against the weights: a small lr_hyper beside a large lr.
+ * slowly against the weights: a small lr_hyper beside a large lr. The noise follows at a step size of its own, lr_noise.
  */
 #include <bnn/holder.h>
 
@@ -20,22 +21,23 @@ typedef struct {
 } conf;
 
 static const bnn_option options[] = {BNN_OPT_SPEC(conf, engine, BNN_ENGINE,
-                                                  "mc_dropout{gates=concrete,p=0.1,epochs=2000,lr=0.005,lr_hyper=0.0004}",
+                                                  "mc_dropout{gates=concrete,p=0.1,lr_hyper=0.0004,schedule=constant}",
                                                   "the engine to stop, as name or name{options}"),
                                      BNN_HOLDOUT_OPTIONS(conf, holdout),
-                                     BNN_OPT_INT(conf, every, "20", 1, 1e9, "steps of the engine (epochs) between scores"),
+                                     BNN_OPT_INT(conf, every, "5", 1, 1e9, "steps of the engine (epochs) between scores"),
                                      BNN_OPT_INT(conf, samples, "100", 1, 1e9, "draws of the predictive distribution for a score"),
-                                     BNN_OPT_INT(conf, patience, "100", 1, 1e9, "scores without a new best after which the first run ends"),
+                                     BNN_OPT_INT(conf, patience, "400", 1, 1e9, "scores without a new best after which the first run ends"),
                                      {0}};
 
 /* stopper.counter: steps of the probe so far; of it when its score was best; scores; whether the probe is over; steps of the refit. */
 enum { STEPS, BEST, SCORES, PROBED, REFITTED, N_COUNTERS };
+enum { LL, SHARE, N_BEST }; /* stopper.best: the best score; the share of its whole work that the probe had done then */
 
 typedef struct {
     bnn_holdout rows;
     bnn_engine *probe, *chosen; /* the scored run, until it is over; the refit, from then on */
     uint64_t counter[N_COUNTERS];
-    double best_ll;
+    double best[N_BEST];
     double *score_step, *score_ll; /* [SCORES] */
     char *remark;
 } stopper;
@@ -51,7 +53,7 @@ static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
     stopper *s = e->state;
-    s->best_ll = -INFINITY;
+    s->best[LL] = -INFINITY;
     BNN_TRY(bnn_holdout_open(data, &((const conf *)e->object.conf)->holdout, bnn_rng_split(e->rng, BNN_STREAM_HOLDOUT), &s->rows));
     BNN_TRY(open_inner(e, s->rows.fit, PROBE, &s->probe));
     if (!bnn_engine_vtable(s->probe)->fitted) return BNN_OK;
@@ -83,14 +85,14 @@ static bnn_status begin_refit(bnn_engine *e, const bnn_data *data) {
     s->probe = NULL;
     char remark[160];
     bnn_print(remark, sizeof remark, "stopped after %d steps: validation log-likelihood %.4f was best at step %d of %d",
-              (int)s->counter[BEST], s->best_ll, (int)s->counter[BEST], (int)s->counter[STEPS]);
+              (int)s->counter[BEST], s->best[LL], (int)s->counter[BEST], (int)s->counter[STEPS]);
     s->remark = strdup(remark);
     if (!s->remark) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     return open_inner(e, data, REFIT, &s->chosen);
 }
 
 static bnn_status finish_probe(bnn_engine *e, stopper *s, const bnn_data *data) {
-    if (!isfinite(s->best_ll)) return bnn_fail(BNN_ERR_NUMERIC, "the validation log-likelihood was never finite");
+    if (!isfinite(s->best[LL])) return bnn_fail(BNN_ERR_NUMERIC, "the validation log-likelihood was never finite");
     s->counter[PROBED] = 1;
     return begin_refit(e, data);
 }
@@ -100,7 +102,7 @@ static bnn_status advance_probe(bnn_engine *e, stopper *s, const bnn_data *data,
     bnn_step step;
     double ll;
     bnn_status status = bnn_holder_step(e, s->probe, s->rows.fit, &step);
-    if (status == BNN_ERR_NUMERIC && isfinite(s->best_ll)) return finish_probe(e, s, data); /* it left the finite numbers after its best */
+    if (status == BNN_ERR_NUMERIC && isfinite(s->best[LL])) return finish_probe(e, s, data); /* it left the finite numbers after its best */
     BNN_TRY(status);
     out->progress = step.progress / 2;
     uint64_t steps = ++s->counter[STEPS];
@@ -109,8 +111,9 @@ static bnn_status advance_probe(bnn_engine *e, stopper *s, const bnn_data *data,
     BNN_TRY(bnn_holder_score(s->probe, s->rows.score, c->samples, e->rng.key, &ll));
     bnn_holder_count(e, s->probe, &before);
     BNN_TRY(keep_score(s, ll));
-    if (ll > s->best_ll) {
-        s->best_ll = ll;
+    if (ll > s->best[LL]) {
+        s->best[LL] = ll;
+        s->best[SHARE] = step.progress;
         s->counter[BEST] = steps;
     }
     bool tired = steps - s->counter[BEST] >= (uint64_t)c->patience * (uint64_t)c->every;
@@ -121,8 +124,10 @@ static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
     stopper *s = e->state;
     if (!s->chosen) return advance_probe(e, s, data, out);
     BNN_TRY(bnn_holder_step(e, s->chosen, data, out));
-    out->progress = 0.5 + 0.5 * (double)++s->counter[REFITTED] / (double)s->counter[BEST];
-    out->done = s->counter[REFITTED] >= s->counter[BEST];
+    s->counter[REFITTED]++;
+    double share = out->progress / s->best[SHARE];
+    out->done |= share >= 1;
+    out->progress = out->done ? 1 : 0.5 + 0.5 * share;
     return BNN_OK;
 }
 
@@ -151,7 +156,7 @@ static int blocks(bnn_engine *e, bnn_block *out) {
     size_t n = s->counter[SCORES];
     bool room = score_room(s, n);
     out[0] = (bnn_block){.name = "counter", .kind = BNN_BLOCK_U64, .data = s->counter, .length = N_COUNTERS};
-    out[1] = (bnn_block){.name = "best_ll", .kind = BNN_BLOCK_DOUBLE, .data = &s->best_ll, .length = 1};
+    out[1] = (bnn_block){.name = "best", .kind = BNN_BLOCK_DOUBLE, .data = s->best, .length = N_BEST};
     out[2] = (bnn_block){.name = "score_step", .kind = BNN_BLOCK_DOUBLE, .data = room ? s->score_step : NULL, .length = n};
     out[3] = (bnn_block){.name = "score_ll", .kind = BNN_BLOCK_DOUBLE, .data = room ? s->score_ll : NULL, .length = n};
     return 4;
@@ -166,7 +171,7 @@ static bnn_engine *held(bnn_engine *e, int i, const bnn_data **rows) {
 
 static bnn_status resume(bnn_engine *e, const bnn_data *data) {
     const uint64_t *n = ((const stopper *)e->state)->counter;
-    bool fits = n[SCORES] <= n[STEPS] && n[BEST] <= n[STEPS] && (n[PROBED] ? n[REFITTED] <= n[BEST] : n[REFITTED] == 0);
+    bool fits = n[SCORES] <= n[STEPS] && n[BEST] <= n[STEPS] && (n[PROBED] || n[REFITTED] == 0);
     if (!fits) return bnn_fail(BNN_ERR_FORMAT, "the counts of the scored run and of the refit contradict each other");
     return n[PROBED] ? begin_refit(e, data) : BNN_OK;
 }

@@ -20,9 +20,10 @@ typedef struct {
     int members;
 } conf;
 
-static const bnn_option options[] = {BNN_OPT_SPEC(conf, engine, BNN_ENGINE, "map", "the engine of every member, as name or name{options}"),
-                                     BNN_OPT_INT(conf, members, "5", 1, 1e5, "fits of it"),
-                                     {0}};
+static const bnn_option options[] = {
+    BNN_OPT_SPEC(conf, engine, BNN_ENGINE, "swag{swa_lr=0.01}", "the engine of every member, as name or name{options}"),
+    BNN_OPT_INT(conf, members, "5", 1, 1e5, "fits of it"),
+    {0}};
 
 typedef struct {
     bnn_engine **member; /* [members]; NULL until a file puts them there, where the engine was opened without rows */

@@ -24,7 +24,7 @@ typedef struct {
 
 static const bnn_option options[] = {
     BNN_OPT_SPEC(conf, engine, BNN_ENGINE, "mc_dropout", "the engine whose options are searched, as name or name{options}"),
-    BNN_OPT_TEXT(conf, grid, "{p=0.005|0.01|0.05|0.1}",
+    BNN_OPT_TEXT(conf, grid, "{p=0.001|0.005|0.01|0.05|0.1}",
                  "{key=value|value, ...}: key is an option of the engine, likelihood.OPTION, prior.OPTION, or LABEL.OPTION of a layer"),
     BNN_HOLDOUT_OPTIONS(conf, holdout),
     BNN_OPT_INT(conf, samples, "1000", 1, 1e9, "draws of the predictive distribution for a score"),

@@ -8,11 +8,12 @@
  * those of the last layer. Parameters of other roles (noise, drop probabilities, random weights) stand at the mode, noise of layers at its
  * mean.
  *
- * Prior precisions and Gaussian noise maximise log p(D) (bnn/evidence.h): at the mode, which is that of the model's own prior and is not
- * moved (evidence=post); or on the way there, every so many epochs, which go on with what was found (evidence=online, Immer et al. 2021;
- * between two updates noise follows its own gradient, lr_hyper of the engine), and once more at the end. diag and kron leave out
- * correlations, and at a mode that overfits their evidence asks for too much noise: boston, ten splits, kron has a test log-likelihood of
- * -3.05 post and -2.63 online (full, post: -2.70; the mode alone: -4.42).
+ * Prior precisions and Gaussian noise maximise log p(D) and the density of the noise (bnn/evidence.h): at the mode, which is that of the
+ * model's own prior and is not moved (evidence=post); or on the way there, every so many epochs, which go on with what was found
+ * (evidence=online, Immer et al. 2021; between two updates noise follows its own gradient, lr_noise of the engine), and once more at the
+ * end. A mode with a noise of its own collapses where parameters are many, and no curvature at it mends that: its evidence asks for too
+ * much noise, that of kron and diag, which leave out correlations, for far too much. So updates on the way are the preset. They are many,
+ * hence by Kronecker factors; the Gaussian at the end is full where P and the rows are few enough for a second of work.
  *
  * Prediction: the network is linearised at theta*, f ~ N(f(x; theta*), J S J^T) (linear, probit), or theta is drawn from the Gaussian
  * (sampling), where the network is not linear and the draws fit worse. Of real targets the first is a closed form; of classes it is drawn
@@ -29,24 +30,30 @@
 
 typedef struct {
     bnn_object engine;
-    int structure, subset, precision, evidence, every, predictive;
+    int structure, updates, subset, precision, evidence, every, predictive;
 } conf;
 
+enum { AUTO = BNN_FULL + 1 }; /* conf.structure: one of bnn_structure, or this */
+enum { BY_KRON, AS_STRUCTURE };
 enum { ALL, LAST_LAYER };
 enum { NONE, POST, ONLINE };
 enum { LINEAR, PROBIT, SAMPLING };
+static const char *const structures[] = {"diag", "kron", "full", "auto", NULL}, *const updates[] = {"kron", "structure", NULL};
 static const char *const subsets[] = {"all", "last_layer", NULL}, *const evidences[] = {"none", "post", "online", NULL},
                          *const predictives[] = {"linear", "probit", "sampling", NULL};
 
 static const bnn_option options[] = {
-    BNN_OPT_SPEC(conf, engine, BNN_ENGINE, "map", "the engine that finds the mode, as name or name{options}"),
-    BNN_OPT_CHOICE(conf, structure, "kron", bnn_structure_names, "of the curvature: full, its diagonal, or Kronecker factors by layer"),
+    BNN_OPT_SPEC(conf, engine, BNN_ENGINE, "map{lr=0.005}", "the engine that finds the mode, as name or name{options}"),
+    BNN_OPT_CHOICE(conf, structure, "auto", structures,
+                   "of the curvature: full, its diagonal, or Kronecker factors by layer; auto: full where that is quick, else kron"),
+    BNN_OPT_CHOICE(conf, updates, "kron", updates, "of the curvature on the way there, for evidence=online: kron, or `structure`"),
     BNN_OPT_CHOICE(conf, subset, "all", subsets, "weights that are uncertain: all, or those of the last layer"),
     BNN_OPT_CHOICE(conf, precision, "global", bnn_prec_sharing_names,
                    "prior precisions: of the model's prior, or by the evidence: one, one for each layer, or for each kernel and bias"),
-    BNN_OPT_CHOICE(conf, evidence, "post", evidences,
+    BNN_OPT_CHOICE(conf, evidence, "online", evidences,
                    "when it chooses precisions and noise: never (the model's prior holds), after the fit, or during it"),
-    BNN_OPT_INT(conf, every, "20", 1, 1e9, "steps of the engine (epochs) between updates, for evidence=online"),
+    BNN_OPT_INT(conf, every, "0", 0, 1e9,
+                "steps of the engine (epochs) between updates, for evidence=online; 0: as many as a 200th of its work takes"),
     BNN_OPT_CHOICE(
         conf, predictive, "linear", predictives,
         "linear: of the linearised network; probit: likewise, classes by the probit approximation; sampling: draws of the weights"),
@@ -57,15 +64,18 @@ enum {
     STEPS,
     UPDATES,
     GIVEN,
+    STRUCTURE,
     N_COUNTERS
 }; /* state.counter: whether the Gaussian is there; steps and updates before it; whether the
-      mode was given */
+      mode was given; which bnn_structure the Gaussian has */
 
 typedef struct {
     bnn_engine *inner; /* NULL without rows, and where the mode was given */
     bnn_curvature curvature;
-    bnn_real *theta; /* the mode, with the noise that the evidence chose */
+    bnn_curvature on_the_way; /* of updates; not opened where they take the other */
+    bnn_real *theta;          /* the mode, with the noise that the evidence chose */
     uint64_t counter[N_COUNTERS];
+    double share;                       /* of the engine's work, done before its last step */
     double *prec, *determined, *length; /* [n_blocks] of the blocks of the curvature */
     double log_evidence;
     char *remark;
@@ -108,14 +118,14 @@ static bnn_status write_remark(const bnn_engine *e, state *s) {
     return fclose(out) == 0 ? BNN_OK : out_of_memory();
 }
 
-/* S at theta, and what the evidence says of it. */
-static bnn_status build(bnn_engine *e, const bnn_data *data) {
+/* S at theta by one of the curvatures, and what the evidence says of it. */
+static bnn_status build(bnn_engine *e, bnn_curvature *curvature, const bnn_data *data) {
     const conf *c = e->object.conf;
     state *s = e->state;
     bnn_evidence evidence;
-    size_t n = (size_t)s->curvature.n_blocks;
-    BNN_TRY(bnn_curvature_build(&s->curvature, s->theta, data, &e->cost));
-    BNN_TRY(bnn_evidence_open(&s->curvature, s->theta, data, sharing_of(c), &evidence));
+    size_t n = (size_t)curvature->n_blocks;
+    BNN_TRY(bnn_curvature_build(curvature, s->theta, data, &e->cost));
+    BNN_TRY(bnn_evidence_open(curvature, s->theta, data, sharing_of(c), &evidence));
     bnn_status status = c->evidence == NONE ? bnn_evidence_evaluate(&evidence) : bnn_evidence_maximise(&evidence);
     s->log_evidence = evidence.value;
     memcpy(s->prec, evidence.prec, n * sizeof *s->prec);
@@ -159,9 +169,10 @@ static void give_noise(bnn_engine *e) {
 }
 
 static bnn_status update(bnn_engine *e, const bnn_data *data, const bnn_step *out) {
+    state *s = e->state;
     BNN_TRY(take_mode(e, out->theta));
-    BNN_TRY(build(e, data));
-    ((state *)e->state)->counter[UPDATES]++;
+    BNN_TRY(build(e, s->on_the_way.model ? &s->on_the_way : &s->curvature, data));
+    s->counter[UPDATES]++;
     give_noise(e);
     return take_priors(e);
 }
@@ -170,10 +181,24 @@ static bnn_status update(bnn_engine *e, const bnn_data *data, const bnn_step *ou
 
 static bnn_status adapt(const void *options_set, bnn_netspec *net) { return bnn_holder_adapt(&((const conf *)options_set)->engine, net); }
 
-static bnn_status allocate(bnn_engine *e) {
+/* Full takes work of rows P^2 and P^3, once and in double: about a second each, at most. */
+static bnn_structure quick(const bnn_engine *e, const bnn_data *data) {
+    const double most_parameters = 800, most_work = 1e9;
+    double n = (double)e->model->net->n_theta, rows = (double)data->n * e->model->likelihood.out_dim;
+    return n <= most_parameters && rows * n * n <= most_work ? BNN_FULL : BNN_KRON;
+}
+
+static bnn_status allocate(bnn_engine *e, const bnn_data *data) {
     const conf *c = e->object.conf;
     state *s = e->state;
-    BNN_TRY(bnn_curvature_open(e->model, (bnn_structure)c->structure, c->subset == LAST_LAYER, &s->curvature));
+    bnn_structure structure = c->structure == AUTO ? quick(e, data) : (bnn_structure)c->structure;
+    bool last_layer = c->subset == LAST_LAYER, apart = c->evidence == ONLINE && c->updates == BY_KRON && structure != BNN_KRON;
+    s->counter[STRUCTURE] = structure;
+    BNN_TRY(bnn_curvature_open(e->model, structure, last_layer, &s->curvature));
+    if (apart && bnn_curvature_open(e->model, BNN_KRON, last_layer, &s->on_the_way) < 0) { /* a layer has no factors */
+        bnn_curvature_close(&s->on_the_way);
+        s->on_the_way = (bnn_curvature){0};
+    }
     size_t n = (size_t)s->curvature.n_blocks + 1;
     s->theta = malloc(((size_t)e->model->n_theta + 1) * sizeof *s->theta);
     s->prec = calloc(n, sizeof *s->prec);
@@ -194,7 +219,7 @@ static bnn_status check_inner(const conf *c) {
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
     const conf *c = e->object.conf;
     state *s = e->state;
-    BNN_TRY(allocate(e));
+    BNN_TRY(allocate(e, data));
     bnn_model_init(e->model, bnn_rng_split(e->rng, BNN_STREAM_INIT), s->theta);
     BNN_TRY(bnn_evidence_check(&s->curvature, s->theta, sharing_of(c)));
     BNN_TRY(check_inner(c));
@@ -232,15 +257,23 @@ static bnn_status look_at(const bnn_engine *e, const bnn_data *data, bnn_step *o
     return BNN_OK;
 }
 
+static bool is_due(const conf *c, state *s, double progress) {
+    const double updates_at_most = 200;
+    double before = s->share;
+    s->share = progress;
+    if (c->evidence != ONLINE || s->curvature.n == 0) return false;
+    return c->every > 0 ? s->counter[STEPS] % (uint64_t)c->every == 0 : floor(progress * updates_at_most) > floor(before * updates_at_most);
+}
+
 static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
     const conf *c = e->object.conf;
     state *s = e->state;
     bool given = s->counter[GIVEN];
     if (!given) BNN_TRY(bnn_holder_step(e, s->inner, data, out));
     s->counter[STEPS]++;
-    if (!given && !out->done) return c->evidence == ONLINE && s->counter[STEPS] % (uint64_t)c->every == 0 ? update(e, data, out) : BNN_OK;
+    if (!given && !out->done) return is_due(c, s, out->progress) ? update(e, data, out) : BNN_OK;
     if (!given) BNN_TRY(take_mode(e, out->theta));
-    BNN_TRY(build(e, data));
+    BNN_TRY(build(e, &s->curvature, data));
     if (given) BNN_TRY(look_at(e, data, out));
     s->counter[BUILT] = 1;
     out->theta = s->theta;
@@ -251,6 +284,7 @@ static void close(bnn_engine *e) {
     state *s = e->state;
     bnn_engine_free(s->inner);
     bnn_curvature_close(&s->curvature);
+    bnn_curvature_close(&s->on_the_way);
     free(s->theta);
     free(s->prec);
     free(s->determined);
@@ -284,15 +318,28 @@ static bnn_status outputs(const bnn_engine *e, bnn_workspace *ws, int n, const b
     return bnn_curvature_outputs(&s->curvature, ws, s->theta, n, x, mean, cov);
 }
 
+/* An engine that was opened without rows takes the structure that its file says: auto depends on the rows. */
+static void take_structure(bnn_engine *e) {
+    const conf *c = e->object.conf;
+    state *s = e->state;
+    if (c->structure != AUTO || s->counter[STRUCTURE] == s->curvature.structure || s->counter[STRUCTURE] > BNN_FULL) return;
+    bnn_curvature_close(&s->curvature);
+    if (bnn_curvature_open(e->model, (bnn_structure)s->counter[STRUCTURE], c->subset == LAST_LAYER, &s->curvature) == BNN_OK) return;
+    bnn_curvature_close(&s->curvature);
+    s->curvature = (bnn_curvature){0};
+}
+
 static int blocks(bnn_engine *e, bnn_block *out) {
     state *s = e->state;
+    take_structure(e);
     size_t n = (size_t)s->curvature.n_blocks, built = s->counter[BUILT] ? s->curvature.n_factor : 0;
     out[0] = (bnn_block){.name = "theta", .kind = BNN_BLOCK_REAL, .data = s->theta, .length = (size_t)e->model->n_theta, .theta = true};
     out[1] = (bnn_block){.name = "counter", .kind = BNN_BLOCK_U64, .data = s->counter, .length = N_COUNTERS};
     out[2] = (bnn_block){.name = "log_evidence", .kind = BNN_BLOCK_DOUBLE, .data = &s->log_evidence, .length = 1};
     out[3] = (bnn_block){.name = "prior_prec", .kind = BNN_BLOCK_DOUBLE, .data = s->prec, .length = n};
+    out[5] = (bnn_block){.name = "share", .kind = BNN_BLOCK_DOUBLE, .data = &s->share, .length = 1};
     out[4] = (bnn_block){.name = "factor", .kind = BNN_BLOCK_DOUBLE, .data = s->curvature.factor, .length = built};
-    return 5;
+    return 6;
 }
 
 static bnn_engine *held(bnn_engine *e, int i, const bnn_data **rows) {
@@ -316,9 +363,12 @@ static int columns(const bnn_engine *e, bnn_column *out) {
 
 static const char *remark(const bnn_engine *e) { return ((const state *)e->state)->remark; }
 
-static const char *const checks[] = {"laplace:engine=map{epochs=20,batch=16}", "laplace:engine=map{epochs=20,batch=16},structure=full",
+static const char *const checks[] = {"laplace:engine=map{epochs=20,batch=16}",
+                                     "laplace:engine=map{epochs=20,batch=16},structure=full",
                                      "laplace:engine=map{epochs=20,batch=16},structure=diag,subset=last_layer,precision=group",
-                                     "laplace:engine=map{epochs=20,batch=16,lr_hyper=0},evidence=online,every=3", NULL};
+                                     "laplace:engine=map{epochs=20,batch=16,lr_hyper=0},evidence=online,every=3",
+                                     "laplace:engine=map{epochs=20,batch=16},structure=full,updates=structure,every=7",
+                                     NULL};
 
 static const bnn_claim claims[] = {
     {"laplace:engine=map{epochs=2000,lr=0.05,optimizer=sgd{momentum=0.9}},structure=full,evidence=none", BNN_FINDS_GAUSSIAN, 0.002},

@@ -12,7 +12,7 @@ typedef struct {
     bnn_descent_conf descent;
 } conf;
 
-static const bnn_option options[] = {BNN_DESCENT_OPTIONS(conf, descent, "400"), {0}};
+static const bnn_option options[] = {BNN_DESCENT_OPTIONS(conf, descent, "20000"), {0}};
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
     return bnn_descent_open(e, &((const conf *)e->object.conf)->descent, data, BNN_MEAN);

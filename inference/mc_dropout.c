@@ -21,10 +21,10 @@ enum { BERNOULLI, CONCRETE };
 static const char *const gate_names[] = {"bernoulli", "concrete", NULL};
 
 static const bnn_option options[] = {
-    BNN_OPT_REAL(conf, p, "0.05", 0, 0.999, "probability of dropping a unit; where it is learned, its initial value"),
+    BNN_OPT_REAL(conf, p, "0.01", 0, 0.999, "probability of dropping a unit; where it is learned, its initial value"),
     BNN_OPT_CHOICE(conf, gates, "bernoulli", gate_names, "bernoulli: p is fixed; concrete: p is learned for every layer"),
     BNN_OPT_REAL(conf, temperature, "0.1", 1e-3, 10, "of the relaxation of concrete gates"),
-    BNN_DESCENT_OPTIONS(conf, descent, "400"),
+    BNN_DESCENT_OPTIONS(conf, descent, "20000"),
     {0}};
 
 static bnn_status adapt(const void *options_set, bnn_netspec *net) {

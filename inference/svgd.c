@@ -11,9 +11,8 @@
  * In many dimensions all distances are alike and the kernel hardly tells particles apart: they come out too close together (Zhuo et al.
  * 2018).
  */
+#include <bnn/descent.h>
 #include <bnn/jobs.h>
-#include <bnn/minibatch.h>
-#include <bnn/optimizer.h>
 #include <bnn/stored.h>
 
 #include <math.h>
@@ -21,23 +20,27 @@
 #include <string.h>
 
 typedef struct {
-    int particles, epochs, batch;
+    int particles, epochs, steps, batch, schedule;
     double lr, lr_hyper;
     bnn_optimizer optimizer;
 } conf;
 
-static const bnn_option options[] = {BNN_OPT_INT(conf, particles, "20", 1, 1e4, "of them"),
-                                     BNN_OPT_INT(conf, epochs, "1000", 1, 1e9, "passes over the training rows"),
-                                     BNN_OPT_INT(conf, batch, "128", 1, 1e9, "rows of a minibatch (at most the training rows)"),
-                                     BNN_OPT_REAL(conf, lr, "0.001", 0, 1e9, "step size along phi/N"),
-                                     BNN_OPT_REAL(conf, lr_hyper, "0.01", 0, 1e9, "step size of the noise and of the scales of the prior"),
-                                     BNN_OPT_SPEC(conf, optimizer, BNN_OPTIMIZER, "adam", "an optimizer, as name or name{options}"),
-                                     {0}};
+static const bnn_option options[] = {
+    BNN_OPT_INT(conf, particles, "20", 1, 1e4, "of them"),
+    BNN_OPT_INT(conf, epochs, "0", 0, 1e9, "passes over the training rows; 0: as many as `steps` take"),
+    BNN_OPT_INT(conf, steps, "4000", 1, 1e9, "minibatches, in no fewer than 20 epochs"),
+    BNN_OPT_INT(conf, batch, "128", 1, 1e9, "rows of a minibatch (at most the training rows)"),
+    BNN_OPT_REAL(conf, lr, "0.01", 0, 1e9, "step size along phi/N"),
+    BNN_OPT_REAL(conf, lr_hyper, "0.01", 0, 1e9, "step size of the noise and of the scales of the prior"),
+    BNN_OPT_CHOICE(conf, schedule, "cosine", bnn_descent_schedules, "step size over the epochs: constant, or cosine down to 0"),
+    BNN_OPT_SPEC(conf, optimizer, BNN_OPTIMIZER, "adam", "an optimizer, as name or name{options}"),
+    {0}};
 
 typedef struct {
     const bnn_model *model;
     const bnn_data *data;           /* set for the time of a step */
-    int particles, m;               /* rows of this minibatch */
+    int particles, epochs;          /* of the whole descent */
+    int m;                          /* rows of this minibatch */
     const bnn_optimizer *optimizer; /* of the conf */
     bnn_minibatch batch;
     bnn_workspace **ws; /* [particles] */
@@ -85,6 +88,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     s->particles = c->particles;
     s->optimizer = &c->optimizer;
     BNN_TRY(allocate(s, c, data));
+    s->epochs = c->epochs > 0 ? c->epochs : bnn_minibatch_epochs(&s->batch, data, c->steps);
     bnn_rng init = bnn_rng_split(e->rng, BNN_STREAM_INIT);
     for (int i = 0; i < c->particles; i++) bnn_model_init(e->model, bnn_rng_split(init, (uint64_t)i), particle(s, i));
     return BNN_OK;
@@ -162,6 +166,7 @@ static bnn_status combine(void *context, int i) {
 typedef struct {
     state *s;
     const conf *c;
+    double factor; /* of the step sizes */
 } sweep;
 
 static bnn_status move(void *context, int i) {
@@ -172,15 +177,18 @@ static bnn_status move(void *context, int i) {
         const bnn_range *range = &s->range[r];
         size_t at = first + range->offset;
         bnn_optimizer_vtable(s->optimizer)
-            ->step(s->optimizer, range->hyper ? by->c->lr_hyper : by->c->lr, s->counter[STEPS], range->length, s->stored.theta + at,
-                   s->along + at, s->moments + at, stride);
+            ->step(s->optimizer, by->factor * (range->hyper ? by->c->lr_hyper : by->c->lr), s->counter[STEPS], range->length,
+                   s->stored.theta + at, s->along + at, s->moments + at, stride);
     }
     return BNN_OK;
 }
 
-static bnn_status minibatch(bnn_engine *e, int i) {
+/* Step i of `batches` in an epoch. */
+static bnn_status minibatch(bnn_engine *e, int i, int batches) {
     state *s = e->state;
-    sweep by = {.s = s, .c = e->object.conf};
+    const conf *c = e->object.conf;
+    double progress = ((double)s->counter[EPOCHS] + (double)i / batches) / s->epochs;
+    sweep by = {.s = s, .c = c, .factor = bnn_descent_factor(c->schedule, progress)};
     s->m = bnn_minibatch_take(&s->batch, s->data, i);
     s->counter[STEPS]++;
     e->cost.gradients += (uint64_t)s->particles;
@@ -194,14 +202,13 @@ static bnn_status minibatch(bnn_engine *e, int i) {
 }
 
 static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
-    const conf *c = e->object.conf;
     state *s = e->state;
     int batches = bnn_minibatch_count(&s->batch, data);
     double all = (double)batches * s->particles;
     s->data = data;
     bnn_minibatch_shuffle(&s->batch, data, bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_SHUFFLE), s->counter[EPOCHS]));
     for (int i = 0; i < batches; i++) {
-        BNN_TRY(minibatch(e, i));
+        BNN_TRY(minibatch(e, i, batches));
         for (int k = 0; k < s->particles; k++) {
             out->terms.nll += s->terms[k].nll / all;
             out->terms.prior += s->terms[k].prior / all;
@@ -210,8 +217,8 @@ static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
     }
     s->counter[EPOCHS]++;
     out->theta = particle(s, 0);
-    out->progress = (double)s->counter[EPOCHS] / c->epochs;
-    out->done = s->counter[EPOCHS] >= (uint64_t)c->epochs;
+    out->progress = (double)s->counter[EPOCHS] / s->epochs;
+    out->done = s->counter[EPOCHS] >= (uint64_t)s->epochs;
     return BNN_OK;
 }
 

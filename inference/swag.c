@@ -29,9 +29,9 @@ static const bnn_option options[] = {
     BNN_OPT_INT(conf, rank, "20", 0, 1e6, "deviations that are kept, at least 2; 0: variances alone"),
     BNN_OPT_REAL(conf, start, "0.5", 0, 0.999999, "share of the epochs before the first parameters that count"),
     BNN_OPT_INT(conf, every, "1", 1, 1e9, "epochs between those that count"),
-    BNN_OPT_REAL(conf, swa_lr, "0.005", 0, 1e9, "step size on U/N from there on"),
+    BNN_OPT_REAL(conf, swa_lr, "0.015", 0, 1e9, "step size on U/N from there on"),
     BNN_OPT_REAL(conf, scale, "1", 0, 1e9, "factor on the covariance"),
-    BNN_DESCENT_OPTIONS(conf, descent, "1000"),
+    BNN_DESCENT_OPTIONS(conf, descent, "6000"),
     {0}};
 
 typedef struct {
@@ -43,12 +43,12 @@ typedef struct {
 } state;
 
 /* Epochs before the first that count. */
-static uint64_t warm_up(const conf *c) { return (uint64_t)(c->start * c->descent.epochs); }
+static uint64_t warm_up(const conf *c, const state *s) { return (uint64_t)(c->start * s->descent.epochs); }
 
 static size_t columns_of(const conf *c, const state *s) { return s->taken < (uint64_t)c->rank ? s->taken : (size_t)c->rank; }
 
-static bnn_status check(const conf *c) {
-    uint64_t all = ((uint64_t)c->descent.epochs - warm_up(c)) / (uint64_t)c->every;
+static bnn_status check(const conf *c, const state *s) {
+    uint64_t all = ((uint64_t)s->descent.epochs - warm_up(c, s)) / (uint64_t)c->every;
     if (c->rank == 1) return bnn_fail(BNN_ERR_OPTION, "rank is 1: a covariance takes at least 2 deviations (0: variances alone)");
     if (c->descent.lr == 0) return bnn_fail(BNN_ERR_OPTION, "lr is 0: step sizes from start on are in proportion to it");
     if (all >= 2) return BNN_OK;
@@ -59,14 +59,14 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     const conf *c = e->object.conf;
     state *s = e->state;
     size_t n = (size_t)e->model->n_theta, reals = n * (size_t)(2 + c->rank);
-    BNN_TRY(check(c));
     BNN_TRY(bnn_memory_check((double)reals * sizeof(bnn_real), "the Gaussian", "keep a lower rank"));
     s->mean = bnn_reals_new(n);
     s->squares = bnn_reals_new(n);
     s->deviation = bnn_reals_new(n * (size_t)c->rank);
     if (!s->mean || !s->squares || !s->deviation) return bnn_oom("the Gaussian");
     BNN_TRY(bnn_descent_open(e, &c->descent, data, BNN_ROWS));
-    s->descent.span = (double)warm_up(c) / c->descent.epochs;
+    if (data->n > 0) BNN_TRY(check(c, s));
+    s->descent.span = (double)warm_up(c, s) / s->descent.epochs;
     s->descent.end = c->swa_lr / c->descent.lr;
     return BNN_OK;
 }
@@ -87,7 +87,7 @@ static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
     const conf *c = e->object.conf;
     state *s = e->state;
     BNN_TRY(bnn_descent_step(e, data, out));
-    uint64_t epochs = s->descent.counter[0], first = warm_up(c);
+    uint64_t epochs = s->descent.counter[0], first = warm_up(c, s);
     if (epochs > first && (epochs - first) % (uint64_t)c->every == 0) take(c, s, (size_t)e->model->n_theta);
     return BNN_OK;
 }

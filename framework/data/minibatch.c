@@ -31,6 +31,12 @@ void bnn_minibatch_close(bnn_minibatch *b) {
 
 int bnn_minibatch_count(const bnn_minibatch *b, const bnn_data *data) { return (data->n + b->rows - 1) / b->rows; }
 
+int bnn_minibatch_epochs(const bnn_minibatch *b, const bnn_data *data, int steps) {
+    if (data->n == 0) return 1;
+    int batches = bnn_minibatch_count(b, data), epochs = steps / batches + (steps % batches > 0);
+    return epochs > BNN_LEAST_EPOCHS ? epochs : BNN_LEAST_EPOCHS;
+}
+
 void bnn_minibatch_shuffle(bnn_minibatch *b, const bnn_data *data, bnn_rng rng) { bnn_rng_permutation(rng, data->n, b->order); }
 
 /* Rows from .. of the minibatch: many are copied in parallel. */

@@ -6,14 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const schedules[] = {"constant", "cosine", NULL};
+const char *const bnn_descent_schedules[] = {"constant", "cosine", NULL};
+
+double bnn_descent_factor(int schedule, double progress) { return schedule == BNN_COSINE ? 0.5 * (1 + cos(M_PI * progress)) : 1; }
 
 const bnn_option bnn_descent_options[] = {
-    BNN_OPT_INT(bnn_descent_conf, epochs, "400", 1, 1e9, "passes over the training rows"),
+    BNN_OPT_INT(bnn_descent_conf, epochs, "0", 0, 1e9, "passes over the training rows; 0: as many as `steps` take"),
+    BNN_OPT_INT(bnn_descent_conf, steps, "20000", 1, 1e9, "minibatches, in no fewer than 20 epochs"),
     BNN_OPT_INT(bnn_descent_conf, batch, "128", 1, 1e9, "rows of a minibatch (at most the training rows)"),
-    BNN_OPT_REAL(bnn_descent_conf, lr, "0.001", 0, 1e9, "step size on U/N"),
-    BNN_OPT_REAL(bnn_descent_conf, lr_hyper, "0.01", 0, 1e9, "step size of dropout probabilities and of the noise"),
-    BNN_OPT_CHOICE(bnn_descent_conf, schedule, "constant", schedules, "step size over the epochs: constant, or cosine down to 0"),
+    BNN_OPT_REAL(bnn_descent_conf, lr, "0.003", 0, 1e9, "step size on U/N"),
+    BNN_OPT_REAL(bnn_descent_conf, lr_hyper, "0.01", 0, 1e9, "step size of dropout probabilities and of the scales of the prior"),
+    BNN_OPT_REAL(bnn_descent_conf, lr_noise, "0.01", 0, 1e9, "step size of the noise"),
+    BNN_OPT_CHOICE(bnn_descent_conf, schedule, "cosine", bnn_descent_schedules, "step size over the epochs: constant, or cosine down to 0"),
     BNN_OPT_SPEC(bnn_descent_conf, optimizer, BNN_OPTIMIZER, "adam", "an optimizer, as name or name{options}"),
     {0}};
 
@@ -49,6 +53,7 @@ bnn_status bnn_descent_open(bnn_engine *engine, const bnn_descent_conf *conf, co
     d->mode = mode;
     d->span = 1;
     BNN_TRY(allocate(d, data));
+    d->epochs = conf->epochs > 0 ? conf->epochs : bnn_minibatch_epochs(&d->batch, data, conf->steps);
     bnn_model_init(d->model, bnn_rng_split(d->rng, BNN_STREAM_INIT), d->theta);
     return BNN_OK;
 }
@@ -64,10 +69,10 @@ void bnn_descent_close(bnn_engine *engine) {
 }
 
 /* progress: share of all steps that came before this one. */
-static double step_size(const bnn_descent *d, bool hyper, double progress) {
-    double lr = hyper ? d->conf->lr_hyper : d->conf->lr, end = d->end * lr;
+static double step_size(const bnn_descent *d, const bnn_range *range, double progress) {
+    double lr = range->noise ? d->conf->lr_noise : range->hyper ? d->conf->lr_hyper : d->conf->lr, end = d->end * lr;
     if (progress >= d->span) return end;
-    return d->conf->schedule == 1 ? end + (lr - end) * 0.5 * (1 + cos(M_PI * progress / d->span)) : lr;
+    return end + (lr - end) * bnn_descent_factor(d->conf->schedule, progress / d->span);
 }
 
 /* Share of KL and prior in minibatch i of B, times B: 1, or B 2^(B-i) / (2^B - 1) for i = 1..B. */
@@ -93,7 +98,7 @@ static void update_part(void *context, int first, int n) {
 
 static void update(bnn_descent *d, double progress) {
     for (int r = 0; r < d->n_ranges; r++) {
-        sweep s = {.d = d, .range = &d->range[r], .lr = step_size(d, d->range[r].hyper, progress)};
+        sweep s = {.d = d, .range = &d->range[r], .lr = step_size(d, &d->range[r], progress)};
         bnn_parts_run(s.range->length, by_blocks(d) ? s.range->length : PART, update_part, &s);
     }
 }
@@ -129,7 +134,7 @@ static bnn_terms minibatch(bnn_engine *engine, const bnn_data *data, int i, int 
 bnn_status bnn_descent_step(bnn_engine *engine, const bnn_data *data, bnn_step *out) {
     bnn_descent *d = engine->state;
     int batches = bnn_minibatch_count(&d->batch, data);
-    double steps = (double)d->conf->epochs * batches;
+    double steps = (double)d->epochs * batches;
     bnn_minibatch_shuffle(&d->batch, data, bnn_rng_split(bnn_rng_split(d->rng, BNN_STREAM_SHUFFLE), d->counter[EPOCHS]));
     for (int i = 0; i < batches; i++) {
         bnn_terms terms = minibatch(engine, data, i, batches);
@@ -144,8 +149,8 @@ bnn_status bnn_descent_step(bnn_engine *engine, const bnn_data *data, bnn_step *
     }
     d->counter[EPOCHS]++;
     out->theta = d->theta;
-    out->progress = (double)d->counter[EPOCHS] / d->conf->epochs;
-    out->done = d->counter[EPOCHS] >= (uint64_t)d->conf->epochs;
+    out->progress = (double)d->counter[EPOCHS] / d->epochs;
+    out->done = d->counter[EPOCHS] >= (uint64_t)d->epochs;
     return BNN_OK;
 }
 

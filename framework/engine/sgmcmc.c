@@ -13,8 +13,9 @@ static const char *const preconditioners[] = {"none", "rmsprop", NULL};
 const bnn_option bnn_sgmcmc_options[] = {
     BNN_OPT_INT(bnn_sgmcmc_conf, chains, "4", 1, 1e4, "independent chains, each from its own start"),
     BNN_OPT_INT(bnn_sgmcmc_conf, samples, "100", 1, 1e8, "draws that are kept of each chain"),
-    BNN_OPT_INT(bnn_sgmcmc_conf, burnin, "1000", 0, 1e8, "epochs before the first of them; of every cycle"),
-    BNN_OPT_INT(bnn_sgmcmc_conf, thin, "20", 1, 1e8, "epochs for each draw that is kept"),
+    BNN_OPT_INT(bnn_sgmcmc_conf, burnin, "-1", -1, 1e8,
+                "epochs before the first of them; of every cycle; -1: as many as 10000 minibatches take"),
+    BNN_OPT_INT(bnn_sgmcmc_conf, thin, "0", 0, 1e8, "epochs for each draw that is kept; 0: as many as 100 minibatches take"),
     BNN_OPT_INT(bnn_sgmcmc_conf, batch, "128", 1, 1e9, "rows of a minibatch (at most the training rows)"),
     BNN_OPT_REAL(bnn_sgmcmc_conf, lr, "0.001", 0, 1e9, "step size on U/N"),
     BNN_OPT_REAL(bnn_sgmcmc_conf, lr_hyper, "0.01", 0, 1e9, "step size of the noise and of the scales of the prior"),
@@ -28,6 +29,7 @@ const bnn_option bnn_sgmcmc_options[] = {
 
 enum { LP, STEP_SIZE, CONFIGURATIONAL, KINETIC, N_STATS };
 enum { PLANES = 5 };
+enum { DONE, BURNIN, THIN }; /* bnn_sgmcmc.epochs */
 
 /* Langevin dynamics has no momentum. */
 static bool has_momentum(const bnn_sgmcmc *s) { return s->friction < 1; }
@@ -38,27 +40,27 @@ static int n_stats(double friction) { return friction < 1 ? N_STATS : KINETIC; }
 
 static int cycles(const bnn_sgmcmc_conf *c) { return c->cycles > 0 ? c->cycles : 1; }
 
+static uint64_t samples_of_cycle(const bnn_sgmcmc_conf *c) { return (uint64_t)(c->samples / cycles(c)); }
+
 /* Epochs of a cycle; a constant step size is one long cycle. */
-static uint64_t cycle_length(const bnn_sgmcmc_conf *c) {
-    return (uint64_t)c->burnin + (uint64_t)(c->samples / cycles(c)) * (uint64_t)c->thin;
-}
+static uint64_t cycle_length(const bnn_sgmcmc *s) { return s->epochs[BURNIN] + samples_of_cycle(s->conf) * s->epochs[THIN]; }
 
-static uint64_t all_epochs(const bnn_sgmcmc_conf *c) { return (uint64_t)cycles(c) * cycle_length(c); }
+static uint64_t all_epochs(const bnn_sgmcmc *s) { return (uint64_t)cycles(s->conf) * cycle_length(s); }
 
-static bool burns_in(const bnn_sgmcmc *s) { return s->epochs % cycle_length(s->conf) < (uint64_t)s->conf->burnin; }
+static bool burns_in(const bnn_sgmcmc *s) { return s->epochs[DONE] % cycle_length(s) < s->epochs[BURNIN]; }
 
 /* Draws of each chain after so many epochs. */
-static int kept_after(const bnn_sgmcmc_conf *c, uint64_t epochs) {
-    uint64_t length = cycle_length(c), into = epochs % length, burnin = (uint64_t)c->burnin;
-    uint64_t whole = epochs / length * (uint64_t)(c->samples / cycles(c));
-    return (int)(whole + (into > burnin ? (into - burnin) / (uint64_t)c->thin : 0));
+static int kept_after(const bnn_sgmcmc *s, uint64_t epochs) {
+    uint64_t length = cycle_length(s), into = epochs % length, burnin = s->epochs[BURNIN];
+    uint64_t whole = epochs / length * samples_of_cycle(s->conf);
+    return (int)(whole + (into > burnin ? (into - burnin) / s->epochs[THIN] : 0));
 }
 
-static int kept(const bnn_sgmcmc *s) { return kept_after(s->conf, s->epochs); }
+static int kept(const bnn_sgmcmc *s) { return kept_after(s, s->epochs[DONE]); }
 
 /* Factor of the step sizes in step i of the `steps` of this epoch (Zhang et al. 2020, eq. 1). */
 static double step_factor(const bnn_sgmcmc *s, int i, int steps) {
-    double length = (double)cycle_length(s->conf), into = (double)(s->epochs % cycle_length(s->conf));
+    double length = (double)cycle_length(s), into = (double)(s->epochs[DONE] % cycle_length(s));
     return s->conf->cycles > 0 ? 0.5 * (1 + cos(M_PI * (into + (double)i / steps) / length)) : 1;
 }
 
@@ -101,6 +103,15 @@ static bnn_status open_chain(bnn_sgmcmc *s, int k, const bnn_data *data) {
     return data->n > 0 ? bnn_workspace_new(s->model->net, c->batch.rows, BNN_TO_THETA, &c->ws) : BNN_OK;
 }
 
+/* The least of a thinning is one epoch: it spares time, and draws that are close to each other do no harm. */
+static void set_lengths(bnn_sgmcmc *s, const bnn_data *data) {
+    enum { BURNIN_STEPS = 10000, THIN_STEPS = 100 };
+    const bnn_sgmcmc_conf *c = s->conf;
+    int batches = data->n > 0 ? bnn_minibatch_count(&s->chain[0].batch, data) : 1;
+    s->epochs[BURNIN] = (uint64_t)(c->burnin >= 0 ? c->burnin : bnn_minibatch_epochs(&s->chain[0].batch, data, BURNIN_STEPS));
+    s->epochs[THIN] = (uint64_t)(c->thin > 0 ? c->thin : (THIN_STEPS + batches - 1) / batches);
+}
+
 bnn_status bnn_sgmcmc_open(bnn_engine *engine, const bnn_sgmcmc_conf *conf, double friction, double noise, const bnn_data *data) {
     bnn_sgmcmc *s = engine->state;
     s->conf = conf;
@@ -111,6 +122,7 @@ bnn_status bnn_sgmcmc_open(bnn_engine *engine, const bnn_sgmcmc_conf *conf, doub
     BNN_TRY(check(conf, friction, noise));
     BNN_TRY(allocate(s, data));
     for (int k = 0; k < conf->chains; k++) BNN_TRY(open_chain(s, k, data));
+    set_lengths(s, data);
     return BNN_OK;
 }
 
@@ -205,7 +217,7 @@ static void note(bnn_sgmcmc *s, int k) {
 static bnn_status epoch(void *context, int k) {
     bnn_sgmcmc *s = context;
     bnn_sgmcmc_chain *c = &s->chain[k];
-    uint64_t t = s->epochs;
+    uint64_t t = s->epochs[DONE];
     int steps = bnn_minibatch_count(&c->batch, s->data);
     bnn_rng noise = bnn_rng_split(bnn_rng_split(bnn_rng_split(s->rng, BNN_STREAM_STEP), (uint64_t)k), t);
     const bnn_objective objective = {
@@ -225,7 +237,7 @@ static bnn_status epoch(void *context, int k) {
         c->terms.kl += terms.kl / steps;
         update(s, c, bnn_rng_split(noise, (uint64_t)i), i, steps);
     }
-    if (kept_after(s->conf, t + 1) > kept(s)) note(s, k);
+    if (kept_after(s, t + 1) > kept(s)) note(s, k);
     return BNN_OK;
 }
 
@@ -263,9 +275,9 @@ bnn_status bnn_sgmcmc_step(bnn_engine *engine, const bnn_data *data, bnn_step *o
     s->data = data;
     BNN_TRY(bnn_jobs_run(s->conf->chains, epoch, s));
     account(engine, out);
-    s->epochs++;
-    out->progress = (double)s->epochs / (double)all_epochs(s->conf);
-    out->done = s->epochs >= all_epochs(s->conf);
+    s->epochs[DONE]++;
+    out->progress = (double)s->epochs[DONE] / (double)all_epochs(s);
+    out->done = s->epochs[DONE] >= all_epochs(s);
     if (out->done) write_remark(s);
     return BNN_OK;
 }
@@ -292,7 +304,7 @@ int bnn_sgmcmc_blocks(bnn_engine *engine, bnn_block *out) {
     const bnn_sgmcmc_chain *first = &s->chain[0];
     size_t all = (size_t)s->conf->chains * (size_t)s->model->n_theta;
     int k = bnn_stored_blocks(&s->stored, out);
-    out[k++] = (bnn_block){.name = "epochs", .kind = BNN_BLOCK_U64, .data = &s->epochs, .length = 1};
+    out[k++] = (bnn_block){.name = "epochs", .kind = BNN_BLOCK_U64, .data = s->epochs, .length = sizeof s->epochs / sizeof *s->epochs};
     out[k++] = (bnn_block){.name = "sums", .kind = BNN_BLOCK_DOUBLE, .data = &s->sums, .length = sizeof s->sums / sizeof(double)};
     out[k++] = (bnn_block){.name = "position", .kind = BNN_BLOCK_REAL, .data = first->theta, .length = all};
     out[k++] = (bnn_block){.name = "momentum", .kind = BNN_BLOCK_REAL, .data = first->v, .length = has_momentum(s) ? all : 0};
@@ -304,7 +316,7 @@ int bnn_sgmcmc_blocks(bnn_engine *engine, bnn_block *out) {
 int bnn_sgmcmc_columns(const bnn_engine *engine, bnn_column *out) {
     static const char *const names[N_STATS] = {"lp", "step_size", "configurational_temperature", "kinetic_temperature"};
     const bnn_sgmcmc *s = engine->state;
-    return s->epochs < all_epochs(s->conf) ? 0 : bnn_stored_columns(&s->stored, names, out);
+    return s->epochs[DONE] < all_epochs(s) ? 0 : bnn_stored_columns(&s->stored, names, out);
 }
 
 const char *bnn_sgmcmc_remark(const bnn_engine *engine) {

@@ -222,17 +222,17 @@ bnn_status bnn_model_ranges(const bnn_model *model, bool by_block, int *n, bnn_r
     bnn_block_info info;
     *n = 0, *out = NULL;
     for (int b = 0; bnn_model_block(model, b, &info); b++) {
-        bool hyper = info.role == BNN_HYPER;
+        bool hyper = info.role == BNN_HYPER, noise = model->likelihood.n_theta > 0 && info.offset == (size_t)model->net->n_theta;
         bnn_range *last = *n > 0 ? &(*out)[*n - 1] : NULL;
         if (info.role == BNN_STATE) continue;
-        if (last && !by_block && last->hyper == hyper && last->offset + (size_t)last->length == info.offset) {
+        if (last && !by_block && last->hyper == hyper && last->noise == noise && last->offset + (size_t)last->length == info.offset) {
             last->length += (int)info.length;
             continue;
         }
         bnn_range *more = realloc(*out, (size_t)(*n + 1) * sizeof *more);
         if (!more) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
         *out = more;
-        more[(*n)++] = (bnn_range){.offset = info.offset, .length = (int)info.length, .hyper = hyper};
+        more[(*n)++] = (bnn_range){.offset = info.offset, .length = (int)info.length, .hyper = hyper, .noise = noise};
     }
     return BNN_OK;
 }

@@ -126,13 +126,15 @@ static const bnn_option outer_table[] = {BNN_OPT_SPEC(nested, engine, BNN_ENGINE
 
 START_TEST(nested_specs_are_printed_in_full) {
     static const char *const read[][2] = {
-        {"", "engine=ensemble{engine=map{epochs=400,batch=128,lr=0.001,lr_hyper=0.01,schedule=constant,optimizer=" ADAM
-             "},members=5},whole=3,real=7,text=other,prior="},
+        {"", "engine=ensemble{engine=swag{rank=20,start=0.5,every=1,swa_lr=0.01,scale=1,epochs=0,steps=6000,batch=128,lr=0.003,lr_hyper=0."
+             "01,lr_noise=0.01,schedule=cosine,optimizer=" ADAM "},members=5},whole=3,real=7,text=other,prior="},
         {"svgd{lr=1,optimizer=sgd,epochs=2},4,2,prior=gauss{2}",
-         "engine=svgd{particles=20,epochs=2,batch=128,lr=1,lr_hyper=0.01,optimizer=sgd{momentum=0.9}},whole=4,real=2,text=other,"
+         "engine=svgd{particles=20,epochs=2,steps=4000,batch=128,lr=1,lr_hyper=0.01,schedule=cosine,optimizer=sgd{momentum=0.9}},whole=4,"
+         "real=2,text=other,"
          "prior=gauss{sd=2,bias_sd=1,scale=none}"},
         {"prior=gauss{bias_sd=1,sd=2},engine=svgd{epochs=2,optimizer=sgd{momentum=0.9},lr=1},real=2,whole=4",
-         "engine=svgd{particles=20,epochs=2,batch=128,lr=1,lr_hyper=0.01,optimizer=sgd{momentum=0.9}},whole=4,real=2,text=other,"
+         "engine=svgd{particles=20,epochs=2,steps=4000,batch=128,lr=1,lr_hyper=0.01,schedule=cosine,optimizer=sgd{momentum=0.9}},whole=4,"
+         "real=2,text=other,"
          "prior=gauss{sd=2,bias_sd=1,scale=none}"},
         {"engine=hmc{},prior=gauss,prior=", "engine=hmc{steps=100,chains=4,samples=250,warmup=250,thin=1,target_accept=0.8,step=0.01,"
                                             "jitter=0.2,metric=diagonal,scales=joint},whole=3,real=7,text=other,prior="},
@@ -156,8 +158,8 @@ START_TEST(nested_specs_are_refused_at_once) {
         {"engine=mapp", "option 'engine': unknown engine 'mapp': there are "},
         {"engine=", "option 'engine': unknown engine '': there are "},
         {"engine=gauss", "option 'engine': unknown engine 'gauss': there are "},
-        {"engine=ensemble{engine=map{epochs=0}}",
-         "option 'engine': engine 'ensemble': option 'engine': engine 'map': option 'epochs': '0' is not a whole number from 1 to 1e+09"},
+        {"engine=ensemble{engine=map{epochs=-1}}",
+         "option 'engine': engine 'ensemble': option 'engine': engine 'map': option 'epochs': '-1' is not a whole number from 0 to 1e+09"},
         {"prior=gauss{tilt=1}", "option 'prior': prior 'gauss': unknown option 'tilt': there are sd, bias_sd, scale"},
         {"own=1", "unknown option 'own': there are engine, whole, real, text, prior"},
     };
@@ -557,14 +559,14 @@ static char *adapted(const char *engine, const char *net) {
 START_TEST(engines_adapt_a_net_once) {
     static const char *const cases[][3] = {
         {"map", "dense:5; relu; dense", "dense:5; relu; dense"},
-        {"mc_dropout", "dense:5; relu; dense", "dropout:p=0.05; dense:5; relu; dropout:p=0.05; dense"},
+        {"mc_dropout", "dense:5; relu; dense", "dropout:p=0.01; dense:5; relu; dropout:p=0.01; dense"},
         {"mc_dropout:p=0.2,gates=concrete,temperature=0.5", "dense:5; dense",
          "concrete_dropout:p=0.2,temperature=0.5; dense:5; concrete_dropout:p=0.2,temperature=0.5; dense"},
         {"mc_dropout", "dropout:0.3; dense:5; concrete_dropout:0.2; flatten; dense:4; gaussian_dropout; dense",
          "dropout:0.3; dense:5; concrete_dropout:0.2; flatten; dense:4; gaussian_dropout; dense"},
-        {"mc_dropout", "x = input:2x3; flatten; dense", "x = input:2x3; flatten; dropout:p=0.05; dense"},
+        {"mc_dropout", "x = input:2x3; flatten; dense", "x = input:2x3; flatten; dropout:p=0.01; dense"},
         {"mc_dropout", "a = input; b = dense:4(a); c = dense:4(a); add(b, c)",
-         "a = input; dropout:p=0.05(a); b = dense:4; dropout:p=0.05(a); c = dense:4; add(b, c)"},
+         "a = input; dropout:p=0.01(a); b = dense:4; dropout:p=0.01(a); c = dense:4; add(b, c)"},
         {"mc_dropout", "d = dropout:0.4; b = dense:4(d); c = dense:4(d); add(b, c)",
          "d = dropout:0.4; b = dense:4(d); c = dense:4(d); add(b, c)"},
         {"mc_dropout", "gaussian_dense:4; relu; gaussian_dense", "gaussian_dense:4; relu; gaussian_dense"},
@@ -573,7 +575,7 @@ START_TEST(engines_adapt_a_net_once) {
         {"bayes_by_backprop:flipout", "dropout:0.3; dense:5; gaussian_dense:2,weight",
          "dropout:0.3; gaussian_dense:units=5,bias=yes,estimator=flipout; gaussian_dense:2,weight"},
         {"grid_search:engine=mc_dropout{p=0.1}", "dense", "dropout:p=0.1; dense"},
-        {"early_stopping:engine=grid_search{engine=mc_dropout}", "dense", "dropout:p=0.05; dense"},
+        {"early_stopping:engine=grid_search{engine=mc_dropout}", "dense", "dropout:p=0.01; dense"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *once = adapted(cases[i][0], cases[i][1]), *twice = adapted(cases[i][0], once);

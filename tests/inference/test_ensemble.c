@@ -321,7 +321,7 @@ START_TEST(what_an_ensemble_cannot_do_is_refused) {
     SAYS(bnn_fit(&(bnn_config){.net = NET, .engine = "ensemble:engine=grid_search{engine=map,grid={lr=0.1|0.2}},members=60000"}, r.data,
                  &run),
          "120000 engines would be open together");
-    SAYS(bnn_fit(&(bnn_config){.net = "dense:100000; tanh; dense", .engine = "ensemble:members=100000"}, r.data, &run),
+    SAYS(bnn_fit(&(bnn_config){.net = "dense:100000; tanh; dense", .engine = "ensemble:engine=map,members=100000"}, r.data, &run),
          "engine 'ensemble': engine 'map': training of 100000 engines together needs ");
     bnn_run_free(ensemble);
     rows_free(&r);

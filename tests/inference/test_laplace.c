@@ -909,7 +909,7 @@ START_TEST(a_run_begins_with_the_parameters_of_another) {
     bnn_prediction_free(a), bnn_prediction_free(b);
     OK(bnn_run_new(&(bnn_config){.net = "dense:4; tanh; dense", .engine = "map", .likelihood = "gaussian:tau=0.5"}, f.data, &other));
     SAYS(bnn_run_begin(other, f.run), "engine 'map' cannot begin with the parameters of another run");
-    SAYS(bnn_run_begin(again, other), "the likelihood is 'gaussian:tau=0,sd=0.05,shape=0', that of the other run 'gaussian:tau=0.5,");
+    SAYS(bnn_run_begin(again, other), "the likelihood is 'gaussian:tau=0,sd=0.05,shape=0.25', that of the other run 'gaussian:tau=0.5,");
     bnn_run_free(other), bnn_run_free(again);
     OK(bnn_run_new(&(bnn_config){.net = "dense:5; tanh; dense", .engine = "laplace"}, f.data, &other));
     SAYS(bnn_run_begin(other, f.run), "the network is 'input; dense:units=5,");
@@ -960,7 +960,7 @@ START_TEST(what_laplace_cannot_do_it_says) {
         const char *engine, *net, *prior, *sentence;
     } refused[] = {
         {"laplace:evidence=none", "dense", "scale_mixture", "prior 'scale_mixture' is not Gaussian: use gauss, or let the evidence choose"},
-        {"laplace:precision=prior", "dense", "gauss:bias_sd=inf",
+        {"laplace:precision=prior,structure=kron", "dense", "gauss:bias_sd=inf",
          "structure=kron needs a prior with a scale, but that of 'bias' of node 'dense_1' is flat"},
         {"laplace:engine=map{epochs=2}", "gaussian_dense", "gauss", "the network has no weights with a prior of the model's"},
         {"laplace:structure=full", "dense:30000; dense:30000; dense", "gauss", "structure=full needs 1.94e+10 GB, "},
@@ -968,7 +968,7 @@ START_TEST(what_laplace_cannot_do_it_says) {
          " GB are free; structure=kron needs 93.6 GB, structure=diag 14.4 GB"},
         {"laplace:engine=grid_search{engine=map{epochs=2},grid={lr=1|2}},evidence=online", "dense", "gauss",
          "evidence=online needs an engine that fits from its first step, not 'grid_search'"},
-        {"laplace:engine=grid_search{engine=map{epochs=2},grid={likelihood.tau=1|2}}", "dense", "gauss",
+        {"laplace:engine=grid_search{engine=map{epochs=2},grid={likelihood.tau=1|2}},evidence=post", "dense", "gauss",
          "engine 'grid_search' chose another network or likelihood: search around laplace, not inside it"},
     };
     bnn_table *t = table_new(ROWS, IN, 0, 1);

@@ -66,7 +66,7 @@ static void step_by_hand(const bnn_engine *e, const bnn_data *data, const int *o
 START_TEST(two_epochs_are_those_by_hand) {
     bnn_table *t = table_new(ROWS, IN, 0, 1);
     bnn_data *data = data_new(t);
-    bnn_engine *e = open_engine("svgd:particles=3,epochs=2,batch=16,lr=0.01,lr_hyper=0.03,optimizer=sgd{momentum=0}",
+    bnn_engine *e = open_engine("svgd:particles=3,epochs=2,batch=16,lr=0.01,lr_hyper=0.03,schedule=constant,optimizer=sgd{momentum=0}",
                                 "dense:4; tanh; dense", "gaussian", data);
     size_t n = (size_t)e->model->n_theta;
     bnn_real *hand = reals_new(PARTICLES * n), *theta = reals_new(n);

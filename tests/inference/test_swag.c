@@ -116,7 +116,7 @@ END_TEST
 
 /* Descent without momentum on all rows: the change of theta is -lr times the gradient where it stood. */
 START_TEST(step_sizes_fall_to_swa_lr_and_stay) {
-    static const char *const specs[] = {"swag:epochs=20,batch=40,lr=0.01,swa_lr=0.002,optimizer=sgd{momentum=0}",
+    static const char *const specs[] = {"swag:epochs=20,batch=40,lr=0.01,swa_lr=0.002,optimizer=sgd{momentum=0},schedule=constant",
                                         "swag:epochs=20,batch=40,lr=0.01,swa_lr=0.002,optimizer=sgd{momentum=0},schedule=cosine,start=0.8"};
     bnn_table *t = table_new(ROWS, W - 1, 0, 1);
     bnn_data *data = data_new(t);

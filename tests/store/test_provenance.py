@@ -90,8 +90,8 @@ def check_run(bnn):
     p, root = attributes(bnn.at(odd)), attributes(bnn.at(odd), "/")
     assert shlex.split(p["command"]) == ["bnn", *map(str, words)], p["command"]
     assert p["threads"] == 1 and root["seed"] == SEED and root["seed_text"] == str(SEED) and root["status"] == "complete"
-    assert root["net"] == "input; dropout:p=0.05; dense:units=6,bias=yes,init=he; relu; dropout:p=0.05; dense:units=0,bias=yes,init=he"
-    assert root["engine"].startswith("mc_dropout:p=0.05,gates=bernoulli,") and root["likelihood"] and root["prior"]
+    assert root["net"] == "input; dropout:p=0.01; dense:units=6,bias=yes,init=he; relu; dropout:p=0.01; dense:units=0,bias=yes,init=he"
+    assert root["engine"].startswith("mc_dropout:p=0.01,gates=bernoulli,") and root["likelihood"] and root["prior"]
     assert json.loads(root["model_spec_json"])
     check_build(p, Path(bnn.path).parent)
     check_libraries(p, bnn)

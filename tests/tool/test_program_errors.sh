@@ -259,7 +259,7 @@ works fit -d images.h5 --net 'flatten; dense:3; dense' --engine map:epochs=2 -o 
 engine "unknown engine 'foo': there are map, mc_dropout," foo
 refuses "unknown engine 'foo': there are map, mc_dropout," compare -d r.h5 --net dense --engine foo --splits 0
 engine "engine 'map': unknown option 'bogus': there are epochs," map:bogus=1
-for value in 0 x -1 1.5; do engine "option 'epochs': '$value' is not a whole number from 1" map:epochs=$value; done
+for value in x -1 1.5; do engine "option 'epochs': '$value' is not a whole number from 0" map:epochs=$value; done
 engine "option 'lr': 'x' is not a number" map:lr=x
 engine "option 'p': '2' is not a number from 0" mc_dropout:p=2
 engine "option 'gates': 'x' is not one of bernoulli, concrete" mc_dropout:gates=x

@@ -18,24 +18,36 @@ extern "C" {
 
 /* Options of descent, read by BNN_DESCENT_OPTIONS. */
 typedef struct {
-    int epochs;              /* passes over the training rows */
+    int epochs;              /* passes over the training rows; 0: as many as `steps` take */
+    int steps;               /* minibatches; in no fewer than BNN_LEAST_EPOCHS epochs */
     int batch;               /* rows of a minibatch */
     double lr;               /* step size on U/N */
-    double lr_hyper;         /* of the role HYPER */
-    int schedule;            /* 0 constant, 1 cosine */
+    double lr_hyper;         /* of the role HYPER, without the noise */
+    double lr_noise;         /* of the likelihood's own parameters */
+    int schedule;            /* BNN_CONSTANT or BNN_COSINE */
     bnn_optimizer optimizer; /* of the steps */
 } bnn_descent_conf;
+
+/* bnn_descent_conf.schedule */
+enum {
+    BNN_CONSTANT, /* step sizes stay */
+    BNN_COSINE    /* they fall to 0 along half a cosine */
+};
+
+extern const char *const bnn_descent_schedules[]; /* their names, NULL behind the last */
+/* Share of the step size that holds where `progress` of the steps are done, 0..1. */
+double bnn_descent_factor(int schedule, double progress);
 
 extern const bnn_option bnn_descent_options[]; /* its table */
 
 /* The entry of an option table for the bnn_descent_conf `field` of a conf; the preset as text. */
-#define BNN_DESCENT_OPTIONS(conf, field, epochs_preset) \
-    BNN_OPT_GROUP(conf, field, bnn_descent_options, BNN_PRESETS("epochs", epochs_preset))
+#define BNN_DESCENT_OPTIONS(conf, field, steps_preset) BNN_OPT_GROUP(conf, field, bnn_descent_options, BNN_PRESETS("steps", steps_preset))
 
 /* The state of an engine that descends. */
 typedef struct {
     const bnn_descent_conf *conf; /* borrowed */
     const bnn_model *model;       /* the engine's */
+    int epochs;                   /* of the whole descent */
     bnn_rng rng;                  /* the engine's root stream */
     bnn_mode mode;                /* of the training passes */
     bool geometric_kl;            /* weight of KL in minibatch i of B: 2^(B-i)/(2^B - 1) instead of 1/B (Blundell et al. 2015, eq. 9) */

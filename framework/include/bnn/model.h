@@ -77,12 +77,13 @@ typedef struct {
 /* Block b, counted over all nodes in order, then the likelihood's, then the prior's; false behind the last. */
 bool bnn_model_block(const bnn_model *model, int b, bnn_block_info *out);
 
-/* Runs of parameters that follow each other and are all HYPER, or none is: the first move at the speed of a step size of their own. STATE
- * is in none of them. */
+/* Runs of parameters that follow each other and move alike: those of the likelihood, others of the role HYPER, and the rest have each a
+ * step size of their own. STATE is in none of them. */
 typedef struct {
     size_t offset; /* in theta */
     int length;    /* of it */
     bool hyper;    /* of the role HYPER */
+    bool noise;    /* of those the likelihood's own */
 } bnn_range;
 /* All of them in order, (*out)[*n], by_block one for each block; free(*out), also after a failure. */
 bnn_status bnn_model_ranges(const bnn_model *model, bool by_block, int *n, bnn_range **out);

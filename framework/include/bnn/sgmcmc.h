@@ -16,8 +16,8 @@
  * cycles > 0 (Zhang et al. 2020): the step size falls from lr to 0 along half a cosine in each cycle; its first `burnin` epochs explore, in
  * the rest draws are kept. They explore without noise, but not where V is taken: gradients at a mode would make G too large for the draws.
  *
- * An engine puts a bnn_sgmcmc_conf into its conf, BNN_SGMCMC_OPTIONS into its option table, BNN_SGMCMC_HOOKS into its vtable, BNN_EXACT into
- * its caps, and has an open hook that adds friction and noise; its state is a bnn_sgmcmc.
+ * An engine puts a bnn_sgmcmc_conf into its conf, BNN_SGMCMC_OPTIONS into its option table, BNN_SGMCMC_HOOKS into its vtable, BNN_EXACT
+ * into its caps, and has an open hook that adds friction and noise; its state is a bnn_sgmcmc.
  */
 #ifndef BNN_SGMCMC_H
 #define BNN_SGMCMC_H
@@ -33,8 +33,8 @@ extern "C" {
 typedef struct {
     int chains;         /* independent chains */
     int samples;        /* draws kept of each */
-    int burnin;         /* epochs before the first of them; of every cycle */
-    int thin;           /* epochs for each draw */
+    int burnin;         /* epochs before the first of them; of every cycle; -1: by minibatches */
+    int thin;           /* epochs for each draw; 0: by minibatches */
     int batch;          /* rows of a minibatch */
     int cycles;         /* of the step size; 0: it is constant */
     int preconditioner; /* BNN_PRECONDITIONER_... */
@@ -88,7 +88,7 @@ typedef struct {
     bnn_real *memory;            /* [5, chains, n] what the chains point into: all theta, grad, v, squares, z */
     bnn_range *range;            /* [n_ranges] runs of parameters with one step size */
     int n_ranges;                /* their number */
-    uint64_t epochs;             /* done */
+    uint64_t epochs[3];          /* done; before the first draw of a cycle; for each draw: the last two with the data known */
     char remark[160];            /* "" before the end */
 } bnn_sgmcmc;
 
