@@ -104,6 +104,79 @@ START_TEST(point_estimates_are_ridge_regression) {
 }
 END_TEST
 
+/* What an engine without options makes of linear regression, against the posterior: mean of the outputs, in its sd; their spread, as a
+ * share of its. */
+static void compare_with_posterior(const char *engine, const bnn_data *data, const linear_posterior *p, double *off, double *spread) {
+    bnn_run *run = fit(engine, "dense", 1, data);
+    bnn_prediction *q;
+    double exact = 0, found = 0;
+    OK(bnn_run_predict(run, data, &(bnn_predict_options){sizeof(bnn_predict_options), .samples = 1000, .seed = 1}, &q));
+    *off = 0;
+    for (int i = 0; i < data->n; i++) {
+        double x[W] = {[W - 1] = 1}, mean = 0, var = 0;
+        for (int a = 0; a < IN; a++) x[a] = (double)data->x[i * IN + a];
+        for (int a = 0; a < W; a++) mean += x[a] * p->mean[a];
+        for (int a = 0; a < W; a++)
+            for (int b = 0; b < W; b++) var += x[a] * p->cov[a * W + b] * x[b];
+        double sd = data->scaling.y_sd[0];
+        *off += pow(q->mean[i] - data->scaling.y_mean[0] - sd * mean, 2) / (var * sd * sd) / data->n;
+        exact += var * sd * sd, found += q->var_epistemic[i];
+    }
+    *off = sqrt(*off), *spread = sqrt(found / exact);
+    bnn_prediction_free(q), bnn_run_free(run);
+}
+
+/* Presets run for as long as it takes, on few rows and on many. Particles are known to stand too close together. */
+START_TEST(presets_reach_what_they_claim) {
+    static const struct {
+        const char *engine;
+        double off, least, most;
+    } claims[] = {{"map", 0.1, 0, 0},
+                  {"bayes_by_backprop", 0.15, 0.85, 1.15},
+                  {"laplace:precision=prior", 0.02, 0.97, 1.03},
+                  {"sgld", 0.2, 0.85, 1.2},
+                  {"sghmc", 0.2, 0.85, 1.2},
+                  {"svgd", 0.2, 0.6, 1.1},
+                  {"mc_dropout:p=0", 0.1, 0, 0}};
+    omp_set_num_threads(1); /* steps as short as these are not worth a meeting of threads */
+    for (int n = 40; n <= 400; n *= 10) {
+        bnn_table *t = table_new(n, IN, 0, 3);
+        bnn_data *d = data_new(t);
+        linear_posterior p;
+        linear_posterior_of(d, tau_of(d), prec_w, prec_b, 0, &p);
+        for (size_t k = 0; k < sizeof claims / sizeof *claims; k++) {
+            double off, spread;
+            compare_with_posterior(claims[k].engine, d, &p, &off, &spread);
+            ck_assert_msg(off < claims[k].off && spread >= claims[k].least && spread <= claims[k].most,
+                          "%s on %d rows: its mean is %.3f sd off, its spread is %.3f of the posterior's", claims[k].engine, n, off,
+                          spread);
+        }
+        bnn_data_free(d);
+        bnn_table_free(t);
+    }
+}
+END_TEST
+
+/* So many minibatches, in whole epochs, and no fewer than twenty of these. */
+START_TEST(steps_are_counted_in_epochs) {
+    static const struct {
+        const char *engine;
+        int epochs;
+    } cases[] = {{"map:steps=100,batch=16", 34},
+                 {"map:steps=40,batch=16", 20},
+                 {"map:epochs=3,steps=100,batch=16", 3},
+                 {"svgd:steps=70,batch=16", 24},
+                 {"swag:steps=99,batch=16", 33}};
+    rows r = rows_new(0); /* three minibatches of sixteen */
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        bnn_run *run = fit(cases[k].engine, "dense", 1, r.data);
+        ck_assert_msg(run->history.epochs == cases[k].epochs, "%s: %d epochs", cases[k].engine, run->history.epochs);
+        bnn_run_free(run);
+    }
+    rows_free(&r);
+}
+END_TEST
+
 /* The mean of the gradient over the noise is zero at theta. */
 static void is_stationary(const char *spec, const bnn_data *data, const bnn_real *theta) {
     enum { DRAWS = 4000 };
@@ -753,6 +826,8 @@ END_TEST
 
 int main(void) {
     const TTest *const tests[] = {point_estimates_are_ridge_regression,
+                                  presets_reach_what_they_claim,
+                                  steps_are_counted_in_epochs,
                                   dropout_on_linear_regression_is_stationary_where_it_should,
                                   mc_dropout_finds_the_ridge_regression_of_dropout,
                                   mean_field_is_stationary_where_it_should,

@@ -317,6 +317,7 @@ START_TEST(long_texts_are_built_in_linear_time) {
     ck_assert_str_eq(p.m->net->node[11].layer.label, "dense_3");
     OK(bnn_model_ranges(p.m, false, &ranges, &range));
     ck_assert_int_eq(ranges, 2);
+    ck_assert(!range[0].hyper && range[1].hyper && range[1].noise);
     ck_assert_ptr_nonnull(printed = bnn_net_print(p.m->net));
     free(printed), free(range), free(text);
     problem_close(&p);
