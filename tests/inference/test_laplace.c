@@ -582,7 +582,7 @@ END_TEST
 
 /* No step away from a maximum rises. */
 static void is_maximum(bnn_evidence *e, const char *what) {
-    double best = e->value, var = e->var, prec[MOST_BLOCKS];
+    double best = e->value + e->log_noise, var = e->var, prec[MOST_BLOCKS];
     int n = e->curvature->n_blocks;
     memcpy(prec, e->prec, (size_t)n * sizeof *prec);
     for (int g = 0; g <= e->n_groups; g++)
@@ -591,23 +591,25 @@ static void is_maximum(bnn_evidence *e, const char *what) {
             for (int b = 0; b < n; b++) e->prec[b] = prec[b] * (g < e->n_groups && e->group[b] == g ? exp(0.03 * sign) : 1);
             e->var = var * (g == e->n_groups ? exp(0.03 * sign) : 1);
             OK(bnn_evidence_evaluate(e));
-            ck_assert_msg(e->value < best, "%s: group %d, %+d: %.9g rises to %.9g", what, g, sign, best, e->value);
+            double there = e->value + e->log_noise;
+            ck_assert_msg(there < best, "%s: group %d, %+d: %.9g rises to %.9g", what, g, sign, best, there);
         }
 }
 
 START_TEST(the_evidence_is_maximised) {
     static const int groups[] = {0, 1, 2, 4};
+    static const char *const likelihoods[] = {"gaussian:shape=0", "categorical", "gaussian:sd=0.2,shape=30"};
     for (int s = BNN_DIAG; s <= BNN_FULL; s++)
         for (int sharing = BNN_PREC_PRIOR; sharing <= BNN_PREC_GROUP; sharing++)
-            for (int k = 0; k < 2; k++) {
-                place p = place_new("dense:4; tanh; dense", k ? "categorical" : "gaussian", k ? 3 : 0);
+            for (int k = 0; k < 3; k++) {
+                place p = place_new("dense:4; tanh; dense", likelihoods[k], k == 1 ? 3 : 0);
                 bnn_curvature c = built(&p, (bnn_structure)s, false);
                 bnn_evidence e = evidence_of(&p, &c, (bnn_prec_sharing)sharing);
                 OK(bnn_evidence_evaluate(&e));
-                double before = e.value;
+                double before = e.value + e.log_noise;
                 OK(bnn_evidence_maximise(&e));
                 ck_assert_int_eq(e.n_groups, groups[sharing]);
-                if (e.n_groups > 0 || e.noisy > 0) ck_assert_double_gt(e.value, before);
+                if (e.n_groups > 0 || e.noisy > 0) ck_assert_double_gt(e.value + e.log_noise, before);
                 is_maximum(&e, structures[s]);
                 bnn_evidence_close(&e);
                 bnn_curvature_close(&c);
@@ -955,6 +957,37 @@ START_TEST(outputs_are_drawn_with_their_covariance) {
 }
 END_TEST
 
+/* Without options a Gaussian over few parameters is full, one over many is not, and a file says which. */
+START_TEST(a_structure_is_chosen_by_its_work) {
+    static const struct {
+        const char *net, *structure;
+        int rows;
+    } nets[] = {{"dense:4; tanh; dense", "full", 40}, {"dense:100; tanh; dense", "kron", 4000}, {"dense:200; tanh; dense", "kron", 40}};
+    for (size_t k = 0; k < sizeof nets / sizeof *nets; k++) {
+        char spec[96];
+        snprintf(spec, sizeof spec, "laplace:engine=map{epochs=2},structure=%s", nets[k].structure);
+        fitted by_itself = fit_on(table_new(nets[k].rows, IN, 0, 1), "laplace:engine=map{epochs=2}", nets[k].net, "gaussian");
+        fitted told = fit_on(table_new(nets[k].rows, IN, 0, 1), spec, nets[k].net, "gaussian");
+        bnn_run *back;
+        OK(bnn_run_save(by_itself.run, NULL, &(bnn_provenance){.split = -1}, files_path("auto.h5")));
+        OK(bnn_run_load(files_path("auto.h5"), &back, NULL));
+        bnn_data *some;
+        OK(bnn_data_slice(told.data, 0, 20, &told.data->scaling, &some));
+        bnn_prediction *a = predict(by_itself.run->engine, some, 10), *b = predict(told.run->engine, some, 10),
+                       *c = predict(back->engine, some, 10);
+        for (int i = 0; i < 20; i++) {
+            ck_assert_msg(a->var_epistemic[i] == b->var_epistemic[i], "%s on %d rows is not %s", nets[k].net, nets[k].rows,
+                          nets[k].structure);
+            ck_assert(a->var_epistemic[i] == c->var_epistemic[i]);
+        }
+        bnn_prediction_free(a), bnn_prediction_free(b), bnn_prediction_free(c);
+        bnn_run_free(back), bnn_data_free(some);
+        fitted_free(&by_itself), fitted_free(&told);
+    }
+    files_remove();
+}
+END_TEST
+
 START_TEST(what_laplace_cannot_do_it_says) {
     static const struct {
         const char *engine, *net, *prior, *sentence;
@@ -1003,6 +1036,7 @@ int main(void) {
                                   logistic_regression_has_nearly_its_evidence,
                                   a_factor_on_the_noise_is_another_noise,
                                   the_evidence_is_maximised,
+                                  a_structure_is_chosen_by_its_work,
                                   an_evidence_without_maximum_ends,
                                   linear_regression_is_predicted_in_closed_form,
                                   closed_forms_have_quantiles_scores_and_draws,
