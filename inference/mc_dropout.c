@@ -35,10 +35,7 @@ static bnn_status adapt(const void *options_set, bnn_netspec *net) {
         snprintf(gate, sizeof gate, "p=%s,temperature=%s", p, bnn_number_print(c->temperature, t));
     else
         snprintf(gate, sizeof gate, "p=%s", p);
-    for (int i = 0; i < net->n; i++)
-        if (bnn_netspec_affine(net, i) && !bnn_netspec_gated(net, i))
-            BNN_TRY(bnn_netspec_insert(net, i++, c->gates == CONCRETE ? "concrete_dropout" : "dropout", gate));
-    return BNN_OK;
+    return bnn_netspec_gate(net, c->gates == CONCRETE ? "concrete_dropout" : "dropout", gate);
 }
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {

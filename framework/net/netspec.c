@@ -237,3 +237,9 @@ bool bnn_netspec_gated(const bnn_netspec *spec, int i) {
     } while (type && type->type.caps & BNN_RESHAPE);
     return type && type->keep;
 }
+
+bnn_status bnn_netspec_gate(bnn_netspec *spec, const char *type, const char *options) {
+    for (int i = 0; i < spec->n; i++)
+        if (bnn_netspec_affine(spec, i) && !bnn_netspec_gated(spec, i)) BNN_TRY(bnn_netspec_insert(spec, i++, type, options));
+    return BNN_OK;
+}

@@ -34,27 +34,26 @@ static bnn_status draw_rows(const bnn_data *data, double share, bnn_rng rng, boo
     return s;
 }
 
-/* Makes the two parts of the rows that are not held out and of those that are. */
-static bnn_status cut(const bnn_data *data, const bool *held, int kept, bnn_holdout *out) {
-    int *rows = malloc((size_t)data->n * sizeof *rows), at[2] = {0, kept};
-    if (!rows) return bnn_oom("validation rows");
-    for (int i = 0; i < data->n; i++) rows[at[held[i]]++] = data->rows[i];
-    bnn_status s = bnn_data_new(data->table, kept, rows, NULL, &out->fit);
-    if (s == BNN_OK) s = bnn_data_new(data->table, data->n - kept, rows + kept, &out->fit->scaling, &out->score);
-    free(rows);
+bnn_status bnn_holdout_order(const bnn_data *data, const bnn_holdout_conf *conf, bnn_rng rng, int *kept, int *order) {
+    *kept = data->n - (int)(conf->share * data->n);
+    if (*kept < 1 || *kept >= data->n)
+        return bnn_fail(BNN_ERR_DATA, "%d training rows cannot be cut into a part to fit and a part to score", data->n);
+    bool *held = calloc((size_t)data->n, sizeof *held);
+    if (!held) return bnn_oom("validation rows");
+    for (int i = *kept; i < data->n; i++) held[i] = conf->validation == BNN_VALIDATION_LAST;
+    bnn_status s = conf->validation == BNN_VALIDATION_LAST ? BNN_OK : draw_rows(data, conf->share, rng, held);
+    for (int i = 0, at[2] = {0, *kept}; s == BNN_OK && i < data->n; i++) order[at[held[i]]++] = i;
+    free(held);
     return s;
 }
 
 bnn_status bnn_holdout_open(const bnn_data *data, const bnn_holdout_conf *conf, bnn_rng rng, bnn_holdout *out) {
-    int kept = data->n - (int)(conf->share * data->n);
-    if (kept < 1 || kept >= data->n)
-        return bnn_fail(BNN_ERR_DATA, "%d training rows cannot be cut into a part to fit and a part to score", data->n);
-    bool *held = calloc((size_t)data->n, sizeof *held);
-    if (!held) return bnn_oom("validation rows");
-    for (int i = kept; i < data->n; i++) held[i] = conf->validation == BNN_VALIDATION_LAST;
-    bnn_status s = conf->validation == BNN_VALIDATION_LAST ? BNN_OK : draw_rows(data, conf->share, rng, held);
-    if (s == BNN_OK) s = cut(data, held, kept, out);
-    free(held);
+    int kept, *rows = malloc((size_t)data->n * sizeof *rows);
+    bnn_status s = rows ? bnn_holdout_order(data, conf, rng, &kept, rows) : bnn_oom("validation rows");
+    for (int i = 0; s == BNN_OK && i < data->n; i++) rows[i] = data->rows[rows[i]];
+    if (s == BNN_OK) s = bnn_data_new(data->table, kept, rows, NULL, &out->fit);
+    if (s == BNN_OK) s = bnn_data_new(data->table, data->n - kept, rows + kept, &out->fit->scaling, &out->score);
+    free(rows);
     return s;
 }
 

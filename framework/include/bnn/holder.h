@@ -33,6 +33,9 @@ typedef struct {
     bnn_data *fit;   /* 1 - share of the rows, to fit */
     bnn_data *score; /* the rest, to score; scaled by fit */
 } bnn_holdout;
+/* order[n] is set to the numbers of the rows of data: first *kept to fit, then those to score, each part as listed. The rows that are drawn
+ * follow from rng alone. Fails where a part would have no rows. */
+bnn_status bnn_holdout_order(const bnn_data *data, const bnn_holdout_conf *conf, bnn_rng rng, int *kept, int *order);
 /* Cuts data, whose table is borrowed; the rows that are drawn follow from rng alone. Fails where a part would have no rows. */
 bnn_status bnn_holdout_open(const bnn_data *data, const bnn_holdout_conf *conf, bnn_rng rng, bnn_holdout *out);
 void bnn_holdout_close(bnn_holdout *holdout); /* frees what is inside */

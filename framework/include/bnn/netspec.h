@@ -43,6 +43,9 @@ void bnn_netspec_free(bnn_netspec *spec); /* frees what is inside */
  * spec as it was. */
 bnn_status bnn_netspec_insert(bnn_netspec *spec, int i, const char *type, const char *options);
 
+/* Puts such a statement before every affine layer that has its own weights and no gate yet. */
+bnn_status bnn_netspec_gate(bnn_netspec *spec, const char *type, const char *options);
+
 /* Makes statement i a layer of another type: options that both types have keep their values, `options` ("key=value,...") come on top. */
 bnn_status bnn_netspec_convert(bnn_netspec *spec, int i, const char *type, const char *options);
 
