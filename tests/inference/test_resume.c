@@ -110,6 +110,7 @@ START_TEST(engines_that_hold_others_go_on) {
     goes_on("grid_search:engine=mc_dropout{epochs=70,batch=16},grid={p=0.05|0.2;likelihood.tau=0.5|2}", r.train, 1);
     goes_on("early_stopping:engine=mc_dropout{gates=concrete,epochs=60,batch=16},every=3,patience=4", r.train, 1);
     goes_on("ensemble:engine=early_stopping{engine=mc_dropout{epochs=300,batch=16,lr=0.01},every=1,patience=5},members=3", r.train, 1);
+    goes_on("ensemble:engine=held_out_dropout{steps=300,batch=16},members=2", r.train, 1);
     goes_on("ensemble:engine=ensemble{engine=swag{epochs=60,batch=16},members=2},members=2", r.train, 2);
     goes_on("grid_search:engine=early_stopping{engine=mc_dropout{epochs=30,batch=16},every=4},grid={patience=2|5},samples=20", r.train, 1);
     rows_close(&r);
