@@ -114,6 +114,16 @@ START_TEST(p_does_not_run_away) {
 }
 END_TEST
 
+/* Where noise is next to nothing gates are in the way of the fit, and rows held out say so: p falls from where it began. */
+START_TEST(p_falls_where_gates_are_in_the_way) {
+    rows r = rows_open(300, 5, 0.01);
+    bnn_run *run = fit("held_out_dropout:steps=4000,p=0.05", NULL, r.train);
+    for (int g = 0; g < 2; g++) ck_assert_msg(last_p(run, g) < 0.012, "p of gate %d is %.4f", g + 1, last_p(run, g));
+    bnn_run_free(run);
+    rows_close(&r);
+}
+END_TEST
+
 /* Linear targets with noise of a known sd: the noise is that, whatever the unit of y. */
 START_TEST(the_noise_is_that_of_the_targets) {
     enum { N = 400 };
@@ -210,9 +220,9 @@ START_TEST(targets_have_their_own_noise) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {
-        nothing_collapses_on_few_rows, a_tenth_of_the_gradients_of_a_grid, p_does_not_run_away,          the_noise_is_that_of_the_targets,
-        a_dozen_rows_are_enough,       what_is_there_to_learn_is_learned,  targets_have_their_own_noise, NULL};
+    const TTest *const tests[] = {nothing_collapses_on_few_rows,      a_tenth_of_the_gradients_of_a_grid, p_does_not_run_away,
+                                  p_falls_where_gates_are_in_the_way, the_noise_is_that_of_the_targets,   a_dozen_rows_are_enough,
+                                  what_is_there_to_learn_is_learned,  targets_have_their_own_noise,       NULL};
     omp_set_num_threads(1); /* on rows this few threads would wait for each other, not work */
     return run_tests("held_out", tests);
 }
