@@ -24,7 +24,7 @@ for set in boston concrete; do
     $bnn compare --data "$data" --net 'dense:50; relu; dense' --splits "$splits" --force -o build/$set-comparison.h5 \
         --engine map:epochs=4000 \
         --engine mc_dropout:epochs=4000 \
-        --engine mc_dropout:gates=concrete,epochs=4000 \
+        --engine held_out_dropout \
         --engine early_stopping \
         --engine "grid_search:engine=mc_dropout{epochs=4000},grid={p=0.005|0.01|0.05|0.1,likelihood.tau=$tau}" \
         --engine bayes_by_backprop:epochs=4000

@@ -5,7 +5,8 @@
  *   q(W_i) = M_i diag(z_i);   U = -(N/M) sum log p(y | f(x; z)) + KL of prior and gates;   predict by averaging over draws of z
  *
  * A plain network gets a gate before every dense layer that has none: Bernoulli with a fixed p, or concrete gates (Gal, Hron & Kendall
- * 2017), whose p is learned layer by layer through the relaxation.
+ * 2017), whose p is learned layer by layer through the relaxation. On few rows this bound has p fall to 0, and a learned noise with it:
+ * held_out_dropout learns both on rows held out.
  */
 #include <bnn/descent.h>
 

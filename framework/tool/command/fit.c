@@ -206,7 +206,7 @@ static int run(int argc, char **argv) {
             "  bnn fit -d boston.csv --target medv -o run.h5\n"
             "  bnn fit -d patients.csv --target outcome --id name --missing mean --split 0 -o run.h5\n"
             "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine mc_dropout -o run.h5\n"
-            "  bnn fit -d boston.h5 --split 3 --net 'dense:50; relu; dense' --engine mc_dropout:gates=concrete,epochs=1000 -o run.h5\n"
+            "  bnn fit -d boston.h5 --split 3 --net 'dense:50; relu; dense' --engine held_out_dropout -o run.h5\n"
             "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine 'grid_search:engine=mc_dropout,grid={p=0.01|0.1}' -o run.h5\n"
             "  bnn fit -d boston.h5 --net 'dense:50; relu; dense' --engine mc_dropout --resume --keep posterior,predictive -o run.h5\n"
             "  bnn fit -d boston.h5 --from imported.h5 --engine laplace:structure=full -o run.h5"};
