@@ -40,21 +40,23 @@ typedef struct {
     bnn_holdout_conf holdout;
 } conf;
 
-static const bnn_option options[] = {BNN_OPT_REAL(conf, p, "0.01", 1e-6, 0.999, "probability of dropping a unit, initially"),
-                                     BNN_OPT_REAL(conf, temperature, "0.1", 0.01, 10, "of the relaxation of the gates"),
-                                     BNN_OPT_INT(conf, steps, "8000", 1, 1e9, "gradients, of both runs of the search and of the refit"),
-                                     BNN_OPT_INT(conf, batch, "128", 1, 1e9, "rows of a minibatch (at most the rows to fit)"),
-                                     BNN_OPT_REAL(conf, lr, "0.015", 0, 1e9, "step size on U/N"),
-                                     BNN_OPT_REAL(conf, lr_hyper, "0.4", 0, 10, "step size of the logits of p, for each cycle"),
-                                     BNN_OPT_REAL(conf, delta, "0.5", 1e-3, 10, "by which these differ between the runs, up and down"),
-                                     BNN_OPT_INT(conf, cycle, "20", 1, 1e9, "minibatches after which the runs are compared"),
-                                     BNN_OPT_INT(conf, draws, "16", 2, 1e6, "S of the comparison"),
-                                     BNN_OPT_SPEC(conf, optimizer, BNN_OPTIMIZER, "adam", "an optimizer, as name or name{options}"),
-                                     BNN_HOLDOUT_OPTIONS(conf, holdout),
-                                     {0}};
+static const bnn_option options[] = {
+    BNN_OPT_REAL(conf, p, "0.01", 1e-6, 0.999, "probability of dropping a unit, initially"),
+    BNN_OPT_REAL(conf, temperature, "0.1", 0.01, 10, "of the relaxation of the gates"),
+    BNN_OPT_INT(conf, steps, "8000", 1, 1e9, "gradients, of both runs of the search and of the refit, in no fewer than 8 epochs"),
+    BNN_OPT_INT(conf, batch, "128", 1, 1e9, "rows of a minibatch (at most the rows to fit)"),
+    BNN_OPT_REAL(conf, lr, "0.015", 0, 1e9, "step size on U/N"),
+    BNN_OPT_REAL(conf, lr_hyper, "0.4", 0, 10, "step size of the logits of p, for each cycle"),
+    BNN_OPT_REAL(conf, delta, "0.5", 1e-3, 10, "by which these differ between the runs, up and down"),
+    BNN_OPT_INT(conf, cycle, "20", 1, 1e9, "minibatches after which the runs are compared"),
+    BNN_OPT_INT(conf, draws, "16", 2, 1e6, "S of the comparison"),
+    BNN_OPT_SPEC(conf, optimizer, BNN_OPTIMIZER, "adam", "an optimizer, as name or name{options}"),
+    BNN_HOLDOUT_OPTIONS(conf, holdout),
+    {0}};
 
 static const double search_share = 0.7, alone_share = 0.2, refit_lr = 0.4;
-enum { HELD_ROWS = 256, LEAST_HELD = 20, SCORINGS = 8 }; /* rows held out of one comparison, of a small table; steps of Fisher scoring */
+enum { HELD_ROWS = 256, LEAST_HELD = 20 }; /* rows held out: of one comparison, at most; of a small table */
+enum { LEAST_EPOCHS = 8, SCORINGS = 8 };   /* gradients for each minibatch of all rows; steps of Fisher scoring in a comparison */
 
 /* One of the two runs of a cycle, with all that it writes to. */
 typedef struct {
@@ -75,6 +77,7 @@ typedef struct {
     int kept, *order;        /* [rows] the rows to fit, then those held out */
     bool search;             /* the current cycle is of the search, not of the refit */
     int n_runs, length;      /* of the current cycle */
+    int steps;               /* gradients in all */
     bnn_minibatch every;     /* of all rows */
     run run[2];
     int n_ranges, n_gates, n_noise;
@@ -106,9 +109,9 @@ static bnn_rng stream(const bnn_engine *e, uint64_t purpose, uint64_t use, uint6
 static bnn_real *noise_of(const bnn_engine *e, bnn_real *theta) { return theta + e->model->net->n_theta; }
 
 /* Gradients that the search may take. */
-static double search_of(const conf *c) { return search_share * c->steps; }
+static double search_of(const state *s) { return search_share * s->steps; }
 
-static bool searching(const bnn_engine *e) { return (double)((const state *)e->state)->counter[GRADIENTS] < search_of(e->object.conf); }
+static bool searching(const state *s) { return (double)s->counter[GRADIENTS] < search_of(s); }
 
 /* ---------------------------------------------------------------- opening */
 
@@ -131,24 +134,22 @@ static bnn_status cut_rows(bnn_engine *e, const bnn_data *data) {
     return BNN_OK;
 }
 
-/* Sorts the parameters: those of gates and log variances follow rows held out, the others U. */
+/* Sorts the parameters: those of gates and log variances follow rows held out, the others U. A range of HYPER may reach over all kinds. */
 static bnn_status sort_parameters(const bnn_engine *e, state *s) {
     const bnn_model *m = e->model;
     const bnn_type *likelihood = m->likelihood.object.type, *optimizer = ((const conf *)e->object.conf)->optimizer.object.type;
-    size_t net = (size_t)m->net->n_theta;
-    int n = 0;
     s->n_noise = likelihood->caps & BNN_LOG_VARIANCE ? m->likelihood.n_theta : 0;
-    BNN_TRY(bnn_model_ranges(m, optimizer->caps & BNN_OPTIMIZER_BY_BLOCKS, &s->n_ranges, &s->range));
-    for (int r = 0; r < s->n_ranges; r++)
-        if (s->range[r].hyper && s->range[r].offset < net) n += s->range[r].length;
-    s->gate = calloc((size_t)n + 1, sizeof *s->gate);
-    if (!s->gate) return bnn_oom("gates");
+    size_t net = (size_t)m->net->n_theta, behind = net + (size_t)s->n_noise;
     int kept = 0;
+    BNN_TRY(bnn_model_ranges(m, optimizer->caps & BNN_OPTIMIZER_BY_BLOCKS, &s->n_ranges, &s->range));
+    s->gate = calloc(net + 1, sizeof *s->gate);
+    if (!s->gate) return bnn_oom("gates");
     for (int r = 0; r < s->n_ranges; r++) {
         bnn_range range = s->range[r];
-        for (int k = 0; range.hyper && k < range.length && range.offset + (size_t)k < net; k++)
-            s->gate[s->n_gates++] = range.offset + (size_t)k;
-        if (!range.hyper || range.offset >= net + (size_t)s->n_noise) s->range[kept++] = range;
+        size_t end = range.offset + (size_t)range.length;
+        for (size_t at = range.offset; range.hyper && at < end && at < net; at++) s->gate[s->n_gates++] = at;
+        if (range.hyper && range.offset < behind) range.length = end > behind ? (int)(end - behind) : 0, range.offset = behind;
+        if (range.length > 0) s->range[kept++] = range;
     }
     s->n_ranges = kept;
     return BNN_OK;
@@ -203,6 +204,8 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     BNN_TRY(cut_rows(e, data));
     BNN_TRY(bnn_memory_check(bytes_needed(e, data), "training", "use a smaller batch or a smaller network"));
     BNN_TRY(bnn_minibatch_open(data, c->batch, &s->every));
+    int least = LEAST_EPOCHS * bnn_minibatch_count(&s->every, data);
+    s->steps = c->steps > least ? c->steps : least;
     BNN_TRY(open_run(e, &s->run[0]));
     return open_run(e, &s->run[1]);
 }
@@ -239,8 +242,8 @@ static void close(bnn_engine *e) {
 static double step_size(const bnn_engine *e, int i) {
     const conf *c = e->object.conf;
     const state *s = e->state;
-    double search = search_of(c), at = (double)s->counter[GRADIENTS] + (double)i * s->n_runs;
-    double progress = s->search ? at / search : (at - search) / (c->steps - search);
+    double search = search_of(s), at = (double)s->counter[GRADIENTS] + (double)i * s->n_runs;
+    double progress = s->search ? at / search : (at - search) / (s->steps - search);
     return (s->search ? c->lr : refit_lr * c->lr) * 0.5 * (1 + cos(M_PI * fmin(progress, 1)));
 }
 
@@ -366,7 +369,7 @@ static double sign_of(const bnn_engine *e, int g) {
 
 static void part(const bnn_engine *e, state *s) {
     const conf *c = e->object.conf;
-    int left = (c->steps - (int)s->counter[GRADIENTS]) / s->n_runs;
+    int left = (s->steps - (int)s->counter[GRADIENTS]) / s->n_runs;
     s->length = left < 1 ? 1 : left < c->cycle ? left : c->cycle;
     for (int k = 0; k < s->n_runs; k++) {
         run *r = &s->run[k];
@@ -439,7 +442,7 @@ static bnn_status settle(const bnn_engine *e, state *s) {
 }
 
 static bnn_status search_step(bnn_engine *e, state *s) {
-    double done = (double)s->counter[GRADIENTS] / search_of(e->object.conf);
+    double done = (double)s->counter[GRADIENTS] / search_of(s);
     s->search = true;
     s->n_runs = s->n_gates > 0 && done >= alone_share ? 2 : 1;
     part(e, s);
@@ -448,7 +451,7 @@ static bnn_status search_step(bnn_engine *e, state *s) {
     if (s->n_runs == 2) move_gates(e, s, done);
     follow(e, s);
     s->counter[CYCLES]++;
-    return searching(e) ? BNN_OK : settle(e, s);
+    return searching(s) ? BNN_OK : settle(e, s);
 }
 
 static bnn_status refit_step(bnn_engine *e, state *s) {
@@ -461,14 +464,13 @@ static bnn_status refit_step(bnn_engine *e, state *s) {
 }
 
 static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
-    const conf *c = e->object.conf;
     state *s = e->state;
     lend_rows(s, data);
-    BNN_TRY(searching(e) ? search_step(e, s) : refit_step(e, s));
+    BNN_TRY(searching(s) ? search_step(e, s) : refit_step(e, s));
     out->theta = s->theta;
     out->terms = s->run[0].terms;
-    out->done = s->counter[GRADIENTS] >= (uint64_t)c->steps;
-    out->progress = out->done ? 1 : (double)s->counter[GRADIENTS] / c->steps;
+    out->done = s->counter[GRADIENTS] >= (uint64_t)s->steps;
+    out->progress = out->done ? 1 : (double)s->counter[GRADIENTS] / s->steps;
     return BNN_OK;
 }
 
@@ -491,11 +493,12 @@ static int blocks(bnn_engine *e, bnn_block *out) {
 }
 
 static bnn_status resume(bnn_engine *e, const bnn_data *data) {
-    const uint64_t *n = ((const state *)e->state)->counter;
+    state *s = e->state;
+    const uint64_t *n = s->counter;
     (void)data;
     if (n[STEPS] > n[GRADIENTS] || n[CYCLES] > n[STEPS])
         return bnn_fail(BNN_ERR_FORMAT, "the counts of cycles, steps and gradients contradict each other");
-    return searching(e) ? BNN_OK : write_remark(e, e->state);
+    return searching(s) ? BNN_OK : write_remark(e, s);
 }
 
 static const char *remark(const bnn_engine *e) { return ((const state *)e->state)->remark; }

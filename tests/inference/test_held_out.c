@@ -187,6 +187,27 @@ START_TEST(what_is_there_to_learn_is_learned) {
 }
 END_TEST
 
+/* What no rows decide follows U: the scales of a prior, which stand right behind the noise, leave the place where they begin. Large tables
+ * have eight epochs at least. */
+START_TEST(scales_follow_u_and_rows_are_seen_eight_times) {
+    rows r = rows_open(600, 5, 0.3);
+    bnn_config config = {sizeof config, .net = NET, .engine = "held_out_dropout:steps=100,batch=8", .prior = "hierarchical"};
+    bnn_run *run;
+    OK(bnn_fit(&config, r.train, &run));
+    ck_assert_double_eq(bnn_run_cost(run, BNN_COST_GRADIENTS), 8 * 600 / 8);
+    const bnn_model *m = run->engine->model;
+    bnn_real *begin = reals_new((size_t)m->n_theta), *theta = reals_new((size_t)m->n_theta);
+    bnn_model_init(m, bnn_rng_seed(1), begin);
+    OK(bnn_engine_draw(run->engine, 0, bnn_rng_seed(1), theta));
+    ck_assert_int_gt(m->n_scaled, 0);
+    for (int k = 0; k < m->n_scaled; k++) ck_assert(theta[m->scaled[k].offset] != begin[m->scaled[k].offset]);
+    reals_free(begin);
+    reals_free(theta);
+    bnn_run_free(run);
+    rows_close(&r);
+}
+END_TEST
+
 /* Each target has its noise, and the log-likelihood of the remark is in the units of y. */
 START_TEST(targets_have_their_own_noise) {
     static const double sd[2] = {0.1, 40};
@@ -220,9 +241,16 @@ START_TEST(targets_have_their_own_noise) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {nothing_collapses_on_few_rows,      a_tenth_of_the_gradients_of_a_grid, p_does_not_run_away,
-                                  p_falls_where_gates_are_in_the_way, the_noise_is_that_of_the_targets,   a_dozen_rows_are_enough,
-                                  what_is_there_to_learn_is_learned,  targets_have_their_own_noise,       NULL};
+    const TTest *const tests[] = {nothing_collapses_on_few_rows,
+                                  a_tenth_of_the_gradients_of_a_grid,
+                                  p_does_not_run_away,
+                                  p_falls_where_gates_are_in_the_way,
+                                  the_noise_is_that_of_the_targets,
+                                  a_dozen_rows_are_enough,
+                                  what_is_there_to_learn_is_learned,
+                                  targets_have_their_own_noise,
+                                  scales_follow_u_and_rows_are_seen_eight_times,
+                                  NULL};
     omp_set_num_threads(1); /* on rows this few threads would wait for each other, not work */
     return run_tests("held_out", tests);
 }
