@@ -45,7 +45,7 @@ static const bnn_option options[] = {
     BNN_OPT_REAL(conf, temperature, "0.1", 0.01, 10, "of the relaxation of the gates"),
     BNN_OPT_INT(conf, steps, "8000", 1, 1e9, "gradients, of both runs of the search and of the refit, in no fewer than 8 epochs"),
     BNN_OPT_INT(conf, batch, "128", 1, 1e9, "rows of a minibatch (at most the rows to fit)"),
-    BNN_OPT_REAL(conf, lr, "0.015", 0, 1e9, "step size on U/N"),
+    BNN_OPT_REAL(conf, lr, "0.02", 0, 1e9, "step size on U/N"),
     BNN_OPT_REAL(conf, lr_hyper, "0.4", 0, 10, "step size of the logits of p, for each cycle"),
     BNN_OPT_REAL(conf, delta, "0.5", 1e-3, 10, "by which these differ between the runs, up and down"),
     BNN_OPT_INT(conf, cycle, "20", 1, 1e9, "minibatches after which the runs are compared"),
