@@ -208,6 +208,21 @@ START_TEST(scales_follow_u_and_rows_are_seen_eight_times) {
 }
 END_TEST
 
+/* A state with more cycles than minibatches is none. */
+START_TEST(counts_that_contradict_each_other_are_refused) {
+    rows r = rows_open(40, 5, 0.3);
+    bnn_engine *e;
+    bnn_block block[BNN_MAX_BLOCKS];
+    OK(bnn_engine_new(GATES, &(bnn_texts){.net = NET, .likelihood = "gaussian", .prior = "gauss"}, r.train, bnn_rng_seed(1), &e));
+    OK(bnn_engine_vtable(e)->resume(e, r.train));
+    for (int b = bnn_engine_vtable(e)->blocks(e, block) - 1; b >= 0; b--)
+        if (strcmp(block[b].name, "counter") == 0) ((uint64_t *)block[b].data)[0] = 1;
+    SAYS(bnn_engine_vtable(e)->resume(e, r.train), "the counts of cycles, steps and gradients contradict each other");
+    bnn_engine_free(e);
+    rows_close(&r);
+}
+END_TEST
+
 /* Each target has its noise, and the log-likelihood of the remark is in the units of y. */
 START_TEST(targets_have_their_own_noise) {
     static const double sd[2] = {0.1, 40};
@@ -250,6 +265,7 @@ int main(void) {
                                   what_is_there_to_learn_is_learned,
                                   targets_have_their_own_noise,
                                   scales_follow_u_and_rows_are_seen_eight_times,
+                                  counts_that_contradict_each_other_are_refused,
                                   NULL};
     omp_set_num_threads(1); /* on rows this few threads would wait for each other, not work */
     return run_tests("held_out", tests);
