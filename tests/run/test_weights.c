@@ -423,7 +423,8 @@ END_TEST
 START_TEST(engines_that_have_to_fit_are_refused) {
     refused(
         two_dense(), "dense:4; relu; dense", "grid_search",
-        "engine 'grid_search' has to fit before it can predict; weights trained elsewhere are taken by map, mc_dropout, bayes_by_backprop");
+        "engine 'grid_search' has to fit before it can predict; weights trained elsewhere are taken by map, mc_dropout, bayes_by_backprop, "
+        "held_out_dropout");
 }
 END_TEST
 
