@@ -2,7 +2,7 @@
  *
  * course.c: the long part of `bnn fit`: steps, with progress, a log, checkpoints, and an end that can be asked for.
  */
-#include "json.h"
+#include "tool/print/json.h"
 #include "tool.h"
 
 #include "run/json.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bench.h"
-#include "tool/json.h"
+#include "tool/print/json.h"
 
 #include <errno.h>
 #include <fcntl.h>

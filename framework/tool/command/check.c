@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool/allocations.h"
-#include "tool/json.h"
+#include "tool/print/json.h"
 #include "tool/tool.h"
 
 #include <bnn/check.h>

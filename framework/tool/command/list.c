@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tool/json.h"
+#include "tool/print/json.h"
 #include "tool/tool.h"
 
 #include <argp.h>

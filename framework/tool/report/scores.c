@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "scores.h"
 
-#include "tool/json.h"
+#include "tool/print/json.h"
 #include "tool/tool.h"
 
 #include <stdio.h>

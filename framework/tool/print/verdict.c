@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tool.h"
+#include "tool/tool.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
  *
  * answer.c: a prediction as CSV, RFC 4180: texts are quoted where they need it, numbers are the shortest ones that read back exactly.
  */
-#include "tool.h"
+#include "tool/tool.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "json.h"
-#include "tool.h"
+#include "tool/print/json.h"
+#include "tool/tool.h"
 
 #include "run/json.h"
 

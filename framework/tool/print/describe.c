@@ -2,8 +2,8 @@
  *
  * describe.c: what is in a file, as JSON: what `bnn info` prints for people.
  */
-#include "json.h"
-#include "tool.h"
+#include "tool/print/json.h"
+#include "tool/tool.h"
 
 #include <math.h>
 #include <stdlib.h>
