@@ -24,7 +24,7 @@ const bnn_option bnn_sgmcmc_options[] = {
     BNN_OPT_CHOICE(bnn_sgmcmc_conf, preconditioner, "rmsprop", preconditioners,
                    "step sizes of the parameters: none, all the same; rmsprop, by their mean squared gradients in burn-in"),
     BNN_OPT_REAL(bnn_sgmcmc_conf, decay, "0.99", 0, 0.999999, "of that mean, for each step"),
-    BNN_OPT_REAL(bnn_sgmcmc_conf, eps, "1e-5", 1e-30, 1e9, "added to its root"),
+    BNN_OPT_REAL(bnn_sgmcmc_conf, eps, "1e-4", 1e-30, 1e9, "added to its root"),
     {0}};
 
 enum { LP, STEP_SIZE, CONFIGURATIONAL, KINETIC, N_STATS };

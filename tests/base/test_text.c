@@ -126,8 +126,9 @@ static const bnn_option outer_table[] = {BNN_OPT_SPEC(nested, engine, BNN_ENGINE
 
 START_TEST(nested_specs_are_printed_in_full) {
     static const char *const read[][2] = {
-        {"", "engine=ensemble{engine=swag{rank=20,start=0.5,every=1,swa_lr=0.01,scale=1,epochs=0,steps=6000,batch=128,lr=0.003,lr_hyper=0."
-             "01,lr_noise=0.01,schedule=cosine,optimizer=" ADAM "},members=5},whole=3,real=7,text=other,prior="},
+        {"", "engine=ensemble{engine=laplace{engine=map{epochs=0,steps=6000,batch=128,lr=0.005,lr_hyper=0.01,lr_noise=0.01,schedule=cosine,"
+             "optimizer=" ADAM "},structure=kron,updates=kron,subset=all,precision=global,evidence=online,every=0,predictive=linear},"
+                               "members=5},whole=3,real=7,text=other,prior="},
         {"svgd{lr=1,optimizer=sgd,epochs=2},4,2,prior=gauss{2}",
          "engine=svgd{particles=20,epochs=2,steps=4000,batch=128,lr=1,lr_hyper=0.01,schedule=cosine,optimizer=sgd{momentum=0.9}},whole=4,"
          "real=2,text=other,"
