@@ -29,7 +29,7 @@ static bnn_status predict(const tool_job *job, const bnn_run *run, unsigned keep
 }
 
 bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, const bnn_run *run, const bnn_data *train,
-                       const bnn_data *test, unsigned keep, const char *path) {
+                       const bnn_data *test, unsigned keep, const char *path, int *bad) {
     bnn_prediction *prediction = NULL;
     bnn_metrics metrics;
     bnn_results results = {.data = test};
@@ -49,6 +49,7 @@ bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, c
         tool_print_verdicts(verdicts);
         printf("wrote %s\n", tool_line(path));
     }
+    *bad = tool_count_bad(verdicts);
     bnn_remarks_free(verdicts);
     bnn_prediction_free(prediction);
     return s;

@@ -118,9 +118,10 @@ int tool_class_count(const bnn_table *table, int class);
  * that of the training rows. */
 bnn_status tool_rows(const bnn_table *table, int split, const bnn_scaling *scaling, bnn_data **train, bnn_data **test);
 
-/* Predicts and scores the test rows, if any, with the draws that are to be kept, writes the run and prints what it is. */
+/* Predicts and scores the test rows, if any, with the draws that are to be kept, writes the run and prints what it is. *bad
+ * counts the verdicts of that severity. */
 bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, const bnn_run *run, const bnn_data *train,
-                       const bnn_data *test, unsigned keep, const char *path);
+                       const bnn_data *test, unsigned keep, const char *path, int *bad);
 
 /* A fitted run and the rows to predict: those of another data file (all of them, or the test rows of a split), or the test rows that the
  * run itself was made beside. */
@@ -229,6 +230,8 @@ void tool_signals_obey(void); /* does what the signal would have done, if there 
 /* "posterior,predictive" as BNN_KEEP_ bits. */
 unsigned tool_keep_parse(const char *text);
 
+const char *tool_severity_name(bnn_severity severity); /* "note", "warning", "bad" */
+int tool_count_bad(const bnn_remarks *verdicts);       /* those of severity bad, for --strict */
 void tool_print_verdicts(const bnn_remarks *verdicts); /* the worst ones first; one line where there are none */
 
 void tool_print_cost(const char *what, const bnn_cost *cost);

@@ -7,12 +7,14 @@
 
 typedef struct {
     tool_rerun rerun;
-    bool json;
+    bool json, strict;
+    bnn_remarks *verdicts;
 } request;
 
-enum { JSON = 256 };
+enum { JSON = 256, STRICT };
 
-static const struct argp_option options[] = {{"json", JSON, NULL, 0, "print one JSON object", 0}, {0}};
+static const struct argp_option options[] = {
+    {"json", JSON, NULL, 0, "print one JSON object", 0}, {"strict", STRICT, NULL, 0, "end with status 1 where a verdict is bad", 0}, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
@@ -20,6 +22,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &r->rerun; return 0;
     case JSON: r->json = true; return 0;
+    case STRICT: r->strict = true; return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -31,12 +34,26 @@ static bnn_status print_json(const request *r, const bnn_prediction *p, const bn
     tool_json_set(o, "split", json_integer(r->rerun.split_used));
     tool_json_set(o, "fitted", json_integer(r->rerun.fitted));
     bnn_status s = tool_scores_set(o, r->rerun.kind, p, r->rerun.rows, m);
+    tool_json_set(o, "verdicts", tool_json_verdicts(r->verdicts));
     bnn_cost cost = r->rerun.run->cost;
     bnn_cost_add(&cost, &p->cost);
     tool_json_set(o, "cost", tool_json_cost(&cost));
     if (s == BNN_OK) return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     json_decref(o);
     return s;
+}
+
+/* Scores of rows that were fitted say nothing of others, and nor would verdicts on them. */
+static bnn_status judge(request *r, const bnn_prediction *p) {
+    const tool_rerun *rerun = &r->rerun;
+    int n = 0;
+    BNN_TRY(bnn_remarks_new(&r->verdicts));
+    if (rerun->fitted > 0)
+        return bnn_remarks_add(r->verdicts, BNN_REMARK_WARNING, "in_sample",
+                               "%d of the %d rows were fitted: their scores promise nothing of others; score rows that were held out",
+                               rerun->fitted, rerun->rows->n);
+    if (rerun->table->n_splits > 0 && rerun->split_used >= 0) n = bnn_table_count(rerun->table, rerun->split_used, BNN_TRAIN);
+    return bnn_run_judge(rerun->run, NULL, n, p, rerun->rows, r->verdicts);
 }
 
 static bnn_status evaluate(request *r) {
@@ -47,10 +64,12 @@ static bnn_status evaluate(request *r) {
     if (!r->rerun.rows->y) s = bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted, not scored", r->rerun.data_used);
     if (s == BNN_OK) s = tool_rerun_predict(&r->rerun, BNN_DRAW, NULL, &p);
     if (s == BNN_OK) s = bnn_metrics_compute(p, r->rerun.rows, &m);
+    if (s == BNN_OK) s = judge(r, p);
     if (s == BNN_OK) tool_rerun_say(&r->rerun, r->json ? stderr : stdout);
     if (s == BNN_OK && r->json) s = print_json(r, p, &m);
     if (s == BNN_OK && !r->json) s = tool_scores_print(r->rerun.kind, p, r->rerun.rows, &m);
     if (s == BNN_OK && !r->json) {
+        tool_print_verdicts(r->verdicts);
         tool_print_cost("fit", &r->rerun.run->cost);
         tool_print_cost("prediction", &p->cost);
     }
@@ -74,7 +93,10 @@ static int run(int argc, char **argv) {
     request r = {.json = false};
     tool_job_open(&r.rerun.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);
-    return evaluate(&r) < 0 ? tool_fail() : 0;
+    bnn_status s = evaluate(&r);
+    int bad = tool_count_bad(r.verdicts);
+    bnn_remarks_free(r.verdicts);
+    return s < 0 ? tool_fail() : r.strict && bad > 0;
 }
 
 const command command_evaluate = {.name = "evaluate", .summary = "score a fitted run on test rows", .run = run};

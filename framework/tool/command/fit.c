@@ -14,13 +14,15 @@ typedef struct {
     tool_interval every;
     unsigned keep;
     const char *log;
-    double budget;       /* seconds; 0: as usual */
+    double budget; /* seconds; 0: as usual */
+    bool strict;
+    int bad;             /* verdicts */
     bnn_run *origin;     /* of --from, or NULL */
     char started_at[32]; /* of a run that goes on */
     const tool_course *course;
 } request;
 
-enum { EVERY = 256, RESUME, LOG, KEEP, FROM, BUDGET };
+enum { EVERY = 256, RESUME, LOG, KEEP, FROM, BUDGET, STRICT };
 
 static const struct argp_option options[] = {
     {"split", 'k', "K", 0,
@@ -36,6 +38,7 @@ static const struct argp_option options[] = {
     {"checkpoint-every", EVERY, "TIME", 0,
      "write the run so far to FILE this often: 30s, 5min, 10epochs, which are steps of a search (default: 5min; 0s: never)", 3},
     {"resume", RESUME, NULL, 0, "go on with the run that FILE holds, if it is there", 3},
+    {"strict", STRICT, NULL, 0, "end with status 1 where a verdict is bad", 3},
     {"log", LOG, "FILE", 0, "write a line of JSON for every step", 3},
     {"keep", KEEP, "WHAT", 0, "keep the draws for the test rows: posterior (weights), predictive, or posterior,predictive", 3},
     {0}};
@@ -55,6 +58,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case LOG: r->log = arg; return 0;
     case KEEP: r->keep = tool_keep_parse(arg); return 0;
     case FROM: r->from = arg; return 0;
+    case STRICT: r->strict = true; return 0;
     case BUDGET: r->budget = (double)tool_number("--budget", arg, 1, 1000000000); return 0;
     case ARGP_KEY_END:
         if (!r->job.data) tool_misuse(state, "--data is missing");
@@ -150,7 +154,7 @@ static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *t
     if (s == BNN_OK && was_complete)
         printf("%s: is complete%s\n", tool_line(r->out), r->keep ? "; draws that it does not hold are made by `bnn predict --keep`" : "");
     else if (s == BNN_OK)
-        s = run->complete ? tool_finish(&r->job, table, r->split, run, train, test, r->keep, r->out) : tool_course_stop(&course);
+        s = run->complete ? tool_finish(&r->job, table, r->split, run, train, test, r->keep, r->out, &r->bad) : tool_course_stop(&course);
     if (s == BNN_OK && run->complete && !was_complete && !test) say_unscored(r);
     bnn_run_free(run);
     return s;
@@ -194,7 +198,8 @@ static bnn_status fit(request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {&tool_reading_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {
+        {&tool_job_argp, 0, NULL, 0}, {&tool_reading_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
@@ -215,7 +220,7 @@ static int run(int argc, char **argv) {
     tool_parse(&argp, argc, argv, &r);
     if (fit(&r) < 0) return tool_fail();
     tool_signals_obey();
-    return 0;
+    return r.strict && r.bad > 0;
 }
 
 const command command_fit = {.name = "fit", .summary = "fit a network by an engine and write a run file", .run = run};

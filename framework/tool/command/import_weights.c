@@ -118,7 +118,8 @@ static bnn_status run_from(request *r, const bnn_config *config, const bnn_table
     if (s == BNN_OK) s = remark_scaling(r, run);
     bnn_provenance made = tool_provenance(&r->job, r->rows ? r->rows : t, r->split);
     if (s == BNN_OK) s = tool_output_claim(r->out, "bnn-run|bnn-model", tool_output_same_command, &made);
-    if (s == BNN_OK) s = tool_finish(&r->job, r->rows ? r->rows : t, r->split, run, NULL, test, 0, r->out);
+    int bad;
+    if (s == BNN_OK) s = tool_finish(&r->job, r->rows ? r->rows : t, r->split, run, NULL, test, 0, r->out, &bad);
     bnn_run_free(run);
     bnn_data_free(train), bnn_data_free(test), bnn_data_free(blind);
     return s;

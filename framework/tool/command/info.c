@@ -131,7 +131,7 @@ static void print_fitted(const char *path, const bnn_outline *o, const bnn_run *
     print_text("missing", missing);
     if (run) print_course(run);
     if ((run || missing) && bnn_comparison_load(path, &scores) == BNN_OK) {
-        print_scores(&scores->engine[0].metrics[0]);
+        if (scores->engine[0].metrics[0].n > 0) print_scores(&scores->engine[0].metrics[0]);
         bnn_comparison_free(scores);
     }
     print_kept(o);

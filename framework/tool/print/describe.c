@@ -155,7 +155,8 @@ static void put_fitted(json_t *o, const char *path, const bnn_run *run) {
     tool_json_set(o, "history", history_of(&run->history));
     tool_json_set(o, "cost", tool_json_cost(&run->cost));
     if (bnn_comparison_load(path, &scores) < 0) return; /* a run without predictions of test rows */
-    tool_json_set(o, "scores", tool_json_scores(&scores->engine[0].metrics[0]));
+    if (scores->engine[0].metrics[0].n > 0) tool_json_set(o, "scores", tool_json_scores(&scores->engine[0].metrics[0]));
+    tool_json_set(o, "verdicts", tool_json_verdicts(scores->engine[0].verdicts));
     bnn_comparison_free(scores);
 }
 
@@ -213,6 +214,7 @@ void tool_json_comparison(json_t *o, const bnn_comparison *c) {
         json_t *one = json_object(), *fits = json_array();
         put_text(one, "engine", c->engine[e].label);
         put_text(one, "remark", c->engine[e].remark);
+        tool_json_set(one, "verdicts", tool_json_verdicts(c->engine[e].verdicts));
         for (int k = 0; k < c->n_splits; k++)
             if (c->engine[e].metrics[k].n > 0) tool_json_append(fits, fit_of(c, &c->engine[e], k));
         tool_json_set(one, "fits", fits);

@@ -48,6 +48,18 @@ json_t *tool_json_scores(const bnn_metrics *m) {
     return o;
 }
 
+json_t *tool_json_verdicts(const bnn_remarks *verdicts) {
+    json_t *list = verdicts ? json_array() : json_null();
+    for (int i = 0; i < bnn_remarks_count(verdicts); i++) {
+        json_t *one = json_object();
+        tool_json_set(one, "code", tool_json_text(bnn_remark_code(verdicts, i)));
+        tool_json_set(one, "sentence", tool_json_text(bnn_remark_sentence(verdicts, i)));
+        tool_json_set(one, "severity", json_string(tool_severity_name(bnn_remark_severity(verdicts, i))));
+        tool_json_append(list, one);
+    }
+    return list;
+}
+
 bnn_status tool_json_print(json_t *value, size_t flags) {
     char *text = lost ? NULL : bnn_json_text(value, flags);
     if (text) puts(text);

@@ -14,6 +14,7 @@ json_t *tool_json_text(const char *text);                            /* null for
 json_t *tool_json_number(double x);                                  /* null where x is not finite */
 
 json_t *tool_json_cost(const bnn_cost *cost);
+json_t *tool_json_verdicts(const bnn_remarks *verdicts); /* a list; null where nobody has judged */
 json_t *tool_json_scores(const bnn_metrics *metrics);
 void tool_json_comparison(json_t *object, const bnn_comparison *comparison); /* its settings, and scores and costs of each fit */
 /* All that `bnn info` says of a file, as an object. */
