@@ -21,7 +21,7 @@ typedef struct {
 } conf;
 
 static const bnn_option options[] = {BNN_OPT_SPEC(conf, engine, BNN_ENGINE,
-                                                  "mc_dropout{gates=concrete,p=0.1,lr_hyper=0.0004,schedule=constant}",
+                                                  "mc_dropout{gates=concrete,p=0.1,lr_hyper=0.0004,schedule=constant,steps=40000}",
                                                   "the engine to stop, as name or name{options}"),
                                      BNN_HOLDOUT_OPTIONS(conf, holdout),
                                      BNN_OPT_INT(conf, every, "5", 1, 1e9, "steps of the engine (epochs) between scores"),
