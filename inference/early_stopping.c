@@ -176,6 +176,15 @@ static bnn_status resume(bnn_engine *e, const bnn_data *data) {
     return n[PROBED] ? begin_refit(e, data) : BNN_OK;
 }
 
+/* The best score was the last one: it might have gone on rising. */
+static bnn_status doubts(const bnn_engine *e, bnn_remarks *verdicts) {
+    const stopper *s = e->state;
+    if (!s->remark || s->counter[BEST] < s->counter[STEPS]) return BNN_OK;
+    return bnn_remarks_add(verdicts, BNN_REMARK_WARNING, "cap_reached",
+                           "the validation log-likelihood was best at the last of %d steps: give the engine inside more",
+                           (int)s->counter[STEPS]);
+}
+
 static const char *remark(const bnn_engine *e) { return ((const stopper *)e->state)->remark; }
 
 static const char *const checks[] = {"early_stopping:engine=mc_dropout{gates=concrete,epochs=20,batch=16},every=2", NULL};
@@ -194,6 +203,7 @@ const bnn_engine_type bnn_engine_early_stopping = {
     .fitted = fitted,
     .columns = columns,
     .remark = remark,
+    .doubts = doubts,
     .held = held,
     .resume = resume,
 };

@@ -25,19 +25,21 @@ static double level(const bnn_history *h, int from, int to, double *squared_erro
     return mean;
 }
 
-/* U over the last tenth of the fit against the tenth in its middle. A schedule of the step size that ends makes the last steps small, so
+/* U over the last tenth of the fit against a tenth before it. A schedule of the step size that ends makes the last steps small, so
  * neighbouring tenths at the end would always agree. */
 static bnn_status judge_course(const bnn_run *run, int rows, bnn_remarks *out) {
     const bnn_history *h = &run->history;
-    int tenth = h->n / 10;
+    int tenth = h->n / 10, from = (int)(BNN_FALL_FROM * h->n);
+    bool stopped = bnn_engine_fitted(run->engine) != run->engine && !bnn_engine_vtable(run->engine)->member; /* by scores of rows held out
+                                                                                                              */
     if (h->n > 0 && !isfinite(energy(h, h->n - 1)))
         return bnn_remarks_add(out, BNN_REMARK_BAD, "diverged", "U is not finite at the end: take a smaller step size (lr)");
-    if (tenth < 2 || bnn_has_chains(run->engine)) return BNN_OK;
-    double early, late, middle = level(h, h->n / 2, h->n / 2 + tenth, &early), end = level(h, h->n - tenth, h->n, &late);
-    double fall = middle - end, error = sqrt(early + late);
+    if (tenth < 2 || stopped || bnn_has_chains(run->engine)) return BNN_OK;
+    double early, late, before = level(h, from, from + tenth, &early), end = level(h, h->n - tenth, h->n, &late);
+    double fall = before - end, error = sqrt(early + late);
     if (fall < BNN_MOST_FALL * rows || fall < 3 * error) return BNN_OK;
-    return bnn_remarks_add(out, fall > 10 * BNN_MOST_FALL * rows ? BNN_REMARK_BAD : BNN_REMARK_WARNING, "not_converged",
-                           "U still fell by %.2f nats a row over the second half of the fit: it has not converged; give it more epochs",
+    return bnn_remarks_add(out, fall > 5 * BNN_MOST_FALL * rows ? BNN_REMARK_BAD : BNN_REMARK_WARNING, "not_converged",
+                           "U still fell by %.2f nats a row over the last third of the fit: it has not converged; give it more steps",
                            fall / rows);
 }
 

@@ -249,6 +249,17 @@ static void write_remark(bnn_sgmcmc *s) {
               s->conf->samples, sums->configurational / sums->epochs, moving, s->conf->temperature);
 }
 
+bnn_status bnn_sgmcmc_doubts(const bnn_engine *engine, bnn_remarks *verdicts) {
+    const bnn_sgmcmc *s = engine->state;
+    double T = s->conf->temperature, configurational = s->sums.configurational / s->sums.epochs, kinetic = s->sums.kinetic / s->sums.epochs;
+    bool hot = has_momentum(s) && kinetic > (1 + BNN_TEMPERATURE_OFF) * T;
+    if (!(s->sums.epochs > 0) || T == 0 || (!hot && fabs(configurational / T - 1) <= BNN_TEMPERATURE_OFF)) return BNN_OK;
+    const char *advice = hot || configurational > T ? "take a smaller lr, with more epochs" : "give it a longer burnin";
+    return bnn_remarks_add(verdicts, BNN_REMARK_WARNING, "temperature_off",
+                           "the chains ran at a temperature of %.2f%s%.2f, %g was asked for, so spreads are not those of exp(-U): %s",
+                           configurational, hot ? " and moved at " : ", moved at ", has_momentum(s) ? kinetic : T, T, advice);
+}
+
 /* Tells how much an epoch of every chain took, and where it led. */
 static void account(bnn_engine *e, bnn_step *out) {
     bnn_sgmcmc *s = e->state;

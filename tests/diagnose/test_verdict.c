@@ -61,7 +61,7 @@ static bool says(const bnn_remarks *r, const char *code) {
 #define EXACT "laplace:structure=full,engine=map{epochs=2000}"
 
 START_TEST(good_fits_get_no_verdict) {
-    enum { WORLDS = 200 };
+    enum { WORLDS = 100 };
     int wrong = 0;
     for (uint64_t seed = 0; seed < WORLDS; seed++) {
         bnn_table *t = world(seed, 0.3, ROWS, 1);
@@ -78,7 +78,7 @@ START_TEST(each_fault_gets_its_verdict) {
         const char *code, *engine, *likelihood;
         double sd, wider;
     } fault[] = {
-        {"not_converged", "map:epochs=100,lr=0.0005", "gaussian", 0.1, 1},
+        {"not_converged", "map:epochs=220,lr=0.005,schedule=constant", "gaussian", 0.1, 1},
         {"overconfident", EXACT, "gaussian", 0.3, 3},
         {"underconfident", EXACT, "gaussian", 0.3, 0.3},
         {"noise_collapsed", EXACT, "gaussian", 0.1, 12},

@@ -79,10 +79,10 @@ typedef struct {
 /* Says whether the engine's draws come from Markov chains. */
 bool bnn_has_chains(const bnn_engine *engine);
 
-/* From the stored draws of a fitted engine that has chains, complete or not. Predictions are E[y | f], in the units of y, in the rows of data, which are scaled
- * by the model's scaling; parameters are the norm of each block of weights, each number of the likelihood and of the prior's scales (of a
- * block with several scales their mean), and the log density. Refuses engines without chains, and chains that are too short. Parallel over
- * draws and quantities; the same bits at any number of threads. */
+/* From the stored draws of a fitted engine that has chains, complete or not. Predictions are E[y | f], in the units of y, in the rows of
+ * data, which are scaled by the model's scaling; parameters are the norm of each block of weights, each number of the likelihood and of the
+ * prior's scales (of a block with several scales their mean), and the log density. Refuses engines without chains, and chains that are too
+ * short. Parallel over draws and quantities; the same bits at any number of threads. */
 bnn_status bnn_diagnose(const bnn_engine *engine, const bnn_data *data, const bnn_diagnose_options *options, bnn_diagnosis **out);
 void bnn_diagnosis_free(bnn_diagnosis *diagnosis); /* NULL is allowed */
 
@@ -107,18 +107,20 @@ bnn_status bnn_diagnosis_spread(const bnn_diagnosis *diagnosis, bnn_quantity_of 
  *
  * Whether an answer should be believed, as remarks (remark.h), by one rule for all engines. Thresholds and their sources: docs/verdicts.md.
  *
- *   not_converged    U still fell over the second half of the fit
+ *   not_converged    U still fell over the last third of the fit
  *   diverged         U or a log-likelihood is not finite, or far below that of an answer that does not look at x
  *   worse_than_mean  the log-likelihood is below that of the mean and sd of the training rows, or of the shares of the classes
  *   overconfident, underconfident    90 % intervals hold too few, too many of the targets
  *   noise_collapsed  the learned noise is far below what the mean is off by, and intervals hold too little
  *   noise_small      it is far below what the targets vary by, with more parameters than rows
  *   chains_apart, few_draws, divergent, slow_energy, saturated    what bnn_diagnose finds
+ *   temperature_off, cap_reached    what engines say of themselves
  *   few_rows         too few rows were fitted, or scored, to say much
  *
  * What an engine alone knows it adds itself (hook doubts, engine.h). Each function adds to out what speaks against the run, and nothing
  * where nothing does; bnn_run_judge (bnn.h) calls them all. */
-#define BNN_MOST_FALL 0.02      /* nats a row that U may fall over the second half of a fit */
+#define BNN_MOST_FALL 0.1       /* nats a row that U may fall */
+#define BNN_FALL_FROM 0.7       /* from the tenth that begins at this share of a fit to its last tenth */
 #define BNN_LEAST_NOISE 0.01    /* of the sd of the targets */
 #define BNN_FAR_BELOW 1         /* nats a row below an answer that does not look at x */
 #define BNN_COVERAGE_ERRORS 3.3 /* standard errors: a thousandth of the good fits lies outside */

@@ -104,13 +104,16 @@ int bnn_sgmcmc_blocks(bnn_engine *engine, bnn_block *out);                      
 int bnn_sgmcmc_n_draws(const bnn_engine *engine);                                          /* hook n_draws */
 int bnn_sgmcmc_n_chains(const bnn_engine *engine);                                         /* hook n_chains */
 int bnn_sgmcmc_columns(const bnn_engine *engine, bnn_column *out);                         /* hook columns: once all draws are there */
-const char *bnn_sgmcmc_remark(const bnn_engine *engine);                                   /* hook remark: the temperatures */
+/* Hook doubts: "temperature_off" where a temperature is further than BNN_TEMPERATURE_OFF of itself from what was asked for. */
+bnn_status bnn_sgmcmc_doubts(const bnn_engine *engine, bnn_remarks *verdicts);
+#define BNN_TEMPERATURE_OFF 0.3
+const char *bnn_sgmcmc_remark(const bnn_engine *engine); /* hook remark: the temperatures */
 
 /* All of them in a vtable, with the size of the state. */
 #define BNN_SGMCMC_HOOKS                                                                                                    \
     .state_size = sizeof(bnn_sgmcmc), .step = bnn_sgmcmc_step, .close = bnn_sgmcmc_close, .blocks = bnn_sgmcmc_blocks,      \
     .draw = bnn_sgmcmc_draw, .n_draws = bnn_sgmcmc_n_draws, .n_chains = bnn_sgmcmc_n_chains, .columns = bnn_sgmcmc_columns, \
-    .remark = bnn_sgmcmc_remark
+    .doubts = bnn_sgmcmc_doubts, .remark = bnn_sgmcmc_remark
 
 #ifdef __cplusplus
 }
