@@ -359,7 +359,7 @@ START_TEST(an_engine_is_chosen_by_the_budget) {
     static const struct {
         double budget;
         const char *engine, *net;
-    } chosen[] = {{0, "hmc:steps=500", "tanh"}, {3, "hmc:steps=250", "tanh"}, {0.3, "hmc:steps=100", "tanh"}, {1e-6, "mc_dropout", "relu"}};
+    } chosen[] = {{0, "hmc:steps=500", "tanh"}, {3, "hmc:steps=250", "tanh"}, {0.3, "hmc:steps=100", "tanh"}, {1e-6, "held_out_dropout", "relu"}};
     bnn_table *table = table_new(false);
     bnn_data *rows;
     OK(bnn_data_range(table, 0, N, NULL, &rows));
