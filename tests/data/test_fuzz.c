@@ -1,124 +1,58 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * test_fuzz.c: readers of files of others, on files with mistakes of every kind: each is a table without a fault, or a sentence.
- * File number i is made of i alone, so that one that breaks a reader can be made again: BNN_FUZZ_FROM=i. BNN_FUZZ_SECONDS lets each test
- * go on for so long; without it some hundred files are tried.
  */
 #include "files.h"
+#include "fuzz.h"
 
 #include <bnn/import.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { ROOM = 1 << 14, FILES = 300 };
+enum { FILES = 300 };
 
-static uint64_t state;
+static const char *const words[] = {",",
+                                    ";",
+                                    "\t",
+                                    "\n",
+                                    "\r",
+                                    "\"",
+                                    "\"\"",
+                                    " ",
+                                    "#",
+                                    "-",
+                                    "NA",
+                                    "1e999",
+                                    "-0",
+                                    "0x",
+                                    "1:2",
+                                    "1,234",
+                                    "12%",
+                                    "\xC2\xA0",
+                                    "\xFF",
+                                    "\xFF\xFE",
+                                    "\xEF\xBB\xBF",
+                                    "sep=;",
+                                    "2020-01-31",
+                                    "(1)",
+                                    "nan",
+                                    "inf",
+                                    "\"a\nb\"",
+                                    "1e-400",
+                                    "99999999:1",
+                                    "12 kg",
+                                    "\xE2\x88\x92"
+                                    "1",
+                                    "1.0D+02",
+                                    "0.1",
+                                    "1 234",
+                                    "\xC3",
+                                    "''",
+                                    "e",
+                                    "|"};
 
-static uint64_t draw(uint64_t below) { /* splitmix64 */
-    uint64_t z = state += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return (z ^ z >> 31) % below;
-}
-
-/* Files to try next: i counts from where the caller says. */
-typedef struct {
-    uint64_t i, end;
-    time_t stop; /* 0: the number ends it */
-} loop;
-
-static loop loop_start(void) {
-    const char *from = getenv("BNN_FUZZ_FROM"), *seconds = getenv("BNN_FUZZ_SECONDS");
-    loop l = {.i = from ? strtoull(from, NULL, 10) : 0, .stop = seconds ? time(NULL) + atol(seconds) : 0};
-    l.end = l.i + FILES;
-    return l;
-}
-
-static bool loop_next(loop *l) {
-    if (l->stop ? time(NULL) >= l->stop : l->i >= l->end) return false;
-    state = l->i++ * UINT64_C(0x2545F4914F6CDD1D);
-    return true;
-}
-
-/* ---- mistakes ---- */
-
-typedef struct {
-    size_t n;
-    char bytes[ROOM + 1];
-} content;
-
-static void insert(content *c, size_t at, const void *bytes, size_t n) {
-    if (c->n + n > ROOM) return;
-    memmove(c->bytes + at + n, c->bytes + at, c->n - at);
-    memcpy(c->bytes + at, bytes, n);
-    c->n += n;
-}
-
-static void insert_word(content *c, size_t at) {
-    static const char *const words[] = {",",
-                                        ";",
-                                        "\t",
-                                        "\n",
-                                        "\r",
-                                        "\"",
-                                        "\"\"",
-                                        " ",
-                                        "#",
-                                        "-",
-                                        "NA",
-                                        "1e999",
-                                        "-0",
-                                        "0x",
-                                        "1:2",
-                                        "1,234",
-                                        "12%",
-                                        "\xC2\xA0",
-                                        "\xFF",
-                                        "\xFF\xFE",
-                                        "\xEF\xBB\xBF",
-                                        "sep=;",
-                                        "2020-01-31",
-                                        "(1)",
-                                        "nan",
-                                        "inf",
-                                        "\"a\nb\"",
-                                        "1e-400",
-                                        "99999999:1",
-                                        "12 kg",
-                                        "\xE2\x88\x92"
-                                        "1",
-                                        "1.0D+02",
-                                        "0.1",
-                                        "1 234",
-                                        "\xC3",
-                                        "''",
-                                        "e",
-                                        "|"};
-    const char *word = words[draw(sizeof words / sizeof *words)];
-    insert(c, at, word, strlen(word));
-}
-
-static void make_mistake(content *c) {
-    size_t at = draw(c->n + 1), n = draw(1 + (c->n - at < 40 ? c->n - at : 40));
-    char byte = (char)draw(256), copy[40];
-    switch (draw(6)) {
-    case 0: insert_word(c, at); break;
-    case 1: insert(c, at, &byte, 1); break;
-    case 2:
-        if (at < c->n) c->bytes[at] = byte;
-        break;
-    case 3: memmove(c->bytes + at, c->bytes + at + n, c->n - at - n), c->n -= n; break;
-    case 4: memcpy(copy, c->bytes + at, n), insert(c, draw(c->n + 1), copy, n); break;
-    default:
-        if (draw(4) == 0) c->n = at;
-    }
-}
-
-static void make_mistakes(content *c) {
-    for (uint64_t k = draw(8); k > 0; k--) make_mistake(c);
-}
+static void make_mistakes(fuzz_content *c) { fuzz_mistakes(c, words, sizeof words / sizeof *words); }
 
 /* ---- readers ---- */
 
@@ -135,18 +69,18 @@ static bnn_csv_options any_options(void) {
     static const char *const columns[] = {NULL, NULL, NULL, "a", "y", "1", "2,3", "none", "\"a", ",", "y,a"};
     enum { N = sizeof columns / sizeof *columns };
     return (bnn_csv_options){.size = sizeof(bnn_csv_options),
-                             .targets = columns[draw(N)],
-                             .drop = draw(4) ? NULL : columns[draw(N)],
-                             .classes = draw(4) == 0,
-                             .header = (bnn_header)draw(3),
-                             .id = draw(4) ? NULL : columns[draw(N)],
-                             .weight = draw(4) ? NULL : columns[draw(N)],
-                             .delimiter = draw(3) ? '\0' : ",; \t|"[draw(5)],
-                             .decimal = "\0.,"[draw(3)],
-                             .thousands = draw(3) ? '\0' : ", '"[draw(3)],
-                             .comment = draw(4) ? NULL : "#",
-                             .na = draw(4) ? NULL : "-,1",
-                             .missing = (bnn_missing)draw(3)};
+                             .targets = columns[fuzz_draw(N)],
+                             .drop = fuzz_draw(4) ? NULL : columns[fuzz_draw(N)],
+                             .classes = fuzz_draw(4) == 0,
+                             .header = (bnn_header)fuzz_draw(3),
+                             .id = fuzz_draw(4) ? NULL : columns[fuzz_draw(N)],
+                             .weight = fuzz_draw(4) ? NULL : columns[fuzz_draw(N)],
+                             .delimiter = fuzz_draw(3) ? '\0' : ",; \t|"[fuzz_draw(5)],
+                             .decimal = "\0.,"[fuzz_draw(3)],
+                             .thousands = fuzz_draw(3) ? '\0' : ", '"[fuzz_draw(3)],
+                             .comment = fuzz_draw(4) ? NULL : "#",
+                             .na = fuzz_draw(4) ? NULL : "-,1",
+                             .missing = (bnn_missing)fuzz_draw(3)};
 }
 
 static const char *const texts[] = {"a,b,y\n1,2,3\n4,5,6\n7,8,9.5\n",
@@ -165,16 +99,16 @@ static const char *const texts[] = {"a,b,y\n1,2,3\n4,5,6\n7,8,9.5\n",
                                     "4\0"};
 enum { LAST = sizeof texts / sizeof *texts - 1, BYTES_OF_LAST = 24 };
 
-static content any_text(void) {
-    uint64_t which = draw(LAST + 1);
-    content c = {.n = which == LAST ? BYTES_OF_LAST : strlen(texts[which])};
+static fuzz_content any_text(void) {
+    uint64_t which = fuzz_draw(LAST + 1);
+    fuzz_content c = {.n = which == LAST ? BYTES_OF_LAST : strlen(texts[which])};
     memcpy(c.bytes, texts[which], c.n);
     return c;
 }
 
 START_TEST(tables_of_texts) {
-    for (loop l = loop_start(); loop_next(&l);) {
-        content c = any_text();
+    for (fuzz_loop l = fuzz_start(FILES); fuzz_next(&l);) {
+        fuzz_content c = any_text();
         make_mistakes(&c);
         bnn_csv_options how = any_options();
         bnn_table *t = NULL;
@@ -187,14 +121,14 @@ END_TEST
 
 /* Rows with mistakes, and rows of others, by what the columns of a table without mistakes mean. */
 START_TEST(new_rows) {
-    for (loop l = loop_start(); loop_next(&l);) {
-        content c = any_text();
-        bnn_csv_options how = {.size = sizeof how, .missing = (bnn_missing)(1 + draw(2)), .classes = draw(2)};
+    for (fuzz_loop l = fuzz_start(FILES); fuzz_next(&l);) {
+        fuzz_content c = any_text();
+        bnn_csv_options how = {.size = sizeof how, .missing = (bnn_missing)(1 + fuzz_draw(2)), .classes = fuzz_draw(2)};
         bnn_table *known = NULL, *t = NULL;
         if (bnn_import_csv(files_write_bytes("known.csv", c.bytes, c.n), &how, NULL, &known) < 0) continue;
-        if (draw(4) == 0) c = any_text();
+        if (fuzz_draw(4) == 0) c = any_text();
         make_mistakes(&c);
-        how = (bnn_csv_options){.size = sizeof how, .header = (bnn_header)draw(3), .other = draw(2) ? NULL : "red"};
+        how = (bnn_csv_options){.size = sizeof how, .header = (bnn_header)fuzz_draw(3), .other = fuzz_draw(2) ? NULL : "red"};
         bnn_status s = bnn_import_like(files_write_bytes("t.csv", c.bytes, c.n), known->schema, &how, NULL, &t);
         check_result(l.i - 1, s, t);
         bnn_table_free(known);
@@ -205,13 +139,13 @@ END_TEST
 
 START_TEST(images) {
     static const char pixels[] = "\0\0\10\3\0\0\0\2\0\0\0\1\0\0\0\2\12\24\36\377", labels[] = "\0\0\10\1\0\0\0\2\1\0";
-    for (loop l = loop_start(); loop_next(&l);) {
-        content a = {.n = sizeof pixels - 1}, b = {.n = sizeof labels - 1};
+    for (fuzz_loop l = fuzz_start(FILES); fuzz_next(&l);) {
+        fuzz_content a = {.n = sizeof pixels - 1}, b = {.n = sizeof labels - 1};
         memcpy(a.bytes, pixels, a.n), memcpy(b.bytes, labels, b.n);
-        make_mistakes(draw(2) ? &a : &b);
+        make_mistakes(fuzz_draw(2) ? &a : &b);
         bnn_table *t = NULL;
         bnn_idx_files files = {.images = files_write_bytes("images", a.bytes, a.n), .labels = files_write_bytes("labels", b.bytes, b.n)};
-        if (draw(2)) files.test_images = files.images, files.test_labels = files.labels;
+        if (fuzz_draw(2)) files.test_images = files.images, files.test_labels = files.labels;
         bnn_status s = bnn_import_idx(&files, NULL, &t);
         check_result(l.i - 1, s, t);
     }
@@ -226,10 +160,10 @@ START_TEST(folders) {
     char folder[256];
     snprintf(folder, sizeof folder, "%s", files_path(""));
     folder[strlen(folder) - 1] = '\0';
-    for (loop l = loop_start(); loop_next(&l);) {
-        uint64_t which = draw(6);
+    for (fuzz_loop l = fuzz_start(FILES); fuzz_next(&l);) {
+        uint64_t which = fuzz_draw(6);
         for (uint64_t k = 0; k < 6; k++) {
-            content c = {.n = strlen(contents[k])};
+            fuzz_content c = {.n = strlen(contents[k])};
             memcpy(c.bytes, contents[k], c.n);
             if (k == which) make_mistakes(&c);
             files_write_bytes(names[k], c.bytes, c.n);
