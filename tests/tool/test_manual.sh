@@ -25,7 +25,7 @@ for name in $("$bnn" list | sed -n 's/^  \([a-z_]*\)  *.*/\1/p'); do
     "$bnn" show "$name" | sed -n 's/^    \([a-z_0-9]*\) *= \([^ ]*\).*/\1/p' >options
     while read -r option; do check "the page tells of $option of $name" grep -qF "\\fB$option\\fR=" section; done <options
 done
-check 'the page has presets and ranges' grep -qxF '\fBp\fR=\fI0.05\fR (0 to 0.999)' bnn.1
+check 'the page has presets and ranges' grep -qxF '\fBp\fR=\fI0.1\fR (0 to 0.999)' bnn.1
 check 'the page is the same again' sh -c "'$bnn' man | cmp - bnn.1"
 if command -v lexgrog >/dev/null; then check 'apropos finds it' lexgrog bnn.1; else echo 'skipped: lexgrog, for want of man-db'; fi
 if command -v groff >/dev/null; then

@@ -76,16 +76,16 @@ works import csv evil.csv -o evil.h5
 works fit -d evil.h5 --net dense --engine mc_dropout:epochs=2 -o evil_run.h5
 works predict evil_run.h5 --data evil.h5 --samples 5 --draws 2 -o evil_pred.csv
 check 'fields that need it are quoted' grep -q '^row,p_#h,"p_l$\|^row,"p_#h","p_l$' evil_pred.csv
-works import csv evil_pred.csv --target 'class' -o evil_again.h5
+warns "column 'row' looks like an index" import csv evil_pred.csv --target 'class' -o evil_again.h5
 says 'wrote evil_again.h5: 20 rows, '
 printf '1,2,"t,""u"\n' | sed 's/^1,2/a,b/' >evil_y.csv
-for a in 1 2 3 4 5 6 7 8; do echo "$a,$((a * a % 5)),$((a * 3))"; done >>evil_y.csv
+for a in 1 2 3 4 5 6 7 8; do echo "$((a * a)),$((a * a % 5)),$((a * 3))"; done >>evil_y.csv
 works import csv evil_y.csv -o evil_y.h5
-works fit -d evil_y.h5 --net dense --engine mc_dropout:epochs=2 -o evil_run.h5
-works predict evil_run.h5 --data evil_y.h5 --samples 5 -o evil_pred.csv
-check 'the target is quoted in every name' [ "$(head -n 1 evil_pred.csv | grep -o '_t,""u"' | wc -l)" = 8 ]
-works import csv evil_pred.csv --target 2 -o evil_again.h5
-says 'wrote evil_again.h5: 8 rows, features [8], target mean_t,"u'
+works fit -d evil_y.h5 --net dense --engine mc_dropout:epochs=2 -o evil_y_run.h5
+works predict evil_y_run.h5 --data evil_y.h5 --samples 5 -o evil_y_pred.csv
+check 'the target is quoted in every name' [ "$(head -n 1 evil_y_pred.csv | grep -o '_t,""u"' | wc -l)" = 8 ]
+warns "column 'row' looks like an index" import csv evil_y_pred.csv --target 2 -o evil_y_again.h5
+says 'wrote evil_y_again.h5: 8 rows, features [8], target mean_t,"u'
 
 works fit -d r.h5 --net "$net" --engine map:epochs=200 -o map.h5
 works fit -d r.h5 --from map.h5 --engine laplace:structure=full -o laplace.h5
