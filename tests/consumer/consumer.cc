@@ -13,9 +13,12 @@ template <typename T, void (*release)(T *)> using owned = std::unique_ptr<T, rel
 
 static bnn_status run() {
     const double x[] = {0, 1, 2, 3}, y[] = {0, 2, 4, 6};
-    bnn_arrays arrays = {sizeof arrays, 4, 1, 1, 0, x, y, nullptr, nullptr, nullptr, nullptr};
-    bnn_config config = {sizeof config, "dense", "mc_dropout:p=0.01,epochs=2000,lr=0.01", nullptr, nullptr, 1, nullptr, nullptr};
-    bnn_predict_options how = {sizeof how, 200, BNN_DRAW, 1, nullptr};
+    bnn_arrays arrays{};
+    arrays.size = sizeof arrays, arrays.n = 4, arrays.x_size = 1, arrays.y_dim = 1, arrays.x = x, arrays.y = y;
+    bnn_config config{};
+    config.size = sizeof config, config.net = "dense", config.engine = "mc_dropout:p=0.01,epochs=2000,lr=0.01", config.seed = 1;
+    bnn_predict_options how{};
+    how.size = sizeof how, how.samples = 200, how.seed = 1;
     bnn_table *table;
     bnn_data *data;
     bnn_run *fit;
