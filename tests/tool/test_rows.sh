@@ -17,7 +17,7 @@ awk 'function u() { s = (s * 1103515245 + 12345) % 2147483648; return s / 214748
 reading='--target y --id code --missing mean'
 fit() { works fit -d t.csv $reading --net "$net" --engine mc_dropout:epochs=20 --samples 20 "$@"; }
 # predict ARGUMENT...: the answer to new rows goes to answer.csv
-predict() { works predict run.h5 --samples 20 -o answer.csv "$@"; }
+predict() { works predict run.h5 --samples 20 --force -o answer.csv "$@"; }
 # means FILE: the means of an answer
 means() { awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "mean_y") at = i } { print $at }' "$1"; }
 # same WHAT FILE: the means of the last answer are those of FILE.
@@ -29,10 +29,10 @@ same() {
 
 # ---------------------------------------------------------------- two commands
 
-works fit -d t.csv $reading -o run.h5
-says "network: 'dense:50; relu; dense', as none is named (--net)"
-says 'engine: laplace, as none is named (--engine)'
-works predict run.h5 -d t.csv -o answer.csv
+works fit -d t.csv $reading -o chosen.h5
+says "chose hmc:"
+says ": 80 rows of 6 features: "
+works predict chosen.h5 -d t.csv -o answer.csv
 check 'two commands give an answer' [ "$(wc -l <answer.csv)" = 81 ]
 fit -o run.h5
 says 'read t.csv: 80 rows, features [6], target y, 0 splits'
@@ -67,7 +67,7 @@ predict -d one.csv
 sed -n '1p;7p' all.csv >one_all.csv
 same 'a single row' one_all.csv
 sed 1d one.csv | cut -d, -f1-4 >bare.csv
-run predict run.h5 --samples 20 -d bare.csv -o answer.csv
+run predict run.h5 --samples 20 -d bare.csv --force -o answer.csv
 same 'a single row without names' one_all.csv
 check 'that columns were taken by their place is said' grep -q 'bare.csv does not name its columns: they are taken for code, a, colour, b' "$err"
 grep -v blue t.csv >some.csv
@@ -127,7 +127,7 @@ sed -n '1p;2,5{s/blue\|green/red/;p}' k.csv >k_red.csv
 works evaluate k.h5 -d k_red.csv
 sed '2s/red\|blue\|green/pink/' k.csv >k_pink.csv
 for command in predict evaluate; do refuses "k_pink.csv: row 1, column 'colour': 'pink' is an unknown class: there are blue, green, red" $command k.h5 -d k_pink.csv; done
-works predict k.h5 -d k_pink.csv --target none -o answer.csv
+works predict k.h5 -d k_pink.csv --target none --force -o answer.csv
 check 'without the target unknown classes do not matter' [ "$(wc -l <answer.csv)" = 81 ]
 
 # ---------------------------------------------------------------- test rows, and going on
@@ -137,7 +137,7 @@ says '8 rows, 20 draws'
 works import csv t.csv $reading -o t.h5
 works split t.h5 --count 3
 works fit -d t.h5 --split 2 --net "$net" --engine mc_dropout:epochs=20 --samples 20 -o split_h5.h5
-works predict split.h5 --samples 20 -o answer.csv
+works predict split.h5 --samples 20 --force -o answer.csv
 works predict split_h5.h5 --samples 20 -o split.csv
 same 'test rows are those that `bnn split` makes, and are found again' split.csv
 check 'they are eight' [ "$(wc -l <answer.csv)" = 9 ]
