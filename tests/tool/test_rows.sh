@@ -38,6 +38,10 @@ fit -o run.h5
 says 'read t.csv: 80 rows, features [6], target y, 0 splits'
 says "categories: 'colour' holds 3: blue, green, red"
 says 'every row was a training row, so nothing is scored: --split 0 holds out a tenth of them'
+works info run.h5
+check 'nothing is said of scores that there are none of' [ "$(grep -c 'predicted\|nan' "$out")" = 0 ]
+works info run.h5 --json
+check 'nor in JSON' [ "$(grep -c '"scores"' "$out")" = 0 ]
 predict -d t.csv
 cp answer.csv all.csv
 check 'a line for each row' [ "$(wc -l <answer.csv)" = 81 ]

@@ -145,7 +145,7 @@ typedef struct {
 
 /* Schema "bnn-comparison". */
 bnn_status bnn_comparison_save(const bnn_comparison *comparison, const bnn_provenance *provenance, const char *path);
-/* From a comparison, or from a run with predictions (one engine, one split). */
+/* From a comparison, or from a run (one engine, one split); one that has predicted no test rows has scores of no rows, NaN, and no points. */
 bnn_status bnn_comparison_load(const char *path, bnn_comparison **out);
 /* BNN_OK where a comparison, that of the file at path, is of the same work as the one that is asked for now: engines, network, likelihood,
  * prior, seed, samples, splits, reference and data. Else a sentence says the first that differs. */

@@ -154,8 +154,9 @@ static void put_fitted(json_t *o, const char *path, const bnn_run *run) {
     put_text(o, "remark", run->remark);
     tool_json_set(o, "history", history_of(&run->history));
     tool_json_set(o, "cost", tool_json_cost(&run->cost));
-    if (bnn_comparison_load(path, &scores) < 0) return; /* a run without predictions of test rows */
-    if (scores->engine[0].metrics[0].n > 0) tool_json_set(o, "scores", tool_json_scores(&scores->engine[0].metrics[0]));
+    if (bnn_comparison_load(path, &scores) < 0) return;
+    const bnn_metrics *m = &scores->engine[0].metrics[0];
+    if (m->n > 0) tool_json_set(o, "scores", tool_json_scores(m)); /* else it has predicted no test rows */
     tool_json_set(o, "verdicts", tool_json_verdicts(scores->engine[0].verdicts));
     bnn_comparison_free(scores);
 }
