@@ -212,11 +212,12 @@ const double *bnn_scaling_y_sd(const bnn_scaling *scaling);   /* [targets]; 1 of
 
 /* What a run is made of. */
 typedef struct {
-    size_t size; /* of this struct */
-    /* likelihood and prior may be NULL: gaussian or categorical as the data say; gauss. net and engine may be NULL or "auto": they are
-     * chosen by the size of the data and the budget (choose.h), with the prior and the likelihood that suit them. */
-    const char *net, *engine, *likelihood, *prior;
-    uint64_t seed; /* of all its randomness */
+    size_t size;            /* of this struct */
+    const char *net;        /* layers; NULL or "auto": chosen by the size of the data and the budget (choose.h) */
+    const char *engine;     /* how it is fitted; NULL or "auto": chosen likewise, with the prior and the likelihood that suit it */
+    const char *likelihood; /* NULL: gaussian or categorical, as the data say */
+    const char *prior;      /* NULL: gauss */
+    uint64_t seed;          /* of all its randomness */
     /* Called after every step in the fitting thread, with the share done, 0..1; may be NULL. A return of true asks to stop: the run so far
      * is kept, and is not complete. */
     bool (*progress)(void *context, double share);

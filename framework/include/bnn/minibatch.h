@@ -33,7 +33,8 @@ void bnn_minibatch_close(bnn_minibatch *b); /* frees what is inside */
 int bnn_minibatch_count(const bnn_minibatch *b, const bnn_data *data);
 /* Epochs in which there are at least so many minibatches, and no fewer than BNN_LEAST_EPOCHS; 1 where there are no rows. */
 int bnn_minibatch_epochs(const bnn_minibatch *b, const bnn_data *data, int steps);
-#define BNN_LEAST_EPOCHS 20 /* of a length that is told in minibatches */
+/* Epochs that a fit counted in minibatches has at least. */
+#define BNN_LEAST_EPOCHS 20
 /* Sets the order of an epoch. */
 void bnn_minibatch_shuffle(bnn_minibatch *b, const bnn_data *data, bnn_rng rng);
 /* Copies the rows of minibatch i into x and y; returns M, the number of them. */
