@@ -5,7 +5,7 @@
 Of each page every command of its ```sh blocks ("$ command", then what it prints) is run in one shell, in an empty home, from `meson install` on; the
 pieces of C between them are put together to the file that the page has the reader write, up to the line that makes it a plugin, and are
 those of the same file in tests/plugins. What a command prints is that of the page: "..." stands for any lines, numbers with a decimal point or five
-digits, and all numbers of what a fit cost or of a broken rule, may be others (in a build with REAL = double all numbers), as may hashes. A command ends with status 0; with 2 where the
+digits, and all numbers of what a fit cost, of a verdict or of a broken rule, may be others (in a build with REAL = double all numbers), as may hashes. A command ends with status 0; with 2 where the
 page has a sentence that begins with "bnn: ". Then the same of both templates, with the commands of their README. Exit status 77 is a skipped test, as meson has it.
 """
 import os
@@ -60,7 +60,7 @@ def script(walk):
 
 
 def masked(line):
-    cost = re.match(r"(fit|prediction|network|engine): |\d+ rows, ", line) or " MB" in line or " FAIL  '" in line
+    cost = re.match(r"(fit|prediction|network|engine|note|warning|bad): |\d+ rows, ", line) or " MB" in line or " FAIL  '" in line
     number = r"[-+]?\b\d+(\.\d+)?(e[-+]?\d+)?\b" if REAL == "double" or cost else r"[-+]?\b(\d+\.\d+(e[-+]?\d+)?|\d{5,})\b"
     return " ".join(re.sub(number, "#", re.sub(r"\b[0-9a-f]{12,64}\b", "#", line)).split())
 
@@ -73,8 +73,9 @@ def matches(printed, expected):
 
 def run(walk, home):
     """The shell's output by commands: (lines, status)."""
-    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "LC_ALL": "C", "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE", "Haswell")}
-    for name in ("CC", "LD_PRELOAD", "BNN_SIMD", "OMP_NUM_THREADS"):
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "LC_ALL": "C", "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE", "Haswell"),
+                   "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    for name in ("CC", "LD_PRELOAD", "BNN_SIMD"):
         if name in os.environ:
             environment[name] = os.environ[name]
     (home / "bnn.tree").mkdir()
@@ -121,7 +122,7 @@ def template_steps(kind, install):
     commands = [line for language, text in fences(readme) for line in text.splitlines()]
     assert len(commands) > 8
     first = [f"bnn new-{kind} test", "cd test", "make -s CFLAGS='-O2 -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wpedantic -Werror'", "make clean"]
-    last = ["test $(wc -l <prediction.csv) = 13", "bnn info --lint run.h5 --plugin ./test.so"]
+    last = ["test $(wc -l <answer.csv) = 13", "bnn info --lint fit.h5 --plugin ./test.so"]
     return install + [(command, []) for command in first + commands + last]
 
 
