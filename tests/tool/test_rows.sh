@@ -29,7 +29,7 @@ same() {
 
 # ---------------------------------------------------------------- two commands
 
-works fit -d t.csv $reading -o chosen.h5
+works fit -d t.csv $reading --budget 1 -o chosen.h5
 says "chose hmc:"
 says ": 80 rows of 6 features: "
 works predict chosen.h5 -d t.csv -o answer.csv

@@ -61,8 +61,8 @@ START_TEST(data_files_are_made_and_shown) {
     says("info a.h5", 0, "a.h5: data, 6 rows, features [3], regression\n");
     says("info k.h5", 0, "class 1     v                        3 rows\n");
     says("info k.h5 a.h5", 0, "  license     CC0-1.0\n");
-    says("info --lint k.h5", 0, "k.h5: 6 objects, ");
-    says("info a.h5 k.h5 --lint", 0, " rules, no findings\nk.h5: 6 objects, ");
+    says("info --lint k.h5", 0, "k.h5: 16 objects, ");
+    says("info a.h5 k.h5 --lint", 0, " rules, no findings\nk.h5: 16 objects, ");
     says("diff a.h5 a.h5", 0, "a.h5 and a.h5 are equal, provenance apart\n");
     says("diff a.h5 k.h5", 1, "a.h5 and k.h5 differ: ");
     files_remove();
@@ -108,7 +108,9 @@ START_TEST(mistakes_get_one_sentence) {
     refuses("frobnicate", "unknown command 'frobnicate': there are import, split, info, list, show, fit, import-weights, predict, "
                           "evaluate, diagnose, compare, report, diff, bench, sbc, check, new-layer, new-engine, man, complete");
     refuses("import csv none.csv -o b.h5", "none.csv: No such file or directory");
-    refuses("import csv gap.csv -o b.h5", "gap.csv: row 2, column 'x': value is missing");
+    refuses("import csv gap.csv -o b.h5",
+            "gap.csv: row 2, column 'x': value is missing: its row can be left out (--missing drop) or the mean "
+            "put there (--missing mean)");
     refuses("import csv a.csv -o none/b.h5", "none/b.h5: cannot be written: No such file or directory");
     refuses("import uci none -o b.h5", "none/data.txt: No such file or directory");
     refuses("import idx a.csv a.csv -o b.h5", "a.csv: is not an IDX file: it does not begin with two zero bytes");
