@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pages that walk through a plugin, walked: test_pages.py BUILD REAL PAGE...
+"""Pages whose commands are run: test_pages.py BUILD REAL PAGE...
 
-Of each page every command of its ```sh blocks ("$ command", then what it prints) is run in one shell, in an empty home, from `meson install` on; the
-pieces of C between them are put together to the file that the page has the reader write, up to the line that makes it a plugin, and are
-those of the same file in tests/plugins. What a command prints is that of the page: "..." stands for any lines, numbers with a decimal point or five
+Of each page every command of its ```sh blocks ("$ command", then what it prints) is run in one shell, in an empty home. A page that walks through
+a plugin begins with `meson install`; the pieces of C between its commands are put together to the file that it has the reader write, up to the line that makes it a plugin, and
+are those of the same file in tests/plugins. On every other page `bnn` is the program of the build. What a command prints is that of the page: "..." stands for any lines, numbers with a decimal point or five
 digits, and all numbers of what a fit cost, of a verdict or of a broken rule, may be others (in a build with REAL = double all numbers), as may hashes. A command ends with status 0; with 2 where the
-page has a sentence that begins with "bnn: ". Then the same of both templates, with the commands of their README. Exit status 77 is a skipped test, as meson has it.
+page has a sentence that begins with "bnn: ". After pages of plugins the same of both templates, with the commands of their README. Exit status 77 is a skipped test, as meson has it.
 """
 import os
 import re
@@ -71,9 +71,10 @@ def matches(printed, expected):
     return re.fullmatch(pattern, "".join(masked(line) + "\n" for line in printed)) is not None
 
 
-def run(walk, home):
-    """The shell's output by commands: (lines, status)."""
-    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "LC_ALL": "C", "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE", "Haswell"),
+def run(walk, home, installs):
+    """The shell's output by commands: (lines, status). `bnn` is that of the build unless the commands install it."""
+    path = os.environ["PATH"] if installs else f"{BUILD}:{os.environ['PATH']}"
+    environment = {"HOME": str(home), "PATH": path, "LC_ALL": "C", "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE", "Haswell"),
                    "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     for name in ("CC", "LD_PRELOAD", "BNN_SIMD"):
         if name in os.environ:
@@ -87,11 +88,11 @@ def run(walk, home):
     return [(parts[i].splitlines(), int(parts[i + 1])) for i in range(0, len(parts) - 1, 2)]
 
 
-def walk_through(name, walk):
+def walk_through(name, walk, installs=True):
     """Runs it and counts what is not as the page says."""
     wrong = 0
     with tempfile.TemporaryDirectory() as home:
-        outcome = run(walk, Path(home))
+        outcome = run(walk, Path(home), installs)
     commands = [(what, text) for what, text in walk if not isinstance(text, str)]
     assert len(outcome) == len(commands), f"{name}: {len(outcome)} of {len(commands)} commands were run"
     for (command, expected), (printed, status) in zip(commands, outcome):
@@ -105,7 +106,7 @@ def walk_through(name, walk):
     return wrong
 
 
-def page_steps(path):
+def plugin_steps(path):
     page = Path(path).read_text()
     walk = steps(page)
     files = [(what, text) for what, text in walk if isinstance(text, str)]
@@ -134,12 +135,15 @@ def main():
         if not shutil.which(tool):
             print(f"skipped: no {tool}")
             return 77
-    wrong = 0
+    wrong, install = 0, None
     for path in sys.argv[3:]:
-        walk = page_steps(path)
-        wrong += walk_through(Path(path).name, walk)
-    install = walk[:next(i for i, (what, _) in enumerate(walk) if what.startswith("bnn "))]
-    for kind in ("layer", "engine"):
+        walk = steps(Path(path).read_text())
+        installs = walk[0][0].startswith("meson install")
+        if installs:
+            walk = plugin_steps(path)
+            install = walk[:next(i for i, (what, _) in enumerate(walk) if what.startswith("bnn "))]
+        wrong += walk_through(Path(path).name, walk, installs)
+    for kind in ("layer", "engine") if install else ():
         wrong += walk_through(f"README of a new {kind}", template_steps(kind, install))
     return wrong > 0
 
