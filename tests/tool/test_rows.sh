@@ -169,4 +169,18 @@ differs=$("$bnn" diff from.h5 direct.h5)
 check 'a fit that begins with another reads its table as that one' [ "$differs" = 'from.h5 and direct.h5 are equal, provenance apart' ]
 sed -i '$d' t.csv
 for command in predict evaluate; do refuses 't.csv has changed since run.h5 was fitted to it' $command run.h5; done
+
+# ---------------------------------------------------------------- the columns that say which row it is
+
+# Ids with the names of columns of the answer, and texts that need quotes.
+awk -F, -v OFS=, 'NR == 1 { print $0, "mean_y", "row", "\"the, name\""; next } { print $0, "m" NR, "r" NR, "\"n, " NR "\"" }' t.csv >named.csv
+works fit -d named.csv --target y --id 'code,mean_y,row,8' --missing mean --net "$net" --engine map:epochs=5 -o named.h5
+works predict named.h5 -d named.csv -o named_answer.csv
+check 'ids stand before the answer, none of them called as one of its columns is' grep -q '^code,id_mean_y,row,"the, name",mean_y,sd_y,lo90_y,' named_answer.csv
+rows=$(sed 1d named_answer.csv | awk -F, '$1 == "c" NR && $2 == "m" NR + 1 && $3 == "r" NR + 1 && $4 "," $5 == "\"n, " NR + 1 "\""' | wc -l)
+check 'every row has its own' [ "$rows" = 79 ]
+works import csv named_answer.csv --target mean_y --id 'code,id_mean_y,row,4' --drop sd_y,var_epistemic_y,var_aleatoric_y,mcse_y -o named_answer.h5
+tail -n 3 named.csv | { head -n 1 named.csv; cat; } >last.csv
+works predict named.h5 -d last.csv --draws 2 -o last_answer.csv
+check 'of new rows, too' [ "$(sed 1d last_answer.csv | cut -d, -f1-3 | tr '\n' ' ')" = 'c77,m78,r78 c78,m79,r79 c79,m80,r80 ' ]
 finish

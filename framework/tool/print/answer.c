@@ -119,42 +119,75 @@ static void put_class(FILE *out, const tool_answer *a, int i) {
     for (int j = 0; j < p->drawn; j++) put_name(out, class_name(a, (int)p->y_drawn[(size_t)i * (size_t)p->drawn + (size_t)j], made), "");
 }
 
-/* What says which row it is: the columns that were carried through, or, where there are none, its number. */
-static void put_ids(FILE *out, const tool_answer *a, int row) {
-    const bnn_table *t = a->rerun->table;
-    for (int k = 0; k < t->n_ids; k++) {
-        if (k > 0) fputc(',', out);
-        put_text(out, row < 0 ? t->id_names[k] : t->ids[(size_t)k * (size_t)t->n + (size_t)row], "");
-    }
-    if (t->n_ids > 0) return;
-    if (row < 0)
-        fputs("row", out);
+/* A field with a comma before it; of no name those of all columns behind the row's: ",mean_y,sd_y,...". Owned; NULL: out of memory. */
+static char *written(const tool_answer *a, const char *head, const char *name) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return NULL;
+    if (name)
+        put_name(out, head, name);
     else
-        fprintf(out, "%d", row);
+        (a->p->is_class ? put_class_names : put_real_names)(out, a);
+    if (fclose(out) == 0) return text;
+    free(text);
+    return NULL;
 }
 
-static void put_all(FILE *out, const tool_answer *a) {
-    put_ids(out, a, -1);
-    (a->p->is_class ? put_class_names : put_real_names)(out, a);
-    fputc('\n', out);
-    for (int i = 0; i < a->p->n; i++) {
+/* Says whether one of the columns is called so. */
+static bool has_column(const char *columns, const char *field) {
+    size_t length = strlen(field);
+    for (const char *at = columns; (at = strstr(at, field)); at++)
+        if (at[length] == ',' || at[length] == '\0') return true;
+    return false;
+}
+
+/* The names of what says which row it is: of the columns that were carried through, "id_NAME" where NAME is a column of the answer; or, where
+ * there are none, "row". */
+static bnn_status put_id_names(FILE *out, const tool_answer *a, const char *columns) {
+    const bnn_table *t = a->rerun->table;
+    if (t->n_ids == 0) fputs("row", out);
+    for (int k = 0; k < t->n_ids; k++) {
+        char *field = written(a, "", t->id_names[k]);
+        if (field && has_column(columns, field)) free(field), field = written(a, "id_", t->id_names[k]);
+        if (!field) return bnn_oom("predictions");
+        fputs(field + (k == 0), out);
+        free(field);
+    }
+    return BNN_OK;
+}
+
+static void put_ids(FILE *out, const tool_answer *a, int row) {
+    const bnn_table *t = a->rerun->table;
+    if (t->n_ids == 0) fprintf(out, "%d", row);
+    for (int k = 0; k < t->n_ids; k++) {
+        if (k > 0) fputc(',', out);
+        put_text(out, t->ids[(size_t)k * (size_t)t->n + (size_t)row], "");
+    }
+}
+
+static bnn_status put_all(FILE *out, const tool_answer *a) {
+    char *columns = written(a, "", NULL);
+    bnn_status s = columns ? put_id_names(out, a, columns) : bnn_oom("predictions");
+    if (s == BNN_OK) fprintf(out, "%s\n", columns);
+    free(columns);
+    for (int i = 0; s == BNN_OK && i < a->p->n; i++) {
         put_ids(out, a, a->rerun->rows->rows[i]);
         (a->p->is_class ? put_class : put_real)(out, a, i);
         fputc('\n', out);
     }
+    return s;
 }
 
 bnn_status tool_answer_write(const tool_answer *answer, const char *path) {
     char *text = NULL;
     size_t size = 0;
-    if (!path) {
-        put_all(stdout, answer);
-        return BNN_OK;
-    }
+    if (!path) return put_all(stdout, answer);
     FILE *out = open_memstream(&text, &size);
     if (!out) return bnn_oom("predictions");
-    put_all(out, answer);
-    bnn_status s = fclose(out) == 0 ? tool_save(text, size, path) : bnn_oom("predictions");
+    bnn_status s = put_all(out, answer);
+    if (fclose(out) != 0 && s == BNN_OK) s = bnn_oom("predictions");
+    if (s == BNN_OK) s = tool_save(text, size, path);
     free(text);
     return s;
 }
