@@ -153,10 +153,13 @@ static bnn_status load_like(const char *path, const bnn_run *like, const tool_re
 static bnn_status read_text(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **out) {
     bool folder = is_folder(path);
     bnn_status s = folder ? bnn_import_uci(path, NULL, out)
-                   : like ? bnn_import_like(path, like->schema, &reading->csv, NULL, out)
-                          : bnn_import_csv(path, &reading->csv, NULL, out);
+                   : like && like->schema ? bnn_import_like(path, like->schema, &reading->csv, NULL, out)
+                                          : bnn_import_csv(path, &reading->csv, NULL, out);
     if (s < 0) return s;
     if (!folder) reading->text = path;
+    if (!folder && like && !like->schema)
+        BNN_TRY(bnn_remarks_add(reading->csv.remarks, BNN_REMARK_NOTE, "columns_unnamed",
+                                "columns: taken in the order in which they stand, as those of the fit have no names"));
     memcpy((*out)->sha256, (*out)->raw_sha256, sizeof(*out)->sha256); /* the file that it is known by */
     return BNN_OK;
 }

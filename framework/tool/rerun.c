@@ -62,6 +62,7 @@ static void tell_kind(tool_rerun *r, const bnn_origin *origin) {
 }
 
 static bnn_status open_with(tool_rerun *r, const bnn_origin *origin) {
+    if (!r->run->schema && !r->reading.csv.targets) r->reading.csv.targets = "none"; /* which column it is cannot be told */
     BNN_TRY(r->data ? tool_reading_table(r->data, r->run, &r->reading, &r->table) : find_own_data(r, origin));
     r->data_used = r->data ? r->data : strdup(origin->data_path);
     if (!r->data_used) return bnn_fail(BNN_ERR_MEMORY, "out of memory");

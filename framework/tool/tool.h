@@ -79,7 +79,8 @@ void tool_print_remarks(const bnn_remarks *remarks, FILE *notes);
 void tool_print_table(FILE *out, const char *did, const char *path, const bnn_table *table);
 
 /* The rows that a command works on: a data file, which is told by its content, a folder of the UCI layout, or a table of texts ("-" is
- * standard input). Columns are matched by name to those that `like` was fitted to; NULL: nothing was. Remarks wait for tool_reading_say. */
+ * standard input). Columns are matched by name to those that `like` was fitted to, and stand in their order where those had no names; NULL:
+ * nothing was fitted. Remarks wait for tool_reading_say. */
 bnn_status tool_reading_table(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **out);
 /* Says what was found, once it is clear that the command does its work, and frees the remarks: notes, and of a table of texts that is new
  * (NULL: it is not) what came in, to a stream. */

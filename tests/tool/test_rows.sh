@@ -183,4 +183,24 @@ works import csv named_answer.csv --target mean_y --id 'code,id_mean_y,row,4' --
 tail -n 3 named.csv | { head -n 1 named.csv; cat; } >last.csv
 works predict named.h5 -d last.csv --draws 2 -o last_answer.csv
 check 'of new rows, too' [ "$(sed 1d last_answer.csv | cut -d, -f1-3 | tr '\n' ' ')" = 'c77,m78,r78 c78,m79,r79 c79,m80,r80 ' ]
+
+# ---------------------------------------------------------------- weights from elsewhere
+
+# A run of weights alone knows no names of columns: they are taken in their order.
+cut -d, -f2,5 t.csv | sed '1s/.*/length,width/' >numbers.csv
+works fit -d numbers.csv --net "$net" --engine map:epochs=5 -o numbers.h5
+works predict numbers.h5 -d numbers.csv -o numbers_answer.csv
+works import-weights numbers.h5 --net "$net" -o bare.h5
+cut -d, -f1 numbers.csv | sed '1s/.*/x/' >bare.csv
+works predict bare.h5 -d bare.csv -o bare_answer.csv
+says 'columns: taken in the order in which they stand, as those of the fit have no names'
+tail -n +2 numbers_answer.csv | cut -d, -f2 >expected
+tail -n +2 bare_answer.csv | cut -d, -f2 >got
+check 'and predicted as by the run that they come from' cmp -s got expected
+refuses 'the data have 2 feature columns, those of the fit had 1' predict bare.h5 -d numbers.csv
+works import-weights numbers.h5 -d numbers.csv --target width --net "$net" -o dated.h5
+says 'read numbers.csv: 79 rows, features [1], target width, 0 splits'
+awk -F, -v OFS=, '{ print $2, $1 }' numbers.csv >turned.csv
+works predict dated.h5 -d turned.csv -o dated_answer.csv
+check 'with a table they are found by name' grep -q '^row,mean_width,' dated_answer.csv
 finish

@@ -12,6 +12,7 @@ enum { N_SCALINGS = sizeof scaling_names / sizeof *scaling_names };
 
 typedef struct {
     tool_job job;
+    tool_reading reading;
     const char *path, *engine, *out, *order;
     int split;
     bool split_given;
@@ -53,7 +54,7 @@ static void check(const request *r, struct argp_state *state) {
 static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &r->job; return 0;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &r->job, state->child_inputs[1] = &r->reading; return 0;
     case ORDER: r->order = arg; return 0;
     case SCALING: r->scaling = parse_scaling(arg, state); return 0;
     case 'k':
@@ -119,6 +120,7 @@ static bnn_status run_from(request *r, const bnn_config *config, const bnn_table
     bnn_provenance made = tool_provenance(&r->job, r->rows ? r->rows : t, r->split);
     if (s == BNN_OK) s = tool_output_claim(r->out, "bnn-run|bnn-model", tool_output_same_command, &made);
     int bad;
+    if (s == BNN_OK) tool_reading_say(&r->reading, r->rows, stdout);
     if (s == BNN_OK) s = tool_finish(&r->job, r->rows ? r->rows : t, r->split, run, NULL, test, 0, r->out, &bad);
     bnn_run_free(run);
     bnn_data_free(train), bnn_data_free(test), bnn_data_free(blind);
@@ -127,11 +129,11 @@ static bnn_status run_from(request *r, const bnn_config *config, const bnn_table
 
 /* The table whose columns the network has; rows whose targets are not known tell no more than their file's name. */
 static bnn_status open_table(request *r, const bnn_config *config, const bnn_table **out) {
-    if (r->job.data) BNN_TRY(bnn_table_load(r->job.data, &r->rows));
+    if (r->job.data) BNN_TRY(tool_reading_table(r->job.data, NULL, &r->reading, &r->rows));
     if (!r->rows || r->rows->y_dim == 0) BNN_TRY(bnn_weights_table(r->weights, config, &r->made));
     *out = r->made ? r->made : r->rows;
     if (!r->split_given) r->split = (*out)->n_splits > 0 ? 0 : -1;
-    return BNN_OK;
+    return r->made ? BNN_OK : tool_reading_split(&r->reading, r->rows, r->split);
 }
 
 static bnn_status import(request *r) {
@@ -150,12 +152,14 @@ static bnn_status import(request *r) {
     if (s == BNN_OK) s = run_from(r, &config, table, &scaling);
     bnn_scaling_free(&scaling);
     bnn_table_free(r->made), bnn_table_free(r->rows);
+    bnn_remarks_free(r->reading.csv.remarks);
     bnn_weights_free(r->weights);
     return s;
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_job_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {
+        {&tool_job_argp, 0, NULL, 0}, {&tool_reading_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
