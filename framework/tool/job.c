@@ -109,14 +109,33 @@ bnn_status tool_table(const char *path, const bnn_run *like, tool_reading *readi
     return bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted with a fitted run, not fitted", path);
 }
 
+/* Where there are texts in a they are those of b. */
+static bool has_no_more_texts(char *const *a, char *const *b, size_t n) {
+    if (a && !b) return n == 0;
+    for (size_t i = 0; a && i < n; i++)
+        if (strcmp(a[i], b[i]) != 0) return false;
+    return true;
+}
+
+/* Names, ids and weights of a, if it has any, are those of b, which has as many rows and columns. */
+static bool says_no_more(const bnn_table *a, const bnn_table *b) {
+    size_t n = (size_t)a->n, ids = (size_t)a->n_ids;
+    return has_no_more_texts(a->x_names, b->x_names, (size_t)bnn_shape_size(a->x_shape)) &&
+           has_no_more_texts(a->y_names, b->y_names, (size_t)a->y_dim) &&
+           has_no_more_texts(a->class_names, b->class_names, (size_t)a->n_classes) &&
+           (ids == 0 || (a->n_ids == b->n_ids && has_no_more_texts(a->id_names, b->id_names, ids) &&
+                         has_no_more_texts(a->ids, b->ids, ids * n))) &&
+           (!a->weight || (b->weight && memcmp(a->weight, b->weight, n * sizeof *a->weight) == 0));
+}
+
 /* The rows of a and its splits, if it has any, are those of b. */
 static bool has_no_more(const bnn_table *a, const bnn_table *b) {
     size_t n = (size_t)a->n, width = (size_t)bnn_shape_size(a->x_shape), cells = (size_t)a->n_splits * n;
     bool rows = a->n == b->n && bnn_shape_size(b->x_shape) == (int)width && a->y_dim == b->y_dim && a->n_classes == b->n_classes &&
                 memcmp(a->x, b->x, n * width * sizeof *a->x) == 0 &&
                 (a->y_dim == 0 || memcmp(a->y, b->y, n * (size_t)a->y_dim * sizeof *a->y) == 0);
-    for (size_t i = 0; rows && i < width && a->x_names && b->x_names; i++) rows = strcmp(a->x_names[i], b->x_names[i]) == 0;
-    return rows && (a->n_splits == 0 || (a->n_splits == b->n_splits && memcmp(a->order, b->order, cells * sizeof *a->order) == 0 &&
+    return rows && says_no_more(a, b) &&
+           (a->n_splits == 0 || (a->n_splits == b->n_splits && memcmp(a->order, b->order, cells * sizeof *a->order) == 0 &&
                                          memcmp(a->role, b->role, cells * sizeof *a->role) == 0));
 }
 

@@ -261,4 +261,19 @@ latin=$(printf 'caf\351.h5')
 cp run.h5 "$latin"
 works info --json "$latin"
 check 'a name that is not UTF-8 does not cost the document' json 'd["file"] == "caf\\xe9.h5"'
+
+# ---------------------------------------------------------------- data that say more
+
+# Ids, weights and names of classes are part of data: the same numbers without them, or with others, are other data.
+printf 'code,a,w,k\nr1,1,2,up\nr2,3,1,down\nr3,2,1,up\n' >more.csv
+works import csv more.csv --target k --id code --weight w -o more.h5
+refuses 'more.h5: holds other data: 3 rows: --force replaces it' import csv more.csv --target k --id code --drop w -o more.h5
+refuses 'more.h5: holds other data: 3 rows: --force replaces it' import csv more.csv --target k --drop code --weight w -o more.h5
+sed 's/up/off/' more.csv >off.csv
+refuses 'more.h5: holds other data: 3 rows: --force replaces it' import csv off.csv --target k --id code --weight w -o more.h5
+sed 's/r3/r4/' more.csv >named.csv
+refuses 'more.h5: holds other data: 3 rows: --force replaces it' import csv named.csv --target k --id code --weight w -o more.h5
+works import csv more.csv --target k --id code --weight w -o more.h5
+works import csv more.csv --target k --drop code,w -o less.h5
+works import csv more.csv --target k --id code --weight w -o less.h5
 finish
