@@ -120,16 +120,21 @@ static double plain_logp(const bnn_data *data, const double *share, int row) {
     return logp;
 }
 
+/* Rows that lack a class have been chosen: shares of theirs would know more than those of the training rows, so all classes are alike. */
 static bnn_status class_shares(const bnn_data *data, double **out) {
-    *out = calloc((size_t)data->n_classes + 1, sizeof **out);
-    if (!*out) return bnn_oom("the shares of classes");
-    for (int i = 0; data->n_classes > 0 && i < data->n; i++) (*out)[(int)data->y[i]] += 1.0 / data->n;
+    bool lacks = false;
+    double *share = calloc((size_t)data->n_classes + 1, sizeof *share);
+    if (!share) return bnn_oom("the shares of classes");
+    for (int i = 0; data->n_classes > 0 && i < data->n; i++) share[(int)data->y[i]] += 1.0 / data->n;
+    for (int c = 0; c < data->n_classes; c++) lacks |= share[c] == 0;
+    for (int c = 0; lacks && c < data->n_classes; c++) share[c] = 1.0 / data->n_classes;
+    *out = share;
     return BNN_OK;
 }
 
 /* The log density against that of an answer which does not look at x. */
 static bnn_status judge_worth(const bnn_prediction *p, const bnn_data *data, bnn_remarks *out) {
-    double *share;
+    double *share = NULL;
     difference gain = {0};
     BNN_TRY(class_shares(data, &share));
     for (int i = 0; i < p->n; i++) add(&gain, p->logp[i] - plain_logp(data, share, i));

@@ -123,8 +123,8 @@ static bool says_no_more(const bnn_table *a, const bnn_table *b) {
     return has_no_more_texts(a->x_names, b->x_names, (size_t)bnn_shape_size(a->x_shape)) &&
            has_no_more_texts(a->y_names, b->y_names, (size_t)a->y_dim) &&
            has_no_more_texts(a->class_names, b->class_names, (size_t)a->n_classes) &&
-           (ids == 0 || (a->n_ids == b->n_ids && has_no_more_texts(a->id_names, b->id_names, ids) &&
-                         has_no_more_texts(a->ids, b->ids, ids * n))) &&
+           (ids == 0 ||
+            (a->n_ids == b->n_ids && has_no_more_texts(a->id_names, b->id_names, ids) && has_no_more_texts(a->ids, b->ids, ids * n))) &&
            (!a->weight || (b->weight && memcmp(a->weight, b->weight, n * sizeof *a->weight) == 0));
 }
 
@@ -136,7 +136,7 @@ static bool has_no_more(const bnn_table *a, const bnn_table *b) {
                 (a->y_dim == 0 || memcmp(a->y, b->y, n * (size_t)a->y_dim * sizeof *a->y) == 0);
     return rows && says_no_more(a, b) &&
            (a->n_splits == 0 || (a->n_splits == b->n_splits && memcmp(a->order, b->order, cells * sizeof *a->order) == 0 &&
-                                         memcmp(a->role, b->role, cells * sizeof *a->role) == 0));
+                                 memcmp(a->role, b->role, cells * sizeof *a->role) == 0));
 }
 
 static bnn_status loses_nothing(const void *context, const char *path) {

@@ -152,7 +152,7 @@ static bnn_status load_like(const char *path, const bnn_run *like, const tool_re
 
 static bnn_status read_text(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **out) {
     bool folder = is_folder(path);
-    bnn_status s = folder ? bnn_import_uci(path, NULL, out)
+    bnn_status s = folder                 ? bnn_import_uci(path, NULL, out)
                    : like && like->schema ? bnn_import_like(path, like->schema, &reading->csv, NULL, out)
                                           : bnn_import_csv(path, &reading->csv, NULL, out);
     if (s < 0) return s;

@@ -95,4 +95,30 @@ START_TEST(each_fault_gets_its_verdict) {
 }
 END_TEST
 
-int main(void) { return run_tests("verdict", (const TTest *const[]){good_fits_get_no_verdict, each_fault_gets_its_verdict, NULL}); }
+/* The last rows, all of one class, are predicted as this class: no better by their own shares, of which that class has all. */
+START_TEST(rows_of_one_class_are_no_sample_of_all) {
+    enum { ROWS_OF_CLASSES = 60, TRAIN = 40 };
+    double x[ROWS_OF_CLASSES], y[ROWS_OF_CLASSES];
+    bnn_table *t;
+    bnn_data *train, *rest;
+    bnn_run *run;
+    bnn_prediction *p;
+    bnn_remarks *out;
+    for (int i = 0; i < ROWS_OF_CLASSES; i++) y[i] = i < TRAIN && i % 2, x[i] = 2 * y[i] + 0.01 * i;
+    OK(bnn_table_from(
+        &(bnn_arrays){.size = sizeof(bnn_arrays), .n = ROWS_OF_CLASSES, .x_size = 1, .y_dim = 1, .n_classes = 2, .x = x, .y = y}, &t));
+    OK(bnn_data_range(t, 0, TRAIN, NULL, &train));
+    OK(bnn_data_range(t, TRAIN, ROWS_OF_CLASSES, bnn_data_scaling(train), &rest));
+    OK(bnn_fit(&(bnn_config){.size = sizeof(bnn_config), .net = "dense", .engine = "map:epochs=400", .seed = 1}, train, &run));
+    OK(bnn_run_predict(run, rest, &(bnn_predict_options){.size = sizeof(bnn_predict_options), .seed = 1}, &p));
+    OK(bnn_remarks_new(&out));
+    OK(bnn_run_judge(run, train, TRAIN, p, rest, out));
+    ck_assert_msg(!says(out, "worse_than_mean"), "a fit that tells the classes apart is called no better than their shares");
+    bnn_remarks_free(out), bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(rest), bnn_data_free(train), bnn_table_free(t);
+}
+END_TEST
+
+int main(void) {
+    return run_tests("verdict", (const TTest *const[]){good_fits_get_no_verdict, each_fault_gets_its_verdict,
+                                                       rows_of_one_class_are_no_sample_of_all, NULL});
+}

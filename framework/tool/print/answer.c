@@ -142,8 +142,8 @@ static bool has_column(const char *columns, const char *field) {
     return false;
 }
 
-/* The names of what says which row it is: of the columns that were carried through, "id_NAME" where NAME is a column of the answer; or, where
- * there are none, "row". */
+/* The names of what says which row it is: of the columns that were carried through, "id_NAME" where NAME is a column of the answer; or,
+ * where there are none, "row". */
 static bnn_status put_id_names(FILE *out, const tool_answer *a, const char *columns) {
     const bnn_table *t = a->rerun->table;
     if (t->n_ids == 0) fputs("row", out);
