@@ -334,7 +334,11 @@ START_TEST(numbers_with_marks_are_refused_with_the_way_out) {
                  {"12 kg", "13 kg", "'12 kg' is a number with a unit"},
                  {"12kg", "500g", "'12kg' is a number with a unit"},
                  {"(12)", "13", "'(12)' is a number in brackets"},
+                 {"($1,300.00)", "$1,250.00", "'($1,300.00)' is a number in brackets"},
+                 {"R$ 1.250,00", "R$ 13", "has a mark of currency"},
+                 {"12 kr", "13 kr", "has a mark of currency"},
                  {"\u221212", "13", "has another minus"},
+                 {"\u2212$12", "$13", "has another minus"},
                  {"0x1F", "0x2F", "'0x1F' is a hexadecimal number"},
                  {"2020-01-31", "2020-02-01",
                   "'2020-01-31' is a date or a time: leave the column out (--drop), carry it through (--id), or split it into numbers"},
@@ -422,6 +426,10 @@ START_TEST(missing_values_are_refused_left_out_or_told) {
     done(r);
     r = read_text("a,y\n1,1\n-9,2\nnone,3\n4,4\n", HOW(.na = "-9,none", .missing = BNN_MISSING_DROP));
     ck_assert_int_eq(r.table->n, 2);
+    done(r);
+    r = read_text("a,y\n1,1\n-999,2\n4,4\n", HOW(.na = "-999", .missing = BNN_MISSING_MEAN));
+    const double told[] = {1, 0, 2.5, 1, 4, 0};
+    for (int i = 0; i < 6; i++) ck_assert_double_eq(r.table->x[i], told[i]);
     done(r);
     refused("a,y\n1,1\n2,\n", HOW(.missing = BNN_MISSING_MEAN),
             "t.csv: row 2, column 'y': value is missing: its row can be left out (--missing drop)");

@@ -212,7 +212,8 @@ static void see_cell(const bnn_inference *in, int row, int c) {
     bnn_column_facts *f = &in->facts[c];
     const char *text = bnn_sheet_cell(in->sheet, row, c);
     double value, plain;
-    bool number = bnn_sheet_number(text, in->how->decimal, in->how->thousands, &value);
+    bool absent = in->how->na && bnn_sheet_missing(text, in->how->na); /* a number may be asked to stand for a missing value */
+    bool number = !absent && bnn_sheet_number(text, in->how->decimal, in->how->thousands, &value);
     if (number && isfinite(value)) {
         see_number(f, value);
         if (in->role[c] == BNN_COLUMN_TARGET) see_few(f, value);

@@ -139,24 +139,12 @@ static bool has_d_exponent(const char *text) {
     return bnn_import_number(plain, &value);
 }
 
-static bool has_other_minus(const char *text) {
-    static const char *const signs[] = {"\u2212", "\u2013", "\u2014", "\u2010", "\u2011"};
-    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
-        if (strncmp(text, signs[i], 3) == 0) return is_any_number(text + 3);
-    size_t n = strlen(text);
-    char plain[64];
-    return n > 1 && text[n - 1] == '-' && cut(text, text + n - 1, plain) && is_any_number(plain);
-}
-
-static bool in_brackets(const char *text) {
-    char plain[64];
-    size_t n = strlen(text);
-    return n > 2 && text[0] == '(' && text[n - 1] == ')' && cut(text + 1, text + n - 1, plain) && is_any_number(plain);
-}
-
 static bool has_currency(const char *text) {
-    static const char *const signs[] = {"$",   "\u20AC", "\u00A3", "\u00A5", "\u20B9", "US$", "USD",
-                                        "EUR", "GBP",    "CHF",    "JPY",    "CNY",    "Rs."};
+    static const char *const signs[] = {"$",      "\u20AC", "\u00A3", "\u00A5", "\u20B9", "\u20BD",  "\u20A9", "\u20BA", "\u20AA", "\u20B4",
+                                        "\u0E3F", "US$",    "R$",     "A$",     "AU$",    "C$",      "CA$",    "HK$",    "NZ$",    "S$",
+                                        "USD",    "EUR",    "GBP",    "CHF",    "JPY",    "CNY",     "INR",    "AUD",    "CAD",    "NZD",
+                                        "SEK",    "NOK",    "DKK",    "PLN",    "CZK",    "HUF",     "BRL",    "MXN",    "ZAR",    "TRY",
+                                        "RUB",    "KRW",    "SGD",    "HKD",    "kr",     "z\u0142", "Rs.",    "Rs"};
     char plain[64];
     const char *end = text + strlen(text), *begin = text + (*text == '-' || *text == '+');
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
@@ -171,6 +159,24 @@ static bool has_percent(const char *text) {
     char plain[64];
     size_t n = strlen(text);
     return n > 1 && text[n - 1] == '%' && cut(text, text + n - 1, plain) && is_any_number(plain);
+}
+
+/* A number that may have a mark of currency or of percent. */
+static bool is_amount(const char *text) { return is_any_number(text) || has_currency(text) || has_percent(text); }
+
+static bool has_other_minus(const char *text) {
+    static const char *const signs[] = {"\u2212", "\u2013", "\u2014", "\u2010", "\u2011"};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        if (strncmp(text, signs[i], 3) == 0) return is_amount(text + 3);
+    size_t n = strlen(text);
+    char plain[64];
+    return n > 1 && text[n - 1] == '-' && cut(text, text + n - 1, plain) && is_amount(plain);
+}
+
+static bool in_brackets(const char *text) {
+    char plain[64];
+    size_t n = strlen(text);
+    return n > 2 && text[0] == '(' && text[n - 1] == ')' && cut(text + 1, text + n - 1, plain) && is_amount(plain);
 }
 
 /* A number with letters behind it. */
