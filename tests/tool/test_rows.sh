@@ -203,4 +203,16 @@ says 'read numbers.csv: 79 rows, features [1], target width, 0 splits'
 awk -F, -v OFS=, '{ print $2, $1 }' numbers.csv >turned.csv
 works predict dated.h5 -d turned.csv -o dated_answer.csv
 check 'with a table they are found by name' grep -q '^row,mean_width,' dated_answer.csv
+
+# ---------------------------------------------------------------- what is known of data
+
+printf 'code,a,w,y\nr1,1,2,3\nr2,3,0.5,1\nr3,2,1,2\n' >known.csv
+works import csv known.csv --target y --id code --weight w -o known.h5
+works info known.h5
+says '  id          code'
+says '  weight      3.5, the sum over the rows'
+works info --json known.h5
+says '"weight": 3.5'
+refuses '--interval: 0.5 is there twice' predict named.h5 --interval 0.9,0.5,0.5
+refuses '--quantiles: 0.10 is there twice' predict named.h5 --quantiles 0.1,0.10
 finish

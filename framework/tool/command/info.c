@@ -46,6 +46,8 @@ static bnn_status print_data(const char *path) {
     print_text("license", t->license);
     print_text("sha256", t->sha256);
     for (int j = 0; j < t->y_dim; j++) print_text("target", t->y_names[j]);
+    for (int k = 0; k < t->n_ids; k++) print_text("id", t->id_names[k]);
+    if (t->weight) printf("  %-11s %.6g, the sum over the rows\n", "weight", tool_table_weight(t));
     if (t->n_splits)
         printf("  %-11s %d (%s): %d train, %d validation, %d test rows in the first\n", "splits", t->n_splits, tool_line(t->split_origin),
                bnn_table_count(t, 0, BNN_TRAIN), bnn_table_count(t, 0, BNN_VALIDATION), bnn_table_count(t, 0, BNN_TEST));

@@ -36,6 +36,8 @@ static int parse_levels(const struct argp_state *state, const char *option, cons
         if (n == MOST_LEVELS) tool_misuse(state, "--%s: more than %d numbers", option, MOST_LEVELS);
         if (!bnn_number_parse(word, &level[n]) || !(level[n] > 0 && level[n] < 1))
             tool_misuse(state, "--%s: '%s' is no number between 0 and 1", option, word);
+        for (int k = 0; k < n; k++)
+            if (level[k] == level[n]) tool_misuse(state, "--%s: %s is there twice", option, word);
         n++;
     }
     free(copy);

@@ -49,6 +49,12 @@ static json_t *features_of(const bnn_table *t) {
     return list;
 }
 
+double tool_table_weight(const bnn_table *t) {
+    double sum = t->weight ? 0 : t->n;
+    for (int row = 0; t->weight && row < t->n; row++) sum += t->weight[row];
+    return sum;
+}
+
 int tool_class_count(const bnn_table *t, int class) {
     int n = 0;
     for (int row = 0; row < t->n; row++) n += (int)t->y[row] == class;
@@ -81,13 +87,16 @@ static json_t *splits_of(const bnn_table *t) {
 static bnn_status describe_data(const char *path, json_t *o) {
     bnn_table *t;
     BNN_TRY(bnn_table_load(path, &t));
-    json_t *shape = json_array(), *targets = json_array();
+    json_t *shape = json_array(), *targets = json_array(), *ids = json_array();
     for (int i = 0; i < t->x_shape.rank; i++) tool_json_append(shape, json_integer(t->x_shape.d[i]));
     for (int j = 0; j < t->y_dim; j++) tool_json_append(targets, tool_json_text(t->y_names ? t->y_names[j] : NULL));
+    for (int k = 0; k < t->n_ids; k++) tool_json_append(ids, tool_json_text(t->id_names[k]));
     put_text(o, "task", t->y_dim == 0 ? "none" : t->n_classes ? "classification" : "regression");
     put_whole(o, "rows", t->n);
     tool_json_set(o, "shape", shape);
     tool_json_set(o, "targets", targets);
+    tool_json_set(o, "ids", ids);
+    put_number(o, "weight", tool_table_weight(t));
     put_text(o, "title", t->title);
     put_text(o, "source", t->source);
     put_text(o, "license", t->license);
