@@ -204,10 +204,14 @@ compared_refuses() {
 }
 # untimed FILE: leaves out what differs between equal runs.
 untimed() { grep -v '"seconds_\|"peak_bytes' "$1"; }
+began=$(date +%s.%N)
 compared works -o whole.h5 --force --json
 untimed "$out" >whole.json
+# A share of the time that the whole took: builds and machines differ.
+part() { awk "BEGIN { print $1 * ($at_end - $began) }"; }
+at_end=$(date +%s.%N)
 stopped=0 written=0
-while compared start --resume -o parts.h5 --json && after 0.15 TERM; ended; [ $status = 143 ] && [ $stopped -lt 40 ]; do
+while compared start --resume -o parts.h5 --json && after "$(part 0.3)" TERM; ended; [ $status = 143 ] && [ $stopped -lt 40 ]; do
     stopped=$((stopped + 1))
     [ -s "$err" ] || continue # the signal came after the last fit
     check 'one sentence says how far it is' grep -Eqx 'bnn: stopped after [0-9]+ of 10 fits; (wrote parts.h5 \(partial\): the same command with --resume goes on|there is nothing to write yet)' "$err"
@@ -227,7 +231,7 @@ check 'with the same numbers' cmp -s whole.json parts.json
 # Killed, it goes on from what it wrote last.
 rm -f parts.h5
 killed=0
-while compared start --checkpoint-every 0.01s --resume -o parts.h5 --json && after 0.25 KILL; ended; [ $status = 137 ] && [ $killed -lt 40 ]; do
+while compared start --checkpoint-every 0.01s --resume -o parts.h5 --json && after "$(part 0.5)" KILL; ended; [ $status = 137 ] && [ $killed -lt 40 ]; do
     killed=$((killed + 1))
     check 'killed, and what stands there can be read' absent_or_readable parts.h5
 done
