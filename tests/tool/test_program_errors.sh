@@ -141,7 +141,7 @@ weights 't.h5: split 5 was asked for, but the data have 5' --net "$net" -d t.h5 
 weights "untested.h5: /scaling is of 2 feature and 1 target columns, the data have 2 and 2" --net "$net" -d t.h5
 weights "untested.h5: dataset /model_weights/dense_2/kernel has shape [6x1], but node 'dense_2' (dense) takes [6x2]" --net "$net" -d t.h5 --scaling xy
 weights 'needs real targets, but the data have 3 classes' --net "$net" -d c3.h5 --scaling x
-weights "r.csv: is not an HDF5 file" --net "$net" -d r.csv
+weights "r.csv: has no column 'nosuch'" --net "$net" -d r.csv --target nosuch
 weights "the text says [3], but a row of the data has shape [2]" --net "input:3; $net" -d r.h5
 weights 'untested.h5: /scaling is of 2 feature and 1 target columns, the data have 3 and 1' --net "input:3; $net"
 

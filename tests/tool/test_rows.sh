@@ -215,4 +215,6 @@ works info --json known.h5
 says '"weight": 3.5'
 refuses '--interval: 0.5 is there twice' predict named.h5 --interval 0.9,0.5,0.5
 refuses '--quantiles: 0.10 is there twice' predict named.h5 --quantiles 0.1,0.10
+works info named.h5
+for line in '  feature     colour: blue, green, red' '  feature     b (may be missing)' '  target      y' '  id          the, name'; do says "$line"; done
 finish

@@ -115,7 +115,24 @@ static void print_state(const char *path, const bnn_outline *o) {
         printf("%s: checkpoint after step %d", tool_line(path), o->steps);
 }
 
+/* What new rows are read by: a column a line, with its levels and whether its values may be missing. */
+static void print_schema(const bnn_schema *s) {
+    static const char *const role[] = {"feature", "target", "id", "weight"};
+    enum { MOST = 20, MOST_FEATURES = 50 };
+    int features = 0;
+    for (int k = 0; s && k < s->n; k++) {
+        const bnn_schema_column *c = &s->column[k];
+        if (c->role == BNN_COLUMN_FEATURE && ++features > MOST_FEATURES) continue;
+        printf("  %-11s %s", role[c->role], tool_line(c->name));
+        for (int l = 0; l < c->n_levels && l < MOST; l++) printf("%s%s", l == 0 ? ": " : ", ", tool_line(c->level[l]));
+        if (c->n_levels > MOST) printf(", ... and %d more", c->n_levels - MOST);
+        printf("%s\n", c->indicator ? " (may be missing)" : "");
+    }
+    if (features > MOST_FEATURES) printf("  ... and %d features more\n", features - MOST_FEATURES);
+}
+
 static void print_course(const bnn_run *run) {
+    print_schema(run->schema);
     print_text("remark", run->remark);
     print_history(&run->history);
     tool_print_cost("cost", &run->cost);
