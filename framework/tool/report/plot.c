@@ -235,6 +235,14 @@ static const char *skip_title(const char *svg) {
     return end ? end + strlen("</title>") : NULL;
 }
 
+/* A curve gets the class of its engine. Its number is read from where it stands: sscanf measures all that is left of the plot each time. */
+static void write_class(const report_plot *p, FILE *html, const char *svg) {
+    static const char id[] = "id=\"gnuplot_plot_";
+    if (strncmp(svg, id, strlen(id)) != 0) return;
+    long curve = strtol(svg + strlen(id), NULL, 10);
+    if (curve > 0 && curve <= p->n_curves) fprintf(html, "class=\"e%d\" ", p->owners[curve - 1]);
+}
+
 /* gnuplot names its parts alike in every plot, which one page cannot have: they get a prefix, and curves the class of their engine. */
 static void write_svg(const report_plot *p, FILE *html, const char *svg, const report_frame *f) {
     fputs("<svg class=\"plot\" role=\"img\" aria-label=\"", html);
@@ -244,9 +252,7 @@ static void write_svg(const report_plot *p, FILE *html, const char *svg, const r
         const char *behind = skip_title(svg);
         if (!behind) behind = name_point(html, svg);
         size_t n = behind ? 0 : before_name(svg);
-        int curve;
-        if (sscanf(svg, "id=\"gnuplot_plot_%d\"", &curve) == 1 && curve <= p->n_curves)
-            fprintf(html, "class=\"e%d\" ", p->owners[curve - 1]);
+        write_class(p, html, svg);
         if (behind)
             svg = behind;
         else if (n == 0)
