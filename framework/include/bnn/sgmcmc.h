@@ -106,7 +106,7 @@ int bnn_sgmcmc_n_chains(const bnn_engine *engine);                              
 int bnn_sgmcmc_columns(const bnn_engine *engine, bnn_column *out);                         /* hook columns: once all draws are there */
 /* Hook doubts: "temperature_off" where a temperature is further than BNN_TEMPERATURE_OFF of itself from what was asked for. */
 bnn_status bnn_sgmcmc_doubts(const bnn_engine *engine, bnn_remarks *verdicts);
-#define BNN_TEMPERATURE_OFF 0.3
+#define BNN_TEMPERATURE_OFF 0.3                          /* a spread is off by half of that */
 const char *bnn_sgmcmc_remark(const bnn_engine *engine); /* hook remark: the temperatures */
 
 /* All of them in a vtable, with the size of the state. */
