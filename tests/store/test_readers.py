@@ -113,7 +113,10 @@ def runs(bnn):
     yield from fitted(bnn, "kept_images.h5", "images.h5", "flatten; dense:4; relu; dense", "mc_dropout:gates=concrete,epochs=5", "--keep", "predictive")
     yield from fitted(bnn, "hmc.h5", "boston.h5", NET, "hmc:steps=5,chains=2,samples=50,warmup=30", "--keep", "posterior,predictive")
     yield from fitted(bnn, "laplace.h5", "boston.h5", NET, "laplace:engine=map{epochs=5}")
-    assert Path(bnn.at("run.h5")).stat().st_size < 100_000, "a run of 50 units is larger than 100 kB"
+    with h5py.File(bnn.at("run.h5")) as file:
+        double = file.attrs["precision"] == "double"  # weights and moments of 752 parameters are twice as long
+    size, most = Path(bnn.at("run.h5")).stat().st_size, 112_000 if double else 100_000
+    assert size < most, f"a run of 50 units has {size} bytes, {most} are allowed"
 
 
 def more_runs(bnn, table):
