@@ -213,9 +213,9 @@ START_TEST(two_rows_of_half_a_weight_are_one) {
     OK(bnn_table_from(&(bnn_arrays){sizeof(bnn_arrays), .n = 2 * ROWS, .x_size = IN, .y_dim = 1, .x = x, .y = y, .weight = weight},
                       &halves));
     OK(bnn_data_split(halves, -1, BNN_TRAIN, NULL, &data));
-    bnn_prediction *a = fit_and_predict("dense", "laplace:engine=map{epochs=500,batch=100,lr=0.05},structure=full", "gaussian:tau=3", data,
+    bnn_prediction *a = fit_and_predict("dense", "laplace:engine=map{epochs=500,batch=100,lr=0.05,optimizer=sgd},structure=full", "gaussian:tau=3", data,
                                         &run[0]),
-                   *b = fit_and_predict("dense", "laplace:engine=map{epochs=500,batch=100,lr=0.05},structure=full", "gaussian:tau=3",
+                   *b = fit_and_predict("dense", "laplace:engine=map{epochs=500,batch=100,lr=0.05,optimizer=sgd},structure=full", "gaussian:tau=3",
                                         p.many, &run[1]);
     for (int i = 0; i < NEW; i++) {
         assert_near("mean", a->mean[i], b->mean[i], 100 * ROUNDING);
