@@ -38,4 +38,7 @@ works evaluate good.h5 -d line.h5 --split all
 says 'warning: in_sample: 360 of the 400 rows were fitted'
 works compare -d line.h5 --net dense --likelihood gaussian:tau=1e6 --engine map:steps=2000 --json -o c.h5
 check 'a comparison has them by engine' json '"overconfident" in [v["code"] for v in d["engines"][0]["verdicts"]]'
+works compare -d line.h5 --net dense --likelihood gaussian:tau=1e6 --engine map:steps=2000 --engine hmc:chains=2,samples=20,warmup=0,step=1e-7 -o d.h5
+says '    split 0: bad: overconfident'
+says 'the chains of B have not met on split 0: it is no judge'
 finish

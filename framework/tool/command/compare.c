@@ -572,6 +572,22 @@ static void print_target(const bnn_comparison *c, int target) {
     putchar('\n');
 }
 
+/* What speaks against an engine, notes left out, by its fit of the first split. */
+static void print_doubts(const bnn_comparison *c, int e) {
+    const bnn_remarks *verdicts = c->engine[e].verdicts;
+    for (int i = 0; i < bnn_remarks_count(verdicts); i++)
+        if (bnn_remark_severity(verdicts, i) != BNN_REMARK_NOTE)
+            printf("    split %d: %s: %s: %s\n", c->split[0], tool_severity_name(bnn_remark_severity(verdicts, i)),
+                   bnn_remark_code(verdicts, i), bnn_remark_sentence(verdicts, i));
+}
+
+static bool has_met(const bnn_comparison *c, int e) {
+    const bnn_remarks *verdicts = c->engine[e].verdicts;
+    for (int i = 0; i < bnn_remarks_count(verdicts); i++)
+        if (strcmp(bnn_remark_code(verdicts, i), "chains_apart") == 0) return false;
+    return true;
+}
+
 static void print_table(const bnn_comparison *c) {
     double grid = 0;
     char letter[8];
@@ -589,6 +605,7 @@ static void print_table(const bnn_comparison *c) {
     for (int e = 0; e < c->n_engines; e++) {
         printf("%-3s %s\n", report_letter(e, letter), tool_line(c->engine[e].label));
         if (*c->engine[e].remark) printf("    split %d: %s\n", c->split[0], tool_line(c->engine[e].remark));
+        print_doubts(c, e);
     }
     printf("\nmean over splits and its standard error; ll in nats per row, in the units of the target; gradients and seconds of cpu per "
            "split, prediction included\n");
@@ -600,6 +617,9 @@ static void print_table(const bnn_comparison *c) {
                    ? "distance: Wasserstein's of order 1 of the predictive distributions of a row, in sd of each target, their mean,"
                    : "distance: Wasserstein's of order 1 of the predictive distributions of a row, in the units of the target,",
                report_letter(c->reference, letter));
+    if (c->engine[0].distance && !has_met(c, c->reference))
+        printf("the chains of %s have not met on split %d: it is no judge, and the distances are those from one approximation to another\n",
+               report_letter(c->reference, letter), c->split[0]);
 }
 
 /* ---------------------------------------------------------------- the command */
