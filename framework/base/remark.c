@@ -59,6 +59,11 @@ int bnn_remarks_count(const bnn_remarks *remarks) { return remarks ? remarks->n 
 
 bnn_severity bnn_remark_severity(const bnn_remarks *remarks, int i) { return remark_of(remarks, i)->severity; }
 
+const char *bnn_severity_name(bnn_severity severity) {
+    static const char *const name[] = {[BNN_REMARK_NOTE] = "note", [BNN_REMARK_WARNING] = "warning", [BNN_REMARK_BAD] = "bad"};
+    return name[severity];
+}
+
 const char *bnn_remark_code(const bnn_remarks *remarks, int i) { return remark_of(remarks, i)->code; }
 
 const char *bnn_remark_sentence(const bnn_remarks *remarks, int i) { return remark_of(remarks, i)->sentence; }

@@ -4,6 +4,7 @@
 #include <bnn/escape.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool bnn_is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
@@ -11,6 +12,11 @@ bool bnn_is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 
 bool bnn_is_of_word(char c) { return bnn_is_letter(c) || (c >= '0' && c <= '9'); }
 
 bool bnn_is_blank(char c) { return c && strchr(" \t\n\v\f\r", c); }
+
+void bnn_texts_free(char **texts, int n) {
+    for (int i = 0; texts && i < n; i++) free(texts[i]);
+    free(texts);
+}
 
 /* Length in bytes of the UTF-8 character at text, with its code; 0: there is none. */
 static size_t character(const char *text, uint32_t *code) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/word.h"
 #include <bnn/cost.h>
 #include <bnn/data.h>
 
@@ -30,17 +31,12 @@ bnn_status bnn_table_new(int n, bnn_shape x_shape, int y_dim, int n_classes, bnn
     return BNN_OK;
 }
 
-static void free_names(char **names, int n) {
-    for (int i = 0; names && i < n; i++) free(names[i]);
-    free(names);
-}
-
 void bnn_table_free(bnn_table *t) {
     if (!t) return;
-    free_names(t->x_names, bnn_shape_size(t->x_shape));
-    free_names(t->y_names, t->y_dim);
-    free_names(t->class_names, t->n_classes);
-    free_names(t->id_names, t->n_ids);
+    bnn_texts_free(t->x_names, bnn_shape_size(t->x_shape));
+    bnn_texts_free(t->y_names, t->y_dim);
+    bnn_texts_free(t->class_names, t->n_classes);
+    bnn_texts_free(t->id_names, t->n_ids);
     for (int k = 0; t->ids && k < t->n_ids; k++)
         for (int row = 0; row < t->n; row++) free(t->ids[(size_t)k * (size_t)t->n + (size_t)row]);
     bnn_schema_free(t->schema);

@@ -2,6 +2,7 @@
  *
  * schema.c: cells and what they mean -> table.
  */
+#include "base/word.h"
 #include "import.h"
 #include "sheet.h"
 
@@ -12,16 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void free_texts(char **texts, int n) {
-    for (int i = 0; texts && i < n; i++) free(texts[i]);
-    free(texts);
-}
-
 void bnn_schema_free(bnn_schema *schema) {
     if (!schema) return;
     for (int k = 0; schema->column && k < schema->n; k++) {
         bnn_schema_column *c = &schema->column[k];
-        free_texts(c->level, c->n_levels);
+        bnn_texts_free(c->level, c->n_levels);
         free(c->name), free(c->unit);
     }
     free(schema->column), free(schema->na), free(schema->comment);

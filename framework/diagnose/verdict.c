@@ -157,7 +157,7 @@ static bnn_status judge_worth(const bnn_prediction *p, const bnn_data *data, bnn
  * that of a noise which was learned from n training rows, whose sd is off by 1/sqrt(2n): 2 z phi(z) / sqrt(2n) of coverage. */
 static double coverage_error(const bnn_prediction *p, int training, double level) {
     double z = gsl_cdf_ugaussian_Pinv(0.5 + 0.5 * level), slope = 2 * z * gsl_ran_ugaussian_pdf(z);
-    return sqrt(level * (1 - level) / p->n + slope * slope / (training > 0 ? 2.0 * training : INFINITY));
+    return hypot(bnn_coverage_se(level, p->n), training > 0 ? slope / sqrt(2.0 * training) : 0);
 }
 
 static bnn_status judge_coverage(const bnn_prediction *p, const bnn_data *data, int training, bnn_remarks *out) {

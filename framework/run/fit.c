@@ -2,6 +2,7 @@
 #include <bnn/choose.h>
 #include <bnn/fit.h>
 
+#include "base/word.h"
 #include "base/sized.h"
 #include "data/sheet.h"
 #include <math.h>
@@ -24,11 +25,6 @@ static bnn_status copy_names(const bnn_table *t, bnn_names *out) {
     BNN_TRY(copy_texts(t->x_names, bnn_shape_size(t->x_shape), &out->n_x, &out->x));
     BNN_TRY(copy_texts(t->y_names, t->y_dim, &out->n_y, &out->y));
     return copy_texts(t->class_names, t->n_classes, &out->n_classes, &out->classes);
-}
-
-static void free_texts(char **texts, int n) {
-    for (int i = 0; texts && i < n; i++) free(texts[i]);
-    free(texts);
 }
 
 static bnn_status check_texts(const char *what, char *const *fitted, int n, char *const *given) {
@@ -89,7 +85,7 @@ bnn_status bnn_run_new(const bnn_config *asked, const bnn_data *data, bnn_run **
 }
 
 void bnn_history_free(bnn_history *h) {
-    free_texts(h->gate, h->n_gates);
+    bnn_texts_free(h->gate, h->n_gates);
     free(h->epoch);
     free(h->nll);
     free(h->prior);
@@ -102,9 +98,9 @@ void bnn_run_free(bnn_run *run) {
     if (!run) return;
     bnn_engine_free(run->engine);
     bnn_history_free(&run->history);
-    free_texts(run->names.x, run->names.n_x);
-    free_texts(run->names.y, run->names.n_y);
-    free_texts(run->names.classes, run->names.n_classes);
+    bnn_texts_free(run->names.x, run->names.n_x);
+    bnn_texts_free(run->names.y, run->names.n_y);
+    bnn_texts_free(run->names.classes, run->names.n_classes);
     bnn_schema_free(run->schema);
     free(run->engine_text);
     free(run->remark);

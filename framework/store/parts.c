@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/word.h"
 #include "parts.h"
 
 #include <math.h>
@@ -313,8 +314,6 @@ void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const b
 
 /* ---- verdicts ---- */
 
-static const char *const severities[] = {[BNN_REMARK_NOTE] = "note", [BNN_REMARK_WARNING] = "warning", [BNN_REMARK_BAD] = "bad"};
-
 void bnn_store_put_verdicts(bnn_h5_writer *w, const char *group, const bnn_remarks *remarks) {
     int n = bnn_remarks_count(remarks);
     if (!remarks) return;
@@ -328,7 +327,7 @@ void bnn_store_put_verdicts(bnn_h5_writer *w, const char *group, const bnn_remar
     }
     for (int i = 0; i < n; i++) {
         texts[i] = (char *)bnn_remark_code(remarks, i);
-        severity[i] = (char *)severities[bnn_remark_severity(remarks, i)];
+        severity[i] = (char *)bnn_severity_name(bnn_remark_severity(remarks, i));
         sentence[i] = (char *)bnn_remark_sentence(remarks, i);
     }
     bnn_h5_texts(w, group, "code", n, texts);
@@ -339,16 +338,11 @@ void bnn_store_put_verdicts(bnn_h5_writer *w, const char *group, const bnn_remar
 
 static void get_verdict(bnn_h5_reader *r, const char *code, const char *severity, const char *sentence, bnn_remarks *out) {
     int k = 0;
-    while (k < 3 && strcmp(severities[k], severity) != 0) k++;
+    while (k < 3 && strcmp(bnn_severity_name((bnn_severity)k), severity) != 0) k++;
     if (k == 3)
         r->status = bnn_fail(BNN_ERR_FORMAT, "%s: a verdict is '%s', not note, warning or bad", r->path, severity);
     else
         r->status = bnn_remarks_add(out, (bnn_severity)k, code, "%s", sentence);
-}
-
-static void free_texts(char **texts, int n) {
-    for (int i = 0; texts && i < n; i++) free(texts[i]);
-    free(texts);
 }
 
 bnn_remarks *bnn_store_get_verdicts(bnn_h5_reader *r, const char *group) {
@@ -360,7 +354,7 @@ bnn_remarks *bnn_store_get_verdicts(bnn_h5_reader *r, const char *group) {
          **severity = n > 0 ? bnn_h5_get_texts(r, group, "severity", n) : NULL,
          **sentence = n > 0 ? bnn_h5_get_texts(r, group, "sentence", n) : NULL;
     for (int i = 0; r->status == BNN_OK && i < n; i++) get_verdict(r, code[i], severity[i], sentence[i], out);
-    free_texts(code, n), free_texts(severity, n), free_texts(sentence, n);
+    bnn_texts_free(code, n), bnn_texts_free(severity, n), bnn_texts_free(sentence, n);
     if (r->status == BNN_OK) return out;
     bnn_remarks_free(out);
     return NULL;

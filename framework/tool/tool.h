@@ -232,7 +232,6 @@ void tool_signals_obey(void); /* does what the signal would have done, if there 
 /* "posterior,predictive" as BNN_KEEP_ bits. */
 unsigned tool_keep_parse(const char *text);
 
-const char *tool_severity_name(bnn_severity severity); /* "note", "warning", "bad" */
 int tool_count_bad(const bnn_remarks *verdicts);       /* those of severity bad, for --strict */
 void tool_print_verdicts(const bnn_remarks *verdicts); /* the worst ones first; one line where there are none */
 

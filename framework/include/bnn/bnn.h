@@ -48,6 +48,7 @@ bnn_status bnn_remarks_new(bnn_remarks **out);                       /* an empty
 void bnn_remarks_free(bnn_remarks *remarks);                         /* with its sentences */
 int bnn_remarks_count(const bnn_remarks *remarks);                   /* remarks so far; 0 of NULL */
 bnn_severity bnn_remark_severity(const bnn_remarks *remarks, int i); /* of remark i */
+const char *bnn_severity_name(bnn_severity severity);                /* "note", "warning", "bad" */
 const char *bnn_remark_code(const bnn_remarks *remarks, int i);      /* a word, such as "looks_like_index"; NULL behind the last */
 const char *bnn_remark_sentence(const bnn_remarks *remarks, int i);  /* what is the matter, and what to do */
 

@@ -3,6 +3,7 @@
  * schema.c: the group /schema of data and run files: what the columns of the file that a table came from mean; and the texts that rows are
  * known by.
  */
+#include "base/word.h"
 #include "store/parts.h"
 
 #include <math.h>
@@ -179,11 +180,6 @@ static void get_numbers(bnn_h5_reader *r, int n, columns *c) {
     }
 }
 
-static void free_texts(char **texts, int n) {
-    for (int i = 0; texts && i < n; i++) free(texts[i]);
-    free(texts);
-}
-
 /* Names a number that no writer writes; NULL: all are right. `left` levels are not yet a column's. */
 static const char *wrong_number(const columns *from, int c, int cols, int left) {
     if (from->role[c] < 0 || from->role[c] >= N_ROLES) return "role";
@@ -228,7 +224,7 @@ static void get_columns(bnn_h5_reader *r, bnn_schema *s, int n) {
     }
     if (r->status == BNN_OK && used != n_levels)
         r->status = bnn_fail(BNN_ERR_FORMAT, "%s: /schema/n_levels has %d levels, /schema/level %d", r->path, used, n_levels);
-    free_texts(c.name, n), free_texts(c.unit, n), free_texts(c.level, n_levels);
+    bnn_texts_free(c.name, n), bnn_texts_free(c.unit, n), bnn_texts_free(c.level, n_levels);
     c.name = c.unit = c.level = NULL;
     columns_free(&c);
 }

@@ -141,7 +141,7 @@ static bnn_status keep_targets(const bnn_comparison *c, bnn_contestant *who, int
 static bnn_status keep_first(bnn_contestant *who, bnn_run *run, const bnn_data *train, const bnn_prediction *p, const bnn_data *test) {
     const char *remark = bnn_run_remark(run);
     bnn_history_free(&who->history), free(who->remark), free(who->spec_json), bnn_remarks_free(who->verdicts); /* empty ones, of a file */
-    who->remark = who->spec_json = NULL;
+    who->history = (bnn_history){0}, who->remark = who->spec_json = NULL;
     BNN_TRY(bnn_remarks_new(&who->verdicts));
     BNN_TRY(bnn_run_judge(run, train, train->n, p, test, who->verdicts));
     who->history = run->history; /* moves */
@@ -577,7 +577,7 @@ static void print_doubts(const bnn_comparison *c, int e) {
     const bnn_remarks *verdicts = c->engine[e].verdicts;
     for (int i = 0; i < bnn_remarks_count(verdicts); i++)
         if (bnn_remark_severity(verdicts, i) != BNN_REMARK_NOTE)
-            printf("    split %d: %s: %s: %s\n", c->split[0], tool_severity_name(bnn_remark_severity(verdicts, i)),
+            printf("    split %d: %s: %s: %s\n", c->split[0], bnn_severity_name(bnn_remark_severity(verdicts, i)),
                    bnn_remark_code(verdicts, i), bnn_remark_sentence(verdicts, i));
 }
 

@@ -54,7 +54,7 @@ json_t *tool_json_verdicts(const bnn_remarks *verdicts) {
         json_t *one = json_object();
         tool_json_set(one, "code", tool_json_text(bnn_remark_code(verdicts, i)));
         tool_json_set(one, "sentence", tool_json_text(bnn_remark_sentence(verdicts, i)));
-        tool_json_set(one, "severity", json_string(tool_severity_name(bnn_remark_severity(verdicts, i))));
+        tool_json_set(one, "severity", json_string(bnn_severity_name(bnn_remark_severity(verdicts, i))));
         tool_json_append(list, one);
     }
     return list;

@@ -199,9 +199,8 @@ static void write_chip(FILE *html, int engine) {
 /* ---------------------------------------------------------------- verdicts */
 
 static void write_verdict(FILE *html, const bnn_comparison *c, int e, int i) {
-    static const char *const names[] = {[BNN_REMARK_NOTE] = "note", [BNN_REMARK_WARNING] = "warning", [BNN_REMARK_BAD] = "bad"};
     const bnn_remarks *verdicts = c->engine[e].verdicts;
-    const char *name = names[bnn_remark_severity(verdicts, i)];
+    const char *name = bnn_severity_name(bnn_remark_severity(verdicts, i));
     fprintf(html, "<li class=\"%s\">", name);
     if (c->n_engines > 1) write_chip(html, e);
     fprintf(html, "<p><b>%s</b> ", name);
