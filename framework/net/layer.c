@@ -12,3 +12,10 @@ bnn_status bnn_layer_needs_vector(const bnn_layer *l) {
     if (l->in[0].rank == 1) return BNN_OK;
     return bnn_fail(BNN_ERR_SHAPE, "takes a vector, but its input has shape %s: put 'flatten' before it", bnn_shape_print(l->in[0], shape));
 }
+
+bnn_status bnn_layer_needs_image(const bnn_layer *l) {
+    char shape[BNN_SHAPE_TEXT];
+    if (l->in[0].rank == 3) return BNN_OK;
+    return bnn_fail(BNN_ERR_SHAPE, "takes an image [channels x height x width], but its input has shape %s",
+                    bnn_shape_print(l->in[0], shape));
+}

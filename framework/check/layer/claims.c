@@ -12,7 +12,7 @@
 /* ---------------------------------------------------------------- metadata */
 
 static void check_head(bnn_checker *c, const bnn_layer_type *t) {
-    bnn_check_head(c, BNN_STOCHASTIC | BNN_COUPLED | BNN_KINKED | BNN_AFFINE | BNN_RESHAPE | BNN_ELEMENTWISE);
+    bnn_check_head(c, BNN_STOCHASTIC | BNN_COUPLED | BNN_KINKED | BNN_AFFINE | BNN_RESHAPE | BNN_ELEMENTWISE | BNN_CONV);
     if (t->min_in < 0 || t->max_in < t->min_in || t->max_in > BNN_MOST_INPUTS)
         bnn_checker_break(c, "takes from %d to %d inputs: 0 <= min_in <= max_in <= %d is possible", t->min_in, t->max_in, BNN_MOST_INPUTS);
 }

@@ -36,6 +36,29 @@ void bnn_affine_dx(int n, int in, int out, const bnn_real *dy, const bnn_real *w
 /* dw[in,out] += x[n,in]^T dy[n,out]; db[out] += column sums of dy. dw or db may be NULL. The sum over rows runs in row order. */
 void bnn_affine_dw(int n, int in, int out, const bnn_real *x, const bnn_real *dy, bnn_real *dw, bnn_real *db);
 
+/* A two-dimensional convolution of images, channels first. A pixel of y reads the K x K pixels of every plane of x that begin at stride
+ * times its place less padding; what lies beyond the border of x is 0:
+ *   y[o,r,q] = b[o] + sum over c, i, j of w[c,i,j,o] x[c, r stride + i - padding, q stride + j - padding] */
+typedef struct {
+    int in, height, width; /* planes of x, and their pixels */
+    int out;               /* planes of y */
+    int kernel;            /* K */
+    int stride, padding;   /* padding < K */
+    bool by_output;        /* w is [out, in K K] in place of [in K K, out] */
+} bnn_conv;
+
+/* Pixels along a side of y where x has `length` of them; 0: the kernel does not fit. */
+static inline int bnn_conv_side(const bnn_conv *g, int length) {
+    return length + 2 * g->padding < g->kernel ? 0 : (length + 2 * g->padding - g->kernel) / g->stride + 1;
+}
+
+/* Of n images, each for itself: y[n,out,..] = the convolution of x[n,in,height,width]; b[out] may be NULL. */
+void bnn_conv_y(const bnn_conv *g, int n, const bnn_real *x, const bnn_real *w, const bnn_real *b, bnn_real *y);
+/* dx += its transpose in x of dy[n,out,..]. */
+void bnn_conv_dx(const bnn_conv *g, int n, const bnn_real *dy, const bnn_real *w, bnn_real *dx);
+/* dw +=, db += : sums of their own over the pixels of each image, added in the order of the images. Either may be NULL. */
+void bnn_conv_dw(const bnn_conv *g, int n, const bnn_real *x, const bnn_real *dy, bnn_real *dw, bnn_real *db);
+
 /* y[i] = f(x[i]) for i < n, y may be x, accurate to a few ulp over the whole range, with exact limits at +-inf: */
 void bnn_vec_exp(size_t n, const bnn_real *x, bnn_real *y);      /* exp(x) */
 void bnn_vec_log(size_t n, const bnn_real *x, bnn_real *y);      /* log(x) */

@@ -29,7 +29,8 @@ enum {                      /* bnn_type.caps of a layer */
        BNN_KINKED = 4,      /* not differentiable everywhere: finite differences skip the kinks */
        BNN_AFFINE = 8,      /* y = x W + b, with the parameters "kernel" and "bias" */
        BNN_RESHAPE = 16,    /* y is x with another shape: a gate before it gates what comes after it */
-       BNN_ELEMENTWISE = 32 /* y[i] = f(x[i]), the same f for every element, without parameters and noise */
+       BNN_ELEMENTWISE = 32, /* y[i] = f(x[i]), the same f for every element, without parameters and noise */
+       BNN_CONV = 64 /* y is a two-dimensional convolution of x, or its transpose, with the parameters "kernel" and "bias" */
 };
 
 /* Needs of a layer, filled by bind. Counts are in bnn_reals. */
@@ -128,6 +129,8 @@ static inline bnn_prior_block bnn_layer_prior_block(const bnn_layer *l, const bn
 
 /* Refuses an input that is not a vector, for layers that take vectors; names the node, the shape and the way out. */
 bnn_status bnn_layer_needs_vector(const bnn_layer *l);
+/* Refuses an input that is no image [C,H,W], likewise. */
+bnn_status bnn_layer_needs_image(const bnn_layer *l);
 
 #ifdef __cplusplus
 }
