@@ -129,7 +129,7 @@ static inline bnn_prior_block bnn_layer_prior_block(const bnn_layer *l, const bn
 
 /* Refuses an input that is not a vector, for layers that take vectors; names the node, the shape and the way out. */
 bnn_status bnn_layer_needs_vector(const bnn_layer *l);
-/* Refuses an input that is no image [C,H,W], likewise. */
+/* The same for layers that take images, [channels x height x width]. */
 bnn_status bnn_layer_needs_image(const bnn_layer *l);
 
 #ifdef __cplusplus

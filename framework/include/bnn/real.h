@@ -34,6 +34,12 @@ static inline bnn_shape bnn_shape_vector(int n) {
     return vector;
 }
 
+/* The shape [channels x height x width]. */
+static inline bnn_shape bnn_shape_image(int channels, int height, int width) {
+    bnn_shape image = {3, {channels, height, width, 0}};
+    return image;
+}
+
 /* Number of reals in one row; 0 for rank 0. */
 static inline int bnn_shape_size(bnn_shape s) {
     int n = s.rank > 0;
