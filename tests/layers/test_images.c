@@ -112,6 +112,120 @@ START_TEST(windows_are_those_of_plain_loops) {
 }
 END_TEST
 
+/* ---------------------------------------------------------------- norms */
+
+enum { CHANNELS = 4, PLANE = 6, IMAGES = 5 };
+
+/* (x - mean) / sqrt(v + eps) of a plane of x, with moments over these channels of all rows from .. to. */
+static void normalise(const bnn_layer_pass *p, int from, int to, int channel, int share, bool centre, double eps, double *mean,
+                      double *var) {
+    double n = 0;
+    *mean = *var = 0;
+    for (int second = 0; second < 2; second++) {
+        n = 0;
+        for (int r = from; r < to; r++)
+            for (int i = channel / share * share * PLANE; i < (channel / share + 1) * share * PLANE; i++, n++) {
+                double x = (double)p->x[0][r * CHANNELS * PLANE + i];
+                *(second ? var : mean) += second ? (x - *mean) * (x - *mean) : centre ? x : 0;
+            }
+        *(second ? var : mean) /= n;
+    }
+    *var += eps;
+}
+
+/* Plain loops in double: groups of `share` channels within an image, or channels over the batch. */
+START_TEST(norms_are_those_of_plain_loops) {
+    static const struct {
+        const char *options;
+        int share;
+        bool centre, batch;
+        double eps;
+    } norms[] = {{"norm2d", 1, true, false, 1e-5},
+                 {"norm2d:2", 2, true, false, 1e-5},
+                 {"norm2d:1,eps=0.1", 4, true, false, 0.1},
+                 {"norm2d:centre=no", 1, false, false, 1e-5},
+                 {"batchnorm2d", 1, true, true, 1e-5}};
+    for (size_t k = 0; k < sizeof norms / sizeof *norms; k++) {
+        char net[64];
+        bnn_spec_net t;
+        bnn_layer_pass p;
+        snprintf(net, sizeof net, "input:%dx2x3; %s", CHANNELS, norms[k].options);
+        test_net_open(net, &t);
+        layer_pass_open(t.net, 1, IMAGES, BNN_MEAN, bnn_rng_seed(31), &p);
+        for (int i = 0; i < IMAGES * CHANNELS * PLANE; i++) p.x[0][i] += 3;
+        bnn_layer_pass_forward(&p, IMAGES);
+        for (int i = 0; i < IMAGES * CHANNELS * PLANE; i++) {
+            int r = i / (CHANNELS * PLANE), c = i / PLANE % CHANNELS;
+            double mean, var;
+            normalise(&p, norms[k].batch ? 0 : r, norms[k].batch ? IMAGES : r + 1, c, norms[k].share, norms[k].centre, norms[k].eps, &mean,
+                      &var);
+            double y = (double)p.theta[c] * ((double)p.x[0][i] - mean) / sqrt(var) + (double)p.theta[CHANNELS + c];
+            holds(net, "y", p.y + i, 1, &y);
+        }
+        layer_pass_close(&p);
+        bnn_spec_net_close(&t);
+    }
+}
+END_TEST
+
+/* Out of training a batch norm is the factor and the shift that channel_affine documents. */
+START_TEST(a_frozen_batch_norm_is_a_channel_affine) {
+    bnn_spec_net t, u;
+    bnn_layer_pass norm, affine;
+    test_net_open("input:4x2x3; batchnorm2d:eps=0.25", &t);
+    test_net_open("input:4x2x3; channel_affine", &u);
+    layer_pass_open(t.net, 1, IMAGES, BNN_MEAN, bnn_rng_seed(32), &norm);
+    layer_pass_open(u.net, 1, IMAGES, BNN_MEAN, bnn_rng_seed(32), &affine);
+    norm.io.train = false;
+    for (int c = 0; c < CHANNELS; c++) {
+        const bnn_real *theta = norm.theta + c;
+        affine.theta[c] = (bnn_real)((double)theta[0] / sqrt(fmax((double)theta[3 * CHANNELS], 0) + 0.25));
+        affine.theta[CHANNELS + c] = theta[CHANNELS] - affine.theta[c] * theta[2 * CHANNELS];
+    }
+    bnn_layer_pass_gradient(&norm);
+    bnn_layer_pass_gradient(&affine);
+    for (int i = 0; i < IMAGES * CHANNELS * PLANE; i++) {
+        ck_assert_double_eq_tol((double)norm.y[i], (double)affine.y[i], 10 * ROUNDING);
+        ck_assert_double_eq_tol((double)norm.dx[0][i], (double)affine.dx[0][i], 10 * ROUNDING);
+    }
+    layer_pass_close(&norm), layer_pass_close(&affine);
+    bnn_spec_net_close(&t), bnn_spec_net_close(&u);
+}
+END_TEST
+
+/* Images of noise with real targets. */
+static bnn_data *images_new(bnn_table **table) {
+    enum { N = 12 };
+    bnn_real x[N * CHANNELS * PLANE];
+    ck_assert_int_eq(bnn_table_new(N, bnn_shape_image(CHANNELS, 2, 3), 1, 0, table), BNN_OK);
+    bnn_rng_normal(bnn_rng_seed(33), 0, N, CHANNELS * PLANE, x);
+    for (int i = 0; i < N * CHANNELS * PLANE; i++) (*table)->x[i] = (double)x[i];
+    for (int i = 0; i < N; i++) (*table)->y[i] = (double)x[i];
+    return data_new(*table);
+}
+
+/* Point and dropout engines train it; each engine that samples names it. */
+START_TEST(samplers_refuse_a_batch_norm) {
+    static const char *const trained[] = {"map:epochs=2", "mc_dropout:epochs=2", "ensemble:engine=map{epochs=1},members=2"},
+                             *const refused[] = {"hmc", "nuts", "sgld", "sghmc", "svgd"};
+    bnn_table *table;
+    bnn_data *data = images_new(&table);
+    bnn_config config = {.net = "batchnorm2d; flatten; dense", .seed = 3};
+    bnn_run *run;
+    for (size_t i = 0; i < sizeof trained / sizeof *trained; i++) {
+        config.engine = trained[i];
+        ck_assert_msg(bnn_fit(&config, data, &run) == BNN_OK, "%s", bnn_error());
+        bnn_run_free(run);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        config.engine = refused[i];
+        SAYS(bnn_fit(&config, data, &run), "does not train layers that remember batches: leave out 'batchnorm2d_1' (batchnorm2d)");
+    }
+    bnn_data_free(data);
+    bnn_table_free(table);
+}
+END_TEST
+
 START_TEST(misfits_are_refused_in_a_sentence) {
     static const struct {
         const char *net, *sentence;
@@ -121,6 +235,9 @@ START_TEST(misfits_are_refused_in_a_sentence) {
         {"input:3x2x8; a = avgpool2d:3",
          "node 'a' (avgpool2d): has windows of 3x3, which do not fit into its input of shape [3x2x8] with a padding of 0"},
         {"input:3x8x8; maxpool2d:2,padding=2", "has a padding of 2, which must be less than the size of the windows, 2"},
+        {"input:4x2x2; norm2d:3", "(norm2d): has 3 groups, into which the 4 channels of its input of shape [4x2x2] cannot be divided"},
+        {"input:6x1x1; norm2d", "(norm2d): has groups of one number on its input of shape [6x1x1]"},
+        {"input:6; batchnorm2d", "(batchnorm2d): takes images [channels x height x width], but its input has shape [6]"},
         {"input:3x8x8; maxpool2d:0,stride=1", "has one window, size 0, which is all of its input of shape [3x8x8]: leave out 'stride'"},
     };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
@@ -131,6 +248,12 @@ START_TEST(misfits_are_refused_in_a_sentence) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {layers_compute_what_they_say, windows_are_those_of_plain_loops, misfits_are_refused_in_a_sentence, NULL};
+    const TTest *const tests[] = {layers_compute_what_they_say,
+                                  windows_are_those_of_plain_loops,
+                                  norms_are_those_of_plain_loops,
+                                  a_frozen_batch_norm_is_a_channel_affine,
+                                  samplers_refuse_a_batch_norm,
+                                  misfits_are_refused_in_a_sentence,
+                                  NULL};
     return run_tests("images", tests);
 }
