@@ -216,6 +216,37 @@ static bnn_status add_nodes(bnn_net *net, plan *p) {
     return BNN_OK;
 }
 
+/* Says whether a layer gates each number of an image on its own, with a probability that is learned. */
+static bool gates_pixels(const bnn_layer *l) {
+    const bnn_param *drawn = l->plan.n_drawn == 1 ? &l->plan.drawn[0] : NULL;
+    bool learns = bnn_layer_vtable(l)->keep && l->n_theta > 0 && l->in[0].rank == 3;
+    return learns && drawn && strcmp(drawn->name, "gate") == 0 && bnn_param_size(drawn) > l->in[0].d[0];
+}
+
+static bnn_status refuse_gate(const bnn_layer *l, const bnn_layer *gate) {
+    bnn_status s = bnn_fail(BNN_ERR_SHAPE,
+                            "reads node '%s' (%s), which learns p by the entropy of a gate for each of the %d numbers of an image, where a "
+                            "convolution needs one for each of the %d channels: put 'spatial_concrete_dropout' in its place",
+                            gate->label, gate->object.type->name, bnn_layer_size_in(gate), gate->in[0].d[0]);
+    return bnn_note(s, "node '%s' (%s)", l->label, l->object.type->name);
+}
+
+/* The entropy of a gate is weighed against the weights that read it. A kernel reads every pixel of a channel with the same weights, so with
+ * gates of their own for pixels the entropy would count H W times too much, and p go to 1/2 (Gal, Hron & Kendall 2017, section 4.4). */
+static bnn_status check_gates(const bnn_net *net) {
+    const bnn_layer **gate = calloc((size_t)net->n_nodes, sizeof *gate); /* that reaches a node, with no weights on its way */
+    bnn_status s = gate ? BNN_OK : bnn_oom("a network of %d nodes", net->n_nodes);
+    for (int i = 0; i < net->n_nodes && s == BNN_OK; i++) {
+        const bnn_layer *l = &net->node[i].layer;
+        for (int k = 0; k < l->n_in && !gate[i]; k++) gate[i] = gate[net->node[i].in[k]];
+        if (gate[i] && l->object.type->caps & BNN_CONV) s = refuse_gate(l, gate[i]);
+        if (has_weights(l)) gate[i] = NULL;
+        if (gates_pixels(l)) gate[i] = l;
+    }
+    free(gate);
+    return s;
+}
+
 static bnn_status build(bnn_net *net, const bnn_netspec *spec, const bnn_net_env *env) {
     plan p = {.spec = spec, .env = env};
     bnn_status s = add_nodes(net, &p);
@@ -225,6 +256,7 @@ static bnn_status build(bnn_net *net, const bnn_netspec *spec, const bnn_net_env
     for (int i = net->n_nodes - 1; i >= 0; i--)
         if (net->node[i].layer.object.type->caps & BNN_STOCHASTIC && !net->node[i].layer.plan.quiet) net->first_stochastic = i;
     find_readers(net);
+    BNN_TRY(check_gates(net));
     return check_ends(net, env);
 }
 

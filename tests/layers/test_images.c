@@ -226,6 +226,19 @@ START_TEST(samplers_refuse_a_batch_norm) {
 }
 END_TEST
 
+/* Gates for each pixel whose p is fixed, gates that a dense layer reads, and those of channels. */
+START_TEST(other_gates_may_stand_before_a_convolution) {
+    static const char *const taken[] = {"input:2x4x4; dropout; conv2d:2", "input:2x4x4; spatial_concrete_dropout; conv2d:2",
+                                        "input:2x1x1; concrete_dropout; conv2d:2,kernel=1",
+                                        "input:2x4x4; conv2d:3; concrete_dropout; flatten; dense:2"};
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        bnn_spec_net t;
+        test_net_open(taken[i], &t);
+        bnn_spec_net_close(&t);
+    }
+}
+END_TEST
+
 START_TEST(misfits_are_refused_in_a_sentence) {
     static const struct {
         const char *net, *sentence;
@@ -235,6 +248,12 @@ START_TEST(misfits_are_refused_in_a_sentence) {
         {"input:3x2x8; a = avgpool2d:3",
          "node 'a' (avgpool2d): has windows of 3x3, which do not fit into its input of shape [3x2x8] with a padding of 0"},
         {"input:3x8x8; maxpool2d:2,padding=2", "has a padding of 2, which must be less than the size of the windows, 2"},
+        {"input:2x4x3; concrete_dropout; conv2d:2",
+         "node 'conv2d_1' (conv2d): reads node 'concrete_dropout_1' (concrete_dropout), which learns p by the entropy of a gate for each "
+         "of the "
+         "24 numbers of an image, where a convolution needs one for each of the 2 channels: put 'spatial_concrete_dropout' in its place"},
+        {"a = input:2x4x4; b = concrete_dropout; relu; c = maxpool2d:1; concat(a, c); norm2d; d = conv2d:2",
+         "node 'd' (conv2d): reads node 'b' (concrete_dropout)"},
         {"input:4x2x2; norm2d:3", "(norm2d): has 3 groups, into which the 4 channels of its input of shape [4x2x2] cannot be divided"},
         {"input:6x1x1; norm2d", "(norm2d): has groups of one number on its input of shape [6x1x1]"},
         {"input:6; batchnorm2d", "(batchnorm2d): takes images [channels x height x width], but its input has shape [6]"},
@@ -248,12 +267,9 @@ START_TEST(misfits_are_refused_in_a_sentence) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {layers_compute_what_they_say,
-                                  windows_are_those_of_plain_loops,
-                                  norms_are_those_of_plain_loops,
-                                  a_frozen_batch_norm_is_a_channel_affine,
-                                  samplers_refuse_a_batch_norm,
-                                  misfits_are_refused_in_a_sentence,
-                                  NULL};
+    const TTest *const tests[] = {layers_compute_what_they_say,      windows_are_those_of_plain_loops,
+                                  norms_are_those_of_plain_loops,    a_frozen_batch_norm_is_a_channel_affine,
+                                  samplers_refuse_a_batch_norm,      other_gates_may_stand_before_a_convolution,
+                                  misfits_are_refused_in_a_sentence, NULL};
     return run_tests("images", tests);
 }

@@ -99,7 +99,8 @@ END_TEST
 
 /* -K H(p), the entropy written out. */
 START_TEST(gates_pay_their_entropy) {
-    static const char *const nets[] = {"input:7; dropout:0.2", "input:7; concrete_dropout:0.2", "input:7x2x3; spatial_dropout:0.2"};
+    static const char *const nets[] = {"input:7; dropout:0.2", "input:7; concrete_dropout:0.2", "input:7x2x3; spatial_dropout:0.2",
+                                        "input:7x2x3; spatial_concrete_dropout:0.2"};
     double entropy = -0.2 * log(0.2) - 0.8 * log(0.8);
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
         bnn_layer_pass p;
@@ -115,18 +116,22 @@ END_TEST
 /* All pixels of a channel are kept or dropped together, and channels are dropped on their own. */
 START_TEST(a_channel_is_dropped_as_a_whole) {
     enum { IMAGES = 2000, CHANNELS = 5, PIXELS = 12 };
-    bnn_layer_pass p;
-    bnn_spec_net t;
-    moments dropped = {0}, both = {0};
-    fill_gates("input:5x3x4; spatial_dropout:0.3", IMAGES, &p, &t);
-    for (const bnn_real *y = p.y; y < p.y + IMAGES * CHANNELS * PIXELS; y += CHANNELS * PIXELS) {
-        for (int i = 0; i < CHANNELS * PIXELS; i++) ck_assert(y[i] == y[i / PIXELS * PIXELS]);
-        for (int k = 0; k < CHANNELS; k++) moments_add(&dropped, y[k * PIXELS] == 0);
-        moments_add(&both, y[0] == 0 && y[PIXELS] == 0);
+    static const char *const nets[] = {"input:5x3x4; spatial_dropout:0.3", "input:5x3x4; spatial_concrete_dropout:0.3"};
+    for (size_t n = 0; n < sizeof nets / sizeof *nets; n++) {
+        bnn_layer_pass p;
+        bnn_spec_net t;
+        moments dropped = {0}, both = {0};
+        fill_gates(nets[n], IMAGES, &p, &t);
+        for (const bnn_real *y = p.y; y < p.y + IMAGES * CHANNELS * PIXELS; y += CHANNELS * PIXELS) {
+            const double half = 0.5 / 0.7; /* a relaxed gate above 1/2 drops */
+            for (int i = 0; i < CHANNELS * PIXELS; i++) ck_assert(y[i] == y[i / PIXELS * PIXELS]);
+            for (int k = 0; k < CHANNELS; k++) moments_add(&dropped, (double)y[k * PIXELS] < half);
+            moments_add(&both, (double)y[0] < half && (double)y[PIXELS] < half);
+        }
+        ck_assert_msg(fabs(moments_z(&dropped, 0.3)) < MOST_Z && fabs(moments_z(&both, 0.09)) < MOST_Z, "%s", nets[n]);
+        layer_pass_close(&p);
+        bnn_spec_net_close(&t);
     }
-    ck_assert(fabs(moments_z(&dropped, 0.3)) < MOST_Z && fabs(moments_z(&both, 0.09)) < MOST_Z);
-    layer_pass_close(&p);
-    bnn_spec_net_close(&t);
 }
 END_TEST
 

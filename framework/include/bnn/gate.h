@@ -35,6 +35,23 @@ static inline const bnn_real *bnn_gate_row(const bnn_layer *l, const bnn_io *io,
     return io->mode == BNN_DRAW ? io->pass : io->cache + r * (size_t)bnn_gate_units(l);
 }
 
+/* Gates whose probability of dropping is learned, by a continuous relaxation (Gal, Hron & Kendall 2017, section 3):
+ *   z_k = sigmoid( (log p - log(1-p) + log u_k - log(1-u_k)) / t ),   u ~ U(0,1),  p = sigmoid(p_logit);  the factor is (1-z_k) / (1-p)
+ * Such a layer has a bnn_concrete for its conf, and one parameter, p_logit [1] HYPER, which acts as if cut to [-30, 30]. */
+typedef struct {
+    double p;           /* initial probability of dropping a unit */
+    double temperature; /* t */
+} bnn_concrete;
+/* For bind: the whole plan of units of `repeat` numbers. */
+void bnn_concrete_bind(bnn_layer *l, int repeat);
+/* Hooks as they are: */
+void bnn_concrete_init(const bnn_layer *l, bnn_rng rng, bnn_real *theta);
+void bnn_concrete_prepare(const bnn_layer *l, bnn_io *io);
+void bnn_concrete_forward(const bnn_layer *l, bnn_io *io);
+void bnn_concrete_backward(const bnn_layer *l, bnn_io *io);
+double bnn_concrete_penalty(const bnn_layer *l, bnn_io *io, double scale); /* - K H(p): the entropy of units, not of numbers */
+double bnn_concrete_keep(const bnn_layer *l, const bnn_real *theta, bnn_real *dkeep);
+
 #ifdef __cplusplus
 }
 #endif
