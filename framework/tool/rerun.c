@@ -89,6 +89,24 @@ bnn_status tool_rerun_open(tool_rerun *rerun) {
     return s;
 }
 
+bnn_status tool_rerun_training(const tool_rerun *rerun, bnn_table **table, bnn_data **train) {
+    tool_rerun own = {.run_path = rerun->run_path, .run = rerun->run};
+    bnn_outline outline;
+    *table = NULL, *train = NULL;
+    BNN_TRY(bnn_outline_load(rerun->run_path, &outline));
+    bnn_status s = find_own_data(&own, &outline.origin);
+    if (s == BNN_OK) s = tool_reading_split(&own.reading, own.table, outline.origin.split);
+    if (s == BNN_OK)
+        s = bnn_data_split(own.table, outline.origin.split, BNN_TRAIN, &bnn_engine_fitted(rerun->run->engine)->model->scaling, train);
+    bnn_outline_free(&outline);
+    bnn_remarks_free(own.reading.csv.remarks);
+    if (s < 0)
+        bnn_table_free(own.table);
+    else
+        *table = own.table;
+    return s;
+}
+
 void tool_rerun_say(const tool_rerun *rerun, FILE *notes) { tool_print_remarks(rerun->reading.csv.remarks, notes); }
 
 bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, const bnn_sink *sink, bnn_prediction **out) {

@@ -69,6 +69,7 @@ long long tool_number(const char *option, const char *text, long long min, long 
 typedef struct {
     bnn_csv_options csv; /* its remarks are the caller's to set, or those of tool_reading_table */
     const char *used;    /* the first of the options that was given, such as "--target"; NULL: none was */
+    bool no_targets;     /* targets are not looked at: they need not be those of the fit */
     const char *text;    /* set by tool_reading_table: the path of a table of texts; NULL: there was none */
 } tool_reading;
 extern const struct argp tool_reading_argp;
@@ -142,6 +143,9 @@ typedef struct {
 } tool_rerun;
 extern const struct argp tool_rerun_argp; /* for an argp's children, with a tool_rerun as its input */
 bnn_status tool_rerun_open(tool_rerun *rerun);
+/* The rows that the run was fitted to, in the units that it knows, and the table that they are of; both owned. Fails where the data have
+ * gone or changed. */
+bnn_status tool_rerun_training(const tool_rerun *rerun, bnn_table **table, bnn_data **train);
 void tool_rerun_say(const tool_rerun *rerun, FILE *notes); /* what is to be said of the rows, once the command has done its work */
 /* With the scores of the mixture, where targets are known. A failure names the data file. sink may be NULL. */
 bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, const bnn_sink *sink, bnn_prediction **out);
@@ -234,6 +238,9 @@ unsigned tool_keep_parse(const char *text);
 
 int tool_count_bad(const bnn_remarks *verdicts);       /* those of severity bad, for --strict */
 void tool_print_verdicts(const bnn_remarks *verdicts); /* the worst ones first; one line where there are none */
+
+/* A table of what is there; NULL: not measured. */
+void tool_print_detections(bnn_detection *const of[BNN_ROW_SCORES]);
 
 void tool_print_cost(const char *what, const bnn_cost *cost);
 

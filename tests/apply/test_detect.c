@@ -6,6 +6,7 @@
 
 #include <bnn/detect.h>
 #include <bnn/predict.h>
+#include <bnn/store.h>
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
@@ -303,6 +304,39 @@ START_TEST(rows_of_unknown_classes_have_scores_too) {
 }
 END_TEST
 
+START_TEST(a_file_gives_back_what_was_measured) {
+    world w;
+    bnn_row_scores *in, *out;
+    bnn_detection *back[BNN_ROW_SCORES];
+    bnn_detections all = {0};
+    bnn_lint *lint;
+    const char *path = files_path("found.h5");
+    world_open("dense:5; relu; dense", "map:steps=20", 3, &w);
+    scores_of(&w, true, &out);
+    OK(bnn_row_scores_new(w.run, w.train, w.train, &how, &in));
+    all = (bnn_detections){.in = w.train, .out = w.rows, .in_scores = in, .out_scores = out};
+    for (int k = BNN_ROW_ENERGY; k <= BNN_ROW_DISTANCE; k++) OK(bnn_detect(N, in->of[k], N, out->of[k], &all.of[k]));
+    OK(bnn_detections_save(&all, NULL, path));
+    OK(bnn_file_lint(path, &lint));
+    ck_assert_int_eq(lint->n_findings, 0);
+    OK(bnn_detections_load(path, back));
+    for (int k = 0; k < BNN_ROW_SCORES; k++) {
+        const bnn_detection *a = all.of[k], *b = back[k];
+        ck_assert((a != NULL) == (b != NULL));
+        if (!a) continue;
+        ck_assert(a->n_in == b->n_in && a->n_out == b->n_out && a->n_points == b->n_points && a->auroc == b->auroc);
+        ck_assert(a->auroc_se == b->auroc_se && a->average_precision == b->average_precision && a->fpr_95 == b->fpr_95);
+        ck_assert_mem_eq(a->threshold, b->threshold, (size_t)a->n_points * sizeof(double));
+        ck_assert_mem_eq(a->precision, b->precision, (size_t)a->n_points * sizeof(double));
+        bnn_detection_free(all.of[k]), bnn_detection_free(back[k]);
+    }
+    bnn_lint_free(lint);
+    bnn_row_scores_free(in), bnn_row_scores_free(out);
+    world_close(&w);
+    files_remove();
+}
+END_TEST
+
 START_TEST(names_lead_to_scores) {
     bnn_row_score score;
     for (int k = 0; k < BNN_ROW_SCORES; k++)
@@ -324,6 +358,7 @@ int main(void) {
         distance_is_measured_in_the_last_hidden_layer,
         scores_are_the_same_bits_at_any_number_of_threads,
         rows_of_unknown_classes_have_scores_too,
+        a_file_gives_back_what_was_measured,
         names_lead_to_scores,
         NULL,
     };

@@ -6,6 +6,7 @@
 #ifndef BNN_STORE_H
 #define BNN_STORE_H
 
+#include <bnn/detect.h>
 #include <bnn/distance.h>
 #include <bnn/file.h>
 #include <bnn/fit.h>
@@ -151,6 +152,18 @@ bnn_status bnn_comparison_load(const char *path, bnn_comparison **out);
  * prior, seed, samples, splits, reference and data. Else a sentence says the first that differs. */
 bnn_status bnn_comparison_same_work(const char *path, const bnn_comparison *then, const bnn_comparison *now);
 void bnn_comparison_free(bnn_comparison *comparison); /* frees it with all it owns; NULL is allowed */
+
+/* Scores of two kinds of rows, and how well each tells them apart. All is borrowed. */
+typedef struct {
+    const bnn_data *in, *out;                     /* the rows */
+    const bnn_row_scores *in_scores, *out_scores; /* of them */
+    bnn_detection *of[BNN_ROW_SCORES];            /* NULL: not measured */
+} bnn_detections;
+
+/* Schema "bnn-detection". */
+bnn_status bnn_detections_save(const bnn_detections *detections, const bnn_provenance *provenance, const char *path);
+/* What such a file has of each score, owned (bnn_detection_free); NULL: it was not measured. */
+bnn_status bnn_detections_load(const char *path, bnn_detection *of[BNN_ROW_SCORES]);
 
 /* "bnn-data", "bnn-run", ... into schema[32], or a failure that says what the file is not. */
 bnn_status bnn_file_schema(const char *path, char schema[32]);

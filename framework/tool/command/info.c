@@ -220,6 +220,16 @@ static bnn_status print_comparison(const char *path) {
     return BNN_OK;
 }
 
+static bnn_status print_detections(const char *path) {
+    bnn_detection *of[BNN_ROW_SCORES];
+    BNN_TRY(bnn_detections_load(path, of));
+    for (int k = 0, said = 0; k < BNN_ROW_SCORES; k++)
+        if (of[k] && !said++) printf("%s: detection of %d rows out among %d rows in\n", tool_line(path), of[k]->n_out, of[k]->n_in);
+    tool_print_detections(of);
+    for (int k = 0; k < BNN_ROW_SCORES; k++) bnn_detection_free(of[k]);
+    return BNN_OK;
+}
+
 static bnn_status print_file(const char *path) {
     char schema[32];
     BNN_TRY(bnn_file_schema(path, schema));
@@ -227,6 +237,7 @@ static bnn_status print_file(const char *path) {
     if (strcmp(schema, "bnn-run") == 0 || strcmp(schema, "bnn-model") == 0) return print_run(path);
     if (strcmp(schema, "bnn-comparison") == 0) return print_comparison(path);
     if (strcmp(schema, "bnn-prediction") == 0) return print_prediction(path);
+    if (strcmp(schema, "bnn-detection") == 0) return print_detections(path);
     return bnn_fail(BNN_ERR_FORMAT, "%s: has the schema '%s', which this bnn does not know", path, schema);
 }
 
@@ -310,7 +321,7 @@ static int run(int argc, char **argv) {
                                      .parser = parse,
                                      .args_doc = "FILE.h5...",
                                      .doc =
-                                         "Says what is in a file of bnn: data, a run, predictions or a comparison.\v"
+                                         "Says what is in a file of bnn: data, a run, predictions, a detection or a comparison.\v"
                                          "The files are HDF5: h5ls, h5dump, ncdump, xarray and h5py open them, too.\n\nExamples:\n  bnn "
                                          "info boston.h5\n  bnn info run.h5\n  bnn info --lint boston.h5 run.h5\n  bnn info --json run.h5"};
     request r = {0};

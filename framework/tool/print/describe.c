@@ -241,6 +241,17 @@ static bnn_status describe_comparison(const char *path, json_t *o) {
     return BNN_OK;
 }
 
+static bnn_status describe_detections(const char *path, json_t *o) {
+    bnn_detection *of[BNN_ROW_SCORES];
+    BNN_TRY(bnn_detections_load(path, of));
+    tool_json_set(o, "scores", tool_json_detections(of));
+    for (int k = 0; k < BNN_ROW_SCORES; k++) {
+        if (of[k]) put_whole(o, "rows_in", of[k]->n_in), put_whole(o, "rows_out", of[k]->n_out);
+        bnn_detection_free(of[k]);
+    }
+    return BNN_OK;
+}
+
 bnn_status tool_describe(const char *path, json_t **out) {
     static const struct {
         const char *schema;
@@ -249,6 +260,7 @@ bnn_status tool_describe(const char *path, json_t **out) {
                  {"bnn-run", describe_run},
                  {"bnn-model", describe_run},
                  {"bnn-prediction", describe_prediction},
+                 {"bnn-detection", describe_detections},
                  {"bnn-comparison", describe_comparison}};
     char schema[32];
     BNN_TRY(bnn_file_schema(path, schema));

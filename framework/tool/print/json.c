@@ -20,6 +20,12 @@ json_t *tool_json_text(const char *text) { return text ? json_string(bnn_is_utf8
 
 json_t *tool_json_number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 
+json_t *tool_json_numbers(const double *v, int n) {
+    json_t *list = json_array();
+    for (int i = 0; i < n; i++) tool_json_append(list, tool_json_number(v[i]));
+    return list;
+}
+
 json_t *tool_json_cost(const bnn_cost *c) {
     json_t *o = json_object();
     tool_json_set(o, "gradients", json_integer((json_int_t)c->gradients));

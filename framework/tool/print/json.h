@@ -12,11 +12,13 @@ void tool_json_set(json_t *object, const char *name, json_t *value); /* takes va
 void tool_json_append(json_t *list, json_t *value);                  /* likewise */
 json_t *tool_json_text(const char *text);                            /* null for NULL; what is not UTF-8 is escaped (bnn_escape) */
 json_t *tool_json_number(double x);                                  /* null where x is not finite */
+json_t *tool_json_numbers(const double *v, int n);                   /* a list of them */
 
 json_t *tool_json_cost(const bnn_cost *cost);
 json_t *tool_json_verdicts(const bnn_remarks *verdicts); /* a list; null where nobody has judged */
 json_t *tool_json_scores(const bnn_metrics *metrics);
 void tool_json_comparison(json_t *object, const bnn_comparison *comparison); /* its settings, and scores and costs of each fit */
+json_t *tool_json_detections(bnn_detection *const of[BNN_ROW_SCORES]);       /* a list, with the curves */
 /* All that `bnn info` says of a file, as an object. */
 bnn_status tool_describe(const char *path, json_t **out);
 

@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# test_uncertainty.sh BNN: uncertainty put to work: detection of other rows.
+. "$(dirname "$0")/test_fits_common.sh"
+json() { ! command -v python3 >/dev/null || python3 -c "import json, sys; d = json.load(open(sys.argv[1])); assert $1, d" "$out"; }
+
+# Rows of classes that the fit did not know, far from the others; the same rows without their target.
+awk 'function u() { s = (s * 1103515245 + 12345) % 2147483648; return s / 2147483648 }
+    BEGIN {
+        s = 3
+        print "a,b,kind" >"far.csv"; print "a,b" >"far_bare.csv"
+        for (i = 0; i < 40; i++) { a = 8 + u(); b = 8 + u(); printf "%.4f,%.4f,%s\n", a, b, i % 2 ? "new" : "newer" >"far.csv"; printf "%.4f,%.4f\n", a, b >"far_bare.csv" }
+    }'
+works fit -d c3.csv --split 0 --net 'dense:8; relu; dense' --engine mc_dropout:steps=200 -o c.h5
+works ood c.h5 --out far.csv
+says 'in: 6 test rows of c3.csv; out: 40 rows of far.csv'
+says 'distance               1.0000'
+works ood c.h5 --out far.csv --json
+cp "$out" far.json
+check 'seven scores of classes' json '[s["score"] for s in d["scores"]] == ["max_probability", "entropy", "mutual_information", "expected_entropy", "variance", "energy", "distance"]'
+check 'curves begin before the first threshold' json 'all(s["curve"]["threshold"][0] is None and s["curve"]["fpr"][0] == 0 and s["curve"]["tpr"][-1] == 1 for s in d["scores"])'
+works ood c.h5 --out far_bare.csv --json
+check 'targets of the rows out are not looked at' json '[s["auroc"] for s in d["scores"]] == [s["auroc"] for s in json.load(open("far.json"))["scores"]]'
+works import csv far.csv --target kind -o far.h5
+works ood c.h5 --out far.h5 --json
+check 'nor are those of a data file' json '[s["auroc"] for s in d["scores"]] == [s["auroc"] for s in json.load(open("far.json"))["scores"]]'
+works ood c.h5 --out far.csv --score entropy --json
+check 'one score alone' json '[s["score"] for s in d["scores"]] == ["entropy"]'
+works ood c.h5 --out far.csv -o found.h5
+works info found.h5
+says 'found.h5: detection of 40 rows out among 6 rows in'
+works info --lint found.h5
+works info --json found.h5
+check 'a file has what was printed' json '[s["auroc"] for s in d["scores"]] == [s["auroc"] for s in json.load(open("far.json"))["scores"]]'
+refuses 'found.h5: is there already: --force replaces it' ood c.h5 --out far.csv -o found.h5
+refuses '--out: rows of another kind are needed' ood c.h5
+refuses "--score: there is no score 'entropie'" ood c.h5 --out far.csv --score entropie
+refuses "--score: 'epistemic_variance' is not defined for this run" ood c.h5 --out far.csv --score epistemic_variance
+works ood c.h5 --split all --out far.csv
+says 'of the 60 rows in were fitted'
+cp c3.csv moved.csv && sed -i '2d' c3.csv
+works ood c.h5 --in moved.csv --out far.csv
+says 'warning: no_distance: no distance to the training rows: c3.csv has changed since c.h5 was fitted to it'
+refuses 'c3.csv has changed since c.h5 was fitted to it' ood c.h5 --in moved.csv --out far.csv --score distance
+works fit -d t.csv --target u,v --split 0 --net 'dense:8; relu; dense' --engine mc_dropout:steps=200 -o two.h5
+works ood two.h5 --out far_bare.csv --json
+check 'real targets have variances and the distance' json '[s["score"] for s in d["scores"]] == ["variance", "epistemic_variance", "distance"]'
+finish
