@@ -5,7 +5,6 @@
 #include "tool.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -141,20 +140,10 @@ static bool fits(const bnn_run *run, const bnn_table *t) {
     return t->y_dim == 0 || (t->y_dim == known->n_y && t->n_classes == known->n_classes);
 }
 
-/* Makes them rows whose target is not known, as of a text that is read with --target none. */
-static void forget_targets(bnn_table *t) {
-    for (int k = 0; t->y_names && k < t->y_dim; k++) free(t->y_names[k]);
-    for (int k = 0; t->class_names && k < t->n_classes; k++) free(t->class_names[k]);
-    free(t->y), free(t->y_names), free(t->class_names);
-    t->y = NULL, t->y_names = t->class_names = NULL;
-    t->y_dim = t->n_classes = 0;
-}
-
 static bnn_status load_like(const char *path, const bnn_run *like, const tool_reading *reading, bnn_table **out) {
     bnn_table *t;
     BNN_TRY(bnn_table_load(path, &t));
     *out = t;
-    if (reading->no_targets) forget_targets(t);
     if (!like || !like->schema || fits(like, t)) return BNN_OK;
     bnn_status s = bnn_table_like(t, like->schema, &reading->csv, out);
     bnn_table_free(t);
@@ -178,7 +167,6 @@ static bnn_status read_text(const char *path, const bnn_run *like, tool_reading 
 bnn_status tool_reading_table(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **out) {
     *out = NULL;
     if (!reading->csv.remarks) BNN_TRY(bnn_remarks_new(&reading->csv.remarks));
-    if (reading->no_targets) reading->csv.targets = "none";
     if (!is_hdf5(path)) return read_text(path, like, reading, out);
     if (reading->used && !like) return bnn_fail(BNN_ERR_OPTION, "%s: is of tables of text, and %s is a data file", reading->used, path);
     return load_like(path, like, reading, out);

@@ -69,7 +69,6 @@ long long tool_number(const char *option, const char *text, long long min, long 
 typedef struct {
     bnn_csv_options csv; /* its remarks are the caller's to set, or those of tool_reading_table */
     const char *used;    /* the first of the options that was given, such as "--target"; NULL: none was */
-    bool no_targets;     /* targets are not looked at: they need not be those of the fit */
     const char *text;    /* set by tool_reading_table: the path of a table of texts; NULL: there was none */
 } tool_reading;
 extern const struct argp tool_reading_argp;

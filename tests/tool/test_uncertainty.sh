@@ -42,6 +42,16 @@ cp c3.csv moved.csv && sed -i '2d' c3.csv
 works ood c.h5 --in moved.csv --out far.csv
 says 'warning: no_distance: no distance to the training rows: c3.csv has changed since c.h5 was fitted to it'
 refuses 'c3.csv has changed since c.h5 was fitted to it' ood c.h5 --in moved.csv --out far.csv --score distance
+# Images, whose columns have no names: of two classes, and of three.
+images() { awk -v n="$1" -v k="$2" 'BEGIN { printf "\\000\\000\\010\\003\\000\\000\\000\\%03o\\000\\000\\000\\002\\000\\000\\000\\002", n; for (i = 0; i < 4 * n; i++) printf "\\%03o", (i * i * k) % 64 }'; }
+labels() { awk -v n="$1" -v k="$2" 'BEGIN { printf "\\000\\000\\010\\001\\000\\000\\000\\%03o", n; for (i = 0; i < n; i++) printf "\\%03o", i % k }'; }
+for k in 2 3; do
+    printf "$(images 30 $k)" >images && printf "$(labels 30 $k)" >labels
+    works import idx images labels -o images$k.h5
+done
+works fit -d images2.h5 --net 'flatten; dense:4; relu; dense' --engine map:steps=20 -o image_run.h5
+works ood image_run.h5 --in images2.h5 --out images3.h5
+says 'out: 30 rows of images3.h5'
 works fit -d t.csv --target u,v --split 0 --net 'dense:8; relu; dense' --engine mc_dropout:steps=200 -o two.h5
 works ood two.h5 --out far_bare.csv --json
 check 'real targets have variances and the distance' json '[s["score"] for s in d["scores"]] == ["variance", "epistemic_variance", "distance"]'
