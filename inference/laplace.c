@@ -136,16 +136,9 @@ static bnn_status build(bnn_engine *e, bnn_curvature *curvature, const bnn_data 
     return status < 0 ? status : write_remark(e, s);
 }
 
-/* The mode is that of this engine's model: a search inside may have changed the network or the likelihood. */
 static bnn_status take_mode(bnn_engine *e, const bnn_real *theta) {
     state *s = e->state;
-    const bnn_engine *fitted = bnn_engine_fitted(s->inner);
-    if (!theta || !fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has no parameters at its end", s->inner->object.type->name);
-    if (strcmp(fitted->texts.net, e->texts.net) != 0 || strcmp(fitted->texts.likelihood, e->texts.likelihood) != 0)
-        return bnn_fail(BNN_ERR_STATE, "engine '%s' chose another network or likelihood: search around laplace, not inside it",
-                        s->inner->object.type->name);
-    memcpy(s->theta, theta, (size_t)e->model->n_theta * sizeof *theta);
-    return BNN_OK;
+    return bnn_holder_mode(e, s->inner, theta, s->theta);
 }
 
 /* Both models, this engine's and the inner one's, take the priors that the evidence chose. */
@@ -235,28 +228,6 @@ static bnn_status begin(bnn_engine *e, const bnn_real *theta) {
     return BNN_OK;
 }
 
-enum { PIECE = 256 }; /* rows at a time */
-
-/* Reports the mode as a step of the engine that is not there would have. */
-static bnn_status look_at(const bnn_engine *e, const bnn_data *data, bnn_step *out) {
-    const bnn_model *m = e->model;
-    size_t in = (size_t)bnn_shape_size(m->x_shape), y_dim = (size_t)data->y_dim;
-    bnn_workspace *ws;
-    BNN_TRY(bnn_workspace_new(m->net, PIECE, BNN_FORWARD, &ws));
-    for (int i = 0; i < data->n; i += PIECE) {
-        int n = data->n - i < PIECE ? data->n - i : PIECE;
-        bnn_objective u = {.n_total = n, .kl_weight = 1, .mode = BNN_MEAN, .weight = data->weight ? data->weight + i : NULL};
-        bnn_terms terms = bnn_model_u(m, ws, &u, e->rng, ((const state *)e->state)->theta, n, data->x + (size_t)i * in,
-                                      data->y + (size_t)i * y_dim, NULL);
-        terms.nll += out->terms.nll;
-        out->terms = terms;
-    }
-    bnn_workspace_free(ws);
-    out->progress = 1;
-    out->done = true;
-    return BNN_OK;
-}
-
 static bool is_due(const conf *c, state *s, double progress) {
     const double updates_at_most = 200;
     double before = s->share;
@@ -274,7 +245,7 @@ static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
     if (!given && !out->done) return is_due(c, s, out->progress) ? update(e, data, out) : BNN_OK;
     if (!given) BNN_TRY(take_mode(e, out->theta));
     BNN_TRY(build(e, &s->curvature, data));
-    if (given) BNN_TRY(look_at(e, data, out));
+    if (given) BNN_TRY(bnn_holder_look(e, data, s->theta, out));
     s->counter[BUILT] = 1;
     out->theta = s->theta;
     return BNN_OK;

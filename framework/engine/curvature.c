@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "curvature_parts.h"
 
+#include <assert.h>
 #include <float.h>
 #include <gsl/gsl_blas.h>
 #include <gsl/gsl_linalg.h>
@@ -316,6 +317,19 @@ bnn_status bnn_curvature_posterior(bnn_curvature *c, double var, const double *p
     for (int b = 0; b < c->n_blocks; b++) c->block[b].prec = prec[b];
     BNN_TRY(type_of(c)->posterior(c, var, log_det, determined));
     return isfinite(*log_det) ? BNN_OK : bnn_fail(BNN_ERR_NUMERIC, "the posterior covariance is not finite");
+}
+
+void bnn_curvature_solve(const bnn_curvature *c, double *v) {
+    assert(c->structure == BNN_FULL);
+    full_half(c, v);
+    full_draw(c, v);
+}
+
+bool bnn_curvature_linear(const bnn_curvature *c) {
+    const bnn_net *net = c->model->net;
+    const bnn_node *end = &net->node[net->n_nodes - 1];
+    int caps = (int)end->layer.object.type->caps;
+    return c->n_blocks > 0 && c->block[0].info.index == net->n_nodes - 1 && caps & BNN_AFFINE && !(caps & BNN_STOCHASTIC);
 }
 
 bnn_status bnn_curvature_draw(const bnn_curvature *c, bnn_rng rng, bnn_real *theta) {

@@ -5,6 +5,7 @@
 #include <bnn/metrics.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const validations[] = {"shuffled", "last", NULL};
 
@@ -95,6 +96,37 @@ bnn_status bnn_holder_score(bnn_engine *inner, const bnn_data *rows, int samples
     bnn_prediction_free(prediction);
     *ll = s == BNN_OK ? metrics.ll : 0;
     return s;
+}
+
+bnn_status bnn_holder_mode(const bnn_engine *outer, const bnn_engine *inner, const bnn_real *theta, bnn_real *to) {
+    const bnn_engine *fitted = bnn_engine_fitted(inner);
+    const char *name = inner->object.type->name;
+    if (!theta || !fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has no parameters at its end", name);
+    if (strcmp(fitted->texts.net, outer->texts.net) != 0 || strcmp(fitted->texts.likelihood, outer->texts.likelihood) != 0)
+        return bnn_fail(BNN_ERR_STATE, "engine '%s' chose another network or likelihood: search around %s, not inside it", name,
+                        outer->object.type->name);
+    memcpy(to, theta, (size_t)outer->model->n_theta * sizeof *theta);
+    return BNN_OK;
+}
+
+enum { PIECE = 256 }; /* rows at a time */
+
+bnn_status bnn_holder_look(const bnn_engine *outer, const bnn_data *data, const bnn_real *theta, bnn_step *out) {
+    const bnn_model *m = outer->model;
+    size_t in = (size_t)bnn_shape_size(m->x_shape), y_dim = (size_t)data->y_dim;
+    bnn_workspace *ws;
+    BNN_TRY(bnn_workspace_new(m->net, PIECE, BNN_FORWARD, &ws));
+    for (int i = 0; i < data->n; i += PIECE) {
+        int n = data->n - i < PIECE ? data->n - i : PIECE;
+        bnn_objective u = {.n_total = n, .kl_weight = 1, .mode = BNN_MEAN, .weight = data->weight ? data->weight + i : NULL};
+        bnn_terms terms = bnn_model_u(m, ws, &u, outer->rng, theta, n, data->x + (size_t)i * in, data->y + (size_t)i * y_dim, NULL);
+        terms.nll += out->terms.nll;
+        out->terms = terms;
+    }
+    bnn_workspace_free(ws);
+    out->progress = 1;
+    out->done = true;
+    return BNN_OK;
 }
 
 bnn_status bnn_holder_adapt(const bnn_object *inner, bnn_netspec *net) {

@@ -134,6 +134,7 @@ START_TEST(presets_reach_what_they_claim) {
     } claims[] = {{"map", 0.1, 0, 0},
                   {"bayes_by_backprop", 0.15, 0.85, 1.15},
                   {"laplace:precision=prior", 0.02, 0.97, 1.03},
+                  {"last_layer:precision=prior", 0.02, 0.97, 1.03},
                   {"sgld", 0.2, 0.85, 1.2},
                   {"sghmc", 0.2, 0.85, 1.2},
                   {"svgd", 0.2, 0.6, 1.1},

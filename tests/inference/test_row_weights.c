@@ -175,6 +175,7 @@ static const struct {
             {"laplace:engine=map{epochs=40,batch=100},structure=diag", "bernoulli", 2},
             {"laplace:engine=map{epochs=40,batch=100},structure=kron", "gaussian:shape=2", 0},
             {"laplace:engine=map{epochs=40,batch=100},structure=kron", "categorical", 3},
+            {"last_layer:engine=map{epochs=40,batch=100},noise=evidence", "gaussian", 0},
             {"swag:epochs=20,batch=100", "gaussian", 0},
             {"svgd:epochs=100,batch=100,particles=5,lr=0.05", "gaussian", 0},
             {"sgld:burnin=2,thin=2,batch=100,samples=5", "gaussian", 0},

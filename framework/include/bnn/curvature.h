@@ -63,6 +63,12 @@ bnn_status bnn_curvature_build(bnn_curvature *c, const bnn_real *theta, const bn
  * of MacKay 1992. d log_det / d log prec = length - determined, d log_det / d log var = -sum of determined. */
 bnn_status bnn_curvature_posterior(bnn_curvature *c, double var, const double *prec, double *log_det, double *determined);
 
+/* After posterior, of structure full: v[n] becomes S v. */
+void bnn_curvature_solve(const bnn_curvature *c, double *v);
+
+/* The outputs of the network are linear in w: w is of one node alone, an affine map without noise at the end of the network. */
+bool bnn_curvature_linear(const bnn_curvature *c);
+
 /* Adds a draw from N(0, S) to theta[n_theta]. Thread-safe. */
 bnn_status bnn_curvature_draw(const bnn_curvature *c, bnn_rng rng, bnn_real *theta);
 

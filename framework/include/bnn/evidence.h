@@ -60,6 +60,11 @@ bnn_status bnn_evidence_evaluate(bnn_evidence *e);
 /* Moves the precisions of the groups, and var where noise is learned, to a maximum of value + log_noise; then evaluates there. */
 bnn_status bnn_evidence_maximise(bnn_evidence *e);
 
+/* After evaluate or maximise, with the structure full and outputs that are linear in w (bnn_curvature_linear): moves w[n] to where U is least
+ * at var and prec, and evaluates there. slope[n], the gradient of nll in w, becomes that of the new place. The maximum over w, var and prec
+ * of the value is then that of the evidence itself, which is no approximation where noise is Gaussian. */
+bnn_status bnn_evidence_settle(bnn_evidence *e, double *w, double *slope);
+
 #ifdef __cplusplus
 }
 #endif

@@ -48,6 +48,12 @@ void bnn_holder_count(bnn_engine *outer, const bnn_engine *inner, const bnn_cost
 /* Mean predictive log-likelihood per row in nats; what it takes is counted on inner. */
 bnn_status bnn_holder_score(bnn_engine *inner, const bnn_data *rows, int samples, uint64_t seed, double *ll);
 
+/* The mode that inner has found, where its model is that of outer: to[n_theta] is theta, its state at its end. Fails where it has none, or
+ * where a search inside has changed the network or the likelihood. */
+bnn_status bnn_holder_mode(const bnn_engine *outer, const bnn_engine *inner, const bnn_real *theta, bnn_real *to);
+/* Reports theta[n_theta] on all rows, as the last step of an engine that has come there would have. */
+bnn_status bnn_holder_look(const bnn_engine *outer, const bnn_data *data, const bnn_real *theta, bnn_step *out);
+
 /* Hands an inner engine's adapt through: for the adapt hook of the outer one. inner: an option of kind SPEC. */
 bnn_status bnn_holder_adapt(const bnn_object *inner, bnn_netspec *net);
 /* Opens an inner engine on the outer one's plain network, likelihood and prior; free it with bnn_engine_free. `together` engines like it
