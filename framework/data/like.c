@@ -121,8 +121,9 @@ static bnn_status open_options(const bnn_schema *like, const bnn_csv_options *op
     if (!like) return bnn_fail(BNN_ERR_STATE, "there is no schema to read by: the columns that were fitted to have no names");
     BNN_TRY(read_options(options, how));
     bool none = how->targets && strcmp(how->targets, "none") == 0;
-    if ((how->targets && !none) || how->weight || how->classes)
-        return bnn_fail(BNN_ERR_OPTION, "targets, weights and classes are those of the fit: only 'none' can be asked for as target");
+    if ((how->targets && !none) || how->weight || how->classes || how->levels)
+        return bnn_fail(BNN_ERR_OPTION,
+                        "targets, weights, classes and levels are those of the fit: only 'none' can be asked for as target");
     return BNN_OK;
 }
 
@@ -131,13 +132,13 @@ static bnn_status import_text(const char *path, const bnn_schema *like, const bn
     bnn_sheet sheet;
     if (!reading.decimal) reading.decimal = like->decimal;
     if (!how->decimal && !reading.thousands) reading.thousands = like->thousands;
-    if (!reading.delimiter) reading.delimiter = like->delimiter;
     if (!reading.comment) reading.comment = like->comment;
     if (!reading.na) reading.na = like->na;
     if (reading.header == BNN_HEADER_GUESS) reading.header = like->header;
     reading.remarks = NULL; /* what is guessed is held against the schema */
     BNN_TRY(bnn_sheet_read(path, &reading, like, &sheet));
     reading.remarks = how->remarks;
+    if (!how->decimal && sheet.delimiter == reading.decimal) reading.thousands = '\0'; /* the file is another kind than that of the fit */
     bnn_status s = apply(&sheet, like, &reading, out);
     bnn_sheet_free(&sheet);
     return s;
@@ -220,19 +221,30 @@ static bnn_status lay_out(layout *l) {
     return BNN_OK;
 }
 
-static bnn_status read_table(const bnn_table *t, const bnn_schema *like, const bnn_csv_options *how, bnn_table **out) {
-    bnn_schema *schema = NULL;
-    BNN_TRY(bnn_schema_of(t, &schema));
-    if (!schema) return bnn_fail(BNN_ERR_DATA, "the columns of the table have no names: they cannot be matched to those of a schema");
-    layout l = {.table = t, .schema = schema};
+/* The cells of a table, which borrow texts of its schema; path names it in sentences. Both are to be freed, whatever comes back. */
+static bnn_status open_table(const bnn_table *t, const char *path, char decimal, bnn_schema **schema, bnn_sheet *sheet) {
+    *sheet = (bnn_sheet){0};
+    BNN_TRY(bnn_schema_of(t, schema));
+    if (!*schema) return bnn_fail(BNN_ERR_DATA, "the columns of %s have no names: they cannot be matched to those of a schema", path);
+    layout l = {.table = t, .schema = *schema};
     bnn_status s = lay_out(&l);
-    origin o = {.path = "the table", .rows = t->n, .cols = l.cols, .source = l.source, .context = &l, .decimal = like->decimal};
-    bnn_sheet sheet = {0};
-    if (s == BNN_OK) s = make_sheet(&o, &sheet);
-    if (s == BNN_OK) s = apply(&sheet, like, how, out);
-    bnn_sheet_free(&sheet);
+    origin o = {.path = path, .rows = t->n, .cols = l.cols, .source = l.source, .context = &l, .decimal = decimal};
+    if (s == BNN_OK) s = make_sheet(&o, sheet);
     free(l.source), free(l.place), free(l.field);
+    return s;
+}
+
+static void close_table(bnn_schema *schema, bnn_sheet *sheet) {
+    bnn_sheet_free(sheet);
     bnn_schema_free(schema);
+}
+
+static bnn_status read_table(const bnn_table *t, const bnn_schema *like, const bnn_csv_options *how, bnn_table **out) {
+    bnn_schema *schema;
+    bnn_sheet sheet;
+    bnn_status s = open_table(t, "the table", like->decimal, &schema, &sheet);
+    if (s == BNN_OK) s = apply(&sheet, like, how, out);
+    close_table(schema, &sheet);
     return s;
 }
 
@@ -255,6 +267,32 @@ static bnn_status copy_rest(const bnn_table *from, bnn_table *to) {
     if (role) memcpy(role, from->role, cells);
     bnn_status s = order && role ? bnn_table_set_splits(to, from->n_splits, order, role, from->split_origin) : bnn_oom("splits");
     if (s < 0) free(order), free(role);
+    return s;
+}
+
+/* The names of a table's targets as a list, each in quotes; owned, NULL: there is no memory. */
+static char *target_list(const bnn_table *t) {
+    char *list = NULL;
+    size_t size;
+    FILE *out = open_memstream(&list, &size);
+    if (!out) return NULL;
+    for (int j = 0; j < t->y_dim; j++) fprintf(out, "%s\"%s\"", j > 0 ? "," : "", t->y_names[j]);
+    if (fclose(out) == 0) return list;
+    free(list);
+    return NULL;
+}
+
+bnn_status bnn_table_doubt(const bnn_table *t, const char *path, bnn_remarks *remarks) {
+    char *targets = target_list(t);
+    bnn_csv_options how = {.size = sizeof how, .targets = targets, .remarks = remarks};
+    bnn_schema *schema = NULL, *inferred = NULL;
+    bnn_sheet sheet = {0};
+    bnn_status s = targets ? open_table(t, path, '.', &schema, &sheet) : bnn_oom("the names of a table");
+    sheet.listed = true;
+    if (s == BNN_OK) s = bnn_schema_infer(&sheet, &how, &inferred);
+    bnn_schema_free(inferred);
+    close_table(schema, &sheet);
+    free(targets);
     return s;
 }
 

@@ -274,8 +274,7 @@ static bnn_status fill_cell(const filling *f, binding *b, int row) {
         return BNN_OK;
     }
     if (levels) return fill_level(f, b, row, text, to);
-    if (!bnn_sheet_number(text, f->decimal, f->thousands, to))
-        return bnn_sheet_fail(f->sheet, row, b->from, "'%.40s' is not a number", text);
+    if (!bnn_sheet_number(text, f->decimal, f->thousands, to)) return bnn_sheet_refuse_number(f->sheet, row, b->from);
     return isfinite(*to) ? BNN_OK : bnn_sheet_fail(f->sheet, row, b->from, "'%.40s' is not a finite number", text);
 }
 

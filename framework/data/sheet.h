@@ -12,6 +12,8 @@ typedef struct {
     const char *path; /* borrowed; for sentences */
     int rows, cols;   /* of data, the header not counted */
     bool named;       /* the file has a header; else names are column1, column2, ... */
+    char delimiter;   /* that ended its fields; 0: nothing did */
+    bool listed;      /* files of a folder list which column is what, no options */
     bool row_names;   /* the header has no name for the first column, as R writes it; it is called "row_name" */
     char **name;      /* [cols] all different: the second of two columns called a is "a.2" */
     int *twin;        /* [cols] another column that the file calls by the same name; -1: there is none */
@@ -37,9 +39,16 @@ int bnn_letters_compare(const char *a, const char *b);
 /* Fails with a sentence that begins with a cell, and tells its line where that does not follow from the row. */
 bnn_status bnn_sheet_fail(const bnn_sheet *sheet, int row, int c, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Fails with a cell that is no number of a column that was fitted to, and says in which notation it is one. */
+bnn_status bnn_sheet_refuse_number(const bnn_sheet *sheet, int row, int c);
+
 /* Infers what the columns of a sheet mean: roles as asked for, kinds, levels. Refuses what is doubtful by its cell, remarks on what was
  * guessed. Rows that how->missing lets go are taken out of the sheet. */
 bnn_status bnn_schema_infer(bnn_sheet *sheet, const bnn_csv_options *how, bnn_schema **out);
+
+/* Remarks on what is doubtful in the columns of a table of numbers whose files list them, and refuses a feature that is a target again, as
+ * where the table is made of texts. path names it in sentences. */
+bnn_status bnn_table_doubt(const bnn_table *table, const char *path, bnn_remarks *remarks);
 
 /* Makes a new sheet fit a schema. Columns without names get those of the schema, where their number is right; others than its own are
  * remarked on, and refused where one of them is called like one of its own; rows that how->missing lets go are taken out. */

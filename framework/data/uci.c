@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "import.h"
+#include "sheet.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -223,6 +224,7 @@ bnn_status bnn_import_uci(const char *folder, const bnn_import_about *about, bnn
     if (!described.title) described.title = slash && slash[1] ? slash + 1 : folder;
     bnn_status s = read_folder(folder, &f);
     if (s == BNN_OK) s = make_table(&f, &t);
+    if (s == BNN_OK) s = bnn_table_doubt(t, folder, described.remarks);
     if (s == BNN_OK) s = read_splits(folder, t);
     if (s == BNN_OK) s = bnn_import_describe(t, &described, f.data.path);
     free(f.data.v), free(f.feature), free(f.target);

@@ -115,6 +115,24 @@ const char *bnn_run_remark(const bnn_run *run) {
 
 const char *bnn_run_choice(const bnn_run *run) { return run->choice; }
 
+/* ---------------------------------------------------------------- before the first step */
+
+bnn_status bnn_run_doubt(const bnn_run *run, const bnn_data *data, bnn_remarks *remarks) {
+    const bnn_model *m = run->engine->model;
+    const char *label = NULL;
+    int most = 0;
+    for (int i = 0; i < m->net->n_nodes; i++) {
+        const bnn_layer *layer = &m->net->node[i].layer;
+        for (int k = 0; k < layer->plan.n_params; k++)
+            if (layer->plan.param[k].fan_in > most) most = layer->plan.param[k].fan_in, label = layer->label;
+    }
+    if (data->n >= most) return BNN_OK;
+    return bnn_remarks_add(remarks, BNN_REMARK_NOTE, "few_rows",
+                           "few rows: %d to fit %d parameters; a unit of '%s' alone has %d weights, more than so many rows determine: the "
+                           "prior decides the rest",
+                           data->n, m->n_theta, label, most);
+}
+
 /* ---------------------------------------------------------------- history */
 
 static bool is_gate(const bnn_node *node) { return bnn_layer_vtable(&node->layer)->keep != NULL; }

@@ -8,7 +8,24 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { TARGET = 256, DROP, ID, WEIGHT, CLASSES, HEADER, NO_HEADER, DELIMITER, DECIMAL, THOUSANDS, NA, MISSING, COMMENT, UNKNOWN_LEVEL };
+enum {
+    TARGET = 256,
+    DROP,
+    ID,
+    WEIGHT,
+    CLASSES,
+    HEADER,
+    NO_HEADER,
+    DELIMITER,
+    DECIMAL,
+    THOUSANDS,
+    NA,
+    MISSING,
+    COMMENT,
+    UNKNOWN_LEVEL,
+    LEVELS,
+    FORMAT
+};
 
 #define GROUP 6 /* behind those of commands */
 static const struct argp_option options[] = {
@@ -19,6 +36,8 @@ static const struct argp_option options[] = {
     {"id", ID, "COLUMNS", 0, "columns that are carried through to predictions, never features", GROUP},
     {"weight", WEIGHT, "COLUMN", 0, "the column of the rows' weights", GROUP},
     {"classes", CLASSES, NULL, 0, "the target is a class although it is a number; a text always is one", GROUP},
+    {"levels", LEVELS, "COLUMNS", 0, "features whose values are categories although they look like numbers: postal codes, kinds", GROUP},
+    {"format", FORMAT, "csv|libsvm", 0, "what a text is (default: libsvm where it begins with a row 'label index:value', else csv)", GROUP},
     {"header", HEADER, "yes|no", 0, "whether the first line names the columns (default: guessed)", GROUP},
     {"no-header", NO_HEADER, NULL, 0, "the same as --header no", GROUP},
     {"delimiter", DELIMITER, "MARK", 0, "what ends a field: one character, tab, or blank for any number of them (default: guessed)", GROUP},
@@ -75,12 +94,21 @@ static error_t parse_option(int key, char *arg, struct argp_state *state, bnn_cs
         csv->comment = arg;
         return 0;
     case UNKNOWN_LEVEL: csv->other = arg; return 0;
+    case LEVELS: csv->levels = arg; return 0;
+    case FORMAT:
+        if (strcmp(arg, "csv") != 0 && strcmp(arg, "libsvm") != 0)
+            tool_misuse(state,
+                        "--format: '%s' is neither csv nor libsvm; folders of the UCI layout and HDF5 files are told by what they hold",
+                        arg);
+        csv->format = strcmp(arg, "csv") == 0 ? BNN_TEXT_CSV : BNN_TEXT_LIBSVM;
+        return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const char *const names[] = {"--target",    "--drop",    "--id",        "--weight", "--classes", "--header",  "--no-header",
-                                    "--delimiter", "--decimal", "--thousands", "--na",     "--missing", "--comment", "--unknown-level"};
+static const char *const names[] = {"--target",    "--drop",          "--id",      "--weight",    "--classes", "--header",
+                                    "--no-header", "--delimiter",     "--decimal", "--thousands", "--na",      "--missing",
+                                    "--comment",   "--unknown-level", "--levels",  "--format"};
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     tool_reading *r = state->input;
@@ -152,7 +180,8 @@ static bnn_status load_like(const char *path, const bnn_run *like, const tool_re
 
 static bnn_status read_text(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **out) {
     bool folder = is_folder(path);
-    bnn_status s = folder                 ? bnn_import_uci(path, NULL, out)
+    const bnn_import_about about = {.size = sizeof about, .remarks = reading->csv.remarks};
+    bnn_status s = folder                 ? bnn_import_uci(path, &about, out)
                    : like && like->schema ? bnn_import_like(path, like->schema, &reading->csv, NULL, out)
                                           : bnn_import_csv(path, &reading->csv, NULL, out);
     if (s < 0) return s;

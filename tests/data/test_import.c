@@ -231,6 +231,34 @@ START_TEST(uci_folders_are_read) {
 }
 END_TEST
 
+START_TEST(uci_folders_are_doubted_like_texts) {
+    static const char *const said[] = {
+        "looks_like_index: column 'x1' looks like an index or row numbers, and is a feature: leave it out of index_features.txt",
+        "constant: constant columns, of which nothing can be learned: x4",
+        "duplicate_columns: columns that hold the same values: 'x2' and 'x3'",
+        "few_values: the target 'y' holds only the whole numbers 0, 2: they are taken as numbers (regression); for classes import data.txt "
+        "as "
+        "csv with --classes"};
+    bnn_remarks *remarks;
+    bnn_table *t;
+    files_write("data.txt", "1 .5 .5 7 0\n2 .25 .25 7 2\n3 .5 .5 7 0\n4 .1 .1 7 2\n");
+    files_write("index_features.txt", "0\n1\n2\n3\n");
+    files_write("index_target.txt", "4\n");
+    OK(bnn_remarks_new(&remarks));
+    OK(bnn_import_uci(files_path(""), &(bnn_import_about){.size = sizeof(bnn_import_about), .remarks = remarks}, &t));
+    ck_assert_int_eq(bnn_remarks_count(remarks), 4);
+    for (int i = 0; i < 4; i++) {
+        char text[300];
+        sprintf(text, "%s: %s", bnn_remark_code(remarks, i), bnn_remark_sentence(remarks, i));
+        ck_assert_str_eq(text, said[i]);
+    }
+    ck_assert_ptr_null(t->schema);
+    bnn_table_free(t);
+    bnn_remarks_free(remarks);
+    files_remove();
+}
+END_TEST
+
 static void uci_refused(const char *name, const char *text, const char *sentence) {
     bnn_table *t;
     char folder[256];
@@ -259,6 +287,8 @@ START_TEST(uci_is_refused) {
     uci_refused("index_test_0.txt", "1\n0\n", ": split 0 lists 2 training and 2 test rows, the data have 3 rows");
     uci_refused("index_test_0.txt", "0\n", ": split 0: row 0 is listed twice");
     uci_refused("index_features.txt", "0\n1\n", ": the target, column 1, is among the features");
+    uci_refused("data.txt", "1 2 2\n4 5 5\n9 7 7\n",
+                ": the target is among the features: columns 'x2' and 'y' hold the same values: leave one out");
     uci_refused("index_features.txt", "0\n2\n0\n", ": index_features.txt lists column 0 twice");
     uci_refused("index_train_2.txt", "2\n0\n", ": there is index_train_2.txt, but no index_train_1.txt");
     uci_refused("index_test_1.txt", "1\n", ": there is index_test_1.txt, but no index_train_1.txt");
@@ -343,9 +373,9 @@ START_TEST(idx_is_refused) {
 END_TEST
 
 int main(void) {
-    return run_tests("import",
-                     (const TTest *const[]){every_separator_is_guessed, quoted_fields_hold_anything, headers_are_guessed,
-                                            texts_become_columns, classes_are_numbered_by_name, targets_come_in_the_order_asked_for,
-                                            rows_to_predict_have_no_target, one_row_is_a_table, csv_is_refused, identifiers_are_refused,
-                                            uci_folders_are_read, uci_is_refused, idx_pairs_are_read, idx_is_refused, NULL});
+    return run_tests(
+        "import", (const TTest *const[]){every_separator_is_guessed, quoted_fields_hold_anything, headers_are_guessed, texts_become_columns,
+                                         classes_are_numbered_by_name, targets_come_in_the_order_asked_for, rows_to_predict_have_no_target,
+                                         one_row_is_a_table, csv_is_refused, identifiers_are_refused, uci_folders_are_read,
+                                         uci_folders_are_doubted_like_texts, uci_is_refused, idx_pairs_are_read, idx_is_refused, NULL});
 }

@@ -110,7 +110,7 @@ START_TEST(what_does_not_fit_is_refused) {
     REFUSED(bnn_import_like(files_path("new.csv"), NULL, NULL, NULL, &t),
             "there is no schema to read by: the columns that were fitted to have no names");
     REFUSED(read_like("length,colour\n1,red\n", like, &(bnn_csv_options){.targets = "length"}, &t),
-            "targets, weights and classes are those of the fit: only 'none' can be asked for as target");
+            "targets, weights, classes and levels are those of the fit: only 'none' can be asked for as target");
     bnn_table_free(like);
     files_remove();
 }
@@ -262,6 +262,48 @@ END_TEST
 
 /* ---- tables ---- */
 
+START_TEST(sparse_rows_need_no_labels) {
+    bnn_table *like = table_of("1 1:.5 3:2\n2 2:1\n", (bnn_csv_options){.size = 0}), *t;
+    OK(read_like("1:7\n3:9\n", like, NULL, &t));
+    ck_assert_int_eq(t->y_dim, 0);
+    for (int i = 0; i < 6; i++) ck_assert_double_eq(t->x[i], ((double[]){7, 0, 0, 0, 0, 9})[i]);
+    bnn_table_free(t);
+    REFUSED(read_like("1:7\n5 3:9\n", like, NULL, &t), "new.csv: row 1 (line 1), column 'y': value is missing: the targets can be left out "
+                                                       "(--target none), or the row (--missing drop)");
+    bnn_table_free(like);
+    like = table_of("a,y\n1,2\n2,3\n", (bnn_csv_options){.size = 0});
+    REFUSED(read_like("1:7\n3:9\n", like, NULL, &t), "new.csv: has no column 'a': there are 1:7");
+    bnn_table_free(like);
+    files_remove();
+}
+END_TEST
+
+START_TEST(numbers_in_another_notation_are_refused_with_the_way_out) {
+    bnn_csv_options comma = {.size = sizeof comma, .decimal = ',', .thousands = '.', .delimiter = ';'};
+    bnn_table *like = table_of("a;b;y\n1.000,5;2;3\n4;5;6\n", comma), *t;
+    static const char *const points[] = {"a,b\n1.234,2\n", "b\ta\n2\t1.5\n", "a;b\n1.5;2\n"};
+    static const char *const cells[] = {"1.234", "1.5", "1.5"};
+    for (int i = 0; i < 3; i++) {
+        char sentence[200];
+        sprintf(sentence,
+                "new.csv: row 1, column 'a': '%s' has a decimal point, but numbers are to have a decimal comma: --decimal . reads it",
+                cells[i]);
+        REFUSED(read_like(points[i], like, NULL, &t), sentence);
+    }
+    OK(read_like(points[0], like, &(bnn_csv_options){sizeof comma, .decimal = '.'}, &t));
+    ck_assert_double_eq(t->x[0], 1.234);
+    bnn_table_free(t);
+    comma.delimiter = ',';
+    OK(read_like("a,b\n\"1.234,5\",2\n", like, &comma, &t)); /* the word of the caller */
+    bnn_table_free(t);
+    bnn_table_free(like);
+    like = table_of("a,b,y\n1.5,2,3\n4,5,6\n", (bnn_csv_options){.size = 0});
+    REFUSED(read_like("a;b\n1,5;2\n", like, NULL, &t), "new.csv: row 1, column 'a': '1,5' is 1.5 with --decimal ,");
+    bnn_table_free(like);
+    files_remove();
+}
+END_TEST
+
 START_TEST(tables_are_read_by_name) {
     bnn_table *like = fitted_table(), *other, *t;
     OK(bnn_import_csv(files_write("other.csv", "extra,colour,y,length\n1,red,3,0.1\n2,blue,4,0.30000000000000004\n3,red,5,5e-324\n"),
@@ -359,6 +401,8 @@ int main(void) {
                                   columns_without_names_go_by_their_place,
                                   marks_are_those_of_the_fit_unless_others_are_asked_for,
                                   sparse_rows_have_the_columns_of_the_fit,
+                                  sparse_rows_need_no_labels,
+                                  numbers_in_another_notation_are_refused_with_the_way_out,
                                   tables_are_read_by_name,
                                   tables_that_do_not_fit_are_refused,
                                   columns_of_a_program_are_read_by_name,

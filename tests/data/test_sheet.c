@@ -256,6 +256,20 @@ START_TEST(rows_of_libsvm_are_read) {
     r = read_text("a b\n1 2:3\n4 5:6\n", HOW(.targets = "a")); /* texts with a colon */
     is_silent(r, "libsvm");
     done(r);
+    r = read_text("1 2:3\n4 5:6\n", HOW(.targets = "1", .format = BNN_TEXT_CSV)); /* the word of the caller */
+    is_silent(r, "libsvm");
+    ck_assert_str_eq(r.table->x_names[0], "column2=2:3");
+    done(r);
+    r = read_text("7\n8 1:2\n9\n", HOW(.format = BNN_TEXT_LIBSVM)); /* begins with no row that it could be told by */
+    is_silent(r, "libsvm");
+    ck_assert_int_eq(r.table->n, 3);
+    ck_assert_double_eq(r.table->x[1], 2);
+    done(r);
+    refused("a,b\n1,2\n", HOW(.format = BNN_TEXT_LIBSVM), "t.csv: line 1: the label 'a,b' is not a number");
+    refused("# nothing\n", HOW(.format = BNN_TEXT_LIBSVM), "t.csv: holds no data");
+    refused("1 1:2\n", HOW(.format = BNN_TEXT_LIBSVM, .delimiter = ' '),
+            "format: rows of libsvm have no delimiter, header, comment or "
+            "decimal mark to choose");
 }
 END_TEST
 
@@ -314,7 +328,7 @@ START_TEST(marks_are_read_where_they_are_asked_for) {
     refused("a;y\n1;2\n", HOW(.decimal = ',', .thousands = '0'), "thousands: '0' cannot stand between thousands");
     refused("a;y\n1,23;1\n2;2\n", HOW(.thousands = ','), "t.csv: row 1, column 'a': '1,23' is 1.23 with --decimal ,");
     refused("a;y\n1.5;1\n2,5;2\n", HOW(.decimal = ','),
-            "t.csv: row 1, column 'a': '1.5' has a decimal point, but numbers are to have a decimal comma");
+            "t.csv: row 1, column 'a': '1.5' has a decimal point, but numbers are to have a decimal comma: --decimal . reads it");
 }
 END_TEST
 
@@ -477,6 +491,52 @@ START_TEST(what_looks_wrong_is_said) {
 }
 END_TEST
 
+START_TEST(codes_that_lose_digits_are_said) {
+    static const char text[] = "zip,account,size,y\n01234,90071992547409931,100000000000000000000,.5\n90210,1,3,1.5\n00501,2,1,2.5\n";
+    reading r = read_text(text, HOW(0));
+    says(r,
+         "!looks_like_code: column 'zip' holds codes such as '01234', which is read as the number 1234: make categories of it (--levels), "
+         "leave it out (--drop) or carry it through (--id)\n");
+    says(r, "!looks_like_code: column 'account' holds codes such as '90071992547409931', which is read as the number 90071992547409936");
+    is_silent(r, "'size'"); /* 10^20 is a double */
+    done(r);
+    r = read_text(text, HOW(.id = "account", .levels = "zip"));
+    is_silent(r, "looks_like_code");
+    says(r, "categories: categories: 'zip' holds 3: 00501, 01234, 90210\n");
+    ck_assert_str_eq(r.table->x_names[1], "zip=01234");
+    ck_assert_str_eq(r.table->ids[0], "90071992547409931");
+    done(r);
+    r = read_text("x,y\n1,01\n2,02\n3.5,10\n4,01\n", HOW(0));
+    says(r, "!looks_like_code: the target 'y' holds codes such as '01', which is read as the number 1: for classes say --classes\n");
+    done(r);
+    r = read_text("x,y\n1,01\n2,02\n3.5,10\n4,01\n", HOW(.classes = true));
+    is_silent(r, "looks_like_code");
+    ck_assert_str_eq(r.table->class_names[0], "01");
+    done(r);
+    r = read_text("x,y\n0,0.5\n-0,00.5\n10,1e5\n", HOW(0));
+    is_silent(r, "looks_like_code");
+    done(r);
+}
+END_TEST
+
+START_TEST(numbers_are_categories_if_asked) {
+    reading r = read_text("a,k,y\n.5,10,1\n.25,9.0,3\n.75,10.0,2\n", HOW(.levels = "k"));
+    says(r, "categories: categories: 'k' holds 2: 9, 10\n");
+    ck_assert_int_eq(bnn_shape_size(r.table->x_shape), 3);
+    ck_assert_double_eq(r.table->x[2], 1);
+    ck_assert_double_eq(r.table->x[4], 1);
+    ck_assert_double_eq(r.table->x[8], 1);
+    done(r);
+    r = read_text("a,k,y\n.5,10%,1\n.25,9,3\n.75,inf,2\n", HOW(.levels = "k")); /* whatever they are */
+    ck_assert_str_eq(r.table->x_names[3], "k=inf");
+    done(r);
+    refused("a,k,y\n1,2,3\n", HOW(.levels = "y"),
+            "t.csv: column 'y' is no feature: levels are asked for of features, --classes of the target");
+    refused("a,k,y\n1,2,3\n", HOW(.levels = "k", .id = "k"), "t.csv: column 'k' is no feature: levels are asked for of features");
+    refused("a,k,y\n1,2,3\n", HOW(.levels = "z"), "t.csv: has no column 'z': there are a, k, y");
+}
+END_TEST
+
 START_TEST(what_is_right_is_not_doubted) {
     reading r = read_text("a,b,y\n.5,7,1.25\n.25,7.5,3\n.75,8,2\n.1,7,9\n", HOW(0));
     is_silent(r, "!");
@@ -515,6 +575,8 @@ int main(void) {
                                                      missing_values_are_refused_left_out_or_told,
                                                      units_stand_behind_names,
                                                      what_looks_wrong_is_said,
+                                                     codes_that_lose_digits_are_said,
+                                                     numbers_are_categories_if_asked,
                                                      what_is_right_is_not_doubted,
                                                      a_target_among_the_features_is_refused,
                                                      NULL});

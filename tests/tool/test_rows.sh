@@ -36,6 +36,7 @@ works predict chosen.h5 -d t.csv -o answer.csv
 check 'two commands give an answer' [ "$(wc -l <answer.csv)" = 81 ]
 fit -o run.h5
 says 'read t.csv: 80 rows, features [6], target y, 0 splits'
+check 'more parameters than rows can stand are none here' [ "$(grep -c 'few rows' "$out")" = 0 ]
 says "categories: 'colour' holds 3: blue, green, red"
 says 'every row was a training row, so nothing is scored: --split 0 holds out a tenth of them'
 works info run.h5
@@ -96,6 +97,30 @@ works import csv order.csv --like t.h5 -o like.h5
 predict -d like.h5
 same 'a data file made like another' all.csv
 
+# ---------------------------------------------------------------- codes, formats, notations
+
+sed '1!s/^c/00/; 2d' t.csv | sed '2{h;d};$G' >codes.csv
+warns "column 'code' holds codes such as '003', which is read as the number 3" import csv codes.csv --target y --missing mean -o codes.h5
+warns "column 'code' looks like a name or an id" fit -d codes.csv --target y --missing mean --levels code --net "$net" --engine mc_dropout:epochs=20 --samples 20 -o codes_run.h5
+says 'read codes.csv: 79 rows, features [85], target y, 0 splits'
+refuses "unknown level: there are 0010, 0011," predict codes_run.h5 -d t.csv
+refuses "levels are those of the fit" predict codes_run.h5 -d codes.csv --levels code
+printf '1 1:2 3:4\n2 2:1\n3 1:1\n' >rows.svm
+works fit -d rows.svm --format libsvm --net "$net" --engine map:epochs=5 -o svm.h5
+check 'what was told is not guessed' [ "$(grep -c 'format:' "$out")" = 0 ]
+printf '1:2 3:4\n' >row.svm
+works predict svm.h5 -d row.svm --force -o answer.csv
+check 'a sparse row needs no label' [ "$(wc -l <answer.csv)" = 2 ]
+refuses "--format: 'xml' is neither csv nor libsvm" fit -d rows.svm --format xml -o svm.h5
+refuses "t.csv: line 1: the label 'code,a,colour,b,y' is not a number" import libsvm t.csv -o svm.h5
+mkdir layout
+printf '1 7 .5\n2 7 .25\n3 7 1\n' >layout/data.txt
+printf '0\n1\n' >layout/index_features.txt
+echo 2 >layout/index_target.txt
+warns 'constant columns, of which nothing can be learned: x2' import uci layout -o layout.h5
+warns "column 'x1' looks like an index" fit -d layout --net "$net" --engine map:epochs=5 -o layout_run.h5
+says "few rows: 3 to fit 26 parameters; a unit of 'dense_2' alone has 6 weights, more than so many rows determine: the prior decides the rest"
+
 # ---------------------------------------------------------------- what does not fit
 
 sed '3s/red\|blue\|green/violet/' t.csv >violet.csv
@@ -120,7 +145,7 @@ refuses "gap.csv: row 4, column 'a': value is missing, and the fit knew of none 
 predict -d gap.csv --missing drop
 says 'rows left out: 1 of 80, for a missing value'
 check 'the other rows are predicted' [ "$(wc -l <answer.csv)" = 80 ]
-refuses "targets, weights and classes are those of the fit" predict run.h5 -d t.csv --target a
+refuses "targets, weights, classes and levels are those of the fit" predict run.h5 -d t.csv --target a
 refuses '--decimal: is of tables of text, and t.h5 is a data file' fit -d t.h5 --net dense --engine map --decimal , -o new.h5
 
 # ---------------------------------------------------------------- classes

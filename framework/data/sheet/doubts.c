@@ -77,6 +77,11 @@ static bnn_status doubt_levels(const bnn_inference *in, const bnn_schema_column 
     return s;
 }
 
+/* How to have a column that is no feature: by options, which the lists of a folder have in place of. */
+static const char *way_out(const bnn_inference *in) {
+    return in->sheet->listed ? "leave it out of index_features.txt" : "leave it out (--drop) or carry it through (--id)";
+}
+
 /* 0, 1, 2, ... in the order of the rows, or in another; or called so. */
 static bool looks_like_index(const bnn_inference *in, int c) {
     static const char *const names[] = {"id", "index", "idx", "row", "rowid", "row_id", "row_number", "nr", "no", "no.", "#", "unnamed: 0"};
@@ -91,19 +96,30 @@ static bool looks_like_index(const bnn_inference *in, int c) {
     return false;
 }
 
+/* A text that is read as another number than it shows. */
+static bnn_status doubt_codes(const bnn_inference *in, int c, const char *what, const char *way) {
+    const bnn_column_facts *f = &in->facts[c];
+    char number[BNN_NUMBER_TEXT + 40];
+    double value = 0;
+    if (f->first_code < 0 || f->texts > 0 || in->levels[c] || in->how->classes) return BNN_OK;
+    const char *text = bnn_sheet_cell(in->sheet, f->first_code, c);
+    bnn_sheet_number(text, in->how->decimal, in->how->thousands, &value);
+    bnn_print(number, sizeof number, "%.0f", value);
+    return WARN("looks_like_code", "%s '%s' holds codes such as '%.40s', which is read as the number %s: %s", what, in->sheet->name[c],
+                text, number, way);
+}
+
 static bnn_status doubt_feature(const bnn_inference *in, int c) {
     const char *name = in->sheet->name[c];
     const bnn_column_facts *f = &in->facts[c];
     if (looks_like_index(in, c))
-        BNN_TRY(WARN("looks_like_index",
-                     "column '%s' looks like an index or row numbers, and is a feature: leave it out (--drop) or carry it through "
-                     "(--id)",
-                     name));
+        BNN_TRY(WARN("looks_like_index", "column '%s' looks like an index or row numbers, and is a feature: %s", name, way_out(in)));
+    else
+        BNN_TRY(doubt_codes(in, c, "column", "make categories of it (--levels), leave it out (--drop) or carry it through (--id)"));
     if (f->days && f->texts == 0 && in->sheet->rows > 1)
         BNN_TRY(WARN("looks_like_date",
-                     "column '%s' looks like dates, such as %.0f, and is read as numbers: leave it out (--drop), or split it into "
-                     "year, month and day",
-                     name, f->first));
+                     "column '%s' looks like dates, such as %.0f, and is read as numbers: split it into year, month and day, or %s", name,
+                     f->first, way_out(in)));
     return BNN_OK;
 }
 
@@ -142,8 +158,8 @@ static bnn_status compare_columns(const bnn_inference *in, const mark *sorted, i
         bool feature_a = is_feature(in, a), feature_b = is_feature(in, b);
         if (feature_a != feature_b && in->sheet->rows > 2)
             return bnn_fail(BNN_ERR_DATA,
-                            "%s: the target is among the features: columns '%s' and '%s' hold the same values: leave one out (--drop)",
-                            in->sheet->path, in->sheet->name[a], in->sheet->name[b]);
+                            "%s: the target is among the features: columns '%s' and '%s' hold the same values: leave one out%s",
+                            in->sheet->path, in->sheet->name[a], in->sheet->name[b], in->sheet->listed ? "" : " (--drop)");
         char text[LIST];
         snprintf(text, sizeof text, "'%s' and '%s'", in->sheet->name[a], in->sheet->name[b]);
         bnn_list_add(list, sizeof list, text);
@@ -172,9 +188,8 @@ static bnn_status doubt_target(const bnn_inference *in, int c) {
     bool few = f->n_few <= BNN_FEW && 2 * f->n_few <= in->sheet->rows;
     if (in->how->classes || f->texts > 0 || !f->whole || !few) return BNN_OK;
     for (int k = 0; k < f->n_few; k++) bnn_list_add(list, sizeof list, bnn_number_print(f->few[k], number));
-    return WARN("few_values",
-                "the target '%s' holds only the whole numbers %s: they are taken as numbers (regression); for classes say --classes", name,
-                list);
+    return WARN("few_values", "the target '%s' holds only the whole numbers %s: they are taken as numbers (regression); for classes %s",
+                name, list, in->sheet->listed ? "import data.txt as csv with --classes" : "say --classes");
 }
 
 static bnn_status doubt_size(const bnn_inference *in) {
@@ -196,6 +211,9 @@ bnn_status bnn_inference_doubts(const bnn_inference *in) {
         if (is_feature(in, c)) BNN_TRY(doubt_feature(in, c));
     BNN_TRY(doubt_constants(in));
     BNN_TRY(doubt_duplicates(in));
-    for (int k = 0; k < in->n_targets; k++) BNN_TRY(doubt_target(in, in->target[k]));
+    for (int k = 0; k < in->n_targets; k++) {
+        BNN_TRY(doubt_target(in, in->target[k]));
+        BNN_TRY(doubt_codes(in, in->target[k], "the target", "for classes say --classes"));
+    }
     return doubt_size(in);
 }

@@ -147,6 +147,15 @@ static bnn_status leave_row_names(bnn_inference *in) {
                            "row names: the first column, which the header does not name, is left out (--id row_name carries it through)");
 }
 
+static bnn_status make_levels(void *context, int column) {
+    bnn_inference *in = context;
+    if (in->role[column] != BNN_COLUMN_FEATURE)
+        return bnn_fail(BNN_ERR_NAME, "%s: column '%s' is no feature: levels are asked for of features%s", in->sheet->path,
+                        in->sheet->name[column], in->role[column] == BNN_COLUMN_TARGET ? ", --classes of the target" : "");
+    in->levels[column] = true;
+    return BNN_OK;
+}
+
 static bnn_status choose_roles(bnn_inference *in) {
     const bnn_csv_options *how = in->how;
     const bnn_sheet *s = in->sheet;
@@ -162,7 +171,8 @@ static bnn_status choose_roles(bnn_inference *in) {
         if (in->role[c] == BNN_UNASKED) in->role[c] = BNN_COLUMN_FEATURE;
         features += in->role[c] == BNN_COLUMN_FEATURE;
     }
-    return features ? BNN_OK : bnn_fail(BNN_ERR_DATA, "%s: no column is left as a feature", s->path);
+    if (features == 0) return bnn_fail(BNN_ERR_DATA, "%s: no column is left as a feature", s->path);
+    return bnn_sheet_columns(s, how->levels, make_levels, in);
 }
 
 /* ---- what stands in the columns ---- */
@@ -207,6 +217,16 @@ static void see_text(bnn_column_facts *f, const char *text, int row) {
     if (f->texts++ == 0) f->first_text = row;
 }
 
+/* Says whether a number is written with digits that it does not have: zeros before it, or more than a double keeps. */
+static bool loses_digits(const char *text, double value) {
+    enum { MOST_DIGITS = 320 };
+    size_t n = strspn(text, "0123456789");
+    if (n < 2 || text[n] || (text[0] != '0' && value <= 0x1p53)) return false;
+    char exact[MOST_DIGITS];
+    bnn_print(exact, sizeof exact, "%.0f", value);
+    return strcmp(exact, text) != 0;
+}
+
 /* Looks at one cell that is neither left out nor an id. */
 static void see_cell(const bnn_inference *in, int row, int c) {
     bnn_column_facts *f = &in->facts[c];
@@ -216,6 +236,7 @@ static void see_cell(const bnn_inference *in, int row, int c) {
     bool number = !absent && bnn_sheet_number(text, in->how->decimal, in->how->thousands, &value);
     if (number && isfinite(value)) {
         see_number(f, value);
+        if (f->first_code < 0 && loses_digits(text, value)) f->first_code = row;
         if (in->role[c] == BNN_COLUMN_TARGET) see_few(f, value);
         if ((in->how->decimal != '.' || in->how->thousands) && !(bnn_import_number(text, &plain) && plain == value)) f->marked++;
     } else if (bnn_sheet_missing(text, in->how->na)) {
@@ -230,7 +251,9 @@ static void see_cell(const bnn_inference *in, int row, int c) {
 
 static void find_facts(bnn_inference *in) {
     const bnn_sheet *s = in->sheet;
-    for (int c = 0; c < s->cols; c++) in->facts[c] = (bnn_column_facts){.first_text = -1, .first_missing = -1, .first_infinite = -1};
+    for (int c = 0; c < s->cols; c++) {
+        in->facts[c] = (bnn_column_facts){.first_text = -1, .first_missing = -1, .first_infinite = -1, .first_code = -1};
+    }
     for (int row = 0; row < s->rows; row++)
         for (int c = 0; c < s->cols; c++)
             if (in->role[c] != BNN_LEFT_OUT && in->role[c] != BNN_COLUMN_ID) see_cell(in, row, c);
@@ -306,6 +329,7 @@ static bnn_status refuse_cell(const bnn_inference *in, int row, int c) {
 static bnn_status check_kind(const bnn_inference *in, int c) {
     const bnn_column_facts *f = &in->facts[c];
     int rows = in->sheet->rows - f->missing;
+    if (in->levels[c]) return BNN_OK;
     if (f->first_infinite >= 0)
         return bnn_cell_fail(in, f->first_infinite, c, "'%s' is not a finite number", bnn_sheet_cell(in->sheet, f->first_infinite, c));
     if (f->texts == 0 || (in->role[c] == BNN_COLUMN_TARGET && in->how->classes)) return BNN_OK;
@@ -378,9 +402,10 @@ static bnn_status find_levels(const bnn_inference *in, int c, bnn_schema_column 
 
 /* ---- schema ---- */
 
-static bnn_status set_target_kind(const bnn_inference *in, bnn_schema_column *column, bool text) {
+static bnn_status set_target_kind(const bnn_inference *in, const bnn_column_facts *f, bnn_schema_column *column) {
+    bool text = f->first_text >= 0;
     column->kind = text || in->how->classes ? BNN_COLUMN_LEVELS : BNN_COLUMN_NUMBER;
-    column->by_size = !text && in->how->classes;
+    column->by_size = !text && in->how->classes && f->first_code < 0;
     if (column->kind == BNN_COLUMN_LEVELS && in->n_targets > 1)
         return bnn_fail(BNN_ERR_DATA, "%s: column '%s' holds classes: it must be the only target", in->sheet->path, column->name);
     return BNN_OK;
@@ -398,8 +423,9 @@ static bnn_status set_column(const bnn_inference *in, int c, bnn_schema_column *
     *column = (bnn_schema_column){.name = strdup(in->sheet->name[c]), .role = (bnn_column_role)in->role[c], .place = c + 1};
     if (!column->name) return no_memory(in);
     if (column->role == BNN_COLUMN_ID) return column->kind = BNN_COLUMN_TEXT, BNN_OK;
-    column->kind = f->first_text >= 0 ? BNN_COLUMN_LEVELS : BNN_COLUMN_NUMBER;
-    if (column->role == BNN_COLUMN_TARGET) BNN_TRY(set_target_kind(in, column, f->first_text >= 0));
+    column->kind = f->first_text >= 0 || in->levels[c] ? BNN_COLUMN_LEVELS : BNN_COLUMN_NUMBER;
+    column->by_size = in->levels[c] && f->first_text < 0 && f->first_code < 0 && f->first_infinite < 0;
+    if (column->role == BNN_COLUMN_TARGET) BNN_TRY(set_target_kind(in, f, column));
     column->unit = column->kind == BNN_COLUMN_NUMBER ? unit_of(column->name) : NULL;
     column->indicator = takes_indicator(in, c);
     if (column->indicator && f->numbers > 0) column->fill = f->sum / f->numbers;
@@ -424,7 +450,7 @@ static bnn_status make_schema(bnn_inference *in) {
 }
 
 static bnn_status infer(bnn_inference *in) {
-    if (!in->role || !in->target || !in->facts) return no_memory(in);
+    if (!in->role || !in->target || !in->levels || !in->facts) return no_memory(in);
     for (int c = 0; c < in->sheet->cols; c++) in->role[c] = BNN_UNASKED;
     BNN_TRY(choose_roles(in));
     find_facts(in);
@@ -443,9 +469,10 @@ bnn_status bnn_schema_infer(bnn_sheet *sheet, const bnn_csv_options *how, bnn_sc
                         .how = &filled,
                         .role = malloc(cols * sizeof *in.role),
                         .target = malloc(cols * sizeof *in.target),
+                        .levels = calloc(cols, sizeof *in.levels),
                         .facts = calloc(cols, sizeof *in.facts)};
     bnn_status s = infer(&in);
-    free(in.role), free(in.target), free(in.facts);
+    free(in.role), free(in.target), free(in.levels), free(in.facts);
     if (s < 0) bnn_schema_free(in.schema), in.schema = NULL;
     *out = in.schema;
     return s;

@@ -18,7 +18,8 @@ bnn_status bnn_sheet_name_columns(bnn_sheet *sheet, int first, const bnn_csv_opt
 
 /* ---- sparse rows ---- */
 
-bool bnn_libsvm_recognise(const char *text); /* whether the first row is one of "label index:value ..." */
+/* Whether the first row is one of "label index:value ..."; for a schema of such rows the label may be left out. NULL: there is none. */
+bool bnn_libsvm_recognise(const char *text, const bnn_schema *like);
 /* Fills a sheet from its text; columns of `like` (NULL: none are known) are there even where no row names them. */
 bnn_status bnn_libsvm_read(const bnn_schema *like, bnn_sheet *sheet);
 
@@ -74,6 +75,7 @@ enum {
 typedef struct {
     int numbers, missing, texts;
     int first_text, first_missing, first_infinite; /* rows; -1: there is none */
+    int first_code;                                /* row of a number that loses digits: 01234, or a long one; -1: there is none */
     int marked;                                    /* numbers that are such by the marks that were asked for */
     double sum, first, last, least, greatest;      /* of the numbers */
     bool whole;                                    /* all numbers are */
@@ -90,6 +92,7 @@ typedef struct {
     int *role;                  /* [cols] a bnn_column_role, BNN_UNASKED or BNN_LEFT_OUT */
     int *target;                /* [n_targets] columns, in the order asked for */
     int n_targets;
+    bool *levels;            /* [cols] its values are asked to be categories */
     bnn_column_facts *facts; /* [cols] */
     bnn_schema *schema;
 } bnn_inference;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * libsvm.c: sparse rows "label index:value index:value ..." -> cells: a column for each index, 0 where a row has none, and the label last.
+ * libsvm.c: sparse rows "label index:value index:value ..." -> cells: a column for each index, 0 where a row has none, and the label last,
+ * empty where a row has none; a file without labels has no such column.
  */
 #include "data/import.h"
 #include "infer.h"
@@ -54,25 +55,41 @@ static int index_of(const char *word, size_t length) {
     return index <= MOST_INDEX ? index : -1;
 }
 
-bool bnn_libsvm_recognise(const char *text) {
+/* The index in "x12"; -1: the name is another. */
+static int index_in_name(const char *name) {
+    size_t digits = *name == 'x' ? strspn(name + 1, "0123456789") : 0;
+    if (digits == 0 || digits > 8 || name[1 + digits] || atoi(name + 1) > MOST_INDEX) return -1;
+    return atoi(name + 1);
+}
+
+/* Says whether a schema is that of rows of libsvm, as far as names tell. */
+static bool has_indices(const bnn_schema *like) {
+    for (int k = 0; like && k < like->n; k++)
+        if (like->column[k].role == BNN_COLUMN_FEATURE && index_in_name(like->column[k].name) < 0) return false;
+    return like;
+}
+
+bool bnn_libsvm_recognise(const char *text, const bnn_schema *like) {
     line l = {.at = (char *)text};
+    bool bare = has_indices(like);
     size_t length;
     do {
-        char *label = next_word(&l, &length), *word;
+        char *word = next_word(&l, &length);
         if (length == 0) continue; /* an empty line, or a comment */
-        if (!is_number(label, length)) return false;
+        if (is_number(word, length))
+            word = next_word(&l, &length);
+        else if (!bare)
+            return false;
         int n = 0;
-        while (word = next_word(&l, &length), length > 0) {
+        for (; length > 0; word = next_word(&l, &length), n++)
             if (index_of(word, length) < 0) return false;
-            n++;
-        }
         if (n > 0) return true;
     } while (next_line(&l));
     return false;
 }
 
 typedef struct {
-    int rows, least, greatest;
+    int rows, labels, least, greatest;
 } extent;
 
 static bnn_status check_line(const char *path, line *l, extent *e) {
@@ -80,10 +97,12 @@ static bnn_status check_line(const char *path, line *l, extent *e) {
     char *word = next_word(l, &length);
     int before = -1;
     if (length == 0) return BNN_OK;
-    if (!is_number(word, length))
+    if (is_number(word, length))
+        e->labels++, word = next_word(l, &length);
+    else if (index_of(word, length) < 0)
         return bnn_fail(BNN_ERR_DATA, "%s: line %d: the label '%.*s' is not a number", path, l->number, length < 40 ? (int)length : 40,
                         word);
-    while (word = next_word(l, &length), length > 0) {
+    for (; length > 0; word = next_word(l, &length)) {
         int index = index_of(word, length), shown = length < 40 ? (int)length : 40;
         if (index < 0) return bnn_fail(BNN_ERR_DATA, "%s: line %d: '%.*s' is no index:value", path, l->number, shown, word);
         if (index <= before)
@@ -100,21 +119,22 @@ static bnn_status check_line(const char *path, line *l, extent *e) {
 /* Columns that others had are 0 where no row here names them. */
 static void add_known(const bnn_schema *like, extent *e) {
     for (int k = 0; like && k < like->n; k++) {
-        const char *name = like->column[k].name;
-        size_t digits = *name == 'x' ? strspn(name + 1, "0123456789") : 0;
-        if (digits == 0 || digits > 8 || name[1 + digits] || atoi(name + 1) > MOST_INDEX) continue;
-        if (atoi(name + 1) < e->least) e->least = atoi(name + 1);
-        if (atoi(name + 1) > e->greatest) e->greatest = atoi(name + 1);
+        int index = index_in_name(like->column[k].name);
+        if (index < 0) continue;
+        if (index < e->least) e->least = index;
+        if (index > e->greatest) e->greatest = index;
     }
 }
 
-static bnn_status name_columns(bnn_sheet *s, int first) {
+/* Features x1, x2, ... and, where rows have labels, y. */
+static bnn_status name_columns(bnn_sheet *s, const extent *e) {
     s->name = calloc((size_t)s->cols, sizeof *s->name), s->twin = malloc((size_t)s->cols * sizeof *s->twin);
     bool done = s->name && s->twin;
-    for (int c = 0; done && c < s->cols - 1; c++) done = asprintf(&s->name[c], "x%d", first + c) >= 0;
-    if (!done || !(s->name[s->cols - 1] = strdup("y"))) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for its columns", s->path);
-    for (int c = 0; c < s->cols; c++) s->twin[c] = -1;
-    return BNN_OK;
+    for (int c = 0; done && c < s->cols; c++) {
+        s->twin[c] = -1;
+        done = asprintf(&s->name[c], e->least + c <= e->greatest ? "x%d" : "y", e->least + c) >= 0;
+    }
+    return done ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for its columns", s->path);
 }
 
 /* Ends a word, which the line goes on behind. */
@@ -124,23 +144,32 @@ static char *cut(line *l, char *word, char *stop) {
     return word;
 }
 
-static void fill_rows(bnn_sheet *s, int first) {
-    static char zero[] = "0";
+/* Fills the cells of one row from its first word on; returns what ended its last one. */
+static char fill_row(line *l, char *word, size_t length, const extent *e, char **cells) {
+    static char zero[] = "0", none[] = "";
+    char stop;
+    for (int c = 0; c <= e->greatest - e->least; c++) cells[c] = zero;
+    if (e->labels > 0) cells[e->greatest - e->least + 1] = none;
+    do {
+        int index = index_of(word, length);
+        char *text = cut(l, word, &stop);
+        cells[index < 0 ? e->greatest - e->least + 1 : index - e->least] = index < 0 ? text : strchr(text, ':') + 1;
+    } while ((stop == ' ' || stop == '\t') && (word = next_word(l, &length), length > 0));
+    return stop;
+}
+
+static void fill_rows(bnn_sheet *s, const extent *e) {
     line l = {.at = s->text, .number = 1};
     int row = 0;
     for (bool more = true; more;) {
         size_t length;
-        char stop, *word = next_word(&l, &length), **cells = s->cell + (size_t)row * (size_t)s->cols;
+        char *word = next_word(&l, &length);
         if (length == 0) {
             more = next_line(&l);
             continue;
         }
-        s->line[row++] = l.number;
-        for (int c = 0; c < s->cols; c++) cells[c] = zero;
-        cells[s->cols - 1] = cut(&l, word, &stop);
-        while ((stop == ' ' || stop == '\t') && (word = next_word(&l, &length), length > 0))
-            cells[atoi(word) - first] = strchr(cut(&l, word, &stop), ':') + 1;
-        if (stop == '\n')
+        s->line[row] = l.number;
+        if (fill_row(&l, word, length, e, s->cell + (size_t)row++ * (size_t)s->cols) == '\n')
             l.number++;
         else
             more = next_line(&l);
@@ -152,13 +181,14 @@ bnn_status bnn_libsvm_read(const bnn_schema *like, bnn_sheet *s) {
     line l = {.at = s->text, .number = 1};
     do BNN_TRY(check_line(s->path, &l, &e));
     while (next_line(&l));
+    if (e.rows == 0) return bnn_fail(BNN_ERR_FORMAT, "%s: holds no data", s->path);
     add_known(like, &e);
-    s->rows = e.rows, s->cols = e.greatest - e.least + 2, s->named = true;
+    s->rows = e.rows, s->cols = e.greatest - e.least + 1 + (e.labels > 0), s->named = true;
     size_t cells = (size_t)s->rows * (size_t)s->cols;
     BNN_TRY(bnn_memory_check((double)cells * sizeof *s->cell, s->path, "take fewer rows, or fewer features"));
     s->cell = malloc(cells * sizeof *s->cell), s->line = malloc((size_t)s->rows * sizeof *s->line);
     if (!s->cell || !s->line) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %zu cells", s->path, cells);
-    BNN_TRY(name_columns(s, e.least));
-    fill_rows(s, e.least);
+    BNN_TRY(name_columns(s, &e));
+    fill_rows(s, &e);
     return BNN_OK;
 }

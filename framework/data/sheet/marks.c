@@ -243,7 +243,7 @@ static void advise_notation(const bnn_mark *mark, const char *text, char *advice
     char how[64], value[BNN_NUMBER_TEXT], other[BNN_NUMBER_TEXT];
     double v = 0, w = 0;
     if (bnn_import_number(text, &v)) {
-        snprintf(advice, size, "'%.40s' has a decimal point, but numbers are to have a decimal comma", text);
+        snprintf(advice, size, "'%.40s' has a decimal point, but numbers are to have a decimal comma: --decimal . reads it", text);
         return;
     }
     bnn_sheet_number(text, mark->decimal, mark->thousands, &v);
@@ -278,4 +278,13 @@ void bnn_mark_advice(const bnn_mark *mark, const char *text, char *advice, size_
         snprintf(advice, size, "'%.40s' is not a number; if it stands for a missing value, say --na %.40s", text, text);
     else
         snprintf(advice, size, "'%.40s' %s", text, what[mark->kind]);
+}
+
+bnn_status bnn_sheet_refuse_number(const bnn_sheet *s, int row, int c) {
+    char advice[400];
+    const char *text = bnn_sheet_cell(s, row, c);
+    bnn_mark mark = bnn_mark_of(text);
+    if (mark.kind != BNN_MARK_NOTATION && mark.kind != BNN_MARK_ABSENT) mark.kind = BNN_MARK_NONE; /* the column cannot be left out */
+    bnn_mark_advice(&mark, text, advice, sizeof advice);
+    return bnn_sheet_fail(s, row, c, "%s", advice);
 }

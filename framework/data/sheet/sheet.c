@@ -229,6 +229,36 @@ static char guess_delimiter(const reader *r) {
     return best;
 }
 
+/* How many fields of a line are names of the schema, if c ends a field. */
+static int count_names(const reader *r, const char *line, char c) {
+    int count = 0;
+    for (const char *from = line, *end; *from && *from != '\n'; from = *end == c ? end + 1 : end) {
+        bool quoted = false;
+        for (end = from; *end && *end != '\n' && (quoted || *end != c); end++) quoted ^= *end == '"';
+        const char *last = end;
+        while (from < last && (*from == ' ' || *from == '"')) from++;
+        while (last > from && (last[-1] == ' ' || last[-1] == '"')) last--;
+        for (int k = 0; k < r->like->n; k++) {
+            const char *name = r->like->column[k].name;
+            count += strlen(name) == (size_t)(last - from) && memcmp(name, from, (size_t)(last - from)) == 0;
+        }
+    }
+    return count;
+}
+
+/* What parts the names that a schema knows, if anything does; else `guess`. */
+static char delimiter_of_names(const reader *r, char guess) {
+    static const char candidates[] = "\t;|, ";
+    const char *line = r->at + strspn(r->at, " \n");
+    char best = guess;
+    int most = count_names(r, line, guess);
+    for (const char *c = candidates; *c; c++) {
+        int count = count_names(r, line, *c);
+        if (count > most) most = count, best = *c;
+    }
+    return best;
+}
+
 /* Excel's first line "sep=;", with quotes or without. */
 static char announced_delimiter(reader *r) {
     const char *p = r->at + (*r->at == '"');
@@ -244,10 +274,12 @@ static bnn_status find_delimiter(reader *r) {
     char text[4], announced = announced_delimiter(r);
     r->delimiter = r->how->delimiter ? r->how->delimiter : announced;
     if (!r->delimiter) {
-        r->delimiter = guess_delimiter(r);
+        r->delimiter = r->like && r->like->delimiter ? r->like->delimiter : guess_delimiter(r);
+        if (r->like) r->delimiter = delimiter_of_names(r, r->delimiter);
         BNN_TRY(
             bnn_remarks_add(r->how->remarks, BNN_REMARK_NOTE, "delimiter", "delimiter: %s (guessed)", delimiter_name(r->delimiter, text)));
     }
+    r->sheet->delimiter = r->delimiter;
     r->stop['\n'] = r->stop['\0'] = r->stop[(unsigned char)r->delimiter] = true;
     if (r->delimiter == ' ') r->stop['\t'] = true;
     return BNN_OK;
@@ -291,8 +323,10 @@ static bnn_status take_off_last(reader *r) {
 
 static bnn_status read_sheet(reader *r) {
     BNN_TRY(bnn_text_read(r->sheet->path, r->how->remarks, &r->sheet->text));
-    if (!r->how->delimiter && bnn_libsvm_recognise(r->sheet->text)) {
-        BNN_TRY(bnn_remarks_add(r->how->remarks, BNN_REMARK_NOTE, "libsvm", "format: rows of libsvm, label and index:value (guessed)"));
+    if (r->how->format == BNN_TEXT_LIBSVM) return bnn_libsvm_read(r->like, r->sheet);
+    if (r->how->format == BNN_TEXT_GUESS && !r->how->delimiter && bnn_libsvm_recognise(r->sheet->text, r->like)) {
+        BNN_TRY(bnn_remarks_add(r->how->remarks, BNN_REMARK_NOTE, "libsvm",
+                                "format: rows of libsvm, label and index:value (guessed; --format csv reads it as fields)"));
         return bnn_libsvm_read(r->like, r->sheet);
     }
     BNN_TRY(read_cells(r));
@@ -303,6 +337,8 @@ static bnn_status read_sheet(reader *r) {
 /* Refuses marks that cannot be told apart from what they stand between. */
 static bnn_status check_marks(const bnn_csv_options *how) {
     static const char never[] = "\"\n\r0123456789+-eE";
+    if (how->format == BNN_TEXT_LIBSVM && (how->delimiter || how->comment || how->header != BNN_HEADER_GUESS || how->decimal != '.'))
+        return bnn_fail(BNN_ERR_OPTION, "format: rows of libsvm have no delimiter, header, comment or decimal mark to choose");
     if (how->delimiter && strchr(never, how->delimiter))
         return bnn_fail(BNN_ERR_OPTION, "delimiter: '%c' cannot end a field", how->delimiter);
     if (how->decimal != '.' && how->decimal != ',') return bnn_fail(BNN_ERR_OPTION, "decimal: '%c' is neither . nor ,", how->decimal);

@@ -92,10 +92,11 @@ void bnn_table_free(bnn_table *table);                               /* with all
 
 /* What a file does not say about itself; NULL, in part or in whole: the file's name, "", "". */
 typedef struct {
-    size_t size;         /* of this struct */
-    const char *title;   /* what the data are */
-    const char *source;  /* where they are from: a paper, an address */
-    const char *license; /* of the data */
+    size_t size;          /* of this struct */
+    const char *title;    /* what the data are */
+    const char *source;   /* where they are from: a paper, an address */
+    const char *license;  /* of the data */
+    bnn_remarks *remarks; /* takes what looks wrong in a folder of the UCI layout; NULL: nobody asks */
 } bnn_import_about;
 
 /* Says whether the first line names the columns. */
@@ -112,24 +113,33 @@ typedef enum {
     BNN_MISSING_MEAN    /* a feature's is its mean, beside a column "name=missing" that is 1 there; a target's is refused */
 } bnn_missing;
 
+/* What a table of texts is. */
+typedef enum {
+    BNN_TEXT_GUESS, /* rows of libsvm where it begins with one, else fields between delimiters */
+    BNN_TEXT_CSV,   /* fields between delimiters */
+    BNN_TEXT_LIBSVM /* rows "label index:value ..." */
+} bnn_text_format;
+
 /* How a CSV file is read; all zeros, or NULL: guess, the last column is the target. */
 typedef struct {
-    size_t size;          /* of this struct */
-    const char *targets;  /* names or numbers (from 1) of columns, separated by commas; NULL: the last column;
-                             "none": rows to predict, whose target is not known (a column of this name goes by its number) */
-    const char *drop;     /* columns to leave out, written likewise; NULL: none */
-    bool classes;         /* the target is a class even if it looks like a number; a text always is one */
-    bnn_header header;    /* whether there is one */
-    const char *id;       /* columns to carry through, written likewise, never features; NULL: none */
-    const char *weight;   /* the column of the rows' weights; NULL: every row weighs 1 */
-    char delimiter;       /* that ends a field; ' ' stands for any number of blanks; 0: guess */
-    char decimal;         /* mark of decimals: '.' or ','; 0: '.' */
-    char thousands;       /* mark between thousands in numbers; 0: none */
-    const char *comment;  /* lines that begin with it are left out; NULL: '#' before the header */
-    const char *na;       /* texts that stand for a missing value beside the usual ones, separated by commas; NULL: none */
-    bnn_missing missing;  /* what is done about missing values */
-    const char *other;    /* a level to read unknown levels of text features as, where a column has it; NULL: they are refused */
-    bnn_remarks *remarks; /* takes what was guessed; NULL: nobody asks */
+    size_t size;            /* of this struct */
+    const char *targets;    /* names or numbers (from 1) of columns, separated by commas; NULL: the last column;
+                               "none": rows to predict, whose target is not known (a column of this name goes by its number) */
+    const char *drop;       /* columns to leave out, written likewise; NULL: none */
+    bool classes;           /* the target is a class even if it looks like a number; a text always is one */
+    bnn_header header;      /* whether there is one */
+    const char *id;         /* columns to carry through, written likewise, never features; NULL: none */
+    const char *weight;     /* the column of the rows' weights; NULL: every row weighs 1 */
+    char delimiter;         /* that ends a field; ' ' stands for any number of blanks; 0: guess */
+    char decimal;           /* mark of decimals: '.' or ','; 0: '.' */
+    char thousands;         /* mark between thousands in numbers; 0: none */
+    const char *comment;    /* lines that begin with it are left out; NULL: '#' before the header */
+    const char *na;         /* texts that stand for a missing value beside the usual ones, separated by commas; NULL: none */
+    bnn_missing missing;    /* what is done about missing values */
+    const char *other;      /* a level to read unknown levels of text features as, where a column has it; NULL: they are refused */
+    bnn_remarks *remarks;   /* takes what was guessed; NULL: nobody asks */
+    const char *levels;     /* features that are categories although they look like numbers, written as targets are; NULL: none */
+    bnn_text_format format; /* what the text is */
 } bnn_csv_options;
 
 /* Text separated by commas, semicolons, tabs or blanks, which is guessed; fields may be quoted. Text features become one column for each
@@ -139,8 +149,8 @@ bnn_status bnn_import_csv(const char *path, const bnn_csv_options *options, cons
 /* New rows, read by the schema of others (bnn_run_schema, bnn_table_schema): columns are found by name, in any order, and others left out;
  * levels have the place they had. A column that is not there is refused by its name, an unknown level or class by row, column and text. Of
  * targets all are there, or the table has none. Options that are 0 are those of the schema's own file; targets may be "none" or NULL, id
- * names further columns to carry through, and weight and classes are refused. like NULL is refused: columns that were fitted to had no
- * names. */
+ * names further columns to carry through, and weight, classes and levels are refused. like NULL is refused: columns that were fitted to had
+ * no names. */
 bnn_status bnn_import_like(const char *path, const bnn_schema *like, const bnn_csv_options *options, const bnn_import_about *about,
                            bnn_table **out);
 /* The same for the rows of a table, whose splits the new one has, too. */
@@ -162,7 +172,7 @@ bnn_status bnn_import_columns(const bnn_columns *columns, const bnn_csv_options 
 bnn_status bnn_columns_like(const bnn_columns *columns, const bnn_schema *like, const bnn_csv_options *options, bnn_table **out);
 
 /* A folder of the published UCI layout: data.txt, index_features.txt, index_target.txt, and index_train_K.txt, index_test_K.txt for K = 0,
- * 1, ... */
+ * 1, ... What looks wrong in the columns goes to the remarks of `about`; a feature with the values of a target is refused. */
 bnn_status bnn_import_uci(const char *folder, const bnn_import_about *about, bnn_table **out);
 
 /* Makes count splits, replacing those there are. Needs two rows, and targets; a failure leaves the table as it was. */

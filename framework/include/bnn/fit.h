@@ -50,6 +50,11 @@ struct bnn_run {
     char *remark;        /* of a run that was not fitted, or that was loaded: a sentence about how it came to be; else NULL */
 };
 
+/* What should be known before a run is fitted to rows: a note "few_rows" where there are fewer of them than weights of one unit of the
+ * network. That unit is a linear model of its inputs, which so few rows leave open whatever the other layers do; more parameters than rows
+ * are no doubt by themselves, since the prior is there for them. */
+bnn_status bnn_run_doubt(const bnn_run *run, const bnn_data *data, bnn_remarks *remarks);
+
 #ifdef __cplusplus
 }
 #endif

@@ -149,6 +149,7 @@ static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *t
     r->course = &course;
     if (s == BNN_OK) s = tool_output_claim(r->out, "bnn-run|bnn-model", is_same, r);
     if (s == BNN_OK && r->log) s = tool_output_claim_log(r->log);
+    if (s == BNN_OK) s = bnn_run_doubt(run, train, r->reading.csv.remarks);
     if (s == BNN_OK) say_found(r, table, run);
     if (s == BNN_OK) s = tool_course_run(&course, train);
     if (s == BNN_OK && was_complete)

@@ -30,7 +30,6 @@ static const struct argp_option options[] = {
     {"license", LICENSE, "TEXT", 0, "SPDX name of their licence", 2},
     {0}};
 
-/* Rows of libsvm are told from CSV by how they look. */
 static bool is_text(const char *format) { return strcmp(format, "csv") == 0 || strcmp(format, "libsvm") == 0; }
 
 static bool fits(const request *r) {
@@ -53,10 +52,15 @@ static void check(const request *r, struct argp_state *state) {
     if (!r->out) tool_misuse(state, "--output: where shall the data file go?");
 }
 
+/* The word libsvm says what the text is; csv leaves it to be guessed. */
+static void set_format(request *r) {
+    if (strcmp(r->arg[0], "libsvm") == 0) r->reading.csv.format = BNN_TEXT_LIBSVM;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &r->reading; return 0;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &r->reading, r->about.size = sizeof r->about; return 0;
     case 'o': r->out = arg; return 0;
     case 't': r->reading.csv.targets = arg, r->reading.used = "--target"; return 0;
     case LIKE: r->like = arg; return 0;
@@ -94,7 +98,8 @@ static bnn_status import(request *r) {
     for (int i = 1; i < r->n_args; i++) BNN_TRY(tool_output_apart(r->out, r->arg[i], "what is imported"));
     BNN_TRY(tool_output_hdf5(r->out));
     BNN_TRY(bnn_remarks_new(&remarks));
-    r->reading.csv.remarks = remarks;
+    r->reading.csv.remarks = r->about.remarks = remarks;
+    set_format(r);
     bnn_status s = read_table(r, &table);
     if (s == BNN_OK) s = tool_output_claim_table(r->out, table);
     if (s == BNN_OK) s = bnn_table_save(table, r->out);
