@@ -13,6 +13,13 @@ bool bnn_is_of_word(char c) { return bnn_is_letter(c) || (c >= '0' && c <= '9');
 
 bool bnn_is_blank(char c) { return c && strchr(" \t\n\v\f\r", c); }
 
+char **bnn_texts_copy(const char *const *texts, int n) {
+    char **copy = texts ? calloc((size_t)n + 1, sizeof *copy) : NULL;
+    for (int i = 0; copy && i < n; i++)
+        if (!(copy[i] = strdup(texts[i]))) return bnn_texts_free(copy, n), NULL;
+    return copy;
+}
+
 void bnn_texts_free(char **texts, int n) {
     for (int i = 0; texts && i < n; i++) free(texts[i]);
     free(texts);

@@ -11,6 +11,7 @@ bool bnn_is_letter(char c);  /* a letter or _ */
 bool bnn_is_of_word(char c); /* a letter, a digit or _ */
 bool bnn_is_blank(char c);   /* a blank, a tab or the end of a line */
 
-void bnn_texts_free(char **texts, int n); /* the list and its n texts; NULLs are allowed */
+char **bnn_texts_copy(const char *const *texts, int n); /* owned; NULL: out of memory, or texts are NULL */
+void bnn_texts_free(char **texts, int n);               /* the list and its n texts; NULLs are allowed */
 
 #endif

@@ -5,6 +5,7 @@
 #include <bnn/data.h>
 
 #include "base/sized.h"
+#include "base/word.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,10 +13,8 @@
 
 static bool copy_texts(const char *const *from, int n, char ***out) {
     if (!from || n == 0) return true;
-    *out = calloc((size_t)n, sizeof **out);
-    bool done = *out != NULL;
-    for (int i = 0; done && i < n; i++) done = ((*out)[i] = strdup(from[i])) != NULL;
-    return done;
+    *out = bnn_texts_copy(from, n);
+    return *out != NULL;
 }
 
 static bnn_status fill(bnn_table *t, const bnn_arrays *a) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "summary.h"
+#include "traces.h"
 #include <bnn/diagnose.h>
 #include <bnn/jobs.h>
 #include <bnn/predict.h>
@@ -82,6 +83,7 @@ static bnn_status predict_rows(sheet *s, const bnn_data *rows) {
     name_rows(s, rows);
     s->n = (size_t)rows->n * (size_t)s->width;
     BNN_TRY(measure_sheet(s));
+    for (size_t i = 0; i < s->n; i++) bnn_traces_offer(s->d->traces, &s->d->quantity[s->first + i], s->x + i * (size_t)s->S);
     s->first += s->n;
     return BNN_OK;
 }
@@ -150,7 +152,9 @@ static bnn_status diagnose_columns(sheet *s) {
     bnn_quantity *q = &d->quantity[s->first++];
     q->of = BNN_OF_PARAMETERS;
     snprintf(q->name, sizeof q->name, "log density");
-    return bnn_convergence_of(d->chains, d->draws, lp->data, &q->is);
+    BNN_TRY(bnn_convergence_of(d->chains, d->draws, lp->data, &q->is));
+    bnn_traces_lead(d->traces, q, lp->data);
+    return BNN_OK;
 }
 
 static void name_weights(const bnn_model *m, bnn_quantity *q) {
@@ -338,6 +342,7 @@ bnn_status bnn_diagnose(const bnn_engine *engine, const bnn_data *data, const bn
         .engine = fitted, .d = d, .S = S, .n_parameters = bnn_summary_count(fitted->model), .width = fitted->model->likelihood.mean_dim};
     bnn_data *rows;
     bnn_status status = choose_rows(data, options->rows, &rows);
+    if (status == BNN_OK && options->traces) status = bnn_traces_new(d->chains, d->draws, BNN_TRACED, &d->traces);
     if (status == BNN_OK) {
         d->rows = rows->n;
         status = run(&s, rows, options->weights);
@@ -353,5 +358,6 @@ bnn_status bnn_diagnose(const bnn_engine *engine, const bnn_data *data, const bn
 void bnn_diagnosis_free(bnn_diagnosis *diagnosis) {
     if (!diagnosis) return;
     free(diagnosis->quantity);
+    bnn_traces_free(diagnosis->traces);
     free(diagnosis);
 }

@@ -14,10 +14,8 @@
 static bnn_status copy_texts(char *const *from, int n, int *count, char ***out) {
     if (!from || n == 0) return BNN_OK;
     *count = n;
-    *out = calloc((size_t)n, sizeof **out);
-    bool ok = *out != NULL;
-    for (int i = 0; ok && i < n; i++) ok = ((*out)[i] = strdup(from[i])) != NULL;
-    return ok ? BNN_OK : bnn_oom("the names of columns");
+    *out = bnn_texts_copy((const char *const *)from, n);
+    return *out ? BNN_OK : bnn_oom("the names of columns");
 }
 
 static bnn_status copy_names(const bnn_table *t, bnn_names *out) {

@@ -4,6 +4,7 @@
  */
 #include "parts.h"
 
+#include "base/word.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +95,7 @@ static void put_distances(bnn_h5_writer *w, const bnn_comparison *c) {
 }
 
 static void put_contestant(bnn_h5_writer *w, const char *group, const bnn_contestant *c) {
-    char history[BNN_H5_PATH], verdicts[BNN_H5_PATH];
+    char history[BNN_H5_PATH], verdicts[BNN_H5_PATH], traces[BNN_H5_PATH];
     bnn_h5_group(w, group);
     bnn_h5_text(w, group, "label", c->label);
     bnn_h5_text(w, group, "remark", c->remark);
@@ -105,8 +106,10 @@ static void put_contestant(bnn_h5_writer *w, const char *group, const bnn_contes
         bnn_h5_put(w, group, "error", BNN_H5_DOUBLE, c->error, "point");
         if (c->y) bnn_h5_put(w, group, "y", BNN_H5_DOUBLE, c->y, "point");
         if (c->pit) bnn_h5_put(w, group, "pit", BNN_H5_DOUBLE, c->pit, "point");
+        if (c->called) bnn_h5_put(w, group, "called", BNN_H5_DOUBLE, c->called, "point");
     }
     bnn_store_put_verdicts(w, bnn_h5_join(verdicts, group, "verdicts"), c->verdicts);
+    bnn_store_put_traces(w, bnn_h5_join(traces, group, "traces"), c->traces);
     bnn_store_put_history(w, bnn_h5_join(history, group, "metrics"), &c->history);
 }
 
@@ -121,6 +124,8 @@ bnn_status bnn_comparison_save(const bnn_comparison *c, const bnn_provenance *pr
     bnn_h5_text(&w, "/", "prior", c->prior);
     bnn_h5_u64(&w, "/", "seed", c->seed);
     bnn_h5_text(&w, "/", "task", c->is_class ? "classification" : "regression");
+    if (c->is_class) bnn_h5_ints(&w, "/", "n_classes", 1, &c->n_classes);
+    if (c->class_name) bnn_h5_texts(&w, "/", "classes", c->n_classes, c->class_name);
     bnn_h5_ints(&w, "/", "samples", 1, &c->samples);
     bnn_h5_text(&w, "/", "status", c->partial ? "partial" : "complete");
     bnn_h5_ints(&w, "/", "n_engines", 1, &c->n_engines);
@@ -144,10 +149,11 @@ void bnn_comparison_free(bnn_comparison *c) {
         bnn_contestant *k = &c->engine[e];
         bnn_history_free(&k->history);
         free(k->label), free(k->metrics), free(k->cost), free(k->distance), free(k->remark), free(k->spec_json);
-        free(k->sd), free(k->error), free(k->y), free(k->pit), free(k->target), bnn_remarks_free(k->verdicts);
+        free(k->sd), free(k->error), free(k->y), free(k->pit), free(k->called), free(k->target);
+        bnn_remarks_free(k->verdicts), bnn_traces_free(k->traces);
     }
-    for (int t = 0; c->target && t < c->n_targets; t++) free(c->target[t]);
-    free(c->target);
+    bnn_texts_free(c->target, c->n_targets);
+    bnn_texts_free(c->class_name, c->n_classes);
     free(c->title), free(c->net), free(c->likelihood), free(c->prior), free(c->data_path), free(c->data_sha256);
     free(c->split), free(c->engine);
     free(c);
@@ -254,9 +260,18 @@ static void get_contestant(bnn_h5_reader *r, const char *group, bnn_contestant *
         bnn_h5_get(r, bnn_h5_join(path, group, "error"), BNN_H5_DOUBLE, (size_t)c->n_points, c->error);
         c->y = get_on_points(r, group, "y", c->n_points);
         c->pit = get_on_points(r, group, "pit", c->n_points);
+        c->called = get_on_points(r, group, "called", c->n_points);
     }
     c->verdicts = bnn_store_get_verdicts(r, bnn_h5_join(path, group, "verdicts"));
+    c->traces = bnn_store_get_traces(r, bnn_h5_join(path, group, "traces"));
     bnn_store_get_history(r, bnn_h5_join(path, group, "metrics"), &c->history);
+}
+
+/* How many classes an object knows, and what they are called. */
+static void get_classes(bnn_h5_reader *r, const char *object, bnn_comparison *c) {
+    if (bnn_h5_has_attribute(r, object, "n_classes")) c->n_classes = bnn_store_get_n_classes(r, object);
+    if (c->n_classes > 0 && bnn_h5_has_attribute(r, object, "classes"))
+        c->class_name = bnn_h5_get_texts(r, object, "classes", c->n_classes);
 }
 
 /* Files of earlier versions are complete, and do not know their samples. */
@@ -273,6 +288,7 @@ static void get_comparison(bnn_h5_reader *r, bnn_comparison *c) {
     c->title = bnn_h5_get_text(r, "/", "title");
     get_texts(r, c);
     get_state(r, c);
+    get_classes(r, "/", c);
     int extents[2];
     bnn_h5_extents(r, "/scores/ll", 2, extents);
     if (!make_room(r, c, extents[0], extents[1])) return;
@@ -334,6 +350,7 @@ static void class_points(bnn_contestant *c, int width, const double *mean, const
             if (mean[i * width + k] > mean[i * width + best]) best = k;
         c->sd[i] = 1 - mean[i * width + best];
         c->error[i] = best != (int)y[i];
+        c->y[i] = y[i], c->called[i] = best;
     }
 }
 
@@ -345,7 +362,8 @@ static void get_points(bnn_h5_reader *r, bnn_comparison *c) {
     double *v = bnn_h5_room(r, 4 * cells, sizeof *v);
     if (!v) return;
     k->sd = bnn_h5_room(r, (size_t)extent[0], sizeof(double)), k->error = bnn_h5_room(r, (size_t)extent[0], sizeof(double));
-    k->y = c->is_class ? NULL : bnn_h5_room(r, (size_t)extent[0], sizeof(double));
+    k->y = bnn_h5_room(r, (size_t)extent[0], sizeof(double));
+    k->called = c->is_class ? bnn_h5_room(r, (size_t)extent[0], sizeof(double)) : NULL;
     bnn_h5_get(r, "/prediction/mean", BNN_H5_DOUBLE, cells, v);
     bnn_h5_get(r, "/prediction/var_epistemic", BNN_H5_DOUBLE, cells, v + cells);
     bnn_h5_get(r, "/prediction/var_aleatoric", BNN_H5_DOUBLE, cells, v + 2 * cells);
@@ -375,7 +393,8 @@ static bnn_metrics no_scores(bool is_class) {
 
 static void get_run(bnn_h5_reader *r, bnn_comparison *c) {
     bool scored = bnn_h5_has(r, "/prediction/y") && bnn_h5_has(r, "/summary");
-    c->is_class = bnn_store_get_n_classes(r, "/scaling") > 0;
+    get_classes(r, "/scaling", c);
+    c->is_class = c->n_classes > 0;
     c->title = bnn_h5_get_text(r, "/", "engine");
     get_texts(r, c);
     if (!make_room(r, c, 1, 1)) return;
@@ -391,6 +410,7 @@ static void get_run(bnn_h5_reader *r, bnn_comparison *c) {
     bnn_store_get_cost(r, "/cost", "/provenance", 1, c->engine[0].cost);
     bnn_store_get_history(r, "/metrics", &c->engine[0].history);
     c->engine[0].verdicts = bnn_store_get_verdicts(r, "/verdicts");
+    c->engine[0].traces = bnn_store_get_traces(r, "/traces");
     if (scored) get_points(r, c);
 }
 

@@ -359,3 +359,68 @@ bnn_remarks *bnn_store_get_verdicts(bnn_h5_reader *r, const char *group) {
     bnn_remarks_free(out);
     return NULL;
 }
+
+/* ---- traces ---- */
+
+/* Where in bnn_convergence they are. */
+static const struct {
+    const char *name;
+    size_t offset;
+} convergence[] = {{"rhat", offsetof(bnn_convergence, rhat)},
+                   {"ess_bulk", offsetof(bnn_convergence, ess_bulk)},
+                   {"ess_tail", offsetof(bnn_convergence, ess_tail)},
+                   {"mean", offsetof(bnn_convergence, mean)},
+                   {"sd", offsetof(bnn_convergence, sd)}};
+
+static void put_convergence(bnn_h5_writer *w, const char *group, const char *name, const bnn_traces *t, size_t offset) {
+    double v[BNN_TRACED];
+    for (int i = 0; i < t->n; i++) v[i] = *(const double *)((const char *)&t->quantity[i].is + offset);
+    bnn_h5_put(w, group, name, BNN_H5_DOUBLE, v, "quantity");
+}
+
+void bnn_store_put_traces(bnn_h5_writer *w, const char *group, const bnn_traces *t) {
+    char *names[BNN_TRACED], path[BNN_H5_PATH];
+    if (!t || t->n == 0) return;
+    for (int i = 0; i < t->n; i++) names[i] = (char *)t->quantity[i].name;
+    bnn_h5_group(w, group);
+    bnn_h5_ints(w, group, "of", 1, &t->of);
+    bnn_h5_dim(w, group, "quantity", t->n, BNN_H5_INT, NULL);
+    bnn_h5_texts(w, bnn_h5_join(path, group, "quantity"), "labels", t->n, names);
+    bnn_h5_dim(w, group, "chain", t->chains, BNN_H5_INT, NULL);
+    bnn_h5_dim(w, group, "draw", t->draws, BNN_H5_INT, NULL);
+    bnn_h5_put(w, group, "value", BNN_H5_REAL, t->x, "quantity chain draw");
+    for (size_t i = 0; i < sizeof convergence / sizeof *convergence; i++)
+        put_convergence(w, group, convergence[i].name, t, convergence[i].offset);
+}
+
+static void get_quantities(bnn_h5_reader *r, const char *group, bnn_traces *t) {
+    char path[BNN_H5_PATH];
+    double v[BNN_TRACED];
+    char **names = bnn_h5_get_texts(r, bnn_h5_join(path, group, "quantity"), "labels", t->n);
+    for (int i = 0; names && i < t->n; i++) snprintf(t->quantity[i].name, sizeof t->quantity[i].name, "%s", names[i]);
+    bnn_texts_free(names, t->n);
+    for (size_t k = 0; k < sizeof convergence / sizeof *convergence; k++) {
+        bnn_h5_get(r, bnn_h5_join(path, group, convergence[k].name), BNN_H5_DOUBLE, (size_t)t->n, v);
+        for (int i = 0; r->status == BNN_OK && i < t->n; i++) *(double *)((char *)&t->quantity[i].is + convergence[k].offset) = v[i];
+    }
+    t->of = bnn_h5_get_int(r, group, "of");
+}
+
+bnn_traces *bnn_store_get_traces(bnn_h5_reader *r, const char *group) {
+    char path[BNN_H5_PATH];
+    int extent[3];
+    bnn_traces *t = NULL;
+    if (!bnn_h5_has(r, group)) return NULL;
+    bnn_h5_extents(r, bnn_h5_join(path, group, "value"), 3, extent);
+    if (r->status == BNN_OK && (extent[0] > BNN_TRACED || extent[1] < 1 || extent[2] > INT32_MAX / BNN_TRACED / extent[1]))
+        r->status =
+            bnn_fail(BNN_ERR_FORMAT, "%s: %s has %d quantities of %d chains of %d draws", r->path, group, extent[0], extent[1], extent[2]);
+    if (r->status == BNN_OK) r->status = bnn_traces_new(extent[1], extent[2], extent[0], &t);
+    if (r->status < 0) return NULL;
+    t->n = extent[0];
+    bnn_h5_get(r, path, BNN_H5_REAL, (size_t)t->n * (size_t)t->chains * (size_t)t->draws, t->x);
+    get_quantities(r, group, t);
+    if (r->status == BNN_OK) return t;
+    bnn_traces_free(t);
+    return NULL;
+}

@@ -8,6 +8,7 @@
 
 #include "hdf5.h"
 
+#include <bnn/diagnose.h>
 #include <bnn/store.h>
 
 /* An attribute of up to BNN_MAX_RANK extents that make `size` numbers. */
@@ -37,6 +38,10 @@ void bnn_store_get_metrics(bnn_h5_reader *r, const char *group, int n, bnn_metri
  * has judged. */
 void bnn_store_put_verdicts(bnn_h5_writer *w, const char *group, const bnn_remarks *remarks);
 bnn_remarks *bnn_store_get_verdicts(bnn_h5_reader *r, const char *group); /* NULL where there is no group, and on a failure */
+
+/* Makes the group: draws of some quantities, and what their chains say. Nothing where traces is NULL. */
+void bnn_store_put_traces(bnn_h5_writer *w, const char *group, const bnn_traces *traces);
+bnn_traces *bnn_store_get_traces(bnn_h5_reader *r, const char *group); /* NULL where there is no group, and on a failure */
 
 /* Counts into `group`; times and memory, which are no result, into `times`. */
 void bnn_store_put_cost(bnn_h5_writer *w, const char *group, const char *times, int n, const bnn_cost *c, const char *dims);

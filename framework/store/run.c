@@ -185,6 +185,7 @@ bnn_status bnn_run_save(const bnn_run *run, const bnn_results *results, const bn
     }
     if (results && results->prediction) bnn_store_put_prediction(w, results->prediction, results->data);
     if (results) bnn_store_put_verdicts(w, "/verdicts", results->verdicts);
+    if (results) bnn_store_put_traces(w, "/traces", results->traces);
     return end(w, results);
 }
 

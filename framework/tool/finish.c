@@ -38,7 +38,9 @@ bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, c
     bnn_remarks *verdicts = NULL;
     if (s == BNN_OK) s = bnn_remarks_new(&verdicts);
     if (s == BNN_OK) s = bnn_run_judge(run, train, train ? train->n : 0, prediction, test, verdicts);
-    results.verdicts = verdicts;
+    bnn_traces *traces = NULL;
+    if (s == BNN_OK && (test || train)) s = bnn_traces_take(run->engine, test ? test : train, &traces);
+    results.verdicts = verdicts, results.traces = traces;
     if (s == BNN_OK)
         s = bnn_run_save(run, &results, &provenance, path);
     else if (bnn_run_save(run, NULL, &provenance, path) == BNN_OK) /* a fit is worth more than its predictions */
@@ -51,6 +53,7 @@ bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, c
     }
     *bad = tool_count_bad(verdicts);
     bnn_remarks_free(verdicts);
+    bnn_traces_free(traces);
     bnn_prediction_free(prediction);
     return s;
 }

@@ -422,6 +422,31 @@ START_TEST(each_finding_is_made_alone) {
 }
 END_TEST
 
+/* The log density first, then predictions from the largest R-hat on; each with the draws that its numbers are of. */
+START_TEST(traces_are_of_the_worst_quantities) {
+    bnn_table *table = table_new(40, 3, 0, 5);
+    bnn_data *data = data_new(table);
+    bnn_run *run = fit("hmc:steps=3,chains=3,samples=40,warmup=60", "dense:3; tanh; dense", data), *map = fit("map:epochs=2", "dense", data);
+    bnn_diagnosis *d = diagnose(run, data, (bnn_diagnose_options){.rows = BNN_JUDGED_ROWS});
+    bnn_traces *t, *none;
+    OK(bnn_traces_take(run->engine, data, &t));
+    OK(bnn_traces_take(map->engine, data, &none));
+    ck_assert(t && !none && t->n == BNN_TRACED && t->chains == 3 && t->draws == 40 && t->of == BNN_JUDGED_ROWS + 1);
+    ck_assert_str_eq(t->quantity[0].name, "log density");
+    int worse = 0;
+    for (int i = 0; i < d->n; i++) worse += d->quantity[i].of == BNN_OF_PREDICTIONS && d->quantity[i].is.rhat > t->quantity[5].is.rhat;
+    ck_assert_int_eq(worse, BNN_TRACED - 2);
+    for (int i = 0; i < t->n; i++) {
+        static double x[120];
+        for (int s = 0; s < 120; s++) x[s] = (double)t->x[i * 120 + s];
+        ck_assert(i < 2 || t->quantity[i].is.rhat <= t->quantity[i - 1].is.rhat);
+        ck_assert_double_eq(t->quantity[i].is.rhat, quantity_of(d, t->quantity[i].name)->is.rhat);
+        ck_assert_double_eq_tol(convergence(3, 40, x).rhat, t->quantity[i].is.rhat, 1e-3);
+    }
+    bnn_traces_free(t), bnn_diagnosis_free(d), bnn_run_free(run), bnn_run_free(map), bnn_data_free(data), bnn_table_free(table);
+}
+END_TEST
+
 START_TEST(what_cannot_be_diagnosed_is_refused) {
     bnn_table *table = table_new(20, 2, 0, 5);
     bnn_data *data = data_new(table), *none;
@@ -446,6 +471,7 @@ int main(void) {
                                   ranks_bear_heavy_tails_and_other_scales,
                                   what_has_no_answer_is_nan,
                                   quantities_are_of_the_draws,
+                                  traces_are_of_the_worst_quantities,
                                   a_prediction_has_the_errors_of_its_chains,
                                   good_chains_are_good_at_any_number_of_threads_and_from_a_file,
                                   bad_chains_are_said_to_be,

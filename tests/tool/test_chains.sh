@@ -103,6 +103,17 @@ if command -v gnuplot >/dev/null; then
     works report d1.h5 dc.h5 -o report.html
     check 'W1 stands in the page' grep -q 'distance from the reference' report.html
     check 'so does total variation' grep -q 'total variation' report.html
+    check 'there are traces' grep -q '<h3>Trace: log density' report.html
+    check 'and ranks' grep -q '<h3>Ranks: row ' report.html
+    check 'and R-hat' grep -q '>R-hat</th>' report.html
+    check 'engines are compared split by split' grep -q '<h3>Differences in log-likelihood' report.html
+    check 'classes are counted' [ "$(grep -c '<h3>Confusion' report.html)" = 3 ]
+    works fit -d r.h5 --split all --net dense --engine $hmc -o untested.h5
+    works report untested.h5 -o untested.html
+    check 'a run without test rows has its chains' grep -q '<h3>Trace: log density' untested.html
+    works compare -d r.h5 --net "$net" -e map:epochs=400 -e map:epochs=300 -e map:epochs=1,lr=9 --splits 0 -o far.h5
+    works report far.h5 -o far.html
+    check 'an engine far below the others is an arrow with its score' grep -q '>C (-' far.html
 else
     echo 'skipped: report, for want of gnuplot'
 fi

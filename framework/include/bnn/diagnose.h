@@ -52,7 +52,17 @@ typedef struct {
     bnn_convergence is; /* of its draws */
 } bnn_quantity;
 
-enum { BNN_MOST_FINDINGS = 16, BNN_FINDING_TEXT = 400 };
+enum { BNN_MOST_FINDINGS = 16, BNN_FINDING_TEXT = 400, BNN_TRACED = 6 };
+
+/* Some quantities draw by draw, for pictures: first the log density, where the engine keeps it, then predictions, those of
+ * the largest R-hat. */
+typedef struct {
+    int chains, draws;                 /* of each chain */
+    int of;                            /* quantities that they were chosen from */
+    int n;                             /* chosen ones */
+    bnn_quantity quantity[BNN_TRACED]; /* [n] */
+    bnn_real *x;                       /* [n, chains, draws] */
+} bnn_traces;
 
 /* Diagnosis of the chains of a run by its draws. */
 typedef struct {
@@ -68,12 +78,14 @@ typedef struct {
     char finding[BNN_MOST_FINDINGS][BNN_FINDING_TEXT]; /* sentences: what was found; and what to do */
     const char *code[BNN_MOST_FINDINGS];               /* of each: "chains_apart", "few_draws", ... */
     bnn_severity severity[BNN_MOST_FINDINGS];          /* of each */
+    bnn_traces *traces;                                /* owned; NULL: not asked for */
 } bnn_diagnosis;
 
 /* Rows and parameters that a diagnosis looks at. */
 typedef struct {
     int rows;     /* at most, evenly spaced; 0: all */
     bool weights; /* single weights, too */
+    bool traces;  /* some quantities draw by draw, too */
 } bnn_diagnose_options;
 
 /* Says whether the engine's draws come from Markov chains. */
@@ -85,6 +97,12 @@ bool bnn_has_chains(const bnn_engine *engine);
  * short. Parallel over draws and quantities; the same bits at any number of threads. */
 bnn_status bnn_diagnose(const bnn_engine *engine, const bnn_data *data, const bnn_diagnose_options *options, bnn_diagnosis **out);
 void bnn_diagnosis_free(bnn_diagnosis *diagnosis); /* NULL is allowed */
+
+/* The traces alone, by BNN_JUDGED_ROWS rows of data; *out is NULL for an engine without chains, and where they are too short. Owned. */
+bnn_status bnn_traces_take(const bnn_engine *engine, const bnn_data *data, bnn_traces **out);
+/* Room for n quantities. */
+bnn_status bnn_traces_new(int chains, int draws, int n, bnn_traces **out);
+void bnn_traces_free(bnn_traces *traces); /* NULL is allowed */
 
 #define BNN_MOST_RHAT 1.01   /* above it chains have not met (Vehtari et al. 2021, section 4) */
 #define BNN_CHANCE 0.01      /* share of quantities that may lie above it: of many some do by chance */

@@ -7,6 +7,7 @@
 #define BNN_STORE_H
 
 #include <bnn/detect.h>
+#include <bnn/diagnose.h>
 #include <bnn/distance.h>
 #include <bnn/file.h>
 #include <bnn/fit.h>
@@ -54,6 +55,7 @@ struct bnn_results {
     const bnn_metrics *metrics;       /* may be NULL */
     bnn_draws *draws;                 /* may be NULL */
     const bnn_remarks *verdicts;      /* on run and prediction (diagnose.h); NULL: nobody has judged */
+    const bnn_traces *traces;         /* of the run's chains; may be NULL */
 };
 
 /* Where a run came from, read back; texts owned, NULL if absent. */
@@ -120,11 +122,14 @@ typedef struct {
     char *remark;          /* of the first split; "" if none */
     int n_points;          /* test rows of all splits, first target */
     double *sd, *error;    /* [n_points] sqrt(var_total), and y - mean; of classes: 1 - largest probability, and 0 or 1 for a wrong class */
-    double *y, *pit;       /* [n_points] the target, and P(Y <= y); NULL: not known, and of classes */
+    double *y;             /* [n_points] the target, of classes its number; NULL: not known */
+    double *pit;           /* [n_points] P(Y <= y); NULL: not known, and of classes */
+    double *called;        /* [n_points] the most probable class; NULL: not known, and of numbers */
     bnn_remarks *verdicts; /* of the first split; NULL: nobody has judged */
     bnn_distance *distance; /* [n_splits] from the engine that is the reference; NULL: none is */
     char *spec_json;        /* of the first split: network, engine, likelihood and prior as they were fitted (spec_json.h) */
     bnn_metrics *target;    /* [n_splits, n_targets] of each target alone; NULL: n_targets is 0 */
+    bnn_traces *traces;     /* of its chains on the first split; NULL: it has none, or they are not known */
 } bnn_contestant;
 
 /* Findings of `bnn compare`, from which a report is drawn. */
@@ -142,11 +147,14 @@ typedef struct {
     int reference;                                      /* the engine that distances are from, where there are any */
     int n_targets;                                      /* real targets, where there are several; else 0 */
     char **target;                                      /* [n_targets] their names; NULL: they have none */
+    int n_classes;                                      /* 0: not known, and of numbers */
+    char **class_name;                                  /* [n_classes]; NULL: they have none */
 } bnn_comparison;
 
 /* Schema "bnn-comparison". */
 bnn_status bnn_comparison_save(const bnn_comparison *comparison, const bnn_provenance *provenance, const char *path);
-/* From a comparison, or from a run (one engine, one split); one that has predicted no test rows has scores of no rows, NaN, and no points. */
+/* From a comparison, or from a run (one engine, one split); one that has predicted no test rows has scores of no rows, NaN, and no points.
+ */
 bnn_status bnn_comparison_load(const char *path, bnn_comparison **out);
 /* BNN_OK where a comparison, that of the file at path, is of the same work as the one that is asked for now: engines, network, likelihood,
  * prior, seed, samples, splits, reference and data. Else a sentence says the first that differs. */

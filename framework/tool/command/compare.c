@@ -69,8 +69,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 /* One fit: engine e on split number k of the comparison. */
 typedef struct {
-    int n;                        /* test rows */
-    double *sd, *error, *y, *pit; /* [n] as in bnn_contestant, in one piece */
+    int n;                         /* test rows */
+    double *sd, *error, *y, *last; /* [n] as in bnn_contestant, in one piece; the last one pit, of classes called */
     double share;
     bnn_marginals *marginals; /* while the reference, or this engine, is still to come in its split */
     bool settled;             /* the distance is known */
@@ -112,7 +112,7 @@ static bnn_status keep_points(task *t, const bnn_prediction *p, const bnn_data *
     t->n = p->n;
     t->sd = malloc(4 * (size_t)p->n * sizeof *t->sd);
     if (!t->sd) return bnn_oom("predictions");
-    t->error = t->sd + p->n, t->y = t->error + p->n, t->pit = t->y + p->n;
+    t->error = t->sd + p->n, t->y = t->error + p->n, t->last = t->y + p->n;
     for (int i = 0; i < p->n; i++) {
         const double *mean = p->mean + (size_t)i * (size_t)p->mean_dim;
         int best = 0;
@@ -122,7 +122,7 @@ static bnn_status keep_points(task *t, const bnn_prediction *p, const bnn_data *
         t->sd[i] = p->is_class ? 1 - mean[best] : sqrt(bnn_var_total(p, i * p->mean_dim));
         t->error[i] = p->is_class ? (int)y != best : y - mean[0];
         t->y[i] = y;
-        t->pit[i] = p->pit ? p->pit[i * p->mean_dim] : NAN;
+        t->last[i] = p->is_class ? best : p->pit ? p->pit[i * p->mean_dim] : NAN;
     }
     return BNN_OK;
 }
@@ -140,10 +140,12 @@ static bnn_status keep_targets(const bnn_comparison *c, bnn_contestant *who, int
 /* What is known of the first split alone. */
 static bnn_status keep_first(bnn_contestant *who, bnn_run *run, const bnn_data *train, const bnn_prediction *p, const bnn_data *test) {
     const char *remark = bnn_run_remark(run);
-    bnn_history_free(&who->history), free(who->remark), free(who->spec_json), bnn_remarks_free(who->verdicts); /* empty ones, of a file */
+    bnn_history_free(&who->history), free(who->remark), free(who->spec_json); /* empty ones, of a file */
+    bnn_remarks_free(who->verdicts), bnn_traces_free(who->traces);
     who->history = (bnn_history){0}, who->remark = who->spec_json = NULL;
     BNN_TRY(bnn_remarks_new(&who->verdicts));
     BNN_TRY(bnn_run_judge(run, train, train->n, p, test, who->verdicts));
+    BNN_TRY(bnn_traces_take(run->engine, test, &who->traces));
     who->history = run->history; /* moves */
     run->history = (bnn_history){0};
     who->remark = strdup(remark ? remark : "");
@@ -265,47 +267,45 @@ static bool is_kept(const contest *c, int e, int k) {
     return kept;
 }
 
-/* The columns of points of an engine; classes have the first two. */
-enum { COLUMNS = 4, CLASS_COLUMNS = 2 };
+/* The columns of points of an engine. */
+enum { COLUMNS = 4 };
 typedef double **columns[COLUMNS];
-#define COLUMNS_OF(who) \
-    { &(who)->sd, &(who)->error, &(who)->y, &(who)->pit }
-static int count_columns(const contest *c) { return c->c->is_class ? CLASS_COLUMNS : COLUMNS; }
+#define COLUMNS_OF(c, who) \
+    { &(who)->sd, &(who)->error, &(who)->y, (c)->c->is_class ? &(who)->called : &(who)->pit }
 
 /* Puts the test rows of the splits that are kept in one row; makes room for them, where there was none. */
 static bnn_status join_points(const contest *c, int e, bnn_contestant *who) {
     const task *t = &c->task[e * c->c->n_splits];
-    columns column = COLUMNS_OF(who);
+    columns column = COLUMNS_OF(c, who);
     who->n_points = 0;
     for (int k = 0; k < c->c->n_splits; k++) who->n_points += is_kept(c, e, k) ? t[k].n : 0;
-    for (int i = 0; i < count_columns(c); i++)
+    for (int i = 0; i < COLUMNS; i++)
         if (!(*column[i] = malloc((size_t)who->n_points * sizeof(double) + 1))) return bnn_oom("predictions");
     for (int k = 0, at = 0; k < c->c->n_splits; k++) {
         if (!is_kept(c, e, k)) continue;
-        for (int i = 0; i < count_columns(c); i++)
-            memcpy(*column[i] + at, t[k].sd + (size_t)i * (size_t)t[k].n, (size_t)t[k].n * sizeof(double));
+        for (int i = 0; i < COLUMNS; i++) memcpy(*column[i] + at, t[k].sd + (size_t)i * (size_t)t[k].n, (size_t)t[k].n * sizeof(double));
         at += t[k].n;
     }
     return BNN_OK;
 }
 
 static void free_points(bnn_contestant *who) {
-    free(who->sd), free(who->error), free(who->y), free(who->pit);
-    who->sd = who->error = who->y = who->pit = NULL;
+    free(who->sd), free(who->error), free(who->y), free(who->pit), free(who->called);
+    who->sd = who->error = who->y = who->pit = who->called = NULL;
 }
 
 /* What of an engine is kept, as it stands; its texts and its course are those of the first split. */
 static bnn_status keep_engine(const contest *c, int e, bnn_contestant *out) {
     const bnn_contestant *who = &c->c->engine[e];
     *out = *who;
-    out->sd = out->error = out->y = out->pit = NULL;
+    out->sd = out->error = out->y = out->pit = out->called = NULL;
     out->metrics = calloc((size_t)c->c->n_splits, sizeof *out->metrics);
     out->cost = calloc((size_t)c->c->n_splits, sizeof *out->cost);
     for (int k = 0; out->metrics && out->cost && k < c->c->n_splits; k++) {
         out->metrics[k].is_class = c->c->is_class;
         if (is_kept(c, e, k)) out->metrics[k] = who->metrics[k], out->cost[k] = who->cost[k];
     }
-    if (!is_kept(c, e, 0)) out->history = (bnn_history){0}, out->remark = out->spec_json = NULL, out->verdicts = NULL;
+    if (!is_kept(c, e, 0)) out->history = (bnn_history){0}, out->remark = out->spec_json = NULL, out->verdicts = NULL, out->traces = NULL;
     bnn_status s = join_points(c, e, out);
     return out->metrics && out->cost ? s : bnn_oom("a comparison");
 }
@@ -353,17 +353,16 @@ static bnn_status restore_points(contest *c) {
     int n = c->c->n_splits;
     for (int e = 0; e < c->c->n_engines; e++) {
         bnn_contestant *who = &c->c->engine[e];
-        columns column = COLUMNS_OF(who);
+        columns column = COLUMNS_OF(c, who);
         for (int k = 0, at = 0; k < n; k++) {
             task *t = &c->task[e * n + k];
             if (who->metrics[k].n == 0) continue;
             int rows = bnn_table_count(c->table, c->c->split[k], BNN_TEST);
-            if (at + rows > who->n_points || !*column[count_columns(c) - 1])
+            if (at + rows > who->n_points || !*column[COLUMNS - 1])
                 return bnn_fail(BNN_ERR_FORMAT, "%s: lacks points of engine %d", c->r->out, e);
             *t = (task){.n = rows, .done = true, .restored = true, .settled = true};
             if (!(t->sd = malloc(COLUMNS * (size_t)rows * sizeof *t->sd))) return bnn_oom("predictions");
-            for (int i = 0; i < count_columns(c); i++)
-                memcpy(t->sd + (size_t)i * (size_t)rows, *column[i] + at, (size_t)rows * sizeof *t->sd);
+            for (int i = 0; i < COLUMNS; i++) memcpy(t->sd + (size_t)i * (size_t)rows, *column[i] + at, (size_t)rows * sizeof *t->sd);
             at += rows;
         }
     }
@@ -436,6 +435,15 @@ static int last_split(const char *text) {
 
 static char *copy(const char *text) { return strdup(text ? text : ""); }
 
+/* from NULL: they have no names. */
+static bool copy_names(char *const *from, int n, char ***out) {
+    if (!from) return true;
+    *out = calloc((size_t)n + 1, sizeof **out);
+    bool ok = *out != NULL;
+    for (int i = 0; ok && i < n; i++) ok = ((*out)[i] = strdup(from[i])) != NULL;
+    return ok;
+}
+
 static bnn_status open_comparison(const request *r, const bnn_table *table, int first, int last, bnn_comparison **out) {
     bnn_comparison *c = calloc(1, sizeof *c);
     if (!c) return bnn_oom("a comparison");
@@ -449,14 +457,13 @@ static bnn_status open_comparison(const request *r, const bnn_table *table, int 
     c->seed = r->job.seed;
     c->samples = r->job.samples;
     c->is_class = table->n_classes > 0;
+    c->n_classes = table->n_classes;
     c->n_splits = last - first + 1;
     c->split = calloc((size_t)c->n_splits, sizeof *c->split);
     c->engine = calloc((size_t)r->n_engines, sizeof *c->engine);
     c->n_targets = table->n_classes == 0 && table->y_dim > 1 ? table->y_dim : 0;
-    c->target = table->y_names ? calloc((size_t)c->n_targets + 1, sizeof *c->target) : NULL;
-    bool ok = c->title && c->net && c->likelihood && c->prior && c->data_path && c->data_sha256 && c->split && c->engine &&
-              (c->target || !table->y_names);
-    for (int t = 0; ok && c->target && t < c->n_targets; t++) ok = (c->target[t] = strdup(table->y_names[t])) != NULL;
+    bool ok = c->title && c->net && c->likelihood && c->prior && c->data_path && c->data_sha256 && c->split && c->engine;
+    if (ok) ok = copy_names(table->y_names, c->n_targets, &c->target) && copy_names(table->class_names, c->n_classes, &c->class_name);
     for (int k = 0; ok && k < c->n_splits; k++) c->split[k] = first + k;
     for (int e = 0; ok && e < r->n_engines; e++, c->n_engines++) {
         bnn_contestant *who = &c->engine[e];

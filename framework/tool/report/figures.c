@@ -55,10 +55,11 @@ static void group_points(const bnn_comparison *c, const point *p, int n, report_
     }
 }
 
-static void put_aside(const bnn_comparison *c, const point *p, int n, report_plot *plot) {
+static void keep_surest(const bnn_comparison *c, const point *p, int n, report_plot *plot) {
     for (int k = 0; n > 0 && k < SHARES; k++) {
         int kept = n - (int)((int64_t)n * k / SHARES);
-        if (kept == n || !same_sd(p, kept)) report_plot_point(plot, 100.0 * k / SHARES, score(p, kept, c->is_class), 0);
+        double risk = score(p, kept, c->is_class);
+        if (kept == n || !same_sd(p, kept)) report_plot_point(plot, 100.0 * kept / n, c->is_class ? 1 - risk : risk, 0);
     }
 }
 
@@ -76,13 +77,14 @@ static bnn_status draw_points(const bnn_comparison *c, report_plot *plot,
     return BNN_OK;
 }
 
-static bnn_status draw_groups(const bnn_comparison *c, report_plot *plot) { return draw_points(c, plot, group_points); }
+static bnn_status draw_groups(const void *context, report_plot *plot) { return draw_points(context, plot, group_points); }
 
-static bnn_status draw_aside(const bnn_comparison *c, report_plot *plot) { return draw_points(c, plot, put_aside); }
+static bnn_status draw_risk(const void *context, report_plot *plot) { return draw_points(context, plot, keep_surest); }
 
 /* ---------------------------------------------------------------- means over splits */
 
-static bnn_status draw_coverage(const bnn_comparison *c, report_plot *plot) {
+static bnn_status draw_coverage(const void *context, report_plot *plot) {
+    const bnn_comparison *c = context;
     char letter[8];
     for (int e = 0; e < c->n_engines; e++) {
         if (c->engine[e].n_points == 0) continue;
@@ -97,15 +99,36 @@ static bnn_status draw_coverage(const bnn_comparison *c, report_plot *plot) {
     return BNN_OK;
 }
 
+static int by_value(const void *a, const void *b) {
+    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
+}
+
+/* Mean log-likelihoods below this one would press all others flat: they lie below the best by a nat and more, and by six times what
+ * the middle engine does. */
+static bnn_status lowest_shown(const bnn_comparison *c, report_quantity ll, double *out) {
+    double *mean = malloc((size_t)c->n_engines * sizeof *mean);
+    int n = 0;
+    if (!mean) return bnn_oom("a figure");
+    for (int e = 0; e < c->n_engines; e++)
+        if (isfinite(mean[n] = report_mean(c, e, ll, NULL))) n++;
+    qsort(mean, (size_t)n, sizeof *mean, by_value);
+    *out = n > 0 ? mean[n - 1] - fmax(1, 6 * (mean[n - 1] - mean[n / 2])) : -INFINITY;
+    free(mean);
+    return BNN_OK;
+}
+
 /* Engines of the same cost would hide each other: they are moved a little aside. One point would say no more than the table. */
-static bnn_status draw_cost(const bnn_comparison *c, report_plot *plot) {
+static bnn_status draw_cost(const void *context, report_plot *plot) {
+    const bnn_comparison *c = context;
     const report_quantity ll = {REPORT_METRIC, offsetof(bnn_metrics, ll), 0}, gradients = {REPORT_GRADIENTS, 0, 0};
-    char letter[8];
+    char letter[8], title[64];
+    BNN_TRY(lowest_shown(c, ll, &plot->least_y));
     for (int e = 0; c->n_engines > 1 && e < c->n_engines; e++) {
-        double se, mean = report_mean(c, e, ll, &se);
-        report_plot_curve(plot, e, 0, REPORT_BARS, report_letter(e, letter));
-        double aside = pow(1.4, (e + 0.5) / c->n_engines - 0.5);
-        report_plot_point(plot, fmax(1, report_mean(c, e, gradients, NULL)) * aside, mean, se);
+        double se, mean = report_mean(c, e, ll, &se), cost = fmax(1, report_mean(c, e, gradients, NULL));
+        bool below = !(mean >= plot->least_y);
+        snprintf(title, sizeof title, below ? "%s (%.3g)" : "%s", report_letter(e, letter), mean);
+        report_plot_curve(plot, e, 0, below ? REPORT_BELOW : REPORT_BARS, title);
+        report_plot_point(plot, cost * pow(1.4, (e + 0.5) / c->n_engines - 0.5), below ? plot->least_y : mean, below ? 0 : se);
     }
     return BNN_OK;
 }
@@ -113,18 +136,21 @@ static bnn_status draw_cost(const bnn_comparison *c, report_plot *plot) {
 /* ---------------------------------------------------------------- the course of training */
 
 /* The first tenth is far above the rest, which it would press flat. */
-static bnn_status draw_training(const bnn_comparison *c, report_plot *plot) {
+static bnn_status draw_training(const void *context, report_plot *plot) {
+    const bnn_comparison *c = context;
     char letter[8];
     for (int e = 0; e < c->n_engines; e++) {
         const bnn_history *h = &c->engine[e].history;
         report_plot_curve(plot, e, 0, REPORT_LINE, report_letter(e, letter));
-        for (int i = h->n / 10; i < h->n; i++) report_plot_point(plot, h->epoch[i], h->nll[i] + h->prior[i] + h->kl[i], 0);
+        for (int i = h->n / 10; i < h->n; i++)
+            report_plot_point(plot, 100.0 * h->epoch[i] / h->epoch[h->n - 1], h->nll[i] + h->prior[i] + h->kl[i], 0);
     }
     return BNN_OK;
 }
 
 /* One curve for each layer of each engine. Where there are many, the legend has room for the engines alone. */
-static bnn_status draw_gates(const bnn_comparison *c, report_plot *plot) {
+static bnn_status draw_gates(const void *context, report_plot *plot) {
+    const bnn_comparison *c = context;
     char letter[8], title[64];
     int n_curves = 0;
     for (int e = 0; e < c->n_engines; e++) n_curves += c->engine[e].history.n_gates;
@@ -147,7 +173,7 @@ typedef struct {
     int what;
     const char *title, *caption, *x, *y;
     bool log_x, diagonal, from_zero;
-    bnn_status (*draw)(const bnn_comparison *c, report_plot *plot);
+    report_draw *draw; /* of a bnn_comparison */
 } figure;
 
 static const figure figures[] = {
@@ -175,38 +201,40 @@ static const figure figures[] = {
      "Test rows of all splits in 15 bins of confidence, those of fewer than 5 rows left out: below the diagonal an engine is surer than it "
      "is right, above it too cautious.",
      "mean confidence", "accuracy", false, true, false, draw_groups},
-    {TARGETS, "Error of the rows that remain",
-     "Error when the rows of the largest sd are put aside: the further a curve falls, the better the sd finds the rows that go wrong, and "
-     "few points mean that many rows share one sd.",
-     "rows put aside, %", "root mean squared error", false, false, false, draw_aside},
-    {CLASSES, "Accuracy of the rows that remain",
-     "Accuracy when the rows of the least confidence are put aside: the further a curve rises, the better the confidence finds the rows "
-     "that go wrong.",
-     "rows put aside, %", "accuracy", false, false, false, draw_aside},
+    {TARGETS, "Risk against coverage",
+     "Error of the rows that are kept when those of the largest sd are put aside: the further a curve falls to the left, the better the sd "
+     "finds the rows that go wrong, and few points mean that many rows share one sd.",
+     "rows kept, %", "root mean squared error", false, false, false, draw_risk},
+    {CLASSES, "Risk against coverage",
+     "Share of wrong classes among the rows that are kept when those of the least confidence are put aside: the further a curve falls to "
+     "the left, the better the confidence finds the rows that go wrong.",
+     "rows kept, %", "error rate", false, false, true, draw_risk},
     {BOTH, "Score against cost",
      "Mean log-likelihood over splits, with its standard error, against the gradients of one split, engines of like cost moved a little "
-     "apart: better is up, cheaper is left.",
+     "apart: better is up, cheaper is left. An arrow down is an engine that lies far below, with its score in brackets.",
      "gradients", "log-likelihood per row", true, false, false, draw_cost},
     {BOTH, "Training",
-     "U = nll + prior + kl over the whole training set on the first split, after the first tenth of the epochs: a curve that still falls "
+     "U = nll + prior + kl over the whole training set on the first split, after the first tenth of the fit: a curve that still falls "
      "at the end has not finished, and heights compare only where U has the same parts.",
-     "epoch", "U, nats", false, false, false, draw_training},
+     "share of the fit, %", "U, nats", false, false, false, draw_training},
     {BOTH, "Probability of dropping, by layer",
      "p of each layer on the first split: level lines are set, moving ones are learned, and those should have come to rest at the end.",
      "epoch", "p", false, false, true, draw_gates},
 };
 
-/* A figure without points is left out. */
-static bnn_status add_figure(FILE *html, const bnn_comparison *c, const figure *f, const char *id) {
-    const report_frame frame = {
-        .id = id, .x = f->x, .y = f->y, .alt = f->caption, .log_x = f->log_x, .diagonal = f->diagonal, .from_zero = f->from_zero};
+bnn_status report_figure(FILE *html, const char *title, const report_frame *frame, report_draw *draw, const void *context) {
     report_plot plot;
     BNN_TRY(report_plot_open(&plot));
-    bnn_status s = f->draw(c, &plot);
+    bnn_status s = draw(context, &plot);
     if (s == BNN_OK && !report_plot_empty(&plot)) {
-        fprintf(html, "<figure>\n<h3>%s</h3>\n", f->title);
-        s = report_plot_draw(&plot, &frame, html);
-        fprintf(html, "<figcaption>%s</figcaption>\n</figure>\n", f->caption);
+        if (plot.owner < 0)
+            fputs("<figure>\n<h3>", html);
+        else
+            fprintf(html, "<figure class=\"of e%d\">\n<h3>", plot.owner);
+        report_text(html, title);
+        fputs("</h3>\n", html);
+        s = report_plot_draw(&plot, frame, html);
+        fprintf(html, "<figcaption>%s</figcaption>\n</figure>\n", frame->alt);
     }
     report_plot_close(&plot);
     return s;
@@ -218,7 +246,10 @@ bnn_status report_figures(FILE *html, const bnn_comparison *c, int number) {
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
         if (!(figures[i].what & (c->is_class ? CLASSES : TARGETS))) continue;
         snprintf(id, sizeof id, "f%d-%zu", number, i + 1);
-        BNN_TRY(add_figure(html, c, &figures[i], id));
+        const figure *f = &figures[i];
+        const report_frame frame = {
+            .id = id, .x = f->x, .y = f->y, .alt = f->caption, .log_x = f->log_x, .diagonal = f->diagonal, .from_zero = f->from_zero};
+        BNN_TRY(report_figure(html, f->title, &frame, f->draw, c));
     }
     fputs("</div>\n", html);
     return BNN_OK;

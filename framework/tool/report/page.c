@@ -32,8 +32,8 @@ static const char script[] =
     "s.querySelectorAll('.key li').forEach(li=>{const c=li.querySelector('.chip'),b=document.createElement('button'),e=li.dataset.engine;"
     "b.className=c.className;b.textContent=c.textContent;b.type='button';b.ariaPressed='true';b.title='show or hide in the figures';"
     "b.onclick=()=>{const on=b.ariaPressed==='false';b.ariaPressed=String(on);"
-    "s.querySelectorAll('.plot .'+e).forEach(g=>g.style.display=on?'':'none')};c.replaceWith(b)});\n"
-    "s.querySelectorAll('table').forEach(t=>{t.querySelectorAll('thead tr:last-child th').forEach((h,i)=>{"
+    "s.querySelectorAll('.plot .'+e+',.of.'+e).forEach(g=>g.style.display=on?'':'none')};c.replaceWith(b)});\n"
+    "s.querySelectorAll('table:has(tbody tr[data-engine])').forEach(t=>{t.querySelectorAll('thead tr:last-child th').forEach((h,i)=>{"
     "const b=document.createElement('button');b.type='button';b.append(...h.childNodes);h.append(b);let up=false;"
     "b.onclick=()=>{up=!up;t.querySelectorAll('[aria-sort]').forEach(o=>o.removeAttribute('aria-sort'));"
     "h.setAttribute('aria-sort',up?'ascending':'descending');const "
@@ -54,9 +54,9 @@ static const char *const style[] = {
     "h1,h2{font-size:clamp(1.5rem,1.2rem + 1.5vw,2.1rem);line-height:1.2;letter-spacing:-.015em;margin:0 0 "
     "1.25rem;overflow-wrap:anywhere;text-wrap:balance}\n"
     ".long{font-size:1.2rem;line-height:1.4;letter-spacing:0}\n"
-    "h3{font-size:1.05rem;line-height:1.3;margin:0 0 .5rem}\n"
+    "h3{font-size:1.05rem;line-height:1.3;margin:0 0 .5rem}.wide+h3,.figures+h3,.figures+.of,div.of+div.of{margin-top:2.25rem}\n"
     "code{font:.88em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;overflow-wrap:anywhere}\n"
-    "nav ol{margin:0 0 2rem;padding-left:1.5rem}\n"
+    "nav ol{margin:0 0 2rem;padding-left:1.5rem;overflow-wrap:anywhere}\n"
     "a{color:inherit;text-underline-offset:.2em;text-decoration-color:var(--axis)}\n"
     "section+section{margin-top:4rem;padding-top:3rem;border-top:1px solid var(--line)}\n"
     "footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.85rem}\n",
@@ -74,7 +74,7 @@ static const char *const style[] = {
     ".wide{overflow-x:auto;margin:0 0 .5rem;border:1px solid var(--line);border-radius:.6rem}\n"
     "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums lining-nums;font-size:.92rem}\n"
     "th,td{padding:.5rem .6rem;text-align:right;white-space:nowrap;vertical-align:top}\n"
-    "thead th{font-weight:600;font-size:.85rem;padding-top:.1rem}\n"
+    "thead th{font-weight:600;font-size:.85rem}.groups+tr th{padding-top:.1rem}\n"
     "thead .groups th{color:var(--soft);font-weight:400;text-align:left;padding-top:.55rem;padding-bottom:0}\n"
     "tbody tr{border-top:1px solid var(--line)}\n"
     ".first{border-left:1px solid var(--line)}\n"
@@ -82,7 +82,7 @@ static const char *const style[] = {
     "th[scope=row]{text-align:left;font-weight:500;position:sticky;left:0;background:var(--paper)}\n"
     "th[scope=row] .chip{margin-right:.6rem}\n"
     "td small{display:block;color:var(--soft);font-size:.8rem;line-height:1.3}\n"
-    "td b{font-weight:700}\n"
+    "td b{font-weight:700}.confusion td{background:color-mix(in srgb,var(--c0) var(--v),transparent)}\n"
     ".note{color:var(--soft);font-size:.88rem;margin:0 0 .4rem}\n"
     "details{font-size:.92rem;margin:0 0 2.5rem}\n"
     "summary{cursor:pointer;color:var(--soft);font-size:.88rem}\n"
@@ -106,7 +106,9 @@ static const char *const style[] = {
     "@media(max-width:40rem){.facts{column-gap:1rem;font-size:.95rem}.meaning{grid-template-columns:1fr;gap:0}.meaning "
     "dd{margin-bottom:.6rem}th[scope=row] .name{display:none}"
     "th[scope=row] .chip{margin:0}figure{padding:.9rem .6rem}figure h3,figcaption{padding:0 .3rem}.plot text{font-size:16px}}\n"
-    "@media print{figure,tr{break-inside:avoid}.wide{overflow:visible}}\n"};
+    "@media print{body{padding:0}figure,tr{break-inside:avoid}.wide{overflow:visible}table{font-size:7px}td small,thead "
+    "th,.chip{font-size:inherit}th,td{padding:.1rem .15rem}th[scope=row] .chip{margin-right:.2rem}.chip{min-width:0;padding:0 "
+    ".15rem;line-height:1.3}}\n"};
 
 /* gnuplot writes lines as rgb(  7,  94, 169) and texts as rgb(7,94,169). */
 static void put_in_place(FILE *html, int rgb, const char *name) {
@@ -191,7 +193,7 @@ static void write_facts(FILE *html, const bnn_comparison *c) {
     fprintf(html, "<dt>Seed</dt><dd>%llu</dd>\n</dl>\n", (unsigned long long)c->seed);
 }
 
-static void write_chip(FILE *html, int engine) {
+void report_chip(FILE *html, int engine) {
     char letter[8];
     fprintf(html, "<span class=\"chip c%d\">%s</span>", engine % REPORT_COLOURS, report_letter(engine, letter));
 }
@@ -202,7 +204,7 @@ static void write_verdict(FILE *html, const bnn_comparison *c, int e, int i) {
     const bnn_remarks *verdicts = c->engine[e].verdicts;
     const char *name = bnn_severity_name(bnn_remark_severity(verdicts, i));
     fprintf(html, "<li class=\"%s\">", name);
-    if (c->n_engines > 1) write_chip(html, e);
+    if (c->n_engines > 1) report_chip(html, e);
     fprintf(html, "<p><b>%s</b> ", name);
     report_text(html, bnn_remark_sentence(verdicts, i));
     fputs("</p></li>\n", html);
@@ -227,7 +229,7 @@ static void write_key(FILE *html, const bnn_comparison *c) {
     fputs("<h3>Engines</h3>\n<ul class=\"key\">\n", html);
     for (int e = 0; e < c->n_engines; e++) {
         fprintf(html, "<li data-engine=\"e%d\">", e);
-        write_chip(html, e);
+        report_chip(html, e);
         fputs("<div><code>", html);
         report_text(html, c->engine[e].label);
         fputs("</code>", html);
@@ -253,16 +255,37 @@ static double value(const bnn_comparison *c, const bnn_contestant *who, int spli
     }
 }
 
-double report_mean(const bnn_comparison *c, int engine, report_quantity what, double *se) {
-    const bnn_contestant *who = &c->engine[engine];
+/* What an engine has more of than the other one in a split; without the other (NULL) all of it. */
+static double excess(const bnn_comparison *c, const bnn_contestant *who, const bnn_contestant *other, int split, report_quantity what) {
+    return value(c, who, split, what) - (other ? value(c, other, split, what) : 0);
+}
+
+static double mean_excess(const bnn_comparison *c, const bnn_contestant *who, const bnn_contestant *other, report_quantity what,
+                          double *se) {
     double mean = 0, squares = 0;
-    for (int k = 0; k < c->n_splits; k++) mean += value(c, who, k, what) / c->n_splits;
-    for (int k = 0; k < c->n_splits; k++) squares += (value(c, who, k, what) - mean) * (value(c, who, k, what) - mean);
+    for (int k = 0; k < c->n_splits; k++) mean += excess(c, who, other, k, what) / c->n_splits;
+    for (int k = 0; k < c->n_splits; k++) squares += pow(excess(c, who, other, k, what) - mean, 2);
     if (se) *se = c->n_splits > 1 ? sqrt(squares / (c->n_splits - 1) / c->n_splits) : NAN;
     return mean;
 }
 
-enum { FOUR_DIGITS = -1, THOUSANDS = -2 }; /* ways to write numbers, beside fixed decimals */
+double report_mean(const bnn_comparison *c, int engine, report_quantity what, double *se) {
+    return mean_excess(c, &c->engine[engine], NULL, what, se);
+}
+
+double report_difference(const bnn_comparison *c, int engine, int other, report_quantity what, double *se) {
+    return mean_excess(c, &c->engine[engine], &c->engine[other], what, se);
+}
+
+int report_best(const bnn_comparison *c) {
+    const report_quantity ll = {REPORT_METRIC, offsetof(bnn_metrics, ll), 0};
+    int best = 0;
+    for (int e = 1; e < c->n_engines; e++)
+        if (!(report_mean(c, e, ll, NULL) <= report_mean(c, best, ll, NULL))) best = e;
+    return best;
+}
+
+enum { FOUR_DIGITS = -1 }; /* ways to write numbers, beside fixed decimals */
 
 typedef struct {
     const char *group, *name, *meaning;
@@ -329,8 +352,8 @@ static const column class_distance[] = {
 };
 
 static const column cost_columns[] = {
-    {"cost of a split", "gradients", "gradients of one batch each, of fit and prediction", COST(REPORT_GRADIENTS), THOUSANDS, 0, false,
-     false},
+    {"cost of a split", "gradients", "gradients of one batch each, of fit and prediction", COST(REPORT_GRADIENTS), REPORT_THOUSANDS, 0,
+     false, false},
     {"cost of a split", "cpu, s", "seconds of cpu, of fit and prediction", COST(REPORT_SECONDS), FOUR_DIGITS, 0, false, false},
     {"cost of a split", "÷ grid", "gradients over those of grid_search", COST(REPORT_GRADIENTS), 3, 0, false, true},
 };
@@ -369,7 +392,7 @@ static bool survey(table *t, int at) {
     }
     t->best[at] = col->better && t->c->n_engines > 1 ? best : NAN;
     t->decimals[at] = col->decimals;
-    if (col->decimals == FOUR_DIGITS) t->decimals[at] = largest > 0 ? (int)fmin(9, fmax(0, 3 - floor(log10(largest)))) : 3;
+    if (col->decimals == FOUR_DIGITS) t->decimals[at] = report_decimals(largest);
     return any;
 }
 
@@ -406,7 +429,9 @@ static void plan_table(table *t, const bnn_comparison *c, int target) {
     add_columns(t, cost_columns, sizeof cost_columns / sizeof *cost_columns);
 }
 
-static void write_number(FILE *html, double x, int decimals) {
+int report_decimals(double x) { return x > 0 && isfinite(x) ? (int)fmin(9, fmax(0, 3 - floor(log10(x)))) : 3; }
+
+void report_number(FILE *html, double x, int decimals) {
     char digits[400]; /* the largest double has 309 */
     if (isnan(x)) {
         fputs("–", html);
@@ -415,7 +440,8 @@ static void write_number(FILE *html, double x, int decimals) {
     int n = snprintf(digits, sizeof digits, "%.*f", decimals < 0 ? 0 : decimals, fabs(x));
     if (isinf(x)) n = snprintf(digits, sizeof digits, "∞");
     if (x < 0 && (isinf(x) || strpbrk(digits, "123456789"))) fputs("−", html);
-    for (int i = 0; i < n; i++) fprintf(html, "%s%c", decimals == THOUSANDS && i > 0 && (n - i) % 3 == 0 ? "&#8239;" : "", digits[i]);
+    for (int i = 0; i < n; i++)
+        fprintf(html, "%s%c", decimals == REPORT_THOUSANDS && i > 0 && (n - i) % 3 == 0 ? "&#8239;" : "", digits[i]);
 }
 
 /* The first of a group has a line at its left. */
@@ -440,11 +466,11 @@ static void write_cell(FILE *html, const table *t, int engine, int at) {
     double se, mean = mean_of(t, engine, col, &se);
     bool best = mean == t->best[at];
     fprintf(html, "<td data-value=\"%.17g\"%s>%s", mean, starts_group(t, at) ? " class=\"first\"" : "", best ? "<b>" : "");
-    write_number(html, mean, t->decimals[at]);
+    report_number(html, mean, t->decimals[at]);
     if (best) fputs("</b>", html);
     if (col->has_se && isfinite(se)) {
         fputs("<small>± ", html);
-        write_number(html, se, t->decimals[at]);
+        report_number(html, se, t->decimals[at]);
         fputs("</small>", html);
     }
     fputs("</td>", html);
@@ -454,7 +480,7 @@ static void write_row(FILE *html, const table *t, int engine) {
     char name[24];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(t->c->engine[engine].label, ":"), t->c->engine[engine].label);
     fprintf(html, "<tr data-engine=\"e%d\"><th scope=\"row\">", engine);
-    write_chip(html, engine);
+    report_chip(html, engine);
     fputs("<span class=\"name\">", html);
     report_text(html, name);
     fputs("</span></th>", html);
@@ -471,7 +497,7 @@ static void write_meanings(FILE *html, const table *t) {
         fputs(" Arrows point to the better side, and the best mean is bold; hold differences against the standard errors.", html);
     if (t->c->engine[0].distance) {
         fputs(" Distances are from ", html);
-        write_chip(html, t->c->reference);
+        report_chip(html, t->c->reference);
         fputs(".", html);
     }
     fputs("</p>\n<details><summary>What the columns mean</summary>\n<dl class=\"meaning\">\n", html);
@@ -519,4 +545,5 @@ void report_section(FILE *html, const bnn_comparison *c, int number, int heading
     write_table(html, &t);
     write_meanings(html, &t);
     write_targets(html, c);
+    report_pairs(html, c);
 }

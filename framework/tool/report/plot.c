@@ -29,7 +29,7 @@ enum { N_MARKERS = sizeof markers / sizeof *markers, N_DASHES = sizeof dashes / 
 static int memory_file(void) { return memfd_create("bnn report", MFD_CLOEXEC); }
 
 bnn_status report_plot_open(report_plot *p) {
-    *p = (report_plot){.x0 = INFINITY, .x1 = -INFINITY, .y0 = INFINITY, .y1 = -INFINITY};
+    *p = (report_plot){.owner = -1, .least_y = -INFINITY, .x0 = INFINITY, .x1 = -INFINITY, .y0 = INFINITY, .y1 = -INFINITY};
     int fd = memory_file();
     p->script = fd < 0 ? NULL : fdopen(fd, "w");
     p->clauses = open_memstream(&p->clause_text, &p->clause_size);
@@ -58,7 +58,7 @@ static void own_curve(report_plot *p) {
     char *more = realloc(p->owners, (size_t)p->n_curves + 1);
     if (!more) return; /* that curve cannot be switched off */
     p->owners = more;
-    p->owners[p->n_curves++] = (char)p->engine;
+    p->owners[p->n_curves++] = (char)(p->owner < 0 ? p->engine : p->owner);
 }
 
 /* A clause of a plot: how these columns of the last data are drawn, in the engine's colour. */
@@ -80,6 +80,8 @@ static void end_curve(report_plot *p) {
     static const char *const how[] = {[REPORT_LINE] = "1:2 with linespoints",
                                       [REPORT_BARS] = "1:2:3 with yerrorbars",
                                       [REPORT_POINTS] = "1:2:4 with labels hypertext point",
+                                      [REPORT_PLAIN] = "1:2 with lines",
+                                      [REPORT_BELOW] = "1:2 with points",
                                       [REPORT_STEPS] = "1:2 with steps"};
     if (p->n_points == 0) return;
     int shape = p->engine + p->variant, every = p->n_points > MARKERS_A_CURVE ? p->n_points / MARKERS_A_CURVE : 1;
@@ -90,7 +92,10 @@ static void end_curve(report_plot *p) {
         own_curve(p);
     }
     add_clause(p, how[p->kind]);
-    if (p->kind != REPORT_STEPS) fprintf(p->clauses, "pt %d ", markers[shape % N_MARKERS]);
+    if (p->kind == REPORT_BELOW)
+        fputs("pt 11 ps 1.6 ", p->clauses);
+    else if (p->kind != REPORT_STEPS && p->kind != REPORT_PLAIN)
+        fprintf(p->clauses, "pt %d ", markers[shape % N_MARKERS]);
     if (p->kind == REPORT_LINE) fprintf(p->clauses, "dt %s pi %d ", dashes[shape % N_DASHES], every);
     add_title(p);
     own_curve(p);
@@ -139,6 +144,7 @@ static void set_ranges(report_plot *p, const report_frame *f) {
         p->x0 = p->y0 = fmin(p->x0, p->y0);
         p->x1 = p->y1 = fmax(p->x1, p->y1);
     }
+    p->y0 = fmax(p->y0, p->least_y);
     widen(&p->y0, &p->y1);
     if (f->from_zero) p->y0 = 0;
     if (!f->log_x)

@@ -46,6 +46,8 @@ static bnn_status write_page(FILE *html, bnn_comparison *const *c, int n) {
     for (int i = 0; i < n; i++) {
         report_section(html, c[i], i + 1, n == 1 ? 1 : 2);
         BNN_TRY(report_figures(html, c[i], i + 1));
+        report_rows(html, c[i]);
+        BNN_TRY(report_chains(html, c[i], i + 1));
         fputs("</section>\n", html);
     }
     report_foot(html);

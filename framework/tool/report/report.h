@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * report.h: the parts of `bnn report`. report.c reads the files and writes the page, page.c its words and numbers, figures.c
- * says what is drawn, plot.c has gnuplot draw it.
+ * says what is drawn, plot.c has gnuplot draw it; rows.c has what every test row has a part in, chains.c Markov chains, pairs.c what
+ * engines differ by.
  */
 #ifndef BNN_REPORT_H
 #define BNN_REPORT_H
@@ -27,6 +28,8 @@ typedef struct {
 
 /* Its mean over splits; *se (may be NULL) its standard error, NaN for one split. */
 double report_mean(const bnn_comparison *c, int engine, report_quantity what, double *se);
+/* The same of what one engine has more of than another in each split. */
+double report_difference(const bnn_comparison *c, int engine, int other, report_quantity what, double *se);
 
 /* "A" ... "Z", "A1" ...: how tables and figures call an engine. */
 const char *report_letter(int engine, char letter[8]);
@@ -37,11 +40,25 @@ void report_text(FILE *html, const char *text);
 /* From <!doctype> to the list of contents, which is left out for one file. */
 void report_head(FILE *html, bnn_comparison *const *files, int n);
 #define REPORT_MADE_BY "<footer>made by bnn " /* by which a page of bnn is known, near its end */
-void report_foot(FILE *html); /* the rest of the page */
+void report_foot(FILE *html);                 /* the rest of the page */
 /* Title (heading: 1 for <h1>), verdicts, facts, key of the engines and table of one file, counted from 1. Opens a <section> that the caller
  * closes.
  */
 void report_section(FILE *html, const bnn_comparison *c, int number, int heading);
+/* "A" on its ground of colour; and a number with so many decimals, or as a whole one with its thousands apart. */
+enum { REPORT_THOUSANDS = -2 };
+void report_chip(FILE *html, int engine);
+void report_number(FILE *html, double x, int decimals);
+/* How many decimals give x four digits. */
+int report_decimals(double x);
+/* Differences of the engines from split to split, where there are several of both. */
+void report_pairs(FILE *html, const bnn_comparison *c);
+/* Test rows that the best engine was furthest off in, and of classes which are taken for which. */
+void report_rows(FILE *html, const bnn_comparison *c);
+/* Chains of each engine that has them: a table, traces and ranks. */
+bnn_status report_chains(FILE *html, const bnn_comparison *c, int number);
+/* The engine of the largest mean log-likelihood. */
+int report_best(const bnn_comparison *c);
 /* Its figures. Fails where gnuplot does. */
 bnn_status report_figures(FILE *html, const bnn_comparison *c, int number);
 
@@ -51,6 +68,8 @@ typedef enum {
     REPORT_LINE,   /* markers joined by a line */
     REPORT_BARS,   /* markers with error bars */
     REPORT_POINTS, /* error bars and markers that tell their name to who hovers over them */
+    REPORT_PLAIN,  /* a line alone */
+    REPORT_BELOW,  /* arrows down, of points that lie below the axes */
     REPORT_STEPS   /* of a histogram: from each x to the next */
 } report_curve_kind;
 
@@ -61,11 +80,13 @@ typedef struct {
     size_t clause_size;
     int n_curves, n_data, n_points; /* curves, and tables of points, so far; points of the last one */
     int engine, variant;            /* of the last curve */
+    int owner;                      /* whose all curves are, where colours tell something else than engines; -1: each has its own */
     report_curve_kind kind;         /* of the last curve */
     char title[64];
     char *owners;                /* [n_curves] engines, for who switches them off */
     int n_titles, longest_title; /* of all curves so far, with points; in bytes */
     double x0, x1, y0, y1;       /* the range of all points */
+    double least_y;              /* the axis begins here at the earliest: bars may reach below it */
 } report_plot;
 
 typedef struct {
@@ -86,9 +107,13 @@ bool report_plot_empty(report_plot *plot);
 bnn_status report_plot_draw(report_plot *plot, const report_frame *frame, FILE *html);
 void report_plot_close(report_plot *plot);
 
+/* Writes a <figure>; what has no points is left out. draw puts the curves in. */
+typedef bnn_status report_draw(const void *context, report_plot *plot);
+bnn_status report_figure(FILE *html, const char *title, const report_frame *frame, report_draw *draw, const void *context);
+
 /* Rows of one file as they were predicted, drawn by figures.c. */
-bnn_status report_draw_measured(const bnn_comparison *c, report_plot *plot);  /* predicted against measured */
-bnn_status report_draw_residuals(const bnn_comparison *c, report_plot *plot); /* error in predictive sd against predicted */
-bnn_status report_draw_pit(const bnn_comparison *c, report_plot *plot);       /* histogram of P(Y <= y) */
+bnn_status report_draw_measured(const void *comparison, report_plot *plot);  /* predicted against measured */
+bnn_status report_draw_residuals(const void *comparison, report_plot *plot); /* error in predictive sd against predicted */
+bnn_status report_draw_pit(const void *comparison, report_plot *plot);       /* histogram of P(Y <= y) */
 
 #endif
