@@ -206,4 +206,5 @@ const bnn_engine_type bnn_engine_early_stopping = {
     .doubts = doubts,
     .held = held,
     .resume = resume,
+    .fails = "where a run stops depends on few rows; p is that of the stopping time, not of any optimum. Seen as: two seeds differ.",
 };

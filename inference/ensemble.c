@@ -147,4 +147,6 @@ const bnn_engine_type bnn_engine_ensemble = {
     .held = held,
     .member = member,
     .claims = claims,
+    .fails = "members agree where all are wrong in the same way; a member that is overconfident stays so within itself. Seen as: "
+             "overconfident.",
 };

@@ -41,4 +41,5 @@ const bnn_engine_type bnn_engine_hmc = {
     BNN_SAMPLER_HOOKS,
     .open = open,
     .claims = claims,
+    .fails = BNN_SAMPLER_FAILS,
 };

@@ -306,4 +306,7 @@ const bnn_engine_type bnn_engine_last_layer = {
     .predictive = predictive,
     .outputs = outputs,
     .claims = claims,
+    .fails = "features are taken for known: far from the data the interval is that of the last layer alone. They have seen the rows, so"
+             " noise by the evidence of the last layer (noise=evidence) is too small where they are many. Real targets only. Seen as:"
+             " overconfident, noise_collapsed.",
 };

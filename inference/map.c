@@ -30,4 +30,6 @@ const bnn_engine_type bnn_engine_map = {
     BNN_DESCENT_HOOKS,
     .open = open,
     .claims = claims,
+    .fails = "one point has no doubt about itself and takes the residuals of its training rows for the noise: intervals are too "
+             "narrow, most of all on few rows with many columns. Seen as: overconfident, noise_collapsed.",
 };

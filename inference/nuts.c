@@ -40,4 +40,5 @@ const bnn_engine_type bnn_engine_nuts = {
     BNN_SAMPLER_HOOKS,
     .open = open,
     .claims = claims,
+    .fails = BNN_SAMPLER_FAILS,
 };

@@ -40,4 +40,5 @@ const bnn_engine_type bnn_engine_sghmc = {
     BNN_SGMCMC_HOOKS,
     .open = open,
     .claims = claims,
+    .fails = BNN_SGMCMC_FAILS,
 };

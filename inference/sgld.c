@@ -35,4 +35,5 @@ const bnn_engine_type bnn_engine_sgld = {
     BNN_SGMCMC_HOOKS,
     .open = open,
     .claims = claims,
+    .fails = BNN_SGMCMC_FAILS,
 };

@@ -259,4 +259,5 @@ const bnn_engine_type bnn_engine_svgd = {
     .draw = draw,
     .n_draws = n_draws,
     .claims = claims,
+    .fails = "twenty particles cannot fill hundreds of dimensions: their spread collapses. Seen as: overconfident.",
 };

@@ -143,4 +143,5 @@ const bnn_engine_type bnn_engine_swag = {
     .close = close,
     .blocks = blocks,
     .draw = draw,
+    .fails = "the width comes from the step size, not from the data (swa_lr). Seen as: coverage off to either side.",
 };

@@ -117,6 +117,15 @@ else
     echo 'skipped: report, for want of gnuplot'
 fi
 
+# What `bnn show` says of an engine's failures is what the page for people says.
+sed 's/`//g; s/\[\([^]]*\)\]([^)]*)/\1/g' "$(dirname "$0")/../../docs/which_engine.md" >which.txt
+for engine in bayes_by_backprop early_stopping ensemble grid_search held_out_dropout hmc laplace map mc_dropout nuts sghmc sgld svgd swag; do
+    works show $engine
+    sed -n 's/^  fails: //p' "$out" >fails.txt
+    check "$engine has failures" [ -s fails.txt ]
+    check "the failures of $engine stand in docs/which_engine.md" grep -qFf fails.txt which.txt
+done
+
 # ---------------------------------------------------------------- the same seed, the same bits
 
 fit() { works fit --force -d r.h5 --net "$net" --engine "$3" --samples 40 --seed "$1" --threads "$2" -o "$4"; }

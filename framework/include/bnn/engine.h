@@ -158,6 +158,7 @@ typedef struct bnn_engine_type {
     bnn_status (*place)(bnn_engine *, const bnn_real *theta);
     /* Adds what the engine alone knows and speaks against its fit, such as a limit that was reached, to the verdicts (diagnose.h). */
     bnn_status (*doubts)(const bnn_engine *, bnn_remarks *);
+    const char *fails; /* where it is known to fail, and how that shows: sentences without marks, for `bnn show`; may be NULL */
 } bnn_engine_type;
 
 /* The vtable of an engine. */

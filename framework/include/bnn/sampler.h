@@ -79,6 +79,12 @@ bnn_status bnn_sampler_place(bnn_engine *engine, const bnn_real *theta); /* of e
     .draw = bnn_sampler_draw, .n_draws = bnn_sampler_n_draws, .n_chains = bnn_sampler_n_chains, .columns = bnn_sampler_columns, \
     .remark = bnn_sampler_remark, .place = bnn_sampler_place
 
+/* Where such engines are known to fail (bnn_engine_type.fails). */
+#define BNN_SAMPLER_FAILS                                                                                                           \
+    "every gradient takes all rows: dear from some ten thousand on. Networks have many modes, so chains on them may not meet, and " \
+    "the answer is then a mixture over those that were found; narrow places of learned scales make it diverge. Seen as: "           \
+    "chains_apart, divergent, saturated, slow_energy."
+
 #ifdef __cplusplus
 }
 #endif

@@ -115,6 +115,11 @@ const char *bnn_sgmcmc_remark(const bnn_engine *engine); /* hook remark: the tem
     .draw = bnn_sgmcmc_draw, .n_draws = bnn_sgmcmc_n_draws, .n_chains = bnn_sgmcmc_n_chains, .columns = bnn_sgmcmc_columns, \
     .doubts = bnn_sgmcmc_doubts, .remark = bnn_sgmcmc_remark
 
+/* Where such engines are known to fail (bnn_engine_type.fails). */
+#define BNN_SGMCMC_FAILS                                                                                                          \
+    "wrong by their step size and by the noise of their minibatches; chains on networks seldom meet. Seen as: temperatures away " \
+    "from 1 in the remark, chains_apart."
+
 #ifdef __cplusplus
 }
 #endif

@@ -2,6 +2,7 @@
 #include "tool/print/json.h"
 #include "tool/tool.h"
 
+#include <bnn/engine.h>
 #include <argp.h>
 #include <math.h>
 #include <stdio.h>
@@ -17,11 +18,15 @@ static void print_range(const bnn_option *o) {
     }
 }
 
+/* Where an engine is known to fail; NULL: nothing is said of it. */
+static const char *failures_of(bnn_kind kind, const bnn_type *t) { return kind == BNN_ENGINE ? ((const bnn_engine_type *)t)->fails : NULL; }
+
 static void print_type(bnn_kind kind, const bnn_type *t) {
     printf("%s %s: %s\n", bnn_kind_name(kind), t->name, t->summary);
     const bnn_plugin *from = bnn_plugin_of(t);
     if (from) printf("  plugin: %s %s, %s\n", from->name, from->version, tool_line(from->path));
     if (t->reference) printf("  reference: %s\n", t->reference);
+    if (failures_of(kind, t)) printf("  fails: %s\n", tool_line(failures_of(kind, t)));
     if (t->options) printf("  options, in this order or as key=value:\n");
     bnn_option o;
     for (int i = 0; bnn_options_at(t->options, i, &o); i++) {
@@ -55,6 +60,7 @@ static json_t *type_object(bnn_kind kind, const bnn_type *t) {
     tool_json_set(o, "name", tool_json_text(t->name));
     tool_json_set(o, "summary", tool_json_text(t->summary));
     tool_json_set(o, "reference", tool_json_text(t->reference));
+    tool_json_set(o, "fails", tool_json_text(failures_of(kind, t)));
     tool_json_set(o, "plugin", tool_json_text(from ? from->name : NULL));
     for (int i = 0; bnn_options_at(t->options, i, &option); i++) tool_json_append(options, option_object(&option));
     tool_json_set(o, "options", options);
