@@ -67,8 +67,8 @@ static const bnn_claim claims[] = {
 
 const bnn_engine_type bnn_engine_bayes_by_backprop = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "bayes_by_backprop", .summary = "mean-field Gaussian weights by variational inference",
-             .reference = "Blundell et al. 2015, eq. 1-9", .caps = BNN_ONE_THETA | BNN_ABSORBS | BNN_WEIGHS, .conf_size = sizeof(conf), .options = options,
-             .checks = checks},
+             .reference = "Blundell et al. 2015, eq. 1-9", .caps = BNN_ONE_THETA | BNN_ABSORBS | BNN_WEIGHS | BNN_TAKES,
+             .conf_size = sizeof(conf), .options = options, .checks = checks},
     BNN_DESCENT_HOOKS,
     .open = open,
     .adapt = adapt,

@@ -509,7 +509,7 @@ static const char *const checks[] = {"held_out_dropout:steps=60,batch=8,cycle=4"
 const bnn_engine_type bnn_engine_held_out_dropout = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "held_out_dropout",
              .summary = "dropout whose p and noise are learned on rows held out, then a refit",
-             .reference = "Gal, Hron & Kendall 2017 (gates); Spall 1992 (differences)", .caps = BNN_ONE_THETA | BNN_ABSORBS,
+             .reference = "Gal, Hron & Kendall 2017 (gates); Spall 1992 (differences)", .caps = BNN_ONE_THETA | BNN_ABSORBS | BNN_TAKES,
              .conf_size = sizeof(conf), .options = options, .checks = checks},
     .state_size = sizeof(state),
     .open = open,

@@ -26,7 +26,8 @@ static const bnn_claim claims[] = {{"map:epochs=2000,lr=0.05,optimizer=sgd{momen
 
 const bnn_engine_type bnn_engine_map = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "map", .summary = "maximum a posteriori: one point, no epistemic uncertainty",
-             .reference = "MacKay 1992", .caps = BNN_POINT | BNN_ABSORBS | BNN_WEIGHS, .conf_size = sizeof(conf), .options = options, .checks = checks},
+             .reference = "MacKay 1992", .caps = BNN_POINT | BNN_ABSORBS | BNN_WEIGHS | BNN_TAKES, .conf_size = sizeof(conf),
+             .options = options, .checks = checks},
     BNN_DESCENT_HOOKS,
     .open = open,
     .claims = claims,

@@ -50,8 +50,8 @@ static const bnn_claim claims[] = {{"mc_dropout:p=0.3,epochs=6000,batch=8,lr=0.0
 const bnn_engine_type bnn_engine_mc_dropout = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "mc_dropout",
              .summary = "dropout left on at prediction; p fixed, or learned by concrete gates",
-             .reference = "Gal & Ghahramani 2016; Gal, Hron & Kendall 2017", .caps = BNN_ONE_THETA | BNN_ABSORBS | BNN_WEIGHS, .conf_size = sizeof(conf),
-             .options = options, .checks = checks},
+             .reference = "Gal & Ghahramani 2016; Gal, Hron & Kendall 2017", .caps = BNN_ONE_THETA | BNN_ABSORBS | BNN_WEIGHS | BNN_TAKES,
+             .conf_size = sizeof(conf), .options = options, .checks = checks},
     BNN_DESCENT_HOOKS,
     .open = open,
     .adapt = adapt,

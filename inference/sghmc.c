@@ -35,8 +35,8 @@ static const bnn_claim claims[] = {
 
 const bnn_engine_type bnn_engine_sghmc = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "sghmc", .summary = "draws by Hamiltonian dynamics with friction on minibatches",
-             .reference = "Chen, Fox & Guestrin 2014; Springenberg et al. 2016; Zhang et al. 2020", .caps = BNN_EXACT | BNN_WEIGHS,
-             .conf_size = sizeof(conf), .options = options, .checks = checks},
+             .reference = "Chen, Fox & Guestrin 2014; Springenberg et al. 2016; Zhang et al. 2020",
+             .caps = BNN_EXACT | BNN_WEIGHS | BNN_TAKES, .conf_size = sizeof(conf), .options = options, .checks = checks},
     BNN_SGMCMC_HOOKS,
     .open = open,
     .claims = claims,

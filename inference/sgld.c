@@ -30,8 +30,8 @@ static const bnn_claim claims[] = {{"sgld:chains=32,samples=150,burnin=1000,thin
 
 const bnn_engine_type bnn_engine_sgld = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "sgld", .summary = "draws by Langevin dynamics on minibatches",
-             .reference = "Welling & Teh 2011; Li et al. 2016; Zhang et al. 2020", .caps = BNN_EXACT | BNN_WEIGHS, .conf_size = sizeof(conf),
-             .options = options, .checks = checks},
+             .reference = "Welling & Teh 2011; Li et al. 2016; Zhang et al. 2020", .caps = BNN_EXACT | BNN_WEIGHS | BNN_TAKES,
+             .conf_size = sizeof(conf), .options = options, .checks = checks},
     BNN_SGMCMC_HOOKS,
     .open = open,
     .claims = claims,

@@ -249,7 +249,7 @@ static const bnn_claim claims[] = {{"svgd:particles=40,batch=1000,epochs=600,lr=
 
 const bnn_engine_type bnn_engine_svgd = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "svgd", .summary = "particles that descend together and keep each other apart",
-             .reference = "Liu & Wang 2016", .caps = BNN_EXACT | BNN_WEIGHS, .conf_size = sizeof(conf), .options = options,
+             .reference = "Liu & Wang 2016", .caps = BNN_EXACT | BNN_WEIGHS | BNN_TAKES, .conf_size = sizeof(conf), .options = options,
              .checks = checks},
     .state_size = sizeof(state),
     .open = open,

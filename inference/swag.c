@@ -136,7 +136,8 @@ static const char *const checks[] = {"swag:epochs=20,batch=16,rank=4", "swag:epo
 
 const bnn_engine_type bnn_engine_swag = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "swag", .summary = "a Gaussian of the parameters that descent passes after a warm-up",
-             .reference = "Maddox et al. 2019", .caps = BNN_WEIGHS, .conf_size = sizeof(conf), .options = options, .checks = checks},
+             .reference = "Maddox et al. 2019", .caps = BNN_WEIGHS | BNN_TAKES, .conf_size = sizeof(conf), .options = options,
+             .checks = checks},
     .state_size = sizeof(state),
     .open = open,
     .step = step,

@@ -69,6 +69,7 @@ int bnn_table_classes(const bnn_table *t) { return t->n_classes; }
 const char *bnn_table_title(const bnn_table *t) { return t->title; }
 const bnn_schema *bnn_table_schema(const bnn_table *t) { return t->schema; }
 const double *bnn_table_x(const bnn_table *t) { return t->x; }
+const uint8_t *bnn_table_pixels(const bnn_table *t) { return t->pixels; }
 const double *bnn_table_y(const bnn_table *t) { return t->y; }
 const char *bnn_table_feature_name(const bnn_table *t, int i) { return name_at(t->x_names, bnn_shape_size(t->x_shape), i); }
 const char *bnn_table_target_name(const bnn_table *t, int i) { return name_at(t->y_names, t->y_dim, i); }

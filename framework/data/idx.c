@@ -99,7 +99,7 @@ static int largest_label(const idx *f) {
 
 static void copy_rows(const pair *p, int from, bnn_table *t) {
     size_t width = p->images.bytes, n = (size_t)p->images.extent[0];
-    for (size_t i = 0; i < n * width; i++) t->x[(size_t)from * width + i] = p->images.v[i];
+    for (size_t i = 0; i < n * width; i++) t->pixels[(size_t)from * width + i] = p->images.v[i];
     for (size_t i = 0; i < n; i++) t->y[(size_t)from + i] = p->labels.v[i];
 }
 
@@ -133,7 +133,7 @@ static bnn_status make_table(const pair *train, const pair *test, bnn_table **ou
         return bnn_fail(BNN_ERR_DATA, "%s: has label %d, the training labels end at %d", test->labels.path, largest_label(&test->labels),
                         largest);
     if (n_test > INT32_MAX - n_train) return bnn_fail(BNN_ERR_DATA, "%s: too many images", test->images.path);
-    BNN_TRY(bnn_table_new(n_train + n_test, shape, 1, largest + 1, out));
+    BNN_TRY(bnn_table_new_images(n_train + n_test, shape, bnn_shape_vector(1), largest + 1, out));
     (*out)->scale = BNN_SCALE_RANGE, (*out)->range = 255;
     copy_rows(train, 0, *out);
     if (n_test) copy_rows(test, n_train, *out);

@@ -52,7 +52,9 @@ static void copy_rows(void *context, int first, int n) {
     const bnn_minibatch *b = c->b;
     for (int k = first; k < first + n; k++) {
         size_t row = (size_t)b->order[c->from + k];
-        memcpy(b->x + (size_t)k * b->in, c->data->x + row * b->in, b->in * sizeof *b->x);
+        bnn_real *to = b->x + (size_t)k * b->in;
+        const bnn_real *x = bnn_data_take(c->data, (int)row, 1, to);
+        if (x != to) memcpy(to, x, b->in * sizeof *to);
         memcpy(b->y + (size_t)k * b->y_dim, c->data->y + row * b->y_dim, b->y_dim * sizeof *b->y);
         if (b->weight) b->weight[k] = c->data->weight[row];
     }

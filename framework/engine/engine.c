@@ -14,7 +14,11 @@ static const char *lacks(const bnn_type *type) {
     return answers ? NULL : "draw (or fitted, or member)";
 }
 
-static const bnn_hook hooks[] = {BNN_HOOK(bnn_engine_type, open), BNN_HOOK(bnn_engine_type, step), BNN_HOOK(bnn_engine_type, close), BNN_HOOK(bnn_engine_type, blocks), {0}};
+static const bnn_hook hooks[] = {BNN_HOOK(bnn_engine_type, open),
+                                 BNN_HOOK(bnn_engine_type, step),
+                                 BNN_HOOK(bnn_engine_type, close),
+                                 BNN_HOOK(bnn_engine_type, blocks),
+                                 {0}};
 
 const bnn_contract bnn_contract_engine = {.name = "engine", .size = sizeof(bnn_engine_type), .required = hooks, .lacks = lacks};
 
@@ -45,8 +49,8 @@ static bnn_status check_state(const bnn_engine *e) {
     int i = bnn_net_stateful(e->model->net);
     if (i < 0 || type->type.caps & BNN_ABSORBS || type->fitted || type->member) return BNN_OK;
     const bnn_layer *l = &e->model->net->node[i].layer;
-    return bnn_fail(BNN_ERR_OPTION, "engine '%s' does not train layers that remember batches: leave out '%s' (%s)", type->type.name, l->label,
-                    l->object.type->name);
+    return bnn_fail(BNN_ERR_OPTION, "engine '%s' does not train layers that remember batches: leave out '%s' (%s)", type->type.name,
+                    l->label, l->object.type->name);
 }
 
 /* An engine that does not know of weights would count each row once; engines around engines leave that to those. */
@@ -55,6 +59,12 @@ static bnn_status check_weights(const bnn_engine *e, const bnn_data *data) {
     if (!data->weight || type->type.caps & BNN_WEIGHS || type->fitted || type->member) return BNN_OK;
     return bnn_fail(BNN_ERR_OPTION, "engine '%s' does not know weights of rows: fit another engine, or data without weights",
                     type->type.name);
+}
+
+/* An engine that reads x itself finds it; engines around engines leave that to those. */
+static bnn_status fill_rows(const bnn_engine *e, const bnn_data *data) {
+    const bnn_engine_type *type = bnn_engine_vtable(e);
+    return type->type.caps & BNN_TAKES || type->fitted || type->member ? BNN_OK : bnn_data_fill(data);
 }
 
 static bnn_status build(bnn_engine *e, const char *spec, const bnn_texts *texts, const bnn_data *data) {
@@ -67,6 +77,7 @@ static bnn_status build(bnn_engine *e, const char *spec, const bnn_texts *texts,
     BNN_TRY(check_layers(e));
     BNN_TRY(check_state(e));
     BNN_TRY(check_weights(e, data));
+    BNN_TRY(fill_rows(e, data));
     e->plain_net = strdup(texts->net);
     e->texts.net = bnn_net_print(e->model->net);
     e->texts.likelihood = bnn_object_print(&e->model->likelihood.object, false);
@@ -92,7 +103,8 @@ bnn_status bnn_engine_new(const char *spec, const bnn_texts *texts, const bnn_da
 bnn_status bnn_engine_step(bnn_engine *engine, const bnn_data *data, bnn_step *out) {
     bnn_stopwatch since = bnn_stopwatch_start();
     *out = (bnn_step){0};
-    bnn_status s = bnn_engine_vtable(engine)->step(engine, data, out);
+    bnn_status s = fill_rows(engine, data);
+    if (s == BNN_OK) s = bnn_engine_vtable(engine)->step(engine, data, out);
     bnn_stopwatch_stop(since, &engine->cost);
     return s < 0 ? bnn_note(s, "engine '%s'", engine->object.type->name) : BNN_OK;
 }

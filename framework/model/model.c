@@ -42,7 +42,7 @@ static bnn_status find_scales(bnn_model *m) {
 static bnn_status bind(bnn_model *m, const bnn_texts *texts, const bnn_data *data) {
     BNN_TRY(bnn_scaling_copy(&data->scaling, &m->scaling));
     BNN_TRY(bnn_prior_new(texts->prior, &m->prior));
-    bnn_targets y = {bnn_shape_vector(data->y_dim), data->n_classes, m->scaling.y_mean, m->scaling.y_sd};
+    bnn_targets y = {data->y_shape, data->n_classes, m->scaling.y_mean, m->scaling.y_sd};
     BNN_TRY(bnn_likelihood_new(texts->likelihood, &y, &m->likelihood));
     bnn_net_env env = {.x_shape = data->x_shape, .out = m->likelihood.out, .prior = &m->prior};
     BNN_TRY(bnn_net_new(texts->net, &env, &m->net));
@@ -135,16 +135,19 @@ bnn_status bnn_model_draw(const bnn_model *model, bnn_rng rng, bnn_real *theta) 
 /* f[n, out] of all rows, in pieces. */
 static bnn_status outputs(const bnn_model *m, const bnn_data *data, const bnn_real *theta, bnn_real *f) {
     enum { ROWS = 256 };
-    size_t in = (size_t)bnn_shape_size(m->x_shape), out = (size_t)m->likelihood.out_dim;
+    size_t out = (size_t)m->likelihood.out_dim;
     bnn_workspace *ws;
     BNN_TRY(bnn_workspace_new(m->net, ROWS, BNN_FORWARD, &ws));
+    bnn_real *room = bnn_reals_new(bnn_data_room(data, ROWS));
     bnn_net_prepare(m->net, ws, theta, BNN_MEAN, false, bnn_rng_seed(0));
-    for (int from = 0; from < data->n; from += ROWS) {
+    for (int from = 0; room && from < data->n; from += ROWS) {
         int n = data->n - from < ROWS ? data->n - from : ROWS;
-        memcpy(f + (size_t)from * out, bnn_net_forward(m->net, ws, n, (uint64_t)from, data->x + (size_t)from * in),
-               (size_t)n * out * sizeof *f);
+        const bnn_real *x = bnn_data_take(data, from, n, room);
+        memcpy(f + (size_t)from * out, bnn_net_forward(m->net, ws, n, (uint64_t)from, x), (size_t)n * out * sizeof *f);
     }
     bnn_workspace_free(ws);
+    if (!room) return bnn_oom("%d images", ROWS);
+    free(room);
     return BNN_OK;
 }
 

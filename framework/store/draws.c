@@ -139,15 +139,17 @@ static void open_posterior(bnn_draws *d) {
 
 static void put_constant(bnn_draws *d) {
     const bnn_table *t = d->data->table;
-    size_t width = (size_t)bnn_shape_size(t->x_shape), n = (size_t)d->data->n;
-    double *x = malloc((n * width + 1) * sizeof *x);
+    size_t width = (size_t)bnn_shape_size(t->x_shape), n = (size_t)d->data->n, size = t->pixels ? 1 : sizeof *t->x;
+    const char *from = t->pixels ? (const char *)t->pixels : (const char *)t->x;
+    char *x = malloc((n * width + 1) * size);
     if (!x) {
         bnn_h5_refuse(&d->w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for features", d->w.path));
         return;
     }
-    for (size_t i = 0; i < n; i++) memcpy(x + i * width, t->x + (size_t)d->data->rows[i] * width, width * sizeof *x);
+    for (size_t i = 0; i < n; i++) memcpy(x + i * width * size, from + (size_t)d->data->rows[i] * width * size, width * size);
     bnn_h5_group(&d->w, "/constant_data");
-    bnn_h5_put(&d->w, "/constant_data", "x", BNN_H5_DOUBLE, x, bnn_store_put_row_dims(&d->w, "/constant_data", d->data));
+    bnn_h5_put(&d->w, "/constant_data", "x", t->pixels ? BNN_H5_PIXELS : BNN_H5_DOUBLE, x,
+               bnn_store_put_row_dims(&d->w, "/constant_data", d->data));
     free(x);
 }
 

@@ -57,11 +57,13 @@ static hid_t memory_type(bnn_h5_kind kind) {
     case BNN_H5_REAL: return sizeof(bnn_real) == sizeof(double) ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT;
     case BNN_H5_INT: return H5T_NATIVE_INT;
     case BNN_H5_CODE: return H5T_NATIVE_INT8;
+    case BNN_H5_PIXELS: return H5T_NATIVE_UINT8;
     case BNN_H5_U64:
     case BNN_H5_COUNT: return H5T_NATIVE_UINT64;
     case BNN_H5_DOUBLE:
     case BNN_H5_BYTES:
-    case BNN_H5_CLASSES: break;
+    case BNN_H5_CLASSES:
+    case BNN_H5_MAP: break;
     }
     return H5T_NATIVE_DOUBLE;
 }
@@ -71,10 +73,12 @@ static hid_t file_type(bnn_h5_kind kind) {
     case BNN_H5_REAL: return sizeof(bnn_real) == sizeof(double) ? H5T_IEEE_F64LE : H5T_IEEE_F32LE;
     case BNN_H5_INT:
     case BNN_H5_CLASSES: return H5T_STD_I32LE;
-    case BNN_H5_CODE: return H5T_STD_I8LE;
+    case BNN_H5_CODE:
+    case BNN_H5_MAP: return H5T_STD_I8LE;
     case BNN_H5_U64: return H5T_STD_U64LE;
     case BNN_H5_COUNT: return H5T_STD_I64LE;
-    case BNN_H5_BYTES: return H5T_STD_U8LE;
+    case BNN_H5_BYTES:
+    case BNN_H5_PIXELS: return H5T_STD_U8LE;
     case BNN_H5_DOUBLE: break;
     }
     return H5T_IEEE_F64LE;
@@ -352,6 +356,11 @@ void bnn_h5_ints(bnn_h5_writer *w, const char *object, const char *name, int n, 
     attribute(w, object, name, H5T_STD_I32LE, H5T_NATIVE_INT, n > 1 ? &count : NULL, values);
 }
 
+void bnn_h5_codes(bnn_h5_writer *w, const char *object, const char *name, int n, const int8_t *values) {
+    hsize_t count = (hsize_t)n;
+    attribute(w, object, name, H5T_STD_I8LE, H5T_NATIVE_INT8, n > 1 ? &count : NULL, values);
+}
+
 void bnn_h5_number(bnn_h5_writer *w, const char *object, const char *name, double value) {
     attribute(w, object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, NULL, &value);
 }
@@ -515,6 +524,16 @@ int bnn_h5_rank(bnn_h5_reader *r, const char *object) {
     int rank = 0;
     close_object(open_dataset(r, object, &rank, extent));
     return r->status < 0 ? 0 : rank;
+}
+
+bool bnn_h5_has_bytes(bnn_h5_reader *r, const char *object) {
+    hsize_t extent[H5S_MAX_RANK];
+    int rank;
+    hid_t id = open_dataset(r, object, &rank, extent), type = id < 0 ? -1 : H5Dget_type(id);
+    bool bytes = type >= 0 && H5Tget_class(type) == H5T_INTEGER && H5Tget_size(type) == 1 && H5Tget_sign(type) == H5T_SGN_NONE;
+    if (type >= 0) H5Tclose(type);
+    close_object(id);
+    return bytes;
 }
 
 /* Says whether so many numbers can be stored in the bytes that the file has for them: memory is asked for on the word of these extents. */

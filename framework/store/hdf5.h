@@ -18,14 +18,16 @@
 
 /* Types of numbers: in memory -> in the file. */
 typedef enum {
-    BNN_H5_DOUBLE, /* double -> f64 */
-    BNN_H5_REAL,   /* bnn_real -> f32 or f64 */
-    BNN_H5_INT,    /* int -> i32; i64 in dimensions */
-    BNN_H5_CODE,   /* int8_t -> i8 */
-    BNN_H5_U64,    /* uint64_t -> u64 */
-    BNN_H5_COUNT,  /* uint64_t -> i64, which every reader has */
-    BNN_H5_BYTES,  /* double holding whole numbers 0..255 -> u8 */
-    BNN_H5_CLASSES /* double holding whole numbers -> i32 */
+    BNN_H5_DOUBLE,  /* double -> f64 */
+    BNN_H5_REAL,    /* bnn_real -> f32 or f64 */
+    BNN_H5_INT,     /* int -> i32; i64 in dimensions */
+    BNN_H5_CODE,    /* int8_t -> i8 */
+    BNN_H5_U64,     /* uint64_t -> u64 */
+    BNN_H5_COUNT,   /* uint64_t -> i64, which every reader has */
+    BNN_H5_BYTES,   /* double holding whole numbers 0..255 -> u8 */
+    BNN_H5_PIXELS,  /* uint8_t -> u8 */
+    BNN_H5_CLASSES, /* double holding whole numbers -> i32 */
+    BNN_H5_MAP      /* double holding whole numbers -128..127 -> i8 */
 } bnn_h5_kind;
 
 #define BNN_H5_PATH 256
@@ -58,6 +60,7 @@ void bnn_h5_put_part(bnn_h5_writer *w, const char *group, const char *name, bnn_
 void bnn_h5_text(bnn_h5_writer *w, const char *object, const char *name, const char *text);
 void bnn_h5_texts(bnn_h5_writer *w, const char *object, const char *name, int n, char *const *texts);
 void bnn_h5_ints(bnn_h5_writer *w, const char *object, const char *name, int n, const int *values);
+void bnn_h5_codes(bnn_h5_writer *w, const char *object, const char *name, int n, const int8_t *values);
 void bnn_h5_number(bnn_h5_writer *w, const char *object, const char *name, double value);
 /* And <name>_text in decimal, for readers without 64 unsigned bits. */
 void bnn_h5_u64(bnn_h5_writer *w, const char *object, const char *name, uint64_t value);
@@ -89,7 +92,8 @@ bool bnn_h5_is_ordered(const bnn_h5_reader *r, const char *group); /* the file k
 /* Names of what is in a group, in the order it was made where the file keeps that, else by name, dense_2 before dense_10. Owned, name by
  * name. */
 char **bnn_h5_members(bnn_h5_reader *r, const char *group, int *n);
-int bnn_h5_rank(bnn_h5_reader *r, const char *object); /* number of dimensions of a dataset */
+int bnn_h5_rank(bnn_h5_reader *r, const char *object);       /* number of dimensions of a dataset */
+bool bnn_h5_has_bytes(bnn_h5_reader *r, const char *object); /* a dataset holds whole numbers 0..255 by its type */
 /* Extents of a dataset that must have this rank; 0 after a failure. */
 void bnn_h5_extents(bnn_h5_reader *r, const char *object, int rank, int *extents);
 int bnn_h5_length(bnn_h5_reader *r, const char *object); /* of a 1-D dataset */

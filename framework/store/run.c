@@ -47,6 +47,7 @@ static void put_state(bnn_h5_writer *w, const bnn_run *run) {
 static void put_scaling(bnn_h5_writer *w, const bnn_model *m) {
     bnn_h5_group(w, "/scaling");
     bnn_h5_ints(w, "/scaling", "x_shape", m->x_shape.rank, m->x_shape.d);
+    if (m->likelihood.y_shape.rank > 1) bnn_h5_ints(w, "/scaling", "y_shape", m->likelihood.y_shape.rank, m->likelihood.y_shape.d);
     bnn_h5_ints(w, "/scaling", "n_classes", 1, &m->likelihood.n_classes);
     bnn_h5_text(w, "/scaling", "formula", "(value - mean) / sd, over the training rows, divisor n");
     bnn_h5_dim(w, "/scaling", "feature", m->scaling.x_size, BNN_H5_INT, NULL);
@@ -227,7 +228,8 @@ static void get_scaling(bnn_h5_reader *r, bnn_data *d) {
     int x = bnn_h5_length(r, "/scaling/feature"), y = bnn_h5_length(r, "/scaling/output");
     bnn_store_get_shape(r, "/scaling", "x_shape", x, &d->x_shape);
     d->n_classes = bnn_store_get_n_classes(r, "/scaling");
-    d->y_dim = y;
+    d->y_dim = y, d->y_shape = bnn_shape_vector(y);
+    if (bnn_h5_has_attribute(r, "/scaling", "y_shape")) bnn_store_get_shape(r, "/scaling", "y_shape", y, &d->y_shape);
     d->scaling = (bnn_scaling){.x_size = x,
                                .y_dim = y,
                                .x_mean = get_scale(r, "/scaling/x_mean", x, false),

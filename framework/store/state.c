@@ -203,7 +203,11 @@ void bnn_store_put_engine(bnn_h5_writer *w, const bnn_engine *engine) { put_engi
 /* A member made of its texts, in the shapes and the scaling of its mixture; NULL, with the reader's status, if there is none. */
 static bnn_engine *new_member(bnn_h5_reader *r, const char *group, const bnn_engine *mixture) {
     const bnn_model *m = mixture->model;
-    bnn_data data = {.x_shape = m->x_shape, .y_dim = m->likelihood.y_dim, .n_classes = m->likelihood.n_classes, .scaling = m->scaling};
+    bnn_data data = {.x_shape = m->x_shape,
+                     .y_dim = m->likelihood.y_dim,
+                     .n_classes = m->likelihood.n_classes,
+                     .scaling = m->scaling,
+                     .y_shape = m->likelihood.y_shape};
     char *engine = bnn_h5_get_text(r, group, "engine"), *net = bnn_h5_get_text(r, group, "net");
     char *likelihood = bnn_h5_get_text(r, group, "likelihood"), *prior = bnn_h5_get_text(r, group, "prior");
     bnn_engine *made = NULL;

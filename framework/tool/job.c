@@ -121,18 +121,24 @@ static bool has_no_more_texts(char *const *a, char *const *b, size_t n) {
 static bool says_no_more(const bnn_table *a, const bnn_table *b) {
     size_t n = (size_t)a->n, ids = (size_t)a->n_ids;
     return has_no_more_texts(a->x_names, b->x_names, (size_t)bnn_shape_size(a->x_shape)) &&
-           has_no_more_texts(a->y_names, b->y_names, (size_t)a->y_dim) &&
+           (!a->y_names || has_no_more_texts(a->y_names, b->y_names, (size_t)a->y_dim)) &&
            has_no_more_texts(a->class_names, b->class_names, (size_t)a->n_classes) &&
            (ids == 0 ||
             (a->n_ids == b->n_ids && has_no_more_texts(a->id_names, b->id_names, ids) && has_no_more_texts(a->ids, b->ids, ids * n))) &&
            (!a->weight || (b->weight && memcmp(a->weight, b->weight, n * sizeof *a->weight) == 0));
 }
 
+static bool has_same_x(const bnn_table *a, const bnn_table *b) {
+    size_t cells = (size_t)a->n * (size_t)bnn_shape_size(a->x_shape);
+    if (!a->pixels != !b->pixels) return false;
+    return a->pixels ? memcmp(a->pixels, b->pixels, cells) == 0 : memcmp(a->x, b->x, cells * sizeof *a->x) == 0;
+}
+
 /* The rows of a and its splits, if it has any, are those of b. */
 static bool has_no_more(const bnn_table *a, const bnn_table *b) {
-    size_t n = (size_t)a->n, width = (size_t)bnn_shape_size(a->x_shape), cells = (size_t)a->n_splits * n;
-    bool rows = a->n == b->n && bnn_shape_size(b->x_shape) == (int)width && a->y_dim == b->y_dim && a->n_classes == b->n_classes &&
-                memcmp(a->x, b->x, n * width * sizeof *a->x) == 0 &&
+    size_t n = (size_t)a->n, cells = (size_t)a->n_splits * n;
+    bool rows = a->n == b->n && bnn_shape_size(a->x_shape) == bnn_shape_size(b->x_shape) && a->y_dim == b->y_dim &&
+                a->n_classes == b->n_classes && has_same_x(a, b) &&
                 (a->y_dim == 0 || memcmp(a->y, b->y, n * (size_t)a->y_dim * sizeof *a->y) == 0);
     return rows && says_no_more(a, b) &&
            (a->n_splits == 0 || (a->n_splits == b->n_splits && memcmp(a->order, b->order, cells * sizeof *a->order) == 0 &&

@@ -133,7 +133,9 @@ void tool_print_remarks(const bnn_remarks *remarks, FILE *notes) {
 void tool_print_table(FILE *out, const char *did, const char *path, const bnn_table *t) {
     char shape[BNN_SHAPE_TEXT];
     fprintf(out, "%s %s: %d rows, features %s", did, tool_line(path), t->n, bnn_shape_print(t->x_shape, shape));
-    if (t->n_classes)
+    if (t->y_shape.rank > 1)
+        fprintf(out, ", maps of %d classes", t->n_classes);
+    else if (t->n_classes)
         fprintf(out, ", target %s with %d classes", tool_line(t->y_names[0]), t->n_classes);
     else
         fprintf(out, ", %starget%s", t->y_dim ? "" : "no ", t->y_dim == 1 ? "" : "s");

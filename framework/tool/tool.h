@@ -108,12 +108,12 @@ int tool_split(const char *text);
 /* A table to learn from: refuses one without targets, naming the file. */
 bnn_status tool_table(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **table);
 
-/* A column of features over all rows, sd with the divisor n; the rows of a class; and what all rows weigh. */
+/* A column of features over all rows, sd with the divisor n; the rows, or pixels, of a class; and what all rows weigh. */
 typedef struct {
     double mean, sd, min, max;
 } tool_column;
 tool_column tool_column_describe(const bnn_table *table, int column);
-int tool_class_count(const bnn_table *table, int class);
+long long tool_class_count(const bnn_table *table, int class);
 double tool_table_weight(const bnn_table *table);
 
 /* Training and test rows of a split; split -1: all rows train, and *test is NULL. A split with no test rows gives NULL, too. scaling NULL:

@@ -309,9 +309,100 @@ START_TEST(minibatches_are_rows_of_the_epoch) {
 }
 END_TEST
 
+enum { PICTURES = 5, WIDTH = 2 * 3 * 4 };
+
+/* Two channels of 3x4 pixels, and a class of each pixel, of which every fifth is void. */
+static bnn_table *pictures(void) {
+    bnn_table *t;
+    OK(bnn_table_new_images(PICTURES, (bnn_shape){.rank = 3, .d = {2, 3, 4}}, (bnn_shape){.rank = 2, .d = {3, 4}}, 4, &t));
+    for (int i = 0; i < PICTURES * WIDTH; i++) t->pixels[i] = (uint8_t)(i * 37);
+    for (int i = 0; i < PICTURES * t->y_dim; i++) t->y[i] = i % 5 - 1;
+    return t;
+}
+
+/* The same pictures as numbers. */
+static bnn_table *numbers_of(const bnn_table *t) {
+    bnn_table *numbers;
+    OK(bnn_table_new(t->n, t->x_shape, 1, 2, &numbers));
+    for (int i = 0; i < PICTURES * WIDTH; i++) numbers->x[i] = t->pixels[i];
+    numbers->scale = t->scale, numbers->range = t->range;
+    return numbers;
+}
+
+START_TEST(bytes_have_the_bits_of_numbers) {
+    static const bnn_scale_rule rules[] = {BNN_SCALE_STANDARD, BNN_SCALE_RANGE, BNN_SCALE_CHANNEL};
+    bnn_real room[WIDTH * PICTURES];
+    for (int k = 0; k < 3; k++) {
+        bnn_table *bytes = pictures(), *numbers;
+        bnn_data *a, *b;
+        bnn_minibatch batch;
+        bytes->scale = rules[k], bytes->range = 255, numbers = numbers_of(bytes);
+        OK(bnn_data_new(bytes, 4, (const int[]){3, 0, 4, 1}, NULL, &a));
+        OK(bnn_data_new(numbers, 4, (const int[]){3, 0, 4, 1}, NULL, &b));
+        ck_assert_ptr_null(a->x);
+        ck_assert_ptr_eq(bnn_data_take(b, 1, 2, NULL), b->x + WIDTH);
+        ck_assert_uint_eq(bnn_data_room(a, 2), 2 * WIDTH);
+        ck_assert_uint_eq(bnn_data_room(b, 2), 0);
+        ck_assert_mem_eq(bnn_data_take(a, 1, 2, room), b->x + WIDTH, 2 * WIDTH * sizeof *b->x);
+        OK(bnn_minibatch_open(a, 4, &batch));
+        for (int i = 0; i < 4; i++) batch.order[i] = i;
+        bnn_minibatch_take(&batch, a, 0);
+        ck_assert_mem_eq(batch.x, b->x, 4 * WIDTH * sizeof *b->x);
+        OK(bnn_data_fill(a));
+        ck_assert_mem_eq(a->x, b->x, 4 * WIDTH * sizeof *b->x);
+        bnn_minibatch_close(&batch), bnn_data_free(a), bnn_data_free(b), bnn_table_free(bytes), bnn_table_free(numbers);
+    }
+}
+END_TEST
+
+START_TEST(a_channel_has_one_mean_and_one_sd) {
+    bnn_table *t = pictures(), *rows;
+    bnn_data *d;
+    t->scale = BNN_SCALE_CHANNEL, t->weight = calloc(PICTURES, sizeof *t->weight);
+    t->weight[1] = 1, t->weight[2] = 3;
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &d));
+    for (int c = 0; c < 2; c++) {
+        double sum = 0, squares = 0;
+        for (int i = 12 * c; i < 12 * (c + 1); i++) sum += t->pixels[WIDTH + i] + 3.0 * t->pixels[2 * WIDTH + i];
+        double mean = sum / 48;
+        for (int i = 12 * c; i < 12 * (c + 1); i++)
+            squares += pow(t->pixels[WIDTH + i] - mean, 2) + 3 * pow(t->pixels[2 * WIDTH + i] - mean, 2);
+        for (int i = 12 * c; i < 12 * (c + 1); i++) {
+            ck_assert_double_eq_tol(d->scaling.x_mean[i], mean, 1e-9);
+            ck_assert_double_eq_tol(d->scaling.x_sd[i], sqrt(squares / 48), 1e-9);
+        }
+    }
+    OK(bnn_table_new(2, bnn_shape_vector(3), 1, 0, &rows));
+    rows->scale = BNN_SCALE_CHANNEL;
+    bnn_data_free(d);
+    REFUSED(bnn_data_split(rows, -1, BNN_TRAIN, NULL, &d), "the scale rule 'channel' is for images, and a row is a vector");
+    bnn_table_free(t), bnn_table_free(rows);
+}
+END_TEST
+
+START_TEST(void_is_for_maps) {
+    bnn_table *map = pictures(), *one;
+    bnn_data *d;
+    OK(bnn_table_check(map));
+    OK(bnn_data_split(map, -1, BNN_TRAIN, NULL, &d));
+    ck_assert_int_eq(d->y_shape.rank, 2);
+    ck_assert(d->y[0] == -1 && d->y[1] == 0 && d->y[4] == 3);
+    map->y[7] = 4;
+    REFUSED(bnn_table_check(map), "row 1, column 'target': 4 is not a class from 0 to 3");
+    map->y[7] = -2;
+    REFUSED(bnn_table_check(map), "row 1, column 'target': -2 is not a class from 0 to 3");
+    OK(bnn_table_new_images(1, map->x_shape, bnn_shape_vector(1), 4, &one));
+    one->y[0] = -1;
+    REFUSED(bnn_table_check(one), "row 1, column 'target': -1 is not a class from 0 to 3");
+    bnn_data_free(d), bnn_table_free(map), bnn_table_free(one);
+}
+END_TEST
+
 int main(void) {
-    return run_tests("data", (const TTest *const[]){pbp_is_numpy, pbp_is_published, folds_are_a_partition, holdout_follows_the_seed,
-                                                    splits_are_refused, rows_are_standardised, constant_column_keeps_sd_1,
-                                                    roles_keep_their_order, classes_and_images_keep_their_values, numbers_are_refused,
-                                                    rows_without_targets_need_a_scaling, minibatches_are_rows_of_the_epoch, NULL});
+    return run_tests("data",
+                     (const TTest *const[]){pbp_is_numpy, pbp_is_published, folds_are_a_partition, holdout_follows_the_seed,
+                                            splits_are_refused, rows_are_standardised, constant_column_keeps_sd_1, roles_keep_their_order,
+                                            classes_and_images_keep_their_values, numbers_are_refused, rows_without_targets_need_a_scaling,
+                                            minibatches_are_rows_of_the_epoch, bytes_have_the_bits_of_numbers,
+                                            a_channel_has_one_mean_and_one_sd, void_is_for_maps, NULL});
 }

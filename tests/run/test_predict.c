@@ -606,7 +606,13 @@ END_TEST
 START_TEST(maps_are_learned_but_not_predicted) {
     enum { MAPS = 6, CLASSES = 3, SITES = 4 };
     bnn_real x[MAPS * CLASSES * SITES], y[MAPS * SITES];
-    bnn_data data = {.n = MAPS, .x_shape = {.rank = 2, .d = {CLASSES, SITES}}, .y_dim = SITES, .n_classes = CLASSES, .x = x, .y = y};
+    bnn_data data = {.n = MAPS,
+                     .x_shape = {.rank = 2, .d = {CLASSES, SITES}},
+                     .y_dim = SITES,
+                     .n_classes = CLASSES,
+                     .x = x,
+                     .y = y,
+                     .y_shape = {.rank = 1, .d = {SITES}}};
     bnn_engine *engine;
     bnn_prediction *p;
     bnn_step step;

@@ -72,7 +72,7 @@ static void has(const char *path, int n, const char *const *finding) {
 static void is_clean(const char *path) { has(path, 0, NULL); }
 
 START_TEST(data_files_are_clean) {
-    bnn_table *t = small_table("y"), *blind = small_table("none"), *images;
+    bnn_table *t = small_table("y"), *blind = small_table("none"), *images, *maps;
     OK(bnn_table_save(t, files_path("a.h5")));
     OK(bnn_table_split(t, BNN_SPLIT_KFOLD, 3, 0));
     OK(bnn_table_save(t, files_path("b.h5")));
@@ -82,8 +82,10 @@ START_TEST(data_files_are_clean) {
     OK(bnn_table_save(images, files_path("d.h5")));
     images->x[5] = 0.5;
     OK(bnn_table_save(images, files_path("e.h5")));
-    for (char name[] = "a.h5"; *name <= 'e'; (*name)++) is_clean(files_path(name));
-    bnn_table_free(t), bnn_table_free(blind), bnn_table_free(images);
+    OK(bnn_table_new_images(3000, (bnn_shape){.rank = 3, .d = {1, 20, 20}}, (bnn_shape){.rank = 2, .d = {20, 20}}, 3, &maps));
+    OK(bnn_table_save(maps, files_path("f.h5")));
+    for (char name[] = "a.h5"; *name <= 'f'; (*name)++) is_clean(files_path(name));
+    bnn_table_free(t), bnn_table_free(blind), bnn_table_free(images), bnn_table_free(maps);
     files_remove();
 }
 END_TEST

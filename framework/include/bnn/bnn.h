@@ -182,10 +182,11 @@ int bnn_table_count(const bnn_table *table, int split, bnn_split_role role); /* 
 int bnn_table_splits(const bnn_table *table);                                /* number of splits; 0: every row is a training row */
 int bnn_table_rows(const bnn_table *table);                                  /* n */
 int bnn_table_features(const bnn_table *table);                              /* columns of x: of images, pixels times channels */
-int bnn_table_targets(const bnn_table *table);                               /* columns of y */
+int bnn_table_targets(const bnn_table *table);                               /* numbers of y in a row: of maps of classes, pixels */
 int bnn_table_classes(const bnn_table *table);                               /* number of classes; 0: real targets */
 const char *bnn_table_title(const bnn_table *table);                         /* what the data are; never NULL */
-const double *bnn_table_x(const bnn_table *table);                           /* [n, features] */
+const double *bnn_table_x(const bnn_table *table);                           /* [n, features]; NULL: there are pixels */
+const uint8_t *bnn_table_pixels(const bnn_table *table);                     /* [n, features] of images as bytes; NULL: there is x */
 const double *bnn_table_y(const bnn_table *table);                           /* [n, targets]; NULL: they are not known */
 const bnn_schema *bnn_table_schema(const bnn_table *table);                  /* what its columns mean; NULL: they come from no text */
 /* Name number i of a column, or of a class; NULL: it has none. */

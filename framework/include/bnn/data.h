@@ -18,7 +18,8 @@ extern "C" {
 /* How columns are brought to a common scale. */
 typedef enum {
     BNN_SCALE_STANDARD, /* (v - mean) / sd of the training rows (divisor n; a constant column, of an sd up to n eps |mean|, keeps sd 1) */
-    BNN_SCALE_RANGE     /* features v / range, one number for all (images: 255); real targets as STANDARD */
+    BNN_SCALE_RANGE,    /* features v / range, one number for all (images: 255); real targets as STANDARD */
+    BNN_SCALE_CHANNEL   /* of images (v - mean) / sd of all pixels of a channel; real targets as STANDARD */
 } bnn_scale_rule;
 
 /* A table in the units it was measured in: what a bnn-data file holds. Owns everything. */
@@ -26,12 +27,12 @@ struct bnn_table {
     char *title, *source, *license; /* texts, never NULL */
     int n;                          /* rows */
     bnn_shape x_shape;              /* of one row: a vector of features, or channels x height x width */
-    int y_dim;                      /* target columns; 0: the targets are not known, the rows can only be predicted */
-    int n_classes;                  /* 0: regression; else y_dim = 1 and y holds indices 0..n_classes-1 */
-    double *x;                      /* [n, size(x_shape)] */
+    int y_dim;                      /* numbers of y in a row; 0: the targets are not known, the rows can only be predicted */
+    int n_classes;                  /* 0: regression; else y holds indices 0..n_classes-1, in one column or a map, there -1 for void, too */
+    double *x;                      /* [n, size(x_shape)]; NULL: the rows are in `pixels` */
     double *y;                      /* [n, y_dim], or NULL where y_dim is 0 */
     char **x_names;                 /* [size(x_shape)], or NULL for images */
-    char **y_names;                 /* [y_dim], or NULL where y_dim is 0 */
+    char **y_names;                 /* [y_dim], or NULL where y_dim is 0 and of maps */
     char **class_names;             /* [n_classes], or NULL */
     bnn_scale_rule scale;           /* rule for the columns of x and y */
     double range;                   /* of BNN_SCALE_RANGE */
@@ -46,6 +47,8 @@ struct bnn_table {
     char **id_names;     /* [n_ids] */
     char **ids;          /* [n_ids, n] texts; or NULL */
     double *weight;      /* [n] weights of the rows, >= 0: a row of weight w is as w equal rows; NULL: every row weighs 1 */
+    uint8_t *pixels;     /* [n, size(x_shape)] of images as bytes, in place of x; NULL: there is x */
+    bnn_shape y_shape;   /* of one row of y: [y_dim], or [H,W] of a map of classes */
 };
 
 enum {
@@ -55,6 +58,9 @@ enum {
 /* A table of zeros with n rows; texts are "", names are NULL and allocated by the caller. Refuses what does not fit into memory, and more
  * than BNN_MOST_CLASSES. */
 bnn_status bnn_table_new(int n, bnn_shape x_shape, int y_dim, int n_classes, bnn_table **out);
+
+/* The same for images of bytes: x is NULL, and `pixels` are zeros. y_shape: [y_dim], or [H,W] where n_classes is above 0. */
+bnn_status bnn_table_new_images(int n, bnn_shape x_shape, bnn_shape y_shape, int n_classes, bnn_table **out);
 
 /* Refuses values that are not finite, class indices out of range and weights below 0, naming row (counted from 1) and column. */
 bnn_status bnn_table_check(const bnn_table *table);
@@ -71,18 +77,26 @@ struct bnn_scaling {
     double *y_mean, *y_sd; /* [y_dim]; 0 and 1 for classes */
 };
 
-/* Standardised rows. Borrows the table; owns the rest. */
+/* Standardised rows. Borrows the table; owns the rest. Rows of images stay the table's bytes, and are standardised when they are taken. */
 struct bnn_data {
     const bnn_table *table; /* borrowed */
     int n;                  /* rows of this view */
     int *rows;              /* [n] rows of the table, in the listed order */
     bnn_shape x_shape;      /* of one row of x */
     int y_dim, n_classes;   /* as in the table */
-    bnn_real *x;            /* [n, size(x_shape)] standardised */
+    bnn_real *x;            /* [n, size(x_shape)] standardised; NULL: they are bytes, to be taken, or made by bnn_data_fill */
     bnn_real *y;         /* [n, y_dim] standardised, or class indices; NULL, with y_dim = n_classes = 0, where the table has no targets */
     bnn_scaling scaling; /* by which x and y were standardised */
     double *weight;      /* [n] of the rows; NULL: every row weighs 1 */
+    bnn_shape y_shape;   /* of one row of y, as in the table */
 };
+
+/* Numbers of room that bnn_data_take wants for so many rows: none where x is there. */
+size_t bnn_data_room(const bnn_data *data, int rows);
+/* x[n, in] of the rows [from, from+n), standardised: where they stand in x, else in room. Thread-safe. */
+const bnn_real *bnn_data_take(const bnn_data *data, int from, int n, bnn_real *room);
+/* Makes x of all rows, for those who read it; it stays until the data are freed. Nothing else may use the data at this moment. */
+bnn_status bnn_data_fill(const bnn_data *data);
 
 /* Weight of all rows: their sum, or n where each weighs 1. */
 double bnn_data_weight(const bnn_data *data);

@@ -16,6 +16,7 @@ typedef struct {
     bnn_workspace *ws;
     bnn_real *theta, *mean, *var, *pit, *y;
     bnn_real *z, *f; /* [rows, out] where outputs are drawn */
+    bnn_real *x;     /* [rows, in] where rows are bytes */
     double *logp;
 } desk;
 
@@ -28,6 +29,7 @@ static void close_desk(desk *d) {
     free(d->y);
     free(d->z);
     free(d->f);
+    free(d->x);
     free(d->logp);
 }
 
@@ -43,8 +45,9 @@ static bnn_status open_desk(const bnn_work *w, desk *d) {
     d->y = malloc((size_t)rows * (size_t)l->y_dim * sizeof *d->y);
     d->z = malloc(outputs * sizeof *d->z);
     d->f = malloc(outputs * sizeof *d->f);
+    d->x = bnn_reals_new(bnn_data_room(w->data, rows));
     d->logp = malloc((size_t)rows * sizeof *d->logp);
-    if (!d->theta || !d->mean || !d->var || !d->pit || !d->y || !d->z || !d->f || !d->logp) return bnn_oom("prediction");
+    if (!d->theta || !d->mean || !d->var || !d->pit || !d->y || !d->z || !d->f || !d->x || !d->logp) return bnn_oom("prediction");
     return bnn_workspace_new(w->engine->model->net, rows, BNN_FORWARD, &d->ws);
 }
 
@@ -62,7 +65,7 @@ static bnn_status add_piece(const bnn_work *w, const desk *d, bnn_tally *t, int 
     const bnn_prediction *p = w->p;
     size_t row = (size_t)(w->from + at), from = (size_t)at;
     const bnn_real *y = p->has_target ? w->data->y + row * (size_t)w->data->y_dim : NULL;
-    const bnn_real *x = w->data->x + row * (size_t)bnn_shape_size(m->x_shape);
+    const bnn_real *x = bnn_data_take(w->data, (int)row, n, d->x);
     const bnn_real *f = w->how.by != BNN_BY_THETA ? bnn_work_draw_outputs(w, s, at, n, d->z, d->f)
                         : w->prefix               ? bnn_net_forward_after(m->net, d->ws, n, row, x, w->prefix + from * w->prefix_size)
                                                   : bnn_net_forward(m->net, d->ws, n, row, x);
@@ -120,8 +123,7 @@ static bnn_status prefix_piece(void *context, int piece) {
     if (s == BNN_OK) s = bnn_engine_draw(w->engine, 0, w->draws, d.theta);
     if (s == BNN_OK) {
         bnn_net_prepare(m->net, d.ws, d.theta, w->p->mode, false, w->noise);
-        bnn_net_prefix(m->net, d.ws, n, row, w->data->x + row * (size_t)bnn_shape_size(m->x_shape),
-                       w->prefix + (size_t)at * w->prefix_size);
+        bnn_net_prefix(m->net, d.ws, n, row, bnn_data_take(w->data, (int)row, n, d.x), w->prefix + (size_t)at * w->prefix_size);
     }
     close_desk(&d);
     return s;

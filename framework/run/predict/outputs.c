@@ -41,11 +41,15 @@ static bnn_status run_outputs(void *context, int piece) {
     int n = bnn_work_rows(w, (int)at);
     bnn_workspace *ws;
     BNN_TRY(bnn_workspace_new(m->net, n, BNN_TO_THETA, &ws));
-    bnn_status s = bnn_engine_vtable(w->engine)->outputs(w->engine, ws, n, w->data->x + row * (size_t)bnn_shape_size(m->x_shape),
-                                                         w->f + at * out, w->cov + at * out * out);
+    bnn_real *room = bnn_reals_new(bnn_data_room(w->data, n));
+    bnn_status s = room ? BNN_OK : bnn_oom("prediction");
+    if (s == BNN_OK)
+        s = bnn_engine_vtable(w->engine)->outputs(w->engine, ws, n, bnn_data_take(w->data, (int)row, n, room), w->f + at * out,
+                                                  w->cov + at * out * out);
     for (size_t i = at; s == BNN_OK && w->root && i < at + (size_t)n; i++)
         bnn_covariance_root(out, w->cov + i * out * out, w->root + i * out * out);
     bnn_workspace_free(ws);
+    free(room);
     return s;
 }
 

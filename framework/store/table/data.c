@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const scale_rules[] = {[BNN_SCALE_STANDARD] = "standard", [BNN_SCALE_RANGE] = "range", [BNN_SCALE_CHANNEL] = "channel"};
+
 /* ---- writing ---- */
 
 static bool are_bytes(const double *v, size_t n) {
@@ -24,8 +26,9 @@ static void put_x(bnn_h5_writer *w, const bnn_table *t) {
     if (is_image(t)) {
         static const char *const name[] = {"channel", "row", "column"};
         for (int i = 0; i < 3; i++) bnn_h5_dim(w, "/", name[i], t->x_shape.d[i], BNN_H5_INT, NULL);
-        bool bytes = are_bytes(t->x, (size_t)t->n * (size_t)bnn_shape_size(t->x_shape));
-        bnn_h5_put(w, "/", "x", bytes ? BNN_H5_BYTES : BNN_H5_DOUBLE, t->x, "obs_id channel row column");
+        bool bytes = !t->pixels && are_bytes(t->x, (size_t)t->n * (size_t)bnn_shape_size(t->x_shape));
+        bnn_h5_kind kind = t->pixels ? BNN_H5_PIXELS : bytes ? BNN_H5_BYTES : BNN_H5_DOUBLE;
+        bnn_h5_put(w, "/", "x", kind, t->pixels ? (const void *)t->pixels : t->x, "obs_id channel row column");
     } else {
         int width = bnn_shape_size(t->x_shape);
         bnn_h5_dim(w, "/", "feature", width, BNN_H5_INT, NULL);
@@ -42,8 +45,7 @@ static void put_meanings(bnn_h5_writer *w, const bnn_table *t) {
     char *text = calloc(size, 1), *end = text;
     for (int c = 0; text && c < t->n_classes; c++) {
         if (c > 0) *end++ = ' ';
-        for (const char *from = t->class_names[c]; *from; from++)
-            *end++ = bnn_is_of_word(*from) || strchr("-.+@", *from) ? *from : '_';
+        for (const char *from = t->class_names[c]; *from; from++) *end++ = bnn_is_of_word(*from) || strchr("-.+@", *from) ? *from : '_';
     }
     if (text)
         bnn_h5_text(w, "/y", "flag_meanings", text);
@@ -52,22 +54,46 @@ static void put_meanings(bnn_h5_writer *w, const bnn_table *t) {
     free(text);
 }
 
-static void put_classes(bnn_h5_writer *w, const bnn_table *t) {
+enum { MOST_OF_MAP = 128 }; /* classes that a byte with a sign holds */
+
+static bool is_map(const bnn_table *t) { return t->n_classes > 0 && t->y_shape.rank > 1; }
+
+/* CF wants flag_values in the type of what they are flags of. */
+static void put_flag_values(bnn_h5_writer *w, const bnn_table *t) {
     int *values = calloc((size_t)t->n_classes, sizeof *values);
+    int8_t codes[MOST_OF_MAP];
     for (int c = 0; values && c < t->n_classes; c++) values[c] = c;
-    bnn_h5_ints(w, "/y", "n_classes", 1, &t->n_classes);
-    if (values)
+    for (int c = 0; c < MOST_OF_MAP; c++) codes[c] = (int8_t)c;
+    if (is_map(t))
+        bnn_h5_codes(w, "/y", "flag_values", t->n_classes, codes);
+    else if (values)
         bnn_h5_ints(w, "/y", "flag_values", t->n_classes, values);
     else
         bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %d classes", w->path, t->n_classes));
     free(values);
+}
+
+static void put_classes(bnn_h5_writer *w, const bnn_table *t) {
+    bnn_h5_ints(w, "/y", "n_classes", 1, &t->n_classes);
+    put_flag_values(w, t);
     if (!t->class_names) return;
     put_meanings(w, t);
     bnn_h5_texts(w, "/y", "labels", t->n_classes, t->class_names);
 }
 
+/* A class of each pixel; void is the fill value. */
+static void put_map(bnn_h5_writer *w, const bnn_table *t) {
+    bnn_h5_put(w, "/", "y", BNN_H5_MAP, t->y, "obs_id row column");
+    bnn_h5_codes(w, "/y", "_FillValue", 1, (const int8_t[]){-1});
+    put_classes(w, t);
+}
+
 static void put_y(bnn_h5_writer *w, const bnn_table *t) {
     if (t->y_dim == 0) return;
+    if (is_map(t)) {
+        put_map(w, t);
+        return;
+    }
     bnn_h5_dim(w, "/", "output", t->y_dim, BNN_H5_INT, NULL);
     bnn_h5_texts(w, "/output", "labels", t->y_dim, t->y_names);
     bnn_h5_put(w, "/", "y", t->n_classes > 0 ? BNN_H5_CLASSES : BNN_H5_DOUBLE, t->y, "obs_id output");
@@ -85,9 +111,19 @@ static void put_splits(bnn_h5_writer *w, const bnn_table *t) {
     bnn_h5_text(w, "/splits/order", "long_name", "row numbers: the training rows in their listed order, then validation, then test");
 }
 
+static bnn_status check_map(const bnn_table *t) {
+    const int *x = t->x_shape.d, *y = t->y_shape.d;
+    if (t->n_classes > MOST_OF_MAP) return bnn_fail(BNN_ERR_SHAPE, "maps of classes are kept with %d classes at most", MOST_OF_MAP);
+    if (is_image(t) && t->y_shape.rank == 2 && x[1] == y[0] && x[2] == y[1]) return BNN_OK;
+    char a[BNN_SHAPE_TEXT], b[BNN_SHAPE_TEXT];
+    return bnn_fail(BNN_ERR_SHAPE, "maps of classes are %s, and rows are %s: there is a class for each pixel",
+                    bnn_shape_print(t->y_shape, a), bnn_shape_print(t->x_shape, b));
+}
+
 bnn_status bnn_table_save(const bnn_table *t, const char *path) {
     bnn_status checked = bnn_table_check(t);
-    if (checked == BNN_OK && t->y_dim > 0 && !t->y_names) checked = bnn_fail(BNN_ERR_STATE, "the targets have no names");
+    if (checked == BNN_OK && is_map(t)) checked = check_map(t);
+    if (checked == BNN_OK && t->y_dim > 0 && !is_map(t) && !t->y_names) checked = bnn_fail(BNN_ERR_STATE, "the targets have no names");
     if (checked < 0) return bnn_note(checked, "%s", path);
     bnn_h5_writer w;
     bnn_h5_create(&w, path);
@@ -98,7 +134,7 @@ bnn_status bnn_table_save(const bnn_table *t, const char *path) {
     bnn_h5_text(&w, "/", "license", t->license);
     bnn_h5_text(&w, "/", "task", t->y_dim == 0 ? "prediction" : t->n_classes > 0 ? "classification" : "regression");
     bnn_h5_text(&w, "/", "raw_sha256", t->raw_sha256);
-    bnn_h5_text(&w, "/", "scale_rule", t->scale == BNN_SCALE_RANGE ? "range" : "standard");
+    bnn_h5_text(&w, "/", "scale_rule", scale_rules[t->scale]);
     bnn_h5_number(&w, "/", "scale_range", t->range);
     bnn_h5_dim(&w, "/", "obs_id", t->n, BNN_H5_INT, NULL);
     bnn_store_put_ids(&w, "/", t, t->n, NULL);
@@ -116,10 +152,11 @@ static bool has_targets(const bnn_h5_reader *r) { return bnn_h5_has(r, "/y") || 
 
 /* Rows, shapes and classes, from which the table is made. */
 static bnn_table *get_size(bnn_h5_reader *r) {
-    int images = bnn_h5_has(r, "/channel"), extents[4], y[2] = {0}, n_classes = 0;
+    int images = bnn_h5_has(r, "/channel"), extents[4], y[3] = {0}, n_classes = 0;
+    int rank = images && has_targets(r) && bnn_h5_rank(r, "/y") == 3 ? 3 : 2;
     bnn_h5_extents(r, "/x", images ? 4 : 2, extents);
     if (has_targets(r))
-        bnn_h5_extents(r, "/y", 2, y);
+        bnn_h5_extents(r, "/y", rank, y);
     else
         y[0] = extents[0];
     if (bnn_h5_has_attribute(r, "/y", "n_classes")) n_classes = bnn_store_get_n_classes(r, "/y");
@@ -129,8 +166,14 @@ static bnn_table *get_size(bnn_h5_reader *r) {
         r->status = bnn_fail(BNN_ERR_FORMAT, "%s: the rows of /x are too long", r->path);
     if (r->status == BNN_OK && y[0] != extents[0])
         r->status = bnn_fail(BNN_ERR_FORMAT, "%s: /x has %d rows and /y has %d", r->path, extents[0], y[0]);
+    bnn_shape y_shape = rank == 3 ? (bnn_shape){.rank = 2, .d = {y[1], y[2]}} : bnn_shape_vector(y[1]);
+    if (r->status == BNN_OK && rank == 3 && (n_classes == 0 || y[1] != extents[2] || y[2] != extents[3]))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: /y is no map of classes of the pixels of /x", r->path);
     bnn_table *t = NULL;
-    if (r->status == BNN_OK && (r->status = bnn_table_new(extents[0], shape, y[1], n_classes, &t)) < 0) bnn_note(r->status, "%s", r->path);
+    if (r->status < 0) return NULL;
+    r->status = images && bnn_h5_has_bytes(r, "/x") ? bnn_table_new_images(extents[0], shape, y_shape, n_classes, &t)
+                                                    : bnn_table_new(extents[0], shape, y[1], n_classes, &t);
+    if (r->status < 0) bnn_note(r->status, "%s", r->path);
     return t;
 }
 
@@ -150,9 +193,11 @@ static void get_root(bnn_h5_reader *r, bnn_table *t) {
     get_text(r, "/", "scale_rule", &rule);
     t->range = bnn_h5_get_number(r, "/", "scale_range");
     if (raw) snprintf(t->raw_sha256, sizeof t->raw_sha256, "%s", raw);
-    t->scale = rule && strcmp(rule, "range") == 0 ? BNN_SCALE_RANGE : BNN_SCALE_STANDARD;
-    if (r->status == BNN_OK && strcmp(rule, "range") != 0 && strcmp(rule, "standard") != 0)
-        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: scale_rule is '%s', not standard or range", r->path, rule);
+    int found = BNN_SCALE_CHANNEL;
+    while (r->status == BNN_OK && found >= 0 && strcmp(rule, scale_rules[found]) != 0) found--;
+    if (r->status == BNN_OK && found < 0)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: scale_rule is '%s', not standard, range or channel", r->path, rule);
+    if (r->status == BNN_OK) t->scale = (bnn_scale_rule)found;
     if (r->status == BNN_OK && !(t->range > 0 && isfinite(t->range)))
         r->status = bnn_fail(BNN_ERR_FORMAT, "%s: scale_range is %g, not positive", r->path, t->range);
     free(raw), free(rule);
@@ -160,11 +205,11 @@ static void get_root(bnn_h5_reader *r, bnn_table *t) {
 
 static void get_columns(bnn_h5_reader *r, bnn_table *t) {
     int width = bnn_shape_size(t->x_shape);
-    bnn_h5_get(r, "/x", BNN_H5_DOUBLE, (size_t)t->n * (size_t)width, t->x);
+    bnn_h5_get(r, "/x", t->pixels ? BNN_H5_PIXELS : BNN_H5_DOUBLE, (size_t)t->n * (size_t)width, t->pixels ? (void *)t->pixels : t->x);
     if (bnn_h5_has_attribute(r, "/feature", "labels")) t->x_names = bnn_h5_get_texts(r, "/feature", "labels", width);
     if (t->y_dim > 0) {
         bnn_h5_get(r, "/y", BNN_H5_DOUBLE, (size_t)t->n * (size_t)t->y_dim, t->y);
-        t->y_names = bnn_h5_get_texts(r, "/output", "labels", t->y_dim);
+        if (!is_map(t)) t->y_names = bnn_h5_get_texts(r, "/output", "labels", t->y_dim);
         if (bnn_h5_has_attribute(r, "/y", "labels")) t->class_names = bnn_h5_get_texts(r, "/y", "labels", t->n_classes);
     }
     if (!is_image(t) && bnn_h5_has_attribute(r, "/x", "shape")) bnn_store_get_shape(r, "/x", "shape", width, &t->x_shape);

@@ -148,6 +148,7 @@ static bnn_status check_fit(const bench_case *c) {
 }
 
 bnn_status bench_check(const bench_case *c) {
+    BNN_TRY(bnn_data_fill(c->job->n_new ? c->new_rows : c->train));
     bnn_status s = c->job->n_new ? check_prediction(c) : check_fit(c);
     return s < 0 ? bnn_note(s, "%s", c->job->name) : BNN_OK;
 }

@@ -31,7 +31,8 @@ static void print_columns(const bnn_table *t) {
 
 static void print_classes(const bnn_table *t) {
     for (int c = 0; c < t->n_classes; c++) {
-        printf("  class %-5d %-24s %d rows\n", c, t->class_names ? tool_line(t->class_names[c]) : "", tool_class_count(t, c));
+        printf("  class %-5d %-24s %lld %s\n", c, t->class_names ? tool_line(t->class_names[c]) : "", tool_class_count(t, c),
+               t->y_shape.rank > 1 ? "pixels" : "rows");
     }
 }
 
@@ -39,13 +40,16 @@ static bnn_status print_data(const char *path) {
     bnn_table *t;
     char shape[BNN_SHAPE_TEXT];
     BNN_TRY(bnn_table_load(path, &t));
-    const char *task = t->y_dim == 0 ? "no targets" : t->n_classes ? "classification" : "regression";
+    const char *task = t->y_dim == 0         ? "no targets"
+                       : t->y_shape.rank > 1 ? "maps of classes"
+                       : t->n_classes        ? "classification"
+                                             : "regression";
     printf("%s: data, %d rows, features %s, %s\n", tool_line(path), t->n, bnn_shape_print(t->x_shape, shape), task);
     print_text("title", t->title);
     print_text("source", t->source);
     print_text("license", t->license);
     print_text("sha256", t->sha256);
-    for (int j = 0; j < t->y_dim; j++) print_text("target", t->y_names[j]);
+    for (int j = 0; t->y_names && j < t->y_dim; j++) print_text("target", t->y_names[j]);
     for (int k = 0; k < t->n_ids; k++) print_text("id", t->id_names[k]);
     if (t->weight) printf("  %-11s %.6g, the sum over the rows\n", "weight", tool_table_weight(t));
     if (t->n_splits)

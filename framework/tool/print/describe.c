@@ -55,9 +55,9 @@ double tool_table_weight(const bnn_table *t) {
     return sum;
 }
 
-int tool_class_count(const bnn_table *t, int class) {
-    int n = 0;
-    for (int row = 0; row < t->n; row++) n += (int)t->y[row] == class;
+long long tool_class_count(const bnn_table *t, int class) {
+    long long n = 0;
+    for (size_t i = 0; i < (size_t)t->n * (size_t)t->y_dim; i++) n += (int)t->y[i] == class;
     return n;
 }
 
@@ -66,7 +66,7 @@ static json_t *classes_of(const bnn_table *t) {
     for (int i = 0; i < t->n_classes; i++) {
         json_t *one = json_object();
         put_text(one, "name", t->class_names ? t->class_names[i] : NULL);
-        put_whole(one, "rows", tool_class_count(t, i));
+        put_whole(one, t->y_shape.rank > 1 ? "pixels" : "rows", tool_class_count(t, i));
         tool_json_append(list, one);
     }
     return list;
@@ -89,7 +89,7 @@ static bnn_status describe_data(const char *path, json_t *o) {
     BNN_TRY(bnn_table_load(path, &t));
     json_t *shape = json_array(), *targets = json_array(), *ids = json_array();
     for (int i = 0; i < t->x_shape.rank; i++) tool_json_append(shape, json_integer(t->x_shape.d[i]));
-    for (int j = 0; j < t->y_dim; j++) tool_json_append(targets, tool_json_text(t->y_names ? t->y_names[j] : NULL));
+    for (int j = 0; t->y_shape.rank == 1 && j < t->y_dim; j++) tool_json_append(targets, tool_json_text(t->y_names ? t->y_names[j] : NULL));
     for (int k = 0; k < t->n_ids; k++) tool_json_append(ids, tool_json_text(t->id_names[k]));
     put_text(o, "task", t->y_dim == 0 ? "none" : t->n_classes ? "classification" : "regression");
     put_whole(o, "rows", t->n);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * test_images.c: what engines find in images that are kept as bytes is what they find in the same numbers, bit for bit.
+ */
+#include "files.h"
+
+#include <bnn/fit.h>
+#include <bnn/predict.h>
+
+enum { IMAGES = 30, PIXELS = 2 * 3 * 2 };
+
+/* Images as bytes, or as numbers, of three classes. */
+static bnn_table *images(bool bytes) {
+    const bnn_shape shape = {.rank = 3, .d = {2, 3, 2}};
+    bnn_table *t;
+    OK(bytes ? bnn_table_new_images(IMAGES, shape, bnn_shape_vector(1), 3, &t) : bnn_table_new(IMAGES, shape, 1, 3, &t));
+    t->scale = BNN_SCALE_CHANNEL;
+    for (int i = 0; i < IMAGES * PIXELS; i++) {
+        int v = (i * 89 + i / PIXELS % 3 * 40) % 256;
+        if (bytes)
+            t->pixels[i] = (uint8_t)v;
+        else
+            t->x[i] = v;
+    }
+    for (int i = 0; i < IMAGES; i++) t->y[i] = i % 3;
+    return t;
+}
+
+/* Predicts what it was fitted to. */
+static bnn_prediction *fit(const bnn_table *t, const char *engine) {
+    bnn_config config = {.net = "flatten; dense:4; tanh; dense", .engine = engine, .seed = 3};
+    bnn_prediction *p;
+    bnn_data *d;
+    bnn_run *run;
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &d));
+    OK(bnn_fit(&config, d, &run));
+    OK(bnn_predict(run->engine, d, &(bnn_predict_options){.samples = 4, .seed = 2}, &p));
+    bnn_run_free(run), bnn_data_free(d);
+    return p;
+}
+
+START_TEST(bytes_are_numbers_to_every_engine) {
+    static const char *const engines[] = {"map:epochs=3,batch=8",
+                                          "mc_dropout:epochs=3,batch=8",
+                                          "bayes_by_backprop:epochs=3,batch=8",
+                                          "held_out_dropout:steps=20,batch=8",
+                                          "ensemble:members=2,engine=map{epochs=3}",
+                                          "early_stopping:engine=map{epochs=3},share=0.3",
+                                          "swag:epochs=6,batch=8",
+                                          "svgd:epochs=3,batch=8",
+                                          "sgld:burnin=3,samples=6,chains=1",
+                                          "sghmc:burnin=3,samples=6,chains=1",
+                                          "hmc:warmup=3,samples=6,chains=1",
+                                          "nuts:warmup=3,samples=6,chains=1",
+                                          "laplace:engine=map{epochs=3}",
+                                          NULL};
+    bnn_table *bytes = images(true), *numbers = images(false);
+    for (int i = 0; engines[i]; i++) {
+        bnn_prediction *a = fit(bytes, engines[i]), *b = fit(numbers, engines[i]);
+        ck_assert_msg(memcmp(a->mean, b->mean, IMAGES * 3 * sizeof *a->mean) == 0, "%s: other means", engines[i]);
+        ck_assert_msg(memcmp(a->logp, b->logp, IMAGES * sizeof *a->logp) == 0, "%s: other densities", engines[i]);
+        bnn_prediction_free(a), bnn_prediction_free(b);
+    }
+    bnn_table_free(bytes), bnn_table_free(numbers);
+}
+END_TEST
+
+int main(void) { return run_tests("images", (const TTest *const[]){bytes_are_numbers_to_every_engine, NULL}); }
