@@ -25,7 +25,7 @@ typedef struct {
     size_t first, n;  /* quantities on the sheet: of the diagnosis, number */
     double *x;        /* [n, S] */
     double *of_theta; /* [n_parameters, S] or NULL: taken already */
-    int width;        /* predictions of one row */
+    int width;        /* predictions of one row; of a map of classes one for each class */
 } sheet;
 
 bool bnn_has_chains(const bnn_engine *engine) {
@@ -50,12 +50,24 @@ static size_t most_on_a_sheet(const sheet *s) {
 
 /* ---------------------------------------------------------------- predictions and parameters */
 
+/* Of a map of classes, mean[classes, sites], their mean probabilities. */
+static void take_map(const sheet *s, const bnn_real *mean, size_t sites, double *x) {
+    for (size_t c = 0; c < (size_t)s->width; c++) {
+        double sum = 0;
+        for (size_t i = 0; i < sites; i++) sum += (double)mean[c * sites + i];
+        x[c * (size_t)s->S] = sum / (double)sites;
+    }
+}
+
 static bnn_status take(void *context, const bnn_drawn *drawn) {
     const sheet *s = context;
+    const size_t sites = (size_t)s->engine->model->likelihood.sites;
     const bnn_scaling *scaling = &s->engine->model->scaling;
     bool is_class = s->engine->model->likelihood.n_classes > 0;
     size_t k = (size_t)s->width;
-    for (size_t i = 0; i < (size_t)drawn->n * k; i++) {
+    for (size_t i = 0; sites > 1 && i < (size_t)drawn->n; i++)
+        take_map(s, drawn->mean + i * k * sites, sites, s->x + ((size_t)drawn->row + i) * k * (size_t)s->S + (size_t)drawn->s);
+    for (size_t i = 0; sites == 1 && i < (size_t)drawn->n * k; i++) {
         double mean = (double)drawn->mean[i];
         if (!is_class) mean = mean * scaling->y_sd[i % k] + scaling->y_mean[i % k];
         s->x[((size_t)drawn->row * k + i) * (size_t)s->S + (size_t)drawn->s] = mean;
@@ -77,8 +89,10 @@ static void name_rows(sheet *s, const bnn_data *rows) {
 
 static bnn_status predict_rows(sheet *s, const bnn_data *rows) {
     const bnn_sink sink = {take, s};
+    const bnn_taker nobody = {0};
     bnn_prediction *p;
-    BNN_TRY(bnn_predict(s->engine, rows, &(bnn_predict_options){.samples = s->S, .sink = &sink}, &p));
+    BNN_TRY(bnn_predict(s->engine, rows,
+                        &(bnn_predict_options){sizeof(bnn_predict_options), .samples = s->S, .sink = &sink, .taker = &nobody}, &p));
     bnn_prediction_free(p);
     name_rows(s, rows);
     s->n = (size_t)rows->n * (size_t)s->width;
@@ -338,8 +352,11 @@ bnn_status bnn_diagnose(const bnn_engine *engine, const bnn_data *data, const bn
     int S = bnn_engine_vtable(fitted)->n_draws(fitted);
     d->chains = bnn_engine_vtable(fitted)->n_chains(fitted);
     d->draws = S / d->chains;
-    sheet s = {
-        .engine = fitted, .d = d, .S = S, .n_parameters = bnn_summary_count(fitted->model), .width = fitted->model->likelihood.mean_dim};
+    sheet s = {.engine = fitted,
+               .d = d,
+               .S = S,
+               .n_parameters = bnn_summary_count(fitted->model),
+               .width = fitted->model->likelihood.mean_dim / fitted->model->likelihood.sites};
     bnn_data *rows;
     bnn_status status = choose_rows(data, options->rows, &rows);
     if (status == BNN_OK && options->traces) status = bnn_traces_new(d->chains, d->draws, BNN_TRACED, &d->traces);

@@ -3,6 +3,7 @@
  * verdict.c: whether an answer should be believed, asked of every engine alike (diagnose.h has the codes; docs/verdicts.md the thresholds
  * and where they are from).
  */
+#include "run/predict/maps.h"
 #include <bnn/diagnose.h>
 
 #include <gsl/gsl_cdf.h>
@@ -123,13 +124,26 @@ static double plain_logp(const bnn_data *data, const double *share, int row) {
 /* Rows that lack a class have been chosen: shares of theirs would know more than those of the training rows, so all classes are alike. */
 static bnn_status class_shares(const bnn_data *data, double **out) {
     bool lacks = false;
+    size_t n = (size_t)data->n * (size_t)data->y_dim, known = 0;
     double *share = calloc((size_t)data->n_classes + 1, sizeof *share);
     if (!share) return bnn_oom("the shares of classes");
-    for (int i = 0; data->n_classes > 0 && i < data->n; i++) share[(int)data->y[i]] += 1.0 / data->n;
+    for (size_t i = 0; data->n_classes > 0 && i < n; i++)
+        if (data->y[i] >= 0) share[(int)data->y[i]]++, known++;
+    for (int c = 0; c < data->n_classes && known > 0; c++) share[c] /= (double)known;
     for (int c = 0; c < data->n_classes; c++) lacks |= share[c] == 0;
     for (int c = 0; lacks && c < data->n_classes; c++) share[c] = 1.0 / data->n_classes;
     *out = share;
     return BNN_OK;
+}
+
+/* What an image's pixels gain on the average: they depend on each other. */
+static void add_map(const bnn_prediction *p, const double *share, int row, difference *gain) {
+    const int classes = bnn_prediction_width(p);
+    const bnn_map_sums *s = (const bnn_map_sums *)(p->map_sums + (size_t)row * bnn_map_sums_length(classes));
+    double plain = 0;
+    for (int c = 0; c < classes; c++)
+        if (s->of[c].is > 0) plain += s->of[c].is * log(share[c]);
+    if (s->pixels > 0) add(gain, (s->ll - plain) / s->pixels);
 }
 
 /* The log density against that of an answer which does not look at x. */
@@ -137,19 +151,24 @@ static bnn_status judge_worth(const bnn_prediction *p, const bnn_data *data, bnn
     double *share = NULL;
     difference gain = {0};
     BNN_TRY(class_shares(data, &share));
-    for (int i = 0; i < p->n; i++) add(&gain, p->logp[i] - plain_logp(data, share, i));
+    for (int i = 0; i < p->n; i++)
+        if (p->map_sums)
+            add_map(p, share, i, &gain);
+        else
+            add(&gain, p->logp[i] - plain_logp(data, share, i));
     free(share);
-    const char *plain = p->is_class ? "the shares of the classes" : "the mean and sd of the training rows";
+    const char *unit = p->map_sums ? "pixel" : "row",
+               *plain = p->is_class ? "the shares of the classes" : "the mean and sd of the training rows";
     if (!isfinite(gain.mean) || gain.mean < -BNN_FAR_BELOW)
         return bnn_remarks_add(
             out, BNN_REMARK_BAD, "diverged",
-            "the log-likelihood is %.3g nats a row below that of %s: the fit has failed, or its intervals are far too narrow", -gain.mean,
-            plain);
+            "the log-likelihood is %.3g nats a %s below that of %s: the fit has failed, or its intervals are far too narrow", -gain.mean,
+            unit, plain);
     if (gain.mean + 2 * error_of(&gain) < 0)
         return bnn_remarks_add(
             out, BNN_REMARK_WARNING, "worse_than_mean",
-            "the log-likelihood is %.2g nats a row below that of %s: do not use it as it is; fit longer, or by another engine", -gain.mean,
-            plain);
+            "the log-likelihood is %.2g nats a %s below that of %s: do not use it as it is; fit longer, or by another engine", -gain.mean,
+            unit, plain);
     return BNN_OK;
 }
 

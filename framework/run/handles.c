@@ -123,6 +123,7 @@ bnn_status bnn_run_predict(const bnn_run *run, const bnn_data *data, const bnn_p
 int bnn_prediction_rows(const bnn_prediction *p) { return p->n; }
 int bnn_prediction_dim(const bnn_prediction *p) { return p->mean_dim; }
 int bnn_prediction_samples(const bnn_prediction *p) { return p->samples; }
+int bnn_prediction_sites(const bnn_prediction *p) { return p->sites; }
 bool bnn_prediction_is_class(const bnn_prediction *p) { return p->is_class; }
 const double *bnn_prediction_mean(const bnn_prediction *p) { return p->mean; }
 const double *bnn_prediction_var_epistemic(const bnn_prediction *p) { return p->var_epistemic; }

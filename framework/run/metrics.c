@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <bnn/metrics.h>
+#include "map_scores.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -221,6 +221,7 @@ static bnn_status check(const bnn_prediction *p, const bnn_data *data) {
 
 bnn_status bnn_metrics_compute(const bnn_prediction *p, const bnn_data *data, bnn_metrics *out) {
     BNN_TRY(check(p, data));
+    if (p->sites > 1) return bnn_map_scores(p, data, out);
     *out = (bnn_metrics){.is_class = p->is_class, .of = p->is_class ? BNN_SCORE_CLASSES : BNN_SCORE_TARGETS, .n = p->n};
     out->weight = total_weight(data, p->n);
     log_likelihood(p, data, out);
@@ -237,7 +238,7 @@ bnn_status bnn_metrics_each(const bnn_prediction *p, const bnn_data *data, bnn_m
     BNN_TRY(check(p, data));
     bnn_metrics *each = calloc((size_t)p->mean_dim, sizeof *each);
     if (!each) return bnn_oom("scores of %d targets", p->mean_dim);
-    bnn_status s = p->is_class ? each_class(p, data, each) : BNN_OK;
+    bnn_status s = p->sites > 1 ? bnn_map_scores_each(p, data, each) : p->is_class ? each_class(p, data, each) : BNN_OK;
     for (int k = 0; !p->is_class && k < p->mean_dim; k++) {
         each[k] = (bnn_metrics){.of = BNN_SCORE_TARGET, .n = p->n, .weight = total_weight(data, p->n)};
         intervals(p, data, k, &each[k]);
@@ -266,7 +267,9 @@ enum {
     TARGET = BNN_SCORE_TARGET,
     CLASSES = BNN_SCORE_CLASSES,
     EITHER = BNN_SCORE_CLASSES | BNN_SCORE_CLASS,
-    CLASS = BNN_SCORE_CLASS
+    CLASS = BNN_SCORE_CLASS,
+    MAPS = BNN_SCORE_MAPS,
+    MAP = BNN_SCORE_MAP
 };
 
 static const bnn_score scores[] = {
@@ -277,8 +280,8 @@ static const bnn_score scores[] = {
         "coverage_" #percent, "share of rows inside the central " #percent " % interval", \
             offsetof(bnn_metrics, coverage) + (percent / 5 - 1) * sizeof(double), REAL    \
     }
-    SCORE(ll, ANY, "mean log predictive density or probability per row, nats in the units of y"),
-    SCORE(ll_se, ANY, "standard error of ll over rows"),
+    SCORE(ll, ANY | MAPS, "mean log predictive density or probability per row, or per pixel of maps, nats in the units of y"),
+    SCORE(ll_se, ANY | MAPS, "standard error of ll over rows"),
     SCORE(rmse, TARGET, "root mean square error of the predictive mean, units of y"),
     SCORE(mae, TARGET, "mean absolute error of the predictive mean, units of y"),
     SCORE(r2, TARGET, "1 - mean square error of the predictive mean / variance of y"),
@@ -290,19 +293,31 @@ static const bnn_score scores[] = {
     SCORE(coverage_error, REAL, "mean coverage - level: below 0 intervals are too narrow, above 0 too wide"),
     SCORE(sd_epistemic, TARGET, "root mean square over rows, units of y"),
     SCORE(sd_aleatoric, TARGET, "root mean square over rows, units of y"),
-    SCORE(accuracy, CLASSES, "share of rows whose most probable class is right"),
-    SCORE(balanced_accuracy, CLASSES, "mean over classes of the share of its rows that are called so"),
+    SCORE(iou, MAPS | MAP, "intersection over union of pixels of a class and pixels called so, summed over images; mean over classes"),
+    SCORE(iou_se, MAPS | MAP, "standard error of iou over images"),
+    SCORE(accuracy, CLASSES | MAPS, "share of rows, or of pixels, whose most probable class is right"),
+    SCORE(accuracy_se, MAPS, "standard error of accuracy over images"),
+    SCORE(balanced_accuracy, CLASSES | MAPS, "mean over classes of the share of its rows, or pixels, that are called so"),
     SCORE(auc, EITHER, "share of pairs of rows, one of a class and one of another, that its probability puts in order"),
-    SCORE(f1, EITHER, "harmonic mean of precision and recall"),
-    SCORE(brier, CLASSES, "Brier score, sum over classes, mean over rows"),
-    SCORE(ece, CLASSES, "expected calibration error of the largest probability"),
+    SCORE(f1, EITHER | MAPS | MAP, "harmonic mean of precision and recall"),
+    SCORE(brier, CLASSES | MAPS, "Brier score, sum over classes, mean over rows, or pixels"),
+    SCORE(brier_se, MAPS, "standard error of brier over images"),
+    SCORE(ece, CLASSES | MAPS, "expected calibration error of the largest probability"),
+    SCORE(ece_se, MAPS, "standard error of ece over images"),
     SCORE(ece_debiased, CLASSES, "root of the mean square calibration error, less what chance adds; below 0: less than chance"),
-    SCORE(mean_entropy, CLASSES, "mean entropy of the predictive probabilities, nats"),
-    SCORE(mean_mutual_information, CLASSES, "mean mutual information of class and parameters, nats"),
-    SCORE(precision, CLASS, "share of the rows called so that are of the class"),
-    SCORE(recall, CLASS, "share of the rows of the class that are called so"),
-    SCORE(confidence, CLASS, "mean probability of the class in the rows called so"),
-    SCORE(weight, ANY | TARGET | CLASS, "weight of the rows, their number where each weighs 1"),
+    SCORE(mean_entropy, CLASSES | MAPS, "mean entropy of the predictive probabilities, nats"),
+    SCORE(mean_mutual_information, CLASSES | MAPS, "mean mutual information of class and parameters, nats"),
+    SCORE(p_accurate_certain, MAPS, "share of the certain pixels, of less than the mean entropy, that are right"),
+    SCORE(p_accurate_certain_se, MAPS, "its standard error over images"),
+    SCORE(p_uncertain_inaccurate, MAPS, "share of the wrong pixels that are uncertain"),
+    SCORE(p_uncertain_inaccurate_se, MAPS, "its standard error over images"),
+    SCORE(pavpu, MAPS, "share of pixels that are right and certain, or wrong and uncertain"),
+    SCORE(pavpu_se, MAPS, "standard error of pavpu over images"),
+    SCORE(precision, CLASS | MAP, "share of the rows, or pixels, called so that are of the class"),
+    SCORE(recall, CLASS | MAP, "share of the rows, or pixels, of the class that are called so"),
+    SCORE(confidence, CLASS | MAP, "mean probability of the class in the rows, or pixels, called so"),
+    SCORE(pixels, MAPS | MAP, "pixels that are not void; of a class those that are of it"),
+    SCORE(weight, ANY | TARGET | CLASS | MAPS | MAP, "weight of the rows, their number where each weighs 1"),
 #undef SCORE
 #undef COVERAGE
 };
@@ -330,9 +345,10 @@ const char *bnn_score_name(int i) { return i >= 0 && i < N_SCORES ? scores[i].na
 static bnn_status find(const bnn_prediction *p, const char *name, const bnn_score **out) {
     *out = bnn_score_find(name);
     if (!*out) return bnn_fail(BNN_ERR_NAME, "there is no score '%s': bnn_score_name lists them", name);
-    if (((*out)->of & (p->is_class ? EITHER : REAL)) == 0)
-        return bnn_fail(BNN_ERR_DATA, "'%s' is a score of %s, the targets are %s", name, p->is_class ? "real targets" : "classes",
-                        p->is_class ? "classes" : "real");
+    const unsigned of = p->sites > 1 ? MAPS | MAP : p->is_class ? EITHER : REAL;
+    const char *have = p->sites > 1 ? "maps of classes" : p->is_class ? "classes" : "real targets";
+    const char *wants = (*out)->of & REAL ? "real targets" : (*out)->of & EITHER ? "classes" : "maps of classes";
+    if (((*out)->of & of) == 0) return bnn_fail(BNN_ERR_DATA, "'%s' is a score of %s, the targets are %s", name, wants, have);
     return BNN_OK;
 }
 
@@ -343,7 +359,7 @@ bnn_status bnn_prediction_score(const bnn_prediction *prediction, const bnn_data
     BNN_TRY(bnn_metrics_compute(prediction, data, &m));
     if ((score->of & m.of) == 0)
         return bnn_fail(BNN_ERR_DATA, "'%s' is a score of one %s of the %d: ask bnn_prediction_score_of for it", name,
-                        m.is_class ? "class" : "target", prediction->mean_dim);
+                        m.is_class ? "class" : "target", bnn_prediction_width(prediction));
     *out = bnn_score_value(score, &m);
     return BNN_OK;
 }
@@ -352,10 +368,10 @@ bnn_status bnn_prediction_score_of(const bnn_prediction *prediction, const bnn_d
     bnn_metrics *each;
     const bnn_score *score;
     const char *one = prediction->is_class ? "class" : "target";
-    if (k < 0 || k >= prediction->mean_dim)
-        return bnn_fail(BNN_ERR_SHAPE, "there is no %s %d: they are 0 to %d", one, k, prediction->mean_dim - 1);
+    const int width = bnn_prediction_width(prediction);
+    if (k < 0 || k >= width) return bnn_fail(BNN_ERR_SHAPE, "there is no %s %d: they are 0 to %d", one, k, width - 1);
     BNN_TRY(find(prediction, name, &score));
-    if ((score->of & (prediction->is_class ? CLASS : TARGET)) == 0)
+    if ((score->of & (prediction->sites > 1 ? MAP : prediction->is_class ? CLASS : TARGET)) == 0)
         return bnn_fail(BNN_ERR_DATA, "'%s' is a score of all together, not of one %s", name, one);
     BNN_TRY(bnn_metrics_each(prediction, data, &each));
     *out = bnn_score_value(score, &each[k]);

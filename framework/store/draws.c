@@ -261,6 +261,8 @@ static bnn_status prepare(bnn_draws *d, const bnn_predict_options *options) {
     const bnn_engine_type *type = bnn_engine_vtable(d->engine);
     int samples = bnn_predict_samples(d->engine, options->samples);
     if (samples < 1) return bnn_fail(BNN_ERR_OPTION, "engine '%s' predicts without draws here: there are none to keep", type->type.name);
+    if (d->keep & BNN_KEEP_PREDICTIVE && d->engine->model->likelihood.sites > 1)
+        return bnn_fail(BNN_ERR_OPTION, "every draw of every map of classes would be too much to keep: keep the posterior alone");
     if (d->keep & BNN_KEEP_POSTERIOR && options->mode == BNN_ROWS)
         return bnn_fail(BNN_ERR_OPTION, "with fresh noise for every row there are no draws of the weights that could be kept");
     d->n_chains = type->n_chains ? type->n_chains(d->engine) : 1;

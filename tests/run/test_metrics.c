@@ -423,6 +423,101 @@ START_TEST(crps_is_that_of_the_mixture_where_it_is_known) {
 }
 END_TEST
 
+/* ---------------------------------------------------------------- maps of classes */
+
+/* Two images of four pixels, of which one is void; x are logits, 10 or 1 of the class that is called, so that the network may be none. */
+enum { C = 3, SITES = 4, IMAGES = 2 };
+static const int truth[IMAGES * SITES] = {0, 0, 1, -1, 1, 2, 2, 0}, called[IMAGES * SITES] = {0, 1, 1, 2, 1, 2, 0, 0};
+static const double strength[IMAGES * SITES] = {10, 1, 10, 1, 1, 10, 10, 10};
+
+/* Scores of some of the images, in that order, and of each class. */
+static void score_images(int n, const int *image, double *weight, bool taken, bnn_metrics *all, bnn_metrics *each) {
+    bnn_real x[4 * C * SITES] = {0}, y[4 * SITES];
+    bnn_data data = {.n = n,
+                     .x_shape = {.rank = 2, .d = {C, SITES}},
+                     .y_dim = SITES,
+                     .n_classes = C,
+                     .x = x,
+                     .y = y,
+                     .y_shape = {.rank = 1, .d = {SITES}},
+                     .weight = weight};
+    bnn_engine *engine;
+    bnn_prediction *p;
+    bnn_metrics *of_class;
+    bnn_taker nobody = {0};
+    for (int i = 0; i < n * SITES; i++) {
+        int pixel = image[i / SITES] * SITES + i % SITES;
+        y[i] = (bnn_real)truth[pixel];
+        x[(i / SITES * C + called[pixel]) * SITES + i % SITES] = (bnn_real)strength[pixel];
+    }
+    OK(bnn_scaling_identity(C * SITES, SITES, &data.scaling));
+    OK(bnn_engine_new("map", &(bnn_texts){"concrete_dropout", "categorical", "gauss"}, &data, bnn_rng_seed(1), &engine));
+    OK(bnn_predict(engine, &data, &(bnn_predict_options){sizeof(bnn_predict_options), .samples = 1, .taker = taken ? &nobody : NULL}, &p));
+    OK(bnn_metrics_compute(p, &data, all));
+    OK(bnn_metrics_each(p, &data, &of_class));
+    ck_assert_int_eq(bnn_prediction_width(p), C);
+    for (int c = 0; each && c < C; c++) each[c] = of_class[c];
+    SAYS(bnn_prediction_score(p, &data, "auc", &(double){0}), "'auc' is a score of classes, the targets are maps of classes");
+    free(of_class);
+    bnn_prediction_free(p), bnn_engine_free(engine), bnn_scaling_free(&data.scaling);
+}
+
+/* Probability of the called class, and entropy, where its logit is this. */
+static double top_of(double logit) { return exp(logit) / (exp(logit) + 2); }
+static double entropy_of(double logit) {
+    double p = top_of(logit), q = (1 - p) / 2;
+    return -p * log(p) - 2 * q * log(q);
+}
+
+START_TEST(scores_of_maps_by_hand) {
+    static const double iou[C] = {2. / 4, 2. / 3, 1. / 2}, recall[C] = {2. / 3, 1, 1. / 2}, precision[C] = {2. / 3, 2. / 3, 1};
+    static const int both[] = {0, 1};
+    bnn_metrics m, each[C];
+    const double sure = top_of(10), unsure = top_of(1), tol = 20 * ROUNDING;
+    for (int taken = 0; taken < 2; taken++) {
+        score_images(IMAGES, both, NULL, taken, &m, each);
+        for (int c = 0; c < C; c++) {
+            ck_assert_double_eq_tol(each[c].iou, iou[c], tol);
+            ck_assert_double_eq_tol(each[c].recall, recall[c], tol);
+            ck_assert_double_eq_tol(each[c].precision, precision[c], tol);
+        }
+        ck_assert(m.of == BNN_SCORE_MAPS && m.is_class && m.n == IMAGES && m.pixels == 7);
+        ck_assert_double_eq_tol(m.iou, (iou[0] + iou[1] + iou[2]) / 3, tol);
+        ck_assert_double_eq_tol(m.accuracy, 5. / 7, tol);
+        ck_assert_double_eq_tol(m.balanced_accuracy, (recall[0] + recall[1] + recall[2]) / 3, tol);
+        double others = log((1 - unsure) / 2) + log((1 - sure) / 2); /* the two wrong pixels */
+        ck_assert_double_eq_tol(m.ll, (4 * log(sure) + log(unsure) + others) / 7, 1e3 * tol);
+        ck_assert_double_eq_tol(m.mean_entropy, (5 * entropy_of(10) + 2 * entropy_of(1)) / 7, tol);
+        ck_assert_double_eq_tol(m.mean_mutual_information, 0, tol);
+        double right = 4 * ((1 - sure) * (1 - sure) * 1.5) + (1 - unsure) * (1 - unsure) * 1.5;
+        double wrong = sure * sure + pow((1 + sure) / 2, 2) + pow((1 - sure) / 2, 2) + unsure * unsure + pow((1 + unsure) / 2, 2) +
+                       pow((1 - unsure) / 2, 2);
+        ck_assert_double_eq_tol(m.brier, (right + wrong) / 7, tol);
+        ck_assert_double_eq_tol(m.ece, (fabs(5 * sure - 4) + fabs(2 * unsure - 1)) / 7, tol);
+        ck_assert_double_eq_tol(m.p_accurate_certain, 4. / 5, tol);
+        ck_assert_double_eq_tol(m.p_uncertain_inaccurate, 1. / 2, tol);
+        ck_assert_double_eq_tol(m.pavpu, 5. / 7, tol);
+        ck_assert_double_eq_tol(m.accuracy_se, (3. / 4 - 2. / 3) / 2, tol); /* one image without the other */
+        ck_assert_double_eq_tol(each[1].iou_se, (1 - 1. / 2) / 2, tol);
+    }
+}
+END_TEST
+
+START_TEST(an_image_of_weight_w_is_w_images) {
+    static const int twice[] = {0, 0, 1}, once[] = {0, 1};
+    bnn_metrics a, b;
+    score_images(3, twice, NULL, false, &a, NULL);
+    score_images(2, once, (double[]){2, 1}, false, &b, NULL);
+    for (int i = 0; bnn_score_at(i); i++) {
+        if (!(bnn_score_at(i)->of & BNN_SCORE_MAPS)) continue;
+        double x = bnn_score_value(bnn_score_at(i), &a), y = bnn_score_value(bnn_score_at(i), &b);
+        ck_assert_msg(fabs(x - y) <= 1e-12, "%s of an image that is there twice is %g, of one with weight 2 %g", bnn_score_at(i)->name, x,
+                      y);
+    }
+    ck_assert(a.iou_se > 0 && a.ece_se > 0 && a.ll_se > 0 && a.pavpu_se > 0);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {crps_is_the_integral_that_defines_it,
                                   crps_has_its_limits,
@@ -437,6 +532,8 @@ int main(void) {
                                   a_debiased_calibration_error_leaves_chance_out,
                                   few_rows_for_the_bins_are_said,
                                   crps_is_that_of_the_mixture_where_it_is_known,
+                                  scores_of_maps_by_hand,
+                                  an_image_of_weight_w_is_w_images,
                                   NULL};
     return run_tests("metrics", tests);
 }

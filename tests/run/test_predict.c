@@ -602,35 +602,204 @@ START_TEST(what_does_not_fit_is_refused) {
 }
 END_TEST
 
-/* Maps of classes are trained on; how they are predicted is not settled. */
-START_TEST(maps_are_learned_but_not_predicted) {
-    enum { MAPS = 6, CLASSES = 3, SITES = 4 };
-    bnn_real x[MAPS * CLASSES * SITES], y[MAPS * SITES];
-    bnn_data data = {.n = MAPS,
-                     .x_shape = {.rank = 2, .d = {CLASSES, SITES}},
-                     .y_dim = SITES,
-                     .n_classes = CLASSES,
-                     .x = x,
-                     .y = y,
-                     .y_shape = {.rank = 1, .d = {SITES}}};
+/* ---------------------------------------------------------------- maps of classes */
+
+enum { CLASSES = 3, SITES = 5 };
+
+/* Rows that are outputs already, [classes, sites], and maps of classes; the network has gates alone. */
+typedef struct {
+    bnn_real *x, *y;
+    bnn_data data;
     bnn_engine *engine;
-    bnn_prediction *p;
+} atlas;
+
+static void atlas_open(int n, int classes, int sites, const char *engine, const char *net, atlas *a) {
+    *a = (atlas){.x = reals_new((size_t)(n * classes * sites)), .y = reals_new((size_t)(n * sites))};
+    bnn_rng_normal(bnn_rng_seed(1), 0, n, classes * sites, a->x);
+    for (int i = 0; i < n * sites; i++) a->y[i] = (bnn_real)(i % (classes + 1) - 1); /* -1 is void */
+    a->data = (bnn_data){.n = n,
+                         .x_shape = {.rank = 2, .d = {classes, sites}},
+                         .y_dim = sites,
+                         .n_classes = classes,
+                         .x = a->x,
+                         .y = a->y,
+                         .y_shape = {.rank = 1, .d = {sites}}};
+    OK(bnn_scaling_identity(classes * sites, sites, &a->data.scaling));
+    OK(bnn_engine_new(engine, &(bnn_texts){net, "categorical", "gauss"}, &a->data, bnn_rng_seed(1), &a->engine));
+}
+
+static void atlas_close(atlas *a) {
+    bnn_engine_free(a->engine);
+    bnn_scaling_free(&a->data.scaling);
+    reals_free(a->x), reals_free(a->y);
+}
+
+/* Rows [from, to) of it, borrowed. */
+static bnn_data some_maps(const atlas *a, int from, int to) {
+    bnn_data d = a->data;
+    d.n = to - from, d.x += from * bnn_shape_size(d.x_shape), d.y += from * d.y_dim;
+    return d;
+}
+
+START_TEST(maps_are_learned) {
+    enum { MAPS = 6 };
+    atlas a;
     bnn_step step;
     double nll = 0;
-    bnn_rng_normal(bnn_rng_seed(1), 0, MAPS, CLASSES * SITES, x);
+    atlas_open(MAPS, CLASSES, SITES, "map:epochs=1", "concrete_dropout", &a);
     for (int i = 0; i < MAPS * SITES; i++) {
-        const bnn_real *f = x + i / SITES * CLASSES * SITES + i % SITES;
-        y[i] = (bnn_real)(i % 4 - 1); /* -1 is void */
-        if (y[i] < 0) continue;
-        nll += log(exp((double)f[0]) + exp((double)f[SITES]) + exp((double)f[2 * SITES])) - (double)f[(int)y[i] * SITES];
+        const bnn_real *f = a.x + i / SITES * CLASSES * SITES + i % SITES;
+        if (a.y[i] < 0) continue;
+        nll += log(exp((double)f[0]) + exp((double)f[SITES]) + exp((double)f[2 * SITES])) - (double)f[(int)a.y[i] * SITES];
     }
-    OK(bnn_scaling_identity(CLASSES * SITES, SITES, &data.scaling));
-    OK(bnn_engine_new("map:epochs=1", &(bnn_texts){"concrete_dropout", "categorical", "gauss"}, &data, bnn_rng_seed(1), &engine));
-    OK(bnn_engine_step(engine, &data, &step));
+    OK(bnn_engine_step(a.engine, &a.data, &step));
     ck_assert_double_eq_tol(step.terms.nll, nll, 10 * ROUNDING * nll);
-    SAYS(bnn_predict(engine, &data, &(bnn_predict_options){.samples = 1}, &p), "a row of y has 4 sites: only rows of one can be predicted");
-    bnn_engine_free(engine);
-    bnn_scaling_free(&data.scaling);
+    atlas_close(&a);
+}
+END_TEST
+
+/* 37 draws in 16 blocks, merged, say of each pixel what they say one by one. */
+START_TEST(maps_are_those_of_their_draws) {
+    enum { MAPS = 4, S = 37, OUT = CLASSES * SITES };
+    atlas a;
+    bnn_prediction *q;
+    bnn_workspace *ws;
+    double p[MAPS * OUT] = {0}, entropies[MAPS * SITES] = {0}, density[MAPS * SITES] = {0};
+    atlas_open(MAPS, CLASSES, SITES, "mc_dropout", "dropout:0.4", &a);
+    const bnn_model *m = a.engine->model;
+    OK(bnn_workspace_new(m->net, MAPS, BNN_FORWARD, &ws));
+    for (int s = 0; s < S; s++) {
+        bnn_rng noise = bnn_rng_split(bnn_rng_split(bnn_rng_seed(SEED), BNN_STREAM_PREDICT), (uint64_t)s);
+        bnn_net_prepare(m->net, ws, a.x, BNN_DRAW, false, noise); /* the network has no parameters */
+        const bnn_real *f = bnn_net_forward(m->net, ws, MAPS, 0, a.x);
+        for (int i = 0; i < MAPS * SITES; i++) {
+            const int at = i / SITES * OUT + i % SITES;
+            double sum = 0, q_c[CLASSES];
+            for (int c = 0; c < CLASSES; c++) sum += exp((double)f[at + c * SITES]);
+            for (int c = 0; c < CLASSES; c++) p[at + c * SITES] += (q_c[c] = exp((double)f[at + c * SITES]) / sum) / S;
+            entropies[i] += entropy(q_c, CLASSES) / S;
+            if (a.y[i] >= 0) density[i] += q_c[(int)a.y[i]] / S;
+        }
+    }
+    OK(bnn_predict(a.engine, &a.data, &(bnn_predict_options){.samples = S, .seed = SEED}, &q));
+    ck_assert(q->sites == SITES && q->mean_dim == OUT && !q->var_epistemic && !q->var_aleatoric && !q->mean_mcse && !q->pit);
+    for (int i = 0; i < MAPS * OUT; i++) ck_assert_double_eq_tol(q->mean[i], p[i], 10 * ROUNDING);
+    for (int i = 0; i < MAPS * SITES; i++) {
+        double of_mean[CLASSES];
+        for (int c = 0; c < CLASSES; c++) of_mean[c] = p[i / SITES * OUT + i % SITES + c * SITES];
+        ck_assert_double_eq_tol(q->expected_entropy[i], entropies[i], 10 * ROUNDING);
+        ck_assert_double_eq_tol(bnn_prediction_entropy(q, i), entropy(of_mean, CLASSES), 10 * ROUNDING);
+        ck_assert(a.y[i] < 0 ? isnan(q->logp[i]) : fabs(q->logp[i] - log(density[i])) < 20 * ROUNDING);
+    }
+    bnn_workspace_free(ws);
+    bnn_prediction_free(q);
+    atlas_close(&a);
+}
+END_TEST
+
+/* What a taker gets, put behind each other. */
+typedef struct {
+    double *mean, *logp, *expected_entropy;
+    int next;
+} taken;
+
+static bnn_status take_rows(void *context, int from, const bnn_prediction *rows) {
+    taken *t = context;
+    size_t n = (size_t)rows->n * (size_t)rows->sites;
+    ck_assert_int_eq(from, t->next);
+    memcpy(t->mean + (size_t)from * (size_t)rows->mean_dim, rows->mean, (size_t)rows->n * (size_t)rows->mean_dim * sizeof(double));
+    memcpy(t->logp + (size_t)from * (size_t)rows->sites, rows->logp, n * sizeof(double));
+    memcpy(t->expected_entropy + (size_t)from * (size_t)rows->sites, rows->expected_entropy, n * sizeof(double));
+    t->next += rows->n;
+    return BNN_OK;
+}
+
+static void assert_same_maps(const bnn_prediction *all, int from, const bnn_prediction *some) {
+    size_t k = (size_t)all->mean_dim, sites = (size_t)all->sites, n = (size_t)some->n, row = (size_t)from;
+    ck_assert_mem_eq(all->mean + row * k, some->mean, n * k * sizeof(double));
+    ck_assert_mem_eq(all->logp + row * sites, some->logp, n * sites * sizeof(double));
+    ck_assert_mem_eq(all->expected_entropy + row * sites, some->expected_entropy, n * sites * sizeof(double));
+}
+
+/* Maps so large that tallies are for one row at a time, and ranges for some: neither company, nor threads, nor a taker changes bits. */
+START_TEST(large_maps_have_the_same_bits_in_any_company) {
+    enum { MAPS = 8, MANY = 11, WIDE = 20000, CUT = 3 };
+    static const int threads[] = {1, 2, 4};
+    const bnn_predict_options how = {sizeof how, .samples = 6, .seed = SEED};
+    atlas a;
+    bnn_prediction *all, *some, *none;
+    atlas_open(MAPS, MANY, WIDE, "mc_dropout", "dropout:0.4", &a);
+    OK(bnn_predict(a.engine, &a.data, &how, &all));
+    for (int t = 0; t < 3; t++) {
+        omp_set_num_threads(threads[t]);
+        for (int k = 0; k < 2; k++) {
+            bnn_data part = some_maps(&a, k ? CUT : 0, k ? MAPS : CUT);
+            OK(bnn_predict(a.engine, &part, &how, &some));
+            assert_same_maps(all, k ? CUT : 0, some);
+            bnn_prediction_free(some);
+        }
+    }
+    taken t = {calloc((size_t)MAPS * MANY * WIDE, sizeof(double)), calloc((size_t)MAPS * WIDE, sizeof(double)),
+               calloc((size_t)MAPS * WIDE, sizeof(double)), 0};
+    bnn_taker taker = {take_rows, &t};
+    bnn_predict_options streamed = how;
+    streamed.taker = &taker;
+    OK(bnn_predict(a.engine, &a.data, &streamed, &none));
+    ck_assert(t.next == MAPS && none->n == MAPS && !none->mean && !none->logp && none->cost.forwards == 6);
+    assert_same_maps(all, 0, &(bnn_prediction){.n = MAPS, .mean = t.mean, .logp = t.logp, .expected_entropy = t.expected_entropy});
+    ck_assert_double_eq(none->cost.flops, all->cost.flops);
+    bnn_metrics m[2];
+    OK(bnn_metrics_compute(all, &a.data, &m[0]));
+    OK(bnn_metrics_compute(none, &a.data, &m[1]));
+    ck_assert_mem_eq(&m[0], &m[1], sizeof m[0]);
+    free(t.mean), free(t.logp), free(t.expected_entropy);
+    bnn_prediction_free(all), bnn_prediction_free(none);
+    atlas_close(&a);
+}
+END_TEST
+
+static bnn_status refuse_rows(void *context, int from, const bnn_prediction *rows) {
+    (void)context, (void)rows;
+    return bnn_fail(BNN_ERR_FILE, "no room for row %d", from);
+}
+
+START_TEST(a_taker_can_end_a_prediction) {
+    predictor p;
+    bnn_prediction *q;
+    bnn_taker taker = {refuse_rows, NULL}, nobody = {NULL, NULL};
+    bnn_predict_options how = {sizeof how, .samples = 2, .taker = &taker};
+    open_case(3, 10, &p);
+    SAYS(bnn_predict(p.engine, p.data, &how, &q), "no room for row 0");
+    how.taker = &nobody;
+    OK(bnn_predict(p.engine, p.data, &how, &q));
+    ck_assert(!q->mean && q->samples == 2);
+    bnn_prediction_free(q);
+    how.drawn = 1;
+    SAYS(bnn_predict(p.engine, p.data, &how, &q), "draws of y are of the whole prediction: ask for them without a taker");
+    predictor_close(&p);
+}
+END_TEST
+
+/* Two members' maps are mixed; draws of y are classes of pixels. */
+START_TEST(mixtures_of_maps_and_draws_of_them) {
+    enum { MAPS = 3, S = 8 };
+    atlas a;
+    bnn_prediction *q;
+    bnn_step step;
+    atlas_open(MAPS, CLASSES, SITES, "ensemble:members=2,engine=map{epochs=1}", "dropout:0.4", &a);
+    OK(bnn_engine_step(a.engine, &a.data, &step));
+    while (!step.done) OK(bnn_engine_step(a.engine, &a.data, &step));
+    OK(bnn_predict(a.engine, &a.data, &(bnn_predict_options){sizeof(bnn_predict_options), .samples = S, .seed = SEED, .drawn = 4}, &q));
+    ck_assert_int_eq(q->samples, 2);
+    for (int i = 0; i < MAPS * SITES; i++) {
+        double sum = 0;
+        for (int c = 0; c < CLASSES; c++) sum += q->mean[i / SITES * CLASSES * SITES + i % SITES + c * SITES];
+        ck_assert_double_eq_tol(sum, 1, ROUNDING);
+        ck_assert(isnan(q->logp[i]) == (a.y[i] < 0));
+        for (int j = 0; j < 4; j++) ck_assert(q->y_drawn[i * 4 + j] >= 0 && q->y_drawn[i * 4 + j] < CLASSES);
+    }
+    bnn_prediction_free(q);
+    atlas_close(&a);
 }
 END_TEST
 
@@ -651,7 +820,11 @@ int main(void) {
                                   a_point_takes_one_pass,
                                   new_rows_are_predicted_like_known_ones,
                                   what_does_not_fit_is_refused,
-                                  maps_are_learned_but_not_predicted,
+                                  maps_are_learned,
+                                  maps_are_those_of_their_draws,
+                                  large_maps_have_the_same_bits_in_any_company,
+                                  a_taker_can_end_a_prediction,
+                                  mixtures_of_maps_and_draws_of_them,
                                   NULL};
     return run_tests("predict", tests);
 }

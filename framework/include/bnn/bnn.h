@@ -28,6 +28,7 @@ typedef struct bnn_scaling bnn_scaling;       /* means and standard deviations o
 typedef struct bnn_run bnn_run;               /* a fit, on its way or complete */
 typedef struct bnn_prediction bnn_prediction; /* a predictive distribution on some rows */
 typedef struct bnn_sink bnn_sink;             /* takes the draws of a prediction (predict.h) */
+typedef struct bnn_taker bnn_taker;           /* takes finished rows of a prediction (predict.h) */
 typedef struct bnn_results bnn_results;       /* what is known of some rows (store.h) */
 typedef struct bnn_provenance bnn_provenance; /* who made a file, out of what (store.h) */
 typedef struct bnn_origin bnn_origin;         /* where a run came from (store.h) */
@@ -336,6 +337,9 @@ typedef struct {
     const double *levels; /* [n_levels] their levels, in (0,1) */
     bool crps;            /* the score of every row is wanted, where there are real targets to score against */
     int drawn;            /* draws of y that are wanted of each row */
+    /* Takes the rows as they are finished, so that memory does not grow with their number: the prediction itself has scores and cost, no
+     * arrays (its getters lend NULL). NULL: they stay. What all draws are kept for (quantiles, crps, draws of y) is refused with one. */
+    const bnn_taker *taker;
 } bnn_predict_options;
 
 /* data must be scaled by the run's scaling. Parallel over draws; the same bits at any number of threads. BNN_ERR_STATE: nothing has been
@@ -343,21 +347,25 @@ typedef struct {
 bnn_status bnn_run_predict(const bnn_run *run, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out);
 void bnn_prediction_free(bnn_prediction *prediction); /* with all it owns */
 
-int bnn_prediction_rows(const bnn_prediction *prediction);                    /* n */
-int bnn_prediction_dim(const bnn_prediction *prediction);                     /* targets, or classes */
-int bnn_prediction_samples(const bnn_prediction *prediction);                 /* draws it was made of; 0: in closed form */
-bool bnn_prediction_is_class(const bnn_prediction *prediction);               /* targets are classes */
-const double *bnn_prediction_mean(const bnn_prediction *prediction);          /* [n, dim] in the units of y, or class probabilities */
+int bnn_prediction_rows(const bnn_prediction *prediction);           /* n */
+int bnn_prediction_dim(const bnn_prediction *prediction);            /* targets, or classes; of maps times sites */
+int bnn_prediction_samples(const bnn_prediction *prediction);        /* draws it was made of; 0: in closed form */
+bool bnn_prediction_is_class(const bnn_prediction *prediction);      /* targets are classes */
+int bnn_prediction_sites(const bnn_prediction *prediction);          /* pixels of a map of classes; of any other y 1 */
+const double *bnn_prediction_mean(const bnn_prediction *prediction); /* [n, dim] in the units of y, or class probabilities */
+/* Of maps of classes, which are [n, classes, sites], these three are NULL: */
 const double *bnn_prediction_var_epistemic(const bnn_prediction *prediction); /* [n, dim] variance of the mean over draws */
 const double *bnn_prediction_var_aleatoric(const bnn_prediction *prediction); /* [n, dim] mean variance of the noise; 0 of classes */
 const double *bnn_prediction_mean_mcse(const bnn_prediction *prediction);     /* [n, dim] Monte Carlo standard error of mean */
-const double *bnn_prediction_logp(const bnn_prediction *prediction);          /* [n] log p(y), nats; NULL without targets */
-const double *bnn_prediction_pit(const bnn_prediction *prediction);           /* [n, dim] P(Y <= y); NULL without targets, and of classes */
+const double *bnn_prediction_logp(const bnn_prediction *prediction); /* [n, sites] log p(y), nats, NaN where y is void; NULL without targets
+                                                                      */
+const double *bnn_prediction_pit(const bnn_prediction *prediction);  /* [n, dim] P(Y <= y); NULL without targets, and of classes */
 const double *bnn_prediction_crps(const bnn_prediction *prediction); /* [n, dim] score of each row; NULL where it was not asked for */
 /* out[n, dim]: quantiles of the predictive distribution at a level that was asked for (bnn_predict_options), in the units of y. Refuses
  * other levels, and classes. */
 bnn_status bnn_prediction_quantile(const bnn_prediction *prediction, double level, double *out);
 const double *bnn_prediction_drawn(const bnn_prediction *prediction); /* [n, targets, drawn] draws of y; NULL where none were asked for */
+/* Of one row, or of one pixel of all pixels of all rows: */
 double bnn_prediction_entropy(const bnn_prediction *prediction, int row);            /* of the mean probabilities, nats; classes only */
 double bnn_prediction_mutual_information(const bnn_prediction *prediction, int row); /* entropy - expected entropy, nats, >= 0 */
 double bnn_prediction_cost(const bnn_prediction *prediction, bnn_cost_item item);    /* of this prediction */

@@ -20,7 +20,9 @@ enum {
     BNN_SCORE_TARGETS = 1, /* all real targets together */
     BNN_SCORE_TARGET = 2,  /* one real target */
     BNN_SCORE_CLASSES = 4, /* all classes together */
-    BNN_SCORE_CLASS = 8    /* one class against the others */
+    BNN_SCORE_CLASS = 8,   /* one class against the others */
+    BNN_SCORE_MAPS = 16,   /* all classes of maps of classes together */
+    BNN_SCORE_MAP = 32     /* one class of such maps against the others */
 };
 
 /* Scores of a prediction. Those that are of something else are 0; NaN is one that these rows do not define. */
@@ -58,6 +60,20 @@ typedef struct {
     double precision;  /* share of the rows called so that are of it; NaN where none is called so */
     double recall;     /* share of the rows of it that are called so; NaN where there are none */
     double confidence; /* mean probability of the class in rows called so: what precision should be */
+
+    /* Of maps of classes all shares and means are over pixels that are not void, ll is per pixel, and standard errors are over images,
+     * since pixels of an image depend on each other: jackknife, one image left out at a time. An image of weight w counts as w equal ones.
+     */
+    double pixels; /* that are not void; of one class those that are of it */
+    double iou;    /* of one class: pixels of it and called so, over those that are of it or called so, both summed over images;
+                      of all: mean over the classes that there are or that are called */
+    double iou_se, accuracy_se, brier_se, ece_se;
+    /* Mukhoti & Gal 2018 with patches of one pixel. A pixel is certain where the entropy of its probabilities is below the mean over all
+     * pixels, to 1/256 of its largest value. */
+    double p_accurate_certain;     /* share of certain pixels that are right */
+    double p_uncertain_inaccurate; /* share of wrong pixels that are uncertain */
+    double pavpu;                  /* share of pixels that are right and certain, or wrong and uncertain */
+    double p_accurate_certain_se, p_uncertain_inaccurate_se, pavpu_se;
 } bnn_metrics;
 
 double bnn_calibration_level(int i); /* 0.05 (i+1) */
@@ -68,9 +84,9 @@ double bnn_coverage_se(double level, double rows);
 /* Continuous ranked probability score of N(mean, sd^2) at y, in the units of y (Gneiting & Raftery 2007, eq. 21); 0 is best. */
 double bnn_crps_gaussian(double y, double mean, double sd);
 
-/* The prediction must have its targets. */
+/* The prediction must have its targets. Of maps of classes also one that a taker has had. */
 bnn_status bnn_metrics_compute(const bnn_prediction *prediction, const bnn_data *data, bnn_metrics *out);
-/* Scores [mean_dim] of each target, or of each class; free() them. */
+/* Scores of each target, or of each class, as many as bnn_prediction_width says; free() them. */
 bnn_status bnn_metrics_each(const bnn_prediction *prediction, const bnn_data *data, bnn_metrics **out);
 
 /* Says which scores these rows are too few for. */

@@ -13,6 +13,8 @@
  * at a time as fit into 64 MB, at least one. A mixture (member, engine.h) is predicted member by member, each with its own share of the
  * draws or in closed form, and the predictions are mixed: mean, pit and densities are means over members, var_epistemic is the mean of the
  * members' and the variance of their means (divisor: the members); mean_mcse knows of the draws within the members alone.
+ *
+ * A row that is a map of classes has `sites` pixels: class c of pixel i stands at mean[row, c, i], what is said of pixels at [row, i].
  */
 #ifndef BNN_PREDICT_H
 #define BNN_PREDICT_H
@@ -27,7 +29,7 @@ extern "C" {
 struct bnn_prediction {
     int n;                                 /* rows */
     int samples;                           /* S; 0 in closed form */
-    int mean_dim;                          /* targets, or classes */
+    int mean_dim;                          /* targets, or classes times sites */
     bnn_mode mode;                         /* the noise that was used */
     uint64_t seed;                         /* of its draws */
     bool has_target;                       /* the data had targets: logp and, for regression, pit are there, else NULL */
@@ -36,17 +38,28 @@ struct bnn_prediction {
     double *var_epistemic, *var_aleatoric; /* [n, mean_dim]; of class probabilities var_epistemic is their variance over draws,
                                               var_aleatoric 0 */
     double *mean_mcse;                     /* [n, mean_dim] Monte Carlo standard error of mean */
-    double *logp;                          /* [n] log p(y_i), nats */
+    double *logp;                          /* [n, sites] log p(y_i), nats; NaN where y is void */
     double *pit;                           /* [n, mean_dim] P(Y <= y_i), regression only */
     bnn_cost cost;                         /* of this prediction: forwards counts draws, each over all rows */
-    double *expected_entropy;              /* [n] E_s H[p_s], classes only; entropy H[mean] and mutual information follow from it */
+    double *expected_entropy;              /* [n, sites] E_s H[p_s], classes only; entropy H[mean] and mutual information follow from it */
     double *crps;     /* [n, mean_dim] continuous ranked probability score of the mixture itself, in the units of y; NULL: it was not
                          asked for, there are no targets, or these are classes */
     int n_levels;     /* quantiles of each target; 0: none were asked for, or targets are classes */
     double *levels;   /* [n_levels] their levels */
     double *quantile; /* [n, mean_dim, n_levels] of the mixture itself, in the units of y */
     int drawn;        /* draws of y of each row; 0: none were asked for */
-    double *y_drawn;  /* [n, targets, drawn] in the units of y, or indices of classes */
+    double *y_drawn;  /* [n, targets, drawn] in the units of y, or indices of classes: [n, sites, drawn] */
+    int sites;        /* pixels of a map of classes; of any other y 1, or 0. Of maps both variances and mean_mcse are NULL */
+    bool taken;       /* a taker has had the rows: all arrays are NULL */
+    double *map_sums; /* [n, sums of a map] what scores of maps are made of (metrics.h); NULL: these are no maps, or have no targets */
+};
+
+/* Takes rows of a prediction when they are finished, some at a time, in their order. */
+struct bnn_taker {
+    /* rows: a prediction of the rows [from, from + rows->n) of the data, lent for the call. A failure ends the prediction. NULL: nobody
+     * wants them, as where scores are all. */
+    bnn_status (*take)(void *context, int from, const bnn_prediction *rows);
+    void *context; /* handed to take */
 };
 
 /* One draw of the predictive distribution on some rows, for whoever wants to keep it. Of standardised y. */
@@ -58,7 +71,7 @@ typedef struct {
     const bnn_workspace *ws; /* after the forward pass of these rows */
     const bnn_real *mean;    /* [n, mean_dim] E[y | f_s] */
     const bnn_real *y;       /* [n, y_dim] a draw from p(y | f_s) */
-    const double *logp;      /* [n] log p(y_i | f_s); NULL without targets */
+    const double *logp;      /* [n, sites] log p(y_i | f_s); NULL without targets */
     const bnn_real *f;       /* [n, out_dim] outputs of the network */
 } bnn_drawn;
 
@@ -81,6 +94,8 @@ bnn_status bnn_predict_keeps(const bnn_engine *engine);
 /* data must be scaled by the model's scaling. Parallel over blocks of draws; the same bits at any number of threads. */
 bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out);
 
+/* Targets, or classes. */
+static inline int bnn_prediction_width(const bnn_prediction *p) { return p->sites > 1 ? p->mean_dim / p->sites : p->mean_dim; }
 /* var_total of entry i of [n, mean_dim]. */
 static inline double bnn_var_total(const bnn_prediction *p, int i) { return p->var_epistemic[i] + p->var_aleatoric[i]; }
 

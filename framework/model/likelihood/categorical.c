@@ -7,6 +7,7 @@
  *
  * A row with a map of classes [H,W] has H W sites, and the network ends with [C,H,W].
  */
+#include <bnn/kernels.h>
 #include <bnn/likelihood.h>
 
 #include <math.h>
@@ -23,55 +24,131 @@ static bnn_status bind(bnn_likelihood *l) {
     return BNN_OK;
 }
 
-/* logsumexp of the f[C] of a site, which stand `sites` apart; e[C] (NULL: not wanted) = scale softmax(f), likewise. */
-static double softmax(int classes, int sites, const bnn_real *f, double scale, bnn_real *e) {
-    const size_t end = (size_t)classes * (size_t)sites, step = (size_t)sites;
-    double top = f[0], sum = 0;
-    for (size_t c = step; c < end; c += step) top = fmax(top, (double)f[c]);
-    for (size_t c = 0; c < end; c += step) {
-        double term = exp((double)f[c] - top);
-        sum += term;
-        if (e) e[c] = (bnn_real)term;
+/* Some sites side by side, its lanes: class c of lane i stands at f[i lane + c step]. */
+typedef struct {
+    size_t lane, step;
+    int n, classes;
+} sites;
+
+enum { LANES = 128 };
+
+/* The sites from number `from` of all sites of all rows on, as many as are evenly spaced and no more than LANES: of rows of one site
+ * several rows, of maps those of one row. place: where the first one stands. */
+static sites sites_at(const bnn_likelihood *l, int from, int all, size_t *place) {
+    const size_t classes = (size_t)l->n_classes;
+    int left = l->sites == 1 ? all - from : l->sites - from % l->sites;
+    *place = (size_t)(from / l->sites) * (size_t)l->out_dim + (size_t)(from % l->sites);
+    sites s = {.lane = l->sites == 1 ? classes : 1, .step = (size_t)l->sites, .classes = l->n_classes};
+    s.n = left < LANES ? left : LANES;
+    return s;
+}
+
+BNN_LOOP static void raise_top(size_t n, size_t lane, const bnn_real *restrict f, bnn_real *restrict top) {
+    if (lane == 1)
+        for (size_t i = 0; i < n; i++) top[i] = f[i] > top[i] ? f[i] : top[i];
+    else
+        for (size_t i = 0; i < n; i++) top[i] = f[i * lane] > top[i] ? f[i * lane] : top[i];
+}
+
+BNN_LOOP static void below_top(size_t n, size_t lane, const bnn_real *restrict f, const bnn_real *restrict top, bnn_real *restrict to) {
+    if (lane == 1)
+        for (size_t i = 0; i < n; i++) to[i] = f[i] - top[i];
+    else
+        for (size_t i = 0; i < n; i++) to[i] = f[i * lane] - top[i];
+}
+
+BNN_LOOP static void add_terms(size_t n, const bnn_real *restrict term, double *restrict sum) {
+    for (size_t i = 0; i < n; i++) sum[i] += (double)term[i];
+}
+
+BNN_LOOP static void put_terms(size_t n, size_t lane, const bnn_real *restrict term, bnn_real *restrict to) {
+    if (lane == 1)
+        for (size_t i = 0; i < n; i++) to[i] = term[i];
+    else
+        for (size_t i = 0; i < n; i++) to[i * lane] = term[i];
+}
+
+BNN_LOOP static void take_share(size_t n, size_t lane, const bnn_real *restrict share, bnn_real *restrict e) {
+    if (lane == 1)
+        for (size_t i = 0; i < n; i++) e[i] *= share[i];
+    else
+        for (size_t i = 0; i < n; i++) e[i * lane] *= share[i];
+}
+
+/* all[n] = logsumexp of the classes of each lane; e (NULL: not wanted), laid out as f, = scale softmax(f). Terms are added in double, so
+ * that log p of a sure class is exact where it is next to 0. */
+static void softmax(const sites *s, const bnn_real *f, double scale, bnn_real *e, double *all) {
+    const size_t n = (size_t)s->n, classes = (size_t)s->classes;
+    bnn_real top[LANES], term[LANES];
+    double sum[LANES] = {0};
+    for (size_t i = 0; i < n; i++) top[i] = f[i * s->lane];
+    for (size_t c = 1; c < classes; c++) raise_top(n, s->lane, f + c * s->step, top);
+    for (size_t c = 0; c < classes; c++) {
+        below_top(n, s->lane, f + c * s->step, top, term);
+        bnn_vec_exp(n, term, term);
+        add_terms(n, term, sum);
+        if (e) put_terms(n, s->lane, term, e + c * s->step);
     }
-    const bnn_real part = (bnn_real)(scale / sum);
-    for (size_t c = 0; e && c < end; c += step) e[c] *= part;
-    return top + log(sum);
+    for (size_t i = 0; i < n; i++) all[i] = (double)top[i] + log(sum[i]);
+    for (size_t i = 0; i < n; i++) term[i] = (bnn_real)(scale / sum[i]);
+    for (size_t c = 0; e && c < classes; c++) take_share(n, s->lane, term, e + c * s->step);
 }
 
 static bool is_void(bnn_real y) { return y < 0; }
 
-/* The site that is number i of all sites of all rows: its row's outputs and its place among them. */
-static size_t place_of(const bnn_likelihood *l, int i) { return (size_t)(i / l->sites) * (size_t)l->out_dim + (size_t)(i % l->sites); }
-
 /* Class c of a site, from its place on. */
 static size_t at(const bnn_likelihood *l, int c) { return (size_t)c * (size_t)l->sites; }
 
-static double nll(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta, double scale, bnn_real *df,
-                  bnn_real *dtheta) {
+/* The site that is number i of all sites of all rows: its row's outputs and its place among them. */
+static size_t place_of(const bnn_likelihood *l, int i) { return (size_t)(i / l->sites) * (size_t)l->out_dim + (size_t)(i % l->sites); }
+
+/* Sum of -log p of some sites, whose logsumexp is all[n]; df holds scale times the softmax. */
+static double against(const sites *s, const bnn_real *f, const bnn_real *y, const double *all, double scale, bnn_real *df) {
     double total = 0;
-    (void)theta, (void)dtheta;
-    for (int i = 0; i < n * l->sites; i++) {
-        size_t place = place_of(l, i);
+    for (int i = 0; i < s->n; i++) {
+        const size_t here = (size_t)i * s->lane;
         if (is_void(y[i])) {
-            for (int c = 0; df && c < l->n_classes; c++) df[place + at(l, c)] = 0;
+            for (size_t c = 0; df && c < (size_t)s->classes; c++) df[here + c * s->step] = 0;
             continue;
         }
-        size_t target = place + at(l, (int)y[i]);
-        total += softmax(l->n_classes, l->sites, f + place, scale, df ? df + place : NULL) - (double)f[target];
+        const size_t target = here + (size_t)(int)y[i] * s->step;
+        total += all[i] - (double)f[target];
         if (df) df[target] -= (bnn_real)scale;
+    }
+    return total;
+}
+
+static double nll(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta, double scale, bnn_real *df,
+                  bnn_real *dtheta) {
+    const int end = n * l->sites;
+    double total = 0, all[LANES];
+    (void)theta, (void)dtheta;
+    for (int from = 0; from < end;) {
+        size_t place;
+        sites s = sites_at(l, from, end, &place);
+        softmax(&s, f + place, scale, df ? df + place : NULL, all);
+        total += against(&s, f + place, y + from, all, scale, df ? df + place : NULL);
+        from += s.n;
     }
     return total;
 }
 
 static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta,
                     const bnn_observation *out) {
+    const int end = n * l->sites;
+    double all[LANES];
     (void)theta;
-    for (int i = 0; i < n * l->sites; i++) {
-        size_t place = place_of(l, i);
-        double all = softmax(l->n_classes, l->sites, f + place, 1, out->mean ? out->mean + place : NULL);
-        for (int c = 0; out->var && c < l->n_classes; c++) out->var[place + at(l, c)] = 0;
-        if (out->logp) out->logp[i] = is_void(y[i]) ? NAN : (double)f[place + at(l, (int)y[i])] - all;
+    for (int from = 0; from < end;) {
+        size_t place;
+        sites s = sites_at(l, from, end, &place);
+        softmax(&s, f + place, 1, out->mean ? out->mean + place : NULL, all);
+        for (int i = 0; out->logp && i < s.n; i++) {
+            const bnn_real of = y[from + i];
+            out->logp[from + i] = is_void(of) ? NAN : (double)f[place + (size_t)i * s.lane + (size_t)(int)of * s.step] - all[i];
+        }
+        from += s.n;
     }
+    if (out->var) memset(out->var, 0, (size_t)n * (size_t)l->mean_dim * sizeof *out->var);
 }
 
 /* The largest of f + Gumbel noise is a draw from softmax(f) (Gumbel 1954): no probabilities are needed. */
@@ -91,12 +168,14 @@ static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_re
 
 /* Of each site diag(p) - p p^T = sum_c p_c (e_c - p) (e_c - p)^T; sites have nothing to do with each other. */
 static void curvature(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_real *root) {
+    const sites one = {.lane = 1, .step = (size_t)l->sites, .n = 1, .classes = l->n_classes};
     size_t out = (size_t)l->out_dim;
+    double all;
     (void)theta;
     if (l->sites > 1) memset(root, 0, (size_t)n * out * out * sizeof *root);
     for (int i = 0; i < n * l->sites; i++) {
         bnn_real *mine = root + (size_t)(i / l->sites) * out * out, *p = mine + at(l, 0) * out + (size_t)(i % l->sites) * (out + 1);
-        softmax(l->n_classes, l->sites, f + place_of(l, i), 1, p); /* in the first row, which is overwritten last */
+        softmax(&one, f + place_of(l, i), 1, p, &all); /* in the first row, which is overwritten last */
         for (int c = l->n_classes - 1; c >= 0; c--) {
             double share = sqrt((double)p[at(l, c)]);
             for (int k = l->n_classes - 1; k >= 0; k--) p[at(l, c) * out + at(l, k)] = (bnn_real)(share * ((c == k) - (double)p[at(l, k)]));

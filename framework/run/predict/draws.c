@@ -11,16 +11,8 @@ enum { MOST_PREFIX_BYTES = 1 << 28 };
 int bnn_work_rows(const bnn_work *w, int at) { return w->rows - at < w->piece ? w->rows - at : w->piece; }
 int bnn_work_pieces(const bnn_work *w) { return (w->rows + w->piece - 1) / w->piece; }
 
-/* The buffers of one block: one piece of rows under one draw. */
-typedef struct {
-    bnn_workspace *ws;
-    bnn_real *theta, *mean, *var, *pit, *y;
-    bnn_real *z, *f; /* [rows, out] where outputs are drawn */
-    bnn_real *x;     /* [rows, in] where rows are bytes */
-    double *logp;
-} desk;
-
-static void close_desk(desk *d) {
+static void free_desk(bnn_desk *d) {
+    if (!d) return;
     bnn_workspace_free(d->ws);
     free(d->theta);
     free(d->mean);
@@ -31,28 +23,58 @@ static void close_desk(desk *d) {
     free(d->f);
     free(d->x);
     free(d->logp);
+    free(d);
 }
 
-static bnn_status open_desk(const bnn_work *w, desk *d) {
+static bnn_status fill_desk(const bnn_work *w, bnn_desk *d) {
     const bnn_likelihood *l = &w->engine->model->likelihood;
-    size_t k = (size_t)w->p->mean_dim;
-    int rows = bnn_work_rows(w, 0);
-    size_t outputs = (w->how.by == BNN_BY_THETA ? 0 : (size_t)rows * (size_t)l->out_dim) + 1;
+    const size_t rows = (size_t)w->piece, k = (size_t)w->p->mean_dim, real = l->n_classes == 0 ? rows * k : 0;
+    const size_t outputs = (w->how.by == BNN_BY_THETA ? 0 : rows * (size_t)l->out_dim) + 1;
     d->theta = malloc(((size_t)w->engine->model->n_theta + 1) * sizeof *d->theta);
-    d->mean = malloc((size_t)rows * k * sizeof *d->mean);
-    d->var = malloc((size_t)rows * k * sizeof *d->var);
-    d->pit = malloc((size_t)rows * k * sizeof *d->pit);
-    d->y = malloc((size_t)rows * (size_t)l->y_dim * sizeof *d->y);
+    d->mean = malloc(rows * k * sizeof *d->mean);
+    d->y = malloc(rows * (size_t)l->y_dim * sizeof *d->y);
     d->z = malloc(outputs * sizeof *d->z);
     d->f = malloc(outputs * sizeof *d->f);
-    d->x = bnn_reals_new(bnn_data_room(w->data, rows));
-    d->logp = malloc((size_t)rows * sizeof *d->logp);
-    if (!d->theta || !d->mean || !d->var || !d->pit || !d->y || !d->z || !d->f || !d->x || !d->logp) return bnn_oom("prediction");
-    return bnn_workspace_new(w->engine->model->net, rows, BNN_FORWARD, &d->ws);
+    d->x = bnn_reals_new(bnn_data_room(w->data, w->piece));
+    d->logp = malloc(rows * (size_t)l->sites * sizeof *d->logp);
+    if (real > 0) d->var = malloc(real * sizeof *d->var), d->pit = malloc(real * sizeof *d->pit);
+    if (!d->theta || !d->mean || !d->y || !d->z || !d->f || !d->x || !d->logp || (real > 0 && (!d->var || !d->pit)))
+        return bnn_oom("prediction");
+    return bnn_workspace_new(w->engine->model->net, w->piece, BNN_FORWARD, &d->ws);
+}
+
+/* Sits down at a desk that nobody sits at, or at a new one. */
+static bnn_status sit_down(bnn_work *w, bnn_desk **out) {
+    pthread_mutex_lock(&w->desks.lock);
+    bnn_desk *d = w->desks.free;
+    if (d) w->desks.free = d->next;
+    pthread_mutex_unlock(&w->desks.lock);
+    bnn_status s = BNN_OK;
+    if (!d) s = (d = calloc(1, sizeof *d)) ? fill_desk(w, d) : bnn_oom("prediction");
+    if (s == BNN_OK)
+        *out = d;
+    else
+        free_desk(d);
+    return s;
+}
+
+static void stand_up(bnn_work *w, bnn_desk *d) {
+    pthread_mutex_lock(&w->desks.lock);
+    d->next = w->desks.free;
+    w->desks.free = d;
+    pthread_mutex_unlock(&w->desks.lock);
+}
+
+void bnn_work_close(bnn_work *w) {
+    for (bnn_desk *d = w->desks.free, *next; d; d = next) {
+        next = d->next;
+        free_desk(d);
+    }
+    w->desks.free = NULL;
 }
 
 /* Hands out one draw of some rows, with a y of its own. */
-static bnn_status hand_out(const bnn_work *w, const desk *d, int s, const bnn_real *f, bnn_drawn drawn) {
+static bnn_status hand_out(const bnn_work *w, const bnn_desk *d, int s, const bnn_real *f, bnn_drawn drawn) {
     const bnn_likelihood *l = &w->engine->model->likelihood;
     bnn_likelihood_vtable(l)->draw(l, drawn.n, f, bnn_model_noise(w->engine->model, d->theta), bnn_rng_split(w->targets, (uint64_t)s),
                                    (uint64_t)drawn.row, d->y);
@@ -60,7 +82,7 @@ static bnn_status hand_out(const bnn_work *w, const desk *d, int s, const bnn_re
 }
 
 /* One draw over the rows [at, at+n) of the stretch. */
-static bnn_status add_piece(const bnn_work *w, const desk *d, bnn_tally *t, int s, int at, int n) {
+static bnn_status add_piece(const bnn_work *w, const bnn_desk *d, bnn_tally *t, int s, int at, int n) {
     const bnn_model *m = w->engine->model;
     const bnn_prediction *p = w->p;
     size_t row = (size_t)(w->from + at), from = (size_t)at;
@@ -82,14 +104,14 @@ static bnn_status add_piece(const bnn_work *w, const desk *d, bnn_tally *t, int 
 static bool has_one_theta(const bnn_work *w) { return bnn_engine_vtable(w->engine)->type.caps & BNN_ONE_THETA; }
 
 /* first: of the block. */
-static bnn_status draw_theta(const bnn_work *w, const desk *d, int s, bool first) {
+static bnn_status draw_theta(const bnn_work *w, const bnn_desk *d, int s, bool first) {
     int stored = bnn_predict_stored(w->engine, s, w->p->samples);
     if (first || !has_one_theta(w)) BNN_TRY(bnn_engine_draw(w->engine, stored, bnn_rng_split(w->draws, (uint64_t)s), d->theta));
     bnn_net_prepare(w->engine->model->net, d->ws, d->theta, w->p->mode, false, bnn_rng_split(w->noise, (uint64_t)s));
     return BNN_OK;
 }
 
-static bnn_status add_draws(const bnn_work *w, int b, const desk *d) {
+static bnn_status add_draws(const bnn_work *w, int b, const bnn_desk *d) {
     int first = (int)((int64_t)w->p->samples * b / w->blocks), end = (int)((int64_t)w->p->samples * (b + 1) / w->blocks);
     bnn_tally *t = &w->block[b];
     for (int s = first; s < end; s++) {
@@ -101,31 +123,31 @@ static bnn_status add_draws(const bnn_work *w, int b, const desk *d) {
 }
 
 static bnn_status run_block(void *context, int b) {
-    const bnn_work *w = context;
-    desk d = {0};
-    bnn_status s = open_desk(w, &d);
-    if (s == BNN_OK && w->how.theta) memcpy(d.theta, w->how.theta, (size_t)w->engine->model->n_theta * sizeof *d.theta);
-    if (s == BNN_OK) s = bnn_tally_open(&w->block[b], (size_t)w->rows, (size_t)w->p->mean_dim);
-    if (s == BNN_OK) s = add_draws(w, b, &d);
-    close_desk(&d);
+    bnn_work *w = context;
+    bnn_desk *d;
+    BNN_TRY(sit_down(w, &d));
+    if (w->how.theta) memcpy(d->theta, w->how.theta, (size_t)w->engine->model->n_theta * sizeof *d->theta);
+    bnn_status s = bnn_tally_open(&w->block[b], &w->engine->model->likelihood, (size_t)w->rows);
+    if (s == BNN_OK) s = add_draws(w, b, d);
+    stand_up(w, d);
     return s;
 }
 
 /* ---- what does not depend on the draw ---- */
 
 static bnn_status prefix_piece(void *context, int piece) {
-    const bnn_work *w = context;
+    bnn_work *w = context;
     const bnn_model *m = w->engine->model;
     int at = piece * w->piece, n = bnn_work_rows(w, at);
     size_t row = (size_t)(w->from + at);
-    desk d = {0};
-    bnn_status s = open_desk(w, &d);
-    if (s == BNN_OK) s = bnn_engine_draw(w->engine, 0, w->draws, d.theta);
+    bnn_desk *d;
+    BNN_TRY(sit_down(w, &d));
+    bnn_status s = bnn_engine_draw(w->engine, 0, w->draws, d->theta);
     if (s == BNN_OK) {
-        bnn_net_prepare(m->net, d.ws, d.theta, w->p->mode, false, w->noise);
-        bnn_net_prefix(m->net, d.ws, n, row, bnn_data_take(w->data, (int)row, n, d.x), w->prefix + (size_t)at * w->prefix_size);
+        bnn_net_prepare(m->net, d->ws, d->theta, w->p->mode, false, w->noise);
+        bnn_net_prefix(m->net, d->ws, n, row, bnn_data_take(w->data, (int)row, n, d->x), w->prefix + (size_t)at * w->prefix_size);
     }
-    close_desk(&d);
+    stand_up(w, d);
     return s;
 }
 
@@ -143,7 +165,8 @@ bnn_status bnn_work_run_draws(bnn_work *w) {
     w->block = calloc((size_t)w->blocks, sizeof *w->block);
     bnn_status s = w->block ? make_prefix(w) : bnn_oom("prediction");
     if (s == BNN_OK) s = bnn_jobs_run(w->blocks, run_block, w);
-    for (int b = 1; s == BNN_OK && b < w->blocks; b++) bnn_tally_merge(&w->block[0], &w->block[b], (size_t)w->rows, (size_t)w->p->mean_dim);
+    const bnn_likelihood *l = &w->engine->model->likelihood;
+    for (int b = 1; s == BNN_OK && b < w->blocks; b++) bnn_tally_merge(&w->block[0], &w->block[b], l, (size_t)w->rows);
     if (s == BNN_OK) bnn_tally_finish(&w->block[0], &w->engine->model->scaling, (size_t)w->rows, (size_t)(w->from - w->base), w->p);
     for (int b = 0; w->block && b < w->blocks; b++) free(w->block[b].memory);
     free(w->block);

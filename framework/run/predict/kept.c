@@ -59,7 +59,7 @@ void bnn_kept_take_gaussian(const bnn_kept_part *part, int at, int n, const doub
 
 bool bnn_kept_is_chains(const bnn_engine *engine, int S) {
     const bnn_engine_type *type = bnn_engine_vtable(engine);
-    return type->n_chains && S / type->n_chains(engine) >= BNN_ESS_FEWEST;
+    return type->n_chains && engine->model->likelihood.sites == 1 && S / type->n_chains(engine) >= BNN_ESS_FEWEST;
 }
 
 typedef struct {

@@ -34,12 +34,13 @@ static void add_member(bnn_prediction *p, const bnn_prediction *one, int k) {
     for (size_t i = 0; i < all; i++) {
         double delta = one->mean[i] - p->mean[i];
         p->mean[i] += delta / (k + 1);
+        if (!p->var_epistemic) continue;
         p->var_epistemic[i] += one->var_epistemic[i] + delta * (one->mean[i] - p->mean[i]);
         p->var_aleatoric[i] += one->var_aleatoric[i];
         p->mean_mcse[i] = hypot(p->mean_mcse[i], one->mean_mcse[i]);
         if (p->pit) p->pit[i] += one->pit[i];
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n * (size_t)p->sites; i++) {
         if (p->logp) p->logp[i] = k == 0 ? one->logp[i] : log_of_sum(p->logp[i], one->logp[i]);
         if (p->is_class) p->expected_entropy[i] += one->expected_entropy[i];
     }
@@ -50,13 +51,13 @@ static void add_member(bnn_prediction *p, const bnn_prediction *one, int k) {
 
 static void finish_mixture(bnn_prediction *p, int members) {
     size_t n = (size_t)p->n, all = n * (size_t)p->mean_dim;
-    for (size_t i = 0; i < all; i++) {
+    for (size_t i = 0; p->var_epistemic && i < all; i++) {
         p->var_epistemic[i] /= members;
         p->var_aleatoric[i] /= members;
         p->mean_mcse[i] /= members;
         if (p->pit) p->pit[i] /= members;
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n * (size_t)p->sites; i++) {
         if (p->logp) p->logp[i] -= log(members);
         if (p->is_class) p->expected_entropy[i] /= members;
     }

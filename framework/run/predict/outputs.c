@@ -63,19 +63,19 @@ static void run_marginal(const bnn_work *w) {
     bnn_marginal to = {.mean = p->mean + row * k,
                        .var_epistemic = p->is_class ? NULL : p->var_epistemic + row * k,
                        .var_aleatoric = p->is_class ? NULL : p->var_aleatoric + row * k,
-                       .logp = p->logp ? p->logp + row : NULL,
+                       .logp = p->logp ? p->logp + row * (size_t)p->sites : NULL,
                        .pit = p->pit ? p->pit + row * k : NULL};
     const bnn_real *y = p->has_target ? w->data->y + (size_t)w->from * (size_t)w->data->y_dim : NULL;
     bnn_likelihood_vtable(l)->marginal(l, w->rows, w->f, w->cov, y, bnn_model_noise(w->engine->model, w->how.theta), &to);
     for (size_t i = 0; i < (size_t)w->rows * k; i++) {
-        p->mean_mcse[row * k + i] = 0;
+        if (p->mean_mcse) p->mean_mcse[row * k + i] = 0;
         if (p->is_class) continue;
         double sd = scaling->y_sd[i % k];
         to.mean[i] = to.mean[i] * sd + scaling->y_mean[i % k];
         to.var_epistemic[i] *= sd * sd;
         to.var_aleatoric[i] *= sd * sd;
     }
-    for (int i = 0; to.logp && i < w->rows; i++) to.logp[i] -= log_unit;
+    for (int i = 0; to.logp && i < w->rows * p->sites; i++) to.logp[i] -= log_unit;
 }
 
 bnn_status bnn_work_run_outputs(bnn_work *w) {

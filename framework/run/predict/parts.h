@@ -7,33 +7,37 @@
 #define BNN_PREDICT_PARTS_H
 
 #include <bnn/predict.h>
+#include <pthread.h>
 
 /* ---- predictions (prediction.c) ---- */
 
 /* Of n rows, all zeros. asked: what is wanted beside moments; NULL: nothing. */
 bnn_status bnn_prediction_new(const bnn_model *model, int n, bool has_target, const bnn_predict_options *asked, bnn_prediction **out);
-/* Copies the rows of one to those of p from row `at` on. */
+/* Copies the rows of one to those of p from row `at` on, where p has any, and counts its cost. */
 void bnn_prediction_place(bnn_prediction *p, int at, const bnn_prediction *one);
+size_t bnn_prediction_numbers(const bnn_prediction *p); /* of one row, in all arrays */
 /* Difference that standardising makes to a log density. */
 double bnn_prediction_log_unit(const bnn_prediction *p, const bnn_scaling *scaling);
 
 /* ---- sums over draws (tally.c) ---- */
 
-/* Sums of one block of draws over one stretch of rows. k = mean_dim. */
+/* Sums of one block of draws over one stretch of rows. k = mean_dim, i = sites. */
 typedef struct {
     int draws;
-    double *mean, *m2; /* [rows, k] of the predictive means: running mean and sum of squared deviations (Welford 1962) */
-    double *var;       /* [rows, k] sum of noise variances */
-    double *top, *sum; /* [rows] log p(y | f_s): largest, and sum of exp(. - largest) */
-    double *pit;       /* [rows, k] sum */
-    double *entropy;   /* [rows] sum of H[p_s] */
+    double *mean;      /* [rows, k] of the predictive means: running mean (Welford 1962) */
+    double *m2;        /* [rows, k] and sum of squared deviations; NULL: these are maps of classes */
+    double *var;       /* [rows, k] sum of noise variances; NULL: these are classes */
+    double *pit;       /* [rows, k] sum; NULL likewise */
+    double *top, *sum; /* [rows, i] log p(y | f_s): largest, and sum of exp(. - largest) */
+    double *entropy;   /* [rows, i] sum of H[p_s] */
     double *memory;
 } bnn_tally;
 
-bnn_status bnn_tally_open(bnn_tally *tally, size_t rows, size_t k);
+size_t bnn_tally_numbers(const bnn_likelihood *likelihood); /* of one row */
+bnn_status bnn_tally_open(bnn_tally *tally, const bnn_likelihood *likelihood, size_t rows);
 /* Adds what the tally's latest draw says of the rows [from, from+n). seen: NULL entries are not wanted. */
 void bnn_tally_add(bnn_tally *tally, size_t from, int n, const bnn_likelihood *likelihood, const bnn_observation *seen);
-void bnn_tally_merge(bnn_tally *a, const bnn_tally *b, size_t rows, size_t k); /* a += b */
+void bnn_tally_merge(bnn_tally *a, const bnn_tally *b, const bnn_likelihood *likelihood, size_t rows); /* a += b */
 /* From sums over draws of standardised y to averages in the units of y, in the rows of p from row `at` on. */
 void bnn_tally_finish(const bnn_tally *tally, const bnn_scaling *scaling, size_t rows, size_t at, bnn_prediction *p);
 
@@ -86,6 +90,22 @@ bnn_status bnn_curve_answer(const bnn_kept *kept, const bnn_real *y, int base, b
 
 /* ---- passes (draws.c, outputs.c) ---- */
 
+/* The buffers of one piece of rows under one draw. */
+typedef struct bnn_desk {
+    struct bnn_desk *next; /* where nobody sits at it */
+    bnn_workspace *ws;
+    bnn_real *theta, *mean, *var, *pit, *y; /* var and pit: NULL of classes */
+    bnn_real *z, *f;                        /* [rows, out] where outputs are drawn */
+    bnn_real *x;                            /* [rows, in] where rows are bytes */
+    double *logp;
+} bnn_desk;
+
+/* Buffers are large where rows are: those that a job leaves are for the next one, so that there are as many as threads. */
+typedef struct {
+    pthread_mutex_t lock;
+    bnn_desk *free;
+} bnn_desks;
+
 /* One engine that predicts a range of rows. */
 typedef struct {
     const bnn_engine *engine;
@@ -97,7 +117,8 @@ typedef struct {
     const bnn_kept_part *kept; /* NULL: outputs are not kept */
     int blocks, piece;         /* of draws; rows of a piece */
     int from, rows;            /* the stretch, in rows of the data */
-    bnn_tally *block;          /* [blocks] */
+    bnn_desks desks;
+    bnn_tally *block; /* [blocks] */
     size_t prefix_size;
     bnn_real *prefix; /* [rows, prefix_size] of the stretch: what does not depend on the draw; NULL: there is nothing to keep */
     bnn_predictive how;
@@ -107,6 +128,7 @@ typedef struct {
 int bnn_work_rows(const bnn_work *w, int at); /* of the piece that begins there */
 int bnn_work_pieces(const bnn_work *w);       /* of the stretch */
 bnn_status bnn_work_run_draws(bnn_work *w);   /* the stretch, by draws */
+void bnn_work_close(bnn_work *w);             /* frees the buffers */
 bnn_status bnn_work_run_outputs(bnn_work *w); /* the stretch, of Gaussian outputs */
 /* f = mean + root z, z ~ N(0, I), of the rows [at, at+n) of the stretch, under draw s. z and f are [n, out]; returns f. */
 const bnn_real *bnn_work_draw_outputs(const bnn_work *w, int s, int at, int n, bnn_real *z, bnn_real *f);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "maps.h"
 #include "parts.h"
 
 #include "base/sized.h"
@@ -7,10 +8,23 @@
 
 /* Draws are cut into this many blocks at most, rows into stretches and pieces: all by the size of the problem, never by threads. Every
  * block streams over its draws; blocks are merged in order. */
-enum { MOST_BLOCKS = 16, PIECE = 64, WIDE = 1 << 18, SHORTEST_STRETCH = 256, LONGEST_STRETCH = 8192, MOST_KEPT_BYTES = 1 << 26 };
+enum { MOST_BLOCKS = 16, FEWEST_BLOCKS = 4, PIECE = 64, WIDE = 1 << 18, LONGEST_STRETCH = 8192 };
+enum { MOST_TALLY_BYTES = 1 << 26, MOST_KEPT_BYTES = 1 << 26, MOST_TAKEN_BYTES = 1 << 24, MOST_WORKSPACE_BYTES = 1 << 25 };
 
-/* Kernels that fit no first cache are read, and copied, for every piece: more rows share it. Bits of rows do not depend on that. */
-static int piece_of(const bnn_model *m) { return m->n_theta > WIDE ? 2 * PIECE : PIECE; }
+/* Rows of a piece. Kernels that fit no first cache are read, and copied, for every piece: more rows share it; but no more than fit into a
+ * small workspace. Bits of rows do not depend on that. */
+static int piece_of(const bnn_model *m, int rows) {
+    int most = m->n_theta > WIDE ? 2 * PIECE : PIECE;
+    while (most > 1 && bnn_workspace_bytes(m->net, most, BNN_FORWARD) > MOST_WORKSPACE_BYTES) most /= 2;
+    return rows < most && rows > 0 ? rows : most;
+}
+
+/* Blocks of draws: fewer where the tallies of one row are large. */
+static int blocks_of(const bnn_model *m, int samples) {
+    size_t most = MOST_TALLY_BYTES / sizeof(double) / bnn_tally_numbers(&m->likelihood);
+    int blocks = most < FEWEST_BLOCKS ? FEWEST_BLOCKS : most < MOST_BLOCKS ? (int)most : MOST_BLOCKS;
+    return samples < blocks ? samples : blocks;
+}
 
 int bnn_predict_stored(const bnn_engine *engine, int s, int samples) {
     const bnn_engine_type *type = bnn_engine_vtable(engine);
@@ -88,11 +102,12 @@ static bnn_cost cost_of(const bnn_model *m, const bnn_prediction *p, const bnn_w
                       .flops = p->samples * one + (double)passes * bnn_model_gradient_flops(m, p->n)};
 }
 
-/* Rows at a time, so that the tallies of all blocks, and covariances of outputs, stay within 64 MB. */
+/* Rows at a time, so that the tallies of all blocks, and covariances of outputs, stay within 64 MB; at least one. */
 static int stretch_rows(const bnn_work *w) {
-    size_t k = (size_t)w->p->mean_dim, out = w->how.by == BNN_BY_THETA ? 0 : (size_t)w->engine->model->likelihood.out_dim;
-    size_t rows = (64u << 20) / (sizeof(double) * (MOST_BLOCKS * (4 * k + 3) + 2 * out * out + out));
-    return rows < SHORTEST_STRETCH ? SHORTEST_STRETCH : rows > LONGEST_STRETCH ? LONGEST_STRETCH : (int)rows;
+    const bnn_likelihood *l = &w->engine->model->likelihood;
+    size_t blocks = (size_t)(w->blocks > 0 ? w->blocks : 1), out = w->how.by == BNN_BY_THETA ? 0 : (size_t)l->out_dim;
+    size_t rows = MOST_TALLY_BYTES / (sizeof(double) * (blocks * bnn_tally_numbers(l) + 2 * out * out + out));
+    return rows < 1 ? 1 : rows > LONGEST_STRETCH ? LONGEST_STRETCH : (int)rows;
 }
 
 /* The range, stretch by stretch. */
@@ -136,14 +151,13 @@ static bnn_status predict_one(const bnn_engine *fitted, const bnn_data *data, co
                   .draws = bnn_rng_split(root, BNN_STREAM_DRAW),
                   .targets = bnn_rng_split(root, BNN_STREAM_TARGET),
                   .sink = options->sink,
-                  .blocks = samples < MOST_BLOCKS ? samples : MOST_BLOCKS,
-                  .piece = piece_of(fitted->model),
+                  .desks = {.lock = PTHREAD_MUTEX_INITIALIZER},
+                  .blocks = blocks_of(fitted->model, samples),
+                  .piece = piece_of(fitted->model, range->end - range->from),
                   .how = how_of(fitted)};
     bool no_noise = fitted->object.type->caps & BNN_POINT || w.how.by != BNN_BY_THETA;
     bnn_kept_part own = {0};
     BNN_TRY(check_samples(fitted, options));
-    if (fitted->model->likelihood.sites > 1)
-        return bnn_fail(BNN_ERR_SHAPE, "a row of y has %d sites: only rows of one can be predicted", fitted->model->likelihood.sites);
     bnn_status s = bnn_prediction_new(fitted->model, range->end - range->from, data->y != NULL, NULL, &w.p);
     if (s == BNN_OK) {
         w.p->samples = samples;
@@ -152,6 +166,7 @@ static bnn_status predict_one(const bnn_engine *fitted, const bnn_data *data, co
         s = open_kept(&w, range, &own);
     }
     if (s == BNN_OK) s = run(&w, range->end);
+    bnn_work_close(&w);
     bnn_kept_part_close(&own);
     if (s < 0)
         bnn_prediction_free(w.p);
@@ -176,6 +191,9 @@ static bnn_status check_asked(const bnn_model *m, const bnn_predict_options *opt
     if (options->n_levels > 0 && real && m->likelihood.pit_dim == 0)
         return bnn_fail(BNN_ERR_OPTION, "likelihood '%s' has no distribution function that could be asked for quantiles: ask for draws",
                         m->likelihood.object.type->name);
+    bool whole = options->drawn > 0 || (real && (options->n_levels > 0 || (options->crps && m->likelihood.pit_dim > 0)));
+    if (options->taker && whole)
+        return bnn_fail(BNN_ERR_OPTION, "quantiles, crps and draws of y are of the whole prediction: ask for them without a taker");
     return BNN_OK;
 }
 
@@ -192,10 +210,10 @@ static double kept_bytes(const bnn_engine *engine, int samples, bool asked) {
     return asked || bnn_kept_is_chains(engine, S) ? bnn_kept_bytes(engine, S) : 0;
 }
 
-/* Rows of a range: what they keep stays within 64 MB, and so does their share of the prediction. */
+/* Rows of a range: what they keep stays within 64 MB, and so does their share of the prediction, within 16 MB where it is taken. */
 static int range_rows(const bnn_engine *fitted, const bnn_predict_options *options, const bnn_prediction *p) {
-    double moments = (5.0 * p->mean_dim + 2) * sizeof(double), kept = kept_bytes(fitted, options->samples, is_asked(p));
-    double rows = MOST_KEPT_BYTES / (kept > moments ? kept : moments);
+    double moments = (double)bnn_prediction_numbers(p) * sizeof(double), kept = kept_bytes(fitted, options->samples, is_asked(p));
+    double rows = (p->taken ? MOST_TAKEN_BYTES : MOST_KEPT_BYTES) / (kept > moments ? kept : moments);
     return rows < 1 ? 1 : rows < p->n ? (int)rows : p->n;
 }
 
@@ -212,10 +230,10 @@ static bnn_status predict_range(const bnn_engine *fitted, const bnn_data *data, 
     bnn_predict_part range = {.from = from, .end = end, .kept = is_asked(p) ? &kept : NULL, .weight = 1};
     bnn_prediction *one = NULL;
     bnn_status s = bnn_predict_range(fitted, data, options, &range, &one);
-    if (s == BNN_OK) {
-        bnn_prediction_place(p, from, one);
-        if (range.kept) s = answer(&kept, data, options, from, p);
-    }
+    if (s == BNN_OK) bnn_prediction_place(p, from, one);
+    if (s == BNN_OK && range.kept) s = answer(&kept, data, options, from, p);
+    if (s == BNN_OK && p->map_sums) s = bnn_map_sums_add(one, data, from, p);
+    if (s == BNN_OK && p->taken && options->taker->take) s = options->taker->take(options->taker->context, from, one);
     bnn_prediction_free(one);
     for (int i = 0; i < kept.n; i++) bnn_kept_part_close(&kept.part[i]);
     free(kept.part);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "maps.h"
 #include "parts.h"
 
 #include <math.h>
@@ -14,18 +15,27 @@ typedef struct {
 enum { COLUMNS = 10 };
 
 static void list_columns(bnn_prediction *p, bool crps, column out[COLUMNS]) {
-    size_t k = (size_t)p->mean_dim, real = p->is_class ? 0 : k, known = p->has_target;
+    size_t k = (size_t)p->mean_dim, real = p->is_class ? 0 : k, sites = (size_t)p->sites, known = p->has_target,
+           moments = sites > 1 ? 0 : k;
     const column all[COLUMNS] = {{&p->mean, k},
-                                 {&p->var_epistemic, k},
-                                 {&p->var_aleatoric, k},
-                                 {&p->mean_mcse, k},
-                                 {&p->logp, known},
+                                 {&p->var_epistemic, moments},
+                                 {&p->var_aleatoric, moments},
+                                 {&p->mean_mcse, moments},
+                                 {&p->logp, known * sites},
                                  {&p->pit, known * real},
-                                 {&p->expected_entropy, p->is_class},
+                                 {&p->expected_entropy, p->is_class * sites},
                                  {&p->crps, crps * known * real},
                                  {&p->quantile, real * (size_t)p->n_levels},
-                                 {&p->y_drawn, (p->is_class ? 1 : k) * (size_t)p->drawn}};
+                                 {&p->y_drawn, (p->is_class ? sites : k) * (size_t)p->drawn}};
     memcpy(out, all, sizeof all);
+}
+
+size_t bnn_prediction_numbers(const bnn_prediction *p) {
+    column all[COLUMNS];
+    size_t width = 0;
+    list_columns((bnn_prediction *)p, p->crps != NULL, all); /* only read */
+    for (int i = 0; i < COLUMNS; i++) width += all[i].width;
+    return width;
 }
 
 static bnn_status copy_levels(bnn_prediction *p, const bnn_predict_options *asked) {
@@ -45,8 +55,12 @@ bnn_status bnn_prediction_new(const bnn_model *m, int n, bool has_target, const 
     *out = p;
     p->n = n;
     p->mean_dim = m->likelihood.mean_dim;
+    p->sites = m->likelihood.sites;
     p->has_target = has_target;
     p->is_class = m->likelihood.n_classes > 0;
+    p->taken = asked && asked->taker;
+    if (asked && has_target && p->sites > 1) BNN_TRY(bnn_map_sums_new(p));
+    if (p->taken) return BNN_OK;
     if (asked) p->drawn = asked->drawn;
     if (asked) BNN_TRY(copy_levels(p, asked));
     list_columns(p, asked && asked->crps && m->likelihood.pit_dim > 0, all);
@@ -61,7 +75,7 @@ void bnn_prediction_place(bnn_prediction *p, int at, const bnn_prediction *one) 
     column to[COLUMNS], from[COLUMNS];
     list_columns(p, p->crps != NULL, to);
     list_columns((bnn_prediction *)one, one->crps != NULL, from); /* only read */
-    for (int i = 0; i < COLUMNS; i++)
+    for (int i = 0; i < COLUMNS && !p->taken; i++)
         if (from[i].width > 0) memcpy(*to[i].to + (size_t)at * to[i].width, *from[i].to, (size_t)one->n * to[i].width * sizeof(double));
     p->cost.gradients = one->cost.gradients, p->cost.forwards = one->cost.forwards; /* each over all rows */
     p->cost.flops += one->cost.flops;
@@ -76,6 +90,7 @@ void bnn_prediction_free(bnn_prediction *prediction) {
     list_columns(prediction, false, all);
     for (int i = 0; i < COLUMNS; i++) free(*all[i].to);
     free(prediction->levels);
+    free(prediction->map_sums);
     free(prediction);
 }
 
@@ -85,15 +100,16 @@ double bnn_prediction_log_unit(const bnn_prediction *p, const bnn_scaling *scali
     return sum;
 }
 
-double bnn_prediction_entropy(const bnn_prediction *p, int row) {
+double bnn_prediction_entropy(const bnn_prediction *p, int i) {
+    const int sites = p->sites > 1 ? p->sites : 1;
+    const size_t all = (size_t)p->mean_dim;
+    const double *q = p->mean + (size_t)(i / sites) * all + (size_t)(i % sites);
     double h = 0;
-    for (int c = 0; c < p->mean_dim; c++) {
-        double q = p->mean[(size_t)row * (size_t)p->mean_dim + (size_t)c];
-        if (q > 0) h -= q * log(q);
-    }
+    for (size_t c = 0; c < all; c += (size_t)sites)
+        if (q[c] > 0) h -= q[c] * log(q[c]);
     return h;
 }
 
-double bnn_prediction_mutual_information(const bnn_prediction *p, int row) {
-    return fmax(0, bnn_prediction_entropy(p, row) - p->expected_entropy[row]); /* >= 0 by Jensen; rounding may say otherwise */
+double bnn_prediction_mutual_information(const bnn_prediction *p, int i) {
+    return fmax(0, bnn_prediction_entropy(p, i) - p->expected_entropy[i]); /* >= 0 by Jensen; rounding may say otherwise */
 }
