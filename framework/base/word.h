@@ -6,10 +6,17 @@
 #define BNN_WORD_H
 
 #include <stdbool.h>
+#include <string.h>
 
 bool bnn_is_letter(char c);  /* a letter or _ */
 bool bnn_is_of_word(char c); /* a letter, a digit or _ */
 bool bnn_is_blank(char c);   /* a blank, a tab or the end of a line */
+
+/* Says whether a text has this end, and something before it. */
+static inline bool bnn_ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), k = strlen(end);
+    return n > k && strcmp(text + n - k, end) == 0;
+}
 
 char **bnn_texts_copy(const char *const *texts, int n); /* owned; NULL: out of memory, or texts are NULL */
 void bnn_texts_free(char **texts, int n);               /* the list and its n texts; NULLs are allowed */

@@ -11,11 +11,7 @@
 
 /* ---- a table from arrays ---- */
 
-static bool copy_texts(const char *const *from, int n, char ***out) {
-    if (!from || n == 0) return true;
-    *out = bnn_texts_copy(from, n);
-    return *out != NULL;
-}
+static bool copy_texts(const char *const *from, int n, char ***out) { return !from || n == 0 || (*out = bnn_texts_copy(from, n)); }
 
 static bnn_status fill(bnn_table *t, const bnn_arrays *a) {
     if (a->title) {

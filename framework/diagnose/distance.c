@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/distance.h>
+#include <bnn/metrics.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -129,19 +130,12 @@ void bnn_marginals_free(bnn_marginals *m) {
     free(m);
 }
 
-static int most_probable(const double *p, int k) {
-    int best = 0;
-    for (int c = 1; c < k; c++)
-        if (p[c] > p[best]) best = c;
-    return best;
-}
-
 static bnn_distance of_classes(const bnn_marginals *a, const bnn_marginals *b) {
     int agree = 0, k = a->width;
     double sum = 0;
     for (int i = 0; i < a->n; i++) {
         const double *p = a->p + (size_t)i * (size_t)k, *q = b->p + (size_t)i * (size_t)k;
-        agree += most_probable(p, k) == most_probable(q, k);
+        agree += bnn_prediction_class(p, k) == bnn_prediction_class(q, k);
         for (int c = 0; c < k; c++) sum += 0.5 * fabs(p[c] - q[c]);
     }
     return (bnn_distance){.agreement = (double)agree / a->n, .total_variation = sum / a->n, .wasserstein = NAN};

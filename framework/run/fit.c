@@ -13,9 +13,9 @@
 
 static bnn_status copy_texts(char *const *from, int n, int *count, char ***out) {
     if (!from || n == 0) return BNN_OK;
+    if (!(*out = bnn_texts_copy((const char *const *)from, n))) return bnn_oom("the names of columns");
     *count = n;
-    *out = bnn_texts_copy((const char *const *)from, n);
-    return *out ? BNN_OK : bnn_oom("the names of columns");
+    return BNN_OK;
 }
 
 static bnn_status copy_names(const bnn_table *t, bnn_names *out) {

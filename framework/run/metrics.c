@@ -87,9 +87,9 @@ typedef struct {
     bool is, called;  /* of the class, and its most probable one */
 } trial;
 
-static int most_probable(const double *p, int k) {
+int bnn_prediction_class(const double *p, int n) {
     int best = 0;
-    for (int c = 1; c < k; c++)
+    for (int c = 1; c < n; c++)
         if (p[c] > p[best]) best = c;
     return best;
 }
@@ -136,7 +136,7 @@ static void one_class(const bnn_prediction *p, const bnn_data *data, int k, cons
 static bnn_status each_class(const bnn_prediction *p, const bnn_data *data, bnn_metrics *out) {
     int *top = malloc((size_t)p->n * sizeof *top);
     trial *t = malloc((size_t)p->n * sizeof *t);
-    for (int i = 0; top && i < p->n; i++) top[i] = most_probable(p->mean + (size_t)i * (size_t)p->mean_dim, p->mean_dim);
+    for (int i = 0; top && i < p->n; i++) top[i] = bnn_prediction_class(p->mean + (size_t)i * (size_t)p->mean_dim, p->mean_dim);
     for (int k = 0; top && t && k < p->mean_dim; k++) one_class(p, data, k, top, t, &out[k]);
     bnn_status s = top && t ? BNN_OK : bnn_oom("scores of %d rows", p->n);
     free(top), free(t);
@@ -175,7 +175,7 @@ static void calibration(const bnn_prediction *p, const bnn_data *data, bnn_metri
     double confidence[BNN_ECE_BINS] = {0}, right[BNN_ECE_BINS] = {0}, share[BNN_ECE_BINS] = {0};
     for (int i = 0; i < p->n; i++) {
         const double *q = p->mean + (size_t)i * (size_t)p->mean_dim;
-        int best = most_probable(q, p->mean_dim), bin = (int)(q[best] * BNN_ECE_BINS);
+        int best = bnn_prediction_class(q, p->mean_dim), bin = (int)(q[best] * BNN_ECE_BINS);
         double w = weight_of(data, i);
         if (bin >= BNN_ECE_BINS) bin = BNN_ECE_BINS - 1;
         share[bin] += w / m->weight;
@@ -194,7 +194,7 @@ static bnn_status classes(const bnn_prediction *p, const bnn_data *data, bnn_met
         const double *q = p->mean + (size_t)i * (size_t)p->mean_dim;
         double w = weight_of(data, i);
         int y = (int)data->y[i];
-        m->accuracy += w * (most_probable(q, p->mean_dim) == y) / m->weight;
+        m->accuracy += w * (bnn_prediction_class(q, p->mean_dim) == y) / m->weight;
         for (int c = 0; c < p->mean_dim; c++) m->brier += w * (q[c] - (c == y)) * (q[c] - (c == y)) / m->weight;
         m->mean_entropy += w * bnn_prediction_entropy(p, i) / m->weight;
         m->mean_mutual_information += w * bnn_prediction_mutual_information(p, i) / m->weight;

@@ -2,9 +2,9 @@
  *
  * comparison.c: files of schema "bnn-comparison".
  */
+#include "base/word.h"
 #include "parts.h"
 
-#include "base/word.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,20 +49,24 @@ static void put_scores(bnn_h5_writer *w, const bnn_comparison *c) {
     free(metrics), free(cost);
 }
 
-/* Scores of each of several targets, [n_engines, n_splits, n_targets]. */
+/* Where scores of each target, or of each class, are, and the dimension that they lie on. */
+static const char *group_of_each(bool is_class) { return is_class ? "/class_scores" : "/target_scores"; }
+static const char *dim_of_each(bool is_class) { return is_class ? "class_id" : "output"; }
+
+/* Scores of each of several targets, or of each class, [n_engines, n_splits, n_targets]. */
 static void put_targets(bnn_h5_writer *w, const bnn_comparison *c) {
-    static const char group[] = "/target_scores";
+    const char *group = group_of_each(c->is_class), *dim = dim_of_each(c->is_class);
     size_t block = (size_t)c->n_splits * (size_t)c->n_targets, n = (size_t)c->n_engines * block;
-    bnn_metrics *each = n > 0 ? malloc(n * sizeof *each) : NULL;
+    if (n == 0 || !c->engine[0].target) return;
+    bnn_metrics *each = malloc(n * sizeof *each);
     char path[BNN_H5_PATH];
-    if (n == 0) return;
     if (!each) bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %zu scores", w->path, n));
     for (int e = 0; each && e < c->n_engines; e++) memcpy(each + (size_t)e * block, c->engine[e].target, block * sizeof *each);
     bnn_h5_group(w, group);
     put_engines(w, group, c);
-    bnn_h5_dim(w, group, "output", c->n_targets, BNN_H5_INT, NULL);
-    if (c->target) bnn_h5_texts(w, bnn_h5_join(path, group, "output"), "labels", c->n_targets, c->target);
-    if (each) bnn_store_put_metrics(w, group, (int)n, each, "engine split output");
+    bnn_h5_dim(w, group, dim, c->n_targets, BNN_H5_INT, NULL);
+    if (c->target) bnn_h5_texts(w, bnn_h5_join(path, group, dim), "labels", c->n_targets, c->target);
+    if (each) bnn_store_put_metrics(w, group, (int)n, each, c->is_class ? "engine split class_id" : "engine split output");
     free(each);
 }
 
@@ -199,12 +203,12 @@ static void get_scores(bnn_h5_reader *r, bnn_comparison *c) {
     free(metrics), free(cost);
 }
 
-/* group has n_engines * n_splits scores of each target. */
+/* The group has n_engines * n_splits scores of each target, or of each class. */
 static void get_targets(bnn_h5_reader *r, bnn_comparison *c) {
-    static const char group[] = "/target_scores";
+    const char *group = group_of_each(c->is_class);
     char path[BNN_H5_PATH];
     if (r->status < 0 || !bnn_h5_has(r, group)) return;
-    int n = bnn_h5_length(r, bnn_h5_join(path, group, "output"));
+    int n = bnn_h5_length(r, bnn_h5_join(path, group, dim_of_each(c->is_class)));
     if (r->status == BNN_OK && (n < 1 || n > INT32_MAX / BNN_CALIBRATION_LEVELS / c->n_engines / c->n_splits))
         r->status = bnn_fail(BNN_ERR_FORMAT, "%s: %s has %d targets", r->path, group, n);
     size_t block = (size_t)c->n_splits * (size_t)n, all = (size_t)c->n_engines * block;
@@ -345,9 +349,7 @@ static void regression_points(bnn_contestant *c, int width, const double *mean, 
 
 static void class_points(bnn_contestant *c, int width, const double *mean, const double *y) {
     for (int i = 0; i < c->n_points; i++) {
-        int best = 0;
-        for (int k = 1; k < width; k++)
-            if (mean[i * width + k] > mean[i * width + best]) best = k;
+        int best = bnn_prediction_class(mean + i * width, width);
         c->sd[i] = 1 - mean[i * width + best];
         c->error[i] = best != (int)y[i];
         c->y[i] = y[i], c->called[i] = best;

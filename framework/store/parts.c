@@ -121,16 +121,24 @@ static const char *meaning(const bnn_score *score, const bnn_metrics *m) {
     return of_moments ? "continuous ranked probability score of a Gaussian with the predictive moments, units of y" : score->meaning;
 }
 
+/* The first of n metrics that is of any rows: a comparison that was stopped lacks some. */
+static const bnn_metrics *first_scored(int n, const bnn_metrics *m) {
+    for (int i = 0; i < n; i++)
+        if (m[i].of) return &m[i];
+    return m;
+}
+
 static void put_scores(bnn_h5_writer *w, const char *group, int n, const bnn_metrics *m, const char *dims, double *v) {
     const bnn_score *score;
+    const bnn_metrics *first = first_scored(n, m);
     char path[BNN_H5_PATH];
     for (int k = 0; (score = bnn_score_at(k)); k++) {
-        if (!(score->of & m[0].of) || bnn_score_is_coverage(score)) continue;
+        if (!(score->of & first->of) || bnn_score_is_coverage(score)) continue;
         for (int i = 0; i < n; i++) v[i] = bnn_score_value(score, &m[i]);
         bnn_h5_put(w, group, score->name, BNN_H5_DOUBLE, v, dims);
-        bnn_h5_text(w, bnn_h5_join(path, group, score->name), "long_name", meaning(score, &m[0]));
+        bnn_h5_text(w, bnn_h5_join(path, group, score->name), "long_name", meaning(score, first));
     }
-    if (m[0].of & BNN_SCORE_TARGET) bnn_h5_text(w, group, "crps_of", m[0].crps_gaussian ? "gaussian" : "mixture");
+    if (first->of & BNN_SCORE_TARGET) bnn_h5_text(w, group, "crps_of", first->crps_gaussian ? "gaussian" : "mixture");
 }
 
 static void put_coverage(bnn_h5_writer *w, const char *group, int n, const bnn_metrics *m, const char *dims, double *v) {
@@ -150,7 +158,7 @@ void bnn_store_put_metrics(bnn_h5_writer *w, const char *group, int n, const bnn
         for (int i = 0; i < n; i++) rows[i] = m[i].n;
         bnn_h5_put(w, group, "rows", BNN_H5_INT, rows, dims);
         put_scores(w, group, n, m, dims, v);
-        if (!m[0].is_class) put_coverage(w, group, n, m, dims, v);
+        if (!first_scored(n, m)->is_class) put_coverage(w, group, n, m, dims, v);
     }
     free(v), free(rows);
 }
@@ -159,6 +167,7 @@ void bnn_store_put_metrics(bnn_h5_writer *w, const char *group, int n, const bnn
 static unsigned scores_of(bnn_h5_reader *r, const char *group) {
     char path[BNN_H5_PATH];
     if (bnn_h5_has(r, bnn_h5_join(path, group, "accuracy"))) return BNN_SCORE_CLASSES;
+    if (bnn_h5_has(r, bnn_h5_join(path, group, "precision"))) return BNN_SCORE_CLASS;
     if (!bnn_h5_has(r, bnn_h5_join(path, group, "ll"))) return BNN_SCORE_TARGET;
     return bnn_h5_has(r, bnn_h5_join(path, group, "rmse")) ? BNN_SCORE_TARGETS | BNN_SCORE_TARGET : BNN_SCORE_TARGETS;
 }
@@ -182,7 +191,7 @@ static bool is_gaussian(bnn_h5_reader *r, const char *group) {
 void bnn_store_get_metrics(bnn_h5_reader *r, const char *group, int n, bnn_metrics *m) {
     const bnn_score *score;
     unsigned of = scores_of(r, group);
-    bool is_class = of == BNN_SCORE_CLASSES, gaussian = is_gaussian(r, group);
+    bool is_class = of == BNN_SCORE_CLASSES || of == BNN_SCORE_CLASS, gaussian = is_gaussian(r, group);
     int *rows = get_column(r, group, "rows", BNN_H5_INT, n);
     for (int i = 0; rows && i < n; i++) m[i] = (bnn_metrics){.is_class = is_class, .of = of, .n = rows[i], .crps_gaussian = gaussian};
     free(rows);

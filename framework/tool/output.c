@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/word.h"
 #include "tool.h"
 
 #include <errno.h>
@@ -70,11 +71,8 @@ bnn_status tool_output_hdf5(const char *path) {
     static const char *const suffixes[] = {".h5", ".hdf5", ".nc"};
     if (strcmp(path, "-") == 0) return bnn_fail(BNN_ERR_OPTION, "-o -: an HDF5 file cannot go to standard output: name a FILE.h5");
     BNN_TRY(tool_output_ready(path));
-    size_t length = strlen(path);
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        size_t end = strlen(suffixes[i]);
-        if (length > end && strcmp(path + length - end, suffixes[i]) == 0) return BNN_OK;
-    }
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+        if (bnn_ends_with(path, suffixes[i])) return BNN_OK;
     return bnn_fail(BNN_ERR_OPTION, "%s: is written as HDF5, and is to be named so: FILE.h5 (or .hdf5, .nc)", path);
 }
 

@@ -434,6 +434,41 @@ START_TEST(comparisons_come_back) {
 }
 END_TEST
 
+/* Of a comparison that was stopped before its first fit was done, too. */
+START_TEST(scores_of_each_class_come_back) {
+    bnn_table *t = small_table();
+    bnn_data *data;
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &data));
+    bnn_comparison *c = two_engines(data), *back;
+    bnn_provenance provenance = {.data_path = "d.h5", .split = -1};
+    c->is_class = c->partial = true;
+    for (int e = 0; e < 2; e++) {
+        for (int s = 0; s < 3; s++)
+            c->engine[e].metrics[s] = (bnn_metrics){.is_class = true, .of = BNN_SCORE_CLASSES, .n = 9, .accuracy = .5};
+        for (int i = 0; i < 6; i++)
+            c->engine[e].target[i] =
+                (bnn_metrics){.is_class = true, .of = BNN_SCORE_CLASS, .n = i, .precision = .1 * i, .auc = i == 2 ? NAN : (double)e};
+    }
+    c->engine[0].metrics[0] = c->engine[0].target[0] = c->engine[0].target[1] = (bnn_metrics){.n = 0};
+    OK(bnn_comparison_save(c, &provenance, files_path("c.h5")));
+    OK(bnn_comparison_load(files_path("c.h5"), &back));
+    ck_assert(back->is_class && back->partial && back->n_targets == 2);
+    ck_assert_str_eq(back->target[1], "v");
+    ck_assert_int_eq(back->engine[0].metrics[0].n, 0);
+    ck_assert_double_eq(back->engine[1].metrics[2].accuracy, .5);
+    for (int e = 0; e < 2; e++)
+        for (int i = 2 * (e == 0); i < 6; i++) {
+            const bnn_metrics *m = &back->engine[e].target[i];
+            ck_assert(m->is_class && m->of == BNN_SCORE_CLASS && m->n == i && m->precision == .1 * i);
+            ck_assert(i == 2 ? isnan(m->auc) : m->auc == e);
+        }
+    OK(bnn_comparison_save(back, &provenance, files_path("d.h5")));
+    ck_assert(files_equal(files_path("c.h5"), files_path("d.h5")));
+    bnn_comparison_free(c), bnn_comparison_free(back), bnn_data_free(data), bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
 START_TEST(a_run_with_predictions_is_a_comparison_of_one) {
     bnn_table *t = small_table();
     bnn_data *data;
@@ -882,6 +917,7 @@ int main(void) {
                                                      equal_runs_are_equal_provenance_apart,
                                                      equal_work_is_equal_bytes_at_any_number_of_threads,
                                                      comparisons_come_back,
+                                                     scores_of_each_class_come_back,
                                                      a_run_with_predictions_is_a_comparison_of_one,
                                                      spoilt_files_are_refused,
                                                      spoilt_runs_are_refused,

@@ -43,6 +43,7 @@ works info run.h5
 check 'nothing is said of scores that there are none of' [ "$(grep -c 'predicted\|nan' "$out")" = 0 ]
 works info run.h5 --json
 check 'nor in JSON' [ "$(grep -c '"scores"' "$out")" = 0 ]
+check 'JSON has the columns that new rows are read by' [ "$(grep -c '"name": "colour"\|"blue"\|"may_be_missing": true' "$out")" = 3 ]
 predict -d t.csv
 cp answer.csv all.csv
 check 'a line for each row' [ "$(wc -l <answer.csv)" = 81 ]

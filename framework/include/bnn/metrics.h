@@ -84,6 +84,9 @@ double bnn_coverage_se(double level, double rows);
 /* Continuous ranked probability score of N(mean, sd^2) at y, in the units of y (Gneiting & Raftery 2007, eq. 21); 0 is best. */
 double bnn_crps_gaussian(double y, double mean, double sd);
 
+/* The class of the largest of n probabilities, the first of equal ones. */
+int bnn_prediction_class(const double *p, int n);
+
 /* The prediction must have its targets. Of maps of classes also one that a taker has had. */
 bnn_status bnn_metrics_compute(const bnn_prediction *prediction, const bnn_data *data, bnn_metrics *out);
 /* Scores of each target, or of each class, as many as bnn_prediction_width says; free() them. */

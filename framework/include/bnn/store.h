@@ -128,7 +128,7 @@ typedef struct {
     bnn_remarks *verdicts; /* of the first split; NULL: nobody has judged */
     bnn_distance *distance; /* [n_splits] from the engine that is the reference; NULL: none is */
     char *spec_json;        /* of the first split: network, engine, likelihood and prior as they were fitted (spec_json.h) */
-    bnn_metrics *target;    /* [n_splits, n_targets] of each target alone; NULL: n_targets is 0 */
+    bnn_metrics *target;    /* [n_splits, n_targets] of each target, or class, alone; NULL: they are not known */
     bnn_traces *traces;     /* of its chains on the first split; NULL: it has none, or they are not known */
 } bnn_contestant;
 
@@ -145,7 +145,7 @@ typedef struct {
     int *split;                                         /* [n_splits] their numbers */
     bnn_contestant *engine;                             /* [n_engines] */
     int reference;                                      /* the engine that distances are from, where there are any */
-    int n_targets;                                      /* real targets, where there are several; else 0 */
+    int n_targets;                                      /* real targets, where there are several, or classes; else 0 */
     char **target;                                      /* [n_targets] their names; NULL: they have none */
     int n_classes;                                      /* 0: not known, and of numbers */
     char **class_name;                                  /* [n_classes]; NULL: they have none */

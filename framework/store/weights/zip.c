@@ -3,6 +3,7 @@
  * zip.c: archives of weights. Keras's .keras holds model.weights.h5 and config.json, the description of the model; NumPy's .npz holds an
  * .npy for each array, in the order of saving.
  */
+#include "base/word.h"
 #include "weights.h"
 
 #include "run/order.h"
@@ -52,18 +53,13 @@ static bnn_status read_keras(const archive *a, zip_uint64_t weights, bnn_weights
     return s;
 }
 
-static bool ends_with(const char *name, const char *suffix) {
-    size_t n = strlen(name), k = strlen(suffix);
-    return n > k && strcmp(name + n - k, suffix) == 0;
-}
-
 static bnn_status read_npz(const archive *a, bnn_weights *w) {
     bnn_status s = BNN_OK;
     for (zip_int64_t i = 0, n = zip_get_num_entries(a->zip, 0); s == BNN_OK && i < n; i++) {
         const char *entry = zip_get_name(a->zip, (zip_uint64_t)i, 0);
         char *bytes = NULL, *name = NULL;
         size_t size = 0;
-        if (!entry || !ends_with(entry, ".npy")) continue;
+        if (!entry || !bnn_ends_with(entry, ".npy")) continue;
         s = get_entry(a, (zip_uint64_t)i, &bytes, &size);
         if (s == BNN_OK && !(name = strndup(entry, strlen(entry) - 4))) s = bnn_oom("the name of an array");
         if (s == BNN_OK) s = bnn_weights_read_npy(w, name, (unsigned char *)bytes, size);
@@ -78,7 +74,7 @@ static bnn_status refuse(const archive *a) {
     bool torch = false;
     for (zip_int64_t i = 0, n = zip_get_num_entries(a->zip, 0); i < n; i++) {
         const char *name = zip_get_name(a->zip, (zip_uint64_t)i, 0);
-        torch = torch || (name && ends_with(name, "/data.pkl"));
+        torch = torch || (name && bnn_ends_with(name, "/data.pkl"));
     }
     return bnn_fail(BNN_ERR_FORMAT, "%s: is %s", a->path,
                     torch ? "a file of torch.save, which only Python reads: save the arrays by name: np.savez(\"net.npz\", **{k: v.numpy() "
@@ -89,7 +85,7 @@ static bnn_status refuse(const archive *a) {
 static bool has_arrays(const archive *a) {
     for (zip_int64_t i = 0, n = zip_get_num_entries(a->zip, 0); i < n; i++) {
         const char *name = zip_get_name(a->zip, (zip_uint64_t)i, 0);
-        if (name && ends_with(name, ".npy")) return true;
+        if (name && bnn_ends_with(name, ".npy")) return true;
     }
     return false;
 }

@@ -115,9 +115,7 @@ static bnn_status keep_points(task *t, const bnn_prediction *p, const bnn_data *
     t->error = t->sd + p->n, t->y = t->error + p->n, t->last = t->y + p->n;
     for (int i = 0; i < p->n; i++) {
         const double *mean = p->mean + (size_t)i * (size_t)p->mean_dim;
-        int best = 0;
-        for (int k = 1; p->is_class && k < p->mean_dim; k++)
-            if (mean[k] > mean[best]) best = k;
+        int best = p->is_class ? bnn_prediction_class(mean, p->mean_dim) : 0;
         double y = p->is_class ? (double)test->y[i] : (double)test->y[i * test->y_dim] * test->scaling.y_sd[0] + test->scaling.y_mean[0];
         t->sd[i] = p->is_class ? 1 - mean[best] : sqrt(bnn_var_total(p, i * p->mean_dim));
         t->error[i] = p->is_class ? (int)y != best : y - mean[0];
@@ -127,7 +125,7 @@ static bnn_status keep_points(task *t, const bnn_prediction *p, const bnn_data *
     return BNN_OK;
 }
 
-/* Scores of each target, where there are several. */
+/* Scores of each target, where there are several, or of each class. */
 static bnn_status keep_targets(const bnn_comparison *c, bnn_contestant *who, int k, const bnn_prediction *p, const bnn_data *test) {
     bnn_metrics *each;
     if (c->n_targets == 0) return BNN_OK;
@@ -461,9 +459,10 @@ static bnn_status open_comparison(const request *r, const bnn_table *table, int 
     c->n_splits = last - first + 1;
     c->split = calloc((size_t)c->n_splits, sizeof *c->split);
     c->engine = calloc((size_t)r->n_engines, sizeof *c->engine);
-    c->n_targets = table->n_classes == 0 && table->y_dim > 1 ? table->y_dim : 0;
+    char *const *names = c->is_class ? table->class_names : table->y_names;
+    c->n_targets = c->is_class ? table->n_classes : table->y_dim > 1 ? table->y_dim : 0;
     bool ok = c->title && c->net && c->likelihood && c->prior && c->data_path && c->data_sha256 && c->split && c->engine;
-    if (ok) ok = copy_names(table->y_names, c->n_targets, &c->target) && copy_names(table->class_names, c->n_classes, &c->class_name);
+    if (ok) ok = copy_names(names, c->n_targets, &c->target) && copy_names(table->class_names, c->n_classes, &c->class_name);
     for (int k = 0; ok && k < c->n_splits; k++) c->split[k] = first + k;
     for (int e = 0; ok && e < r->n_engines; e++, c->n_engines++) {
         bnn_contestant *who = &c->engine[e];
@@ -608,7 +607,7 @@ static void print_table(const bnn_comparison *c) {
     putchar('\n');
     for (int e = 0; e < c->n_engines; e++) print_engine(c, e, grid);
     putchar('\n');
-    for (int t = 0; t < c->n_targets; t++) print_target(c, t);
+    for (int t = 0; !c->is_class && t < c->n_targets; t++) print_target(c, t);
     for (int e = 0; e < c->n_engines; e++) {
         printf("%-3s %s\n", report_letter(e, letter), tool_line(c->engine[e].label));
         if (*c->engine[e].remark) printf("    split %d: %s\n", c->split[0], tool_line(c->engine[e].remark));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/word.h"
 #include "tool/tool.h"
 
 #include <stdio.h>
@@ -61,11 +62,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-static bool ends_with(const char *text, const char *end) {
-    return strlen(text) >= strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0;
-}
-
-static bool is_csv(const request *r) { return !r->out || ends_with(r->out, ".csv"); }
+static bool is_csv(const request *r) { return !r->out || bnn_ends_with(r->out, ".csv"); }
 
 static bnn_provenance provenance_of(const tool_rerun *rerun) {
     bnn_provenance provenance = tool_provenance(&rerun->job, rerun->table, rerun->split_used);
@@ -130,7 +127,7 @@ static bnn_status predict_rows(request *r, bnn_prediction **p) {
 
 static bnn_status check_output(const request *r) {
     if (r->out) BNN_TRY(tool_output_ready(r->out));
-    if (!is_csv(r) && !ends_with(r->out, ".h5")) return bnn_fail(BNN_ERR_OPTION, "%s: neither .h5 nor .csv", r->out);
+    if (!is_csv(r) && !bnn_ends_with(r->out, ".h5")) return bnn_fail(BNN_ERR_OPTION, "%s: neither .h5 nor .csv", r->out);
     if (r->keep && is_csv(r)) return bnn_fail(BNN_ERR_OPTION, "--keep: draws go to an HDF5 file: name one with -o FILE.h5");
     if (r->drawn > 0 && !is_csv(r)) return bnn_fail(BNN_ERR_OPTION, "--draws: an HDF5 file keeps draws with --keep predictive");
     return BNN_OK;

@@ -109,11 +109,8 @@ static void put_class(FILE *out, const tool_answer *a, int i) {
     const bnn_prediction *p = a->p;
     const double *q = p->mean + (size_t)i * (size_t)p->mean_dim;
     char made[NAME];
-    int best = 0;
     for (int c = 0; c < p->mean_dim; c++) put_number(out, q[c]);
-    for (int c = 1; c < p->mean_dim; c++)
-        if (q[c] > q[best]) best = c;
-    put_name(out, class_name(a, best, made), "");
+    put_name(out, class_name(a, bnn_prediction_class(q, p->mean_dim), made), "");
     put_number(out, bnn_prediction_entropy(p, i)), put_number(out, bnn_prediction_mutual_information(p, i));
     if (p->has_target) put_name(out, class_name(a, (int)a->rerun->rows->y[i], made), "");
     for (int j = 0; j < p->drawn; j++) put_name(out, class_name(a, (int)p->y_drawn[(size_t)i * (size_t)p->drawn + (size_t)j], made), "");

@@ -3,6 +3,7 @@
  * describe.c: what is in a file, as JSON: what `bnn info` prints for people.
  */
 #include "tool/print/json.h"
+#include "tool/report/scores.h"
 #include "tool/tool.h"
 
 #include <math.h>
@@ -14,6 +15,30 @@ static void put_text(json_t *o, const char *name, const char *text) { tool_json_
 static void put_number(json_t *o, const char *name, double x) { tool_json_set(o, name, tool_json_number(x)); }
 
 static void put_whole(json_t *o, const char *name, long long x) { tool_json_set(o, name, json_integer(x)); }
+
+/* ---- columns ---- */
+
+/* A column with its role, kind, levels, and whether its values may be missing. */
+static json_t *column_of(const bnn_schema_column *c) {
+    static const char *const role[] = {"feature", "target", "id", "weight"}, *const kind[] = {"number", "levels", "text"};
+    json_t *o = json_object(), *levels = json_array();
+    for (int l = 0; l < c->n_levels; l++) tool_json_append(levels, tool_json_text(c->level[l]));
+    put_text(o, "name", c->name);
+    put_text(o, "role", role[c->role]);
+    put_text(o, "kind", kind[c->kind]);
+    put_text(o, "unit", c->unit);
+    tool_json_set(o, "levels", levels);
+    tool_json_set(o, "may_be_missing", json_boolean(c->indicator));
+    return o;
+}
+
+/* What new rows are read by; null where the columns had no names. */
+static json_t *columns_of(const bnn_schema *s) {
+    if (!s) return json_null();
+    json_t *list = json_array();
+    for (int k = 0; k < s->n; k++) tool_json_append(list, column_of(&s->column[k]));
+    return list;
+}
 
 /* ---- data ---- */
 
@@ -103,6 +128,7 @@ static bnn_status describe_data(const char *path, json_t *o) {
     put_text(o, "sha256", t->sha256);
     put_text(o, "raw_sha256", t->raw_sha256);
     put_text(o, "split_origin", t->split_origin);
+    tool_json_set(o, "columns", columns_of(t->schema));
     tool_json_set(o, "splits", splits_of(t));
     tool_json_set(o, "classes", classes_of(t));
     tool_json_set(o, "features", features_of(t));
@@ -161,6 +187,7 @@ static void put_fitted(json_t *o, const char *path, const bnn_run *run) {
     bnn_comparison *scores;
     put_whole(o, "parameters", run->engine->model->n_theta);
     put_text(o, "remark", run->remark);
+    tool_json_set(o, "columns", columns_of(run->schema));
     tool_json_set(o, "history", history_of(&run->history));
     tool_json_set(o, "cost", tool_json_cost(&run->cost));
     if (bnn_comparison_load(path, &scores) < 0) return;
@@ -197,10 +224,18 @@ static bnn_status describe_prediction(const char *path, json_t *o) {
 
 /* ---- comparisons ---- */
 
+/* Scores of each target, or of each class, of one fit. */
+static json_t *each_of(const bnn_comparison *c, const bnn_metrics *each) {
+    json_t *list = json_array();
+    for (int t = 0; t < c->n_targets; t++) tool_json_append(list, tool_scores_of_one(c->target ? c->target[t] : NULL, &each[t]));
+    return list;
+}
+
 static json_t *fit_of(const bnn_comparison *c, const bnn_contestant *who, int k) {
     json_t *o = tool_json_scores(&who->metrics[k]);
     put_whole(o, "split", c->split[k]);
     tool_json_set(o, "cost", tool_json_cost(&who->cost[k]));
+    if (who->target) tool_json_set(o, c->is_class ? "classes" : "targets", each_of(c, who->target + (size_t)k * (size_t)c->n_targets));
     if (!who->distance) return o;
     put_number(o, c->is_class ? "agreement" : "wasserstein", c->is_class ? who->distance[k].agreement : who->distance[k].wasserstein);
     if (c->is_class) put_number(o, "total_variation", who->distance[k].total_variation);

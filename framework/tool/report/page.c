@@ -518,7 +518,7 @@ static void write_table(FILE *html, const table *t) {
 }
 
 static void write_targets(FILE *html, const bnn_comparison *c) {
-    for (int k = 0; k < c->n_targets; k++) {
+    for (int k = 0; !c->is_class && k < c->n_targets; k++) {
         table t;
         plan_table(&t, c, k + 1);
         fputs("<h3>Target ", html);

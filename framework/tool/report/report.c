@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/word.h"
 #include "report.h"
 #include "tool/tool.h"
 
@@ -99,15 +100,11 @@ static bnn_status report_with_points(const request *r) {
     return s;
 }
 
-static bool ends_with(const char *text, const char *end) {
-    return strlen(text) > strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0;
-}
-
 static bnn_status check_output(const request *r) {
     if (strcmp(r->out, "-") == 0) return BNN_OK;
     for (int i = 0; i < r->n_files; i++) BNN_TRY(tool_output_apart(r->out, r->file[i], "a file to be shown"));
     BNN_TRY(tool_output_ready(r->out));
-    if (!ends_with(r->out, ".html") && !ends_with(r->out, ".htm"))
+    if (!bnn_ends_with(r->out, ".html") && !bnn_ends_with(r->out, ".htm"))
         return bnn_fail(BNN_ERR_OPTION, "%s: is written as HTML, and is to be named so: FILE.html, or - for standard output", r->out);
     return BNN_OK;
 }

@@ -134,17 +134,21 @@ static void set_scores(json_t *o, const bnn_metrics *m) {
     tool_json_set(o, "ece_bins", json_integer(BNN_ECE_BINS));
 }
 
+json_t *tool_scores_of_one(const char *name, const bnn_metrics *m) {
+    json_t *o = json_object();
+    tool_json_set(o, "name", tool_json_text(name));
+    tool_json_set(o, "n", json_integer(m->n));
+    set_scores(o, m);
+    return o;
+}
+
 static bnn_status set_each(json_t *o, const bnn_prediction *p, const bnn_data *data) {
     bnn_metrics *each;
     BNN_TRY(bnn_metrics_each(p, data, &each));
     json_t *list = json_array();
     for (int k = 0; k < p->mean_dim; k++) {
         char number[NAME_TEXT];
-        json_t *one = json_object();
-        tool_json_set(one, "name", tool_json_text(name_of(p, data, k, number)));
-        tool_json_set(one, "n", json_integer(each[k].n));
-        set_scores(one, &each[k]);
-        tool_json_append(list, one);
+        tool_json_append(list, tool_scores_of_one(name_of(p, data, k, number), &each[k]));
     }
     free(each);
     tool_json_set(o, p->is_class ? "classes" : "targets", list);
