@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * test_images.c: what engines find in images that are kept as bytes is what they find in the same numbers, bit for bit.
+ * test_image_engines.c: what engines find in images that are kept as bytes is what they find in the same numbers, bit for bit.
  */
 #include "files.h"
 
