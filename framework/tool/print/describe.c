@@ -235,7 +235,8 @@ static json_t *fit_of(const bnn_comparison *c, const bnn_contestant *who, int k)
     json_t *o = tool_json_scores(&who->metrics[k]);
     put_whole(o, "split", c->split[k]);
     tool_json_set(o, "cost", tool_json_cost(&who->cost[k]));
-    if (who->target) tool_json_set(o, c->is_class ? "classes" : "targets", each_of(c, who->target + (size_t)k * (size_t)c->n_targets));
+    if (c->n_targets > 0 && who->target)
+        tool_json_set(o, c->is_class ? "classes" : "targets", each_of(c, who->target + (size_t)k * (size_t)c->n_targets));
     if (!who->distance) return o;
     put_number(o, c->is_class ? "agreement" : "wasserstein", c->is_class ? who->distance[k].agreement : who->distance[k].wasserstein);
     if (c->is_class) put_number(o, "total_variation", who->distance[k].total_variation);
