@@ -80,7 +80,9 @@ static bnn_csv_options any_options(void) {
                              .thousands = fuzz_draw(3) ? '\0' : ", '"[fuzz_draw(3)],
                              .comment = fuzz_draw(4) ? NULL : "#",
                              .na = fuzz_draw(4) ? NULL : "-,1",
-                             .missing = (bnn_missing)fuzz_draw(3)};
+                             .missing = (bnn_missing)fuzz_draw(3),
+                             .levels = fuzz_draw(4) ? NULL : columns[fuzz_draw(N)],
+                             .format = fuzz_draw(4) ? BNN_TEXT_GUESS : (bnn_text_format)fuzz_draw(3)};
 }
 
 static const char *const texts[] = {"a,b,y\n1,2,3\n4,5,6\n7,8,9.5\n",
@@ -90,6 +92,8 @@ static const char *const texts[] = {"a,b,y\n1,2,3\n4,5,6\n7,8,9.5\n",
                                     "# made by hand\nlp__,a,y\n-1.5,1,2\n# ended\n-1.2,2,3\n",
                                     "+1 1:0.5 3:7 # first\n-1 2:1e1\n2\n",
                                     "2019,2020,2021\n.5,.25,1\n.1,.2,.3\n",
+                                    "a,code,y\n1,00123,2\n2,12345678901234567890,01\n3,7,10\n",
+                                    "1:2 3:4\n5 2:1\n",
                                     "a,b,y\nNA,1,2\n3,?,4\n5,6,7\n\n,,\n",
                                     "\xFF\xFE"
                                     "a\0,\0y\0\n\0"
@@ -123,12 +127,20 @@ END_TEST
 START_TEST(new_rows) {
     for (fuzz_loop l = fuzz_start(FILES); fuzz_next(&l);) {
         fuzz_content c = any_text();
-        bnn_csv_options how = {.size = sizeof how, .missing = (bnn_missing)(1 + fuzz_draw(2)), .classes = fuzz_draw(2)};
+        bnn_csv_options how = {.size = sizeof how,
+                               .missing = (bnn_missing)(1 + fuzz_draw(2)),
+                               .classes = fuzz_draw(2),
+                               .decimal = "\0,"[fuzz_draw(2)],
+                               .levels = fuzz_draw(3) ? NULL : "code"};
         bnn_table *known = NULL, *t = NULL;
         if (bnn_import_csv(files_write_bytes("known.csv", c.bytes, c.n), &how, NULL, &known) < 0) continue;
         if (fuzz_draw(4) == 0) c = any_text();
         make_mistakes(&c);
-        how = (bnn_csv_options){.size = sizeof how, .header = (bnn_header)fuzz_draw(3), .other = fuzz_draw(2) ? NULL : "red"};
+        how = (bnn_csv_options){.size = sizeof how,
+                                .header = (bnn_header)fuzz_draw(3),
+                                .other = fuzz_draw(2) ? NULL : "red",
+                                .id = fuzz_draw(4) ? NULL : "a",
+                                .format = fuzz_draw(4) ? BNN_TEXT_GUESS : (bnn_text_format)fuzz_draw(3)};
         bnn_status s = bnn_import_like(files_write_bytes("t.csv", c.bytes, c.n), known->schema, &how, NULL, &t);
         check_result(l.i - 1, s, t);
         bnn_table_free(known);
