@@ -16,7 +16,7 @@ void bnn_weights_free(bnn_weights *w) {
         free(layer->weight), free(layer->name), free(layer->given);
     }
     bnn_scaling_free(&w->scaling);
-    free(w->layer), free(w->path), free(w->likelihood), free(w->hyper);
+    free(w->layer), free(w->path), free(w->likelihood), free(w->hyper), free(w->normalization);
     free(w);
 }
 
@@ -292,6 +292,7 @@ static void write_layers(const bnn_weights *w, const bnn_net *net, const int *no
         for (int i = 0; i < w->n; i++)
             if (node[i] == at) fprintf(remark, "%s%s from '%s'", between, net->node[at].layer.label, w->layer[i].name), between = ", ";
     if (w->by_name && !bnn_order_is_told(w)) fputs(", the only order that fits", remark);
+    if (w->normalization) fprintf(remark, "%sinputs scaled by '%s'", between, w->normalization);
     if (has_transposed(w)) fputs(", matrices [out, in] transposed", remark);
 }
 
@@ -429,16 +430,27 @@ bnn_status bnn_weights_table(const bnn_weights *w, const bnn_config *config, bnn
     return bnn_table_new(0, x, y_dim, n_classes, out);
 }
 
+/* Columns side by side that one number of the scaling is of; 0: it does not fit. */
+static int columns_of_each(const bnn_weights *w, const bnn_shape *x) {
+    int size = bnn_shape_size(*x), n = w->scaling.x_size;
+    if (n == size) return 1;
+    bool channels = x->rank == 3 && n == x->d[0];
+    return w->normalization && (n == 1 || channels) ? size / n : 0;
+}
+
 bnn_status bnn_weights_scaling(const bnn_weights *w, const bnn_table *table, bnn_scaling *out) {
     const bnn_scaling *s = &w->scaling;
-    int x_size = bnn_shape_size(table->x_shape);
+    int x_size = bnn_shape_size(table->x_shape), each = columns_of_each(w, &table->x_shape);
     if (s->x_size == 0) return bnn_fail(BNN_ERR_FORMAT, "%s: has no group /scaling with x_mean and x_sd", w->path);
-    if (s->x_size != x_size || (s->y_dim > 0 && s->y_dim != table->y_dim))
+    if (each == 0 && w->normalization)
+        return bnn_fail(BNN_ERR_SHAPE, "%s: layer '%s' normalises %d columns, the data have %d", w->path, w->normalization, s->x_size,
+                        x_size);
+    if (each == 0 || (s->y_dim > 0 && s->y_dim != table->y_dim))
         return bnn_fail(BNN_ERR_SHAPE, "%s: /scaling is of %d feature and %d target columns, the data have %d and %d", w->path, s->x_size,
                         s->y_dim, x_size, table->y_dim);
-    if (s->y_dim == table->y_dim) return bnn_scaling_copy(s, out);
+    if (s->y_dim == table->y_dim && each == 1) return bnn_scaling_copy(s, out);
     BNN_TRY(bnn_scaling_identity(x_size, table->y_dim, out));
-    memcpy(out->x_mean, s->x_mean, (size_t)x_size * sizeof(double));
-    memcpy(out->x_sd, s->x_sd, (size_t)x_size * sizeof(double));
+    for (int i = 0; i < x_size; i++) out->x_mean[i] = s->x_mean[i / each], out->x_sd[i] = s->x_sd[i / each];
+    for (int j = 0; j < s->y_dim; j++) out->y_mean[j] = s->y_mean[j], out->y_sd[j] = s->y_sd[j];
     return BNN_OK;
 }

@@ -12,9 +12,10 @@
 #include <string.h>
 #include <zlib.h>
 
-static const char *const words[] = {"{",      "}",    "\"",     ",",      ":",    "(",     ")",        "'",       "<f4",   ">f8",  "|O",
-                                    "True",   "0",    "99999",  "layers", "vars", "/",     ".",        "..",      "PK",    "null", "[",
-                                    "weight", "bias", "kernel", "dense",  "-1",   "1e999", "\xFF\xFF", "\x89HDF", "shape", "descr"};
+static const char *const words[] = {
+    "{",      "}",     "\"",     ",",     ":",        "(",       ")",     "'",     "<f4",           ">f8",  "|O",      "True",
+    "0",      "99999", "layers", "vars",  "/",        ".",       "..",    "PK",    "null",          "[",    "weight",  "bias",
+    "kernel", "dense", "-1",     "1e999", "\xFF\xFF", "\x89HDF", "shape", "descr", "normalization", "mean", "variance"};
 enum { N_WORDS = sizeof words / sizeof *words };
 
 static double total; /* of all numbers, which makes each of them be read */

@@ -288,6 +288,44 @@ def check_orders(f):
         f.refuses(sentence, "import-weights", "other.weights.h5", "--net", "dense:8; tanh; dense", "-o", "no.h5")
 
 
+def check_normalization(f):
+    """The layer Normalization on the inputs, as Keras 3 numbers its arrays and as Keras 2 names them, for each column or for all."""
+    layers = [dense(D, H), dense(H, 1)]
+    mean, variance, count = x.mean(0).astype("f4"), x.var(0).astype("f4"), np.int64(N)
+
+    def folded(mean, variance):
+        sd = np.maximum(np.sqrt(variance.astype(float)), 1e-7)
+        first = layers[0][0] / np.broadcast_to(sd, D)[:, None]
+        return [(first, layers[0][1] - np.broadcast_to(mean, D) @ first), layers[1]]
+
+    config = described("Sequential", {"class_name": "InputLayer"}, {"class_name": "Normalization"}, {"class_name": "Dense"}, {"class_name": "Dense"})
+    for name, m, v in (("column", mean, variance), ("all", mean[:1], variance[:1]), ("one", mean[0], variance[0])):
+        with h5py.File(f.at(f"{name}.weights.h5"), "w") as file:
+            for layer, arrays in zip(("dense", "dense_1"), layers):
+                numbered(file, f"layers/{layer}", arrays)
+            numbered(file, "layers/normalization", [np.asarray(m), np.asarray(v), count])
+        assert "inputs scaled by 'normalization'" in f.imports(f"{name}.weights.h5", folded(m, v))
+    groups = ["layers/normalization", "layers/dense", "layers/dense_1"]
+    keras_zip(f.at("normal.keras"), [(mean, variance, np.asarray(count)), *layers], groups, config)
+    f.imports("normal.keras", folded(mean, variance))
+    with h5py.File(f.at("old.h5"), "w") as file:
+        put_list(file, "layer_names", ["scale", "dense", "dense_1"], "fixed")
+        for name, arrays in (("scale", {"mean:0": mean, "variance:0": variance, "count:0": count}), ("dense", dict(zip(("kernel:0", "bias:0"), layers[0]))), ("dense_1", dict(zip(("kernel:0", "bias:0"), layers[1])))):
+            put_list(file.create_group(name), "weight_names", [f"{name}/{array}" for array in arrays], "fixed")
+            for array, value in arrays.items():
+                file[name][f"{name}/{array}"] = value
+    f.imports("old.h5", folded(mean, variance))
+    f.refuses("--scaling x: old.h5 scales the inputs by its layer 'scale': leave --scaling out", "import-weights", "old.h5", "--net", NET, "--scaling", "x", "-d", "r.h5", "-o", "no.h5")
+    wide = described("Sequential", {"class_name": "Dense"}, {"class_name": "Normalization"}, {"class_name": "Dense"})
+    keras_zip(f.at("inside.keras"), [layers[0], (np.zeros(H, "f4"), np.ones(H, "f4"), np.asarray(count)), layers[1]], ["layers/dense", "layers/normalization", "layers/dense_1"], wide)
+    f.refuses("layer 'normalization' normalises what comes from 'dense': only that of the inputs can be read; put it into the weights of the layer behind it", "import-weights", "inside.keras", "--net", NET, "-o", "no.h5")
+    for sentence, m, v in (("mean nan and variance 1 of column 1 cannot scale it", np.float32("nan"), np.float32(1)), ("normalises 2 columns, the data have 3", np.zeros(2), np.ones(2))):
+        with h5py.File(f.at("column.weights.h5"), "a") as file:
+            del file["layers/normalization"]
+            numbered(file, "layers/normalization", [np.asarray(m), np.asarray(v), count])
+        f.refuses(sentence, "import-weights", "column.weights.h5", "--net", NET, "-d", "r.h5", "-o", "no.h5")
+
+
 def check_shards(f):
     """model.save_weights("net.weights.json", max_shard_size=...): a layer may lie in two of them."""
     layers = [dense(D, H), dense(H, 1)]
@@ -449,6 +487,7 @@ def main(program):
         check_layouts(f)
         check_models(f)
         check_orders(f)
+        check_normalization(f)
         check_shards(f)
         check_torch(f)
         check_scaling(f, y)

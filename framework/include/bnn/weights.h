@@ -36,6 +36,7 @@ typedef struct {
     int n;                    /* layers */
     bnn_weights_layer *layer; /* [n] those that hold weights, in order */
     bnn_scaling scaling;      /* that the file says the network was trained with; x_size 0: none; y_dim 0: of the inputs only */
+    char *normalization;      /* the layer of Keras that the scaling of the inputs is from; NULL: none is */
     /* From a run of bnn, else NULL and 0: its likelihood with its own parameters. */
     char *likelihood;
     int n_hyper;   /* own parameters of the likelihood */
@@ -52,7 +53,8 @@ bnn_status bnn_weights_order(bnn_weights *weights, const char *names);
  * likelihood makes them of the last kernel's columns: for those who have no data, or none with targets. */
 bnn_status bnn_weights_table(const bnn_weights *weights, const bnn_config *config, bnn_table **out);
 
-/* The scaling of the weights' file for a table. A file that scales the inputs only leaves targets as they are. */
+/* The scaling of the weights' file for a table. A file that scales the inputs only leaves targets as they are; a layer of normalization may
+ * have one number for all columns, or one for each channel. */
 bnn_status bnn_weights_scaling(const bnn_weights *weights, const bnn_table *table, bnn_scaling *out);
 
 /* A complete run of the config's engine and network, one that predicts from one parameter vector. Layers go, in order, to the nodes that

@@ -130,6 +130,7 @@ bnn_status bnn_weights_load(const char *path, bnn_weights **out) {
     if (!w || !(w->path = strdup(path))) return free(w), bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for weights", path);
     bnn_status s = read_file(w);
     if (s == BNN_OK) s = bnn_weights_pair(w);
+    if (s == BNN_OK) s = bnn_weights_normalize(w);
     if (s == BNN_OK) s = complete(w);
     if (s == BNN_OK) s = bnn_file_sha256(path, w->sha256);
     if (s < 0 && strncmp(bnn_error(), path, strlen(path)) != 0) bnn_note(s, "%s", path);

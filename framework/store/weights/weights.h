@@ -22,6 +22,9 @@ bnn_status bnn_weights_room(const char *where, bnn_weight *array);
 /* Makes layers of arrays whose names are no layer's, where it can be told what they are. */
 bnn_status bnn_weights_pair(bnn_weights *w);
 
+/* Makes the scaling of the inputs of a layer of Keras's class Normalization. */
+bnn_status bnn_weights_normalize(bnn_weights *w);
+
 /* An HDF5 file, or one whose bytes are in memory (bytes NULL: it is read from path); architecture: Keras's description of the model, NULL:
  * none. */
 bnn_status bnn_weights_read_hdf5(bnn_weights *w, const char *path, const void *bytes, size_t size, const json_t *architecture);

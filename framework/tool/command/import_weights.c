@@ -87,6 +87,9 @@ static bnn_status standardised(const request *r, const bnn_table *t, bnn_scaling
 
 static bnn_status find_scaling(request *r, const bnn_table *t, bnn_scaling *out) {
     if (r->scaling == GUESS) r->scaling = r->weights->scaling.x_size > 0 ? FILE_SAYS : NONE;
+    if (r->scaling != FILE_SAYS && r->weights->normalization)
+        return bnn_fail(BNN_ERR_OPTION, "--scaling %s: %s scales the inputs by its layer '%s': leave --scaling out",
+                        scaling_names[r->scaling], r->path, r->weights->normalization);
     if (r->scaling == FILE_SAYS) return bnn_weights_scaling(r->weights, t, out);
     if (r->scaling == NONE) return bnn_scaling_identity(bnn_shape_size(t->x_shape), t->y_dim, out);
     return standardised(r, t, out);
