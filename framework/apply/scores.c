@@ -7,6 +7,7 @@
 #include <bnn/detect.h>
 #include <bnn/fit.h>
 #include <bnn/predict.h>
+#include <bnn/selective.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -76,6 +77,16 @@ bool bnn_row_score_find(const char *name, bnn_row_score *out) {
     return false;
 }
 
+static unsigned kind_of(bool classes) { return classes ? OF_CLASSES : OF_REALS; }
+
+bnn_status bnn_prediction_uncertainty(const bnn_prediction *p, const bnn_data *data, bnn_row_score score, double *uncertainty) {
+    if (!(kinds[score].of & kind_of(p->is_class)))
+        return bnn_fail(BNN_ERR_OPTION, "'%s' cannot be told of a prediction of %s", kinds[score].name,
+                        p->is_class ? "classes" : "real targets");
+    for (int i = 0; i < p->n; i++) uncertainty[i] = kinds[score].find(p, &data->scaling, i);
+    return BNN_OK;
+}
+
 /* ---- energy ---- */
 
 /* Sums over draws, which come in any order and from several threads: in whole numbers of 2^-24 nats, whose sum has no order. */
@@ -122,7 +133,7 @@ static bnn_status check(const bnn_row_scores *s) {
 
 static bnn_status make_room(const bnn_model *m, bool distance, bnn_row_scores *s) {
     const bnn_likelihood *l = &m->likelihood;
-    unsigned of = l->n_classes > 0 ? OF_CLASSES : OF_REALS;
+    unsigned of = kind_of(l->n_classes > 0);
     for (int k = 0; k < BNN_ROW_SCORES; k++) {
         bool wanted = k == BNN_ROW_DISTANCE ? distance
                       : k == BNN_ROW_ENERGY ? l->n_classes > 1 && l->out_dim == l->n_classes

@@ -18,6 +18,7 @@
 #include <bnn/remark.h>
 #include <bnn/sampler.h>
 #include <bnn/sbc.h>
+#include <bnn/selective.h>
 #include <bnn/sgmcmc.h>
 #include <bnn/spec_json.h>
 #include <bnn/store.h>
@@ -237,6 +238,19 @@ unsigned tool_keep_parse(const char *text);
 
 int tool_count_bad(const bnn_remarks *verdicts);       /* those of severity bad, for --strict */
 void tool_print_verdicts(const bnn_remarks *verdicts); /* the worst ones first; one line where there are none */
+
+/* Rows to be referred, as evaluate is asked for them. */
+typedef struct {
+    bool wanted;              /* by one of the options */
+    double share, risk;       /* of the rows that is referred; the risk of the others that is to be promised, 0: none is */
+    const char *by;           /* the name of a score, or NULL */
+    bnn_row_score score;      /* of that name */
+    bnn_selection *selection; /* set by tool_referral_open, and to be freed */
+    bnn_referral found;       /* likewise */
+} tool_referral;
+bnn_status tool_referral_open(tool_referral *asked, const bnn_prediction *p, const bnn_data *data);
+/* Each of these does nothing where it is not wanted. */
+void tool_referral_print(const tool_referral *asked, const bnn_prediction *p);
 
 /* A table of what is there; NULL: not measured. */
 void tool_print_detections(bnn_detection *const of[BNN_ROW_SCORES]);

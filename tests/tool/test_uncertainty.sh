@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# test_uncertainty.sh BNN: uncertainty put to work: detection of other rows.
+# test_uncertainty.sh BNN: uncertainty put to work: detection of other rows, referral.
 . "$(dirname "$0")/test_fits_common.sh"
 json() { ! command -v python3 >/dev/null || python3 -c "import json, sys; d = json.load(open(sys.argv[1])); assert $1, d" "$out"; }
 
@@ -55,4 +55,26 @@ says 'out: 30 rows of images3.h5'
 works fit -d t.csv --target u,v --split 0 --net 'dense:8; relu; dense' --engine mc_dropout:steps=200 -o two.h5
 works ood two.h5 --out far_bare.csv --json
 check 'real targets have variances and the distance' json '[s["score"] for s in d["scores"]] == ["variance", "epistemic_variance", "distance"]'
+
+# ---- referral
+works evaluate c.h5 -d moved.csv --json
+cp "$out" all.json
+works evaluate c.h5 -d moved.csv --referral 0.2 --json
+check 'a fifth of the rows is referred, none more' json 'd["referral"]["rows"] == 60 and d["referral"]["referred"] == 12 and d["referral"]["by"] == "max_probability"'
+check 'the score of all is that of evaluate' json 'abs(d["referral"]["accuracy_of_all"] - json.load(open("all.json"))["accuracy"]) < 1e-9'
+check 'the curve ends with all rows' json 'd["referral"]["curve"]["coverage"][-1] == 1 and abs(1 - d["referral"]["curve"]["risk"][-1] - d["referral"]["accuracy_of_all"]) < 1e-9'
+check 'a share has a bound' json 'd["referral"]["risk"] < d["referral"]["risk_bound"] < 1'
+works evaluate c.h5 -d moved.csv --referral 0.2 --referral-by entropy
+says 'referral: 12 of 60 rows, the least certain by entropy'
+works evaluate c.h5 -d moved.csv --referral-risk 0.9 --json
+check 'a risk is promised' json 'd["referral"]["risk_bound"] <= 0.9 and d["referral"]["kept"] > 0'
+works evaluate c.h5 -d moved.csv --referral-risk 0.001
+says 'referral: 60 of 60 rows, the least certain by max_probability: the risk can be promised of none'
+works evaluate two.h5 --referral 0.5
+says 'rmse (in sd)'
+refuses '--referral and --referral-risk are apart' evaluate c.h5 --referral 0.2 --referral-risk 0.1
+refuses "--referral: '1' is no number between 0 and 1" evaluate c.h5 --referral 1
+refuses "--referral-by: there is no score 'doubt'" evaluate c.h5 --referral-by doubt
+refuses "'energy' cannot be told of a prediction of classes" evaluate c.h5 -d moved.csv --referral-by energy
+refuses 'a risk can be promised of losses that are 0 or 1' evaluate two.h5 --referral-risk 0.1
 finish

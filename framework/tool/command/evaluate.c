@@ -7,22 +7,50 @@
 
 typedef struct {
     tool_rerun rerun;
+    tool_referral referral;
     bool json, strict;
     bnn_remarks *verdicts;
 } request;
 
-enum { JSON = 256, STRICT };
+enum { JSON = 256, STRICT, REFERRAL, REFERRAL_RISK, REFERRAL_BY };
 
 static const struct argp_option options[] = {
-    {"json", JSON, NULL, 0, "print one JSON object", 0}, {"strict", STRICT, NULL, 0, "end with status 1 where a verdict is bad", 0}, {0}};
+    {"json", JSON, NULL, 0, "print one JSON object", 0},
+    {"strict", STRICT, NULL, 0, "end with status 1 where a verdict is bad", 0},
+    {"referral", REFERRAL, "SHARE", 0, "score the others, too, where this share of the rows is referred, the least certain (0.2)", 0},
+    {"referral-risk", REFERRAL_RISK, "RISK", 0, "of classes: refer so many that a risk below this can be promised of the others", 0},
+    {"referral-by", REFERRAL_BY, "SCORE", 0,
+     "what is least certain: max_probability (default), entropy, mutual_information, expected_entropy or variance; of real targets "
+     "variance (default) or epistemic_variance",
+     0},
+    {0}};
+
+static double parse_share(const struct argp_state *state, const char *option, const char *text) {
+    double share;
+    if (!bnn_number_parse(text, &share) || !(share > 0 && share < 1))
+        tool_misuse(state, "%s: '%s' is no number between 0 and 1", option, text);
+    return share;
+}
+
+static error_t parse_referral(int key, const char *arg, const struct argp_state *state, tool_referral *r) {
+    r->wanted = true;
+    if (key == REFERRAL) r->share = parse_share(state, "--referral", arg);
+    if (key == REFERRAL_RISK) r->risk = parse_share(state, "--referral-risk", arg);
+    if (r->share > 0 && r->risk > 0) tool_misuse(state, "--referral and --referral-risk are apart: the one gives the other");
+    if (key == REFERRAL_BY) r->by = arg;
+    if (key == REFERRAL_BY && !bnn_row_score_find(arg, &r->score)) tool_misuse(state, "--referral-by: there is no score '%s'", arg);
+    return 0;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
-    (void)arg;
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &r->rerun; return 0;
     case JSON: r->json = true; return 0;
     case STRICT: r->strict = true; return 0;
+    case REFERRAL:
+    case REFERRAL_RISK:
+    case REFERRAL_BY: return parse_referral(key, arg, state, &r->referral);
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -34,6 +62,7 @@ static bnn_status print_json(const request *r, const bnn_prediction *p, const bn
     tool_json_set(o, "split", json_integer(r->rerun.split_used));
     tool_json_set(o, "fitted", json_integer(r->rerun.fitted));
     bnn_status s = tool_scores_set(o, r->rerun.kind, p, r->rerun.rows, m);
+    tool_referral_set(o, &r->referral, p);
     tool_json_set(o, "verdicts", tool_json_verdicts(r->verdicts));
     bnn_cost cost = r->rerun.run->cost;
     bnn_cost_add(&cost, &p->cost);
@@ -64,16 +93,19 @@ static bnn_status evaluate(request *r) {
     if (!r->rerun.rows->y) s = bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted, not scored", r->rerun.data_used);
     if (s == BNN_OK) s = tool_rerun_predict(&r->rerun, BNN_DRAW, NULL, &p);
     if (s == BNN_OK) s = bnn_metrics_compute(p, r->rerun.rows, &m);
+    if (s == BNN_OK) s = tool_referral_open(&r->referral, p, r->rerun.rows);
     if (s == BNN_OK) s = judge(r, p);
     if (s == BNN_OK) tool_rerun_say(&r->rerun, r->json ? stderr : stdout);
     if (s == BNN_OK && r->json) s = print_json(r, p, &m);
     if (s == BNN_OK && !r->json) s = tool_scores_print(r->rerun.kind, p, r->rerun.rows, &m);
     if (s == BNN_OK && !r->json) {
+        tool_referral_print(&r->referral, p);
         tool_print_verdicts(r->verdicts);
         tool_print_cost("fit", &r->rerun.run->cost);
         tool_print_cost("prediction", &p->cost);
     }
     bnn_prediction_free(p);
+    bnn_selection_free(r->referral.selection);
     tool_rerun_close(&r->rerun);
     return s;
 }
@@ -89,7 +121,8 @@ static int run(int argc, char **argv) {
                                   "units rmse, mae, r2 and crps; of classes accuracy, auc, Brier score, calibration error and entropies, "
                                   "and of each class precision, recall and f1; with what fit and prediction cost. Rows that the run "
                                   "was fitted to are called training rows: their scores promise nothing of others.\v"
-                                  "Examples:\n  bnn evaluate run.h5\n  bnn evaluate run.h5 --samples 10000 --json"};
+                                  "Examples:\n  bnn evaluate run.h5\n  bnn evaluate run.h5 --samples 10000 --json\n  bnn "
+                                  "evaluate run.h5 --referral 0.2"};
     request r = {.json = false};
     tool_job_open(&r.rerun.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);

@@ -5,7 +5,8 @@
 #ifndef BNN_TOOL_JSON_H
 #define BNN_TOOL_JSON_H
 
-#include <bnn/store.h>
+#include "tool/tool.h"
+
 #include <jansson.h>
 
 void tool_json_set(json_t *object, const char *name, json_t *value); /* takes value, which may be NULL: one that could not be made */
@@ -19,6 +20,8 @@ json_t *tool_json_verdicts(const bnn_remarks *verdicts); /* a list; null where n
 json_t *tool_json_scores(const bnn_metrics *metrics);
 void tool_json_comparison(json_t *object, const bnn_comparison *comparison); /* its settings, and scores and costs of each fit */
 json_t *tool_json_detections(bnn_detection *const of[BNN_ROW_SCORES]);       /* a list, with the curves */
+/* Adds an object "referral"; nothing, if it is not wanted. */
+void tool_referral_set(json_t *object, const tool_referral *asked, const bnn_prediction *p);
 /* All that `bnn info` says of a file, as an object. */
 bnn_status tool_describe(const char *path, json_t **out);
 
