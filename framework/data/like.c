@@ -18,9 +18,7 @@
 /* Where the cells of one column come from. */
 typedef struct {
     const char *name;
-    const double *number; /* every stride-th one is a cell, NaN is a missing value; NULL: texts */
-    const double *absent; /* likewise: not 0 where a value is missing; NULL: nowhere */
-    size_t stride;
+    bnn_sheet_numbers numbers;
     const char *(*text)(const void *context, int column, int row); /* where there are no numbers; NULL is a missing value */
 } source;
 
@@ -30,20 +28,8 @@ typedef struct {
     const source *source; /* [cols] */
     const void *context;
     char decimal;
+    bool as_numbers; /* numbers are read as they are: nothing is asked of their texts */
 } origin;
-
-enum { DIGITS = 17, EXACT_DIGITS = 15 }; /* that every double has, and that any decimal keeps */
-
-/* A number as a text that reads back as the same one. */
-static void print_number(FILE *out, double x, char decimal) {
-    char text[BNN_NUMBER_TEXT];
-    if (isnan(x)) return;
-    bnn_print(text, sizeof text, "%.*g", EXACT_DIGITS, x);
-    if (bnn_number_read(text, NULL) != x) bnn_print(text, sizeof text, "%.*g", DIGITS, x);
-    char *point = strchr(text, '.');
-    if (point) *point = decimal;
-    fputs(text, out);
-}
 
 /* The texts of all numbers, each with NUL at its end, row by row; owned, NULL: there is no memory. */
 static char *print_numbers(const origin *o) {
@@ -51,12 +37,11 @@ static char *print_numbers(const origin *o) {
     size_t size;
     FILE *out = open_memstream(&text, &size);
     if (!out) return NULL;
-    for (int row = 0; row < o->rows; row++)
+    for (int row = 0; row < o->rows && !o->as_numbers; row++)
         for (int c = 0; c < o->cols; c++) {
-            const source *s = &o->source[c];
-            size_t at = (size_t)row * s->stride;
-            if (!s->number) continue;
-            if (!s->absent || s->absent[at] == 0) print_number(out, s->number[at], o->decimal);
+            char number[BNN_NUMBER_TEXT];
+            if (!o->source[c].numbers.number) continue;
+            fputs(bnn_sheet_print(&o->source[c].numbers, row, o->decimal, number), out);
             fputc('\0', out);
         }
     if (fclose(out) == 0) return text;
@@ -68,13 +53,13 @@ static void set_cells(const origin *o, bnn_sheet *s) {
     char *number = s->text, **cell = s->cell;
     for (int row = 0; row < o->rows; row++) {
         s->line[row] = row + 2; /* behind one of names */
-        for (int c = 0; c < o->cols; c++) {
-            const char *text = o->source[c].number ? NULL : o->source[c].text(o->context, c, row);
-            if (o->source[c].number) {
-                *cell++ = number;
-                number += strlen(number) + 1;
-            } else
-                *cell++ = (char *)(text ? text : "");
+        for (int c = 0; c < o->cols; c++, cell++) {
+            bool is_number = o->source[c].numbers.number;
+            const char *text = is_number ? NULL : o->source[c].text(o->context, c, row);
+            if (!is_number)
+                *cell = (char *)(text ? text : "");
+            else if (!o->as_numbers)
+                *cell = number, number += strlen(number) + 1;
         }
     }
 }
@@ -87,18 +72,31 @@ static bool set_names(const origin *o, bnn_sheet *s) {
     return true;
 }
 
-/* A sheet whose cells borrow the texts of the origin. */
+/* The numbers of all columns; false: there is no memory. */
+static bool set_numbers(const origin *o, bnn_sheet *s) {
+    bnn_sheet_numbers *numbers = o->as_numbers ? malloc(((size_t)o->cols + 1) * sizeof *numbers) : NULL;
+    for (int c = 0; numbers && c < o->cols; c++) numbers[c] = o->source[c].numbers;
+    s->numbers = numbers;
+    return numbers || !o->as_numbers;
+}
+
+/* A sheet whose cells borrow the texts and numbers of the origin. */
 static bnn_status make_sheet(const origin *o, bnn_sheet *s) {
     size_t rows = (size_t)o->rows, cols = (size_t)o->cols;
     *s = (bnn_sheet){.path = o->path, .rows = o->rows, .cols = o->cols, .named = true, .text = print_numbers(o)};
     s->name = calloc(cols + 1, sizeof *s->name), s->twin = malloc((cols + 1) * sizeof *s->twin);
-    s->cell = malloc((rows * cols + 1) * sizeof *s->cell), s->line = malloc((rows + 1) * sizeof *s->line);
-    if (s->text && s->name && s->twin && s->cell && s->line && set_names(o, s)) {
+    s->cell = calloc(rows * cols + 1, sizeof *s->cell), s->line = malloc((rows + 1) * sizeof *s->line);
+    if (s->text && s->name && s->twin && s->cell && s->line && set_names(o, s) && set_numbers(o, s)) {
         set_cells(o, s);
         return BNN_OK;
     }
     bnn_sheet_free(s);
     return bnn_oom("%d rows of %d columns", o->rows, o->cols);
+}
+
+/* Says whether numbers of a program may be read as they are: no text stands for a missing value, and no row is to go. */
+static bool takes_numbers(const bnn_schema *like, const bnn_csv_options *how) {
+    return !how->na && !like->na && how->missing != BNN_MISSING_DROP;
 }
 
 /* ---- files ---- */
@@ -181,9 +179,8 @@ static const char *text_of_table(const void *context, int column, int row) {
 }
 
 /* Numbers of a column: `width` to a row, the column's own at `place`. */
-static void set_numbers(source *to, const bnn_schema_column *c, const double *numbers, int width, int place) {
-    to->number = numbers + place, to->stride = (size_t)width;
-    to->absent = c->indicator ? numbers + place + 1 : NULL;
+static void take_numbers(source *to, const bnn_schema_column *c, const double *numbers, int width, int place) {
+    to->numbers = (bnn_sheet_numbers){numbers + place, c->indicator ? numbers + place + 1 : NULL, (size_t)width};
 }
 
 static void add_column(layout *l, int field, int place) {
@@ -193,11 +190,11 @@ static void add_column(layout *l, int field, int place) {
     *to = (source){.name = c->name, .text = text_of_table};
     l->field[l->cols] = field, l->place[l->cols++] = place;
     if (c->role == BNN_COLUMN_WEIGHT)
-        set_numbers(to, c, t->weight, 1, 0);
+        take_numbers(to, c, t->weight, 1, 0);
     else if (c->kind == BNN_COLUMN_NUMBER && c->role == BNN_COLUMN_FEATURE)
-        set_numbers(to, c, t->x, bnn_shape_size(t->x_shape), place);
+        take_numbers(to, c, t->x, bnn_shape_size(t->x_shape), place);
     else if (c->kind == BNN_COLUMN_NUMBER)
-        set_numbers(to, c, t->y, t->y_dim, place);
+        take_numbers(to, c, t->y, t->y_dim, place);
 }
 
 /* Says whether the table has this column of its schema: targets may not be known. */
@@ -222,13 +219,14 @@ static bnn_status lay_out(layout *l) {
 }
 
 /* The cells of a table, which borrow texts of its schema; path names it in sentences. Both are to be freed, whatever comes back. */
-static bnn_status open_table(const bnn_table *t, const char *path, char decimal, bnn_schema **schema, bnn_sheet *sheet) {
+static bnn_status open_table(const bnn_table *t, const char *path, char decimal, bool as_numbers, bnn_schema **schema, bnn_sheet *sheet) {
     *sheet = (bnn_sheet){0};
     BNN_TRY(bnn_schema_of(t, schema));
     if (!*schema) return bnn_fail(BNN_ERR_DATA, "the columns of %s have no names: they cannot be matched to those of a schema", path);
     layout l = {.table = t, .schema = *schema};
     bnn_status s = lay_out(&l);
-    origin o = {.path = path, .rows = t->n, .cols = l.cols, .source = l.source, .context = &l, .decimal = decimal};
+    origin o = {
+        .path = path, .rows = t->n, .cols = l.cols, .source = l.source, .context = &l, .decimal = decimal, .as_numbers = as_numbers};
     if (s == BNN_OK) s = make_sheet(&o, sheet);
     free(l.source), free(l.place), free(l.field);
     return s;
@@ -242,7 +240,7 @@ static void close_table(bnn_schema *schema, bnn_sheet *sheet) {
 static bnn_status read_table(const bnn_table *t, const bnn_schema *like, const bnn_csv_options *how, bnn_table **out) {
     bnn_schema *schema;
     bnn_sheet sheet;
-    bnn_status s = open_table(t, "the table", like->decimal, &schema, &sheet);
+    bnn_status s = open_table(t, "the table", like->decimal, takes_numbers(like, how), &schema, &sheet);
     if (s == BNN_OK) s = apply(&sheet, like, how, out);
     close_table(schema, &sheet);
     return s;
@@ -287,7 +285,7 @@ bnn_status bnn_table_doubt(const bnn_table *t, const char *path, bnn_remarks *re
     bnn_csv_options how = {.size = sizeof how, .targets = targets, .remarks = remarks};
     bnn_schema *schema = NULL, *inferred = NULL;
     bnn_sheet sheet = {0};
-    bnn_status s = targets ? open_table(t, path, '.', &schema, &sheet) : bnn_oom("the names of a table");
+    bnn_status s = targets ? open_table(t, path, '.', false, &schema, &sheet) : bnn_oom("the names of a table");
     sheet.listed = true;
     if (s == BNN_OK) s = bnn_schema_infer(&sheet, &how, &inferred);
     bnn_schema_free(inferred);
@@ -330,13 +328,19 @@ static bnn_status read_columns(const bnn_columns *given, bnn_columns *c) {
 static source *sources_of(const bnn_columns *c) {
     source *list = calloc((size_t)c->n_columns, sizeof *list);
     for (int k = 0; list && k < c->n_columns; k++)
-        list[k] = (source){.name = c->names[k], .number = c->numbers ? c->numbers[k] : NULL, .stride = 1, .text = text_of_columns};
+        list[k] = (source){.name = c->names[k], .numbers = {c->numbers ? c->numbers[k] : NULL, NULL, 1}, .text = text_of_columns};
     return list;
 }
 
-static bnn_status fill_sheet(const bnn_columns *c, char decimal, bnn_sheet *sheet) {
+static bnn_status fill_sheet(const bnn_columns *c, char decimal, bool as_numbers, bnn_sheet *sheet) {
     source *list = sources_of(c);
-    origin o = {.path = "the columns", .rows = c->n, .cols = c->n_columns, .source = list, .context = c, .decimal = decimal};
+    origin o = {.path = "the columns",
+                .rows = c->n,
+                .cols = c->n_columns,
+                .source = list,
+                .context = c,
+                .decimal = decimal,
+                .as_numbers = as_numbers};
     bnn_status s = list ? make_sheet(&o, sheet) : bnn_oom("%d columns", c->n_columns);
     free(list);
     return s;
@@ -349,7 +353,7 @@ bnn_status bnn_columns_like(const bnn_columns *columns, const bnn_schema *like, 
     *out = NULL;
     BNN_TRY(open_options(like, options, &how));
     BNN_TRY(read_columns(columns, &c));
-    BNN_TRY(fill_sheet(&c, like->decimal, &sheet));
+    BNN_TRY(fill_sheet(&c, like->decimal, takes_numbers(like, &how), &sheet));
     bnn_status s = apply(&sheet, like, &how, out);
     bnn_sheet_free(&sheet);
     return s;
@@ -364,7 +368,7 @@ bnn_status bnn_import_columns(const bnn_columns *columns, const bnn_csv_options 
     BNN_TRY(read_options(options, &how));
     BNN_TRY(read_columns(columns, &c));
     how.decimal = '.', how.thousands = '\0';
-    BNN_TRY(fill_sheet(&c, '.', &sheet));
+    BNN_TRY(fill_sheet(&c, '.', false, &sheet));
     bnn_status s = bnn_schema_infer(&sheet, &how, &schema);
     if (s == BNN_OK) s = bnn_schema_apply(schema, &sheet, &how, out);
     bnn_schema_free(schema);

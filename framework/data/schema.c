@@ -142,7 +142,15 @@ typedef struct {
     bnn_table *table;
 } filling;
 
-static const char *cell(const bnn_sheet *s, int row, int c) { return s->cell[(size_t)row * (size_t)s->cols + (size_t)c]; }
+/* The numbers of a column that has no texts; NULL: it has them. */
+static const bnn_sheet_numbers *numbers_of(const bnn_sheet *s, int c) { return s->numbers && s->numbers[c].number ? &s->numbers[c] : NULL; }
+
+/* The text of a cell; that of a number goes into `number`. */
+static const char *cell(const filling *f, int row, int c, char number[BNN_NUMBER_TEXT]) {
+    const bnn_sheet *s = f->sheet;
+    const bnn_sheet_numbers *numbers = numbers_of(s, c);
+    return numbers ? bnn_sheet_print(numbers, row, f->decimal, number) : s->cell[(size_t)row * (size_t)s->cols + (size_t)c];
+}
 
 int bnn_sheet_find(const bnn_sheet *s, const char *name) {
     for (int c = 0; c < s->cols; c++)
@@ -260,12 +268,22 @@ static bnn_status refuse_gap(const filling *f, const binding *b, int row) {
                           "value is missing, and the fit knew of none there: its row can be left out (--missing drop)");
 }
 
+/* A number of a column that has no texts, as it is; false: there is none, or none that is finite. */
+static bool take_number(const bnn_sheet_numbers *n, int row, double *to) {
+    size_t at = n ? (size_t)row * n->stride : 0;
+    if (!n || !isfinite(n->number[at]) || (n->absent && n->absent[at] != 0)) return false;
+    *to = n->number[at];
+    return true;
+}
+
 /* One cell as numbers of x, y or the weights, which are 0 so far. */
 static bnn_status fill_cell(const filling *f, binding *b, int row) {
     const bnn_schema_column *c = b->column;
-    const char *text = cell(f->sheet, row, b->from);
+    char number[BNN_NUMBER_TEXT];
     double *to = b->to + (size_t)row * b->stride;
     bool levels = c->kind == BNN_COLUMN_LEVELS;
+    if (!levels && take_number(numbers_of(f->sheet, b->from), row, to)) return BNN_OK;
+    const char *text = cell(f, row, b->from, number);
     if (*text && !f->na && !levels && bnn_sheet_number(text, f->decimal, f->thousands, to) && isfinite(*to)) return BNN_OK;
     if (bnn_sheet_missing(text, f->na)) {
         if (!c->indicator) return refuse_gap(f, b, row);
@@ -274,7 +292,7 @@ static bnn_status fill_cell(const filling *f, binding *b, int row) {
         return BNN_OK;
     }
     if (levels) return fill_level(f, b, row, text, to);
-    if (!bnn_sheet_number(text, f->decimal, f->thousands, to)) return bnn_sheet_refuse_number(f->sheet, row, b->from);
+    if (!bnn_sheet_number(text, f->decimal, f->thousands, to)) return bnn_sheet_refuse_number(f->sheet, row, b->from, text);
     return isfinite(*to) ? BNN_OK : bnn_sheet_fail(f->sheet, row, b->from, "'%.40s' is not a finite number", text);
 }
 
@@ -287,10 +305,11 @@ static bnn_status fill_rows(const filling *f) {
 
 static bnn_status check_weights(const filling *f, const binding *b) {
     const bnn_table *t = f->table;
+    char number[BNN_NUMBER_TEXT];
     double sum = 0;
     for (int row = 0; row < t->n; row++) {
         if (!(t->weight[row] >= 0))
-            return bnn_sheet_fail(f->sheet, row, b->from, "'%s' is no weight, which is 0 or more", cell(f->sheet, row, b->from));
+            return bnn_sheet_fail(f->sheet, row, b->from, "'%s' is no weight, which is 0 or more", cell(f, row, b->from, number));
         sum += t->weight[row];
     }
     return sum > 0 ? BNN_OK : bnn_fail(BNN_ERR_DATA, "%s: column '%s': every weight is 0", f->sheet->path, b->column->name);
@@ -314,9 +333,10 @@ static bool name_target(const bnn_schema_column *c, int place, bnn_table *t) {
 
 static bool fill_id(const filling *f, const binding *b, int place) {
     bnn_table *t = f->table;
+    char number[BNN_NUMBER_TEXT];
     if (!(t->id_names[place] = strdup(b->column->name))) return false;
     for (int row = 0; row < t->n; row++)
-        if (!(t->ids[(size_t)place * (size_t)t->n + (size_t)row] = strdup(cell(f->sheet, row, b->from)))) return false;
+        if (!(t->ids[(size_t)place * (size_t)t->n + (size_t)row] = strdup(cell(f, row, b->from, number)))) return false;
     return true;
 }
 

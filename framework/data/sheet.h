@@ -5,21 +5,30 @@
 #ifndef BNN_SHEET_H
 #define BNN_SHEET_H
 
+#include <bnn/number.h>
 #include <bnn/schema.h>
+
+/* Numbers in memory that are the cells of a column: every stride-th one, of which NaN is a missing value. */
+typedef struct {
+    const double *number; /* NULL: the cells are texts */
+    const double *absent; /* likewise: not 0 where a value is missing; NULL: nowhere */
+    size_t stride;
+} bnn_sheet_numbers;
 
 /* Cells as they stand in a file, blanks around them taken off, header apart. Owns everything. */
 typedef struct {
-    const char *path; /* borrowed; for sentences */
-    int rows, cols;   /* of data, the header not counted */
-    bool named;       /* the file has a header; else names are column1, column2, ... */
-    char delimiter;   /* that ended its fields; 0: nothing did */
-    bool listed;      /* files of a folder list which column is what, no options */
-    bool row_names;   /* the header has no name for the first column, as R writes it; it is called "row_name" */
-    char **name;      /* [cols] all different: the second of two columns called a is "a.2" */
-    int *twin;        /* [cols] another column that the file calls by the same name; -1: there is none */
-    char *text;       /* what cells point into */
-    char **cell;      /* [rows, cols] */
-    int *line;        /* [rows] where a row begins in the file, counted from 1 */
+    const char *path;                 /* borrowed; for sentences */
+    int rows, cols;                   /* of data, the header not counted */
+    bool named;                       /* the file has a header; else names are column1, column2, ... */
+    char delimiter;                   /* that ended its fields; 0: nothing did */
+    bool listed;                      /* files of a folder list which column is what, no options */
+    bool row_names;                   /* the header has no name for the first column, as R writes it; it is called "row_name" */
+    char **name;                      /* [cols] all different: the second of two columns called a is "a.2" */
+    int *twin;                        /* [cols] another column that the file calls by the same name; -1: there is none */
+    char *text;                       /* what cells point into */
+    char **cell;                      /* [rows, cols] */
+    const bnn_sheet_numbers *numbers; /* [cols] cells that are read as they are, with no text; NULL: none */
+    int *line;                        /* [rows] where a row begins in the file, counted from 1 */
 } bnn_sheet;
 
 /* Reads a file (plain or gzipped, "-" is standard input) as `how` says; what was guessed goes to how->remarks. A schema tells a line of
@@ -33,6 +42,9 @@ bool bnn_sheet_number(const char *text, char decimal, char thousands, double *va
 /* Says whether a cell is a missing value: empty, ?, NA, nan and the like, or one of `na` (a list with commas; NULL: none). */
 bool bnn_sheet_missing(const char *text, const char *na);
 
+/* The text of a number of a column, which reads back as the same one; "" where it is missing. */
+const char *bnn_sheet_print(const bnn_sheet_numbers *numbers, int row, char decimal, char text[BNN_NUMBER_TEXT]);
+
 /* Order of two texts by their ASCII letters, large and small alike, whatever the locale. */
 int bnn_letters_compare(const char *a, const char *b);
 
@@ -40,7 +52,7 @@ int bnn_letters_compare(const char *a, const char *b);
 bnn_status bnn_sheet_fail(const bnn_sheet *sheet, int row, int c, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Fails with a cell that is no number of a column that was fitted to, and says in which notation it is one. */
-bnn_status bnn_sheet_refuse_number(const bnn_sheet *sheet, int row, int c);
+bnn_status bnn_sheet_refuse_number(const bnn_sheet *sheet, int row, int c, const char *text);
 
 /* Infers what the columns of a sheet mean: roles as asked for, kinds, levels. Refuses what is doubtful by its cell, remarks on what was
  * guessed. Rows that how->missing lets go are taken out of the sheet. */

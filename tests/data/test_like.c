@@ -317,6 +317,10 @@ START_TEST(tables_are_read_by_name) {
     ck_assert_int_eq(t->n_splits, 2);
     ck_assert_mem_eq(t->order, other->order, 6 * sizeof *t->order);
     bnn_table_free(t);
+    OK(bnn_table_like(other, like->schema, &(bnn_csv_options){.size = sizeof(bnn_csv_options), .na = "0.1", .missing = BNN_MISSING_MEAN},
+                      &t));
+    has_rows(t, 3, (const double[]){FILL, 1, 0, 0, 1, 0.30000000000000004, 0, 1, 0, 0, 5e-324, 0, 0, 0, 1}); /* by the texts of numbers */
+    bnn_table_free(t);
     OK(bnn_table_like(like, like->schema, NULL, &t)); /* missing values are known again */
     has_rows(t, 4, like->x);
     ck_assert_str_eq(t->ids[2], "r3");
@@ -376,13 +380,13 @@ START_TEST(columns_of_a_program_make_a_table) {
                      .n = 2,
                      .n_columns = 2,
                      .names = names,
-                     .numbers = (const double *const[]){NULL, (const double[]){0.1, 1e300}},
+                     .numbers = (const double *const[]){NULL, (const double[]){0.30000000000000004, 1e300}},
                      .texts = (const char *const *const[]){colours, NULL}};
     OK(bnn_import_columns(&c, &(bnn_csv_options){.targets = "length"}, &t));
     ck_assert_int_eq(bnn_shape_size(t->x_shape), 2);
     ck_assert_str_eq(t->x_names[1], "colour=red");
     ck_assert_double_eq(t->x[1], 1);
-    ck_assert_double_eq(t->y[0], 0.1);
+    ck_assert_double_eq(t->y[0], 0.30000000000000004);
     ck_assert_double_eq(t->y[1], 1e300);
     ck_assert_int_eq(t->schema->n, 2);
     bnn_table_free(t);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * cells.c: one cell as a number, or as a value that is missing.
+ * cells.c: one cell as a number, or as a value that is missing; a number as a cell.
  */
 #include "data/import.h"
 #include "infer.h"
 
+#include <math.h>
 #include <string.h>
 
 static int small(char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (unsigned char)c; }
@@ -65,4 +66,17 @@ bool bnn_sheet_number(const char *text, char decimal, char thousands, double *va
     char plain[64];
     if (decimal == '.' && !thousands) return bnn_import_number(text, value);
     return rewrite(text, decimal, thousands, plain, sizeof plain) && bnn_import_number(plain, value);
+}
+
+enum { DIGITS = 17, EXACT_DIGITS = 15 }; /* that every double has, and that any decimal keeps */
+
+const char *bnn_sheet_print(const bnn_sheet_numbers *n, int row, char decimal, char text[BNN_NUMBER_TEXT]) {
+    size_t at = (size_t)row * n->stride;
+    double x = n->number[at];
+    if (isnan(x) || (n->absent && n->absent[at] != 0)) return "";
+    bnn_print(text, BNN_NUMBER_TEXT, "%.*g", EXACT_DIGITS, x);
+    if (bnn_number_read(text, NULL) != x) bnn_print(text, BNN_NUMBER_TEXT, "%.*g", DIGITS, x);
+    char *point = strchr(text, '.');
+    if (point) *point = decimal;
+    return text;
 }

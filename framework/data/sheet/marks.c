@@ -280,9 +280,8 @@ void bnn_mark_advice(const bnn_mark *mark, const char *text, char *advice, size_
         snprintf(advice, size, "'%.40s' %s", text, what[mark->kind]);
 }
 
-bnn_status bnn_sheet_refuse_number(const bnn_sheet *s, int row, int c) {
+bnn_status bnn_sheet_refuse_number(const bnn_sheet *s, int row, int c, const char *text) {
     char advice[400];
-    const char *text = bnn_sheet_cell(s, row, c);
     bnn_mark mark = bnn_mark_of(text);
     if (mark.kind != BNN_MARK_NOTATION && mark.kind != BNN_MARK_ABSENT) mark.kind = BNN_MARK_NONE; /* the column cannot be left out */
     bnn_mark_advice(&mark, text, advice, sizeof advice);

@@ -16,6 +16,7 @@
 void bnn_sheet_free(bnn_sheet *sheet) {
     for (int c = 0; sheet->name && c < sheet->cols; c++) free(sheet->name[c]);
     free(sheet->name), free(sheet->twin), free(sheet->text), free(sheet->cell), free(sheet->line);
+    free((bnn_sheet_numbers *)sheet->numbers);
     *sheet = (bnn_sheet){0};
 }
 
