@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Sourced by experiments/run.sh and tests/run.sh from the top folder: packages, configuration, build. Says nothing when there is nothing to do.
 
-packages="gcc libc6-dev meson ninja-build pkg-config libgsl-dev libhdf5-dev libjansson-dev zlib1g-dev libzip-dev nettle-dev libsleef-dev librandom123-dev libdnnl-dev gnuplot-nox"
+packages="gcc libc6-dev meson ninja-build pkg-config libgsl-dev libhdf5-dev libjansson-dev libpng-dev libjpeg-dev zlib1g-dev libzip-dev nettle-dev libsleef-dev librandom123-dev libdnnl-dev gnuplot-nox"
 
 # need PACKAGE...: installs what is missing; without the right to, prints the line that does it and stops.
 need() {

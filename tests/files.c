@@ -2,6 +2,7 @@
 #include "files.h"
 
 #include <dirent.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,11 @@ bool files_equal(const char *a, const char *b) {
     return x == y;
 }
 
+static int erase_one(const char *path, const struct stat *about, int type, struct FTW *where) {
+    (void)about, (void)type, (void)where;
+    return remove(path);
+}
+
 /* Every entry of the folder but . and .. */
 static int walk(bool erase) {
     int n = 0;
@@ -77,7 +83,7 @@ static int walk(bool erase) {
     for (struct dirent *e; d && (e = readdir(d));) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
         n++;
-        if (erase) remove(files_path(e->d_name));
+        if (erase) nftw(files_path(e->d_name), erase_one, 8, FTW_DEPTH | FTW_PHYS);
     }
     if (d) closedir(d);
     return n;

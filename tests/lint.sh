@@ -21,7 +21,7 @@ sources() {
 }
 
 libc='(assert|ctype|errno|float|inttypes|limits|math|tgmath|stdalign|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|time)\.h'
-libraries='gsl|hdf5|H5|jansson|zip|zlib|nettle|sleef|dnnl|oneapi|cblas|openblas|mkl|Random123|argp|omp|mpi|check'
+libraries='gsl|hdf5|H5|jansson|png|jpeglib|jerror|zip|zlib|nettle|sleef|dnnl|oneapi|cblas|openblas|mkl|Random123|argp|omp|mpi|check'
 
 # The one table of which room may include which: folder | public headers that are its own | rooms, or single public headers, that it may include | libraries.
 # A room stands below those that it includes, so there is no way round. A folder that is not listed belongs to the one that it is in. Behind a folder whose
@@ -30,7 +30,7 @@ rooms='
 framework/base            | bnn config cost escape file jobs number real remark status |                                                          | nettle omp
 framework/types           | option plugin registry               | base                                                              |
 framework/kernels         | gsl_rng kernels rng                  | base types                                                            | dnnl gsl omp Random123 sleef
-framework/data            | data import minibatch schema         | base types kernels                                                      | gsl zlib
+framework/data            | data import minibatch schema         | base types kernels                                                      | gsl jerror jpeglib png zlib
 framework/net             | gate gaussian layer net netspec norm prior window | base types kernels                                                     | gsl
 framework/model           | likelihood model                     | base types kernels data net                                             | gsl
 framework/engine          | chains curvature descent engine evidence hamiltonian optimizer sampler sgmcmc stored | base types kernels data net model | gsl

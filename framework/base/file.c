@@ -337,19 +337,38 @@ bnn_status bnn_file_save(const char *path, const void *data, size_t size) {
     return bnn_file_replace(path, write_bytes, &(bytes){path, data, size});
 }
 
+static void finish_sha256(struct sha256_ctx *context, char hex[65]) {
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    sha256_digest(context, sizeof digest, digest);
+    for (int i = 0; i < SHA256_DIGEST_SIZE; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+}
+
 bnn_status bnn_file_sha256(const char *path, char hex[65]) {
     hex[0] = '\0';
     FILE *f = fopen(path, "rb");
     if (!f) return bnn_fail(BNN_ERR_FILE, "%s: %s", path, strerror(errno));
     struct sha256_ctx context;
-    uint8_t buffer[1 << 16], digest[SHA256_DIGEST_SIZE];
+    uint8_t buffer[1 << 16];
     sha256_init(&context);
     for (size_t n; (n = fread(buffer, 1, sizeof buffer, f)) > 0;) sha256_update(&context, n, buffer);
     bool failed = ferror(f);
     int code = errno;
     fclose(f);
     if (failed) return bnn_fail(BNN_ERR_FILE, "%s: %s", path, strerror(code));
-    sha256_digest(&context, sizeof digest, digest);
-    for (int i = 0; i < SHA256_DIGEST_SIZE; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    finish_sha256(&context, hex);
+    return BNN_OK;
+}
+
+bnn_status bnn_files_sha256(int n, const char *const *paths, const char *const *names, char hex[65]) {
+    struct sha256_ctx context;
+    sha256_init(&context);
+    hex[0] = '\0';
+    for (int i = 0; i < n; i++) {
+        char one[65];
+        BNN_TRY(bnn_file_sha256(paths[i], one));
+        sha256_update(&context, 64, (const uint8_t *)one), sha256_update(&context, 2, (const uint8_t *)"  ");
+        sha256_update(&context, strlen(names[i]), (const uint8_t *)names[i]), sha256_update(&context, 1, (const uint8_t *)"\n");
+    }
+    finish_sha256(&context, hex);
     return BNN_OK;
 }

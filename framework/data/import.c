@@ -80,14 +80,19 @@ bnn_status bnn_import_read_about(const bnn_import_about *about, bnn_import_about
     return bnn_sized_read("bnn_import_about", out, sizeof *out, BNN_UP_TO(bnn_import_about, license), about);
 }
 
-bnn_status bnn_import_describe(bnn_table *t, const bnn_import_about *given, const char *path) {
+static bool is_input(const char *path) { return strcmp(path, "-") == 0; }
+
+bnn_status bnn_import_name(bnn_table *t, const bnn_import_about *given, const char *path) {
     bnn_import_about about;
     BNN_TRY(bnn_import_read_about(given, &about));
-    bool input = strcmp(path, "-") == 0;
-    bool done = about.title || input ? set(&t->title, about.title ? about.title : "standard input") : set_title(t, path);
-    if (!done || !set(&t->source, about.source) || !set(&t->license, about.license))
-        return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", path);
-    return input || is_pipe(path) ? BNN_OK : bnn_file_sha256(path, t->raw_sha256);
+    bool done = about.title || is_input(path) ? set(&t->title, about.title ? about.title : "standard input") : set_title(t, path);
+    bool all = done && set(&t->source, about.source) && set(&t->license, about.license);
+    return all ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "%s: out of memory", path);
+}
+
+bnn_status bnn_import_describe(bnn_table *t, const bnn_import_about *about, const char *path) {
+    BNN_TRY(bnn_import_name(t, about, path));
+    return is_input(path) || is_pipe(path) ? BNN_OK : bnn_file_sha256(path, t->raw_sha256);
 }
 
 static bnn_status read_csv(const char *path, const bnn_csv_options *how, bnn_sheet *sheet, bnn_table **out) {

@@ -17,7 +17,9 @@ bool bnn_import_number(const char *text, double *value);
 /* What a caller says of a file, who may know of fewer fields. */
 bnn_status bnn_import_read_about(const bnn_import_about *about, bnn_import_about *out);
 
-/* Sets title, source, license and raw_sha256 (of path, unless it is a pipe). */
+/* Sets title, source and license. */
+bnn_status bnn_import_name(bnn_table *table, const bnn_import_about *about, const char *path);
+/* The same, and raw_sha256 (of path, unless it is a pipe). */
 bnn_status bnn_import_describe(bnn_table *table, const bnn_import_about *about, const char *path);
 
 #endif

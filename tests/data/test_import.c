@@ -5,6 +5,7 @@
 #include "files.h"
 
 #include <bnn/import.h>
+#include <bnn/remark.h>
 #include <bnn/store.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -310,7 +311,10 @@ START_TEST(idx_pairs_are_read) {
     gzFile gz = gzopen(files_path("images.gz"), "wb");
     ck_assert_int_eq(gzwrite(gz, two_images, sizeof two_images), sizeof two_images);
     gzclose(gz);
-    bnn_idx_files both = {files_path("images.gz"), BYTES("labels", two_labels), BYTES("test", one_image), BYTES("test_labels", one_label)};
+    bnn_idx_files both = {.images = files_path("images.gz"),
+                          .labels = BYTES("labels", two_labels),
+                          .test_images = BYTES("test", one_image),
+                          .test_labels = BYTES("test_labels", one_label)};
     OK(bnn_import_idx(&both, &nothing, &t));
     ck_assert_int_eq(t->n, 3);
     ck_assert(bnn_shape_equal(t->x_shape, (bnn_shape){.rank = 3, .d = {1, 1, 2}}));
@@ -346,6 +350,7 @@ static void idx_refused(bool labels, size_t at, uint8_t value, size_t n, const c
 
 START_TEST(idx_is_refused) {
     bnn_table *t;
+    const uint8_t flat[] = {0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 1, 5, 6};
     size_t n = sizeof two_images, m = sizeof two_labels;
     REFUSED(bnn_import_idx(&(bnn_idx_files){.images = "/nowhere/i", .labels = "l"}, &nothing, &t), "/nowhere/i: No such file or directory");
     idx_refused(false, 0, 'P', n, "images: is not an IDX file: it does not begin with two zero bytes");
@@ -357,14 +362,17 @@ START_TEST(idx_is_refused) {
     idx_refused(false, 20, 9, n + 1, "images: goes on behind the 4 bytes that its header announces");
     idx_refused(false, 7, 0, n, "images: has extent 0 in dimension 1");
     idx_refused(true, 7, 1, m - 1, "labels: holds 1 labels for the 2 images of images");
-    REFUSED(bnn_import_idx(&(bnn_idx_files){BYTES("images", two_images), BYTES("l", two_images), NULL, NULL}, &nothing, &t),
-            "l: has 3 dimensions, labels have 1");
-    REFUSED(bnn_import_idx(&(bnn_idx_files){BYTES("i", two_labels), BYTES("l", two_labels), NULL, NULL}, &nothing, &t),
+    REFUSED(bnn_import_idx(&(bnn_idx_files){.images = BYTES("images", two_images), .labels = BYTES("l", flat)}, &nothing, &t),
+            "l: has 2 dimensions, labels have 1, or 3 with one for each pixel");
+    REFUSED(bnn_import_idx(&(bnn_idx_files){.images = BYTES("i", two_labels), .labels = BYTES("l", two_labels)}, &nothing, &t),
             "i: has 1 dimension(s), images have 3 (or 4 with channels)");
     uint8_t wide[sizeof one_image + 1], high[sizeof one_label];
     memcpy(wide, one_image, sizeof one_image), memcpy(high, one_label, sizeof one_label);
     wide[15] = 3, high[8] = 2;
-    bnn_idx_files files = {BYTES("images", two_images), BYTES("labels", two_labels), BYTES("test", wide), BYTES("marks", one_label)};
+    bnn_idx_files files = {.images = BYTES("images", two_images),
+                           .labels = BYTES("labels", two_labels),
+                           .test_images = BYTES("test", wide),
+                           .test_labels = BYTES("marks", one_label)};
     REFUSED(bnn_import_idx(&files, &nothing, &t), "test: its images are [1x1x3], those of images are [1x1x2]");
     BYTES("test", one_image), BYTES("marks", high);
     REFUSED(bnn_import_idx(&files, &nothing, &t), "marks: has label 2, the training labels end at 1");
@@ -372,10 +380,40 @@ START_TEST(idx_is_refused) {
 }
 END_TEST
 
+/* Two images of 1x2 pixels, with a label for each, of which 9 is void. */
+START_TEST(idx_has_labels_of_pixels) {
+    const uint8_t labels[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 9, 3, 1};
+    const uint8_t tall[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 1, 1, 9, 3, 1};
+    bnn_remarks *r;
+    bnn_table *t;
+    OK(bnn_remarks_new(&r));
+    bnn_idx_files files = {
+        .images = BYTES("images", two_images), .labels = BYTES("labels", labels), .has_void = true, .void_label = 9, .remarks = r};
+    OK(bnn_import_idx(&files, &nothing, &t));
+    ck_assert(bnn_shape_equal(t->y_shape, (bnn_shape){.rank = 2, .d = {1, 2}}));
+    ck_assert_int_eq(t->n_classes, 4);
+    NUMBERS(t->y, 1, -1, 3, 1);
+    OK(bnn_table_check(t));
+    ck_assert_int_eq(bnn_remarks_count(r), 2);
+    ck_assert_str_eq(bnn_remark_code(r, 0), "labels_from");
+    ck_assert_str_eq(bnn_remark_sentence(r, 0),
+                     "labels: from 1 to 3, and classes are counted from 0: there are 4, of which the first 1 are never seen");
+    ck_assert_str_eq(bnn_remark_sentence(r, 1), "labels: from 1 to 3, and none is 2");
+    bnn_table_free(t);
+    BYTES("labels", tall);
+    REFUSED(bnn_import_idx(&files, &nothing, &t), "labels: has labels of 2x1 pixels, the images of images have 1x2");
+    BYTES("labels", two_labels);
+    REFUSED(bnn_import_idx(&files, &nothing, &t), "labels: has one label for each image, and pixels alone can be void");
+    bnn_remarks_free(r);
+    files_remove();
+}
+END_TEST
+
 int main(void) {
-    return run_tests(
-        "import", (const TTest *const[]){every_separator_is_guessed, quoted_fields_hold_anything, headers_are_guessed, texts_become_columns,
-                                         classes_are_numbered_by_name, targets_come_in_the_order_asked_for, rows_to_predict_have_no_target,
-                                         one_row_is_a_table, csv_is_refused, identifiers_are_refused, uci_folders_are_read,
-                                         uci_folders_are_doubted_like_texts, uci_is_refused, idx_pairs_are_read, idx_is_refused, NULL});
+    return run_tests("import",
+                     (const TTest *const[]){every_separator_is_guessed, quoted_fields_hold_anything, headers_are_guessed,
+                                            texts_become_columns, classes_are_numbered_by_name, targets_come_in_the_order_asked_for,
+                                            rows_to_predict_have_no_target, one_row_is_a_table, csv_is_refused, identifiers_are_refused,
+                                            uci_folders_are_read, uci_folders_are_doubted_like_texts, uci_is_refused, idx_pairs_are_read,
+                                            idx_is_refused, idx_has_labels_of_pixels, NULL});
 }

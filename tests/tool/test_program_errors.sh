@@ -31,7 +31,10 @@ for command in import import-weights split info list show fit predict evaluate c
 done
 for command in import import-weights split fit predict compare report; do refuses "option requires an argument -- 'o'" $command -o; done
 refuses "option '--s' is ambiguous" fit --s 1
-refuses 'which format: csv, libsvm, uci or idx?' import
+refuses 'which format: csv, libsvm, uci, idx or images?' import
+refuses "--size: '64' is no size such as 64x48" import images . --size 64 -o new.h5
+refuses '--size is for images, not for csv' import csv r.csv --size 4x4 -o new.h5
+refuses '--void is for images, not for csv' import csv r.csv --void 4 -o new.h5
 refuses 'which data file?' split
 refuses 'which file?' info
 refuses '`bnn list` prints' show
