@@ -71,7 +71,7 @@ offers files fit -d ''
 offers files fit --output=r
 offers files predict ''
 offers files import-weights net.k
-offers 'words idx' import i
+offers 'words idx images' import i
 offers files import csv --title x f
 offers 'words mc_dropout' show mc_
 offers 'words engines' list e
