@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * handles.c: tables out of a program's arrays, and what programs ask tables and rows for (bnn.h).
+ * handles.c: tables out of a program's arrays and out of rows, and what programs ask tables and rows for (bnn.h).
  */
 #include <bnn/data.h>
 
@@ -50,6 +50,65 @@ bnn_status bnn_table_from(const bnn_arrays *arrays, bnn_table **out) {
         bnn_table_free(t);
     else
         *out = t;
+    return s;
+}
+
+/* ---- a table from rows ---- */
+
+static bool copy_text(char **to, const char *from) {
+    free(*to);
+    return (*to = strdup(from)) != NULL;
+}
+
+static bnn_status copy_names(const bnn_table *from, bnn_table *t) {
+    int width = bnn_shape_size(t->x_shape);
+    if (copy_text(&t->title, from->title) && copy_text(&t->source, from->source) && copy_text(&t->license, from->license) &&
+        copy_texts((const char *const *)from->x_names, width, &t->x_names) &&
+        copy_texts((const char *const *)from->y_names, t->y_dim, &t->y_names) &&
+        copy_texts((const char *const *)from->class_names, t->n_classes, &t->class_names) &&
+        copy_texts((const char *const *)from->id_names, from->n_ids, &t->id_names)) {
+        t->n_ids = from->n_ids;
+        return BNN_OK;
+    }
+    return bnn_oom("the names of a table");
+}
+
+static bnn_status copy_ids(const bnn_table *from, const int *rows, bnn_table *t) {
+    size_t n = (size_t)t->n;
+    if (t->n_ids == 0) return BNN_OK;
+    t->ids = calloc((size_t)t->n_ids * n + 1, sizeof *t->ids);
+    for (size_t k = 0; t->ids && k < (size_t)t->n_ids; k++)
+        for (size_t i = 0; i < n; i++)
+            if (!(t->ids[k * n + i] = strdup(from->ids[k * (size_t)from->n + (size_t)rows[i]]))) return bnn_oom("the ids of a table");
+    return t->ids ? BNN_OK : bnn_oom("the ids of a table");
+}
+
+static bnn_status copy_rows(const bnn_table *from, const int *rows, bnn_table *t) {
+    size_t width = (size_t)bnn_shape_size(t->x_shape), y_dim = (size_t)t->y_dim;
+    if (from->weight && !(t->weight = malloc(((size_t)t->n + 1) * sizeof *t->weight))) return bnn_oom("the weights of a table");
+    for (size_t i = 0; i < (size_t)t->n; i++) {
+        size_t row = (size_t)rows[i];
+        memcpy(t->x + i * width, from->x + row * width, width * sizeof *t->x);
+        if (y_dim > 0) memcpy(t->y + i * y_dim, from->y + row * y_dim, y_dim * sizeof *t->y);
+        if (t->weight) t->weight[i] = from->weight[row];
+    }
+    return BNN_OK;
+}
+
+bnn_status bnn_data_table(const bnn_data *data, bnn_table **out) {
+    const bnn_table *from = data->table;
+    bnn_table *t;
+    *out = NULL;
+    BNN_TRY(bnn_table_new(data->n, from->x_shape, from->y_dim, from->n_classes, &t));
+    t->scale = from->scale, t->range = from->range;
+    bnn_status s = copy_names(from, t);
+    if (s == BNN_OK) s = copy_ids(from, data->rows, t);
+    if (s == BNN_OK) s = copy_rows(from, data->rows, t);
+    if (s == BNN_OK) s = bnn_schema_copy(from->schema, &t->schema);
+    if (s == BNN_OK)
+        *out = t;
+    else
+        bnn_table_free(t);
     return s;
 }
 

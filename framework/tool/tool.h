@@ -6,6 +6,7 @@
 #define BNN_TOOL_H
 
 #include <argp.h>
+#include <bnn/attack.h>
 #include <bnn/descent.h>
 #include <bnn/diagnose.h>
 #include <bnn/evidence.h>

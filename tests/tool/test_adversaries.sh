@@ -1,0 +1,43 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# test_adversaries.sh BNN: rows that are moved so that a run predicts them badly.
+. "$(dirname "$0")/test_fits_common.sh"
+json() { ! command -v python3 >/dev/null || python3 -c "import json, sys; d = json.load(open(sys.argv[1])); assert $1, d" "$out"; }
+
+works fit -d c3.csv --split 0 --net 'dense:8; relu; dense' --engine mc_dropout:steps=200 -o c.h5
+works attack c.h5 --split all --eps 0.05,0.2 --samples 100
+says 'fgm, linf, eps in: share of each column'
+works attack c.h5 --split all --method bim --eps 0.05,0.2,1 --samples 100 --json
+check 'a row for each length, and one for none' json '[e["eps"] for e in d["lengths"]] == [0, 0.05, 0.2, 1]'
+check 'farther is worse' json 'd["lengths"][0]["accuracy"] >= d["lengths"][2]["accuracy"] > d["lengths"][3]["accuracy"] and d["lengths"][0]["ll"] > d["lengths"][1]["ll"] > d["lengths"][3]["ll"]'
+cp "$out" bim.json
+works attack c.h5 --split all --method bim --eps 0.2 --samples 100 -o adv.h5
+says 'wrote adv.h5'
+works info --lint adv.h5
+works info adv.h5
+says 'attacked by bim, linf, eps 0.2'
+works evaluate c.h5 --data adv.h5 --samples 100 --json
+check 'the file has the rows that were scored' json 'abs(d["ll"] - json.load(open("bim.json"))["lengths"][2]["ll"]) < 1e-6'
+works ood c.h5 --in c3.csv --out adv.h5 --samples 100
+says 'out: 60 rows of adv.h5'
+works attack c.h5 --split all --eps 0.1 --towards 1 --method mim --norm l2 --json
+check 'rows are led to a class' json 'd["towards"] == "1" and d["lengths"][1]["success"] > 0'
+works attack c.h5 --split all --eps 0.5 --unit measured --method pgd --point --iterations 3 --step 0.2
+says 'eps in: units of the data'
+for threads in 1 3; do works attack c.h5 --split all --eps 0.1 --method pgd --threads $threads --samples 20 -o t$threads.h5; done
+works diff t1.h5 t3.h5
+
+refuses '--eps: how far may a row be moved?' attack c.h5
+refuses "--eps: '-1' is no number from 0 on" attack c.h5 --eps -1
+refuses "--method: there is no 'fgsm'" attack c.h5 --eps 1 --method fgsm
+refuses "--towards: 'cat' is none of the classes" attack c.h5 --eps 1 --towards cat
+refuses '9 is no class to be led to' attack c.h5 --eps 1 --towards 9
+refuses 'a file holds the rows of one eps, not of 2' attack c.h5 --eps 1,2 -o x.h5
+refuses 'c.h5: is the run file' attack c.h5 --eps 1 -o c.h5
+works fit -d t.csv --target u,v --split 0 --net 'dense:8; relu; dense' --engine last_layer:engine=map{steps=200} -o two.h5
+works attack two.h5 --split all --eps 0.1
+says 'rmse / sd'
+refuses 'one target cannot serve 2' attack two.h5 --eps 0.1 --towards 1
+awk -F, 'NR == 1 { print "a,b" } NR > 1 { print $1 "," $2 }' c3.csv >bare.csv
+refuses 'bare.csv: has no targets' attack c.h5 --data bare.csv --target none --eps 0.1
+finish
