@@ -11,7 +11,8 @@ struct bnn_marginals {
     const bnn_data *rows;
     bnn_sink sink;
     bnn_rng noise;   /* split by the number of the draw of y */
-    int n, width, S; /* rows; targets or classes; draws of the engine, 0 in closed form */
+    int n, width, S; /* rows; targets, or classes times sites; draws of the engine, 0 in closed form */
+    int sites;       /* pixels of a map of classes, else 1 */
     bool is_class;
     float *y;  /* [n, width, BNN_MARGINAL_DRAWS] of real y, as in_units has it; sorted once finished */
     double *p; /* [n, width] of classes */
@@ -62,6 +63,7 @@ bnn_status bnn_marginals_open(const bnn_engine *engine, const bnn_data *rows, co
                          .noise = bnn_rng_split(bnn_rng_seed(options->seed), BNN_STREAM_TARGET),
                          .n = rows->n,
                          .width = l->mean_dim,
+                         .sites = l->sites,
                          .S = bnn_predict_samples(fitted, options->samples),
                          .is_class = l->n_classes > 0};
     size_t cells = (size_t)m->n * (size_t)m->width;
@@ -130,15 +132,25 @@ void bnn_marginals_free(bnn_marginals *m) {
     free(m);
 }
 
+/* Of the classes of a pixel, which stand `step` apart. */
+static int most_probable(const double *p, int k, int step) {
+    int best = 0;
+    for (int c = step; c < k; c += step)
+        if (p[c] > p[best]) best = c;
+    return best;
+}
+
 static bnn_distance of_classes(const bnn_marginals *a, const bnn_marginals *b) {
-    int agree = 0, k = a->width;
+    int agree = 0;
+    const int k = a->width;
     double sum = 0;
     for (int i = 0; i < a->n; i++) {
         const double *p = a->p + (size_t)i * (size_t)k, *q = b->p + (size_t)i * (size_t)k;
-        agree += bnn_prediction_class(p, k) == bnn_prediction_class(q, k);
+        for (int s = 0; s < a->sites; s++) agree += most_probable(p + s, k - s, a->sites) == most_probable(q + s, k - s, a->sites);
         for (int c = 0; c < k; c++) sum += 0.5 * fabs(p[c] - q[c]);
     }
-    return (bnn_distance){.agreement = (double)agree / a->n, .total_variation = sum / a->n, .wasserstein = NAN};
+    const double all = (double)a->n * a->sites;
+    return (bnn_distance){.agreement = (double)agree / all, .total_variation = sum / all, .wasserstein = NAN};
 }
 
 bnn_distance bnn_marginals_distance(const bnn_marginals *a, const bnn_marginals *b) {

@@ -60,6 +60,18 @@ static void score_class(const bnn_map_class *of, bnn_metrics *m) {
     m->f1 = ratio(2 * of->both, of->is + of->called);
 }
 
+void bnn_metrics_image(const bnn_prediction *p, int row, bnn_image_scores *out) {
+    const bnn_map_sums *s = (const bnn_map_sums *)sums_of(p, row);
+    double confidence = 0;
+    for (int b = 0; b < BNN_ECE_BINS; b++) confidence += s->bin[b][1];
+    *out = (bnn_image_scores){.pixels = s->pixels,
+                              .ll = ratio(s->ll, s->pixels),
+                              .accuracy = ratio(s->right, s->pixels),
+                              .confidence = ratio(confidence, s->pixels),
+                              .entropy = ratio(s->entropy, s->pixels),
+                              .mutual_information = ratio(s->information, s->pixels)};
+}
+
 /* ---- standard errors ---- */
 
 /* A score, and its standard error; of one that has none 0 is behind it. */

@@ -384,6 +384,18 @@ static void get_points(bnn_h5_reader *r, bnn_comparison *c) {
     free(v);
 }
 
+/* Of maps of classes a point is an image: the doubt of its pixels, and the share of wrong ones. */
+static void get_images(bnn_h5_reader *r, bnn_comparison *c) {
+    bnn_contestant *k = &c->engine[0];
+    int n = bnn_h5_length(r, "/prediction/confidence");
+    k->sd = bnn_h5_room(r, (size_t)n, sizeof(double)), k->error = bnn_h5_room(r, (size_t)n, sizeof(double));
+    if (r->status < 0) return;
+    bnn_h5_get(r, "/prediction/confidence", BNN_H5_DOUBLE, (size_t)n, k->sd);
+    bnn_h5_get(r, "/prediction/accuracy", BNN_H5_DOUBLE, (size_t)n, k->error);
+    for (int i = 0; r->status == BNN_OK && i < n; i++) k->sd[i] = 1 - k->sd[i], k->error[i] = 1 - k->error[i];
+    if (r->status == BNN_OK) k->n_points = n;
+}
+
 /* Scores of a run that has predicted nothing. */
 static bnn_metrics no_scores(bool is_class) {
     bnn_metrics m;
@@ -394,7 +406,7 @@ static bnn_metrics no_scores(bool is_class) {
 }
 
 static void get_run(bnn_h5_reader *r, bnn_comparison *c) {
-    bool scored = bnn_h5_has(r, "/prediction/y") && bnn_h5_has(r, "/summary");
+    bool maps = bnn_h5_has(r, "/prediction/confidence"), scored = (maps || bnn_h5_has(r, "/prediction/y")) && bnn_h5_has(r, "/summary");
     get_classes(r, "/scaling", c);
     c->is_class = c->n_classes > 0;
     c->title = bnn_h5_get_text(r, "/", "engine");
@@ -413,7 +425,7 @@ static void get_run(bnn_h5_reader *r, bnn_comparison *c) {
     bnn_store_get_history(r, "/metrics", &c->engine[0].history);
     c->engine[0].verdicts = bnn_store_get_verdicts(r, "/verdicts");
     c->engine[0].traces = bnn_store_get_traces(r, "/traces");
-    if (scored) get_points(r, c);
+    if (scored) maps ? get_images(r, c) : get_points(r, c);
 }
 
 bnn_status bnn_comparison_load(const char *path, bnn_comparison **out) {

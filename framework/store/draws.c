@@ -31,6 +31,7 @@ typedef struct {
 struct bnn_draws {
     bnn_h5_writer w;
     bnn_sink sink;
+    bnn_taker taker;
     char *path, *failure; /* failure: the sentence of the first one */
     const bnn_engine *engine;
     const bnn_data *data;
@@ -225,7 +226,20 @@ static bnn_status take(void *context, const bnn_drawn *drawn) {
     return s;
 }
 
+/* Maps that are finished come one after the other, but draws of others may be on their way. */
+static bnn_status take_maps(void *context, int from, const bnn_prediction *rows) {
+    bnn_draws *d = context;
+    bnn_status s = bnn_h5_begin(d->w.path);
+    bnn_h5_refuse(&d->w, s);
+    bnn_store_put_maps(&d->w, from, rows, d->data, d->keep & BNN_KEEP_PROBABILITIES);
+    s = d->w.status;
+    bnn_h5_end();
+    return s;
+}
+
 /* ---- opening and closing ---- */
+
+enum { OF_DRAWS = BNN_KEEP_POSTERIOR | BNN_KEEP_PREDICTIVE, OF_MAPS = BNN_KEEP_MAPS | BNN_KEEP_PROBABILITIES };
 
 static bnn_status allocate(bnn_draws *d) {
     const bnn_likelihood *l = &d->engine->model->likelihood;
@@ -260,6 +274,9 @@ static bnn_status find_members(bnn_draws *d, int samples) {
 static bnn_status prepare(bnn_draws *d, const bnn_predict_options *options) {
     const bnn_engine_type *type = bnn_engine_vtable(d->engine);
     int samples = bnn_predict_samples(d->engine, options->samples);
+    if (d->keep & OF_MAPS && d->engine->model->likelihood.sites == 1)
+        return bnn_fail(BNN_ERR_OPTION, "maps are kept of maps of classes, and a row of y has one class, or none");
+    if (!(d->keep & OF_DRAWS)) return BNN_OK;
     if (samples < 1) return bnn_fail(BNN_ERR_OPTION, "engine '%s' predicts without draws here: there are none to keep", type->type.name);
     if (d->keep & BNN_KEEP_PREDICTIVE && d->engine->model->likelihood.sites > 1)
         return bnn_fail(BNN_ERR_OPTION, "every draw of every map of classes would be too much to keep: keep the posterior alone");
@@ -276,12 +293,13 @@ bnn_status bnn_draws_open(const char *path, unsigned keep, const bnn_engine *eng
                           const bnn_predict_options *options, bnn_draws **out) {
     const bnn_engine *fitted = bnn_engine_fitted(engine);
     if (!fitted) return bnn_fail(BNN_ERR_STATE, "%s: engine '%s' has not been fitted yet", path, engine->object.type->name);
-    BNN_TRY(bnn_predict_keeps(fitted));
+    if (keep & OF_DRAWS) BNN_TRY(bnn_predict_keeps(fitted));
     bnn_draws *d = calloc(1, sizeof *d);
     if (!d) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for draws", path);
     d->path = strdup(path);
     d->engine = fitted, d->data = data, d->keep = keep;
     d->sink = (bnn_sink){.take = take, .context = d};
+    d->taker = (bnn_taker){.take = take_maps, .context = d};
     bnn_status s = d->path ? prepare(d, options) : bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for draws", path);
     if (s < 0) {
         bnn_draws_end(d);
@@ -290,6 +308,7 @@ bnn_status bnn_draws_open(const char *path, unsigned keep, const bnn_engine *eng
     bnn_h5_create(&d->w, d->path);
     if (keep & BNN_KEEP_POSTERIOR) open_posterior(d);
     if (keep & BNN_KEEP_PREDICTIVE) open_predictive(d);
+    if (keep & OF_MAPS) bnn_store_open_maps(&d->w, data, &fitted->model->likelihood, keep & BNN_KEEP_PROBABILITIES);
     s = d->w.status;
     bnn_h5_end();
     if (s < 0)
@@ -299,7 +318,8 @@ bnn_status bnn_draws_open(const char *path, unsigned keep, const bnn_engine *eng
     return s;
 }
 
-const bnn_sink *bnn_draws_sink(const bnn_draws *draws) { return draws ? &draws->sink : NULL; }
+const bnn_sink *bnn_draws_sink(const bnn_draws *draws) { return draws && draws->keep & OF_DRAWS ? &draws->sink : NULL; }
+const bnn_taker *bnn_draws_taker(const bnn_draws *draws) { return draws && draws->keep & OF_MAPS ? &draws->taker : NULL; }
 
 bnn_h5_writer *bnn_draws_writer(bnn_draws *draws) {
     bnn_h5_refuse(&draws->w, bnn_h5_begin(draws->w.path));

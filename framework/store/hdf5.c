@@ -63,7 +63,8 @@ static hid_t memory_type(bnn_h5_kind kind) {
     case BNN_H5_DOUBLE:
     case BNN_H5_BYTES:
     case BNN_H5_CLASSES:
-    case BNN_H5_MAP: break;
+    case BNN_H5_MAP:
+    case BNN_H5_SINGLE: break;
     }
     return H5T_NATIVE_DOUBLE;
 }
@@ -75,6 +76,7 @@ static hid_t file_type(bnn_h5_kind kind) {
     case BNN_H5_CLASSES: return H5T_STD_I32LE;
     case BNN_H5_CODE:
     case BNN_H5_MAP: return H5T_STD_I8LE;
+    case BNN_H5_SINGLE: return H5T_IEEE_F32LE;
     case BNN_H5_U64: return H5T_STD_U64LE;
     case BNN_H5_COUNT: return H5T_STD_I64LE;
     case BNN_H5_BYTES:
@@ -161,12 +163,11 @@ void bnn_h5_group(bnn_h5_writer *w, const char *group) {
     H5Pclose(list);
 }
 
-/* Storage: contiguous, except larger arrays of whole numbers, which deflate well (draws and weights do not). */
-static hid_t storage(hid_t type, int rank, const hsize_t *extent) {
+/* Storage in chunks of this size, which is cut to what a chunk may have, deflated. */
+static hid_t deflated(hid_t type, int rank, hsize_t *chunk) {
     hid_t list = ordered(H5P_DATASET_CREATE);
-    hsize_t chunk[MAX_RANK], row = H5Tget_size(type), bytes = row;
-    for (int i = 0; i < rank; i++) chunk[i] = extent[i], bytes *= extent[i], row *= i > 0 ? extent[i] : 1;
-    if (H5Tget_class(type) != H5T_INTEGER || bytes < BNN_H5_CONTIGUOUS_BYTES) return list;
+    hsize_t row = H5Tget_size(type);
+    for (int i = 1; i < rank; i++) row *= chunk[i];
     if (row * chunk[0] > BNN_H5_CHUNK_BYTES) chunk[0] = row < BNN_H5_CHUNK_BYTES ? BNN_H5_CHUNK_BYTES / row : 1;
     for (int i = 1; i < rank && row > BNN_H5_CHUNK_BYTES; i++) {
         row /= chunk[i];
@@ -179,6 +180,29 @@ static hid_t storage(hid_t type, int rank, const hsize_t *extent) {
     return list;
 }
 
+static hsize_t bytes_of(hid_t type, int rank, const hsize_t *extent) {
+    hsize_t bytes = H5Tget_size(type);
+    for (int i = 0; i < rank; i++) bytes *= extent[i];
+    return bytes;
+}
+
+/* Storage: contiguous, except larger arrays of whole numbers, which deflate well (draws and weights do not). */
+static hid_t storage(hid_t type, int rank, const hsize_t *extent) {
+    hsize_t chunk[MAX_RANK];
+    if (H5Tget_class(type) != H5T_INTEGER || bytes_of(type, rank, extent) < BNN_H5_CONTIGUOUS_BYTES) return ordered(H5P_DATASET_CREATE);
+    memcpy(chunk, extent, (size_t)rank * sizeof *chunk);
+    return deflated(type, rank, chunk);
+}
+
+/* Storage of maps: deflated by rows, except small arrays. */
+static hid_t storage_of_maps(hid_t type, int rank, const hsize_t *extent) {
+    hsize_t chunk[MAX_RANK];
+    if (bytes_of(type, rank, extent) < BNN_H5_CONTIGUOUS_BYTES) return ordered(H5P_DATASET_CREATE);
+    memcpy(chunk, extent, (size_t)rank * sizeof *chunk);
+    chunk[0] = 1;
+    return deflated(type, rank, chunk);
+}
+
 /* Storage of what is written in parts: contiguous, and laid out at once, so that the file does not depend on the order of the parts. */
 static hid_t reserved(void) {
     hid_t list = ordered(H5P_DATASET_CREATE);
@@ -186,16 +210,20 @@ static hid_t reserved(void) {
     return list;
 }
 
-/* A new dataset with its numbers (data NULL: without); < 0 after a failure. */
-static hid_t dataset(bnn_h5_writer *w, const char *object, hid_t in_file, hid_t in_memory, const void *data, int rank,
-                     const hsize_t *extent) {
+/* A new dataset with its numbers (data NULL: without), stored as list says, which is closed; < 0 after a failure. */
+static hid_t dataset_in(bnn_h5_writer *w, const char *object, hid_t in_file, hid_t in_memory, const void *data, int rank,
+                        const hsize_t *extent, hid_t list) {
     errno = 0;
     hid_t space = rank ? H5Screate_simple(rank, extent, NULL) : H5Screate(H5S_SCALAR);
-    hid_t list = data ? storage(in_file, rank, extent) : reserved();
     hid_t id = H5Dcreate2(w->file, object, in_file, space, H5P_DEFAULT, list, H5P_DEFAULT);
     if (id < 0 || (data && H5Dwrite(id, in_memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)) fail_write(w, "dataset ", object);
     close_list(list), close_space(space);
     return id;
+}
+
+static hid_t dataset(bnn_h5_writer *w, const char *object, hid_t in_file, hid_t in_memory, const void *data, int rank,
+                     const hsize_t *extent) {
+    return dataset_in(w, object, in_file, in_memory, data, rank, extent, data ? storage(in_file, rank, extent) : reserved());
 }
 
 static void attribute(bnn_h5_writer *w, const char *object, const char *name, hid_t in_file, hid_t in_memory, const hsize_t *n,
@@ -266,7 +294,7 @@ static int open_dims(const bnn_h5_writer *w, const char *group, const char *dims
     return rank;
 }
 
-void bnn_h5_put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, const void *data, const char *dims) {
+static void put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, const void *data, const char *dims, bool maps) {
     if (w->status < 0) return;
     char path[BNN_H5_PATH];
     bnn_h5_join(path, group, name);
@@ -277,12 +305,22 @@ void bnn_h5_put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_ki
         w->status = bnn_fail(BNN_ERR_FILE, "%s: dataset %s lacks one of its dimensions '%s'", w->path, path, dims);
         return;
     }
-    hid_t id = dataset(w, path, file_type(kind), memory_type(kind), data, rank, extent);
+    hid_t type = file_type(kind), memory = memory_type(kind);
+    hid_t id = maps ? dataset_in(w, path, type, memory, data, rank, extent, storage_of_maps(type, rank, extent))
+                    : dataset(w, path, type, memory, data, rank, extent);
     for (int i = 0; i < rank; i++) {
         if (w->status == BNN_OK && H5DSattach_scale(id, scale[i], (unsigned)i) < 0) fail_write(w, "the dimensions of ", path);
         close_object(scale[i]);
     }
     close_object(id);
+}
+
+void bnn_h5_put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, const void *data, const char *dims) {
+    put(w, group, name, kind, data, dims, false);
+}
+
+void bnn_h5_put_maps(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, const char *dims) {
+    put(w, group, name, kind, NULL, dims, true);
 }
 
 int bnn_h5_dim_size(const bnn_h5_writer *w, const char *group, const char *name) {

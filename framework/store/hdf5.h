@@ -27,7 +27,8 @@ typedef enum {
     BNN_H5_BYTES,   /* double holding whole numbers 0..255 -> u8 */
     BNN_H5_PIXELS,  /* uint8_t -> u8 */
     BNN_H5_CLASSES, /* double holding whole numbers -> i32 */
-    BNN_H5_MAP      /* double holding whole numbers -128..127 -> i8 */
+    BNN_H5_MAP,     /* double holding whole numbers -128..127 -> i8 */
+    BNN_H5_SINGLE   /* double -> f32 */
 } bnn_h5_kind;
 
 #define BNN_H5_PATH 256
@@ -53,6 +54,8 @@ int bnn_h5_dim_size(const bnn_h5_writer *w, const char *group, const char *name)
 /* A dataset on dimensions separated by blanks, "obs_id output"; "" for a scalar. data NULL: room for it, to be filled by bnn_h5_put_part.
  */
 void bnn_h5_put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, const void *data, const char *dims);
+/* Room for a dataset that parts of whole rows will fill, in their order: each row has chunks of its own, deflated. */
+void bnn_h5_put_maps(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, const char *dims);
 /* The part of a dataset that begins at start[rank] and extends over count[rank]. */
 void bnn_h5_put_part(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, int rank, const int *start, const int *count,
                      const void *data);

@@ -166,6 +166,8 @@ void bnn_store_put_metrics(bnn_h5_writer *w, const char *group, int n, const bnn
 /* What the scores of a group are of. */
 static unsigned scores_of(bnn_h5_reader *r, const char *group) {
     char path[BNN_H5_PATH];
+    bool maps = bnn_h5_has(r, bnn_h5_join(path, group, "iou"));
+    if (maps) return bnn_h5_has(r, bnn_h5_join(path, group, "accuracy")) ? BNN_SCORE_MAPS : BNN_SCORE_MAP;
     if (bnn_h5_has(r, bnn_h5_join(path, group, "accuracy"))) return BNN_SCORE_CLASSES;
     if (bnn_h5_has(r, bnn_h5_join(path, group, "precision"))) return BNN_SCORE_CLASS;
     if (!bnn_h5_has(r, bnn_h5_join(path, group, "ll"))) return BNN_SCORE_TARGET;
@@ -191,7 +193,7 @@ static bool is_gaussian(bnn_h5_reader *r, const char *group) {
 void bnn_store_get_metrics(bnn_h5_reader *r, const char *group, int n, bnn_metrics *m) {
     const bnn_score *score;
     unsigned of = scores_of(r, group);
-    bool is_class = of == BNN_SCORE_CLASSES || of == BNN_SCORE_CLASS, gaussian = is_gaussian(r, group);
+    bool is_class = of & (BNN_SCORE_CLASSES | BNN_SCORE_CLASS | BNN_SCORE_MAPS | BNN_SCORE_MAP), gaussian = is_gaussian(r, group);
     int *rows = get_column(r, group, "rows", BNN_H5_INT, n);
     for (int i = 0; rows && i < n; i++) m[i] = (bnn_metrics){.is_class = is_class, .of = of, .n = rows[i], .crps_gaussian = gaussian};
     free(rows);
@@ -290,21 +292,25 @@ void bnn_store_put_each(bnn_h5_writer *w, const bnn_prediction *p, const bnn_dat
         return;
     }
     bnn_h5_group(w, group);
-    bnn_store_put_output_dim(w, group, p->is_class, p->mean_dim, data);
-    bnn_store_put_metrics(w, group, p->mean_dim, each, p->is_class ? "class_id" : "output");
+    bnn_store_put_output_dim(w, group, p->is_class, bnn_prediction_width(p), data);
+    bnn_store_put_metrics(w, group, bnn_prediction_width(p), each, p->is_class ? "class_id" : "output");
     free(each);
 }
 
-void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const bnn_data *data) {
+void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const bnn_data *data, const bnn_likelihood *l) {
     static const char *const modes[] = {[BNN_MEAN] = "mean", [BNN_ROWS] = "rows", [BNN_DRAW] = "draw"}, group[] = "/prediction";
     const char *on = p->is_class ? "obs_id class_id" : "obs_id output";
     if (data->n != p->n) bnn_h5_refuse(w, bnn_fail(BNN_ERR_SHAPE, "%s: %d rows were predicted, the data have %d", w->path, p->n, data->n));
-    bnn_h5_group(w, group);
+    const bool taken = bnn_h5_dim_size(w, group, "obs_id") >= 0, maps = p->sites > 1 && !p->taken, begun = taken || maps;
+    if (maps) bnn_store_open_maps(w, data, l, true), bnn_store_put_maps(w, 0, p, data, true);
+    if (!begun) bnn_h5_group(w, group);
     bnn_h5_ints(w, group, "samples", 1, &p->samples);
     bnn_h5_text(w, group, "noise", modes[p->mode]);
     bnn_h5_u64(w, group, "seed", p->seed);
-    bnn_h5_dim(w, group, "obs_id", p->n, BNN_H5_INT, data->rows);
-    bnn_store_put_ids(w, group, data->table, p->n, data->rows);
+    if (!begun) bnn_h5_dim(w, group, "obs_id", p->n, BNN_H5_INT, data->rows);
+    if (!begun) bnn_store_put_ids(w, group, data->table, p->n, data->rows);
+    if (p->map_sums) bnn_store_put_images(w, p);
+    if (p->sites > 1) return;
     bnn_store_put_output_dim(w, group, p->is_class, p->mean_dim, data);
     bnn_h5_put(w, group, "mean", BNN_H5_DOUBLE, p->mean, on);
     bnn_h5_put(w, group, "var_epistemic", BNN_H5_DOUBLE, p->var_epistemic, on);

@@ -51,7 +51,14 @@ void bnn_store_get_cost(bnn_h5_reader *r, const char *group, const char *times, 
 void bnn_store_put_provenance(bnn_h5_writer *w, const bnn_provenance *p);
 
 /* Makes /prediction: moments, scores of each row, the targets; and /observed_data where there are targets. */
-void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const bnn_data *data);
+void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const bnn_data *data, const bnn_likelihood *likelihood);
+
+/* Predictions of maps of classes (maps.c): makes /prediction, with room for all pixels of data, and fills that of the rows [from, from +
+ * rows->n). */
+void bnn_store_open_maps(bnn_h5_writer *w, const bnn_data *data, const bnn_likelihood *likelihood, bool probabilities);
+void bnn_store_put_maps(bnn_h5_writer *w, int from, const bnn_prediction *rows, const bnn_data *data, bool probabilities);
+/* Means of each image whose truth is known. */
+void bnn_store_put_images(bnn_h5_writer *w, const bnn_prediction *p);
 
 /* Makes /target_scores, where there are several targets, or /class_scores. */
 void bnn_store_put_each(bnn_h5_writer *w, const bnn_prediction *p, const bnn_data *data);

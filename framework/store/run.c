@@ -184,7 +184,8 @@ bnn_status bnn_run_save(const bnn_run *run, const bnn_results *results, const bn
         bnn_store_put_metrics(w, "/summary", 1, results->metrics, "");
         bnn_store_put_each(w, results->prediction, results->data);
     }
-    if (results && results->prediction) bnn_store_put_prediction(w, results->prediction, results->data);
+    const bnn_engine *fitted = bnn_engine_fitted(run->engine);
+    if (results && results->prediction) bnn_store_put_prediction(w, results->prediction, results->data, &fitted->model->likelihood);
     if (results) bnn_store_put_verdicts(w, "/verdicts", results->verdicts);
     if (results) bnn_store_put_traces(w, "/traces", results->traces);
     return end(w, results);
@@ -197,7 +198,7 @@ bnn_status bnn_prediction_save(const bnn_run *run, const bnn_results *results, c
     bnn_store_put_plugins(w, bnn_engine_fitted(run->engine));
     bnn_h5_group(w, "/cost");
     bnn_store_put_cost(w, "/cost", "/provenance", 1, &results->prediction->cost, "");
-    bnn_store_put_prediction(w, results->prediction, results->data);
+    bnn_store_put_prediction(w, results->prediction, results->data, &bnn_engine_fitted(run->engine)->model->likelihood);
     return end(w, results);
 }
 

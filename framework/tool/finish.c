@@ -21,6 +21,7 @@ static bnn_status predict(const tool_job *job, const bnn_run *run, unsigned keep
     bnn_predict_options how = {sizeof how, .samples = job->samples, .seed = job->seed, .crps = true};
     if (keep) BNN_TRY(bnn_draws_open(path, keep, run->engine, results->data, &how, &results->draws));
     how.sink = bnn_draws_sink(results->draws);
+    how.taker = tool_taker(run->engine);
     bnn_status s = bnn_predict(run->engine, results->data, &how, prediction);
     if (s == BNN_OK) s = bnn_metrics_compute(*prediction, results->data, metrics);
     if (s < 0) bnn_draws_free(results->draws);

@@ -113,8 +113,15 @@ bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, const bnn
     return tool_rerun_ask(rerun, &(bnn_predict_options){.mode = noise, .sink = sink, .crps = true}, out);
 }
 
+const bnn_taker *tool_taker(const bnn_engine *engine) {
+    static const bnn_taker nobody;
+    const bnn_engine *fitted = bnn_engine_fitted(engine);
+    return fitted && fitted->model->likelihood.sites > 1 ? &nobody : NULL;
+}
+
 bnn_status tool_rerun_ask(const tool_rerun *rerun, const bnn_predict_options *asked, bnn_prediction **out) {
     bnn_predict_options how = *asked;
+    if (!how.taker) how.taker = tool_taker(rerun->run->engine);
     how.size = sizeof how, how.samples = rerun->job.samples, how.seed = rerun->job.seed;
     bnn_status s = bnn_predict(rerun->run->engine, rerun->rows, &how, out);
     return s < 0 && s != BNN_ERR_FILE ? bnn_note(s, "%s", rerun->data_used) : s; /* a file is that of the draws */

@@ -148,6 +148,8 @@ bnn_status tool_rerun_open(tool_rerun *rerun);
  * gone or changed. */
 bnn_status tool_rerun_training(const tool_rerun *rerun, bnn_table **table, bnn_data **train);
 void tool_rerun_say(const tool_rerun *rerun, FILE *notes); /* what is to be said of the rows, once the command has done its work */
+/* Drops rows of maps of classes once they are scored, so that no map is kept; NULL of any other y. */
+const bnn_taker *tool_taker(const bnn_engine *engine);
 /* With the scores of the mixture, where targets are known. A failure names the data file. sink may be NULL. */
 bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, const bnn_sink *sink, bnn_prediction **out);
 /* With what `asked` asks for; samples and seed are the job's. */

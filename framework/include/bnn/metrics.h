@@ -92,6 +92,16 @@ bnn_status bnn_metrics_compute(const bnn_prediction *prediction, const bnn_data 
 /* Scores of each target, or of each class, as many as bnn_prediction_width says; free() them. */
 bnn_status bnn_metrics_each(const bnn_prediction *prediction, const bnn_data *data, bnn_metrics **out);
 
+/* Means over the pixels of one image of a prediction of maps of classes that has its targets; NaN where all are void. */
+typedef struct {
+    double pixels;                      /* their number: those that are not void */
+    double ll;                          /* log probability of the class, nats */
+    double accuracy;                    /* share of right ones */
+    double confidence;                  /* largest probability */
+    double entropy, mutual_information; /* nats */
+} bnn_image_scores;
+void bnn_metrics_image(const bnn_prediction *prediction, int row, bnn_image_scores *out);
+
 /* Says which scores these rows are too few for. */
 bnn_status bnn_metrics_remark(const bnn_metrics *metrics, bnn_remarks *remarks);
 

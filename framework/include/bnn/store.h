@@ -31,22 +31,27 @@ struct bnn_provenance {
     const char *started_at, *finished_at;      /* ISO 8601 with zone */
 };
 
-/* Parts of each draw that are kept, bits. */
+/* What is kept, bits; parts of each draw: */
 enum {
-    BNN_KEEP_POSTERIOR = 1, /* weights: the group posterior of InferenceData */
-    BNN_KEEP_PREDICTIVE = 2 /* predictions: posterior_predictive, log_likelihood, constant_data */
+    BNN_KEEP_POSTERIOR = 1,  /* weights: the group posterior of InferenceData */
+    BNN_KEEP_PREDICTIVE = 2, /* predictions: posterior_predictive, log_likelihood, constant_data */
+    /* Not of draws, but of maps of classes as they are finished: */
+    BNN_KEEP_MAPS = 4,         /* class, entropy and mutual information of each pixel */
+    BNN_KEEP_PROBABILITIES = 8 /* and the probability of each class */
 };
 
 /* Draws that go to a file as they are made, so that memory does not grow with their number. A prediction with options.sink =
- * bnn_draws_sink(draws) fills the file, one of the saving calls completes it. */
+ * bnn_draws_sink(draws) and options.taker = bnn_draws_taker(draws) fills the file, one of the saving calls completes it. */
 typedef struct bnn_draws bnn_draws;
 
 /* engine and data, the rows to predict, are borrowed until the end; options are those of the prediction that follows. Other files can be
  * used meanwhile, and another thread may save the draws or give them up. */
 bnn_status bnn_draws_open(const char *path, unsigned keep, const bnn_engine *engine, const bnn_data *data,
                           const bnn_predict_options *options, bnn_draws **out);
-const bnn_sink *bnn_draws_sink(const bnn_draws *draws); /* borrowed from draws */
-void bnn_draws_free(bnn_draws *draws);                  /* gives the file up: what was at its path stays; NULL is allowed */
+/* Borrowed from draws; NULL: nothing of that kind is kept. */
+const bnn_sink *bnn_draws_sink(const bnn_draws *draws);
+const bnn_taker *bnn_draws_taker(const bnn_draws *draws);
+void bnn_draws_free(bnn_draws *draws); /* gives the file up: what was at its path stays; NULL is allowed */
 
 /* Results on some rows. draws, if there are any, belong to the same path and are freed, whether saving succeeds or not. */
 struct bnn_results {

@@ -107,13 +107,23 @@ static bool show(void *context, double share) {
     return false;
 }
 
+/* Of maps of classes a point is an image: doubt and share of wrong pixels. */
+static void keep_images(task *t, const bnn_prediction *p) {
+    for (int i = 0; i < p->n; i++) {
+        bnn_image_scores image;
+        bnn_metrics_image(p, i, &image);
+        t->sd[i] = 1 - image.confidence, t->error[i] = 1 - image.accuracy, t->y[i] = t->last[i] = NAN;
+    }
+}
+
 /* Points of the first target; of classes, doubt and whether the class is wrong. */
 static bnn_status keep_points(task *t, const bnn_prediction *p, const bnn_data *test) {
     t->n = p->n;
     t->sd = malloc(4 * (size_t)p->n * sizeof *t->sd);
     if (!t->sd) return bnn_oom("predictions");
     t->error = t->sd + p->n, t->y = t->error + p->n, t->last = t->y + p->n;
-    for (int i = 0; i < p->n; i++) {
+    if (p->map_sums) keep_images(t, p);
+    for (int i = 0; !p->map_sums && i < p->n; i++) {
         const double *mean = p->mean + (size_t)i * (size_t)p->mean_dim;
         int best = p->is_class ? bnn_prediction_class(mean, p->mean_dim) : 0;
         double y = p->is_class ? (double)test->y[i] : (double)test->y[i * test->y_dim] * test->scaling.y_sd[0] + test->scaling.y_mean[0];
@@ -184,7 +194,7 @@ static bnn_status predict(contest *c, int e, int k, const bnn_engine *engine, co
                           bnn_prediction **p) {
     bnn_marginals *m = NULL;
     bool wanted = c->c->engine[e].distance != NULL;
-    how.size = sizeof how, how.crps = true;
+    how.size = sizeof how, how.crps = true, how.taker = wanted ? NULL : tool_taker(engine); /* distances want the probabilities of all */
     if (wanted) {
         BNN_TRY(bnn_marginals_open(engine, test, &how, &m));
         how.sink = bnn_marginals_sink(m);
@@ -613,8 +623,9 @@ static void print_table(const bnn_comparison *c) {
         if (*c->engine[e].remark) printf("    split %d: %s\n", c->split[0], tool_line(c->engine[e].remark));
         print_doubts(c, e);
     }
-    printf("\nmean over splits and its standard error; ll in nats per row, in the units of the target; gradients and seconds of cpu per "
-           "split, prediction included\n");
+    printf("\nmean over splits and its standard error; ll in nats per %s, in the units of the target; gradients and seconds of cpu per "
+           "split, prediction included\n",
+           c->engine[0].metrics->of & BNN_SCORE_MAPS ? "pixel" : "row");
     if (c->engine[0].distance)
         printf("%s from %s\n",
                c->is_class

@@ -13,12 +13,13 @@ typedef struct {
     const char *out; /* NULL: standard output */
     bnn_mode noise;
     unsigned keep;
+    bool probabilities;
     int n_intervals, n_quantiles, n_levels, drawn;
     double interval[MOST_LEVELS], quantile[MOST_LEVELS], level[3 * MOST_LEVELS]; /* level: the ends of the intervals, then the quantiles */
     bool named;                                                                  /* intervals or quantiles were asked for by name */
 } request;
 
-enum { NOISE = 256, KEEP, INTERVAL, QUANTILES, DRAWS };
+enum { NOISE = 256, KEEP, INTERVAL, QUANTILES, DRAWS, PROBABILITIES };
 
 static const struct argp_option options[] = {
     {"noise", NOISE, "draw|rows", 0, "one draw shared by all rows (default), or fresh noise for every row", 0},
@@ -26,6 +27,7 @@ static const struct argp_option options[] = {
     {"interval", INTERVAL, "P,...", 0, "central intervals with these probabilities (default: 0.9, columns lo90 and hi90)", 0},
     {"quantiles", QUANTILES, "LEVEL,...", 0, "quantiles at these levels, too: 0.05 is column q05", 0},
     {"draws", DRAWS, "N", 0, "N draws of the target for each row, too: columns draw1, draw2, ... of a CSV", 0},
+    {"probabilities", PROBABILITIES, NULL, 0, "of maps of classes the probability of every class, too", 0},
     {"output", 'o', "FILE", 0, "file.h5 or file.csv; - is CSV to standard output (default)", 0},
     {0}};
 
@@ -54,6 +56,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case QUANTILES: r->n_quantiles = parse_levels(state, "quantiles", arg, r->quantile), r->named = true; return 0;
     case DRAWS: r->drawn = (int)tool_number("--draws", arg, 1, 1000000); return 0;
     case KEEP: r->keep = tool_keep_parse(arg); return 0;
+    case PROBABILITIES: r->probabilities = true; return 0;
     case NOISE:
         if (strcmp(arg, "draw") != 0 && strcmp(arg, "rows") != 0) tool_misuse(state, "--noise: '%s' is neither draw nor rows", arg);
         r->noise = strcmp(arg, "rows") == 0 ? BNN_ROWS : BNN_DRAW;
@@ -107,15 +110,27 @@ static bnn_status find_levels(request *r) {
     return BNN_OK;
 }
 
+/* Maps of classes go to an HDF5 file as they are finished. */
+static bnn_status find_maps(request *r) {
+    if (bnn_engine_fitted(r->rerun.run->engine)->model->likelihood.sites == 1)
+        return !r->probabilities
+                   ? BNN_OK
+                   : bnn_fail(BNN_ERR_OPTION, "--probabilities: are asked for of maps of classes; of other classes they are always there");
+    if (is_csv(r)) return bnn_fail(BNN_ERR_OPTION, "maps of classes do not fit into a CSV: name an HDF5 file with -o FILE.h5");
+    r->keep |= r->probabilities ? BNN_KEEP_MAPS | BNN_KEEP_PROBABILITIES : BNN_KEEP_MAPS;
+    return BNN_OK;
+}
+
 /* Predicts and writes. Draws that are kept go to the file on the way. */
 static bnn_status predict_rows(request *r, bnn_prediction **p) {
     const tool_rerun *rerun = &r->rerun;
     bnn_predict_options how = {sizeof how, .samples = rerun->job.samples, .seed = rerun->job.seed, .mode = r->noise};
     bnn_draws *draws = NULL;
+    BNN_TRY(find_maps(r));
     BNN_TRY(find_levels(r));
     how.n_levels = r->n_levels, how.levels = r->level, how.drawn = r->drawn, how.crps = !is_csv(r);
     if (r->keep) BNN_TRY(bnn_draws_open(r->out, r->keep, rerun->run->engine, rerun->rows, &how, &draws));
-    how.sink = bnn_draws_sink(draws);
+    how.sink = bnn_draws_sink(draws), how.taker = bnn_draws_taker(draws);
     bnn_status s = claim_output(r);
     if (s == BNN_OK) s = tool_rerun_ask(rerun, &how, p);
     if (s == BNN_OK)
@@ -161,7 +176,8 @@ static int run(int argc, char **argv) {
             "Intervals and quantiles are those of the predictive distribution itself, not of a Gaussian. Columns of a CSV: the id columns "
             "of the data (called id_NAME where NAME is a column of the answer), or the number of the row; mean_T, sd_T, lo90_T, hi90_T, "
             "var_epistemic_T, var_aleatoric_T, mcse_T of target T and "
-            "y_T where it is known; p_LEVEL of each class, class, entropy, mutual_information.\n\n"
+            "y_T where it is known; p_LEVEL of each class, class, entropy, mutual_information. Maps of classes go to a file.h5: class, "
+            "entropy and mutual information of each pixel.\n\n"
             "New rows come as a table of texts or as a data file. Columns are found by name, in any order; others are left out. Their "
             "target may be there or not. What the fit did not know is refused by row and column; --unknown-level takes a level that it "
             "knew for those that it did not.\n\n"

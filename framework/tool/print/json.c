@@ -41,6 +41,7 @@ json_t *tool_json_scores(const bnn_metrics *m) {
     json_t *o = json_object();
     tool_json_set(o, "rows", json_integer(m->n));
     tool_json_set(o, "ll", tool_json_number(m->ll));
+    if (m->of & BNN_SCORE_MAPS) tool_json_set(o, "iou", tool_json_number(m->iou)), tool_json_set(o, "pavpu", tool_json_number(m->pavpu));
     if (m->is_class) {
         tool_json_set(o, "accuracy", tool_json_number(m->accuracy));
         tool_json_set(o, "brier", tool_json_number(m->brier));

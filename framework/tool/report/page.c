@@ -320,6 +320,8 @@ static const column target_columns[] = {
 };
 
 static const column class_columns[] = {
+    {"score", "iou", "pixels of a class that are called so, over those of it or called so, mean over classes", METRIC(iou), 4, 1, true,
+     false},
     {"score", "accuracy", "share of rows whose most probable class is right", METRIC(accuracy), 4, 1, true, false},
     {"score", "ll", "mean log probability of the right class, in nats", METRIC(ll), FOUR_DIGITS, 1, true, false},
     {"score", "balanced", "mean over classes of the share of its rows that are called so", METRIC(balanced_accuracy), 4, 1, true, false},
@@ -331,6 +333,12 @@ static const column class_columns[] = {
      false},
     {"score", "debiased", "root of the mean square of that distance, less what chance adds to it; below 0: nothing beyond chance",
      METRIC(ece_debiased), 4, -1, true, false},
+    {"pixels, certain below the mean entropy", "right of certain", "p(accurate|certain): share of the certain pixels that are right",
+     METRIC(p_accurate_certain), 4, 1, true, false},
+    {"pixels, certain below the mean entropy", "uncertain of wrong",
+     "p(uncertain|inaccurate): share of the wrong pixels that are uncertain", METRIC(p_uncertain_inaccurate), 4, 1, true, false},
+    {"pixels, certain below the mean entropy", "pavpu", "share of pixels that are right and certain, or wrong and uncertain", METRIC(pavpu),
+     4, 1, true, false},
     {"uncertainty, nats", "entropy", "mean entropy of the predictive distribution", METRIC(mean_entropy), FOUR_DIGITS, 0, true, false},
     {"uncertainty, nats", "mutual inf.", "mutual information: part of the entropy that comes from not knowing the weights",
      METRIC(mean_mutual_information), FOUR_DIGITS, 0, true, false},

@@ -12,7 +12,7 @@ enum { SHOWN = 3, MOST_CLASSES = 20, NAME_TEXT = 24 };
 static const int shown[SHOWN] = {9, 17, 18}; /* levels: 50, 90, 95 % */
 
 const bnn_score *tool_scores_first(const bnn_metrics *m) {
-    return bnn_score_find(m->is_class ? "accuracy" : m->of & BNN_SCORE_TARGET ? "rmse" : "calibration_error");
+    return bnn_score_find(m->of & BNN_SCORE_MAPS ? "iou" : m->is_class ? "accuracy" : m->of & BNN_SCORE_TARGET ? "rmse" : "calibration_error");
 }
 
 static const char *name_of(const bnn_prediction *p, const bnn_data *data, int k, char number[NAME_TEXT]) {
@@ -30,7 +30,7 @@ static void print_rows(const char *rows, const bnn_prediction *p, const bnn_metr
         printf("%d draw%s\n", p->samples, p->samples == 1 ? "" : "s");
     else
         printf("in closed form\n");
-    printf("  log-likelihood   %10.4f  (se %.4f; mean per row, nats)\n", m->ll, m->ll_se);
+    printf("  log-likelihood   %10.4f  (se %.4f; mean per %s, nats)\n", m->ll, m->ll_se, m->of & BNN_SCORE_MAPS ? "pixel" : "row");
 }
 
 static void print_target(const bnn_metrics *m) {
@@ -66,6 +66,29 @@ static void print_classes(const bnn_metrics *m) {
     printf("  entropy          %10.4f  (of it mutual information %.4f)\n", m->mean_entropy, m->mean_mutual_information);
 }
 
+static void print_with_error(const char *name, double value, double se, const char *more) {
+    printf("  %-23s %9.4f  (se %.4f)%s\n", name, value, se, more);
+}
+
+static void print_maps(const bnn_metrics *m) {
+    print_with_error("mean iou", m->iou, m->iou_se, "");
+    print_with_error("accuracy", m->accuracy, m->accuracy_se, "");
+    print_with_error("brier", m->brier, m->brier_se, "");
+    print_with_error("ece", m->ece, m->ece_se, "");
+    printf("  %-23s %9.4f  (of it mutual information %.4f)\n", "entropy", m->mean_entropy, m->mean_mutual_information);
+    print_with_error("p(accurate|certain)", m->p_accurate_certain, m->p_accurate_certain_se, "  certain: below the mean entropy");
+    print_with_error("p(uncertain|inaccurate)", m->p_uncertain_inaccurate, m->p_uncertain_inaccurate_se, "");
+    print_with_error("pavpu", m->pavpu, m->pavpu_se, "");
+}
+
+static void print_each_map(const bnn_prediction *p, const bnn_data *data, const bnn_metrics *each) {
+    char number[NAME_TEXT];
+    printf("  %-16s %10s %8s %8s %10s %8s %11s\n", "class", "pixels", "iou", "(se)", "precision", "recall", "confidence");
+    for (int k = 0; k < bnn_prediction_width(p); k++)
+        printf("  %-16s %10.0f %8.4f %8.4f %10.4f %8.4f %11.4f\n", tool_line(name_of(p, data, k, number)), each[k].pixels, each[k].iou,
+               each[k].iou_se, each[k].precision, each[k].recall, each[k].confidence);
+}
+
 static void print_each_class(const bnn_prediction *p, const bnn_data *data, const bnn_metrics *each) {
     char number[NAME_TEXT];
     if (p->mean_dim > MOST_CLASSES) {
@@ -91,7 +114,10 @@ bnn_status tool_scores_print(const char *rows, const bnn_prediction *p, const bn
     bnn_metrics *each;
     BNN_TRY(bnn_metrics_each(p, data, &each));
     print_rows(rows, p, m);
-    if (m->is_class) {
+    if (m->of & BNN_SCORE_MAPS) {
+        print_maps(m);
+        print_each_map(p, data, each);
+    } else if (m->is_class) {
         print_classes(m);
         print_each_class(p, data, each);
     } else {
@@ -128,7 +154,7 @@ static void set_scores(json_t *o, const bnn_metrics *m) {
         if (score->of & m->of) add(o, score->name, bnn_score_value(score, m));
     if (!m->is_class) set_errors(o, m);
     if (m->of & BNN_SCORE_TARGET) tool_json_set(o, "crps_of", json_string(m->crps_gaussian ? "gaussian" : "mixture"));
-    if (!(m->of & BNN_SCORE_CLASSES)) return;
+    if (!(m->of & (BNN_SCORE_CLASSES | BNN_SCORE_MAPS))) return;
     add(o, "nll", -m->ll);
     add(o, "nll_se", m->ll_se);
     tool_json_set(o, "ece_bins", json_integer(BNN_ECE_BINS));
@@ -146,7 +172,7 @@ static bnn_status set_each(json_t *o, const bnn_prediction *p, const bnn_data *d
     bnn_metrics *each;
     BNN_TRY(bnn_metrics_each(p, data, &each));
     json_t *list = json_array();
-    for (int k = 0; k < p->mean_dim; k++) {
+    for (int k = 0; k < bnn_prediction_width(p); k++) {
         char number[NAME_TEXT];
         tool_json_append(list, tool_scores_of_one(name_of(p, data, k, number), &each[k]));
     }

@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Maps of classes through the program: whether the files of predictions say what their probabilities say, in any company and at any number of threads, and whether scores are
+those that NumPy computes of them. Call: test_map_answers.py PROGRAM.
+
+Without h5py, NumPy and xarray a line that begins with 'skipped' is printed and the exit status is 77, which meson counts as skipped.
+"""
+import json
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+try:
+    import h5py
+    import numpy as np
+    import xarray
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+from program import Program
+
+NAMES, TRAIN, ROWS, COLUMNS, BINS = ["sky", "road", "a car"], 24, 20, 24, 15
+NET = "conv2d:6,padding=1; relu; spatial_dropout:0.3; conv2d:kernel=1"
+
+
+def pictures(path, n, only=None, truth=True):
+    """Noisy pictures of three grounds, whose last column nobody knows; those behind the first TRAIN are test rows."""
+    random = np.random.default_rng(5)
+    y = np.zeros((n, ROWS, COLUMNS), np.int8)
+    for image in y:
+        image[random.integers(4, 9):] = 1
+        top, left = random.integers(2, 8), random.integers(0, 10)
+        image[top : top + 5, left : left + 6] = 2
+    x = np.array([[40, 60, 200], [90, 90, 90], [200, 30, 30]])[y].transpose(0, 3, 1, 2) + random.normal(0, 60, (n, 3, ROWS, COLUMNS))
+    y[:, :, -1] = -1
+    keep = np.arange(n) if only is None else only
+    x, y = np.clip(x, 0, 255).astype(np.uint8)[keep], y[keep]
+    with h5py.File(path, "w") as f:
+        f.attrs.update(schema="bnn-data", title="", source="", license="", task="classification", raw_sha256="", scale_rule="channel", scale_range=1.0, schema_version=np.int32(1))
+        for name, size in zip(("obs_id", "channel", "row", "column"), x.shape):
+            f[name] = np.arange(size)
+            f[name].make_scale(name)
+        f["x"] = x
+        if truth:
+            f["y"] = y
+            f["y"].attrs.update(n_classes=np.int32(3), labels=np.array(NAMES, h5py.string_dtype()))
+        if only is None:
+            splits = f.create_group("splits")
+            splits.attrs["origin"] = "given"
+            splits["order"] = np.arange(n, dtype=np.int32)[None]
+            splits["role"] = (2 * (np.arange(n) >= TRAIN)).astype(np.int8)[None]
+
+
+def answer(path):
+    with h5py.File(path) as f:
+        return {name: f["prediction"][name][()] for name in f["prediction"]}
+
+
+def refused(bnn, words, sentence):
+    done = subprocess.run([bnn.path, *words], cwd=bnn.folder, capture_output=True, text=True)
+    assert done.returncode == 2 and sentence in done.stderr, f"{words}: {done.returncode}: {done.stderr}"
+
+
+def check_pixels(a):
+    p = a["probability"]
+    entropy = -np.sum(p * np.log(np.maximum(p, 1e-30)), axis=1)
+    assert np.allclose(p.sum(axis=1), 1, atol=1e-5) and np.array_equal(p.argmax(axis=1), a["class"])
+    assert np.allclose(entropy, a["entropy"], atol=1e-5) and (a["mutual_information"] >= 0).all() and (a["mutual_information"] <= a["entropy"] + 1e-6).all()
+    assert a["mutual_information"].max() > 0.01, "gates make no draws differ"
+    assert (a["y"][:, :, -1] == -1).all() and (a["y"][:, :, :-1] >= 0).all()
+
+
+def scores(a, keep):
+    """Of some of the images, by NumPy."""
+    p, y = a["probability"][keep].transpose(0, 2, 3, 1), a["y"][keep]
+    known = y >= 0
+    p, y, called, h = p[known], y[known], a["class"][keep][known], a["entropy"][keep][known]
+    confusion = np.zeros((3, 3))
+    np.add.at(confusion, (y, called), 1)
+    both = np.diag(confusion)
+    iou = both / (confusion.sum(0) + confusion.sum(1) - both)
+    top, right = p.max(axis=1), called == y
+    bin = np.minimum((top * BINS).astype(int), BINS - 1)
+    ece = sum(abs(top[bin == b].sum() - right[bin == b].sum()) for b in range(BINS)) / len(y)
+    return {
+        "iou": np.nanmean(iou),
+        "accuracy": right.mean(),
+        "nll": -np.log(p[np.arange(len(y)), y]).mean(),
+        "brier": ((p - np.eye(3)[y]) ** 2).sum(axis=1).mean(),
+        "ece": ece,
+        "mean_entropy": h.mean(),
+    }, iou, (h, right)
+
+
+def check_scores(said, a):
+    n = len(a["class"])
+    all, iou, (h, right) = scores(a, np.arange(n))
+    left_out = [scores(a, np.delete(np.arange(n), i))[0] for i in range(n)]
+    for name, value in all.items():
+        assert abs(said[name] - value) < 2e-5, f"{name}: {said[name]}, NumPy has {value}"
+        if name == "mean_entropy":
+            continue
+        jackknife = np.array([one[name] for one in left_out])
+        error = np.sqrt((n - 1) / n * ((jackknife - jackknife.mean()) ** 2).sum())
+        assert abs(said[name + "_se"] - error) < 2e-5 + 1e-2 * error, f"{name}_se: {said[name + '_se']}, NumPy has {error}"
+    assert [c["name"] for c in said["classes"]] == NAMES
+    assert np.allclose([c["iou"] for c in said["classes"]], iou, atol=1e-6)
+    width = np.log(3) / 256  # certain: below the mean, to one of 256 levels
+    certain = [h < h.mean() - width, h < h.mean() + width]
+    for name, ends in (("p_accurate_certain", [right[c].mean() for c in certain]), ("pavpu", [(right == c).mean() for c in certain])):
+        assert min(ends) - 0.03 <= said[name] <= max(ends) + 0.03, f"{name}: {said[name]}, NumPy has {ends}"
+
+
+def check_tools(bnn):
+    """xarray has the names and the shapes; the file has no findings; the run file has scores of images in place of maps."""
+    with xarray.open_dataset(bnn.at("answer.h5"), group="prediction", engine="h5netcdf") as p:
+        assert p["entropy"].dims == ("obs_id", "row", "column") and p["probability"].dims == ("obs_id", "class_id", "row", "column")
+        assert np.isnan(p["y"].values[:, :, -1]).all() and list(p["class_id"].attrs["labels"]) == NAMES
+    with h5py.File(bnn.at("answer.h5")) as f:
+        assert f["prediction/entropy"].compression == "gzip" and f["prediction/entropy"].dtype == np.float32 and f["prediction/class"].dtype == np.int8
+    assert "no findings" in bnn("info", "--lint", "answer.h5")
+    with h5py.File(bnn.at("run.h5")) as f:
+        assert "class" not in f["prediction"] and len(f["prediction/accuracy"]) == 12 and "iou" in f["class_scores"]
+    assert "iou" in json.loads(bnn("info", "--json", "run.h5"))["scores"]
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        bnn = Program(sys.argv[1], folder)
+        pictures(bnn.at("maps.h5"), 36)
+        bnn("fit", "-d", "maps.h5", "-n", NET, "-e", "mc_dropout:epochs=60,batch=4", "-S", 30, "-o", "run.h5")
+        bnn("predict", "run.h5", "-S", 30, "--probabilities", "-t", 2, "-o", "answer.h5")
+        a = answer(bnn.at("answer.h5"))
+        check_pixels(a)
+        check_scores(json.loads(bnn("evaluate", "run.h5", "-S", 30, "--json")), a)
+        check_tools(bnn)
+        parts = []
+        for i, rows in enumerate((range(24, 29), range(29, 36))):
+            pictures(bnn.at(f"part{i}.h5"), 36, list(rows), truth=i == 0)
+            bnn("predict", "run.h5", "-d", f"part{i}.h5", "-S", 30, "-t", 1 + 3 * i, "-o", f"answer{i}.h5")
+            parts.append(answer(bnn.at(f"answer{i}.h5")))
+        for name in ("class", "entropy", "mutual_information"):
+            assert np.array_equal(a[name], np.concatenate([p[name] for p in parts])), f"{name} depends on the company of rows, or on threads"
+        assert "probability" not in parts[0] and "y" in parts[0] and "y" not in parts[1]
+        refused(bnn, ["predict", "run.h5"], "maps of classes do not fit into a CSV: name an HDF5 file with -o FILE.h5")
+        refused(bnn, ["predict", "run.h5", "-o", "x.csv"], "maps of classes do not fit into a CSV")
+        refused(bnn, ["predict", "run.h5", "--keep", "predictive", "-o", "x.h5"], "keep the posterior alone")
+        bnn("predict", "run.h5", "-S", 30, "--keep", "posterior", "-o", "kept.h5")
+        kept = answer(bnn.at("kept.h5"))
+        assert np.array_equal(kept["entropy"], a["entropy"])
+
+
+if __name__ == "__main__":
+    main()
