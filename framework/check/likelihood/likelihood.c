@@ -352,6 +352,7 @@ static const bnn_table_rule rules[] = {
     {{"curvature", "the square of the root is the Fisher information"}, .on_case = bnn_likelihood_curvature},
     {{"marginal", "what is said where f is Gaussian is the average over f: exactly for real y, to the probit approximation for classes"},
      .on_case = bnn_likelihood_marginal},
+    {{"maps", "a map of classes is its pixels, each a row, and a void one counts nowhere"}, .once = bnn_likelihood_maps},
 };
 
 enum { N_RULES = sizeof rules / sizeof *rules };

@@ -80,5 +80,7 @@ bnn_case_rule bnn_likelihood_density, bnn_likelihood_gradient, bnn_likelihood_sc
 /* observe.c: what the other hooks say, against that density */
 bnn_case_rule bnn_likelihood_observe, bnn_likelihood_moments, bnn_likelihood_pit, bnn_likelihood_draws, bnn_likelihood_noise,
     bnn_likelihood_marginal;
+/* maps.c */
+bnn_status bnn_likelihood_maps(bnn_checker *c);
 
 #endif
