@@ -1,137 +1,369 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * conv.c: convolutions of images, plane by plane. Images are worked on in parallel, their gradients added in order.
+ * conv.c: convolutions of images as products whose second operand is never written down.
+ *
+ * Planes of an image are copied into a buffer with zeros around them, row after row at one pitch, and, where a kernel steps over pixels,
+ * apart by phases: planes of every stride-th row and column. There a pixel of the kernel is a shift, the same for all pixels of the result,
+ * which stand at that pitch, too:
+ *
+ *   result[o][pixel] = sum over p = (plane, kernel pixel) of w[o][p] buffer[shift[p] + pixel]
+ *
+ * So the tiles of products run along pixels (docs/decisions/0011-convolutions.md). Pixels between the rows of a result come out as nonsense
+ * and are left behind. The gradient of x is such a sum over dy with the kernel turned round, one for each phase of x; the gradient of the
+ * kernel sums products over pixels in lanes. Every element is a sum in an order that follows from the sizes of one image, so neither
+ * threads nor the number of images in a call are seen.
  */
 #include <bnn/jobs.h>
 #include <bnn/kernels.h>
 
+#include "simd.h"
+#include <stdalign.h>
 #include <string.h>
 
-/* One call on all images. */
+enum {
+    LANES = 16,       /* of the widest vector */
+    BUFFER = 1 << 16, /* reals of planes: half of a second cache */
+    RESULT = 1 << 15, /* reals of results */
+    TOGETHER = 32,    /* planes of a result that are to have room there; half as many of dy, whose sums over pixels then are longer */
+    STRETCH = 512,    /* terms of a sum at a time */
+    ROW = 32,         /* pixels of a row, for which a plane's share of the buffer should suffice */
+    LONGEST_ROW = 1024,
+    PIXELS = 1024 /* at a time, of kernels that are plain products */
+};
+#define PARALLEL_FLOPS 8e6 /* below, sharing costs as much as it saves */
+
+static int smaller(int a, int b) { return a < b ? a : b; }
+static int larger(int a, int b) { return a > b ? a : b; }
+static int up(int a, int b) { return (a + b - 1) / b; }
+
+/* Taps along one side: which pixels of the source a pixel of the result reads there. */
+typedef struct {
+    int n;            /* pixels of the result */
+    int target, step; /* pixel of the target that the first one is, and how far apart they are there */
+    int source;       /* pixel of the source that the buffer begins with */
+    int taps, tap;    /* of the kernel that are read, and the first of them; `stride` of the sweep apart */
+    int reach;        /* pixels of the buffer that follow the n */
+} side;
+
+/* One way through a convolution: from x to y, or from dy to one phase of dx. */
 typedef struct {
     const bnn_conv *g;
-    int n, rows, columns; /* images; pixels of y */
-    const bnn_real *x, *w, *b, *dy;
-    bnn_real *y, *dx, *dw;
-} call;
+    bool back;
+    int images;
+    int planes, height, width; /* of a source image */
+    int results, tall, wide;   /* of a target image */
+    const bnn_real *source, *w, *b;
+    bnn_real *target;
+    side down, across;
+    int phases;                         /* planes of the buffer for one of the source: phases^2 */
+    ptrdiff_t w_plane, w_result, w_tap; /* strides in w */
+    /* Cut of the work: */
+    int depth;         /* planes of the source in the buffer together */
+    int rows, columns; /* of the result in a block */
+} sweep;
 
-static call call_of(const bnn_conv *g, int n) {
-    return (call){.g = g, .n = n, .rows = bnn_conv_side(g, g->height), .columns = bnn_conv_side(g, g->width)};
+/* A block of pixels of one image. */
+typedef struct {
+    int image, row, column, rows, columns;
+    int pitch, plane; /* reals from row to row, and from plane to plane of the buffer */
+    int pixels;       /* of the result at that pitch, up to whole vectors */
+} block;
+
+static size_t area(int height, int width) { return (size_t)height * (size_t)width; }
+
+/* ---------------------------------------------------------------- planning */
+
+static side forward_side(const bnn_conv *g, int length) {
+    return (side){.n = bnn_conv_side(g, length), .step = 1, .source = -g->padding, .taps = g->kernel, .reach = (g->kernel - 1) / g->stride};
 }
 
-static size_t plane_of_x(const call *a) { return (size_t)a->g->height * (size_t)a->g->width; }
-static size_t plane_of_y(const call *a) { return (size_t)a->rows * (size_t)a->columns; }
-
-/* The place in w of the weight between the planes c and o at pixel (i,j) of the kernel. */
-static size_t place_of(const bnn_conv *g, int c, int i, int j, int o) {
-    const size_t at = ((size_t)c * (size_t)g->kernel + (size_t)i) * (size_t)g->kernel + (size_t)j,
-                 taps = (size_t)g->kernel * (size_t)g->kernel;
-    return g->by_output ? (size_t)o * (size_t)g->in * taps + at : at * (size_t)g->out + (size_t)o;
+/* Of the pixels of x in this phase: those that are number u stride + phase - padding. */
+static side back_side(const bnn_conv *g, int length, int phase) {
+    side s = {.step = g->stride, .tap = phase, .taps = phase < g->kernel ? (g->kernel - 1 - phase) / g->stride + 1 : 0};
+    const int first = phase < g->padding ? up(g->padding - phase, g->stride) : 0, beyond = length + g->padding - phase;
+    s.reach = s.taps - 1;
+    s.target = first * g->stride + phase - g->padding;
+    s.source = first - s.reach;
+    s.n = beyond > 0 ? smaller(up(beyond, g->stride), bnn_conv_side(g, length) + s.reach) - first : 0;
+    return s;
 }
 
-/* Pixels from .. end of a row (or column) of y whose pixel j of the kernel lies inside x. */
-static void find_inside(const bnn_conv *g, int j, int length, int most, int *from, int *end) {
-    const int before = g->padding - j, behind = length + before; /* pixel q reads q stride - before */
-    *from = before > 0 ? (before + g->stride - 1) / g->stride : 0;
-    *end = behind > 0 ? (behind + g->stride - 1) / g->stride : 0;
-    if (*end > most) *end = most;
+/* As many planes as leave room for a part of a row, then as much of a row, and as many rows, as go with them. */
+static void cut(sweep *s, int together) {
+    const int room = BUFFER / (s->phases * s->phases), least = smaller(s->across.n, ROW) + s->across.reach, tall = 1 + s->down.reach;
+    s->depth = s->planes, s->columns = smaller(s->across.n, LONGEST_ROW);
+    while (s->depth > 1 && area(s->depth * tall, least) > (size_t)room) s->depth = up(s->depth, 2);
+    while (s->columns > 1 && area(s->depth * tall, s->columns + s->across.reach) > (size_t)room) s->columns = up(s->columns, 2);
+    const int pitch = s->columns + s->across.reach, fit = room / (s->depth * pitch) - s->down.reach,
+              hold = (RESULT / smaller(s->results, together) - LANES) / pitch;
+    s->rows = larger(1, smaller(s->down.n, smaller(fit, hold)));
+    s->rows = up(s->down.n, up(s->down.n, s->rows));
+    s->columns = up(s->across.n, up(s->across.n, s->columns));
 }
 
-/* y += w x, at every `stride` of x. */
-BNN_LOOP static void add_row(int n, bnn_real w, const bnn_real *restrict x, int stride, bnn_real *restrict y) {
-    for (int q = 0; q < n; q++) y[q] += w * x[(ptrdiff_t)q * stride];
+static sweep sweep_of(const bnn_conv *g, int images, bool back, side down, side across) {
+    const int taps = g->kernel * g->kernel, rows = bnn_conv_side(g, g->height), columns = bnn_conv_side(g, g->width);
+    const ptrdiff_t w_in = g->by_output ? taps : (ptrdiff_t)taps * g->out, w_out = g->by_output ? (ptrdiff_t)g->in * taps : 1;
+    sweep s = {.g = g, .back = back, .images = images, .down = down, .across = across, .w_tap = g->by_output ? 1 : g->out};
+    s.planes = back ? g->out : g->in, s.height = back ? rows : g->height, s.width = back ? columns : g->width;
+    s.results = back ? g->in : g->out, s.tall = back ? g->height : rows, s.wide = back ? g->width : columns;
+    s.w_plane = back ? w_out : w_in, s.w_result = back ? w_in : w_out;
+    s.phases = back ? 1 : smaller(g->stride, g->kernel);
+    cut(&s, TOGETHER);
+    return s;
 }
 
-/* x += w y, at every `stride` of x. */
-BNN_LOOP static void spread_row(int n, bnn_real w, const bnn_real *restrict y, int stride, bnn_real *restrict x) {
-    for (int q = 0; q < n; q++) x[(ptrdiff_t)q * stride] += w * y[q];
+static int blocks_of(const sweep *s) { return up(s->down.n, s->rows) * up(s->across.n, s->columns); }
+
+/* Block i of an image. */
+static block block_of(const sweep *s, int image, int i) {
+    const int in_row = up(s->across.n, s->columns);
+    block k = {.image = image, .row = i / in_row * s->rows, .column = i % in_row * s->columns};
+    k.rows = smaller(s->rows, s->down.n - k.row), k.columns = smaller(s->columns, s->across.n - k.column);
+    k.pitch = k.columns + s->across.reach, k.plane = (k.rows + s->down.reach) * k.pitch;
+    k.pixels = up((k.rows - 1) * k.pitch + k.columns, LANES) * LANES;
+    return k;
 }
 
-static bnn_real dot_row(int n, const bnn_real *x, int stride, const bnn_real *y) {
-    bnn_real sum = 0;
-    for (int q = 0; q < n; q++) sum += x[(ptrdiff_t)q * stride] * y[q];
-    return sum;
+/* The place in w, less those of its planes, and in the buffer of tap (i,j) of a plane. */
+static void place_tap(const sweep *s, const block *k, int plane, int i, int j, int *unit, int *shift) {
+    const int stride = s->g->stride, step = s->back ? stride : 1, y = s->down.tap + i * step, x = s->across.tap + j * step;
+    const int down = s->back ? s->down.reach - y / stride : y / stride, across = s->back ? s->across.reach - x / stride : x / stride,
+              phase = s->back ? 0 : y % stride * s->phases + x % stride;
+    *unit = (int)((y * s->g->kernel + x) * s->w_tap);
+    *shift = (plane * s->phases * s->phases + phase) * k->plane + down * k->pitch + across;
 }
 
-/* What a pixel of the kernel does with a row: x and w to y, dy and w to dx, or x and dy to one number of dw. */
-typedef bnn_real row_work(const call *a, int n, size_t w, size_t x, size_t y);
+/* ---------------------------------------------------------------- copies */
 
-static bnn_real row_to_y(const call *a, int n, size_t w, size_t x, size_t y) {
-    add_row(n, a->w[w], a->x + x, a->g->stride, a->y + y);
-    return 0;
-}
-
-static bnn_real row_to_dx(const call *a, int n, size_t w, size_t x, size_t y) {
-    spread_row(n, a->w[w], a->dy + y, a->g->stride, a->dx + x);
-    return 0;
-}
-
-static bnn_real row_to_dw(const call *a, int n, size_t w, size_t x, size_t y) {
-    (void)w;
-    return dot_row(n, a->x + x, a->g->stride, a->dy + y);
-}
-
-/* Runs over the rows of planes c of x and o of y of an image at pixel (i,j) of the kernel; returns the sum of what the work returns. */
-static bnn_real run_rows(const call *a, int image, int c, int o, int i, int j, row_work *work) {
-    const bnn_conv *g = a->g;
-    int top, bottom, left, right;
-    bnn_real sum = 0;
-    find_inside(g, i, g->height, a->rows, &top, &bottom);
-    find_inside(g, j, g->width, a->columns, &left, &right);
-    const size_t w = place_of(g, c, i, j, o), from = ((size_t)image * (size_t)g->in + (size_t)c) * plane_of_x(a),
-                 to = ((size_t)image * (size_t)g->out + (size_t)o) * plane_of_y(a);
-    for (int r = top; r < bottom && left < right; r++) {
-        const size_t x = from + (size_t)(r * g->stride + i - g->padding) * (size_t)g->width + (size_t)(left * g->stride + j - g->padding);
-        sum += work(a, right - left, w, x, to + (size_t)r * (size_t)a->columns + (size_t)left);
-    }
-    return sum;
-}
-
-/* All weights of an image, in the order of their sums. */
-static void run_image(const call *a, int image, row_work *work) {
-    const bnn_conv *g = a->g;
-    for (int o = 0; o < g->out; o++)
-        for (int c = 0; c < g->in; c++)
-            for (int i = 0; i < g->kernel; i++)
-                for (int j = 0; j < g->kernel; j++) {
-                    const bnn_real sum = run_rows(a, image, c, o, i, j, work);
-                    if (a->dw) a->dw[place_of(g, c, i, j, o)] += sum;
-                }
-}
-
-static void images_to_y(void *context, int first, int n) {
-    const call *a = context;
-    for (int image = first; image < first + n; image++) {
-        for (size_t o = 0; o < (size_t)a->g->out; o++) {
-            bnn_real *plane = a->y + ((size_t)image * (size_t)a->g->out + o) * plane_of_y(a);
-            for (size_t k = 0; k < plane_of_y(a); k++) plane[k] = a->b ? a->b[o] : 0;
+/* to[rows,columns] = every `apart`-th pixel of a plane from (row,column) on; 0 where there is none. */
+static void copy_plane(const bnn_real *from, int height, int width, int row, int column, int apart, int rows, int columns, bnn_real *to) {
+    const int left = smaller(columns, column < 0 ? up(-column, apart) : 0),
+              right = larger(left, smaller(columns, up(width - column, apart)));
+    for (int r = 0; r < rows; r++, row += apart, to += columns) {
+        if (row < 0 || row >= height) {
+            memset(to, 0, (size_t)columns * sizeof *to);
+            continue;
         }
-        run_image(a, image, row_to_y);
+        const bnn_real *pixel = from + (ptrdiff_t)row * width + column;
+        memset(to, 0, (size_t)left * sizeof *to);
+        if (apart == 1)
+            memcpy(to + left, pixel + left, (size_t)(right - left) * sizeof *to);
+        else
+            for (int q = left; q < right; q++) to[q] = pixel[(ptrdiff_t)q * apart];
+        memset(to + right, 0, (size_t)(columns - right) * sizeof *to);
     }
 }
 
-static void images_to_dx(void *context, int first, int n) {
-    for (int image = first; image < first + n; image++) run_image(context, image, row_to_dx);
+/* Planes first .. first + n of the source, as a block reads them. */
+static void fill(const sweep *s, const block *k, int first, int n, bnn_real *buffer) {
+    const int apart = s->back ? 1 : s->g->stride, row = s->down.source + k->row * apart, column = s->across.source + k->column * apart;
+    const bnn_real *from = s->source + ((size_t)k->image * (size_t)s->planes + (size_t)first) * area(s->height, s->width);
+    for (int z = 0; z < n; z++, from += area(s->height, s->width))
+        for (int phase = 0; phase < s->phases * s->phases; phase++, buffer += k->plane)
+            copy_plane(from, s->height, s->width, row + phase / s->phases, column + phase % s->phases, apart, k->rows + s->down.reach,
+                       k->pitch, buffer);
+    memset(buffer, 0, LANES * sizeof *buffer); /* what the last vector reads beyond them */
+}
+
+BNN_LOOP static void put_row(int n, const bnn_real *restrict from, bnn_real bias, bnn_real *restrict to) {
+    for (int q = 0; q < n; q++) to[q] = from[q] + bias;
+}
+
+BNN_LOOP static void add_row(int n, const bnn_real *restrict from, bnn_real *restrict to) {
+    for (int q = 0; q < n; q++) to[q] += from[q];
+}
+
+/* Planes first .. first + n of a block's results go where they belong: into y, or onto dx. */
+static void deliver(const sweep *s, const block *k, int first, int n, const bnn_real *result) {
+    const int step = s->across.step;
+    for (int o = first; o < first + n; o++, result += k->pixels)
+        for (int r = 0; r < k->rows; r++) {
+            const size_t plane = (size_t)k->image * (size_t)s->results + (size_t)o,
+                         row = (size_t)(s->down.target + (k->row + r) * s->down.step);
+            bnn_real *to = s->target + plane * area(s->tall, s->wide) + row * (size_t)s->wide + (s->across.target + k->column * step);
+            const bnn_real *from = result + r * k->pitch;
+            if (!s->back)
+                put_row(k->columns, from, s->b ? s->b[o] : 0, to);
+            else if (step == 1)
+                add_row(k->columns, from, to);
+            else
+                for (int q = 0; q < k->columns; q++) to[(ptrdiff_t)q * step] += from[q];
+        }
+}
+
+/* ---------------------------------------------------------------- x to y, dy to dx */
+
+/* The sums over `depth` planes from `plane` on, which are in the buffer, for `n` planes of the result from `first` on. They go on from
+ * those of earlier planes. */
+static void add_planes(const sweep *s, const block *k, int plane, int depth, int first, int n, const bnn_real *buffer, bnn_real *result) {
+    int unit[STRETCH], shift[STRETCH];
+    bnn_product g = {.m = n,
+                     .n = k->pixels,
+                     .ar = s->w_result,
+                     .unit = unit,
+                     .b = buffer,
+                     .shift = shift,
+                     .ir = k->pixels,
+                     .c = result,
+                     .cr = k->pixels};
+    g.init = plane > 0 ? result : NULL;
+    g.a = s->w + first * s->w_result;
+    const int taps = s->down.taps * s->across.taps;
+    for (int z = 0, tap = 0; z < depth;) {
+        place_tap(s, k, z, tap / s->across.taps, tap % s->across.taps, &unit[g.k], &shift[g.k]);
+        unit[g.k++] += (int)((plane + z) * s->w_plane);
+        if (++tap == taps) tap = 0, z++;
+        if (g.k < STRETCH && z < depth) continue;
+        bnn_kernels_simd_of(bnn_simd_level())->shifted(&g);
+        g.init = result, g.k = 0;
+    }
+}
+
+static void run_block(const sweep *s, const block *k) {
+    alignas(64) bnn_real buffer[BUFFER + LANES], result[RESULT];
+    const int most = larger(8, RESULT / k->pixels / 8 * 8);
+    for (int first = 0; first < s->results; first += most) {
+        const int n = smaller(most, s->results - first);
+        for (int plane = 0; plane < s->planes; plane += s->depth) {
+            const int depth = smaller(s->depth, s->planes - plane);
+            if (first == 0 || depth < s->planes) fill(s, k, plane, depth, buffer);
+            add_planes(s, k, plane, depth, first, n, buffer, result);
+        }
+        deliver(s, k, first, n, result);
+    }
+}
+
+static void run_blocks(void *context, int first, int n) {
+    const sweep *s = context;
+    for (int i = first; i < first + n; i++) {
+        const block k = block_of(s, i / blocks_of(s), i % blocks_of(s));
+        run_block(s, &k);
+    }
+}
+
+/* Says whether so many terms for each pixel of y are worth being shared by threads. */
+static bool is_shared(const bnn_conv *g, int images) {
+    const double pixels = (double)images * bnn_conv_side(g, g->height) * bnn_conv_side(g, g->width);
+    return 2 * pixels * g->in * g->kernel * g->kernel * g->out >= PARALLEL_FLOPS && !bnn_jobs_inside();
+}
+
+/* Of a kernel of one pixel, whose shifts are none: products with the image itself. */
+static bool is_plain(const bnn_conv *g) { return g->kernel == 1 && g->stride == 1; }
+
+static void run_pixels(void *context, int first, int n) {
+    const sweep *s = context;
+    const size_t pixels = area(s->height, s->width), blocks = (pixels + PIXELS - 1) / PIXELS;
+    for (size_t i = (size_t)first; i < (size_t)(first + n); i++) {
+        const size_t image = i / blocks, at = i % blocks * PIXELS;
+        bnn_real *const to = s->target + image * (size_t)s->results * pixels + at;
+        const int width = pixels - at < PIXELS ? (int)(pixels - at) : PIXELS;
+        for (int o = 0; !s->back && o < s->results; o++)
+            for (int q = 0; q < width; q++) to[(size_t)o * pixels + (size_t)q] = s->b ? s->b[o] : 0;
+        const bnn_product g = {.m = s->results,
+                               .n = width,
+                               .k = s->planes,
+                               .a = s->w,
+                               .ar = s->w_result,
+                               .ak = s->w_plane,
+                               .b = s->source + image * (size_t)s->planes * pixels + at,
+                               .br = (ptrdiff_t)pixels,
+                               .bk = 1,
+                               .init = to,
+                               .ir = (ptrdiff_t)pixels,
+                               .c = to,
+                               .cr = (ptrdiff_t)pixels};
+        bnn_kernels_simd_of(bnn_simd_level())->product(&g);
+    }
+}
+
+static void run(sweep *s) {
+    const bool plain = is_plain(s->g);
+    const int n = s->images * (plain ? up(s->height * s->width, PIXELS) : blocks_of(s));
+    bnn_parts_run(n, is_shared(s->g, s->images) ? 1 : larger(1, n), plain ? run_pixels : run_blocks, s);
 }
 
 void bnn_conv_y(const bnn_conv *g, int n, const bnn_real *x, const bnn_real *w, const bnn_real *b, bnn_real *y) {
-    call a = call_of(g, n);
-    a.x = x, a.w = w, a.b = b, a.y = y;
-    bnn_parts_run(n, 1, images_to_y, &a);
+    sweep s = sweep_of(g, n, false, forward_side(g, g->height), forward_side(g, g->width));
+    s.source = x, s.w = w, s.b = b, s.target = y;
+    run(&s);
 }
 
 void bnn_conv_dx(const bnn_conv *g, int n, const bnn_real *dy, const bnn_real *w, bnn_real *dx) {
-    call a = call_of(g, n);
-    a.dy = dy, a.w = w, a.dx = dx;
-    bnn_parts_run(n, 1, images_to_dx, &a);
+    for (int phase = 0; phase < g->stride * g->stride; phase++) {
+        const side down = back_side(g, g->height, phase / g->stride), across = back_side(g, g->width, phase % g->stride);
+        if (down.taps == 0 || across.taps == 0 || down.n <= 0 || across.n <= 0) continue; /* no pixel of y has read these */
+        sweep s = sweep_of(g, n, true, down, across);
+        s.source = dy, s.w = w, s.target = dx;
+        run(&s);
+    }
+}
+
+/* ---------------------------------------------------------------- the kernel's gradient */
+
+/* Planes of x are worked on by themselves. */
+typedef struct {
+    sweep s;
+    const bnn_real *dy;
+    bnn_real *dw;
+} gradient;
+
+/* Planes first .. first + n of dy at the pitch of the buffer, with zeros where no pixel is. */
+static void fill_dy(const gradient *d, const block *k, int first, int n, bnn_real *to) {
+    const sweep *s = &d->s;
+    const bnn_real *from = d->dy + ((size_t)k->image * (size_t)s->results + (size_t)first) * area(s->tall, s->wide);
+    for (int o = 0; o < n; o++, from += area(s->tall, s->wide), to += k->pixels) {
+        memset(to, 0, (size_t)k->pixels * sizeof *to);
+        for (int r = 0; r < k->rows; r++)
+            memcpy(to + r * k->pitch, from + (size_t)(k->row + r) * (size_t)s->wide + (size_t)k->column, (size_t)k->columns * sizeof *to);
+    }
+}
+
+/* Adds what a block gives the weights of planes first .. first + depth of x. */
+static void gradient_block(const gradient *d, const block *k, int first, int depth) {
+    alignas(64) bnn_real buffer[BUFFER + LANES], dy[RESULT];
+    const sweep *s = &d->s;
+    const int most = larger(8, RESULT / k->pixels / 8 * 8), wide = s->g->kernel, taps = wide * wide, all = depth * taps;
+    int shift[STRETCH], unit;
+    fill(s, k, first, depth, buffer);
+    for (int o = 0; o < s->results; o += most) {
+        const int n = smaller(most, s->results - o);
+        fill_dy(d, k, o, n, dy);
+        for (int from = 0; from < all; from += STRETCH) {
+            const bnn_dots g = {.m = n,
+                                .n = smaller(STRETCH, all - from),
+                                .k = k->pixels,
+                                .a = dy,
+                                .ar = k->pixels,
+                                .b = buffer,
+                                .shift = shift,
+                                .c = d->dw + o * s->w_result + (first * taps + from) * s->w_tap,
+                                .cr = s->w_result,
+                                .cc = s->w_tap};
+            for (int t = 0; t < g.n; t++) {
+                const int tap = (from + t) % taps;
+                place_tap(s, k, (from + t) / taps, tap / wide, tap % wide, &unit, &shift[t]);
+            }
+            bnn_kernels_simd_of(bnn_simd_level())->dots(&g);
+        }
+    }
+}
+
+static void gradient_planes(void *context, int first, int n) {
+    const gradient *d = context;
+    for (int plane = first; plane < first + n; plane += d->s.depth)
+        for (int i = 0; i < d->s.images * blocks_of(&d->s); i++) {
+            const block k = block_of(&d->s, i / blocks_of(&d->s), i % blocks_of(&d->s));
+            gradient_block(d, &k, plane, smaller(d->s.depth, first + n - plane));
+        }
 }
 
 void bnn_conv_dw(const bnn_conv *g, int n, const bnn_real *x, const bnn_real *dy, bnn_real *dw, bnn_real *db) {
-    call a = call_of(g, n);
-    a.x = x, a.dy = dy, a.dw = dw;
-    for (int image = 0; image < n; image++) {
-        if (dw) run_image(&a, image, row_to_dw);
-        for (int o = 0; db && o < g->out; o++)
-            db[o] += (bnn_real)bnn_sum(plane_of_y(&a), dy + ((size_t)image * (size_t)g->out + (size_t)o) * plane_of_y(&a));
-    }
+    enum { PARTS = 8 };
+    gradient d = {.s = sweep_of(g, n, false, forward_side(g, g->height), forward_side(g, g->width)), .dy = dy, .dw = dw};
+    d.s.source = x;
+    cut(&d.s, TOGETHER / 2);
+    if (dw) bnn_parts_run(g->in, is_shared(g, n) ? up(g->in, PARTS) : g->in, gradient_planes, &d);
+    const size_t pixels = area(d.s.tall, d.s.wide);
+    for (int plane = 0; db && plane < n * g->out; plane++) db[plane % g->out] += (bnn_real)bnn_sum(pixels, dy + (size_t)plane * pixels);
 }

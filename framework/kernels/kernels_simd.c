@@ -29,13 +29,14 @@ enum { BLOCK = 128 }; /* rows of a that are copied together */
 typedef struct {
     int k;
     const bnn_real *a, *b, *init;
-    const int *unit;
+    const int *unit, *shift;
     bnn_real *c;
     ptrdiff_t ar, ak, br, ir, cr;
 } panel_of;
 
-/* How a row of the tile finds its numbers in a: side by side (ak = 1), below each other (ar = 1), or where unit says. */
-typedef enum { ALONG, ACROSS, PICKED } walk;
+/* How a row of the tile finds its numbers in a: side by side (ak = 1), below each other (ar = 1), or where unit says; in the last case
+ * shift says where the rows of b are. */
+typedef enum { ALONG, ACROSS, PICKED, SHIFTED } walk;
 
 /* The compiler would keep a pointer for each row, more than there are registers. With one for three rows the others are at one and two
  * strides from it, which an address can say. */
@@ -51,9 +52,10 @@ INLINE void tile(const int mr, const int nv, int last, const bool whole, const w
     if (g->init) UNROLL(8)
     for (int r = 0; r < mr; r++) UNROLL(4)
     for (int v = 0; v < nv; v++) acc[r][v] = load_last(g->init + (i + r) * g->ir + v * VL, v + 1 < nv ? VL : last);
-    for (int p = 0; p < g->k; p++, b += g->br) {
-        const ptrdiff_t at = how == PICKED ? g->unit[p] : 0;
+    for (int p = 0; p < g->k; p++, b += how == SHIFTED ? 0 : g->br) {
+        const ptrdiff_t at = how >= PICKED ? g->unit[p] : 0;
         vreal y[MOST];
+        if (how == SHIFTED) b = g->b + g->shift[p];
         UNROLL(4)
         for (int v = 0; v < nv; v++) y[v] = whole || v + 1 < nv ? load(b + v * VL) : load_part(b + v * VL, last);
         UNROLL(8)
@@ -89,6 +91,10 @@ INLINE void tile(const int mr, const int nv, int last, const bool whole, const w
     DEFINE_PANEL(whole_along_##nv, nv, true, ALONG)   \
     DEFINE_PANEL(whole_across_##nv, nv, true, ACROSS) \
     DEFINE_PANEL(whole_picked_##nv, nv, true, PICKED)
+DEFINE_PANEL(shifted_1, 1, true, SHIFTED)
+DEFINE_PANEL(shifted_2, 2, true, SHIFTED)
+DEFINE_PANEL(shifted_3, 3, true, SHIFTED)
+DEFINE_PANEL(shifted_4, 4, true, SHIFTED)
 DEFINE_PANELS(1)
 DEFINE_PANELS(2)
 DEFINE_PANELS(3)
@@ -185,6 +191,24 @@ static void product(const bnn_product *g) {
     }
 }
 
+static void shifted(const bnn_product *g) {
+    static panel *const of_width[MOST] = {shifted_1, shifted_2, shifted_3, shifted_4};
+    for (int left = g->n / VL, j = 0, nv; left > 0; left -= nv, j += nv * VL) {
+        nv = panel_width(left);
+        const panel_of part = {.k = g->k,
+                               .a = g->a,
+                               .ar = g->ar,
+                               .unit = g->unit,
+                               .b = g->b + j,
+                               .shift = g->shift,
+                               .init = g->init ? g->init + j : NULL,
+                               .ir = g->ir,
+                               .c = g->c + j,
+                               .cr = g->cr};
+        of_width[nv - 1](&part, g->m, VL);
+    }
+}
+
 INLINE bnn_real sum(vreal v) {
     bnn_real s[VL];
     store(s, v);
@@ -195,8 +219,9 @@ INLINE bnn_real sum(vreal v) {
 
 /* Lane i of the result is the sum of v[i], its halves added, then their halves, and so on: vectors i and i + VL/2 are folded into one. */
 INLINE vreal sums(vreal v[VL]) {
-    for (int half = VL / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++) v[i] = zip_low(v[i], v[i + half]) + zip_high(v[i], v[i + half]);
+    UNROLL(4)
+    for (int half = VL / 2; half > 0; half /= 2) UNROLL(8)
+    for (int i = 0; i < half; i++) v[i] = zip_low(v[i], v[i + half]) + zip_high(v[i], v[i + half]);
     return v[0];
 }
 
@@ -218,6 +243,72 @@ INLINE void dot_rows(const int rows, int in, const bnn_real *x, const bnn_real *
 static void dot(int n, int in, const bnn_real *x, const bnn_real *w, bnn_real b, bnn_real *y) {
     for (; n >= VL; n -= VL, x += VL * in, y += VL) dot_rows(VL, in, x, w, b, y);
     if (n > 0) dot_rows(n, in, x, w, b, y);
+}
+
+/* The compiler would load a vector again for each product that it is a factor of, and there is one such load in a cycle. */
+#ifdef __x86_64__
+#define LOAD_ONCE(vector) __asm__("" : "+v"(vector))
+#else
+#define LOAD_ONCE(vector)
+#endif
+
+enum { MOST_DOTS = 3 * 8 };
+
+/* total[i] = the sum of v[i], i < n. A function of its own: the loop before it wants all registers. */
+static __attribute__((noinline)) void fold(int n, const vreal *v, bnn_real *total) {
+    for (int t = 0; t < n; t += VL) {
+        vreal part[VL];
+        UNROLL(16)
+        for (int i = 0; i < VL; i++) part[i] = t + i < n ? v[t + i] : (vreal){0};
+        store(total + t, sums(part));
+    }
+}
+
+/* Rows i .. i+mr and columns j .. j+nr of bnn_dots; mr and nr are constants after inlining, so that acc lives in registers. */
+INLINE void dots_tile(const int mr, const int nr, const bnn_dots *g, int i, int j) {
+    vreal acc[8][3] = {0}, kept[MOST_DOTS];
+    bnn_real total[MOST_DOTS + VL];
+    const bnn_real *a = g->a + i * g->ar, *b[3];
+    for (int s = 0; s < nr; s++) b[s] = g->b + g->shift[j + s];
+    for (int q = 0; q < g->k; q += VL) {
+        vreal y[3];
+        UNROLL(3)
+        for (int s = 0; s < nr; s++) y[s] = load(b[s] + q);
+        UNROLL(8)
+        for (int r = 0; r < mr; r++) {
+            vreal x = load(a + r * g->ar + q);
+            LOAD_ONCE(x);
+            UNROLL(3)
+            for (int s = 0; s < nr; s++) acc[r][s] += x * y[s];
+        }
+    }
+    UNROLL(8)
+    for (int r = 0; r < mr; r++) UNROLL(3)
+    for (int s = 0; s < nr; s++) kept[r * nr + s] = acc[r][s];
+    fold(mr * nr, kept, total);
+    bnn_real *c = g->c + i * g->cr + j * g->cc;
+    for (int r = 0; r < mr; r++)
+        for (int s = 0; s < nr; s++) c[r * g->cr + s * g->cc] += total[r * nr + s];
+}
+
+/* Columns j .. j+nr. */
+#define DEFINE_DOTS(nr)                                                                     \
+    static __attribute__((noinline)) void dots_##nr(const bnn_dots *of, int j) {            \
+        const bnn_dots g = *of;                                                             \
+        int i = 0;                                                                          \
+        for (; i + MR(nr) <= g.m; i += MR(nr)) dots_tile(MR(nr), nr, &g, i, j);             \
+        for (; i + MR(nr) / 2 <= g.m; i += MR(nr) / 2) dots_tile(MR(nr) / 2, nr, &g, i, j); \
+        for (; i < g.m; i++) dots_tile(1, nr, &g, i, j);                                    \
+    }
+DEFINE_DOTS(1)
+DEFINE_DOTS(2)
+DEFINE_DOTS(3)
+
+static void dots(const bnn_dots *g) {
+    int j = 0;
+    for (; j + 3 <= g->n; j += 3) dots_3(g, j);
+    if (g->n - j == 2) dots_2(g, j);
+    if (g->n - j == 1) dots_1(g, j);
 }
 
 /* Columns at, at + VL, .., nv of them, the last one `last` wide. */
@@ -373,5 +464,5 @@ INLINE double multiply_adds(int n, const int loads) {
 /* The tile of 8 rows by 3 vectors loads 11 vectors for 24 multiply-adds. */
 static double fma_flops(int n, bool loading) { return loading ? multiply_adds(n, CHAINS * 11 / 24) : multiply_adds(n, 0); }
 
-const bnn_kernels_simd PASTE(bnn_kernels_simd_, BNN_ISA) = {product,  dot,         column_sums,  map_exp,        map_log,
-                                                            map_tanh, map_sigmoid, map_softplus, map_normal_cdf, fma_flops};
+const bnn_kernels_simd PASTE(bnn_kernels_simd_, BNN_ISA) = {product, shifted,  dots,        dot,          column_sums,    map_exp,
+                                                            map_log, map_tanh, map_sigmoid, map_softplus, map_normal_cdf, fma_flops};

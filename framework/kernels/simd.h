@@ -19,18 +19,29 @@ typedef struct {
 } bnn_rng_simd;
 
 /* c[m,n] = init[m,n] + a[m,k] b[k,n]. Element (i,p) of a is a[i*ar + p*ak], or a[i*ar + unit[p]] where unit is not NULL; b[p*br + j*bk]
- * with one of br, bk being 1; init has the row stride ir (0: one row for all) or is NULL (zeros), and may be c. c[i*cr + j]. Sums run over
- * p in order, whatever m and n. */
+ * with one of br, bk being 1, or, where shift is not NULL, b[shift[p] + j], with n a multiple of 16; init has the row stride ir (0: one row
+ * for all) or is NULL (zeros), and may be c. c[i*cr + j]. Sums run over p in order, whatever m and n. */
 typedef struct {
     int m, n, k;
     const bnn_real *a, *b, *init;
-    const int *unit;
+    const int *unit, *shift;
     bnn_real *c;
     ptrdiff_t ar, ak, br, bk, ir, cr;
 } bnn_product;
 
+/* c[i*cr + j*cc] += sum over q of a[i*ar + q] b[shift[j] + q], i < m, j < n, q < k, a multiple of 64. In lanes, which are added last. */
+typedef struct {
+    int m, n, k;
+    const bnn_real *a, *b;
+    const int *shift;
+    bnn_real *c;
+    ptrdiff_t ar, cr, cc;
+} bnn_dots;
+
 typedef struct {
     void (*product)(const bnn_product *g);
+    void (*shifted)(const bnn_product *g); /* one with unit and shift */
+    void (*dots)(const bnn_dots *g);
     void (*dot)(int n, int in, const bnn_real *x, const bnn_real *w, bnn_real b, bnn_real *y); /* y[n] = x[n,in] w[in] + b */
     void (*column_sums)(int n, int out, const bnn_real *x, bnn_real *y);                       /* y[out] += x[n,out], row after row */
     void (*exp)(size_t n, const bnn_real *x, bnn_real *y);
