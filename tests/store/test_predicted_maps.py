@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Maps of classes through the program: whether the files of predictions say what their probabilities say, in any company and at any number of threads, and whether scores are
-those that NumPy computes of them. Call: test_map_answers.py PROGRAM.
+those that NumPy computes of them. Call: test_predicted_maps.py PROGRAM.
 
 Without h5py, NumPy and xarray a line that begins with 'skipped' is printed and the exit status is 77, which meson counts as skipped.
 """
