@@ -263,7 +263,7 @@ static void find_ess(bnn_diagnosis *d, const bnn_spread *bulk, const bnn_spread 
     double wanted = BNN_LEAST_ESS * (double)d->chains;
     const bnn_spread *least = tail->n > 0 && tail->least < bulk->least ? tail : bulk;
     if (least->n == 0 || least->least >= wanted) return;
-    find(d, BNN_REMARK_WARNING, "few_draws",
+    find(d, least->least < BNN_LEAST_ESS ? BNN_REMARK_WARNING : BNN_REMARK_NOTE, "few_draws",
          "few draws count: the %s ESS of %s is as low as %.0f (%s), %.0f are wanted, %d for each chain; make more draws, or let more "
          "transitions "
          "pass between two (thin)",

@@ -111,6 +111,11 @@ void bnn_world_draw_y(const bnn_simulator *s, bnn_world *w, bnn_rng rng) {
     memcpy(w->all->y, w->rows->y, (size_t)w->rows->n * (size_t)w->rows->y_dim * sizeof *w->rows->y);
 }
 
+void bnn_world_draw_all(const bnn_simulator *s, bnn_world *w, bnn_rng rng) {
+    const bnn_likelihood *l = &s->model->likelihood;
+    bnn_likelihood_vtable(l)->draw(l, w->all->n, outputs(s, w), bnn_model_noise(s->model, w->theta), rng, 0, w->all->y);
+}
+
 void bnn_world_measure(const bnn_simulator *s, bnn_world *w, double *out) {
     const bnn_likelihood *l = &s->model->likelihood;
     const bnn_observation seen = {.mean = w->mean, .logp = w->logp};

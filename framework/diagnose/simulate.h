@@ -37,6 +37,7 @@ bnn_status bnn_world_open(const bnn_simulator *s, bnn_world *out);
 void bnn_world_close(bnn_world *w);
 bnn_status bnn_world_draw_theta(const bnn_simulator *s, bnn_world *w, bnn_rng rng);
 void bnn_world_draw_y(const bnn_simulator *s, bnn_world *w, bnn_rng rng);  /* given theta */
+void bnn_world_draw_all(const bnn_simulator *s, bnn_world *w, bnn_rng rng); /* those of the points, too: into all->y alone */
 void bnn_world_measure(const bnn_simulator *s, bnn_world *w, double *out); /* out[n] of theta and y */
 
 /* Streams of a simulator, and of one world. */

@@ -28,7 +28,7 @@ static double level(const bnn_history *h, int from, int to, double *squared_erro
 
 /* U over the last tenth of the fit against a tenth before it. A schedule of the step size that ends makes the last steps small, so
  * neighbouring tenths at the end would always agree. */
-static bnn_status judge_course(const bnn_run *run, int rows, bnn_remarks *out) {
+static bnn_status judge_course(const bnn_run *run, double rows, bnn_remarks *out) {
     const bnn_history *h = &run->history;
     int tenth = h->n / 10, from = (int)(BNN_FALL_FROM * h->n);
     bool stopped = bnn_engine_fitted(run->engine) != run->engine && !bnn_engine_vtable(run->engine)->member; /* by scores of rows held out
@@ -56,6 +56,60 @@ static bnn_status judge_noise(const bnn_run *run, int rows, bnn_remarks *out) {
                            sd, parameters, rows);
 }
 
+/* ---------------------------------------------------------------- the posterior */
+
+/* The likelihood's own parameters have no density: they may go anywhere at no price. */
+static bool has_flat_noise(const bnn_likelihood *l, bnn_real *theta) {
+    const bnn_likelihood_type *type = bnn_likelihood_vtable(l);
+    double here = 0, there = 0;
+    if (l->n_theta == 0) return false;
+    if (type->logp) here = type->logp(l, theta, 1, NULL);
+    for (int k = 0; k < l->n_theta; k++) theta[k] -= 8;
+    if (type->logp) there = type->logp(l, theta, 1, NULL);
+    return here == there;
+}
+
+/* Weights and biases that have a prior of the model's, and those of them for which it is flat. theta[n_theta] of zeros. */
+static int count_weights(const bnn_model *m, const bnn_real *theta, int *flat) {
+    bnn_block_info b;
+    size_t all = 0;
+    *flat = 0;
+    for (int i = 0; bnn_model_block(m, i, &b); i++) {
+        if (b.role != BNN_WEIGHT && b.role != BNN_BIAS) continue;
+        all += b.length;
+        if (bnn_model_prior_prec(m, i, theta) == 0) *flat += (int)b.length;
+    }
+    return (int)all;
+}
+
+/* Densities without an integral: a noise that may vanish at no price where the network can meet all targets, and more free weights than
+ * rows can tie down. Chains then draw from nothing; a descent ends where it was stopped. */
+static bnn_status judge_posterior(const bnn_run *run, int rows, bnn_remarks *out) {
+    const bnn_engine *fitted = bnn_engine_fitted(run->engine);
+    const bnn_model *m = fitted ? fitted->model : NULL;
+    bnn_real *theta = m ? calloc((size_t)m->n_theta + 1, sizeof *theta) : NULL;
+    if (!m) return BNN_OK;
+    if (!theta) return bnn_oom("a verdict");
+    int flat, weights = count_weights(m, theta, &flat);
+    bool noise = has_flat_noise(&m->likelihood, theta + m->net->n_theta);
+    bnn_severity severity = bnn_has_chains(run->engine) ? BNN_REMARK_BAD : BNN_REMARK_WARNING;
+    free(theta);
+    if (noise && weights > rows)
+        return bnn_remarks_add(
+            out, severity, "improper",
+            "there is no posterior: the noise has a flat prior, and %d weights can meet all of %d rows, so it may vanish; "
+            "give it a density (gaussian:shape=0.25)",
+            weights, rows);
+    if (flat > rows)
+        return bnn_remarks_add(out, severity, "improper",
+                               "there is no posterior: %d weights have a flat prior, and %d rows cannot tie them down; give them a width "
+                               "(gauss:sd=1,bias_sd=1)",
+                               flat, rows);
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- the engine */
+
 /* Asks the engine and those that it holds, down to the one that predicts. */
 static bnn_status ask(const bnn_engine *engine, bnn_remarks *out) {
     const bnn_engine_type *type = bnn_engine_vtable(engine);
@@ -66,7 +120,8 @@ static bnn_status ask(const bnn_engine *engine, bnn_remarks *out) {
 
 bnn_status bnn_judge_fit(const bnn_run *run, const bnn_data *train, bnn_remarks *out) {
     BNN_TRY(ask(run->engine, out));
-    BNN_TRY(judge_course(run, train->n, out));
+    BNN_TRY(judge_posterior(run, train->n, out));
+    BNN_TRY(judge_course(run, bnn_data_weight(train), out));
     BNN_TRY(judge_noise(run, train->n, out));
     if (train->n < BNN_FEW_ROWS)
         BNN_TRY(bnn_remarks_add(out, BNN_REMARK_WARNING, "few_rows",
@@ -97,19 +152,23 @@ bnn_status bnn_judge_chains(const bnn_run *run, const bnn_data *data, bnn_remark
 
 /* ---------------------------------------------------------------- the prediction */
 
+/* A row of weight w is as w equal rows. */
+static double weight_of(const bnn_data *data, int row) { return data->weight ? data->weight[row] : 1; }
+
 /* Sums over the rows of a difference: its mean and standard error. */
 typedef struct {
-    int n;
-    double mean, m2;
+    double weight, mean, m2;
 } difference;
 
-static void add(difference *d, double x) {
+static void add(difference *d, double weight, double x) {
+    if (weight == 0) return;
     double delta = x - d->mean;
-    d->mean += delta / ++d->n;
-    d->m2 += delta * (x - d->mean);
+    d->weight += weight;
+    d->mean += delta * weight / d->weight;
+    d->m2 += weight * delta * (x - d->mean);
 }
 
-static double error_of(const difference *d) { return d->n > 1 ? sqrt(d->m2 / (d->n - 1) / d->n) : INFINITY; }
+static double error_of(const difference *d) { return d->weight > 1 ? sqrt(d->m2 / (d->weight - 1) / d->weight) : INFINITY; }
 
 /* log p(y) of a row by the mean and sd of the training rows, or, for classes, by their shares in these rows. */
 static double plain_logp(const bnn_data *data, const double *share, int row) {
@@ -124,12 +183,15 @@ static double plain_logp(const bnn_data *data, const double *share, int row) {
 /* Rows that lack a class have been chosen: shares of theirs would know more than those of the training rows, so all classes are alike. */
 static bnn_status class_shares(const bnn_data *data, double **out) {
     bool lacks = false;
-    size_t n = (size_t)data->n * (size_t)data->y_dim, known = 0;
+    size_t n = (size_t)data->n * (size_t)data->y_dim;
+    double known = 0;
     double *share = calloc((size_t)data->n_classes + 1, sizeof *share);
     if (!share) return bnn_oom("the shares of classes");
-    for (size_t i = 0; data->n_classes > 0 && i < n; i++)
-        if (data->y[i] >= 0) share[(int)data->y[i]]++, known++;
-    for (int c = 0; c < data->n_classes && known > 0; c++) share[c] /= (double)known;
+    for (size_t i = 0; data->n_classes > 0 && i < n; i++) {
+        double weight = data->y[i] >= 0 ? weight_of(data, (int)(i / (size_t)data->y_dim)) : 0;
+        if (weight > 0) share[(int)data->y[i]] += weight, known += weight;
+    }
+    for (int c = 0; c < data->n_classes && known > 0; c++) share[c] /= known;
     for (int c = 0; c < data->n_classes; c++) lacks |= share[c] == 0;
     for (int c = 0; lacks && c < data->n_classes; c++) share[c] = 1.0 / data->n_classes;
     *out = share;
@@ -137,13 +199,13 @@ static bnn_status class_shares(const bnn_data *data, double **out) {
 }
 
 /* What an image's pixels gain on the average: they depend on each other. */
-static void add_map(const bnn_prediction *p, const double *share, int row, difference *gain) {
+static void add_map(const bnn_prediction *p, const double *share, int row, double weight, difference *gain) {
     const int classes = bnn_prediction_width(p);
     const bnn_map_sums *s = (const bnn_map_sums *)(p->map_sums + (size_t)row * bnn_map_sums_length(classes));
     double plain = 0;
     for (int c = 0; c < classes; c++)
         if (s->of[c].is > 0) plain += s->of[c].is * log(share[c]);
-    if (s->pixels > 0) add(gain, (s->ll - plain) / s->pixels);
+    if (s->pixels > 0) add(gain, weight, (s->ll - plain) / s->pixels);
 }
 
 /* The log density against that of an answer which does not look at x. */
@@ -153,9 +215,9 @@ static bnn_status judge_worth(const bnn_prediction *p, const bnn_data *data, bnn
     BNN_TRY(class_shares(data, &share));
     for (int i = 0; i < p->n; i++)
         if (p->map_sums)
-            add_map(p, share, i, &gain);
+            add_map(p, share, i, weight_of(data, i), &gain);
         else
-            add(&gain, p->logp[i] - plain_logp(data, share, i));
+            add(&gain, weight_of(data, i), p->logp[i] - plain_logp(data, share, i));
     free(share);
     const char *unit = p->map_sums ? "pixel" : "row",
                *plain = p->is_class ? "the shares of the classes" : "the mean and sd of the training rows";
@@ -174,20 +236,21 @@ static bnn_status judge_worth(const bnn_prediction *p, const bnn_data *data, bnn
 
 /* Share of the targets in central intervals of a level against the level, in its standard errors. Its variance is that of a binomial and
  * that of a noise which was learned from n training rows, whose sd is off by 1/sqrt(2n): 2 z phi(z) / sqrt(2n) of coverage. */
-static double coverage_error(const bnn_prediction *p, int training, double level) {
+static double coverage_error(double weight, int training, double level) {
     double z = gsl_cdf_ugaussian_Pinv(0.5 + 0.5 * level), slope = 2 * z * gsl_ran_ugaussian_pdf(z);
-    return hypot(bnn_coverage_se(level, p->n), training > 0 ? slope / sqrt(2.0 * training) : 0);
+    return hypot(bnn_coverage_se(level, weight), training > 0 ? slope / sqrt(2.0 * training) : 0);
 }
 
 static bnn_status judge_coverage(const bnn_prediction *p, const bnn_data *data, int training, bnn_remarks *out) {
     static const double levels[] = {0.9, 0.5};
     double worst = 0, level = 0;
     for (int i = 0; i < 2; i++) {
-        double z = (bnn_metrics_coverage(p, data, levels[i]) - levels[i]) / coverage_error(p, training, levels[i]);
+        double z = (bnn_metrics_coverage(p, data, levels[i]) - levels[i]) / coverage_error(bnn_data_weight(data), training, levels[i]);
         if (fabs(z) > fabs(worst)) worst = z, level = levels[i];
     }
     if (fabs(worst) < BNN_COVERAGE_ERRORS) return BNN_OK;
-    double inside = bnn_metrics_coverage(p, data, level), band = BNN_COVERAGE_ERRORS * coverage_error(p, training, level);
+    double inside = bnn_metrics_coverage(p, data, level),
+           band = BNN_COVERAGE_ERRORS * coverage_error(bnn_data_weight(data), training, level);
     bool far = level - inside > 0.2;
     return bnn_remarks_add(
         out, far ? BNN_REMARK_BAD : BNN_REMARK_WARNING, worst < 0 ? "overconfident" : "underconfident",
@@ -204,7 +267,7 @@ static bnn_status judge_collapse(const bnn_run *run, const bnn_prediction *p, co
     for (int i = 0; i < n; i++) {
         int j = i % p->mean_dim;
         double z = (double)data->y[i] - (p->mean[i] - data->scaling.y_mean[j]) / data->scaling.y_sd[j];
-        squares += z * z / n;
+        squares += weight_of(data, i / p->mean_dim) * z * z / bnn_data_weight(data) / p->mean_dim;
     }
     if (!(sqrt(squares) > BNN_COLLAPSE * noise) || bnn_metrics_coverage(p, data, 0.9) > 0.75) return BNN_OK;
     return bnn_remarks_add(

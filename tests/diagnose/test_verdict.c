@@ -6,6 +6,7 @@
 
 #include <bnn/diagnose.h>
 #include <bnn/rng.h>
+#include <bnn/sbc.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -30,20 +31,24 @@ static bnn_table *world(uint64_t seed, double sd, int from, double wider) {
 }
 
 /* The verdicts on a fit to the first rows of a world and its prediction of the others. */
-static bnn_remarks *judge(const char *engine, const char *likelihood, const bnn_table *t) {
+static bnn_remarks *judge_by(const char *net, const char *engine, const char *likelihood, const char *prior, const bnn_table *t) {
     bnn_data *train, *rest;
     bnn_run *run;
     bnn_prediction *p;
     bnn_remarks *out;
     OK(bnn_data_range(t, 0, TRAIN_ROWS, NULL, &train));
     OK(bnn_data_range(t, TRAIN_ROWS, ROWS, bnn_data_scaling(train), &rest));
-    OK(bnn_fit(&(bnn_config){.size = sizeof(bnn_config), .net = "dense", .engine = engine, .likelihood = likelihood, .seed = 1}, train,
-               &run));
+    OK(bnn_fit(&(bnn_config){.size = sizeof(bnn_config), .net = net, .engine = engine, .likelihood = likelihood, .prior = prior, .seed = 1},
+               train, &run));
     OK(bnn_run_predict(run, rest, &(bnn_predict_options){.size = sizeof(bnn_predict_options), .samples = 200, .seed = 1}, &p));
     OK(bnn_remarks_new(&out));
     OK(bnn_run_judge(run, train, TRAIN_ROWS, p, rest, out));
     bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(rest), bnn_data_free(train);
     return out;
+}
+
+static bnn_remarks *judge(const char *engine, const char *likelihood, const bnn_table *t) {
+    return judge_by("dense", engine, likelihood, NULL, t);
 }
 
 static int alarms(const bnn_remarks *r) {
@@ -118,7 +123,70 @@ START_TEST(rows_of_one_class_are_no_sample_of_all) {
 }
 END_TEST
 
+/* 60 rows: a noise without a density has no posterior where 101 weights can meet them, nor have 62 biases without one. */
+START_TEST(no_posterior_is_said) {
+    static const struct {
+        const char *net, *likelihood, *prior;
+        bool improper;
+    } model[] = {{"dense:20; tanh; dense", "gaussian:shape=0", "gauss", true},
+                 {"dense:20; tanh; dense", "gaussian", "gauss:bias_sd=inf", false},
+                 {"dense:10; tanh; dense", "gaussian:shape=0", "gauss", false},
+                 {"dense:20; tanh; dense", "gaussian:tau=10", "gauss", false},
+                 {"dense:61; tanh; dense", "gaussian", "gauss:bias_sd=inf", true},
+                 {"dense:20; tanh; dense", "heteroscedastic", "hierarchical", false}};
+    static const char *const engine[] = {"hmc:steps=2,samples=20,warmup=4,chains=2", "map:epochs=5"};
+    bnn_table *t = world(3, 0.3, ROWS, 1);
+    for (size_t i = 0; i < sizeof model / sizeof *model; i++)
+        for (int e = 0; e < 2; e++) {
+            bnn_remarks *r = judge_by(model[i].net, engine[e], model[i].likelihood, model[i].prior, t);
+            ck_assert_msg(says(r, "improper") == model[i].improper, "%s, %s, %s by %s", model[i].net, model[i].likelihood, model[i].prior,
+                          engine[e]);
+            for (int k = 0; k < bnn_remarks_count(r); k++)
+                if (strcmp(bnn_remark_code(r, k), "improper") == 0)
+                    ck_assert(bnn_remark_severity(r, k) == (e == 0 ? BNN_REMARK_BAD : BNN_REMARK_WARNING));
+            bnn_remarks_free(r);
+        }
+    bnn_table_free(t);
+}
+END_TEST
+
+/* The last 50 rows are far off, and weigh nothing. */
+START_TEST(rows_count_by_their_weight) {
+    enum { FAR = ROWS - 50 };
+    double weight[ROWS];
+    for (int i = 0; i < ROWS; i++) weight[i] = i < FAR;
+    bnn_table *t = world(7, 0.3, FAR, 300);
+    bnn_remarks *r = judge(EXACT, "gaussian", t);
+    ck_assert_msg(says(r, "diverged") && says(r, "noise_collapsed"), "rows that are far off are not seen");
+    bnn_remarks_free(r);
+    t->weight = malloc(sizeof weight);
+    memcpy(t->weight, weight, sizeof weight);
+    r = judge(EXACT, "gaussian", t);
+    ck_assert_msg(alarms(r) == 0, "rows that weigh nothing raise %s", bnn_remark_code(r, 0));
+    bnn_remarks_free(r), bnn_table_free(t);
+}
+END_TEST
+
+/* Worlds of the engine's own model: one that is right is seldom alarmed, one that does not move always. */
+START_TEST(worlds_tell_false_alarms_from_true_ones) {
+    bnn_alarms a;
+    bnn_sbc_config c = bnn_sbc_preset();
+    c.net = "dense", c.likelihood = "gaussian:shape=2,sd=0.3", c.rows = c.points = 60, c.replications = 60, c.engine = "laplace";
+    OK(bnn_alarms_run(&c, &a));
+    ck_assert_msg(a.replications == 60 && a.alarmed <= 3, "%d of %d good fits are alarmed", a.alarmed, a.replications);
+    c.replications = 5, c.engine = "sgld:samples=20,burnin=1,lr=1e-7";
+    OK(bnn_alarms_run(&c, &a));
+    int stuck = 0;
+    for (int i = 0; i < a.n; i++)
+        if (strcmp(a.alarm[i].code, "chains_apart") == 0) stuck = a.alarm[i].count[BNN_REMARK_BAD] + a.alarm[i].count[BNN_REMARK_WARNING];
+    ck_assert(a.alarmed == 5 && stuck == 5);
+    c.points = 0;
+    SAYS(bnn_alarms_run(&c, &a), "verdicts need new rows to judge by (--points)");
+}
+END_TEST
+
 int main(void) {
     return run_tests("verdict", (const TTest *const[]){good_fits_get_no_verdict, each_fault_gets_its_verdict,
-                                                       rows_of_one_class_are_no_sample_of_all, NULL});
+                                                       rows_of_one_class_are_no_sample_of_all, no_posterior_is_said,
+                                                       rows_count_by_their_weight, worlds_tell_false_alarms_from_true_ones, NULL});
 }

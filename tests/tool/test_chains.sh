@@ -72,6 +72,12 @@ refuses "likelihood 'gaussian': the noise has a flat density, from which nothing
 refuses "prior 'gauss' of dense_1 bias is flat" $sbc --engine hmc --prior gauss:bias_sd=inf
 refuses "engine 'map' has one parameter vector and no draws to rank among" $sbc --engine map
 refuses "engine 'mc_dropout' has no transition that could be tested" $sbc --engine mc_dropout --geweke
+works sbc --net dense --engine laplace -l gaussian:shape=2,sd=0.3 --rows 60 --points 60 --replications 20 --verdicts
+says 'laplace: 20 worlds, 60 rows fitted and 60 judged by in each'
+says 'few enough for an engine that is right'
+finds 'the verdicts cry wolf' sbc --net dense --engine sgld:samples=20,burnin=1,lr=1e-7 --points 40 --replications 3 --verdicts
+finds '"good": false' sbc --net dense --engine sgld:samples=20,burnin=1,lr=1e-7 --points 40 --replications 3 --verdicts --json
+refuses 'verdicts need new rows to judge by (--points)' sbc --net dense --engine laplace --points 0 --verdicts
 refuses '100 ranks (0 to 99) cannot be put into 7 equal bins' $sbc --engine hmc --bins 7
 refuses 'bnn sbc: --engine is missing' sbc --net dense
 refuses 'bnn sbc: --net is missing' sbc --engine hmc

@@ -108,7 +108,7 @@ void bnn_traces_free(bnn_traces *traces); /* NULL is allowed */
 #define BNN_CHANCE 0.01      /* share of quantities that may lie above it: of many some do by chance */
 #define BNN_WORST_RHAT 1.05  /* but none above this */
 #define BNN_APART 1.1        /* half of the predictions above it: the chains differ by a good part of their width (Gelman & Rubin 1992) */
-#define BNN_LEAST_ESS 100    /* for each chain: below it the diagnostics themselves are shaky (ibid.) */
+#define BNN_LEAST_ESS 100    /* for each chain: below it the diagnostics themselves are shaky (ibid.); of all a mean to a tenth of its sd */
 #define BNN_LEAST_E_BFMI 0.3 /* Betancourt 2017, section 6.1 */
 #define BNN_MOST_SATURATED 0.01 /* share of the draws */
 
@@ -130,6 +130,7 @@ bnn_status bnn_diagnosis_spread(const bnn_diagnosis *diagnosis, bnn_quantity_of 
  *   worse_than_mean  the log-likelihood is below that of the mean and sd of the training rows, or of the shares of the classes
  *   overconfident, underconfident    90 % intervals hold too few, too many of the targets
  *   noise_collapsed  the learned noise is far below what the mean is off by, and intervals hold too little
+ *   improper         there is no posterior: a flat noise with more weights than rows, or more weights with a flat prior than rows
  *   noise_small      it is far below what the targets vary by, with more parameters than rows
  *   chains_apart, few_draws, divergent, slow_energy, saturated    what bnn_diagnose finds
  *   temperature_off, cap_reached    what engines say of themselves

@@ -89,7 +89,29 @@ typedef struct {
 bnn_status bnn_geweke_run(const bnn_sbc_config *config, bnn_geweke **out);
 void bnn_geweke_free(bnn_geweke *geweke); /* NULL is allowed */
 
-#define BNN_SBC_LEVEL 0.01 /* below this p the draws are not those of the posterior */
+/* How often a verdict (diagnose.h) was said, by its severity. */
+typedef struct {
+    char code[32]; /* "overconfident" */
+    int count[3];  /* of worlds, by the severity of the worst one of that code: [BNN_REMARK_BAD], ... */
+} bnn_alarm;
+
+enum { BNN_MOST_ALARMS = 24 }; /* codes */
+
+/* Verdicts on good fits are false alarms: the worlds are drawn from the model that is fitted, so an engine that finds its posterior, and
+ * converges, is right. */
+typedef struct {
+    int replications;                 /* worlds */
+    int alarmed;                      /* of them, those with a warning or worse */
+    int n;                            /* codes that were said */
+    bnn_alarm alarm[BNN_MOST_ALARMS]; /* [n] in the order in which they came */
+} bnn_alarms;
+
+/* Fits the rows of each world as bnn_fit does, standardised, predicts the points by `draws` draws and judges. Parallel over worlds; the
+ * same bits at any number of threads. */
+bnn_status bnn_alarms_run(const bnn_sbc_config *config, bnn_alarms *out);
+
+#define BNN_FALSE_ALARMS 0.05 /* share of good worlds that may be alarmed */
+#define BNN_SBC_LEVEL 0.01    /* below this p the draws are not those of the posterior */
 
 #ifdef __cplusplus
 }

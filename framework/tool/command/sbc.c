@@ -9,12 +9,12 @@
 typedef struct {
     tool_job job;
     bnn_sbc_config c;
-    bool geweke, json;
+    bool geweke, verdicts, json;
     double *share; /* [replications] done */
     tool_progress progress;
 } request;
 
-enum { ROWS = 256, IN, CLASSES, POINTS, REPLICATIONS, DRAWS, BINS, GEWEKE, TRANSITIONS, JSON };
+enum { ROWS = 256, IN, CLASSES, POINTS, REPLICATIONS, DRAWS, BINS, GEWEKE, TRANSITIONS, VERDICTS, JSON };
 
 static const struct argp_option options[] = {
     {"net", 'n', "TEXT", 0, "the network, such as 'dense:5; tanh; dense'", 1},
@@ -30,6 +30,7 @@ static const struct argp_option options[] = {
     {"draws", DRAWS, "R", 0, "draws that the truth is ranked among (default: 99)", 3},
     {"bins", BINS, "B", 0, "bins of the R + 1 ranks (default: 10)", 3},
     {"geweke", GEWEKE, NULL, 0, "Geweke's joint-distribution test of the engine's transition in place of ranks", 3},
+    {"verdicts", VERDICTS, NULL, 0, "verdicts on the fits in place of ranks: on an engine that is right they are false alarms", 3},
     {"transitions", TRANSITIONS, "T", 0, "with --geweke: of each chain (default: 100)", 3},
     {"json", JSON, NULL, 0, "print one JSON object", 4},
     {"seed", 's', "N", 0, "seed (default: 1)", 4},
@@ -50,6 +51,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case DRAWS: r->c.draws = number("--draws", arg, 1); return 0;
     case BINS: r->c.bins = number("--bins", arg, 2); return 0;
     case GEWEKE: r->geweke = true; return 0;
+    case VERDICTS: r->verdicts = true; return 0;
     case TRANSITIONS: r->c.transitions = number("--transitions", arg, 1); return 0;
     case JSON: r->json = true; return 0;
     case ARGP_KEY_END:
@@ -117,6 +119,19 @@ static void print_geweke(const bnn_geweke *g) {
            g->p < BNN_SBC_LEVEL ? "the transition does not keep the posterior" : "nothing speaks against the transition");
 }
 
+/* The share of worlds with a warning or worse. */
+static double share_of(const bnn_alarms *a) { return (double)a->alarmed / a->replications; }
+
+static void print_alarms(const request *r, const bnn_alarms *a) {
+    printf("%s: %d worlds, %d rows fitted and %d judged by in each\n\n", r->c.engine, a->replications, r->c.rows, r->c.points);
+    for (int i = 0; i < a->n; i++)
+        printf("  %-18s %4d bad %4d warnings %4d notes\n", a->alarm[i].code, a->alarm[i].count[BNN_REMARK_BAD],
+               a->alarm[i].count[BNN_REMARK_WARNING], a->alarm[i].count[BNN_REMARK_NOTE]);
+    printf("%s%d worlds of %d have a warning or worse, %.1f %%: %s\n", a->n ? "\n" : "", a->alarmed, a->replications, 100 * share_of(a),
+           share_of(a) > BNN_FALSE_ALARMS ? "the engine does not find its posterior, or the verdicts cry wolf"
+                                          : "few enough for an engine that is right");
+}
+
 /* ---------------------------------------------------------------- JSON */
 
 static void add(json_t *o, const char *name, double x) { tool_json_set(o, name, tool_json_number(x)); }
@@ -156,16 +171,38 @@ static bnn_status print_geweke_json(const bnn_geweke *g) {
     return print_object(json_pack("{s:s, s:i, s:i}", "engine", g->engine, "chains", g->chains, "transitions", g->transitions), g->p, list);
 }
 
+static bnn_status print_alarms_json(const request *r, const bnn_alarms *a) {
+    json_t *o = json_pack("{s:s, s:i, s:i}", "engine", r->c.engine, "worlds", a->replications, "alarmed", a->alarmed), *list = json_array();
+    for (int i = 0; i < a->n; i++)
+        tool_json_append(list, json_pack("{s:s, s:i, s:i, s:i}", "code", a->alarm[i].code, "bad", a->alarm[i].count[BNN_REMARK_BAD],
+                                         "warning", a->alarm[i].count[BNN_REMARK_WARNING], "note", a->alarm[i].count[BNN_REMARK_NOTE]));
+    tool_json_set(o, "good", json_boolean(share_of(a) <= BNN_FALSE_ALARMS));
+    tool_json_set(o, "verdicts", list);
+    return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+}
+
 /* ---------------------------------------------------------------- the command */
 
-static bnn_status simulate(request *r, double *p) {
+static bnn_status judge(request *r, bool *good) {
+    bnn_alarms alarms;
+    r->progress = tool_progress_start("sbc");
+    bnn_status s = bnn_alarms_run(&r->c, &alarms);
+    tool_progress_end(&r->progress);
+    if (s < 0) return s;
+    *good = share_of(&alarms) <= BNN_FALSE_ALARMS;
+    if (r->json) return print_alarms_json(r, &alarms);
+    print_alarms(r, &alarms);
+    return BNN_OK;
+}
+
+static bnn_status simulate(request *r, bool *good) {
     bnn_sbc *sbc = NULL;
     bnn_geweke *geweke = NULL;
     r->progress = tool_progress_start("sbc");
     bnn_status s = r->geweke ? bnn_geweke_run(&r->c, &geweke) : bnn_sbc_run(&r->c, &sbc);
     tool_progress_end(&r->progress);
     if (s < 0) return s;
-    *p = sbc ? sbc->p : geweke->p;
+    *good = (sbc ? sbc->p : geweke->p) >= BNN_SBC_LEVEL;
     if (r->json)
         s = sbc ? print_sbc_json(r, sbc) : print_geweke_json(geweke);
     else
@@ -182,22 +219,24 @@ static int run(int argc, char **argv) {
         .doc =
             "Tests an engine on worlds drawn from the prior. Simulation-based calibration (Talts et al. 2018): among the draws of an exact "
             "engine the true value has a rank that is uniform; chi-square says whether it is. With --geweke the joint-distribution test of "
-            "one transition (Geweke 2004), of hmc and nuts; the step size is that of the engine's text. Exit status 0: nothing speaks "
-            "against the engine, 1: p is below 0.01, 2: a failure.\v"
+            "one transition (Geweke 2004), of hmc and nuts; the step size is that of the engine's text. With --verdicts each "
+            "world is fitted as `bnn fit` does, predicted at its new rows and judged. Exit status 0: nothing speaks "
+            "against the engine, 1: p is below 0.01, or more than one world of twenty has a warning, 2: a failure.\v"
             "Examples:\n  bnn sbc --net 'dense:3; tanh; dense' --engine nuts:chains=2,samples=200,warmup=200 --likelihood "
             "gaussian:shape=2\n"
-            "  bnn sbc --net dense --engine hmc:steps=10,step=0.1 --likelihood gaussian:tau=4 --geweke"};
+            "  bnn sbc --net dense --engine hmc:steps=10,step=0.1 --likelihood gaussian:tau=4 --geweke\n"
+            "  bnn sbc --net dense --engine laplace --likelihood gaussian:shape=2 --rows 100 --points 100 --verdicts"};
     request r = {.c = bnn_sbc_preset()};
-    double p = 1;
+    bool good = true;
     tool_job_open(&r.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);
     r.c.net = r.job.net, r.c.likelihood = r.job.likelihood, r.c.prior = r.job.prior, r.c.seed = r.job.seed;
     r.c.progress = show, r.c.context = &r;
     r.share = calloc((size_t)r.c.replications, sizeof *r.share);
     if (!r.share) return tool_refuse("out of memory");
-    bnn_status s = simulate(&r, &p);
+    bnn_status s = r.verdicts ? judge(&r, &good) : simulate(&r, &good);
     free(r.share);
-    return s < 0 ? tool_fail() : p < BNN_SBC_LEVEL;
+    return s < 0 ? tool_fail() : !good;
 }
 
 const command command_sbc = {.name = "sbc", .summary = "test an engine on worlds drawn from the prior", .run = run};
