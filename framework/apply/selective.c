@@ -2,8 +2,8 @@
  *
  * selective.c: risk against coverage, and answers that are withheld.
  */
-#include <bnn/data.h>
-#include <bnn/predict.h>
+#include "calibration.h"
+
 #include <bnn/selective.h>
 #include <gsl/gsl_cdf.h>
 #include <math.h>
@@ -131,12 +131,10 @@ static double loss_of_class(const bnn_prediction *p, const bnn_data *data, int i
 }
 
 static double loss_of_reals(const bnn_prediction *p, const bnn_data *data, int i) {
-    const bnn_scaling *scaling = &data->scaling;
     double sum = 0;
     for (int k = 0; k < p->mean_dim; k++) {
-        double unit = p->mean_dim > 1 ? 1 : scaling->y_sd[k];
-        double of_mean = (p->mean[(size_t)i * (size_t)p->mean_dim + (size_t)k] - scaling->y_mean[k]) / scaling->y_sd[k];
-        sum += pow(unit * ((double)data->y[i * p->mean_dim + k] - of_mean), 2) / p->mean_dim;
+        double unit = p->mean_dim > 1 ? data->scaling.y_sd[k] : 1;
+        sum += pow((bnn_target_at(data, i, k) - p->mean[(size_t)i * (size_t)p->mean_dim + (size_t)k]) / unit, 2) / p->mean_dim;
     }
     return sum;
 }

@@ -101,6 +101,7 @@ void bnn_run_free(bnn_run *run) {
     bnn_texts_free(run->names.classes, run->names.n_classes);
     bnn_schema_free(run->schema);
     free(run->engine_text);
+    free(run->calibration);
     free(run->remark);
     free(run->choice);
     free(run);

@@ -116,10 +116,6 @@ size_t bnn_run_state(const bnn_run *run, const char *name, size_t most, double *
 
 /* ---- predictions ---- */
 
-bnn_status bnn_run_predict(const bnn_run *run, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out) {
-    return bnn_predict(run->engine, data, options, out);
-}
-
 int bnn_prediction_rows(const bnn_prediction *p) { return p->n; }
 int bnn_prediction_dim(const bnn_prediction *p) { return p->mean_dim; }
 int bnn_prediction_samples(const bnn_prediction *p) { return p->samples; }

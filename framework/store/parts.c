@@ -317,6 +317,7 @@ void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const b
     bnn_h5_put(w, group, "var_aleatoric", BNN_H5_DOUBLE, p->var_aleatoric, on);
     bnn_h5_put(w, group, "mean_mcse", BNN_H5_DOUBLE, p->mean_mcse, on);
     if (p->is_class) bnn_h5_put(w, group, "expected_entropy", BNN_H5_DOUBLE, p->expected_entropy, "obs_id");
+    if (p->set) bnn_h5_put(w, group, "set", BNN_H5_CODE, p->set, on);
     if (p->n_levels > 0) bnn_h5_dim(w, group, "level", p->n_levels, BNN_H5_DOUBLE, p->levels);
     if (p->n_levels > 0) bnn_h5_put(w, group, "quantile", BNN_H5_DOUBLE, p->quantile, "obs_id output level");
     if (!p->has_target) return;

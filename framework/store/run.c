@@ -8,6 +8,7 @@
 
 #include "data/sheet.h"
 
+#include <bnn/calibrate.h>
 #include <bnn/spec_json.h>
 #include <math.h>
 #include <stdio.h>
@@ -144,6 +145,32 @@ static void put_names(bnn_h5_writer *w, const bnn_names *names) {
     if (names->classes) bnn_h5_texts(w, "/scaling", "classes", names->n_classes, names->classes);
 }
 
+static void put_calibration(bnn_h5_writer *w, const bnn_calibration *c) {
+    static const char group[] = "/calibration";
+    char text[160];
+    if (!c) return;
+    bnn_h5_group(w, group);
+    bnn_h5_text(w, group, "method", bnn_calibration_name(c->method));
+    bnn_h5_text(w, group, "summary", bnn_calibration_print(c, text));
+    bnn_h5_ints(w, group, "dim", 1, &c->dim);
+    bnn_h5_ints(w, group, "rows", 1, &c->rows);
+    bnn_h5_number(w, group, "level", c->level);
+    bnn_h5_number(w, group, "penalty", c->penalty);
+    bnn_h5_ints(w, group, "rank", 1, &c->rank);
+    bnn_h5_u64(w, group, "seed", c->seed);
+    bnn_h5_text(w, group, "data_sha256", c->data_sha256);
+    bnn_h5_ints(w, group, "split", 1, &c->split);
+    bnn_h5_dim(w, group, "entry", c->n, BNN_H5_INT, NULL);
+    bnn_h5_put(w, group, "value", BNN_H5_DOUBLE, c->value, "entry");
+}
+
+/* Predictions of a calibrated run say so. */
+static void put_prediction(bnn_h5_writer *w, const bnn_run *run, const bnn_results *results) {
+    char text[160];
+    bnn_store_put_prediction(w, results->prediction, results->data, &bnn_engine_fitted(run->engine)->model->likelihood);
+    if (run->calibration) bnn_h5_text(w, "/prediction", "calibration", bnn_calibration_print(run->calibration, text));
+}
+
 /* Writes what a run predicts with; if its engine is still on its way also the state that it goes on from. */
 static void put_run(bnn_h5_writer *w, const bnn_run *run, const bnn_draws *draws, const bnn_provenance *provenance) {
     const bnn_engine *fitted = bnn_engine_fitted(run->engine), *shown = fitted ? fitted : run->engine;
@@ -151,6 +178,7 @@ static void put_run(bnn_h5_writer *w, const bnn_run *run, const bnn_draws *draws
     put_state(w, run);
     put_scaling(w, shown->model);
     put_names(w, &run->names);
+    put_calibration(w, run->calibration);
     bnn_store_put_schema(w, run->schema);
     if (fitted) bnn_store_put_engine(w, fitted);
     if (!run->complete) bnn_store_put_held(w, run->engine);
@@ -184,8 +212,7 @@ bnn_status bnn_run_save(const bnn_run *run, const bnn_results *results, const bn
         bnn_store_put_metrics(w, "/summary", 1, results->metrics, "");
         bnn_store_put_each(w, results->prediction, results->data);
     }
-    const bnn_engine *fitted = bnn_engine_fitted(run->engine);
-    if (results && results->prediction) bnn_store_put_prediction(w, results->prediction, results->data, &fitted->model->likelihood);
+    if (results && results->prediction) put_prediction(w, run, results);
     if (results) bnn_store_put_verdicts(w, "/verdicts", results->verdicts);
     if (results) bnn_store_put_traces(w, "/traces", results->traces);
     return end(w, results);
@@ -198,7 +225,7 @@ bnn_status bnn_prediction_save(const bnn_run *run, const bnn_results *results, c
     bnn_store_put_plugins(w, bnn_engine_fitted(run->engine));
     bnn_h5_group(w, "/cost");
     bnn_store_put_cost(w, "/cost", "/provenance", 1, &results->prediction->cost, "");
-    bnn_store_put_prediction(w, results->prediction, results->data, &bnn_engine_fitted(run->engine)->model->likelihood);
+    put_prediction(w, run, results);
     return end(w, results);
 }
 
@@ -310,6 +337,28 @@ static void get_remark(bnn_h5_reader *r, bnn_run *run) {
     if (run->remark && !*run->remark) free(run->remark), run->remark = NULL;
 }
 
+static void get_calibration(bnn_h5_reader *r, bnn_run *run) {
+    static const char group[] = "/calibration";
+    if (!bnn_h5_has(r, group)) return;
+    int n = bnn_h5_length(r, "/calibration/entry");
+    char *method = bnn_h5_get_text(r, group, "method"), *sha256 = bnn_h5_get_text(r, group, "data_sha256");
+    bnn_calibration *c = NULL;
+    if (r->status == BNN_OK) r->status = bnn_calibration_new(n, &c);
+    if (c && !bnn_calibration_find(method, &c->method))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: its calibration is '%s', which this bnn does not know", r->path, method);
+    if (c) {
+        c->dim = bnn_h5_get_int(r, group, "dim"), c->rows = bnn_h5_get_int(r, group, "rows");
+        c->level = bnn_h5_get_number(r, group, "level"), c->penalty = bnn_h5_get_number(r, group, "penalty");
+        c->rank = bnn_h5_get_int(r, group, "rank"), c->seed = bnn_h5_get_u64(r, group, "seed");
+        c->split = bnn_h5_get_int(r, group, "split");
+        snprintf(c->data_sha256, sizeof c->data_sha256, "%s", sha256 ? sha256 : "");
+        bnn_h5_get(r, "/calibration/value", BNN_H5_DOUBLE, (size_t)n, c->value);
+    }
+    if (r->status == BNN_OK && (r->status = bnn_calibration_check(c)) < 0) bnn_note(r->status, "%s", r->path);
+    free(method), free(sha256);
+    bnn_run_set_calibration(run, c);
+}
+
 /* Closes the file; *run is the caller's if all went well. */
 static bnn_status close_run(bnn_h5_reader *r, bnn_run *run, bnn_run **out) {
     bnn_status s = bnn_h5_close(r);
@@ -337,6 +386,7 @@ bnn_status bnn_run_load(const char *path, bnn_run **out, bnn_origin *origin) {
     if (run) get_names(&r, run->engine->model, &run->names);
     if (run) get_schema(&r, run);
     if (run) get_remark(&r, run);
+    if (run) get_calibration(&r, run);
     if (origin && r.status == BNN_OK) bnn_store_get_origin(&r, origin);
     recipe_free(&c);
     bnn_status s = close_run(&r, run, out);

@@ -35,6 +35,8 @@ typedef struct bnn_origin bnn_origin;         /* where a run came from (store.h)
 typedef struct bnn_plugin bnn_plugin;         /* types from a shared library (plugin.h) */
 typedef struct bnn_remarks bnn_remarks;       /* what a caller should be told beside a result */
 typedef struct bnn_schema bnn_schema;         /* what the columns of a file mean (schema.h) */
+/* How predictions are put right after the fit (calibrate.h). */
+typedef struct bnn_calibration bnn_calibration;
 
 /* ---- remarks ---- */
 
@@ -345,8 +347,8 @@ typedef struct {
     const bnn_taker *taker;
 } bnn_predict_options;
 
-/* data must be scaled by the run's scaling. Parallel over draws; the same bits at any number of threads. BNN_ERR_STATE: nothing has been
- * fitted yet. */
+/* data must be scaled by the run's scaling. Parallel over draws; the same bits at any number of threads. Of a calibrated run the prediction
+ * is the calibrated one (calibrate.h). BNN_ERR_STATE: nothing has been fitted yet. */
 bnn_status bnn_run_predict(const bnn_run *run, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out);
 void bnn_prediction_free(bnn_prediction *prediction); /* with all it owns */
 

@@ -45,7 +45,8 @@ enum {
     BNN_STREAM_PREDICT,  /* noise of the layers in a draw */
     BNN_STREAM_INNER,    /* engines that are held */
     BNN_STREAM_TARGET,   /* draws of y */
-    BNN_STREAM_HOLDOUT   /* rows that are held out */
+    BNN_STREAM_HOLDOUT,  /* rows that are held out */
+    BNN_STREAM_SETS      /* classes at the end of conformal sets */
 };
 
 /* Report of one step. */

@@ -48,6 +48,8 @@ struct bnn_run {
     bool complete;       /* the engine has made its last step */
     char *choice;        /* why its engine was chosen; NULL: it was named */
     char *remark;        /* of a run that was not fitted, or that was loaded: a sentence about how it came to be; else NULL */
+    /* Puts its predictions right; one block, which free() frees; NULL: nothing does. */
+    bnn_calibration *calibration;
 };
 
 /* What should be known before a run is fitted to rows: a note "few_rows" where there are fewer of them than weights of one unit of the

@@ -51,6 +51,7 @@ struct bnn_prediction {
     double *y_drawn;  /* [n, targets, drawn] in the units of y, or indices of classes: [n, sites, drawn] */
     int sites;        /* pixels of a map of classes; of any other y 1, or 0. Of maps both variances and mean_mcse are NULL */
     bool taken;       /* a taker has had the rows: all arrays are NULL */
+    int8_t *set;      /* [n, classes] 1: the class is in the conformal set of the row; NULL: there are no such sets (calibrate.h) */
     double *map_sums; /* [n, sums of a map] what scores of maps are made of (metrics.h); NULL: these are no maps, or have no targets */
 };
 

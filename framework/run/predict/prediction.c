@@ -91,6 +91,7 @@ void bnn_prediction_free(bnn_prediction *prediction) {
     for (int i = 0; i < COLUMNS; i++) free(*all[i].to);
     free(prediction->levels);
     free(prediction->map_sums);
+    free(prediction->set);
     free(prediction);
 }
 
