@@ -32,7 +32,7 @@ static inline double bnn_row_weight(const bnn_data *data, int row) { return data
 /* Where a prediction has the quantiles at the two ends of the interval; false: it does not have both. */
 bool bnn_calibration_quantiles(const bnn_calibration *c, const bnn_prediction *p, int at[2]);
 
-/* Sets the log probabilities of the targets, where there are any, after a change of the probabilities. */
-void bnn_calibration_rescore(const bnn_data *rows, bnn_prediction *p);
+/* Sets the probabilities q[classes] of row i and what follows from them; its mutual information stays. */
+void bnn_calibration_set_row(const bnn_data *rows, bnn_prediction *p, int i, const double *q);
 
 #endif

@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Rows whose mean is one: from least to most. */
 typedef struct {
@@ -80,17 +79,19 @@ static double at(const double *knots, int n, double x) {
 }
 
 static bnn_status apply(const bnn_calibration *c, const bnn_data *rows, bnn_prediction *p) {
-    for (int i = 0; i < p->n; i++) {
-        double *q = p->mean + (size_t)i * (size_t)p->mean_dim, sum = 0;
-        const double *knots = c->value + p->mean_dim;
+    double *q = malloc((size_t)p->mean_dim * sizeof *q);
+    for (int i = 0; q && i < p->n; i++) {
+        const double *before = p->mean + (size_t)i * (size_t)p->mean_dim, *knots = c->value + p->mean_dim;
+        double sum = 0;
         for (int k = 0; k < p->mean_dim; k++) {
-            q[k] = at(knots, (int)c->value[k], q[k]);
+            q[k] = at(knots, (int)c->value[k], before[k]);
             knots += 2 * (int)c->value[k], sum += q[k];
         }
         for (int k = 0; k < p->mean_dim; k++) q[k] /= sum;
+        bnn_calibration_set_row(rows, p, i, q);
     }
-    bnn_calibration_rescore(rows, p);
-    return BNN_OK;
+    free(q);
+    return q ? BNN_OK : bnn_oom("probabilities");
 }
 
 const bnn_calibrator bnn_calibrator_isotonic = {"isotonic", true, false, most_knots, fit, apply};

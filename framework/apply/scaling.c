@@ -8,9 +8,13 @@
 #include <gsl/gsl_multimin.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-void bnn_calibration_rescore(const bnn_data *rows, bnn_prediction *p) {
-    for (int i = 0; p->has_target && i < p->n; i++) p->logp[i] = log(p->mean[(size_t)i * (size_t)p->mean_dim + (size_t)rows->y[i]]);
+void bnn_calibration_set_row(const bnn_data *rows, bnn_prediction *p, int i, const double *q) {
+    double information = bnn_prediction_mutual_information(p, i);
+    memcpy(p->mean + (size_t)i * (size_t)p->mean_dim, q, (size_t)p->mean_dim * sizeof *q);
+    p->expected_entropy[i] = fmax(0, bnn_prediction_entropy(p, i) - information);
+    if (p->has_target) p->logp[i] = log(q[(int)rows->y[i]]);
 }
 
 /* Probabilities and what becomes of them: p' ~ p^w exp(b). w and b of each class; step: 0 where one stands for all. */
@@ -19,7 +23,6 @@ typedef struct {
     int step;
 } powers;
 
-/* p may be q. */
 static void raise(const powers *by, int K, const double *p, double *q) {
     double most = -INFINITY, sum = 0;
     for (int c = 0; c < K; c++) {
@@ -30,12 +33,14 @@ static void raise(const powers *by, int K, const double *p, double *q) {
     for (int c = 0; c < K; c++) q[c] /= sum;
 }
 
-static void raise_all(const powers *by, const bnn_data *rows, bnn_prediction *p) {
-    for (int i = 0; i < p->n; i++) {
-        double *q = p->mean + (size_t)i * (size_t)p->mean_dim;
-        raise(by, p->mean_dim, q, q);
+static bnn_status raise_all(const powers *by, const bnn_data *rows, bnn_prediction *p) {
+    double *q = malloc((size_t)p->mean_dim * sizeof *q);
+    for (int i = 0; q && i < p->n; i++) {
+        raise(by, p->mean_dim, p->mean + (size_t)i * (size_t)p->mean_dim, q);
+        bnn_calibration_set_row(rows, p, i, q);
     }
-    bnn_calibration_rescore(rows, p);
+    free(q);
+    return q ? BNN_OK : bnn_oom("probabilities");
 }
 
 /* What is minimised over w and b. */
@@ -82,8 +87,7 @@ static bnn_status fit_temperature(const bnn_prediction *p, const bnn_data *rows,
 
 static bnn_status apply_temperature(const bnn_calibration *c, const bnn_data *rows, bnn_prediction *p) {
     double w = 1 / c->value[0];
-    raise_all(&(powers){&w, NULL, 0}, rows, p);
-    return BNN_OK;
+    return raise_all(&(powers){&w, NULL, 0}, rows, p);
 }
 
 const bnn_calibrator bnn_calibrator_temperature = {"temperature", true, false, one, fit_temperature, apply_temperature};
@@ -136,8 +140,7 @@ static bnn_status fit_vector(const bnn_prediction *p, const bnn_data *rows, bnn_
 }
 
 static bnn_status apply_vector(const bnn_calibration *c, const bnn_data *rows, bnn_prediction *p) {
-    raise_all(&(powers){c->value, c->value + p->mean_dim, 1}, rows, p);
-    return BNN_OK;
+    return raise_all(&(powers){c->value, c->value + p->mean_dim, 1}, rows, p);
 }
 
 const bnn_calibrator bnn_calibrator_vector = {"vector", true, false, two_for_each, fit_vector, apply_vector};

@@ -110,7 +110,11 @@ bnn_status tool_rerun_training(const tool_rerun *rerun, bnn_table **table, bnn_d
 void tool_rerun_say(const tool_rerun *rerun, FILE *notes) { tool_print_remarks(rerun->reading.csv.remarks, notes); }
 
 bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, const bnn_sink *sink, bnn_prediction **out) {
-    return tool_rerun_ask(rerun, &(bnn_predict_options){.mode = noise, .sink = sink, .crps = true}, out);
+    bnn_predict_options how = {.mode = noise, .sink = sink, .crps = true};
+    const bnn_calibration *c = bnn_run_calibration(rerun->run);
+    double ends[2];
+    if (c && bnn_calibration_ends(c, ends)) how.n_levels = 2, how.levels = ends;
+    return tool_rerun_ask(rerun, &how, out);
 }
 
 const bnn_taker *tool_taker(const bnn_engine *engine) {
@@ -123,7 +127,7 @@ bnn_status tool_rerun_ask(const tool_rerun *rerun, const bnn_predict_options *as
     bnn_predict_options how = *asked;
     if (!how.taker) how.taker = tool_taker(rerun->run->engine);
     how.size = sizeof how, how.samples = rerun->job.samples, how.seed = rerun->job.seed;
-    bnn_status s = bnn_predict(rerun->run->engine, rerun->rows, &how, out);
+    bnn_status s = bnn_run_predict(rerun->run, rerun->rows, &how, out);
     return s < 0 && s != BNN_ERR_FILE ? bnn_note(s, "%s", rerun->data_used) : s; /* a file is that of the draws */
 }
 

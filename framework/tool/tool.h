@@ -7,6 +7,7 @@
 
 #include <argp.h>
 #include <bnn/attack.h>
+#include <bnn/calibrate.h>
 #include <bnn/descent.h>
 #include <bnn/diagnose.h>
 #include <bnn/evidence.h>
@@ -241,6 +242,9 @@ unsigned tool_keep_parse(const char *text);
 
 int tool_count_bad(const bnn_remarks *verdicts);       /* those of severity bad, for --strict */
 void tool_print_verdicts(const bnn_remarks *verdicts); /* the worst ones first; one line where there are none */
+
+/* How the run is calibrated, NULL: it is not, and what that does on rows with targets. */
+bnn_status tool_calibration_print(const bnn_calibration *c, const bnn_prediction *p, const bnn_data *rows);
 
 /* Rows to be referred, as evaluate is asked for them. */
 typedef struct {

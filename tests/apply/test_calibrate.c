@@ -33,14 +33,15 @@ static void forecast_open(int n, int n_classes, const double *y, forecast *f) {
     f->p.mean = calloc(all, sizeof(double)), f->p.var_epistemic = calloc(all, sizeof(double));
     f->p.var_aleatoric = calloc(all, sizeof(double)), f->p.mean_mcse = calloc(all, sizeof(double));
     f->p.logp = calloc((size_t)n, sizeof(double));
+    f->p.expected_entropy = calloc((size_t)n, sizeof(double));
     if (n_classes) return;
     f->p.n_levels = LEVELS, f->p.levels = (double *)ends;
     f->p.quantile = calloc(all * LEVELS, sizeof(double));
 }
 
 static void forecast_close(forecast *f) {
-    free(f->p.mean), free(f->p.var_epistemic), free(f->p.var_aleatoric), free(f->p.mean_mcse), free(f->p.logp), free(f->p.quantile),
-        free(f->p.set);
+    free(f->p.mean), free(f->p.expected_entropy), free(f->p.var_epistemic), free(f->p.var_aleatoric), free(f->p.mean_mcse), free(f->p.logp),
+        free(f->p.quantile), free(f->p.set);
     bnn_data_free(f->data);
     bnn_table_free(f->table);
 }
@@ -390,6 +391,9 @@ START_TEST(calibrations_are_kept_in_files_and_by_any_threads) {
         world w;
         bnn_lint *lint;
         world_open("mc_dropout:p=0.2,steps=50", classes ? 3 : 0, &w);
+        bnn_prediction *plain = predicted(&w);
+        double information[N / 2] = {0};
+        for (int i = 0; classes && i < plain->n; i++) information[i] = bnn_prediction_mutual_information(plain, i);
         omp_set_num_threads(1);
         calibrate(&w, method);
         bnn_prediction *one = predicted(&w);
@@ -402,13 +406,15 @@ START_TEST(calibrations_are_kept_in_files_and_by_any_threads) {
         bnn_prediction *two = predicted(&w);
         ck_assert_mem_eq(one->mean, two->mean, (size_t)(one->n * one->mean_dim) * sizeof(double));
         ck_assert_mem_eq(one->logp, two->logp, (size_t)one->n * sizeof(double));
+        for (int i = 0; classes && i < one->n; i++)
+            ck_assert_double_eq_tol(bnn_prediction_mutual_information(one, i), fmin(information[i], bnn_prediction_entropy(one, i)), 1e-12);
         if (!classes) ck_assert_mem_eq(one->quantile, two->quantile, (size_t)one->n * LEVELS * sizeof(double));
         ck_assert((one->set != NULL) == (method >= BNN_CALIBRATE_LAC));
         if (one->set) ck_assert_mem_eq(one->set, two->set, (size_t)(one->n * one->mean_dim));
         OK(bnn_file_lint(path, &lint));
         ck_assert_msg(lint->n_findings == 0, "%s", lint->n_findings ? lint->finding[0] : "");
         bnn_lint_free(lint);
-        bnn_prediction_free(one), bnn_prediction_free(two);
+        bnn_prediction_free(plain), bnn_prediction_free(one), bnn_prediction_free(two);
         world_close(&w);
     }
     files_remove();

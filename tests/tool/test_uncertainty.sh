@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# test_uncertainty.sh BNN: uncertainty put to work: detection of other rows, referral.
+# test_uncertainty.sh BNN: uncertainty put to work: detection of other rows, referral, calibration.
 . "$(dirname "$0")/test_fits_common.sh"
 json() { ! command -v python3 >/dev/null || python3 -c "import json, sys; d = json.load(open(sys.argv[1])); assert $1, d" "$out"; }
 
@@ -77,4 +77,63 @@ refuses "--referral: '1' is no number between 0 and 1" evaluate c.h5 --referral 
 refuses "--referral-by: there is no score 'doubt'" evaluate c.h5 --referral-by doubt
 refuses "'energy' cannot be told of a prediction of classes" evaluate c.h5 -d moved.csv --referral-by energy
 refuses 'a risk can be promised of losses that are 0 or 1' evaluate two.h5 --referral-risk 0.1
+
+# ---- calibration
+awk 'function u() { s = (s * 1103515245 + 12345) % 2147483648; return s / 2147483648 }
+    function row(file) { a = 4 * u() - 2; printf "%.4f,%.4f\n", a, a * a + u() + u() - u() - u() >file }
+    BEGIN {
+        s = 9
+        print "a,y" >"fit.csv"; print "a,y" >"held.csv"; print "a,y" >"fresh.csv"
+        for (i = 0; i < 200; i++) { row("fit.csv"); row("held.csv"); row("fresh.csv") }
+    }'
+works fit -d fit.csv --split 0 --net 'dense:10; tanh; dense' --engine mc_dropout:steps=300 --likelihood gaussian:tau=200 -o y.h5
+works calibrate y.h5 --on held.csv --method cqr -o cqr.h5
+says 'calibrated by cqr at level 0.9 on 200 rows of held.csv, wrote cqr.h5'
+works info cqr.h5
+says 'cqr at level 0.9 on 200 rows'
+works info --lint cqr.h5
+works evaluate cqr.h5 -d fresh.csv --json
+check 'intervals that were far too narrow hold their level' json 'd["coverage_90"] < 0.6 and abs(d["conformal"]["coverage"] - 0.9) < 0.08 and d["calibration"]["method"] == "cqr"'
+works evaluate cqr.h5 -d fresh.csv
+says '  calibrated by cqr at level 0.9 on 200 rows'
+works evaluate cqr.h5 -d held.csv
+says 'warning: calibrated_here: '
+works predict cqr.h5 -d fresh.csv -o cqr.csv
+says 'intervals are calibrated by cqr at level 0.9 on 200 rows'
+works predict y.h5 -d fresh.csv -o plain.csv
+column() { awk -F, -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i; next } { print $at }' "$2"; }
+check 'the mean is the same' [ "$(column mean_y cqr.csv)" = "$(column mean_y plain.csv)" ]
+check 'lo90 is not' [ "$(column lo90_y cqr.csv)" != "$(column lo90_y plain.csv)" ]
+works predict cqr.h5 -d fresh.csv -o cqr_prediction.h5
+works info --lint cqr_prediction.h5
+refuses '--interval 0.5: the run is calibrated by cqr at level 0.9 on 200 rows, and has intervals of that level alone' predict cqr.h5 --interval 0.5,0.9
+works calibrate y.h5 --on held.csv --method split --level 0.8 -o split.h5
+works predict split.h5 -d fresh.csv -o split.csv
+check 'the default interval is the calibrated one' grep -q '^row,mean_y,sd_y,lo80_y,hi80_y,' split.csv
+works calibrate y.h5 --on 0 -o stretched.h5
+says 'calibrated by variance'
+works calibrate y.h5 --on 0 --method variance -o stretched.h5 --force --json
+check 'JSON has the factor' json 'd["calibration"]["values"][0] > 1 and d["calibration"]["rows"] == 20 and d["split"] == 0'
+works evaluate stretched.h5 -d fresh.csv --json
+check 'a stretched distribution is scored as such' json 'd["coverage_90"] > 0.75 and d["calibration"]["level"] is None and "conformal" not in d'
+awk -F, 'NR > 1 { $1 = 0.97 * $1 } 1' OFS=, moved.csv >more.csv
+works calibrate c.h5 --on more.csv --method lac --level 0.7 -o lac.h5
+works predict lac.h5 -d moved.csv -o sets.csv
+says 'sets are calibrated by lac at level 0.7 on 60 rows'
+check 'sets are columns' grep -q 'entropy,mutual_information,in70_' sets.csv
+works evaluate lac.h5 -d moved.csv --json
+check 'sets are measured' json 'd["conformal"]["coverage"] >= 0.7 and d["conformal"]["size"] >= d["conformal"]["coverage"]'
+works calibrate c.h5 --on more.csv --method raps --penalty 0.2 --rank 2 --level 0.7 -o raps.h5
+works info --json raps.h5
+check 'a file says of its penalty' json 'd["calibration"]["penalty"] == 0.2 and d["calibration"]["rank"] == 2'
+refuses 'fit.csv: 200 of the 200 rows were fitted, and say nothing of others' calibrate y.h5 -d fit.csv --split all -o no.h5
+refuses "held.csv: 'lac' calibrates classes, and these are real targets" calibrate y.h5 --on held.csv --method lac -o no.h5
+refuses 'held.csv: the run is calibrated already (cqr at level 0.9 on 200 rows)' calibrate cqr.h5 --on held.csv -o no.h5
+refuses 'fit.csv: 20 rows are too few for conformal intervals or sets of level 0.99: 99 are needed' calibrate y.h5 --method split --level 0.99 -o no.h5
+refuses "--method: there is no method 'platt'" calibrate y.h5 --method platt -o no.h5
+refuses "--level: '90' is no number between 0 and 1" calibrate y.h5 --level 90 -o no.h5
+refuses '-o: the calibrated run needs a name' calibrate y.h5
+refuses 'y.h5: is the run file, which would be overwritten' calibrate y.h5 -o y.h5
+cut -d, -f1 held.csv >bare.csv
+refuses 'bare.csv: has no targets to calibrate on' calibrate y.h5 --on bare.csv -o no.h5
 finish

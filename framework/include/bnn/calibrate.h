@@ -83,7 +83,7 @@ bnn_status bnn_calibration_fit(const bnn_prediction *prediction, const bnn_data 
                                bnn_calibration **out);
 /* Puts a prediction right: probabilities, moments, quantiles, draws of y; the quantiles of bnn_calibration_ends, where it has them, become
  * the ends of the conformal interval. Probabilities have their logp; that of a stretched distribution comes with bnn_run_predict. What is
- * said of draws (expected_entropy, mutual information, var_epistemic of classes, mean_mcse) stays that of the run's own draws. */
+ * said of draws (mutual information, var_epistemic of classes, mean_mcse, draws that a sink takes) stays that of the run's own. */
 bnn_status bnn_calibration_apply(const bnn_calibration *calibration, const bnn_data *rows, bnn_prediction *prediction);
 /* Levels of the two quantiles at the ends of the conformal interval; false: the method has none. */
 bool bnn_calibration_ends(const bnn_calibration *calibration, double ends[2]);

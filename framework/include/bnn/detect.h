@@ -3,9 +3,8 @@
  * detect.h: scores of single rows that say how little a run knows of them, and how well a score tells rows of another kind from the usual
  * ones.
  *
- * Every score is larger for a row that the run knows less of. p = mean probabilities, f_s = outputs under draw s, nats:
- *   classes  max_probability    1 - max_c p_c
- *            entropy            H[p]
+ * Scores are of the run's own draws, whatever its calibration (calibrate.h). Every score is larger for a row that the run knows less of. p
+ * = mean probabilities, f_s = outputs under draw s, nats: classes  max_probability    1 - max_c p_c entropy            H[p]
  *            mutual_information H[p] - E_s H[p_s]
  *            expected_entropy   E_s H[p_s]
  *            variance           sum_c Var_s[p_sc]

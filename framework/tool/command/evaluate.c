@@ -4,6 +4,7 @@
 #include "tool/tool.h"
 
 #include <stdio.h>
+#include <string.h>
 
 typedef struct {
     tool_rerun rerun;
@@ -63,6 +64,7 @@ static bnn_status print_json(const request *r, const bnn_prediction *p, const bn
     tool_json_set(o, "fitted", json_integer(r->rerun.fitted));
     bnn_status s = tool_scores_set(o, r->rerun.kind, p, r->rerun.rows, m);
     tool_referral_set(o, &r->referral, p);
+    if (s == BNN_OK) s = tool_calibration_set(o, bnn_run_calibration(r->rerun.run), p, r->rerun.rows);
     tool_json_set(o, "verdicts", tool_json_verdicts(r->verdicts));
     bnn_cost cost = r->rerun.run->cost;
     bnn_cost_add(&cost, &p->cost);
@@ -76,7 +78,12 @@ static bnn_status print_json(const request *r, const bnn_prediction *p, const bn
 static bnn_status judge(request *r, const bnn_prediction *p) {
     const tool_rerun *rerun = &r->rerun;
     int n = 0;
+    const bnn_calibration *c = bnn_run_calibration(rerun->run);
     BNN_TRY(bnn_remarks_new(&r->verdicts));
+    if (c && *c->data_sha256 && strcmp(c->data_sha256, rerun->table->sha256) == 0 && c->split == rerun->split_used)
+        BNN_TRY(
+            bnn_remarks_add(r->verdicts, BNN_REMARK_WARNING, "calibrated_here",
+                            "the run was calibrated on these rows: its scores promise little of others; score rows that it has not seen"));
     if (rerun->fitted > 0)
         return bnn_remarks_add(r->verdicts, BNN_REMARK_WARNING, "in_sample",
                                "%d of the %d rows were fitted: their scores promise nothing of others; score rows that were held out",
@@ -99,6 +106,7 @@ static bnn_status evaluate(request *r) {
     if (s == BNN_OK && r->json) s = print_json(r, p, &m);
     if (s == BNN_OK && !r->json) s = tool_scores_print(r->rerun.kind, p, r->rerun.rows, &m);
     if (s == BNN_OK && !r->json) {
+        s = tool_calibration_print(bnn_run_calibration(r->rerun.run), p, r->rerun.rows);
         tool_referral_print(&r->referral, p);
         tool_print_verdicts(r->verdicts);
         tool_print_cost("fit", &r->rerun.run->cost);

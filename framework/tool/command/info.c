@@ -137,7 +137,9 @@ static void print_schema(const bnn_schema *s) {
 
 static void print_course(const bnn_run *run) {
     print_schema(run->schema);
+    char calibration[160];
     print_text("remark", run->remark);
+    if (run->calibration) print_text("calibration", bnn_calibration_print(run->calibration, calibration));
     print_history(&run->history);
     tool_print_cost("cost", &run->cost);
 }

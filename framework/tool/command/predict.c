@@ -97,9 +97,24 @@ static bnn_status write_csv(const request *r, const bnn_prediction *p) {
     return tool_answer_write(&answer, r->out);
 }
 
+/* A run with conformal intervals has those of one level. */
+static bnn_status take_level(request *r) {
+    const bnn_calibration *c = bnn_run_calibration(r->rerun.run);
+    double ends[2];
+    char text[160];
+    if (!c || !bnn_calibration_ends(c, ends)) return BNN_OK;
+    if (!r->named) r->interval[0] = c->level;
+    for (int i = 0; i < r->n_intervals; i++)
+        if (r->interval[i] != c->level)
+            return bnn_fail(BNN_ERR_OPTION, "--interval %g: the run is calibrated by %s, and has intervals of that level alone",
+                            r->interval[i], bnn_calibration_print(c, text));
+    return BNN_OK;
+}
+
 /* The levels that are asked for; none where they were not named and the likelihood has no distribution function. */
 static bnn_status find_levels(request *r) {
     const bnn_likelihood *l = &bnn_engine_fitted(r->rerun.run->engine)->model->likelihood;
+    BNN_TRY(take_level(r));
     if (l->n_classes > 0 && r->named) return bnn_fail(BNN_ERR_OPTION, "--interval and --quantiles: classes have probabilities, not these");
     if (l->pit_dim == 0 && !r->named) r->n_intervals = 0;
     for (int i = 0; i < r->n_intervals; i++) {
@@ -148,6 +163,15 @@ static bnn_status check_output(const request *r) {
     return BNN_OK;
 }
 
+static void say_calibration(const request *r, FILE *notes) {
+    const bnn_calibration *c = bnn_run_calibration(r->rerun.run);
+    char text[160];
+    double ends[2];
+    if (!c) return;
+    const char *what = bnn_calibration_ends(c, ends) ? "intervals" : bnn_calibration_is_conformal(c->method) ? "sets" : "predictions";
+    fprintf(notes, "%s are calibrated by %s\n", what, bnn_calibration_print(c, text));
+}
+
 static bnn_status predict(request *r) {
     bnn_prediction *p = NULL;
     BNN_TRY(check_output(r));
@@ -156,6 +180,7 @@ static bnn_status predict(request *r) {
     bnn_status s = tool_output_apart(r->out, r->rerun.data_used, "the data file");
     if (s == BNN_OK) s = predict_rows(r, &p);
     if (s == BNN_OK) tool_rerun_say(&r->rerun, r->out ? stdout : stderr);
+    if (s == BNN_OK) say_calibration(r, r->out ? stdout : stderr);
     if (s == BNN_OK && r->out && p->samples > 0) printf("predicted %d rows with %d draws, wrote %s\n", p->n, p->samples, r->out);
     if (s == BNN_OK && r->out && p->samples == 0) printf("predicted %d rows in closed form, wrote %s\n", p->n, r->out);
     bnn_prediction_free(p);
@@ -177,7 +202,10 @@ static int run(int argc, char **argv) {
             "of the data (called id_NAME where NAME is a column of the answer), or the number of the row; mean_T, sd_T, lo90_T, hi90_T, "
             "var_epistemic_T, var_aleatoric_T, mcse_T of target T and "
             "y_T where it is known; p_LEVEL of each class, class, entropy, mutual_information. Maps of classes go to a file.h5: class, "
-            "entropy and mutual information of each pixel.\n\n"
+            "entropy and mutual information of each pixel. "
+            "y_T where it is known; p_LEVEL of each class, class, entropy, mutual_information. Of a calibrated run (bnn calibrate) "
+            "probabilities, or intervals, "
+            "are the calibrated ones, and of conformal sets in90_LEVEL is 1 where the class is in the set of level 0.9.\n\n"
             "New rows come as a table of texts or as a data file. Columns are found by name, in any order; others are left out. Their "
             "target may be there or not. What the fit did not know is refused by row and column; --unknown-level takes a level that it "
             "knew for those that it did not.\n\n"

@@ -87,6 +87,8 @@ static void put_class_names(FILE *out, const tool_answer *a) {
     char made[NAME];
     for (int c = 0; c < a->p->mean_dim; c++) put_name(out, "p_", class_name(a, c, made));
     fputs(",class,entropy,mutual_information", out);
+    for (int c = 0; a->p->set && c < a->p->mean_dim; c++)
+        put_level(out, "in", bnn_run_calibration(a->rerun->run)->level, class_name(a, c, made));
     const char *name = target_name(a, 0, made);
     if (a->p->has_target) put_name(out, "y_", name);
     put_draw_names(out, a, name);
@@ -112,6 +114,7 @@ static void put_class(FILE *out, const tool_answer *a, int i) {
     for (int c = 0; c < p->mean_dim; c++) put_number(out, q[c]);
     put_name(out, class_name(a, bnn_prediction_class(q, p->mean_dim), made), "");
     put_number(out, bnn_prediction_entropy(p, i)), put_number(out, bnn_prediction_mutual_information(p, i));
+    for (int c = 0; p->set && c < p->mean_dim; c++) put_number(out, p->set[(size_t)i * (size_t)p->mean_dim + (size_t)c]);
     if (p->has_target) put_name(out, class_name(a, (int)a->rerun->rows->y[i], made), "");
     for (int j = 0; j < p->drawn; j++) put_name(out, class_name(a, (int)p->y_drawn[(size_t)i * (size_t)p->drawn + (size_t)j], made), "");
 }

@@ -188,6 +188,7 @@ static void put_fitted(json_t *o, const char *path, const bnn_run *run) {
     put_whole(o, "parameters", run->engine->model->n_theta);
     put_text(o, "remark", run->remark);
     tool_json_set(o, "columns", columns_of(run->schema));
+    tool_json_set(o, "calibration", tool_json_calibration(bnn_run_calibration(run)));
     tool_json_set(o, "history", history_of(&run->history));
     tool_json_set(o, "cost", tool_json_cost(&run->cost));
     if (bnn_comparison_load(path, &scores) < 0) return;

@@ -20,6 +20,9 @@ json_t *tool_json_verdicts(const bnn_remarks *verdicts); /* a list; null where n
 json_t *tool_json_scores(const bnn_metrics *metrics);
 void tool_json_comparison(json_t *object, const bnn_comparison *comparison); /* its settings, and scores and costs of each fit */
 json_t *tool_json_detections(bnn_detection *const of[BNN_ROW_SCORES]);       /* a list, with the curves */
+json_t *tool_json_calibration(const bnn_calibration *c);                     /* null: there is none */
+/* Adds "calibration" and, of a conformal one, "conformal": what it does on these rows. */
+bnn_status tool_calibration_set(json_t *object, const bnn_calibration *c, const bnn_prediction *p, const bnn_data *rows);
 /* Adds an object "referral"; nothing, if it is not wanted. */
 void tool_referral_set(json_t *object, const tool_referral *asked, const bnn_prediction *p);
 /* All that `bnn info` says of a file, as an object. */
