@@ -74,6 +74,9 @@ static bnn_status fit_intervals(const bnn_prediction *p, const bnn_data *rows, b
     return s;
 }
 
+/* How far an end, so far from the mean, moves out for an error of the mean: as a standard deviation grows by a variance. */
+static double move_out(double end, double mean, double error) { return hypot(end - mean, error) - fabs(end - mean); }
+
 /* An interval that q < 0 would turn round is a point. */
 static bnn_status apply_intervals(const bnn_calibration *c, const bnn_data *rows, bnn_prediction *p) {
     double z = gsl_cdf_ugaussian_Pinv(0.5 * (1 + c->level));
@@ -83,8 +86,9 @@ static bnn_status apply_intervals(const bnn_calibration *c, const bnn_data *rows
     for (int i = 0; i < p->n * p->mean_dim; i++) {
         core inner = core_of(c, p, i, at);
         double out = c->value[i % p->mean_dim] * inner.unit, middle = 0.5 * (inner.lo + inner.hi), error = z * p->mean_mcse[i];
-        *quantile_at(p, i, at[0]) = fmin(inner.lo - out, middle) - error;
-        *quantile_at(p, i, at[1]) = fmax(inner.hi + out, middle) + error;
+        double lo = fmin(inner.lo - out, middle), hi = fmax(inner.hi + out, middle);
+        *quantile_at(p, i, at[0]) = lo - move_out(lo, p->mean[i], error);
+        *quantile_at(p, i, at[1]) = hi + move_out(hi, p->mean[i], error);
     }
     return BNN_OK;
 }

@@ -18,8 +18,9 @@
  *            aps          the most probable classes until their sum passes q, at random at its end (Romano, Sesia & Candes 2020); may be
  * none raps         the same with `penalty` for each rank beyond `rank` (Angelopoulos et al. 2021) q is the ceil((n+1) level)-th smallest
  * score; of several targets each has its own, and its interval the level. Random numbers are those of `seed` and of the row's number in its
- * table. Both ends of an interval also move out by z mcse, where mcse is the Monte Carlo error of the row's mean (predict.h) and z the
- * normal quantile of the level: what the sampler's noise may have moved them by.
+ * table. An end of an interval at the distance d from the row's mean moves out
+ * to sqrt(d^2 + (z mcse)^2), where mcse is the Monte Carlo error of that mean (predict.h) and z the normal quantile of the level: the noise
+ * of the sampler adds its variance. It is nothing of engines without draws, and little of those with enough.
  */
 #ifndef BNN_CALIBRATE_H
 #define BNN_CALIBRATE_H
