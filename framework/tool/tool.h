@@ -22,6 +22,7 @@
 #include <bnn/sbc.h>
 #include <bnn/selective.h>
 #include <bnn/sgmcmc.h>
+#include <bnn/shift.h>
 #include <bnn/spec_json.h>
 #include <bnn/store.h>
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# test_adversaries.sh BNN: rows that are moved so that a run predicts them badly.
+# test_adversaries.sh BNN: rows that are moved so that a run predicts them badly, and rows from elsewhere.
 . "$(dirname "$0")/test_fits_common.sh"
 json() { ! command -v python3 >/dev/null || python3 -c "import json, sys; d = json.load(open(sys.argv[1])); assert $1, d" "$out"; }
 
@@ -40,4 +40,37 @@ says 'rmse / sd'
 refuses 'one target cannot serve 2' attack two.h5 --eps 0.1 --towards 1
 awk -F, 'NR == 1 { print "a,b" } NR > 1 { print $1 "," $2 }' c3.csv >bare.csv
 refuses 'bare.csv: has no targets' attack c.h5 --data bare.csv --target none --eps 0.1
+
+# Shifts, and the course of scores over them.
+printf "$(awk 'BEGIN { printf "\\000\\000\\010\\003\\000\\000\\000\\036\\000\\000\\000\\004\\000\\000\\000\\004"; for (i = 0; i < 480; i++) printf "\\%03o", (i % 16 < 8) == (int(i / 16) % 2) ? 60 : 5 + i % 7 }')" >images
+printf "$(awk 'BEGIN { printf "\\000\\000\\010\\001\\000\\000\\000\\036"; for (i = 0; i < 30; i++) printf "\\%03o", i % 2 }')" >labels
+works import idx images labels -o i.h5
+works fit -d i.h5 --split all --net 'flatten; dense:4; relu; dense' --engine map:steps=300 -o run.h5
+works shift i.h5 --rotate 30 -o i30.h5
+works shift i.h5 --rotate 180 -o i180.h5
+works info --lint i180.h5
+works info i180.h5
+says 'shifted by rotate 180'
+works evaluate run.h5 --split all --also i30.h5 --also i180.h5
+says 'rotate 180'
+works evaluate run.h5 --split all --also i30.h5 --also i180.h5 --json
+check 'a list with a row for each file' json '[s["strength"] for s in d["series"]] == [None, 30, 180] and d["series"][0]["accuracy"] == 1 and d["series"][2]["accuracy"] == 0 and d["series"][0]["nll"] == -d["ll"]'
+if command -v gnuplot >/dev/null; then
+    works evaluate run.h5 --split all --also i30.h5 --also i180.h5 --plot course.html
+    check 'a page with a figure for each score' [ "$(grep -c '<svg' course.html)" = 6 ]
+    refuses 'course.html: is there already' evaluate run.h5 --split all --also i30.h5 --plot course.html
+fi
+works import csv c3.csv --target kind -o c3t.h5
+works shift c3t.h5 --missing a -o lost.h5
+works evaluate c.h5 --data c3.csv --also lost.h5
+says 'missing 1'
+works shift c3t.h5 --noise 0.5 -o noisy.h5
+works evaluate c.h5 --data noisy.h5
+refuses 'roll is by a whole number' shift i.h5 --roll 0.5 -o x.h5
+refuses 'rotate is of images' shift c3t.h5 --rotate 5 -o x.h5
+refuses "there is no feature 'kind'" shift c3t.h5 --missing kind -o x.h5
+refuses 'one shift at a time' shift i.h5 --roll 1 --rotate 5 -o x.h5
+refuses 'which shift' shift i.h5 -o x.h5
+refuses 'is the data file' shift i.h5 --roll 1 -o i.h5
+refuses '--plot: of one file alone' evaluate run.h5 --plot x.html
 finish

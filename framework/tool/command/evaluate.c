@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool/print/json.h"
+#include "tool/print/series.h"
 #include "tool/report/scores.h"
 #include "tool/tool.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
     tool_rerun rerun;
     tool_referral referral;
+    const char **also; /* [n_also] files */
+    int n_also;
+    const char *plot; /* to be written, or NULL */
+    tool_series series;
     bool json, strict;
     bnn_remarks *verdicts;
 } request;
 
-enum { JSON = 256, STRICT, REFERRAL, REFERRAL_RISK, REFERRAL_BY };
+enum { JSON = 256, STRICT, ALSO, PLOT, REFERRAL, REFERRAL_RISK, REFERRAL_BY };
 
 static const struct argp_option options[] = {
     {"json", JSON, NULL, 0, "print one JSON object", 0},
     {"strict", STRICT, NULL, 0, "end with status 1 where a verdict is bad", 0},
+    {"also", ALSO, "FILE", 0, "score this file, too, such as one of `bnn shift`; may be given again: a row for each", 0},
+    {"plot", PLOT, "FILE.html", 0, "of --also: write a page with each score against the strength of the shift (needs gnuplot)", 0},
     {"referral", REFERRAL, "SHARE", 0, "score the others, too, where this share of the rows is referred, the least certain (0.2)", 0},
     {"referral-risk", REFERRAL_RISK, "RISK", 0, "of classes: refer so many that a risk below this can be promised of the others", 0},
     {"referral-by", REFERRAL_BY, "SCORE", 0,
@@ -43,12 +51,24 @@ static error_t parse_referral(int key, const char *arg, const struct argp_state 
     return 0;
 }
 
+static void add_file(request *r, const char *file) {
+    const char **more = realloc(r->also, (size_t)(r->n_also + 1) * sizeof *more);
+    if (!more) bnn_fail(BNN_ERR_MEMORY, "out of memory"), tool_leave(tool_fail());
+    r->also = more;
+    r->also[r->n_also++] = file;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &r->rerun; return 0;
     case JSON: r->json = true; return 0;
     case STRICT: r->strict = true; return 0;
+    case ALSO: add_file(r, arg); return 0;
+    case PLOT: r->plot = arg; return 0;
+    case ARGP_KEY_END:
+        if (r->plot && r->n_also == 0) tool_misuse(state, "--plot: of one file alone there is no course to draw: --also names others");
+        return 0;
     case REFERRAL:
     case REFERRAL_RISK:
     case REFERRAL_BY: return parse_referral(key, arg, state, &r->referral);
@@ -65,6 +85,7 @@ static bnn_status print_json(const request *r, const bnn_prediction *p, const bn
     bnn_status s = tool_scores_set(o, r->rerun.kind, p, r->rerun.rows, m);
     tool_referral_set(o, &r->referral, p);
     if (s == BNN_OK) s = tool_calibration_set(o, bnn_run_calibration(r->rerun.run), p, r->rerun.rows);
+    if (r->series.n > 0) tool_json_set(o, "series", tool_series_json(&r->series));
     tool_json_set(o, "verdicts", tool_json_verdicts(r->verdicts));
     bnn_cost cost = r->rerun.run->cost;
     bnn_cost_add(&cost, &p->cost);
@@ -92,15 +113,27 @@ static bnn_status judge(request *r, const bnn_prediction *p) {
     return bnn_run_judge(rerun->run, NULL, n, p, rerun->rows, r->verdicts);
 }
 
+/* Scores the other files, too, and draws all. */
+static bnn_status score_series(request *r, const bnn_metrics *m) {
+    if (r->n_also == 0) return BNN_OK;
+    r->series.run = r->rerun.run_path;
+    BNN_TRY(tool_series_take(&r->series, r->rerun.data_used, r->rerun.table, m));
+    for (int i = 0; i < r->n_also; i++) BNN_TRY(tool_series_add(&r->series, &r->rerun, r->also[i]));
+    return r->plot ? tool_series_page(&r->series, r->plot) : BNN_OK;
+}
+
 static bnn_status evaluate(request *r) {
     bnn_prediction *p = NULL;
     bnn_metrics m;
+    if (r->plot) BNN_TRY(tool_output_ready(r->plot));
+    if (r->plot) BNN_TRY(tool_output_claim(r->plot, NULL, NULL, NULL));
     BNN_TRY(tool_rerun_open(&r->rerun));
     bnn_status s = BNN_OK;
     if (!r->rerun.rows->y) s = bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted, not scored", r->rerun.data_used);
     if (s == BNN_OK) s = tool_rerun_predict(&r->rerun, BNN_DRAW, NULL, &p);
     if (s == BNN_OK) s = bnn_metrics_compute(p, r->rerun.rows, &m);
     if (s == BNN_OK) s = tool_referral_open(&r->referral, p, r->rerun.rows);
+    if (s == BNN_OK) s = score_series(r, &m);
     if (s == BNN_OK) s = judge(r, p);
     if (s == BNN_OK) tool_rerun_say(&r->rerun, r->json ? stderr : stdout);
     if (s == BNN_OK && r->json) s = print_json(r, p, &m);
@@ -108,29 +141,31 @@ static bnn_status evaluate(request *r) {
     if (s == BNN_OK && !r->json) {
         s = tool_calibration_print(bnn_run_calibration(r->rerun.run), p, r->rerun.rows);
         tool_referral_print(&r->referral, p);
+        if (r->series.n > 0) tool_series_print(&r->series);
         tool_print_verdicts(r->verdicts);
         tool_print_cost("fit", &r->rerun.run->cost);
         tool_print_cost("prediction", &p->cost);
     }
     bnn_prediction_free(p);
     bnn_selection_free(r->referral.selection);
+    free(r->series.of), free(r->also);
     tool_rerun_close(&r->rerun);
     return s;
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_rerun_argp, 0, NULL, 0}, {0}};
-    const struct argp argp = {.options = options,
-                              .parser = parse,
-                              .children = children,
-                              .args_doc = "RUN.h5",
-                              .doc =
-                                  "Scores a fitted run on rows with known targets: log-likelihood and coverage, and of each target in its "
-                                  "units rmse, mae, r2 and crps; of classes accuracy, auc, Brier score, calibration error and entropies, "
-                                  "and of each class precision, recall and f1; with what fit and prediction cost. Rows that the run "
-                                  "was fitted to are called training rows: their scores promise nothing of others.\v"
-                                  "Examples:\n  bnn evaluate run.h5\n  bnn evaluate run.h5 --samples 10000 --json\n  bnn "
-                                  "evaluate run.h5 --referral 0.2"};
+    static const struct argp_child children[] = {{&tool_rerun_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .children = children,
+        .args_doc = "RUN.h5",
+        .doc = "Scores a fitted run on rows with known targets: log-likelihood and coverage, and of each target in its "
+               "units rmse, mae, r2 and crps; of classes accuracy, auc, Brier score, calibration error and entropies, "
+               "and of each class precision, recall and f1; with what fit and prediction cost. Rows that the run "
+               "was fitted to are called training rows: their scores promise nothing of others.\v"
+               "Examples:\n  bnn evaluate run.h5\n  bnn evaluate run.h5 --samples 10000 --json\n  bnn "
+               "evaluate run.h5 --referral 0.2\n  bnn evaluate run.h5 --data test.h5 --also rotated15.h5 --also rotated30.h5"};
     request r = {.json = false};
     tool_job_open(&r.rerun.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * series.c: scores of one run on several files, such as one that is shifted more and more: a table, JSON, and a page with a plot.
+ */
+#include "tool/print/series.h"
+
+#include "tool/print/json.h"
+#include "tool/report/report.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Scores that a series shows, by what they are of. */
+static const struct {
+    const char *name, *head;
+    bool classes, targets;
+    size_t at; /* in bnn_metrics */
+} columns[] = {{"accuracy", "accuracy", true, false, offsetof(bnn_metrics, accuracy)},
+               {"nll", "nll", true, true, offsetof(bnn_metrics, ll)},
+               {"ece", "ece", true, false, offsetof(bnn_metrics, ece)},
+               {"brier", "brier", true, false, offsetof(bnn_metrics, brier)},
+               {"entropy", "entropy", true, false, offsetof(bnn_metrics, mean_entropy)},
+               {"mutual_information", "mi", true, false, offsetof(bnn_metrics, mean_mutual_information)},
+               {"calibration_error", "cal.err.", false, true, offsetof(bnn_metrics, calibration_error)},
+               {"coverage_90", "cover 90", false, true, offsetof(bnn_metrics, coverage) + 17 * sizeof(double)},
+               {"sd_epistemic", "sd epi.", false, true, offsetof(bnn_metrics, sd_epistemic)}};
+enum { COLUMNS = sizeof columns / sizeof *columns };
+
+bnn_status tool_series_take(tool_series *s, const char *file, const bnn_table *table, const bnn_metrics *metrics) {
+    tool_series_row *more = realloc(s->of, (size_t)(s->n + 1) * sizeof *more), *row;
+    if (!more) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    s->of = more, row = &s->of[s->n++];
+    *row = (tool_series_row){.file = file, .metrics = *metrics};
+    row->shifted = bnn_shift_of(table->title, &row->kind, &row->strength);
+    return BNN_OK;
+}
+
+bnn_status tool_series_add(tool_series *s, const tool_rerun *rerun, const char *file) {
+    tool_rerun other = {
+        .job = rerun->job, .run_path = rerun->run_path, .data = file, .reading = {.csv = {.size = sizeof(bnn_csv_options)}}};
+    bnn_prediction *p = NULL;
+    bnn_metrics metrics;
+    BNN_TRY(tool_rerun_open(&other));
+    bnn_status status = other.rows->y ? tool_rerun_predict(&other, BNN_DRAW, NULL, &p)
+                                      : bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted, not scored", file);
+    if (status == BNN_OK) status = bnn_metrics_compute(p, other.rows, &metrics);
+    if (status == BNN_OK) status = tool_series_take(s, file, other.table, &metrics);
+    bnn_prediction_free(p);
+    tool_rerun_close(&other);
+    return status;
+}
+
+static bool has(const bnn_metrics *m, int k) { return m->is_class ? columns[k].classes : columns[k].targets; }
+
+/* A score as the series says it: a likelihood with the sign that rises as it gets worse, like the others. */
+static double score(const bnn_metrics *m, int k) {
+    double value = *(const double *)((const char *)m + columns[k].at);
+    return columns[k].at == offsetof(bnn_metrics, ll) ? -value : value;
+}
+
+static int width_of(const tool_series *s) {
+    size_t width = 4;
+    for (int i = 0; i < s->n; i++) width = strlen(tool_line(s->of[i].file)) > width ? strlen(tool_line(s->of[i].file)) : width;
+    return (int)width;
+}
+
+/* "rotate 15", or nothing. */
+static void shift_text(const tool_series_row *row, char text[40]) {
+    text[0] = '\0';
+    if (row->shifted) bnn_print(text, 40, "%s %g", bnn_shift_names[row->kind], row->strength);
+}
+
+void tool_series_print(const tool_series *s) {
+    int width = width_of(s);
+    char shift[40];
+    printf("  %-*s  %-14s %7s", width, "file", "shift", "rows");
+    for (int k = 0; k < COLUMNS; k++)
+        if (has(&s->of[0].metrics, k)) printf(" %9s", columns[k].head);
+    for (int i = 0; i < s->n; i++) {
+        shift_text(&s->of[i], shift);
+        printf("\n  %-*s  %-14s %7d", width, tool_line(s->of[i].file), shift, s->of[i].metrics.n);
+        for (int k = 0; k < COLUMNS; k++)
+            if (has(&s->of[i].metrics, k)) printf(" %9.4f", score(&s->of[i].metrics, k));
+    }
+    printf("\n");
+}
+
+json_t *tool_series_json(const tool_series *s) {
+    json_t *list = json_array();
+    for (int i = 0; i < s->n; i++) {
+        const tool_series_row *row = &s->of[i];
+        json_t *o = json_object();
+        tool_json_set(o, "file", tool_json_text(row->file));
+        tool_json_set(o, "shift", row->shifted ? json_string(bnn_shift_names[row->kind]) : json_null());
+        tool_json_set(o, "strength", row->shifted ? tool_json_number(row->strength) : json_null());
+        tool_json_set(o, "rows", json_integer(row->metrics.n));
+        for (int k = 0; k < COLUMNS; k++)
+            if (has(&row->metrics, k)) tool_json_set(o, columns[k].name, tool_json_number(score(&row->metrics, k)));
+        tool_json_append(list, o);
+    }
+    return list;
+}
+
+/* ---- the page ---- */
+
+/* The strength where all that are shifted are so in one way, and a file that is not stands at 0; else the number of the file. */
+static bool is_by_strength(const tool_series *s, bnn_shift_kind *kind) {
+    bool any = false;
+    for (int i = 0; i < s->n; i++) {
+        if (!s->of[i].shifted) continue;
+        if (any && s->of[i].kind != *kind) return false;
+        any = true, *kind = s->of[i].kind;
+    }
+    return any;
+}
+
+static bnn_status draw(const tool_series *s, int k, FILE *html) {
+    bnn_shift_kind kind = BNN_SHIFT_ROTATE;
+    bool by_strength = is_by_strength(s, &kind);
+    report_plot plot;
+    BNN_TRY(report_plot_open(&plot));
+    report_plot_curve(&plot, 0, 0, REPORT_LINE, "");
+    for (int i = 0; i < s->n; i++)
+        report_plot_point(&plot, !by_strength ? i + 1 : s->of[i].shifted ? s->of[i].strength : 0, score(&s->of[i].metrics, k), 0);
+    const report_frame frame = {.id = columns[k].name,
+                                .x = by_strength ? bnn_shift_names[kind] : "file",
+                                .y = columns[k].name,
+                                .alt = columns[k].name,
+                                .from_zero = columns[k].classes};
+    bnn_status status = report_plot_draw(&plot, &frame, html);
+    report_plot_close(&plot);
+    return status;
+}
+
+bnn_status tool_series_page(const tool_series *s, const char *path) {
+    char *text = NULL;
+    size_t size = 0;
+    bnn_status status = BNN_OK;
+    FILE *html = open_memstream(&text, &size);
+    if (!html) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    fputs("<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Scores against shift</title>\n<h1>", html);
+    report_text(html, s->run);
+    fputs("</h1>\n", html);
+    for (int k = 0; status == BNN_OK && k < COLUMNS; k++)
+        if (has(&s->of[0].metrics, k)) {
+            fprintf(html, "<h2>%s</h2>\n", columns[k].name);
+            status = draw(s, k, html);
+        }
+    fputs("</html>\n", html);
+    if (fclose(html) != 0) status = bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    if (status == BNN_OK) status = tool_save(text, size, path);
+    free(text);
+    return status;
+}
