@@ -7,6 +7,7 @@
 
 #include <argp.h>
 #include <bnn/attack.h>
+#include <bnn/bandit.h>
 #include <bnn/calibrate.h>
 #include <bnn/descent.h>
 #include <bnn/diagnose.h>
