@@ -11,6 +11,9 @@
  * refuses an empty one and one that is no text. Remarks on the encoding. Owned by the caller. */
 bnn_status bnn_text_read(const char *path, bnn_remarks *remarks, char **text);
 
+/* What a path is called in sentences: "-" is standard input. */
+const char *bnn_text_name(const char *path);
+
 /* A whole text as one number; false for anything else, also for hexadecimal numbers. "nan" and "inf" are numbers. */
 bool bnn_import_number(const char *text, double *value);
 

@@ -205,10 +205,13 @@ START_TEST(a_header_of_numbers_is_the_word_of_the_caller) {
 END_TEST
 
 START_TEST(ragged_rows_are_refused) {
+    refused("My table\na,b,y\n1,2,3\n", HOW(0),
+            "t.csv: line 2 has 1 field, the lines before have 2; if the first line is a title, take it away");
     refused("a,b,y\n1,2,3\n# note\n4,5,6\n", HOW(0),
-            "t.csv: line 3 has 1 fields, the lines before have 3; if lines that begin with '#' are comments, say --comment '#'");
+            "t.csv: line 3 has 1 field, the lines before have 3; if lines that begin with '#' are comments, say --comment '#'");
     refused("a,b,y\n1,2,3\n4,5,6,7\n", HOW(0), "t.csv: line 3 has 4 fields, the lines before have 3");
-    refused("a,b\n1,2,3\n", HOW(.header = BNN_HEADER_NO), "t.csv: line 2 has 3 fields, the lines before have 2");
+    refused("a,b\n1,2,3\n", HOW(.header = BNN_HEADER_NO),
+            "t.csv: line 2 has 3 fields, the lines before have 2; if the first line is a title, take it away");
 }
 END_TEST
 
@@ -364,7 +367,21 @@ START_TEST(numbers_with_marks_are_refused_with_the_way_out) {
                  {"9:30 pm", "10:15 AM", "is a date or a time"},
                  {"Jan 31 2020", "Feb 1 2020", "is a date or a time"},
                  {"5. Januar 2020", "6. M\u00E4rz 2020", "is a date or a time"},
-                 {"31-Jan-20", "01-Feb-20", "is a date or a time"}};
+                 {"31-Jan-20", "01-Feb-20", "is a date or a time"},
+                 {"3 f\u00E9vrier 2021", "14 ao\u00FBt 2019", "is a date or a time"},
+                 {"31 de enero de 2020", "1 de mayo de 2020, 9:30", "is a date or a time"},
+                 {"31 \u044F\u043D\u0432\u0430\u0440\u044F 2020", "1 \u043C\u0430\u044F 2020 \u0433.", "is a date or a time"},
+                 {"2020\u5E741\u670831\u65E5", "2021\u5E742\u67083\u65E5", "is a date or a time"},
+                 {"20200131T120000Z", "20200201T0930", "is a date or a time"},
+                 {"2020-W05", "2020W06", "is a date or a time"},
+                 {"2020-Q1", "Q2 2021", "is a date or a time"},
+                 {"2020-01-31 12:00 CET", "2020-01-31 12:00 +2", "is a date or a time"},
+                 {"9 am", "5:45 p.m.", "is a date or a time"},
+                 {"1h30m", "2 h 5 min", "is a date or a time"},
+                 {"1,23,456.5", "12,34,567.0", "'1,23,456.5' is 123456.5 with --thousands ,"},
+                 {"1\u2009234.5", "12\u2009345.0", "is 1234.5 with --thousands ' '"},
+                 {"\u0661\u0662", "\u0663,\u0664", "is a number in other digits than 0 to 9"},
+                 {"\uFF11\uFF12.\uFF15", "-\uFF13", "is a number in other digits than 0 to 9"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int target = 0; target < 2; target++) {
             char text[200];
@@ -389,9 +406,26 @@ START_TEST(a_mark_among_numbers_is_refused) {
 END_TEST
 
 START_TEST(words_stay_categories) {
-    static const char *const words[][2] = {{"10-19", "20-29"}, {"1st", "2nd"}, {"4A", "5B"},   {"1/2", "3/4"}, {"V8", "V6"},
-                                           {"1.10.2x", "2"},   {"<5", ">5"},   {"Jan", "Feb"}, {"Mon", "Tue"}, {"-", "x"},
-                                           {"100k+", "5"},     {"3 x 4", "5"}, {"may", "must"}};
+    static const char *const words[][2] = {{"10-19", "20-29"},
+                                           {"1st", "2nd"},
+                                           {"4A", "5B"},
+                                           {"1/2", "3/4"},
+                                           {"V8", "V6"},
+                                           {"1.10.2x", "2"},
+                                           {"<5", ">5"},
+                                           {"Jan", "Feb"},
+                                           {"Mon", "Tue"},
+                                           {"-", "x"},
+                                           {"100k+", "5"},
+                                           {"3 x 4", "5"},
+                                           {"may", "must"},
+
+                                           {"2020-031", "2020-032"},
+                                           {"Q1", "Q2"},
+                                           {"32 de x 2020", "2"},
+                                           {"7 up 3000", "2"},
+
+                                           {"5m", "6h"}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         char text[100];
         snprintf(text, sizeof text, "a,y\n%s,1\n%s,2.5\n", words[i][0], words[i][1]);
@@ -414,6 +448,10 @@ START_TEST(ids_and_weights_are_no_features) {
     ck_assert_str_eq(r.table->id_names[0], "id");
     ck_assert_str_eq(r.table->ids[1], "x2");
     ck_assert_double_eq(r.table->weight[1], .5);
+    is_silent(r, "repeated_id");
+    done(r);
+    r = read_text("id,a,y\nx1,5,3\nx2,5.5,4\nx1,6,4\n", HOW(.id = "id"));
+    says(r, "repeated_id: ids: column 'id' names several rows alike, the first of them 'x1' in row 3\n");
     done(r);
     refused("w,a,y\n1,1,2\n-1,2,3\n", HOW(.weight = "w"), "t.csv: row 2, column 'w': '-1' is no weight, which is 0 or more");
     refused("w,a,y\n1,1,2\nx,2,3\n", HOW(.weight = "w"), "t.csv: row 2, column 'w': 'x' is not a number");
@@ -473,6 +511,9 @@ START_TEST(what_looks_wrong_is_said) {
                  {"id,a,y\n7,.5,3\n3,.7,4\n9,.1,9\n", "!looks_like_index: column 'id'"},
                  {"k,y\n3,1\n1,2\n2,4\n4,5\n6,7\n5,8\n7,9\n10,1\n9,3\n8,4\n", "!looks_like_index: column 'k'"},
                  {"d,a,y\n20200131,1,2\n20200201,7,4\n", "!looks_like_date: column 'd' looks like dates, such as 20200131"},
+                 {"d,a,y\n202001,1,2\n202112,7,4\n", "!looks_like_date: column 'd' looks like dates, such as 202001"},
+                 {"d,a,y\n1580428800,1,2\n1580515200,7,4\n", "!looks_like_date: column 'd' looks like times in seconds since 1970"},
+                 {"d,a,y\n1580428800123,1,2\n1580515200456,7,4\n", "!looks_like_date: column 'd' looks like times in milliseconds"},
                  {"a,b,c,y\n1,5,x,2\n3,5,x,4\n", "!constant: constant columns, of which nothing can be learned: b, c"},
                  {"a,b,y\n1,1.0,3\n7,7.0,4\n3,3.0,9\n", "!duplicate_columns: columns that hold the same values: 'a' and 'b'"},
                  {"a,y\n.1,0\n.2,1\n.7,1\n.6,0\n", "!few_values: the target 'y' holds only the whole numbers 0, 1"},
@@ -538,6 +579,9 @@ START_TEST(numbers_are_categories_if_asked) {
 END_TEST
 
 START_TEST(what_is_right_is_not_doubted) {
+    reading years = read_text("d,k,y\n2019,190013,1.5\n2020,210000,3\n2022,199913,1\n", HOW(0));
+    is_silent(years, "!");
+    done(years);
     reading r = read_text("a,b,y\n.5,7,1.25\n.25,7.5,3\n.75,8,2\n.1,7,9\n", HOW(0));
     is_silent(r, "!");
     done(r);

@@ -201,7 +201,7 @@ csv 'a,y\n1,2\n-1e400,3\n' "row 2, column 'a': '-1e400' is not a finite number"
 csv 'a,y\n1,nan\n2,3\n' "row 1, column 'y': value is missing"
 csv '\n\n' 'holds no data'
 csv 'a,y\n' 'has a header and no rows'
-csv 'a,y\n1,2\n3\n' 'line 3 has 1 fields, the lines before have 2'
+csv 'a,y\n1,2\n3\n' 'line 3 has 1 field, the lines before have 2'
 csv 'a\0,y\n1,2\n' 'is not a text file'
 csv 'y\n1\n2\n' 'has one column, a table needs features and a target'
 csv 'a,y\n1,x\n2,x\n' "column 'y' holds a single class, 'x'"

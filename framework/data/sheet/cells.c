@@ -31,29 +31,45 @@ bool bnn_sheet_missing(const char *text, const char *na) {
 /* Bytes of a mark between thousands; a blank may be one that does not break. 0: there is none. */
 static size_t mark_at(const char *p, char mark) {
     if (mark == ' ' && strncmp(p, "\u00A0", 2) == 0) return 2;
-    if (mark == ' ' && strncmp(p, "\u202F", 3) == 0) return 3;
+    if (mark == ' ' && (strncmp(p, "\u202F", 3) == 0 || strncmp(p, "\u2009", 3) == 0)) return 3;
     return mark && *p == mark;
 }
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+/* The digits between marks so far: groups of three, or of two before a last one of three, as in India. */
+typedef struct {
+    int digits; /* of the group so far */
+    int width;  /* of those between two marks; 0: there was none */
+    bool marked;
+} groups;
+
+/* Says whether a mark may end the group so far, which begins at first. */
+static bool end_group(groups *g, const char *first) {
+    bool fits = !g->marked     ? g->digits >= 1 && g->digits <= 3 && *first != '0'
+                : g->width > 0 ? g->digits == g->width
+                               : g->digits == 2 || g->digits == 3;
+    if (g->marked) g->width = g->digits;
+    g->marked = true, g->digits = 0;
+    return fits;
+}
+
 /* Rewrites "1.234,5" as "1234.5"; false where the groups are not of three digits, or the number is too long. */
 static bool rewrite(const char *p, char decimal, char thousands, char *to, size_t room) {
     const char *end = to + room - 1;
-    int digits = 0;
-    bool marked = false;
+    groups g = {0};
     for (; *p && *p != decimal && to < end; p++) {
         size_t mark = mark_at(p, thousands);
         if (mark > 0) {
-            if (digits < 1 || digits > 3 || (marked ? digits != 3 : to[-digits] == '0') || !is_digit(p[mark])) return false;
-            marked = true, digits = 0, p += mark;
+            if (!is_digit(p[mark]) || !end_group(&g, to - g.digits)) return false;
+            p += mark;
         }
         if (*p == '.') return false;
-        digits += is_digit(*p);
-        if (marked && !is_digit(*p)) break;
+        g.digits += is_digit(*p);
+        if (g.marked && !is_digit(*p)) break;
         *to++ = *p;
     }
-    if (marked && digits != 3) return false;
+    if (g.marked && g.digits != 3) return false;
     for (; *p && to < end; p++) {
         if (*p == '.' && decimal != '.') return false;
         *to++ = *p == decimal ? '.' : *p;

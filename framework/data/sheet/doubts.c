@@ -2,6 +2,7 @@
  *
  * doubts.c: what should be known of a table before anything is fitted to it: what was guessed, what became of columns, what looks wrong.
  */
+#include "base/word.h"
 #include "infer.h"
 
 #include <bnn/remark.h>
@@ -109,6 +110,12 @@ static bnn_status doubt_codes(const bnn_inference *in, int c, const char *what, 
                 text, number, way);
 }
 
+static const char *date_name(unsigned dates) {
+    return dates & (BNN_DATE_DAY | BNN_DATE_MONTH) ? "dates"
+           : dates & BNN_DATE_SECONDS              ? "times in seconds since 1970"
+                                                   : "times in milliseconds since 1970";
+}
+
 static bnn_status doubt_feature(const bnn_inference *in, int c) {
     const char *name = in->sheet->name[c];
     const bnn_column_facts *f = &in->facts[c];
@@ -116,11 +123,29 @@ static bnn_status doubt_feature(const bnn_inference *in, int c) {
         BNN_TRY(WARN("looks_like_index", "column '%s' looks like an index or row numbers, and is a feature: %s", name, way_out(in)));
     else
         BNN_TRY(doubt_codes(in, c, "column", "make categories of it (--levels), leave it out (--drop) or carry it through (--id)"));
-    if (f->days && f->texts == 0 && in->sheet->rows > 1)
+    if (f->dates && f->texts == 0 && in->sheet->rows > 1)
         BNN_TRY(WARN("looks_like_date",
-                     "column '%s' looks like dates, such as %.0f, and is read as numbers: split it into year, month and day, or %s", name,
-                     f->first, way_out(in)));
+                     "column '%s' looks like %s, such as %.0f, and is read as numbers: split it into year, month and day, or %s", name,
+                     date_name(f->dates), f->first, way_out(in)));
     return BNN_OK;
+}
+
+/* Ids that name two rows alike. */
+static bnn_status doubt_id(const bnn_inference *in, int c) {
+    bnn_text_set set = {0};
+    int row = 0, n;
+    bool done = true, again = false;
+    for (; done && !again && row < in->sheet->rows; row++) {
+        size_t before = set.used;
+        done = bnn_text_set_add(&set, bnn_sheet_cell(in->sheet, row, c));
+        again = done && set.used == before;
+    }
+    char **ids = bnn_text_set_take(&set, &n);
+    bnn_texts_free(ids, n);
+    if (!done) return bnn_oom("the ids of %d rows", in->sheet->rows);
+    if (!again) return BNN_OK;
+    return NOTE("repeated_id", "ids: column '%s' names several rows alike, the first of them '%.40s' in row %d", in->sheet->name[c],
+                bnn_sheet_cell(in->sheet, row - 1, c), row);
 }
 
 static bool is_constant(const bnn_inference *in, int c) {
@@ -209,6 +234,8 @@ bnn_status bnn_inference_doubts(const bnn_inference *in) {
         if (in->schema->column[k].kind == BNN_COLUMN_LEVELS) BNN_TRY(doubt_levels(in, &in->schema->column[k]));
     for (int c = 0; c < in->sheet->cols; c++)
         if (is_feature(in, c)) BNN_TRY(doubt_feature(in, c));
+    for (int c = 0; c < in->sheet->cols; c++)
+        if (in->role[c] == BNN_COLUMN_ID) BNN_TRY(doubt_id(in, c));
     BNN_TRY(doubt_constants(in));
     BNN_TRY(doubt_duplicates(in));
     for (int k = 0; k < in->n_targets; k++) {

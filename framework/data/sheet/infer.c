@@ -190,9 +190,17 @@ static void see_few(bnn_column_facts *f, double v) {
     f->n_few++;
 }
 
-static bool is_day(double v) {
-    int day = v >= 19000101 && v <= 21001231 ? (int)v : 0;
-    return day / 100 % 100 >= 1 && day / 100 % 100 <= 12 && day % 100 >= 1 && day % 100 <= 31;
+static bool is_month(int v) { return v >= 190001 && v <= 210012 && v % 100 >= 1 && v % 100 <= 12; }
+
+static unsigned dates_of(double v) {
+    static const double second_of_2000 = 946684800, last_of_32_bits = 2147483647, second_of_2100 = 4102444800;
+    unsigned as = 0;
+    if (v != floor(v) || v < 190001) return 0;
+    if (v <= 210012 && is_month((int)v)) as |= BNN_DATE_MONTH;
+    if (v <= 21001231 && is_month((int)v / 100) && (int)v % 100 >= 1 && (int)v % 100 <= 31) as |= BNN_DATE_DAY;
+    if (v >= second_of_2000 && v <= last_of_32_bits) as |= BNN_DATE_SECONDS;
+    if (v >= 1000 * second_of_2000 && v <= 1000 * second_of_2100) as |= BNN_DATE_MILLISECONDS;
+    return as;
 }
 
 static void see_number(bnn_column_facts *f, double v) {
@@ -202,9 +210,9 @@ static void see_number(bnn_column_facts *f, double v) {
     see_value(f, bits);
     if (f->numbers++ == 0) {
         f->first = f->least = f->greatest = v;
-        f->whole = v == floor(v), f->steps = true, f->days = is_day(v);
+        f->whole = v == floor(v), f->steps = true, f->dates = dates_of(v);
     } else {
-        f->whole = f->whole && v == floor(v), f->steps = f->steps && v == f->last + 1, f->days = f->days && is_day(v);
+        f->whole = f->whole && v == floor(v), f->steps = f->steps && v == f->last + 1, f->dates &= dates_of(v);
         f->least = v < f->least ? v : f->least, f->greatest = v > f->greatest ? v : f->greatest;
     }
     f->sum += v, f->last = v;

@@ -35,6 +35,7 @@ typedef enum {
     BNN_MARK_BRACKETS, /* "(12)", as accountants write -12 */
     BNN_MARK_MINUS,    /* a minus that is not that of ASCII */
     BNN_MARK_HEX,      /* "0x1F" */
+    BNN_MARK_DIGITS,   /* digits of another script */
     BNN_MARK_UNIT,     /* "12 kg" */
     BNN_MARK_DATE,     /* a date, a time, or both */
     BNN_MARK_ABSENT    /* "-", "none": what is often written for a missing value */
@@ -71,6 +72,14 @@ enum {
     BNN_FEW = 10 /* a target of no more whole numbers may be meant as classes */
 };
 
+/* What a number can be read as, beside a number. */
+enum {
+    BNN_DATE_DAY = 1,         /* 20200131 */
+    BNN_DATE_MONTH = 2,       /* 202001 */
+    BNN_DATE_SECONDS = 4,     /* since 1970, from 2000 on */
+    BNN_DATE_MILLISECONDS = 8 /* likewise */
+};
+
 /* What one pass over the rows finds in a column. */
 typedef struct {
     int numbers, missing, texts;
@@ -80,7 +89,7 @@ typedef struct {
     double sum, first, last, least, greatest;      /* of the numbers */
     bool whole;                                    /* all numbers are */
     bool steps;                                    /* each number is the one before and 1 */
-    bool days;                                     /* each number can be read as a day, such as 20200131 */
+    unsigned dates;                                /* what each number can be read as, of BNN_DATE_ */
     double few[BNN_FEW];                           /* different numbers */
     int n_few;                                     /* beyond BNN_FEW: there are more */
     uint64_t hash;                                 /* of the values in their order */

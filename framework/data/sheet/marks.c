@@ -15,7 +15,7 @@ static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c 
 static size_t digits_at(const char *p) { return strspn(p, "0123456789"); }
 
 static bool is_one_of(const char *text, size_t length, const char *const *list) {
-    char word[16];
+    char word[24];
     if (length >= sizeof word) return false;
     snprintf(word, sizeof word, "%.*s", (int)length, text);
     while (*list && bnn_letters_compare(*list, word) != 0) list++;
@@ -24,28 +24,55 @@ static bool is_one_of(const char *text, size_t length, const char *const *list) 
 
 /* ---- dates and times ---- */
 
-/* "Z", "+01:00", "+0100", or nothing. */
+static bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+
+/* "Z", "+01:00", "+0100", " CET", or nothing. */
 static bool is_zone(const char *p) {
-    if (!*p || strcmp(p, "Z") == 0 || strcmp(p, " UTC") == 0) return true;
+    if (!*p || strcmp(p, "Z") == 0) return true;
+    if (*p == ' ' && is_upper(p[1])) {
+        for (p += 2; is_upper(*p);) p++;
+        if (!*p) return true;
+    }
+    if (*p == ' ') p++;
     if (*p != '+' && *p != '-') return false;
     size_t hours = digits_at(++p);
     if (p[hours] == ':') return hours == 2 && digits_at(p + 3) == 2 && !p[5];
-    return (hours == 2 || hours == 4) && !p[hours];
+    return (hours == 1 || hours == 2 || hours == 4) && !p[hours];
 }
 
-/* "9:30", "09:30:05.25Z", "9:30 pm". */
+/* "am", "p.m.", with or without a blank before it. */
+static bool is_half_of_day(const char *p) {
+    p += *p == ' ';
+    return is_one_of(p, strlen(p), (const char *const[]){"am", "pm", "a.m.", "p.m.", NULL});
+}
+
+/* "9:30", "09:30:05.25Z", "9:30 pm", "9 pm". */
 static bool is_time(const char *p) {
     size_t n = digits_at(p);
-    if (n < 1 || n > 2 || p[n] != ':' || digits_at(p + n + 1) != 2) return false;
+    if (n < 1 || n > 2) return false;
+    if (is_half_of_day(p + n)) return true;
+    if (p[n] != ':' || digits_at(p + n + 1) != 2) return false;
     p += n + 3;
     if (*p == ':') {
         if (digits_at(p + 1) != 2) return false;
         p += 3;
         if ((*p == '.' || *p == ',') && is_digit(p[1])) p += 1 + digits_at(p + 1);
     }
-    const char *half = p + (*p == ' ');
-    if (bnn_letters_compare(half, "am") == 0 || bnn_letters_compare(half, "pm") == 0) return true;
-    return is_zone(p);
+    return is_half_of_day(p) || is_zone(p);
+}
+
+/* "1h30m", "2 h 5 min": parts of a time, each with its unit. */
+static bool is_duration(const char *p) {
+    static const char *const units[] = {"d", "day", "days", "h", "hr", "hrs", "hour", "hours", "m", "min", "mins", "s", "sec", "ms", NULL};
+    int parts = 0;
+    for (; *p; parts++) {
+        size_t digits = digits_at(p), letters = 0;
+        p += digits, p += *p == ' ';
+        while (is_letter(p[letters])) letters++;
+        if (digits == 0 || !is_one_of(p, letters, units)) return false;
+        p += letters, p += *p == ' ';
+    }
+    return parts > 1;
 }
 
 static bool ends_date(const char *p) { return !*p || ((*p == 'T' || *p == ' ') && is_time(p + 1)); }
@@ -66,6 +93,35 @@ static bool is_date_of_numbers(const char *p) {
     bool year_first = width[0] == 4 && width[1] <= 2 && width[2] <= 2, year_last = width[0] <= 2 && width[1] <= 2 && width[2] != 1;
     int a = year_first ? part[1] : part[0], b = year_first ? part[2] : part[1], low = a < b ? a : b, high = a < b ? b : a;
     return n == 3 && (year_first || year_last) && low >= 1 && low <= 12 && high <= 31 && ends_date(p);
+}
+
+/* "20200131T120000Z", "2020-W05", "2020-Q1", "Q1 2020", "2020\u5E741\u670831\u65E5". */
+static bool is_date_of_one_word(const char *p) {
+    size_t n = digits_at(p);
+    if (n == 8 && p[8] == 'T') return (digits_at(p + 9) == 6 || digits_at(p + 9) == 4) && is_zone(p + 9 + digits_at(p + 9));
+    if ((*p == 'Q' || *p == 'q') && digits_at(p + 1) == 1)
+        return (p[2] == ' ' || p[2] == '-' || p[2] == '/') && digits_at(p + 3) == 4 && !p[7];
+    if (n != 4) return false;
+    if (strncmp(p + 4, "\u5E74", 3) == 0 || strncmp(p + 4, "\uB144", 3) == 0) return is_digit(p[7]) || p[7] == ' ';
+    p += 4, p += *p == '-' || *p == ' ';
+    if (*p == 'W' || *p == 'Q' || *p == 'q') return digits_at(p + 1) == (*p == 'W' ? 2 : 1) && !p[*p == 'W' ? 3 : 2];
+    return false;
+}
+
+/* "3 f\u00E9vrier 2021", "3 de febrero de 2021", "14 ao\u00FBt 2019, 9:30": a day, words of any language, a year. */
+static bool is_date_around_words(const char *p) {
+    size_t day = digits_at(p), letters = 0;
+    if (day < 1 || day > 2 || (p[0] - '0') * (day > 1 ? 10 : 1) + (day > 1 ? p[1] - '0' : 0) > 31) return false;
+    p += day, p += *p == '.';
+    if (*p != ' ' && *p != '-') return false;
+    for (; *p && !is_digit(*p); p++) {
+        bool letter = is_letter(*p) || (unsigned char)*p >= 0x80;
+        if (!letter && !strchr(" .-,", *p)) return false;
+        letters += letter;
+    }
+    if (letters < 3 || digits_at(p) != 4 || (*p != '1' && *p != '2')) return false;
+    p += 4, p += *p == ',';
+    return !*p || (*p == ' ' && (is_time(p + 1) || is_letter(p[1]))) || strcmp(p, " \u0433.") == 0;
 }
 
 /* "31 Jan 2020", "January 31, 2020", "Jan-20", with or without the day of the week. */
@@ -213,20 +269,50 @@ static bool is_absent(const char *text) {
     return is_one_of(text, strlen(text), words);
 }
 
+static bool is_date(const char *text) {
+    return is_date_of_numbers(text) || is_date_of_words(text) || is_date_of_one_word(text) || is_date_around_words(text) || is_time(text) ||
+           is_duration(text);
+}
+
+/* Digits of other scripts, Arabic, Persian, Devanagari and wide ones, and marks. */
+static bool has_other_digits(const char *text) {
+    static const struct {
+        const char *begin;
+        unsigned char from, to; /* last byte */
+    } digits[] = {{"\xD9", 0xA0, 0xA9}, {"\xDB", 0xB0, 0xB9}, {"\xE0\xA5", 0xA6, 0xAF}, {"\xEF\xBC", 0x90, 0x99}};
+    enum { N = sizeof digits / sizeof *digits };
+    int found = 0;
+    while (*text) {
+        size_t i = 0, n = 0;
+        for (; i < N; i++) {
+            n = strlen(digits[i].begin);
+            if (strncmp(text, digits[i].begin, n) == 0 && (unsigned char)text[n] >= digits[i].from &&
+                (unsigned char)text[n] <= digits[i].to)
+                break;
+        }
+        if (i == N && !strchr("+-., ", *text) && strncmp(text, "\u066B", 2) != 0 && strncmp(text, "\u066C", 2) != 0) return false;
+        found += i < N;
+        text += i < N ? n + 1 : (unsigned char)*text >= 0x80 ? 2 : 1;
+    }
+    return found > 0;
+}
+
 bnn_mark bnn_mark_of(const char *text) {
     bnn_mark mark = {.clear = true};
-    if (!strpbrk(text, "0123456789") && !is_absent(text)) return mark;
-    mark.kind = is_absent(text)                                                       ? BNN_MARK_ABSENT
-                : in_other_notation(text, &mark)                                      ? BNN_MARK_NOTATION
-                : has_d_exponent(text)                                                ? BNN_MARK_EXPONENT
-                : has_percent(text)                                                   ? BNN_MARK_PERCENT
-                : has_currency(text)                                                  ? BNN_MARK_CURRENCY
-                : in_brackets(text)                                                   ? BNN_MARK_BRACKETS
-                : has_other_minus(text)                                               ? BNN_MARK_MINUS
-                : is_hex(text)                                                        ? BNN_MARK_HEX
-                : is_date_of_numbers(text) || is_date_of_words(text) || is_time(text) ? BNN_MARK_DATE
-                : has_unit(text, &mark)                                               ? BNN_MARK_UNIT
-                                                                                      : BNN_MARK_NONE;
+    bool ascii_digits = strpbrk(text, "0123456789");
+    if (!ascii_digits && has_other_digits(text)) mark.kind = BNN_MARK_DIGITS;
+    if (!ascii_digits && !is_absent(text)) return mark;
+    mark.kind = is_absent(text)                  ? BNN_MARK_ABSENT
+                : in_other_notation(text, &mark) ? BNN_MARK_NOTATION
+                : has_d_exponent(text)           ? BNN_MARK_EXPONENT
+                : has_percent(text)              ? BNN_MARK_PERCENT
+                : has_currency(text)             ? BNN_MARK_CURRENCY
+                : in_brackets(text)              ? BNN_MARK_BRACKETS
+                : has_other_minus(text)          ? BNN_MARK_MINUS
+                : is_hex(text)                   ? BNN_MARK_HEX
+                : is_date(text)                  ? BNN_MARK_DATE
+                : has_unit(text, &mark)          ? BNN_MARK_UNIT
+                                                 : BNN_MARK_NONE;
     return mark;
 }
 
@@ -267,6 +353,7 @@ void bnn_mark_advice(const bnn_mark *mark, const char *text, char *advice, size_
         [BNN_MARK_BRACKETS] = "is a number in brackets: write it with a minus, or leave the column out (--drop)",
         [BNN_MARK_MINUS] = "has another minus than -, before the digits: write that one",
         [BNN_MARK_HEX] = "is a hexadecimal number: write it with decimal digits, or leave the column out (--drop)",
+        [BNN_MARK_DIGITS] = "is a number in other digits than 0 to 9: write it with these, or leave the column out (--drop)",
         [BNN_MARK_UNIT] =
             "is a number with a unit: take the unit away (its place is the name of the column), or leave the column out (--drop)",
         [BNN_MARK_DATE] = "is a date or a time: leave the column out (--drop), carry it through (--id), or split it into numbers such as "

@@ -129,8 +129,11 @@ static bool is_empty_row(const reader *r, int cols) {
 }
 
 static bnn_status ragged(const reader *r, int line, int fields, bool hash) {
-    return bnn_fail(BNN_ERR_FORMAT, "%s: line %d has %d fields, the lines before have %d%s", r->sheet->path, line, fields, r->sheet->cols,
-                    hash ? "; if lines that begin with '#' are comments, say --comment '#'" : "");
+    const char *way = hash                  ? "; if lines that begin with '#' are comments, say --comment '#'"
+                      : r->sheet->rows == 1 ? "; if the first line is a title, take it away"
+                                            : "";
+    return bnn_fail(BNN_ERR_FORMAT, "%s: line %d has %d field%s, the lines before have %d%s", r->sheet->path, line, fields,
+                    fields == 1 ? "" : "s", r->sheet->cols, way);
 }
 
 static bnn_status read_row(reader *r) {
@@ -324,6 +327,7 @@ static bnn_status take_off_last(reader *r) {
 
 static bnn_status read_sheet(reader *r) {
     BNN_TRY(bnn_text_read(r->sheet->path, r->how->remarks, &r->sheet->text));
+    r->sheet->path = bnn_text_name(r->sheet->path);
     if (r->how->format == BNN_TEXT_LIBSVM) return bnn_libsvm_read(r->like, r->sheet);
     if (r->how->format == BNN_TEXT_GUESS && !r->how->delimiter && bnn_libsvm_recognise(r->sheet->text, r->like)) {
         BNN_TRY(bnn_remarks_add(r->how->remarks, BNN_REMARK_NOTE, "libsvm",

@@ -26,8 +26,9 @@ typedef struct {
 
 static bnn_status cannot_read(const char *path, gzFile file) {
     int code;
-    const char *why = gzerror(file, &code);
-    return bnn_fail(BNN_ERR_FILE, "%s: %s", path, code == Z_ERRNO ? strerror(errno) : why);
+    const char *why = gzerror(file, &code), *colon = strrchr(why, ':'); /* zlib names the file before it */
+    if (code == Z_ERRNO) return bnn_fail(BNN_ERR_FILE, "%s: %s", path, strerror(errno));
+    return bnn_fail(BNN_ERR_FILE, "%s: its compressed bytes are damaged:%s", path, colon ? colon + 1 : why);
 }
 
 static bnn_status read_all(bytes *b, gzFile file) {
@@ -47,11 +48,11 @@ static bnn_status read_all(bytes *b, gzFile file) {
     return b->size > 0 ? BNN_OK : bnn_fail(BNN_ERR_FORMAT, "%s: is empty", b->path);
 }
 
-static bnn_status read_file(bytes *b) {
-    bool standard_input = strcmp(b->path, "-") == 0;
+static bnn_status read_file(bytes *b, const char *path) {
+    bool standard_input = strcmp(path, "-") == 0;
     int input = standard_input ? dup(STDIN_FILENO) : -1;
-    errno = ENOMEM;                                                              /* what zlib does not set */
-    gzFile file = standard_input ? gzdopen(input, "rb") : gzopen(b->path, "rb"); /* reads plain files too */
+    errno = ENOMEM;                                                           /* what zlib does not set */
+    gzFile file = standard_input ? gzdopen(input, "rb") : gzopen(path, "rb"); /* reads plain files too */
     if (!file) {
         if (input >= 0) close(input);
         return bnn_fail(BNN_ERR_FILE, "%s: %s", b->path, strerror(errno));
@@ -165,12 +166,14 @@ static void unify_lines(bytes *b) {
     if (to) *to = '\0';
 }
 
+const char *bnn_text_name(const char *path) { return strcmp(path, "-") == 0 ? "standard input" : path; }
+
 bnn_status bnn_text_read(const char *path, bnn_remarks *remarks, char **text) {
-    bytes b = {.path = path, .remarks = remarks};
+    bytes b = {.path = bnn_text_name(path), .remarks = remarks};
     *text = NULL;
-    bnn_status s = read_file(&b);
+    bnn_status s = read_file(&b, path);
     if (s == BNN_OK) s = decode(&b);
-    if (s == BNN_OK && memchr(b.at, '\0', b.size)) s = bnn_fail(BNN_ERR_FORMAT, "%s: is not a text file", path);
+    if (s == BNN_OK && memchr(b.at, '\0', b.size)) s = bnn_fail(BNN_ERR_FORMAT, "%s: is not a text file", b.path);
     if (s == BNN_OK) unify_lines(&b);
     if (s < 0)
         free(b.at);
