@@ -173,6 +173,14 @@ static bnn_status refuse_missing(const filling *f, const bnn_schema_column *c) {
                     s->named ? "" : "; the first line does not name them");
 }
 
+/* A column of a target that has no values is that of rows to predict. */
+static bnn_status leave_empty_target(const filling *f, binding *b) {
+    if (b->from < 0 || b->column->role != BNN_COLUMN_TARGET || !bnn_sheet_empty(f->sheet, b->from, f->na)) return BNN_OK;
+    b->from = -1;
+    return bnn_remarks_add(f->how->remarks, BNN_REMARK_NOTE, "empty_target", "target: column '%s' has no values, and is not known",
+                           b->column->name);
+}
+
 /* Features must be there; of targets all, or none is taken; ids and weights may be left out. */
 static bnn_status check_columns(filling *f) {
     int targets = 0;
@@ -183,6 +191,7 @@ static bnn_status check_columns(filling *f) {
         bool target = b->column->role == BNN_COLUMN_TARGET;
         if (b->from < 0 && b->column->role == BNN_COLUMN_FEATURE) return refuse_missing(f, b->column);
         if (target && none) b->from = -1;
+        BNN_TRY(leave_empty_target(f, b));
         if (target && b->from < 0) absent = b->column;
         targets += target && b->from >= 0;
         if (b->from < 0 && b->column->role == BNN_COLUMN_ID)

@@ -42,6 +42,9 @@ bool bnn_sheet_number(const char *text, char decimal, char thousands, double *va
 /* Says whether a cell is a missing value: empty, ?, NA, nan and the like, or one of `na` (a list with commas; NULL: none). */
 bool bnn_sheet_missing(const char *text, const char *na);
 
+/* Says whether a column has no values at all. */
+bool bnn_sheet_empty(const bnn_sheet *sheet, int c, const char *na);
+
 /* The text of a number of a column, which reads back as the same one; "" where it is missing. */
 const char *bnn_sheet_print(const bnn_sheet_numbers *numbers, int row, char decimal, char text[BNN_NUMBER_TEXT]);
 

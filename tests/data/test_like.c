@@ -102,7 +102,7 @@ START_TEST(what_does_not_fit_is_refused) {
          "new.csv: row 2, column 'colour': value is missing, and the fit knew of none there: its row can be left out (--missing drop)"},
         {"length,colour\n1,red\n1m,red\n", "new.csv: row 2, column 'length': '1m' is not a number"},
         {"length,colour\n1,red\n1e999,red\n", "new.csv: row 2, column 'length': '1e999' is not a finite number"},
-        {"length,colour,y\n1,red,\n",
+        {"length,colour,y\n1,red,\n2,red,5\n",
          "new.csv: row 1, column 'y': value is missing: the targets can be left out (--target none), or the row (--missing drop)"},
         {"length,colour,length\n1,red,2\n", "new.csv: columns 1 and 3 are both called 'length'"}};
     bnn_table *like = fitted_table(), *t;
@@ -162,7 +162,15 @@ START_TEST(targets_are_there_or_not) {
     bnn_table_free(t);
     OK(read_like("v,a\n3,1\n", like, NULL, &t));
     ck_assert_int_eq(t->y_dim, 0);
-    bnn_table_free(t), bnn_table_free(like);
+    bnn_table_free(t);
+    for (int missing = 0; missing < 3; missing++) { /* columns without a value are those of rows to predict */
+        OK(read_like("v,u,a\n,,1\nNA,,2\n", like, &(bnn_csv_options){sizeof(bnn_csv_options), .missing = (bnn_missing)missing}, &t));
+        ck_assert(t->y_dim == 0 && t->n == 2);
+        bnn_table_free(t);
+    }
+    REFUSED(read_like("v,u,a\n,1,1\n3,,2\n", like, NULL, &t), "new.csv: row 1, column 'v': value is missing: the targets can be left out "
+                                                              "(--target none), or the row (--missing drop)");
+    bnn_table_free(like);
     files_remove();
 }
 END_TEST

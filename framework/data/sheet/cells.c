@@ -96,3 +96,11 @@ const char *bnn_sheet_print(const bnn_sheet_numbers *n, int row, char decimal, c
     if (point) *point = decimal;
     return text;
 }
+
+bool bnn_sheet_empty(const bnn_sheet *s, int c, const char *na) {
+    char number[BNN_NUMBER_TEXT];
+    bool numbers = s->numbers && s->numbers[c].number;
+    for (int row = 0; row < s->rows; row++)
+        if (!bnn_sheet_missing(numbers ? bnn_sheet_print(&s->numbers[c], row, '.', number) : bnn_sheet_cell(s, row, c), na)) return false;
+    return true;
+}

@@ -104,13 +104,15 @@ static bool must_be_there(const bnn_schema_column *c, bool targets) {
 }
 
 static bnn_status leave_rows_out(bnn_sheet *s, const bnn_schema *schema, const bnn_csv_options *how) {
+    const char *na = how->na ? how->na : schema->na;
     bool targets = !how->targets, *needed = calloc((size_t)s->cols + 1, sizeof *needed);
     if (!needed) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %d columns", s->path, s->cols);
     for (int k = 0; k < schema->n; k++) {
         int c = bnn_sheet_find(s, schema->column[k].name);
-        if (c >= 0) needed[c] = must_be_there(&schema->column[k], targets);
+        bool target = schema->column[k].role == BNN_COLUMN_TARGET;
+        if (c >= 0) needed[c] = must_be_there(&schema->column[k], targets) && !(target && bnn_sheet_empty(s, c, na));
     }
-    bnn_status status = bnn_sheet_drop_rows(s, needed, how->na ? how->na : schema->na, how->remarks);
+    bnn_status status = bnn_sheet_drop_rows(s, needed, na, how->remarks);
     free(needed);
     return status;
 }
