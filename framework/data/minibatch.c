@@ -27,6 +27,8 @@ void bnn_minibatch_close(bnn_minibatch *b) {
     free(b->x);
     free(b->y);
     free(b->weight);
+    free(b->plain_x);
+    free(b->plain_y);
 }
 
 int bnn_minibatch_count(const bnn_minibatch *b, const bnn_data *data) { return (data->n + b->rows - 1) / b->rows; }

@@ -19,6 +19,8 @@ const bnn_option bnn_descent_options[] = {
     BNN_OPT_REAL(bnn_descent_conf, lr_noise, "0.01", 0, 1e9, "step size of the noise"),
     BNN_OPT_CHOICE(bnn_descent_conf, schedule, "cosine", bnn_descent_schedules, "step size over the epochs: constant, or cosine down to 0"),
     BNN_OPT_SPEC(bnn_descent_conf, optimizer, BNN_OPTIMIZER, "adam", "an optimizer, as name or name{options}"),
+    BNN_OPT_WORDS(bnn_descent_conf, augment, "none", bnn_augmentations,
+                  "changes of images in every step: flip, crop, shift, or several: flip,crop"),
     {0}};
 
 enum { EPOCHS, STEPS }; /* bnn_descent.counter */
@@ -41,6 +43,7 @@ static bnn_status allocate(bnn_descent *d, const bnn_data *data) {
     d->moments = bnn_reals_new(planes * n);
     if (!d->theta || !d->grad || !d->moments) return bnn_oom("training");
     BNN_TRY(bnn_minibatch_open(data, d->conf->batch, &d->batch));
+    BNN_TRY(bnn_minibatch_augment(&d->batch, data, d->conf->augment));
     BNN_TRY(bnn_model_ranges(m, by_blocks(d), &d->n_ranges, &d->range));
     return data->n > 0 ? bnn_workspace_new(m->net, d->batch.rows, BNN_TO_THETA, &d->ws) : BNN_OK;
 }
@@ -115,6 +118,7 @@ static void follow(bnn_descent *d, double nll) {
 static bnn_terms minibatch(bnn_engine *engine, const bnn_data *data, int i, int batches) {
     bnn_descent *d = engine->state;
     int m = bnn_minibatch_take(&d->batch, data, i);
+    bnn_minibatch_change(&d->batch, data, i, bnn_rng_split(bnn_rng_split(d->rng, BNN_STREAM_AUGMENT), d->counter[STEPS]));
     bnn_objective objective = {.n_total = data->n,
                                .scale = 1 / d->batch.total,
                                .weight = d->batch.weight,

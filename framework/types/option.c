@@ -83,6 +83,30 @@ static bnn_status read_text(const bnn_option *o, const char *value, char **out) 
     return BNN_OK;
 }
 
+static bool is_words(const bnn_option *o) { return o->kind == BNN_OPTION_TEXT && o->choices; }
+
+static bool is_word_of(const bnn_option *o, const char *word) {
+    int i = 0;
+    while (o->choices[i] && strcmp(o->choices[i], word) != 0) i++;
+    return o->choices[i];
+}
+
+/* Takes words with commas between them, of which one more may follow (NULL: none), and keeps them in braces where they are several. */
+static bnn_status read_words(const bnn_option *o, const char *value, const char *more, char **out) {
+    char *text = NULL, *words = NULL;
+    const size_t length = strlen(value), braces = length > 1 && value[0] == '{' && value[length - 1] == '}';
+    bnn_status s = asprintf(&words, "%.*s%s%s", (int)(length - 2 * braces), value + braces, more ? "," : "", more ? more : "") < 0
+                       ? bnn_oom("options")
+                       : BNN_OK;
+    if (s == BNN_OK) s = asprintf(&text, strchr(words, ',') ? "{%s}" : "%s", words) < 0 ? bnn_oom("options") : BNN_OK;
+    int unknown;
+    for (char *word, *rest = words; s == BNN_OK && (word = strsep(&rest, ","));)
+        if (!is_word_of(o, word)) s = read_choice(o, word, &unknown);
+    if (s == BNN_OK) s = read_text(o, text, out);
+    free(text), free(words);
+    return s;
+}
+
 /* depth: of specs around this option. */
 static bnn_status set(const bnn_option *o, void *conf, const char *value, int depth) {
     double number;
@@ -97,7 +121,7 @@ static bnn_status set(const bnn_option *o, void *conf, const char *value, int de
         return BNN_OK;
     case BNN_OPTION_CHOICE: return read_choice(o, value, field(o, conf));
     case BNN_OPTION_SHAPE: return read_shape(o, value, field(o, conf));
-    case BNN_OPTION_TEXT: return read_text(o, value, field(o, conf));
+    case BNN_OPTION_TEXT: return is_words(o) ? read_words(o, value, NULL, field(o, conf)) : read_text(o, value, field(o, conf));
     case BNN_OPTION_SPEC: return read_spec(o, value, depth, field(o, conf));
     case BNN_OPTION_GROUP: break;
     }
@@ -164,7 +188,7 @@ static char *equals_sign(char *item) {
 }
 
 static bnn_status read_items(const bnn_option *table, char *text, void *conf, int depth) {
-    bnn_option o;
+    bnn_option o = {0};
     int position = 0;
     bool keyed = false, balanced = true;
     char *rest = text;
@@ -177,6 +201,9 @@ static bnn_status read_items(const bnn_option *table, char *text, void *conf, in
             *key_end = '\0';
             keyed = true;
             BNN_TRY(set_named(table, conf, item, sign + 1 + strspn(sign + 1, " \t"), depth));
+            bnn_options_find(table, item, &o);
+        } else if (keyed && is_words(&o) && is_word_of(&o, item)) {
+            BNN_TRY(read_words(&o, *(char **)field(&o, conf), item, field(&o, conf)));
         } else if (keyed) {
             return bnn_fail(BNN_ERR_SYNTAX, "option value '%s' has no name, but comes after a named one", item);
         } else if (!bnn_options_at(table, position++, &o)) {

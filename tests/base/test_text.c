@@ -60,6 +60,42 @@ START_TEST(options_are_read_by_position_and_by_name) {
 }
 END_TEST
 
+/* Words may go on behind commas as long as they are words of the option. */
+START_TEST(words_are_read_with_braces_and_without) {
+    static const bnn_option words[] = {
+        {.name = "words", .kind = BNN_OPTION_TEXT, .offset = offsetof(settings, text), .preset = "red", .choices = colours},
+        {.name = "whole", .kind = BNN_OPTION_INT, .offset = offsetof(settings, whole), .preset = "3"},
+        {0}};
+    static const struct {
+        const char *text, *printed;
+    } read[] = {{"", "words=red,whole=3"},
+                {"words=green", "words=green,whole=3"},
+                {"words={red,green},whole=1", "words={red,green},whole=1"},
+                {"words=green,red, green ,whole=2", "words={green,red,green},whole=2"},
+                {"words={green}", "words=green,whole=3"},
+                {"{red,green},7", "words={red,green},whole=7"}};
+    static const struct {
+        const char *text, *sentence;
+    } refused[] = {{"words=blue", "option 'words': 'blue' is not one of red, green"},
+                   {"words={red,blue}", "option 'words': 'blue' is not one of red, green"},
+                   {"words=red,blue", "option value 'blue' has no name, but comes after a named one"},
+                   {"whole=1,red", "option value 'red' has no name, but comes after a named one"},
+                   {"words=", "option 'words': '' is not one of red, green"}};
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
+        settings s;
+        OK(bnn_options_parse(words, read[i].text, &s));
+        char *printed = bnn_options_print(words, &s);
+        ck_assert_str_eq(printed, read[i].printed);
+        free(printed);
+        bnn_options_free(words, &s);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        settings s;
+        SAYS(bnn_options_parse(words, refused[i].text, &s), refused[i].sentence);
+    }
+}
+END_TEST
+
 START_TEST(options_are_refused_with_what_there_is) {
     static const struct {
         const char *text, *sentence;
@@ -127,8 +163,9 @@ static const bnn_option outer_table[] = {BNN_OPT_SPEC(nested, engine, BNN_ENGINE
 START_TEST(nested_specs_are_printed_in_full) {
     static const char *const read[][2] = {
         {"", "engine=ensemble{engine=laplace{engine=map{epochs=0,steps=6000,batch=128,lr=0.005,lr_hyper=0.01,lr_noise=0.01,schedule=cosine,"
-             "optimizer=" ADAM "},structure=kron,updates=kron,subset=all,precision=global,evidence=online,every=0,predictive=linear},"
-                               "members=5},whole=3,real=7,text=other,prior="},
+             "optimizer=" ADAM
+             ",augment=none},structure=kron,updates=kron,subset=all,precision=global,evidence=online,every=0,predictive=linear},"
+             "members=5},whole=3,real=7,text=other,prior="},
         {"svgd{lr=1,optimizer=sgd,epochs=2},4,2,prior=gauss{2}",
          "engine=svgd{particles=20,epochs=2,steps=4000,batch=128,lr=1,lr_hyper=0.01,schedule=cosine,optimizer=sgd{momentum=0.9}},whole=4,"
          "real=2,text=other,"
@@ -634,6 +671,7 @@ END_TEST
 
 int main(void) {
     const TTest *const tests[] = {options_are_read_by_position_and_by_name,
+                                  words_are_read_with_braces_and_without,
                                   options_are_refused_with_what_there_is,
                                   an_option_that_cannot_be_set_stays,
                                   nested_specs_are_printed_in_full,

@@ -398,11 +398,117 @@ START_TEST(void_is_for_maps) {
 }
 END_TEST
 
+/* Rows of 8x16 pixels whose numbers rise by 1 along a row of pixels and by 20 from one to the next, and labels that say the same. */
+enum { SCENES = 40, HIGH = 8, WIDE = 16, SCENE = HIGH * WIDE };
+static bnn_table *scenes(void) {
+    bnn_table *t;
+    OK(bnn_table_new_images(SCENES, (bnn_shape){.rank = 3, .d = {1, HIGH, WIDE}}, (bnn_shape){.rank = 2, .d = {HIGH, WIDE}}, SCENE, &t));
+    t->scale = BNN_SCALE_RANGE, t->range = 1;
+    for (int i = 0; i < SCENES * SCENE; i++) t->pixels[i] = (uint8_t)(i % SCENE / WIDE * 20 + i % WIDE), t->y[i] = i % SCENE;
+    return t;
+}
+
+/* All scenes in minibatches of so many, changed in this way by stream 7: x and y [SCENES, SCENE]. */
+static void changed(const bnn_data *d, const char *how, int rows, bnn_real *x, bnn_real *y) {
+    bnn_minibatch b;
+    OK(bnn_minibatch_open(d, rows, &b));
+    OK(bnn_minibatch_augment(&b, d, how));
+    bnn_minibatch_shuffle(&b, d, bnn_rng_seed((uint64_t)rows));
+    for (int i = 0; i < bnn_minibatch_count(&b, d); i++) {
+        int m = bnn_minibatch_take(&b, d, i);
+        bnn_minibatch_change(&b, d, i, bnn_rng_seed(7));
+        for (int k = 0; k < m; k++) {
+            memcpy(x + b.order[i * rows + k] * SCENE, b.x + k * SCENE, SCENE * sizeof *x);
+            memcpy(y + b.order[i * rows + k] * SCENE, b.y + k * SCENE, SCENE * sizeof *y);
+        }
+    }
+    bnn_minibatch_close(&b);
+}
+
+static double number_of(int label) { return label / WIDE * 20 + label % WIDE; }
+
+START_TEST(images_are_changed_with_their_labels) {
+    static bnn_real x[SCENES * SCENE], y[SCENES * SCENE], other_x[SCENES * SCENE], other_y[SCENES * SCENE];
+    bnn_table *t = scenes();
+    bnn_data *d = data_new(t);
+    changed(d, "none", 7, x, y);
+    ck_assert_mem_eq(x, bnn_data_take(d, 0, SCENES, other_x), sizeof x);
+    ck_assert_mem_eq(y, d->y, sizeof y);
+    int flipped = 0, shifted = 0, voids = 0;
+    changed(d, "flip", 7, x, y);
+    for (int k = 0; k < SCENES; k++) {
+        const bool is = x[k * SCENE] != 0;
+        flipped += is;
+        for (int i = 0; i < SCENE; i++) {
+            const int from = is ? i / WIDE * WIDE + WIDE - 1 - i % WIDE : i;
+            ck_assert((double)x[k * SCENE + i] == number_of(from) && y[k * SCENE + i] == (bnn_real)from);
+        }
+    }
+    ck_assert(flipped > SCENES / 4 && flipped < SCENES * 3 / 4);
+    changed(d, "shift", 7, x, y);
+    for (int k = 0; k < SCENES; k++) { /* by one row of pixels and two columns at most: those in the middle tell by how many */
+        const int by = (int)x[k * SCENE + 4 * WIDE + 8] - (int)number_of(4 * WIDE + 8), rows = by > 9 ? 1 : by < -9 ? -1 : 0;
+        shifted += by != 0;
+        for (int i = 0; i < SCENE; i++) {
+            const int r = i / WIDE + rows, c = i % WIDE + by - 20 * rows;
+            const int in_r = r < 0 ? 0 : r >= HIGH ? HIGH - 1 : r, in_c = c < 0 ? 0 : c >= WIDE ? WIDE - 1 : c;
+            ck_assert(x[k * SCENE + i] == (bnn_real)number_of(in_r * WIDE + in_c));
+            ck_assert(y[k * SCENE + i] == (bnn_real)(r == in_r && c == in_c ? r * WIDE + c : -1));
+            voids += y[k * SCENE + i] < 0;
+        }
+        ck_assert(by - 20 * rows >= -2 && by - 20 * rows <= 2);
+    }
+    ck_assert(shifted > SCENES / 2 && voids > 0);
+    changed(d, "{flip,crop,shift}", 7, x, y), changed(d, "flip,crop,shift", 40, other_x, other_y);
+    ck_assert_mem_eq(x, other_x, sizeof x); /* whatever minibatch a row is in */
+    ck_assert_mem_eq(y, other_y, sizeof y);
+    bnn_data_free(d), bnn_table_free(t);
+}
+END_TEST
+
+/* What is linear stays so, less steep by the share that is left. */
+START_TEST(crops_are_part_of_an_image) {
+    static bnn_real x[SCENES * SCENE], y[SCENES * SCENE];
+    bnn_table *t = scenes();
+    bnn_data *d = data_new(t);
+    double least = 1, most = 0;
+    changed(d, "crop", 40, x, y);
+    for (int k = 0; k < SCENES; k++) {
+        const bnn_real *v = x + k * SCENE;
+        const double across = (double)(v[WIDE - 4] - v[3]) / (WIDE - 7),
+                     down = (double)(v[(HIGH - 3) * WIDE + 5] - v[2 * WIDE + 5]) / (HIGH - 5);
+        ck_assert_double_eq_tol(20 * across, down, 1e-4);
+        ck_assert(across >= 0.75 - 1e-5 && across <= 1 + 1e-5);
+        least = fmin(least, across), most = fmax(most, across);
+        for (int i = 0; i < SCENE; i++)
+            ck_assert(fabs(number_of((int)y[k * SCENE + i]) - (double)v[i]) <= 10.5 + 1e-4); /* half a pixel each way */
+    }
+    ck_assert(least < 0.8 && most > 0.95);
+    bnn_data_free(d), bnn_table_free(t);
+}
+END_TEST
+
+START_TEST(changes_that_make_no_sense_are_refused) {
+    bnn_table *t = squares(4), *images = scenes();
+    bnn_data *d = data_new(t), *e = data_new(images);
+    bnn_minibatch b, c;
+    OK(bnn_minibatch_open(d, 2, &b));
+    OK(bnn_minibatch_open(e, 2, &c));
+    OK(bnn_minibatch_augment(&b, d, "none"));
+    REFUSED(bnn_minibatch_augment(&b, d, "flip"), "augment=flip is for images, and a row is a vector");
+    REFUSED(bnn_minibatch_augment(&c, e, "flip,none"), "augment: 'none' does not go with others");
+    REFUSED(bnn_minibatch_augment(&c, e, "flips"), "augment: 'flips' is none of none, flip, crop, shift");
+    bnn_minibatch_close(&b), bnn_minibatch_close(&c);
+    bnn_data_free(d), bnn_data_free(e), bnn_table_free(t), bnn_table_free(images);
+}
+END_TEST
+
 int main(void) {
     return run_tests("data",
                      (const TTest *const[]){pbp_is_numpy, pbp_is_published, folds_are_a_partition, holdout_follows_the_seed,
                                             splits_are_refused, rows_are_standardised, constant_column_keeps_sd_1, roles_keep_their_order,
                                             classes_and_images_keep_their_values, numbers_are_refused, rows_without_targets_need_a_scaling,
                                             minibatches_are_rows_of_the_epoch, bytes_have_the_bits_of_numbers,
-                                            a_channel_has_one_mean_and_one_sd, void_is_for_maps, NULL});
+                                            a_channel_has_one_mean_and_one_sd, void_is_for_maps, images_are_changed_with_their_labels,
+                                            crops_are_part_of_an_image, changes_that_make_no_sense_are_refused, NULL});
 }

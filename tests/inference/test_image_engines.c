@@ -6,6 +6,7 @@
 
 #include <bnn/fit.h>
 #include <bnn/predict.h>
+#include <omp.h>
 
 enum { IMAGES = 30, PIXELS = 2 * 3 * 2 };
 
@@ -65,4 +66,21 @@ START_TEST(bytes_are_numbers_to_every_engine) {
 }
 END_TEST
 
-int main(void) { return run_tests("images", (const TTest *const[]){bytes_are_numbers_to_every_engine, NULL}); }
+/* Changes of images come from streams that threads do not see. */
+START_TEST(changed_images_have_the_same_bits_at_any_number_of_threads) {
+    const char *const engine = "map:epochs=3,batch=8,augment=flip,crop,shift";
+    bnn_table *t = images(true);
+    omp_set_num_threads(1);
+    bnn_prediction *one = fit(t, engine), *plain = fit(t, "map:epochs=3,batch=8");
+    omp_set_num_threads(3);
+    bnn_prediction *three = fit(t, engine);
+    ck_assert_mem_eq(one->mean, three->mean, IMAGES * 3 * sizeof *one->mean);
+    ck_assert(memcmp(one->mean, plain->mean, IMAGES * 3 * sizeof *one->mean) != 0);
+    bnn_prediction_free(one), bnn_prediction_free(three), bnn_prediction_free(plain), bnn_table_free(t);
+}
+END_TEST
+
+int main(void) {
+    return run_tests("images", (const TTest *const[]){bytes_are_numbers_to_every_engine,
+                                                      changed_images_have_the_same_bits_at_any_number_of_threads, NULL});
+}

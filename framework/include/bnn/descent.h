@@ -26,6 +26,7 @@ typedef struct {
     double lr_noise;         /* of the likelihood's own parameters */
     int schedule;            /* BNN_CONSTANT or BNN_COSINE */
     bnn_optimizer optimizer; /* of the steps */
+    char *augment;           /* how images are changed (bnn_minibatch_augment); NULL: not at all */
 } bnn_descent_conf;
 
 /* bnn_descent_conf.schedule */

@@ -46,7 +46,8 @@ enum {
     BNN_STREAM_INNER,    /* engines that are held */
     BNN_STREAM_TARGET,   /* draws of y */
     BNN_STREAM_HOLDOUT,  /* rows that are held out */
-    BNN_STREAM_SETS      /* classes at the end of conformal sets */
+    BNN_STREAM_SETS,     /* classes at the end of conformal sets */
+    BNN_STREAM_AUGMENT   /* changes of images */
 };
 
 /* Report of one step. */

@@ -14,12 +14,14 @@ extern "C" {
 
 /* The minibatches of some data. */
 typedef struct {
-    int rows;         /* of a full minibatch; at most those of the data */
-    int *order;       /* [n] rows of the data in this epoch's order */
-    bnn_real *x, *y;  /* [rows, in], [rows, y_dim] of the minibatch that was taken last */
-    size_t in, y_dim; /* reals of a row */
-    double *weight;   /* [rows] of the minibatch that was taken last; NULL: each weighs 1 */
-    double total;     /* weight of all rows of the data: N in U/N */
+    int rows;                    /* of a full minibatch; at most those of the data */
+    int *order;                  /* [n] rows of the data in this epoch's order */
+    bnn_real *x, *y;             /* [rows, in], [rows, y_dim] of the minibatch that was taken last */
+    size_t in, y_dim;            /* reals of a row */
+    double *weight;              /* [rows] of the minibatch that was taken last; NULL: each weighs 1 */
+    double total;                /* weight of all rows of the data: N in U/N */
+    unsigned augmented;          /* how images are changed: 1 << k of bnn_augmentations[k]; 0: not at all */
+    bnn_real *plain_x, *plain_y; /* [rows, in], [rows, y_dim] before that; NULL: they are not changed */
 } bnn_minibatch;
 
 /* Bytes that the minibatches of some data take. */
@@ -39,6 +41,16 @@ int bnn_minibatch_epochs(const bnn_minibatch *b, const bnn_data *data, int steps
 void bnn_minibatch_shuffle(bnn_minibatch *b, const bnn_data *data, bnn_rng rng);
 /* Copies the rows of minibatch i into x and y; returns M, the number of them. */
 int bnn_minibatch_take(bnn_minibatch *b, const bnn_data *data, int i);
+
+/* Ways to change images, NULL behind the last: "none"; "flip", left and right are exchanged in every second one; "crop", up to a fourth of
+ * each side is cut off and the rest brought to the old size; "shift", up to an eighth of each side is shifted over the edge, and the
+ * opposite one goes on. Maps of classes are changed with their image, by the nearest pixel, and are void beyond the edge. */
+extern const char *const bnn_augmentations[];
+/* Sets how images are changed: words of bnn_augmentations with commas between them, in braces or not; NULL: not at all. Refuses other
+ * words, and rows that are no images. */
+bnn_status bnn_minibatch_augment(bnn_minibatch *b, const bnn_data *data, const char *how);
+/* Changes the rows of minibatch i, which was taken last. A row's numbers are those of the stream at its place in the data. */
+void bnn_minibatch_change(bnn_minibatch *b, const bnn_data *data, int i, bnn_rng rng);
 
 #ifdef __cplusplus
 }

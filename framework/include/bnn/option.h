@@ -4,7 +4,7 @@
  *
  * Grammar of an option text:  [value {',' value}] {',' key '=' value}
  * Values come in table order until the first key=value. A value may hold braces, {...}, inside which commas do not separate: a nested spec
- * is written name{options}, e.g. prior=gauss{sd=2}.
+ * is written name{options}, e.g. prior=gauss{sd=2}. Words of an option that takes several may stand without them: augment=flip,crop.
  *
  * A table is written by the macros BNN_OPT_..., a line for each option, and ends with {0}. Options that several types share stand in one
  * table of their own, which the tables of these types have as a group.
@@ -57,7 +57,7 @@ typedef struct bnn_option {
     size_t offset;                   /* of the field in the conf struct */
     const char *preset;              /* the default, as text; of SPEC "" says that the text may be empty, which is an object of zeros */
     double min, max;                 /* closed range of INT and REAL; both 0: unlimited */
-    const char *const *choices;      /* of CHOICE, NULL-terminated */
+    const char *const *choices;      /* of CHOICE, and of TEXT that is words, NULL-terminated */
     bnn_kind of;                     /* of SPEC: what it names */
     const struct bnn_option *group;  /* of GROUP: the table */
     const char *const *group_preset; /* of GROUP: name, preset, name, preset, ..., NULL: those that differ from the table's; may be NULL */
@@ -82,6 +82,12 @@ typedef struct bnn_option {
     }
 #define BNN_OPT_TEXT(conf_type, field, preset_text, help_text) \
     { .name = #field, .kind = BNN_OPTION_TEXT, .offset = offsetof(conf_type, field), .preset = preset_text, .help = help_text }
+/* Words out of a list, NULL-terminated, with commas between them; the text holds them in braces where there are several. */
+#define BNN_OPT_WORDS(conf_type, field, preset_text, words, help_text)                                                          \
+    {                                                                                                                           \
+        .name = #field, .kind = BNN_OPTION_TEXT, .offset = offsetof(conf_type, field), .preset = preset_text, .choices = words, \
+        .help = help_text                                                                                                       \
+    }
 #define BNN_OPT_SHAPE(conf_type, field, preset_text, help_text) \
     { .name = #field, .kind = BNN_OPTION_SHAPE, .offset = offsetof(conf_type, field), .preset = preset_text, .help = help_text }
 /* A nested spec text of a kind. */
