@@ -359,11 +359,11 @@ static void gradient_planes(void *context, int first, int n) {
 }
 
 void bnn_conv_dw(const bnn_conv *g, int n, const bnn_real *x, const bnn_real *dy, bnn_real *dw, bnn_real *db) {
-    enum { PARTS = 8 };
+    enum { PLANES = 16 }; /* at least: for each part dy is copied again */
     gradient d = {.s = sweep_of(g, n, false, forward_side(g, g->height), forward_side(g, g->width)), .dy = dy, .dw = dw};
     d.s.source = x;
     cut(&d.s, TOGETHER / 2);
-    if (dw) bnn_parts_run(g->in, is_shared(g, n) ? up(g->in, PARTS) : g->in, gradient_planes, &d);
+    if (dw) bnn_parts_run(g->in, is_shared(g, n) ? smaller(PLANES, g->in) : g->in, gradient_planes, &d);
     const size_t pixels = area(d.s.tall, d.s.wide);
     for (int plane = 0; db && plane < n * g->out; plane++) db[plane % g->out] += (bnn_real)bnn_sum(pixels, dy + (size_t)plane * pixels);
 }
