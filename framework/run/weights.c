@@ -3,6 +3,7 @@
 
 #include "base/sized.h"
 #include "order.h"
+#include "turn.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,13 +43,26 @@ static const bnn_weight *find_weight(const bnn_weights_layer *layer, const char 
     return NULL;
 }
 
+static bool has_block(const bnn_layer *l, const char *name) {
+    for (int b = 0; b < l->plan.n_params; b++)
+        if (strcmp(l->plan.param[b].name, name) == 0) return true;
+    return false;
+}
+
+/* Says whether a node takes the factor and the shift that are left of a batch norm that learns no more: it has nothing else, and keeps
+ * nothing of a row, as a norm does. */
+static bool takes_frozen(const bnn_layer *l, const bnn_weights_layer *layer) {
+    return layer->eps > 0 && find_weight(layer, "mean") && find_weight(layer, "var") && has_block(l, "scale") && has_block(l, "shift") &&
+           l->plan.n_params == 2 && l->plan.cache_row == 0;
+}
+
 /* Every weight has a block of its name and rank; only a bias may have no weight. */
 static bool takes(const bnn_layer *l, const bnn_weights_layer *layer) {
-    int found = 0;
+    int found = takes_frozen(l, layer) ? 2 : 0;
     for (int b = 0; b < l->plan.n_params; b++) {
         const bnn_param *p = &l->plan.param[b];
         const bnn_weight *w = find_weight(layer, p->name);
-        if (w ? w->shape.rank != shape_of(p).rank : p->role != BNN_BIAS) return false;
+        if (w ? bnn_turn_of(w, l, p).shape.rank != shape_of(p).rank : p->role != BNN_BIAS) return false;
         found += w != NULL;
     }
     return found == layer->n;
@@ -104,7 +118,7 @@ static bnn_status match_in_order(const bnn_weights *w, const bnn_net *net, int *
 static bool fits(const bnn_layer *l, const bnn_weights_layer *layer) {
     for (int b = 0; b < l->plan.n_params; b++) {
         const bnn_weight *w = find_weight(layer, l->plan.param[b].name);
-        if (w && !bnn_shape_equal(w->shape, shape_of(&l->plan.param[b]))) return false;
+        if (w && !bnn_shape_equal(bnn_turn_of(w, l, &l->plan.param[b]).shape, shape_of(&l->plan.param[b]))) return false;
     }
     return takes(l, layer);
 }
@@ -161,14 +175,15 @@ static bool is_numbered(const bnn_weights_layer *layer) {
     return true;
 }
 
-/* Says whether the arrays are a matrix and, where there is a second one, a vector. */
-static bool may_be_dense(const bnn_weights_layer *layer) {
-    return is_numbered(layer) && layer->n <= 2 && layer->weight[0].shape.rank == 2 && (layer->n == 1 || layer->weight[1].shape.rank == 1);
+/* Says whether the arrays are a matrix, or a kernel of a convolution, and, where there is a second one, a vector. */
+static bool may_have_kernel(const bnn_weights_layer *layer) {
+    const bool kernel = layer->weight[0].shape.rank == 2 || layer->weight[0].shape.rank == 4;
+    return is_numbered(layer) && layer->n <= 2 && kernel && (layer->n == 1 || layer->weight[1].shape.rank == 1);
 }
 
 bnn_status bnn_weights_layer_dense(bnn_weights_layer *layer) {
     static const char *const names[] = {"kernel", "bias"};
-    for (int k = 0, n = may_be_dense(layer) ? layer->n : 0; k < n; k++) {
+    for (int k = 0, n = may_have_kernel(layer) ? layer->n : 0; k < n; k++) {
         char *name = strdup(names[k]);
         if (!name) return bnn_oom("layer '%s'", layer->name);
         free(layer->weight[k].name);
@@ -185,47 +200,68 @@ static bnn_status check_names(const bnn_weights *w) {
         for (int k = 0; k < layer->n; k++) add_block(held, layer->weight[k].name, layer->weight[k].shape);
         return bnn_fail(BNN_ERR_SHAPE, "%s: layer '%s' holds arrays that the file only numbers (%s), and is not dense by its name: %s",
                         w->path, layer->name, held,
-                        may_be_dense(layer) ? "if it is, name the layers in their order (--order)" : "no other kind is known");
+                        may_have_kernel(layer) ? "if it is, name the layers in their order (--order)" : "no other kind is known");
     }
     return BNN_OK;
 }
 
 /* ---------------------------------------------------------------- weights -> theta */
 
-static bnn_status check_shape(const bnn_weights *w, const bnn_weight *from, const bnn_layer *l, bnn_shape takes_shape) {
+static bnn_status check_shape(const bnn_weights *w, const bnn_weight *from, const bnn_turn *turn, const bnn_layer *l,
+                              bnn_shape takes_shape) {
     char has[BNN_SHAPE_TEXT], takes_text[BNN_SHAPE_TEXT];
-    const bnn_shape *s = &from->shape;
+    const bnn_shape *s = &turn->shape;
     if (bnn_shape_equal(*s, takes_shape)) return BNN_OK;
-    bool transposed = s->rank == 2 && s->d[0] == takes_shape.d[1] && s->d[1] == takes_shape.d[0];
+    bool transposed = s->rank == 2 && s->d[0] == takes_shape.d[1] && s->d[1] == takes_shape.d[0] && !turn->turned;
     return bnn_fail(BNN_ERR_SHAPE, "%s: dataset %s%s has shape %s, but node '%s' (%s) takes %s%s", w->path, from->path,
-                    from->transposed ? " (transposed)" : "", bnn_shape_print(*s, has), l->label, l->object.type->name,
-                    bnn_shape_print(takes_shape, takes_text),
+                    turn->turned       ? " (turned)"
+                    : from->transposed ? " (transposed)"
+                                       : "",
+                    bnn_shape_print(*s, has), l->label, l->object.type->name, bnn_shape_print(takes_shape, takes_text),
                     !transposed        ? ""
                     : from->transposed ? ": as it is it would fit, under the name kernel"
                                        : ": transposed it would fit");
 }
 
-static bnn_status fill_block(const bnn_weights *w, const bnn_weight *from, const bnn_layer *l, const bnn_param *p, bnn_real *to) {
+/* One layer of the file on its way to a node. */
+typedef struct {
+    const bnn_weights *w;
+    const bnn_weights_layer *layer;
+    const bnn_net *net;
+    int node;
+} filling;
+
+/* Number i of a block, out of that of the array. */
+static double number_of(const filling *f, const bnn_param *p, double value, int i) {
+    if (!takes_frozen(&f->net->node[f->node].layer, f->layer)) return value;
+    const double factor = find_weight(f->layer, "scale")->value[i] / sqrt(find_weight(f->layer, "var")->value[i] + f->layer->eps);
+    return strcmp(p->name, "scale") == 0 ? factor : value - find_weight(f->layer, "mean")->value[i] * factor;
+}
+
+static bnn_status fill_block(const filling *f, const bnn_param *p, bnn_real *to) {
+    const bnn_weight *from = find_weight(f->layer, p->name);
     int n = bnn_param_size(p);
     if (!from) return memset(to, 0, (size_t)n * sizeof *to), BNN_OK;
-    BNN_TRY(check_shape(w, from, l, shape_of(p)));
+    const bnn_turn turn = bnn_turn_in(f->w, from, f->net, f->node, p);
+    BNN_TRY(check_shape(f->w, from, &turn, &f->net->node[f->node].layer, shape_of(p)));
     for (int i = 0; i < n; i++) {
-        to[i] = (bnn_real)from->value[i];
+        const double value = from->value[bnn_turn_place(&turn, (size_t)i)];
+        to[i] = (bnn_real)number_of(f, p, value, i);
         if (!isfinite(to[i]))
-            return bnn_fail(BNN_ERR_DATA, "%s: dataset %s: entry %d of %d is %g, %s", w->path, from->path, i, n, from->value[i],
-                            isfinite(from->value[i]) ? "too large for a float" : "not a finite number");
+            return bnn_fail(BNN_ERR_DATA, "%s: dataset %s: entry %d of %d is %g, %s", f->w->path, from->path, i, n, value,
+                            isfinite(value) ? "too large for a float" : "not a finite number");
     }
     return BNN_OK;
 }
 
 static bnn_status fill(const bnn_weights *w, const bnn_net *net, const int *node, bnn_real *theta) {
     for (int i = 0; i < w->n; i++) {
+        const filling f = {.w = w, .layer = &w->layer[i], .net = net, .node = node[i]};
         const bnn_layer *l = &net->node[node[i]].layer;
         bnn_real *to = theta + net->node[node[i]].theta;
         for (int b = 0; b < l->plan.n_params; b++) {
-            const bnn_param *p = &l->plan.param[b];
-            BNN_TRY(fill_block(w, find_weight(&w->layer[i], p->name), l, p, to));
-            to += bnn_param_size(p);
+            BNN_TRY(fill_block(&f, &l->plan.param[b], to));
+            to += bnn_param_size(&l->plan.param[b]);
         }
     }
     return BNN_OK;
@@ -281,16 +317,42 @@ static bnn_status check_engine(const char *spec) {
 static bool has_transposed(const bnn_weights *w) {
     for (int i = 0; i < w->n; i++)
         for (int k = 0; k < w->layer[i].n; k++)
-            if (w->layer[i].weight[k].transposed) return true;
+            if (w->layer[i].weight[k].transposed && w->layer[i].weight[k].shape.rank == 2) return true;
     return false;
+}
+
+static bool has_turned(const bnn_weights *w, const bnn_net *net, int i, int node) {
+    const bnn_layer *l = &net->node[node].layer;
+    bool turned = false;
+    for (int b = 0; b < l->plan.n_params; b++) {
+        const bnn_weight *from = find_weight(&w->layer[i], l->plan.param[b].name);
+        turned |= from && bnn_turn_in(w, from, net, node, &l->plan.param[b]).turned;
+    }
+    return turned;
+}
+
+/* What was done to the arrays of layer i beside copying them. A node with statistics has an eps of its own. */
+static void write_change(const bnn_weights *w, const bnn_net *net, int i, int node, FILE *remark) {
+    const bnn_layer *l = &net->node[node].layer;
+    bnn_option eps;
+    if (has_turned(w, net, i, node)) fputs(" (turned: channels first)", remark);
+    if (w->layer[i].eps == 0) return;
+    if (takes_frozen(l, &w->layer[i]))
+        fprintf(remark, " (statistics frozen, with eps=%s)", w->layer[i].eps < 1e-4 ? "1e-5" : "1e-3");
+    else if (bnn_options_find(l->object.type->options, "eps", &eps) &&
+             *(const double *)((const char *)l->object.conf + eps.offset) != w->layer[i].eps)
+        fprintf(remark, " (whose eps is that of the network; %s is the preset of its maker)", w->layer[i].eps < 1e-4 ? "1e-5" : "1e-3");
 }
 
 static void write_layers(const bnn_weights *w, const bnn_net *net, const int *node, FILE *remark) {
     const char *between = "";
     fprintf(remark, "weights of %s: ", w->path);
     for (int at = 0; at < net->n_nodes; at++)
-        for (int i = 0; i < w->n; i++)
-            if (node[i] == at) fprintf(remark, "%s%s from '%s'", between, net->node[at].layer.label, w->layer[i].name), between = ", ";
+        for (int i = 0; i < w->n; i++) {
+            if (node[i] != at) continue;
+            fprintf(remark, "%s%s from '%s'", between, net->node[at].layer.label, w->layer[i].name), between = ", ";
+            write_change(w, net, i, at, remark);
+        }
     if (w->by_name && !bnn_order_is_told(w)) fputs(", the only order that fits", remark);
     if (w->normalization) fprintf(remark, "%sinputs scaled by '%s'", between, w->normalization);
     if (has_transposed(w)) fputs(", matrices [out, in] transposed", remark);
@@ -418,6 +480,12 @@ bnn_status bnn_weights_table(const bnn_weights *w, const bnn_config *config, bnn
     int y_dim = 0, n_classes = 0;
     *out = NULL;
     BNN_TRY(check_names(w));
+    for (int i = 0; i < w->n; i++)
+        for (int k = 0; k < w->layer[i].n; k++)
+            if (w->layer[i].weight[k].shape.rank == 4)
+                return bnn_fail(BNN_ERR_SHAPE,
+                                "%s: layer '%s' is a convolution, which does not say how large images are: name some (--data)", w->path,
+                                w->layer[i].name);
     if (w->by_name) BNN_TRY(find_ends(&e));
     for (int i = 0; i < w->n && !e.first; i++) e.first = kernel_of(&w->layer[i]);
     for (int i = w->n - 1; i >= 0 && !e.last; i--) e.last = kernel_of(&w->layer[i]);

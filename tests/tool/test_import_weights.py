@@ -280,7 +280,7 @@ def check_orders(f):
     f.refuses("layer 'a' holds arrays that the file only numbers (0 [3x8], 1 [8]), and is not dense by its name: if it is, name the layers in their order (--order)", "import-weights", "attributes.weights.h5", "--net", net, "-o", "no.h5")
     f.imports("attributes.weights.h5", layers, options=("--order", "a,d,c,b"))
     for name, arrays, sentence in (("lstm/cell", [np.zeros((D, 32)), np.zeros((8, 32)), np.zeros(32)], "layer 'lstm/cell' holds arrays that the file only numbers (0 [3x32], 1 [8x32], 2 [32])"),
-                                   ("batch_normalization", [np.zeros(8)] * 4, "layer 'batch_normalization' holds arrays that the file only numbers"),
+                                   ("batch_normalization", [np.zeros(8)] * 4, "layer 'batch_normalization' holds scale [8], shift [8], mean [8], var [8]: no node of the network takes that"),
                                    ("einsum_dense", [np.zeros((D, 8)), np.zeros(8)], "layer 'einsum_dense' holds arrays that the file only numbers")):
         with h5py.File(f.at("other.weights.h5"), "w") as file:
             numbered(file, f"layers/{name}", arrays)
@@ -382,7 +382,7 @@ def check_torch(f):
     damaged[damaged.index(b"NUMPY") + 200] ^= 1
     (f.folder / "damaged.npz").write_bytes(damaged)
     for path, sentence in {
-        "norm.npz": "layer 'bn' holds weight [8], bias [8], num_batches_tracked []: no node of the network takes that",
+        "norm.npz": "layer 'bn' holds scale [8], shift [8]: no node of the network takes that",
         "kernel.npz": "dataset fc1.weight (transposed) has shape [8x3], but node 'dense_1' (dense) takes [3x8]: as it is it would fit, under the name kernel",
         "net.pt": "is a file of torch.save, which only Python reads: save the arrays by name: np.savez(",
         "old.pt": "is a pickle of Python: save the arrays by name",

@@ -18,7 +18,7 @@ typedef struct {
     char *path;      /* in the file, for messages */
     bnn_shape shape; /* rank 0: one number */
     double *value;   /* row-major */
-    bool transposed; /* it is [out, in] in the file, as PyTorch's weight */
+    bool transposed; /* it is [out, in] in the file, as PyTorch's weight; of four dimensions it still is [out, in, rows, columns] */
 } bnn_weight;
 
 /* The arrays of one layer. */
@@ -27,6 +27,7 @@ typedef struct {
     int n;              /* arrays */
     bnn_weight *weight; /* [n] */
     char *given;        /* name that its maker gave it, where the file has another one, too; NULL: none */
+    double eps;         /* of a batch norm: what its maker adds to variances where nothing else is said; 0: it is none */
 } bnn_weights_layer;
 
 /* Owns everything. */
@@ -59,7 +60,8 @@ bnn_status bnn_weights_scaling(const bnn_weights *weights, const bnn_table *tabl
 
 /* A complete run of the config's engine and network, one that predicts from one parameter vector. Layers go, in order, to the nodes that
  * have parameters of the same names; where the file has no order, in the only one that names and shapes allow, and several are refused; a
- * bias that is not there is 0, gates keep their initial p. The likelihood: that of the config, else of the weights. Its own parameters (a
+ * bias that is not there is 0, gates keep their initial p. Kernels of convolutions are turned, and so are the rows of a dense kernel behind
+ * images where the file's were channels last; a batch norm that learns no more goes into channel_affine, too. The likelihood: that of the config, else of the weights. Its own parameters (a
  * learned noise) are those of the weights where the likelihood is the same, else they are fitted to the rows of data, else (no rows, or
  * none with targets) they stay at their initial values; the run's remark says which. The data have the scaling that the network was trained
  * with. */

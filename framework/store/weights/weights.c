@@ -52,9 +52,19 @@ static bnn_status transpose(bnn_weight *array) {
     return BNN_OK;
 }
 
+/* [out, in, rows, columns]: which node takes it says how it is turned. */
+static bnn_status mark_kernel(bnn_weight *array) {
+    char *name = strdup("kernel");
+    if (!name) return bnn_oom("array %s", array->path);
+    free(array->name);
+    array->name = name, array->transposed = true;
+    return BNN_OK;
+}
+
 bnn_status bnn_weights_add(bnn_weights *w, const char *name, const char *given, bnn_weight *array) {
     bnn_status s = BNN_OK;
     if (array->shape.rank == 2 && strcmp(array->name, "weight") == 0) s = transpose(array);
+    if (array->shape.rank == 4 && strcmp(array->name, "weight") == 0) s = mark_kernel(array);
     bnn_weights_layer *layer = s < 0 ? NULL : find_layer(w, name, given);
     bnn_weight *all = layer ? realloc(layer->weight, ((size_t)layer->n + 1) * sizeof *all) : NULL;
     if (!all) return free_array(array), s < 0 ? s : bnn_oom("layer '%s'", name);
@@ -72,18 +82,28 @@ bnn_status bnn_weights_room(const char *where, bnn_weight *array) {
     return array->value ? BNN_OK : bnn_oom("%s", where);
 }
 
-/* Says whether a name is that of a dense layer of Keras, or of a class made of one: "dense", "my_dense_2". */
-static bool is_dense(const char *name) {
+static bool ends_with(const char *text, size_t n, const char *word) {
+    size_t m = strlen(word);
+    return n >= m && strncmp(text + n - m, word, m) == 0 && (n == m || text[n - m - 1] == '_');
+}
+
+/* Says whether a name is that of a class of Keras, or of one made of it: "dense", "my_dense_2"; but not of another that ends so. */
+static bool is_of_class(const char *name, const char *class, const char *other) {
     if (!name) return false;
     const char *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
     size_t n = strlen(last);
     while (n > 0 && last[n - 1] >= '0' && last[n - 1] <= '9') n--;
     if (n > 0 && last[n] && last[n - 1] == '_') n--;
-    bool dense = n >= 5 && strncmp(last + n - 5, "dense", 5) == 0 && (n == 5 || last[n - 6] == '_');
-    return dense && !(n >= 12 && strncmp(last + n - 12, "einsum_dense", 12) == 0);
+    return ends_with(last, n, class) && !ends_with(last, n, other);
 }
 
-/* Names what dense layers only number. */
+/* Says whether arrays that are only numbered are a kernel and a bias. */
+static bool has_kernel(const char *name) {
+    return is_of_class(name, "dense", "einsum_dense") || is_of_class(name, "conv2d_transpose", "-") ||
+           (is_of_class(name, "conv2d", "depthwise_conv2d") && is_of_class(name, "conv2d", "separable_conv2d"));
+}
+
+/* Names what dense layers and convolutions only number. */
 static bnn_status complete(bnn_weights *w) {
     if (w->n == 0)
         return bnn_fail(BNN_ERR_FORMAT,
@@ -91,7 +111,7 @@ static bnn_status complete(bnn_weights *w) {
                         "[out, in], and bias",
                         w->path);
     for (int i = 0; i < w->n; i++)
-        if (is_dense(w->layer[i].name) || is_dense(w->layer[i].given)) BNN_TRY(bnn_weights_layer_dense(&w->layer[i]));
+        if (has_kernel(w->layer[i].name) || has_kernel(w->layer[i].given)) BNN_TRY(bnn_weights_layer_dense(&w->layer[i]));
     return BNN_OK;
 }
 
@@ -131,6 +151,7 @@ bnn_status bnn_weights_load(const char *path, bnn_weights **out) {
     bnn_status s = read_file(w);
     if (s == BNN_OK) s = bnn_weights_pair(w);
     if (s == BNN_OK) s = bnn_weights_normalize(w);
+    if (s == BNN_OK) s = bnn_weights_name_norms(w);
     if (s == BNN_OK) s = complete(w);
     if (s == BNN_OK) s = bnn_file_sha256(path, w->sha256);
     if (s < 0 && strncmp(bnn_error(), path, strlen(path)) != 0) bnn_note(s, "%s", path);

@@ -13,7 +13,8 @@
 char *bnn_weights_cut(const char *path, const char **array);
 
 /* Adds an array to the layer of this name, which is made where there is none. Takes over what the array owns, also after a failure. A
- * matrix `weight` is PyTorch's [out, in]: it becomes a kernel [in, out]. */
+ * matrix `weight` is PyTorch's [out, in]: it becomes a kernel [in, out]. One of four dimensions becomes a kernel as it is, marked transposed.
+ */
 bnn_status bnn_weights_add(bnn_weights *w, const char *layer, const char *given, bnn_weight *array);
 
 /* Room for the entries of an array, which has its shape; where is for the sentence. */
@@ -24,6 +25,9 @@ bnn_status bnn_weights_pair(bnn_weights *w);
 
 /* Makes the scaling of the inputs of a layer of Keras's class Normalization. */
 bnn_status bnn_weights_normalize(bnn_weights *w);
+
+/* Calls what norms hold scale, shift, mean and var. */
+bnn_status bnn_weights_name_norms(bnn_weights *w);
 
 /* An HDF5 file, or one whose bytes are in memory (bytes NULL: it is read from path); architecture: Keras's description of the model, NULL:
  * none. */
