@@ -19,7 +19,8 @@ train_cd 3
 train_cd_uci 20
 train_bbb 4
 train_bbb_uci 20
-hmc_uci 15"
+hmc_uci 15
+conv 1.3"
 [ $# -gt 0 ] || set -- $(echo "$targets" | cut -d ' ' -f 1)
 rounds=${ROUNDS:-3}
 

@@ -255,7 +255,7 @@ for name in dense mc_dropout gaussian gauss adam; do
     works show $name
     says "$name: "
 done
-for job in mc_uci train_cd_uci train_bbb_uci rng gemm; do
+for job in mc_uci train_cd_uci train_bbb_uci conv rng gemm; do
     works bench $job --seconds 0.01
     says "$job"
 done
@@ -264,7 +264,7 @@ says '"job": "mc_uci"'
 # Every set of instructions that the processor has: results are checked against plain loops before they are timed.
 for set in base avx2; do
     export BNN_SIMD=$set
-    works bench mc_uci train_cd_uci hmc_uci gemm --seconds 0.01
+    works bench mc_uci train_cd_uci hmc_uci gemm conv_shapes --seconds 0.01
     says gemm/1024x1024x1024
 done
 unset BNN_SIMD

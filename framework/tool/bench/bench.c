@@ -19,17 +19,20 @@
 #define FOREVER "epochs=1000000000"
 
 static const bench_job jobs[] = {
-    {"mc_uci", 455, 13, 0, "dense:50; relu; dense", "mc_dropout:p=0.05", NULL, 1000, 1000},
-    {"mc_mnist", 128, 784, 10, "dropout:0; " MNIST, "mc_dropout", NULL, 1000, 100},
-    {"mc_wide", 128, 1024, 0, "dropout:0; dense:1024; relu; dense:1024; relu; dense", "mc_dropout:p=0.1", NULL, 1000, 100},
-    {"train_uci", 455, 13, 0, "dense:50; relu; dense", "mc_dropout:p=0.05," FOREVER, NULL, 0, 0},
-    {"train_mnist", 4096, 784, 10, "dropout:0; " MNIST, "mc_dropout:" FOREVER, NULL, 0, 0},
+    {"mc_uci", 455, 13, 0, "dense:50; relu; dense", "mc_dropout:p=0.05", NULL, 1000, 1000, 0, 0},
+    {"mc_mnist", 128, 784, 10, "dropout:0; " MNIST, "mc_dropout", NULL, 1000, 100, 0, 0},
+    {"mc_wide", 128, 1024, 0, "dropout:0; dense:1024; relu; dense:1024; relu; dense", "mc_dropout:p=0.1", NULL, 1000, 100, 0, 0},
+    {"train_uci", 455, 13, 0, "dense:50; relu; dense", "mc_dropout:p=0.05," FOREVER, NULL, 0, 0, 0, 0},
+    {"train_mnist", 4096, 784, 10, "dropout:0; " MNIST, "mc_dropout:" FOREVER, NULL, 0, 0, 0, 0},
     {"train_cd", 1000, 1, 0, "dense:1024; relu; dense:1024; relu; dense:1024; relu; dense",
-     "mc_dropout:gates=concrete,p=0.1,batch=20," FOREVER, "heteroscedastic", 0, 0},
-    {"train_cd_uci", 455, 13, 0, "dense:50; relu; dense", "mc_dropout:gates=concrete,p=0.1," FOREVER, "heteroscedastic", 0, 0},
-    {"train_bbb", 4096, 784, 10, "dense:400; relu; dense:400; relu; dense", "bayes_by_backprop:estimator=weight," FOREVER, NULL, 0, 0},
-    {"train_bbb_uci", 455, 13, 0, "dense:50; relu; dense", "bayes_by_backprop:estimator=weight," FOREVER, NULL, 0, 0},
-    {"hmc_uci", 455, 13, 0, "dense:50; tanh; dense", "hmc:chains=2,warmup=0,step=0.001,thin=1000000", NULL, 0, 0},
+     "mc_dropout:gates=concrete,p=0.1,batch=20," FOREVER, "heteroscedastic", 0, 0, 0, 0},
+    {"train_cd_uci", 455, 13, 0, "dense:50; relu; dense", "mc_dropout:gates=concrete,p=0.1," FOREVER, "heteroscedastic", 0, 0, 0, 0},
+    {"train_bbb", 4096, 784, 10, "dense:400; relu; dense:400; relu; dense", "bayes_by_backprop:estimator=weight," FOREVER, NULL, 0, 0, 0,
+     0},
+    {"train_bbb_uci", 455, 13, 0, "dense:50; relu; dense", "bayes_by_backprop:estimator=weight," FOREVER, NULL, 0, 0, 0, 0},
+    {"hmc_uci", 455, 13, 0, "dense:50; tanh; dense", "hmc:chains=2,warmup=0,step=0.001,thin=1000000", NULL, 0, 0, 0, 0},
+    {"conv", 16, 3, 11, "conv2d:32,padding=1; relu; conv2d:32,padding=1; relu; conv2d:32,padding=1; relu; conv2d:kernel=1",
+     "map:batch=16," FOREVER, NULL, 0, 0, 90, 120},
 };
 
 /* ---- the report ---- */
@@ -68,7 +71,8 @@ static bnn_status run_job(report *r, const bench_job *job, const char *name) {
     BNN_TRY(bench_open(job, &c));
     bnn_status s = bench_check(&c);
     if (s == BNN_OK) s = bench_measure(&c, r->seconds, &rate);
-    if (s == BNN_OK) put(r, name, job->n_new ? "evals/s" : "steps/s", rate.rate, rate.flops, omp_get_max_threads());
+    const char *unit = job->n_new ? "evals/s" : job->height ? "images/s" : "steps/s";
+    if (s == BNN_OK) put(r, name, unit, rate.rate * (job->height ? job->n : 1), rate.flops, omp_get_max_threads());
     bench_close(&c);
     return s;
 }
@@ -76,7 +80,8 @@ static bnn_status run_job(report *r, const bench_job *job, const char *name) {
 /* Fits that know nothing of each other, the best of three times all of them. */
 static bnn_status independent_fits(report *r, const char *name) {
     enum { FITS = 12 };
-    const bench_job job = {"fits", 455, 13, 0, "dense:50; relu; dense", "ensemble:members=12,engine=mc_dropout{p=0.05,epochs=500}", NULL, 0, 0};
+    const bench_job job = {"fits", 455, 13, 0, "dense:50; relu; dense", "ensemble:members=12,engine=mc_dropout{p=0.05,epochs=500}", NULL,
+                           0,      0,   0,  0};
     bench_case c;
     BNN_TRY(bench_open(&job, &c));
     bnn_status s = bench_check(&c);
@@ -106,7 +111,7 @@ static bnn_status scaling(report *r) {
         }
         for (int width = 64; s == BNN_OK && width <= 2048; width *= 2) {
             snprintf(net, sizeof net, "dense:%d; relu; dense:%d; relu; dense", width, width);
-            bench_job job = {"scaling", 128, width, 0, net, "mc_dropout:p=0.1", NULL, 512, width > 512 ? 20 : 100};
+            bench_job job = {"scaling", 128, width, 0, net, "mc_dropout:p=0.1", NULL, 512, width > 512 ? 20 : 100, 0, 0};
             snprintf(name, sizeof name, "scaling/threads=%d/width=%d", t, width);
             s = run_job(r, &job, name);
         }
@@ -220,6 +225,34 @@ static bnn_status gemm(report *r) {
     return s;
 }
 
+/* Convolutions of one image, forward and the gradients. */
+static bnn_status conv_shapes(report *r) {
+    static const int shapes[][6] = {{1, 28, 28, 20, 5, 0},   {20, 12, 12, 50, 5, 0}, {32, 26, 26, 64, 3, 0},   {3, 90, 120, 48, 3, 1},
+                                    {48, 90, 120, 16, 3, 1}, {96, 45, 60, 16, 3, 1}, {48, 180, 240, 16, 3, 1}, {24, 96, 120, 12, 3, 1},
+                                    {100, 48, 60, 12, 3, 1}, {120, 48, 60, 60, 1, 0}};
+    static const struct {
+        const char *name;
+        void (*run)(void *conv);
+    } ways[] = {{"y", bench_conv_y}, {"dx", bench_conv_dx}, {"dw", bench_conv_dw}};
+    int threads = tool_threads(1);
+    bnn_status s = BNN_OK;
+    for (size_t i = 0; s == BNN_OK && i < sizeof shapes / sizeof *shapes; i++) {
+        const int *d = shapes[i];
+        bench_conv c;
+        char name[64];
+        BNN_TRY(bench_conv_open(&(bnn_conv){d[0], d[1], d[2], d[3], d[4], 1, d[5], false}, &c));
+        s = bench_conv_check(&c);
+        for (int way = 0; s == BNN_OK && way < 3; way++) {
+            double rate = best_rate(ways[way].run, &c, 1, r->seconds / 3);
+            snprintf(name, sizeof name, "conv/%dx%dx%d-%d,%d/%s", d[0], d[1], d[2], d[3], d[4], ways[way].name);
+            put(r, name, "images/s", rate, rate * c.flops, 1);
+        }
+        bench_conv_close(&c);
+    }
+    tool_threads(threads);
+    return s;
+}
+
 enum { WORDS = 1 << 16 };
 typedef struct {
     bnn_real *out;
@@ -254,7 +287,7 @@ static bnn_status rng(report *r) {
 static const struct {
     const char *name;
     bnn_status (*run)(report *);
-} others[] = {{"gemm", gemm}, {"rng", rng}, {"scaling", scaling}, {"memory", memory}, {"start", start}};
+} others[] = {{"gemm", gemm}, {"conv_shapes", conv_shapes}, {"rng", rng}, {"scaling", scaling}, {"memory", memory}, {"start", start}};
 
 enum { N_JOBS = sizeof jobs / sizeof *jobs, N_OTHERS = sizeof others / sizeof *others };
 
@@ -308,15 +341,15 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .args_doc = "[JOB...]",
-        .doc = "Measures how fast this machine runs bnn: best rate, and share of the peak of its fused "
-               "multiply-adds. Results are checked against plain loops before they are timed.\v"
-               "Jobs: mc_uci, mc_mnist, mc_wide (prediction); train_uci, train_mnist, train_cd, train_cd_uci, "
-               "train_bbb, train_bbb_uci, hmc_uci (steps of a fit); gemm, rng, scaling, memory, start.\n\nExamples:\n  bnn bench\n"
-               "  bnn bench mc_uci train_uci --json"};
+    static const struct argp argp = {.options = options,
+                                     .parser = parse,
+                                     .args_doc = "[JOB...]",
+                                     .doc = "Measures how fast this machine runs bnn: best rate, and share of the peak of its fused "
+                                            "multiply-adds. Results are checked against plain loops before they are timed.\v"
+                                            "Jobs: mc_uci, mc_mnist, mc_wide (prediction); train_uci, train_mnist, train_cd, train_cd_uci, "
+                                            "train_bbb, train_bbb_uci, hmc_uci, conv (steps of a fit); gemm, conv_shapes, rng, scaling, "
+                                            "memory, start.\n\nExamples:\n  bnn bench\n"
+                                            "  bnn bench mc_uci train_uci --json"};
     request q = {.seconds = 0.7};
     tool_parse(&argp, argc, argv, &q);
     report r = {.seconds = q.seconds, .json = q.json ? json_array() : NULL};

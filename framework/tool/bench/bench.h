@@ -13,6 +13,7 @@ typedef struct {
     int n, d, classes; /* training rows, features, classes (0: regression) */
     const char *net, *engine, *likelihood;
     int n_new, samples; /* rows to predict and draws; 0: the fit is what is timed */
+    int height, width;  /* of images with d channels, each of whose pixels has a class; 0: rows are vectors */
 } bench_job;
 
 typedef struct {
@@ -43,7 +44,23 @@ bnn_status bench_whole_fit(bench_case *c, double *seconds);
 void bench_by_processor(void);
 double bench_since(bnn_stopwatch started);
 
-/* Floating-point operations a second of a loop of fused multiply-adds on one core; loading: with the loads of a product's tile beside them. */
+/* A convolution of one image, and its numbers. */
+typedef struct {
+    bnn_conv g;
+    bnn_real *x, *w, *y, *dx, *dw; /* y is dy, too */
+    double flops;                  /* of each of the three ways through it */
+} bench_conv;
+bnn_status bench_conv_open(const bnn_conv *g, bench_conv *out);
+void bench_conv_close(bench_conv *c);
+/* Compares y, and what dx and dw have to do with it, with plain sums. */
+bnn_status bench_conv_check(const bench_conv *c);
+/* The three ways; c is a bench_conv. */
+void bench_conv_y(void *c);
+void bench_conv_dx(void *c);
+void bench_conv_dw(void *c);
+
+/* Floating-point operations a second of a loop of fused multiply-adds on one core; loading: with the loads of a product's tile beside them.
+ */
 double bench_peak(bool loading);
 
 #endif

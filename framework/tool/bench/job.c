@@ -17,7 +17,7 @@ double bench_since(bnn_stopwatch started) {
 }
 
 /* Normal x; y = sin(x_0) + 0.1 e, or, with classes, c = row mod classes. */
-static bnn_status make_table(const bench_job *j, int n, bnn_table **out) {
+static bnn_status make_vectors(const bench_job *j, int n, bnn_table **out) {
     BNN_TRY(bnn_table_new(n, bnn_shape_vector(j->d), 1, j->classes, out));
     bnn_real *x = malloc((size_t)n * (size_t)j->d * sizeof *x), *e = malloc((size_t)n * sizeof *e);
     bnn_status s = x && e ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory");
@@ -29,6 +29,16 @@ static bnn_status make_table(const bench_job *j, int n, bnn_table **out) {
     }
     free(x), free(e);
     return s;
+}
+
+/* Random bytes; the classes of pixels take turns. */
+static bnn_status make_images(const bench_job *j, int n, bnn_table **out) {
+    const bnn_shape x = {3, {j->d, j->height, j->width}}, y = {2, {j->height, j->width}};
+    const size_t pixels = (size_t)n * (size_t)bnn_shape_size(y), bytes = pixels * (size_t)j->d;
+    BNN_TRY(bnn_table_new_images(n, x, y, j->classes, out));
+    bnn_rng_words(bnn_rng_seed(1), 0, 1, (int)(bytes / sizeof(uint32_t)), (uint32_t *)(void *)(*out)->pixels);
+    for (size_t i = 0; i < pixels; i++) (*out)->y[i] = (double)(i % (size_t)j->classes);
+    return BNN_OK;
 }
 
 static bnn_status make_rows(bench_case *c) {
@@ -55,7 +65,7 @@ static bnn_status make_run(bench_case *c) {
 
 bnn_status bench_open(const bench_job *job, bench_case *out) {
     *out = (bench_case){.job = job};
-    bnn_status s = make_table(job, job->n + job->n_new, &out->table);
+    bnn_status s = (job->height > 0 ? make_images : make_vectors)(job, job->n + job->n_new, &out->table);
     if (s == BNN_OK) s = make_rows(out);
     if (s == BNN_OK) s = make_run(out);
     if (s < 0) bench_close(out);
@@ -69,8 +79,8 @@ void bench_close(bench_case *c) {
     bnn_table_free(c->table);
 }
 
-/* Operations of an evaluation that have to be made, all gates fixed: none of what comes before the first draw, and of an affine map those with
- * the units that the gates before and behind it keep. */
+/* Operations of an evaluation that have to be made, all gates fixed: none of what comes before the first draw, and of an affine map those
+ * with the units that the gates before and behind it keep. */
 static double needed_flops(const bnn_net *net) {
     double flops = 0, behind = 1;
     for (int i = net->n_nodes - 1; i >= net->first_stochastic; i--) {
