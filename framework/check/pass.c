@@ -212,11 +212,6 @@ double bnn_layer_pass_forward(bnn_layer_pass *p, int cut) {
     return j;
 }
 
-double bnn_layer_pass_value(void *of) {
-    bnn_layer_pass *p = of;
-    return bnn_layer_pass_forward(p, p->n);
-}
-
 void bnn_layer_pass_zero_gradients(bnn_layer_pass *p) {
     for (int k = 0; k < p->l->n_in; k++) fill(p->dx[k], (size_t)p->n * p->d_in[k], 0);
     fill(p->dtheta, (size_t)p->l->n_theta, 0);

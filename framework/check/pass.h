@@ -54,7 +54,6 @@ void bnn_layer_pass_score(bnn_layer_pass *p, double weight); /* of a layer that 
 
 /* start, forward in two pieces cut at row `cut`, and penalty without gradients; returns J. */
 double bnn_layer_pass_forward(bnn_layer_pass *p, int cut);
-double bnn_layer_pass_value(void *of); /* the same in one piece, of a bnn_layer_pass */
 /* All hooks; gradients are added to what dx, dtheta and dpass hold. */
 void bnn_layer_pass_gradient(bnn_layer_pass *p);
 void bnn_layer_pass_zero_gradients(bnn_layer_pass *p);

@@ -7,6 +7,17 @@
 
 const char *const bnn_mode_names[] = {"MEAN", "ROWS", "DRAW"};
 
+int bnn_case_times(const bnn_layer *l, int rows, int least, int most) {
+    const double budget = 1e8; /* operations */
+    double times = budget / (1 + l->plan.flops_pass + rows * (l->plan.flops_row + bnn_layer_size_out(l)));
+    return times >= most || most <= least ? most : times <= least ? least : (int)times;
+}
+
+int bnn_case_pick(int j, int m, int n) {
+    double place = j + fmod(j * 0.6180339887498949, 1); /* steps of the golden ratio: no width of an image divides them */
+    return m == n ? j : j == m - 1 ? n - 1 : (int)(place * n / m);
+}
+
 int bnn_first_node(const bnn_net *net, const bnn_layer_type *t) {
     for (int i = 0; i < net->n_nodes; i++)
         if (bnn_layer_vtable(&net->node[i].layer) == t && net->node[i].layer.n_in > 0) return i;

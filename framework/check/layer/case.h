@@ -26,6 +26,12 @@ static inline bnn_status bnn_case_open(const bnn_layer_case *k, int n, uint64_t 
     return bnn_layer_pass_open(k->net->net, k->node, n, k->mode, bnn_rng_seed(seed), p);
 }
 
+/* How often, of `most` times, a rule makes a pass forward over this many rows: fewer where that takes long, as of images, but not below
+ * `least`. */
+int bnn_case_times(const bnn_layer *l, int rows, int least, int most);
+/* Number j of m that stand for the numbers below n: all of them if m = n, else spread over them, with both ends. */
+int bnn_case_pick(int j, int m, int n);
+
 /* The first node of type t in a net; -1 if there is none. Sources have no hooks that run and do not count. */
 int bnn_first_node(const bnn_net *net, const bnn_layer_type *t);
 

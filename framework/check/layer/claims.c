@@ -181,8 +181,8 @@ static void check_elementwise(bnn_checker *c, bnn_layer_pass *p) {
 
 bnn_status bnn_rule_capabilities(bnn_checker *c, const bnn_layer_case *k) {
     bnn_layer_pass p;
-    if (!bnn_case_has_cap(k, BNN_AFFINE | BNN_RESHAPE | BNN_ELEMENTWISE)) {
-        bnn_checker_skip(c, "neither AFFINE nor RESHAPE nor ELEMENTWISE");
+    if (!bnn_case_has_cap(k, BNN_AFFINE | BNN_RESHAPE | BNN_ELEMENTWISE | BNN_CONV)) {
+        bnn_checker_skip(c, "neither AFFINE nor RESHAPE nor ELEMENTWISE nor CONV");
         return BNN_OK;
     }
     BNN_TRY(bnn_layer_pass_open(k->net->net, k->node, BNN_CASE_ROWS, BNN_MEAN, bnn_rng_seed(22), &p));
@@ -192,7 +192,7 @@ bnn_status bnn_rule_capabilities(bnn_checker *c, const bnn_layer_case *k) {
         bnn_checker_break(c, "RESHAPE, but y does not hold the numbers of x in their order");
     if (bnn_case_has_cap(k, BNN_ELEMENTWISE)) check_elementwise(c, &p);
     bnn_layer_pass_close(&p);
-    return BNN_OK;
+    return bnn_case_has_cap(k, BNN_CONV) ? bnn_check_convolution(c, k) : BNN_OK;
 }
 
 /* ---------------------------------------------------------------- memory */

@@ -211,9 +211,33 @@ static void check_entropy(bnn_checker *c, bnn_layer_pass *p, double *gates) {
                           bnn_ratio_guess(is, *gates * h, 1 - keep, 0, guess));
 }
 
+/* Gates among the units of a row: units with the same factor in every row share one. 0: not to be told, since they drop too rarely. */
+static bnn_status count_gates(const bnn_layer_case *k, int *distinct) {
+    enum { N = 2000 };
+    bnn_layer_pass p;
+    bnn_real unused[BNN_MAX_GATE_THETA];
+    *distinct = 0;
+    BNN_TRY(bnn_layer_pass_open(k->net->net, k->node, N, BNN_ROWS, bnn_rng_seed(94), &p));
+    for (size_t i = 0; i < N * p.d_in[0]; i++) p.x[0][i] = 1;
+    bnn_layer_pass_forward(&p, N);
+    double keep = k->type->keep(p.l, p.theta, unused), alike = pow(1 - 2 * keep * (1 - keep), N); /* two gates in every row, by chance */
+    for (size_t i = 0; i < p.d_out && alike < 1e-9; i++) {
+        bool known = false;
+        for (size_t j = 0; j < i && !known; j++) {
+            size_t r = 0;
+            while (r < N && p.y[r * p.d_out + i] == p.y[r * p.d_out + j]) r++;
+            known = r == N;
+        }
+        *distinct += !known;
+    }
+    bnn_layer_pass_close(&p);
+    return BNN_OK;
+}
+
 bnn_status bnn_rule_entropy(bnn_checker *c, const bnn_layer_case *k) {
     bnn_layer_pass p;
     double gates = 0;
+    int distinct = 0;
     if (!k->type->keep || !k->type->penalty) {
         bnn_checker_skip(c, "there is no penalty hook beside a keep hook");
         return BNN_OK;
@@ -224,6 +248,11 @@ bnn_status bnn_rule_entropy(bnn_checker *c, const bnn_layer_case *k) {
         for (int i = 0; i < p.l->n_theta; i++) p.theta[i] = (bnn_real)at;
         check_entropy(c, &p, &gates);
     }
+    bnn_status s = p.d_in[0] == p.d_out ? count_gates(k, &distinct) : BNN_OK;
+    if (gates > 0 && distinct > 0 && gates != distinct)
+        bnn_checker_break(
+            c, "the penalty is minus the entropy of %g gates, but the %zu units of a row share %d: is one for each channel meant?", gates,
+            p.d_out, distinct);
     bnn_layer_pass_close(&p);
-    return BNN_OK;
+    return s;
 }

@@ -22,7 +22,7 @@ static const struct {
     {{"reload", "a network made of the printed text gives the same bits with the same theta"}, SPEC, bnn_rule_reload},
     {{"shapes", "bind refuses an input with a sentence that names node and shape, or the layer works on it"}, SPEC, bnn_rule_shapes},
     {{"init", "initial parameters are all set, finite, and the same for the same stream"}, NODE, bnn_rule_init},
-    {{"capabilities", "AFFINE is x kernel + bias, and RESHAPE leaves every number"}, NODE, bnn_rule_capabilities},
+    {{"capabilities", "AFFINE is x kernel + bias, CONV a convolution with kernel and bias, and RESHAPE leaves every number"}, NODE, bnn_rule_capabilities},
     {{"undefined", "no hook reads what no hook has written"}, MODES, bnn_rule_undefined},
     {{"allocations", "no hook of a pass allocates"}, MODES, bnn_rule_allocations},
     {{"memory", "of pass, dpass, cache and scratch at least nine tenths are used in some mode"}, NODE, bnn_rule_memory},

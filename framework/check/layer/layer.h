@@ -9,6 +9,8 @@
 
 /* claims.c: what the vtable and the plan say of the layer */
 bnn_layer_rule bnn_rule_metadata, bnn_rule_options, bnn_rule_init, bnn_rule_capabilities, bnn_rule_memory, bnn_rule_flops;
+/* convolution.c: the part of capabilities that is about CONV */
+bnn_layer_rule bnn_check_convolution;
 /* text.c: from text to net and back */
 bnn_layer_rule bnn_rule_print, bnn_rule_reload, bnn_rule_shapes;
 /* memory.c: what hooks read and write */

@@ -135,11 +135,13 @@ static bnn_status try_text(bnn_checker *c, const bnn_layer_case *k, const char *
     return s;
 }
 
-/* One input after another of these shapes; options: those of the check spec, ":..." or "". */
+/* One input after another of these shapes, images of one row and of an odd number of channels among them; options: those of the check spec,
+ * ":..." or "". */
 static bnn_status try_one_input(bnn_checker *c, const bnn_layer_case *k, const char *options) {
     static const struct {
         const char *input, *shape;
-    } tried[] = {{"1", "[1]"}, {"6", "[6]"}, {"2x3", "[2x3]"}, {"3x1", "[3x1]"}, {"2x3x4", "[2x3x4]"}, {"1x2x3x2", "[1x2x3x2]"}};
+    } tried[] = {{"1", "[1]"},         {"6", "[6]"},         {"2x3", "[2x3]"},       {"3x1", "[3x1]"},        {"2x3x4", "[2x3x4]"},
+                 {"3x1x5", "[3x1x5]"}, {"2x5x1", "[2x5x1]"}, {"13x3x3", "[13x3x3]"}, {"1x2x3x2", "[1x2x3x2]"}};
     for (size_t i = 0; i < sizeof tried / sizeof *tried; i++) {
         char text[256];
         snprintf(text, sizeof text, "input:%s; %s%s", tried[i].input, k->type->type.name, options);

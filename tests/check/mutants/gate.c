@@ -43,6 +43,9 @@ static void draw(const bnn_layer *l, const bnn_io *io, uint64_t row0, int rows, 
 #else
     bnn_rng_mask(io->rng, row0, rows, bnn_layer_size_in(l), c->p, (bnn_real)(1 / (1 - c->p)), z);
 #endif
+#if MUTANT == 11
+    for (int i = 0; i < rows * bnn_layer_size_in(l); i++) z[i] = z[i - i % bnn_layer_size_in(l) % 2];
+#endif
 }
 
 static void prepare(const bnn_layer *l, bnn_io *io) {
