@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * test_images.c: what layers of images compute, by hand and by plain loops. What the contract promises of every layer is in conform.c.
+ * test_image_layers.c: what layers of images compute, by hand and by plain loops. What the contract promises of every layer is in conform.c.
  */
 #include "helpers.h"
 
@@ -271,5 +271,5 @@ int main(void) {
                                   norms_are_those_of_plain_loops,    a_frozen_batch_norm_is_a_channel_affine,
                                   samplers_refuse_a_batch_norm,      other_gates_may_stand_before_a_convolution,
                                   misfits_are_refused_in_a_sentence, NULL};
-    return run_tests("images", tests);
+    return run_tests("image_layers", tests);
 }
