@@ -44,8 +44,10 @@ static const char *const subsets[] = {"all", "last_layer", NULL}, *const evidenc
 
 static const bnn_option options[] = {
     BNN_OPT_SPEC(conf, engine, BNN_ENGINE, "map{lr=0.005}", "the engine that finds the mode, as name or name{options}"),
-    BNN_OPT_CHOICE(conf, structure, "auto", structures,
-                   "of the curvature: full, its diagonal, or Kronecker factors by layer; auto: full where that is quick, else kron"),
+    BNN_OPT_CHOICE(
+        conf, structure, "auto", structures,
+        "of the curvature: full, its diagonal, or Kronecker factors by layer; auto: full where that is quick, else kron, or diag where "
+        "a layer has no such factors"),
     BNN_OPT_CHOICE(conf, updates, "kron", updates, "of the curvature on the way there, for evidence=online: kron, or `structure`"),
     BNN_OPT_CHOICE(conf, subset, "all", subsets, "weights that are uncertain: all, or those of the last layer"),
     BNN_OPT_CHOICE(conf, precision, "global", bnn_prec_sharing_names,
@@ -186,8 +188,14 @@ static bnn_status allocate(bnn_engine *e, const bnn_data *data) {
     state *s = e->state;
     bnn_structure structure = c->structure == AUTO ? quick(e, data) : (bnn_structure)c->structure;
     bool last_layer = c->subset == LAST_LAYER, apart = c->evidence == ONLINE && c->updates == BY_KRON && structure != BNN_KRON;
+    bnn_status opened = bnn_curvature_open(e->model, structure, last_layer, &s->curvature);
+    if (opened == BNN_ERR_OPTION && c->structure == AUTO && structure == BNN_KRON) { /* a layer has no factors */
+        bnn_curvature_close(&s->curvature);
+        structure = BNN_DIAG;
+        opened = bnn_curvature_open(e->model, structure, last_layer, &s->curvature);
+    }
+    BNN_TRY(opened);
     s->counter[STRUCTURE] = structure;
-    BNN_TRY(bnn_curvature_open(e->model, structure, last_layer, &s->curvature));
     if (apart && bnn_curvature_open(e->model, BNN_KRON, last_layer, &s->on_the_way) < 0) { /* a layer has no factors */
         bnn_curvature_close(&s->on_the_way);
         s->on_the_way = (bnn_curvature){0};

@@ -270,6 +270,11 @@ static bnn_status check_memory(const bnn_curvature *c) {
 
 bnn_status bnn_curvature_open(const bnn_model *model, bnn_structure structure, bool last_layer, bnn_curvature *out) {
     *out = (bnn_curvature){.model = model, .structure = structure};
+    if (model->likelihood.sites > 1)
+        return bnn_fail(BNN_ERR_OPTION,
+                        "the curvature of maps of classes takes a backward pass for each of the %d outputs of a row: for maps take "
+                        "swag, mc_dropout or an ensemble",
+                        model->likelihood.out_dim);
     BNN_TRY(find_blocks(out, last_layer));
     BNN_TRY(type_of(out)->open(out));
     BNN_TRY(check_memory(out));
