@@ -16,13 +16,13 @@
 /* U of entry i of a history, nats. */
 static double energy(const bnn_history *h, int i) { return h->nll[i] + h->prior[i] + h->kl[i]; }
 
-/* Mean of U over the entries [from, to), and its squared standard error as if they were independent. */
+/* Mean of U over the entries [from, to), and its squared standard error as if they were independent; 0 of one. */
 static double level(const bnn_history *h, int from, int to, double *squared_error) {
     double mean = 0, squares = 0;
     int n = to - from;
     for (int i = from; i < to; i++) mean += energy(h, i) / n;
     for (int i = from; i < to; i++) squares += (energy(h, i) - mean) * (energy(h, i) - mean);
-    *squared_error = squares / (n - 1) / n;
+    *squared_error = n > 1 ? squares / (n - 1) / n : 0;
     return mean;
 }
 
@@ -30,12 +30,12 @@ static double level(const bnn_history *h, int from, int to, double *squared_erro
  * neighbouring tenths at the end would always agree. */
 static bnn_status judge_course(const bnn_run *run, double rows, bnn_remarks *out) {
     const bnn_history *h = &run->history;
-    int tenth = h->n / 10, from = (int)(BNN_FALL_FROM * h->n);
+    int tenth = h->n < 20 ? 1 : h->n / 10, from = (int)(BNN_FALL_FROM * h->n);
     bool stopped = bnn_engine_fitted(run->engine) != run->engine && !bnn_engine_vtable(run->engine)->member; /* by scores of rows held out
                                                                                                               */
     if (h->n > 0 && !isfinite(energy(h, h->n - 1)))
         return bnn_remarks_add(out, BNN_REMARK_BAD, "diverged", "U is not finite at the end: take a smaller step size (lr)");
-    if (tenth < 2 || stopped || bnn_has_chains(run->engine)) return BNN_OK;
+    if (h->n < 2 || stopped || bnn_has_chains(run->engine)) return BNN_OK;
     double early, late, before = level(h, from, from + tenth, &early), end = level(h, h->n - tenth, h->n, &late);
     double fall = before - end, error = sqrt(early + late);
     if (fall < BNN_MOST_FALL * rows || fall < 3 * error) return BNN_OK;

@@ -84,6 +84,7 @@ START_TEST(each_fault_gets_its_verdict) {
         double sd, wider;
     } fault[] = {
         {"not_converged", "map:epochs=220,lr=0.005,schedule=constant", "gaussian", 0.1, 1},
+        {"not_converged", "map:epochs=8,lr=0.05,schedule=constant", "gaussian", 0.1, 1},
         {"overconfident", EXACT, "gaussian", 0.3, 3},
         {"underconfident", EXACT, "gaussian", 0.3, 0.3},
         {"noise_collapsed", EXACT, "gaussian", 0.1, 12},
