@@ -163,7 +163,7 @@ static bnn_status choose(agent *a, const double *context, int step, int *action)
     *action = step < how->first && how->policy != BNN_POLICY_RANDOM ? step % K : (int)(uniform(rng, 1) * K);
     if (by_chance || !predicting(a)) return BNN_OK;
     BNN_TRY(look(a, context, step));
-    *action = bnn_most_probable(a->value, K);
+    *action = bnn_prediction_class(a->value, K);
     return BNN_OK;
 }
 
