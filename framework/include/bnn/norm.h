@@ -26,7 +26,8 @@ void bnn_norm_init(const bnn_layer *l, bnn_real *theta);
 
 /* How a plane is shifted and scaled. */
 typedef struct {
-    bnn_real mean, factor;
+    bnn_real mean;   /* subtracted first */
+    bnn_real factor; /* 1 over a standard deviation */
 } bnn_norm;
 
 /* y[n] = scale h + shift; y may be x. */

@@ -30,7 +30,7 @@ typedef struct {
     int channels, height, width; /* C, H, W */
     int rows, columns;           /* V, U */
     int tall, wide, taps;        /* rows and columns of a window, and their product */
-    int stride, padding;
+    int stride, padding;         /* as in bnn_window, never 0 for `stride` */
 } bnn_windows;
 
 /* For bind: the windows of a layer whose conf is a bnn_window. Refuses an input that is no image, and windows that do not fit it. */
@@ -38,16 +38,14 @@ bnn_status bnn_windows_bind(const bnn_layer *l, bnn_windows *out);
 /* The same of a layer that is bound. */
 bnn_windows bnn_windows_of(const bnn_layer *l);
 
-/* Pixels of a tap in row v of the windows: of windows first .. first + n - 1; the pixel of window `first` is number `at` of the plane
- * [H,W]. n = 0: the tap has none. */
+/* Pixels of a tap in one row of windows. */
 typedef struct {
-    int first, n;
-    size_t at;
+    int first, n; /* windows first .. first + n - 1 have one each; n = 0: none has */
+    size_t at;    /* number of the first one's in the plane [H,W]; the next ones follow `stride` apart */
 } bnn_window_tap;
-bnn_window_tap bnn_windows_tap(const bnn_windows *w, int v, int tap);
+bnn_window_tap bnn_windows_tap(const bnn_windows *w, int v, int tap); /* of tap number `tap` in row v */
 
-/* Pixels that window (v,u) sees; at least 1. */
-int bnn_windows_count(const bnn_windows *w, int v, int u);
+int bnn_windows_count(const bnn_windows *w, int v, int u); /* pixels that window (v,u) sees; at least 1 */
 
 #ifdef __cplusplus
 }
