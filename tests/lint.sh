@@ -36,7 +36,7 @@ framework/model           | likelihood model                     | base types ke
 framework/engine          | chains curvature descent engine evidence hamiltonian optimizer sampler sgmcmc stored | base types kernels data net model | gsl
 framework/run             | choose fit holder metrics predict spec_json weights | base types kernels data net model engine                        | gsl jansson
 framework/diagnose        | diagnose distance sbc                | base types kernels data net model engine run                            | gsl
-framework/apply           | attack bandit calibrate detect selective shift | base types kernels data net model engine run diagnose                | gsl
+framework/apply           | acquire attack bandit calibrate detect selective shift | base types kernels data net model engine run diagnose                | gsl
 framework/store           | store                                | base types kernels data net model engine run diagnose apply             | gsl hdf5 jansson nettle zip zlib
 framework/check           | check                                | base types kernels data net model engine run diagnose apply store       | gsl omp
 framework/tool            |                                      | base types kernels data net model engine run diagnose apply store check | argp jansson omp

@@ -6,6 +6,7 @@
 #define BNN_TOOL_H
 
 #include <argp.h>
+#include <bnn/acquire.h>
 #include <bnn/attack.h>
 #include <bnn/bandit.h>
 #include <bnn/calibrate.h>

@@ -28,4 +28,29 @@ refuses 'the wheel has no table' bandit m.csv --game wheel
 refuses 'between 0 and 1, not 1' bandit --game wheel --delta 1
 refuses "--policy: there is no 'bayes'" bandit m.csv --policy bayes
 refuses "cannot begin with the parameters of another run" bandit m.csv --target kind $agent -e map --head hmc
+
+# Rows that are worth asking for.
+works fit -d c3.csv --split 0 --net 'dense:8; relu; dense' --engine mc_dropout:steps=200,p=0.2 -o c.h5
+works acquire c.h5 --pool c3.csv -n 3 --by batchbald --samples 50
+says '3 of 60 training rows of c3.csv, by batchbald'
+for by in entropy bald batchbald variance random; do
+    works acquire c.h5 --split all -n 5 --by $by --samples 50 --json
+    check "five rows by $by" json 'len(set(d["rows"])) == 5 and all(1 <= r <= 60 for r in d["rows"]) and len(d["scores"]) == 5'
+    [ $by = random ] || check 'the largest first, or together more and more' json '(d["scores"] == sorted(d["scores"])) if d["by"] == "batchbald" else d["scores"] == sorted(d["scores"], reverse=True)'
+done
+awk 'NR == 1 { print "name," $0 } NR > 1 { print "row" NR - 1 "," $0 }' c3.csv >named.csv
+works acquire c.h5 --pool named.csv --id name -n 2 --by random
+says 'name'
+cp "$out" names
+works acquire c.h5 --pool named.csv --id name -n 2 --by random -o ask.h5
+works info --lint ask.h5
+works predict c.h5 --data ask.h5 -o ask.csv
+check 'the file has the rows in their order' [ "$(awk -F, 'NR > 1 { print $1 }' ask.csv | tr '\n' ' ')" = "$(awk 'NR > 2 { print $3 }' names | tr '\n' ' ')" ]
+awk -F, '{ print $1 "," $2 }' c3.csv >bare.csv
+works acquire c.h5 --pool bare.csv -n 2
+refuses '61 rows cannot be taken from a pool of 60' acquire c.h5 --pool c3.csv -n 61
+refuses "--by: there is no rule 'best'" acquire c.h5 --by best
+works fit -d r.csv --target y --split 0 --net dense --engine last_layer:engine=map{steps=100} -o r.h5.run.h5
+works acquire r.h5.run.h5 --split all -n 3
+refuses 'real targets have no entropy to choose by' acquire r.h5.run.h5 --split all --by entropy
 finish

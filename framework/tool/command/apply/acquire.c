@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool/print/json.h"
+#include "tool/tool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    tool_rerun in;
+    bnn_acquire_options how;
+    int n;
+    const char *out; /* NULL: none */
+    bool json;
+    int *chosen;
+    double *score;
+} request;
+
+enum { POOL = 256, BY, JSON };
+
+static const struct argp_option options[] = {
+    {"pool", POOL, "FILE", 0, "rows to choose from, the same as --data; their targets, if any, are not looked at", 0},
+    {"rows", 'n', "N", 0, "rows to choose (default: 10)", 0},
+    {"by", BY, "RULE", 0, "entropy (of classes), bald (default), batchbald, variance or random", 0},
+    {"json", JSON, NULL, 0, "print one JSON object", 0},
+    {"output", 'o', "FILE.h5", 0, "write the rows as a data file, in the order in which they were chosen", 0},
+    {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    request *r = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &r->in; return 0;
+    case POOL: r->in.data = arg; return 0;
+    case 'n': r->n = (int)tool_number("--rows", arg, 1, 100000000); return 0;
+    case BY:
+        for (int k = 0; bnn_acquire_rule_names[k]; k++)
+            if (strcmp(arg, bnn_acquire_rule_names[k]) == 0) return r->how.rule = (bnn_acquire_rule)k, 0;
+        tool_misuse(state, "--by: there is no rule '%s'", arg);
+    case JSON: r->json = true; return 0;
+    case 'o': r->out = arg; return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int row_of(const request *r, int k) { return r->in.rows->rows[r->chosen[k]] + 1; }
+
+/* The id columns of a row; NULL: there are none. */
+static const char *id_of(const request *r, int k, int column) {
+    const bnn_table *t = r->in.table;
+    return column < t->n_ids ? t->ids[(size_t)column * (size_t)t->n + (size_t)(row_of(r, k) - 1)] : NULL;
+}
+
+static void print_text(const request *r) {
+    printf("%d of %d %s rows of %s, by %s\n  %8s %12s", r->n, r->in.rows->n, r->in.kind, tool_line(r->in.data_used),
+           bnn_acquire_rule_names[r->how.rule], "row", r->how.rule == BNN_ACQUIRE_BATCHBALD ? "together" : "score");
+    for (int c = 0; c < r->in.table->n_ids; c++) printf("  %s", tool_line(r->in.table->id_names[c]));
+    for (int k = 0; k < r->n; k++) {
+        printf("\n  %8d %12.6g", row_of(r, k), r->score[k]);
+        for (int c = 0; id_of(r, k, c); c++) printf("  %s", tool_line(id_of(r, k, c)));
+    }
+    printf("\n");
+}
+
+static bnn_status print_json(const request *r) {
+    json_t *o = json_object(), *rows = json_array();
+    for (int k = 0; k < r->n; k++) tool_json_append(rows, json_integer(row_of(r, k)));
+    tool_json_set(o, "engine", tool_json_text(r->in.run->engine_text));
+    tool_json_set(o, "pool", tool_json_text(r->in.data_used));
+    tool_json_set(o, "pool_rows", json_integer(r->in.rows->n));
+    tool_json_set(o, "fitted", json_integer(r->in.fitted));
+    tool_json_set(o, "by", json_string(bnn_acquire_rule_names[r->how.rule]));
+    tool_json_set(o, "rows", rows);
+    tool_json_set(o, "scores", tool_json_numbers(r->score, r->n));
+    return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+}
+
+static bnn_status save(const request *r) {
+    int *rows = malloc((size_t)r->n * sizeof *rows);
+    bnn_data *data = NULL;
+    bnn_table *table = NULL;
+    if (!rows) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    for (int k = 0; k < r->n; k++) rows[k] = row_of(r, k) - 1;
+    bnn_status s = bnn_data_new(r->in.table, r->n, rows, bnn_run_scaling(r->in.run), &data);
+    if (s == BNN_OK) s = bnn_data_table(data, &table);
+    if (s == BNN_OK) s = tool_output_claim_table(r->out, table);
+    if (s == BNN_OK) s = bnn_table_save(table, r->out);
+    bnn_table_free(table);
+    bnn_data_free(data);
+    free(rows);
+    return s;
+}
+
+static bnn_status acquire(request *r) {
+    if (r->out) BNN_TRY(tool_output_hdf5(r->out));
+    BNN_TRY(tool_output_apart(r->out, r->in.run_path, "the run file"));
+    BNN_TRY(tool_rerun_open(&r->in));
+    BNN_TRY(tool_output_apart(r->out, r->in.data_used, "the data file"));
+    if (r->n > r->in.rows->n)
+        return bnn_fail(BNN_ERR_OPTION, "%s: %d rows cannot be taken from a pool of %d", r->in.data_used, r->n, r->in.rows->n);
+    r->chosen = malloc((size_t)r->n * sizeof *r->chosen), r->score = malloc((size_t)r->n * sizeof *r->score);
+    if (!r->chosen || !r->score) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    r->how.samples = r->in.job.samples, r->how.seed = r->in.job.seed;
+    bnn_status s = bnn_acquire(r->in.run, r->in.rows, &r->how, r->n, r->chosen, r->score);
+    if (s < 0) return bnn_note(s, "%s", r->in.data_used);
+    if (r->out) BNN_TRY(save(r));
+    tool_rerun_say(&r->in, r->json ? stderr : stdout);
+    if (r->json) return print_json(r);
+    print_text(r);
+    if (r->out) printf("wrote %s\n", tool_line(r->out));
+    return BNN_OK;
+}
+
+static int run(int argc, char **argv) {
+    static const struct argp_child children[] = {{&tool_rerun_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
+    const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .children = children,
+        .args_doc = "RUN.h5",
+        .doc =
+            "Chooses the rows of a pool whose targets a fitted run would learn most from: active learning. Rows are counted from 1.\v"
+            "entropy: where the run is least sure, whatever the reason. bald: where its draws disagree, which a target would settle. "
+            "batchbald: the rows that say most together, so that no two say the same; with it, fewer draws do (--samples 100). variance: "
+            "of the probabilities, or of the mean of real targets. random: what the others have to be better than.\n\n"
+            "Examples:\n  bnn acquire run.h5 --pool unlabelled.csv -n 10\n  "
+            "bnn acquire run.h5 --pool pool.h5 -n 20 --by batchbald --samples 100 -o ask.h5"};
+    request r = {.n = 10, .how = {.size = sizeof r.how, .rule = BNN_ACQUIRE_BALD}};
+    tool_job_open(&r.in.job, argc, argv);
+    tool_parse(&argp, argc, argv, &r);
+    bnn_status s = acquire(&r);
+    free(r.chosen), free(r.score);
+    tool_rerun_close(&r.in);
+    return s < 0 ? tool_fail() : 0;
+}
+
+const command command_acquire = {.name = "acquire", .summary = "choose rows whose targets a run would learn most from", .run = run};
