@@ -4,8 +4,8 @@
 
 Of each page every command of its ```sh blocks ("$ command", then what it prints) is run in one shell, in an empty home. A page that walks through
 a plugin begins with `meson install`; the pieces of C between its commands are put together to the file that it has the reader write, up to the line that makes it a plugin, and
-are those of the same file in tests/plugins. On every other page `bnn` is the program of the build. What a command prints is that of the page: "..." stands for any lines, numbers with a decimal point or five
-digits, and all numbers of what a fit cost or of a broken rule, may be others (in a build with REAL = double all numbers), as may hashes and verdicts. A command ends with status 0; with 2 where the
+are those of the same file in tests/plugins. On every other page `bnn` is the program of the build, and a piece of C is the file that the next command compiles. What a command prints is that of the page: "..." stands for any lines, numbers with a decimal point or five
+digits, and all numbers of what a fit cost or of a broken rule, may be others (in a build with REAL = double all numbers), as may hashes and verdicts. A command ends with status 0; with 124 where `timeout` ends it, else with 2 where the
 page has a sentence that begins with "bnn: ". After pages of plugins the same of both templates, with the commands of their README. Exit status 77 is a skipped test, as meson has it.
 """
 import os
@@ -30,10 +30,13 @@ def fences(page):
 
 def steps(page):
     """(command, expected lines) and (file, text) in the order of the page."""
-    found, name, code = [], None, ""
+    found, name, code, program = [], None, "", None
     for language, text in fences(page):
         if language == "sh":
             for line in text.splitlines():
+                compiled = re.match(r"\$ cc (\w+\.c) ", line)
+                if compiled and program:
+                    found.append((compiled[1], program))
                 if line.startswith("$ "):
                     found.append((line[2:], []))
                 else:
@@ -41,6 +44,8 @@ def steps(page):
         else:
             assert not re.search(r"^\$ ", text, re.M), f"a command outside of ```sh: {text.splitlines()[0]}"
         starts = re.match(r"/\* SPDX.*\n \*\n \* (\w+): ", text)
+        if language == "c" and "int main(" in text:
+            program = text
         if language == "c" and (name or (starts and not code)):
             name, code = name or starts[1], code + ("\n" if code else "") + text
             if "_PLUGIN(" in text:
@@ -60,7 +65,7 @@ def script(walk):
 
 
 def masked(line):
-    cost = re.match(r"(fit|prediction|network|engine): |\d+ rows, ", line) or " MB" in line or " FAIL  '" in line
+    cost = re.match(r"(fit|prediction|network|engine): |\d+ rows, ", line) or " MB" in line or " FAIL  '" in line or " after step " in line
     number = r"[-+]?\b\d+(\.\d+)?(e[-+]?\d+)?\b" if REAL == "double" or cost else r"[-+]?\b(\d+\.\d+(e[-+]?\d+)?|\d{5,})\b"
     return " ".join(re.sub(number, "#", re.sub(r"\b[0-9a-f]{12,64}\b", "#", line)).split())
 
@@ -79,7 +84,8 @@ def matches(printed, expected):
 def run(walk, home, installs):
     """The shell's output by commands: (lines, status). `bnn` is that of the build unless the commands install it."""
     path = os.environ["PATH"] if installs else f"{BUILD}:{os.environ['PATH']}"
-    environment = {"HOME": str(home), "PATH": path, "LC_ALL": "C", "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE", "Haswell"),
+    uninstalled = {} if installs else {"PKG_CONFIG_PATH": str(BUILD / "meson-uninstalled"), "LD_LIBRARY_PATH": str(BUILD / "framework")}
+    environment = {**uninstalled, "HOME": str(home), "PATH": path, "LC_ALL": "C", "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE", "Haswell"),
                    "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     for name in ("CC", "LD_PRELOAD", "BNN_SIMD"):
         if name in os.environ:
@@ -101,7 +107,8 @@ def walk_through(name, walk, installs=True):
     commands = [(what, text) for what, text in walk if not isinstance(text, str)]
     assert len(outcome) == len(commands), f"{name}: {len(outcome)} of {len(commands)} commands were run"
     for (command, expected), (printed, status) in zip(commands, outcome):
-        if status != (2 if any(line.startswith("bnn: ") for line in expected) else 0):
+        ends = 124 if command.startswith("timeout ") else 2 if any(line.startswith("bnn: ") for line in expected) else 0
+        if status != ends:
             print(f"{name}: `{command}` ended with status {status}:", *printed[-8:], sep="\n    ")
             wrong += 1
         elif expected and not matches(printed, expected):
