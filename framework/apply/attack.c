@@ -179,9 +179,9 @@ static bnn_status iterate(piece *p) {
 static bnn_status run_piece(piece *p) {
     const attack *a = p->a;
     for (int r = 0; r < p->n; r++) {
-        const double *x = a->rows->table->x + (size_t)a->rows->rows[p->from + r] * p->D;
+        const size_t row = (size_t)a->rows->rows[p->from + r] * p->D;
         double *at = p->at + (size_t)r * p->D, *start = p->start + (size_t)r * p->D;
-        for (size_t j = 0; j < p->D; j++) start[j] = at[j] = x[j] / a->box.unit[j];
+        for (size_t j = 0; j < p->D; j++) start[j] = at[j] = bnn_table_value(a->rows->table, row + j) / a->box.unit[j];
         if (a->how.method == BNN_ATTACK_PGD || a->how.method == BNN_ATTACK_NOISE) draw_place(p, r, at), put_back(p, at, start);
     }
     for (int k = 0; k < a->how.iterations; k++) BNN_TRY(iterate(p));
@@ -230,7 +230,10 @@ static bnn_status open_box(attack *a) {
     for (size_t j = 0; j < D; j++) {
         bool image = t->scale == BNN_SCALE_RANGE;
         double low = image ? 0 : INFINITY, high = image ? t->range : -INFINITY;
-        for (size_t i = 0; i < (size_t)t->n; i++) low = fmin(low, t->x[i * D + j]), high = fmax(high, t->x[i * D + j]);
+        for (size_t i = 0; i < (size_t)t->n; i++) {
+            const double x = bnn_table_value(t, i * D + j);
+            low = fmin(low, x), high = fmax(high, x);
+        }
         double range = image ? t->range : high - low;
         a->box.low[j] = low, a->box.high[j] = high, a->box.unit[j] = a->how.as_measured || !(range > 0) ? 1 : range;
     }
@@ -354,8 +357,9 @@ bnn_status bnn_attack_measure(const bnn_data *rows, const bnn_table *attacked, c
     double *way = malloc(D * sizeof *way);
     bnn_status s = way ? open_box(&a) : bnn_oom("an attack");
     for (int i = 0; s == BNN_OK && i < rows->n; i++) {
-        const double *x = rows->table->x + (size_t)rows->rows[i] * D, *to = attacked->x + (size_t)i * D;
-        for (size_t j = 0; j < D; j++) way[j] = (to[j] - x[j]) / a.box.unit[j];
+        const size_t from = (size_t)rows->rows[i] * D, to = (size_t)i * D;
+        for (size_t j = 0; j < D; j++)
+            way[j] = (bnn_table_value(attacked, to + j) - bnn_table_value(rows->table, from + j)) / a.box.unit[j];
         out->moved += length_of(way, D, a.how.euclidean) / rows->n;
     }
     free(way), free(a.box.low);

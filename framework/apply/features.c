@@ -25,7 +25,11 @@ static bnn_status look(const bnn_model *m, bnn_workspace *ws, int node, const bn
     if (!x) return bnn_oom("features");
     for (int at = 0; at < n; at += PIECE) {
         int rows = n - at < PIECE ? n - at : PIECE;
-        for (int i = 0; i < rows; i++) memcpy(x + (size_t)i * in, data->x + (size_t)((int64_t)(at + i) * data->n / n) * in, in * sizeof *x);
+        for (int i = 0; i < rows; i++) {
+            bnn_real *to = x + (size_t)i * in;
+            const bnn_real *row = bnn_data_take(data, (int)((int64_t)(at + i) * data->n / n), 1, to);
+            if (row != to) memcpy(to, row, in * sizeof *to);
+        }
         bnn_net_forward(m->net, ws, rows, (uint64_t)at, x);
         memcpy(f + (size_t)at * D, ws->io[node].y, (size_t)rows * D * sizeof *f);
     }

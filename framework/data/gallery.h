@@ -21,6 +21,7 @@ typedef struct {
     bnn_exhibit *picture; /* [n] */
     int n_classes;        /* folders of classes; 0: there are none */
     char **class_names;   /* [n_classes] */
+    bool known;           /* they were given: no other may come */
     int skipped;          /* files that do not say that they are pictures, and */
     char *a_skipped;      /* one of them; NULL: there are none */
     int spare;            /* maps of labels of no picture, and */

@@ -88,7 +88,7 @@ static bnn_status copy_rows(const bnn_table *from, const int *rows, bnn_table *t
     if (from->weight && !(t->weight = malloc(((size_t)t->n + 1) * sizeof *t->weight))) return bnn_oom("the weights of a table");
     for (size_t i = 0; i < (size_t)t->n; i++) {
         size_t row = (size_t)rows[i];
-        memcpy(t->x + i * width, from->x + row * width, width * sizeof *t->x);
+        for (size_t k = 0; k < width; k++) t->x[i * width + k] = bnn_table_value(from, row * width + k);
         if (y_dim > 0) memcpy(t->y + i * y_dim, from->y + row * y_dim, y_dim * sizeof *t->y);
         if (t->weight) t->weight[i] = from->weight[row];
     }

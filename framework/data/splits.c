@@ -136,3 +136,31 @@ bnn_status bnn_table_split(bnn_table *table, bnn_split_kind kind, int count, uin
     if (s < 0) free(p.order), free(p.role);
     return s;
 }
+
+/* ---- classes that weigh the same ---- */
+
+static bool is_counted(const bnn_table *t, int row) { return t->n_splits == 0 || t->role[row] == BNN_TRAIN; }
+
+static bnn_status check_balance(const bnn_table *t) {
+    if (t->n_classes == 0) return bnn_fail(BNN_ERR_DATA, "the targets are no classes, which could weigh the same");
+    if (t->y_shape.rank > 1)
+        return bnn_fail(BNN_ERR_DATA, "rows have weights, and pixels have none: classes of maps cannot weigh the same");
+    return t->weight ? bnn_fail(BNN_ERR_DATA, "the rows have weights already") : BNN_OK;
+}
+
+bnn_status bnn_table_balance(bnn_table *t) {
+    BNN_TRY(check_balance(t));
+    double *rows = calloc((size_t)t->n_classes, sizeof *rows), *weight = calloc((size_t)t->n + 1, sizeof *weight), all = 0;
+    bnn_status s = rows && weight ? BNN_OK : bnn_oom("weights of %d rows", t->n);
+    for (int i = 0; s == BNN_OK && i < t->n; i++)
+        if (is_counted(t, i)) rows[(int)t->y[i]]++, all++;
+    for (int c = 0; s == BNN_OK && c < t->n_classes; c++)
+        if (rows[c] == 0)
+            s = bnn_fail(BNN_ERR_DATA, "class %d (%s) has no training rows, which could weigh as much as those of another", c,
+                         t->class_names ? t->class_names[c] : "without a name");
+    for (int i = 0; s == BNN_OK && i < t->n; i++) weight[i] = all / (t->n_classes * rows[(int)t->y[i]]);
+    free(rows);
+    if (s < 0) return free(weight), s;
+    t->weight = weight;
+    return BNN_OK;
+}

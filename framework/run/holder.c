@@ -115,17 +115,21 @@ enum { PIECE = 256 }; /* rows at a time */
 
 bnn_status bnn_holder_look(const bnn_engine *outer, const bnn_data *data, const bnn_real *theta, bnn_step *out) {
     const bnn_model *m = outer->model;
-    size_t in = (size_t)bnn_shape_size(m->x_shape), y_dim = (size_t)data->y_dim;
+    size_t y_dim = (size_t)data->y_dim;
     bnn_workspace *ws;
-    BNN_TRY(bnn_workspace_new(m->net, PIECE, BNN_FORWARD, &ws));
+    bnn_real *room = bnn_reals_new(bnn_data_room(data, PIECE));
+    if (!room) return bnn_oom("%d rows", PIECE);
+    bnn_status s = bnn_workspace_new(m->net, PIECE, BNN_FORWARD, &ws);
+    if (s < 0) return free(room), s;
     for (int i = 0; i < data->n; i += PIECE) {
         int n = data->n - i < PIECE ? data->n - i : PIECE;
         bnn_objective u = {.n_total = n, .kl_weight = 1, .mode = BNN_MEAN, .weight = data->weight ? data->weight + i : NULL};
-        bnn_terms terms = bnn_model_u(m, ws, &u, outer->rng, theta, n, data->x + (size_t)i * in, data->y + (size_t)i * y_dim, NULL);
+        bnn_terms terms = bnn_model_u(m, ws, &u, outer->rng, theta, n, bnn_data_take(data, i, n, room), data->y + (size_t)i * y_dim, NULL);
         terms.nll += out->terms.nll;
         out->terms = terms;
     }
     bnn_workspace_free(ws);
+    free(room);
     out->progress = 1;
     out->done = true;
     return BNN_OK;

@@ -180,10 +180,36 @@ static bnn_status load_like(const char *path, const bnn_run *like, const tool_re
     return s < 0 ? bnn_note(s, "%s", path) : BNN_OK;
 }
 
+/* A folder without the table of the UCI layout. */
+static bool is_pictures(const char *path) {
+    char table[4096];
+    struct stat about;
+    return is_folder(path) && snprintf(table, sizeof table, "%s/data.txt", path) < (int)sizeof table && stat(table, &about) < 0;
+}
+
+/* Pictures of the size, the colours and the classes that a run was fitted to. */
+static bnn_status read_pictures(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **out) {
+    bnn_picture_folders how = {.size = sizeof how, .folder = path, .remarks = reading->csv.remarks};
+    const bnn_shape *x = like ? &like->engine->model->x_shape : NULL;
+    char shape[BNN_SHAPE_TEXT];
+    if (x && x->rank != 3)
+        return bnn_fail(BNN_ERR_SHAPE, "%s: is a folder of pictures, and the run was fitted to rows of shape %s", path,
+                        bnn_shape_print(*x, shape));
+    if (x) how.channels = x->d[0], how.height = x->d[1], how.width = x->d[2];
+    if (x && x->d[0] != 1 && x->d[0] != 3)
+        return bnn_fail(BNN_ERR_SHAPE, "%s: is a folder of pictures, which have 1 or 3 channels, and the run was fitted to %d", path,
+                        x->d[0]);
+    if (like) how.classes = (const char *const *)like->names.classes, how.n_classes = like->names.n_classes;
+    BNN_TRY(bnn_import_pictures(&how, NULL, out));
+    reading->text = path;
+    return BNN_OK;
+}
+
 static bnn_status read_text(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **out) {
-    bool folder = is_folder(path);
+    bool pictures = is_pictures(path), folder = is_folder(path);
     const bnn_import_about about = {.size = sizeof about, .remarks = reading->csv.remarks};
-    bnn_status s = folder                 ? bnn_import_uci(path, &about, out)
+    bnn_status s = pictures               ? read_pictures(path, like, reading, out)
+                   : folder               ? bnn_import_uci(path, &about, out)
                    : like && like->schema ? bnn_import_like(path, like->schema, &reading->csv, NULL, out)
                                           : bnn_import_csv(path, &reading->csv, NULL, out);
     if (s < 0) return s;

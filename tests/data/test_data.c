@@ -398,6 +398,32 @@ START_TEST(void_is_for_maps) {
 }
 END_TEST
 
+START_TEST(classes_may_weigh_the_same) {
+    static const double y[] = {0, 1, 1, 1, 1, 2, 2, 0};
+    int *order = malloc(8 * sizeof *order);
+    int8_t *role = calloc(8, 1);
+    bnn_table *t, *map = pictures(), *real = squares(3);
+    OK(bnn_table_new(8, bnn_shape_vector(1), 1, 3, &t));
+    memcpy(t->y, y, sizeof y);
+    OK(bnn_table_balance(t));
+    for (int i = 0; i < 8; i++) ck_assert_double_eq(t->weight[i], y[i] == 1 ? 8 / 12.0 : 8 / 6.0);
+    REFUSED(bnn_table_balance(t), "the rows have weights already");
+    free(t->weight), t->weight = NULL;
+    for (int i = 0; i < 8; i++) order[i] = i;
+    role[7] = BNN_TEST; /* counts nowhere, and weighs as its class */
+    OK(bnn_table_set_splits(t, 1, order, role, "by hand"));
+    OK(bnn_table_balance(t));
+    for (int i = 0; i < 8; i++) ck_assert_double_eq(t->weight[i], 7 / (3.0 * (y[i] == 0 ? 1 : y[i] == 1 ? 4 : 2)));
+    free(t->weight), t->weight = NULL;
+    t->y[0] = 1;
+    REFUSED(bnn_table_balance(t), "class 0 (without a name) has no training rows, which could weigh as much as those of another");
+    ck_assert_ptr_null(t->weight);
+    REFUSED(bnn_table_balance(map), "rows have weights, and pixels have none: classes of maps cannot weigh the same");
+    REFUSED(bnn_table_balance(real), "the targets are no classes, which could weigh the same");
+    bnn_table_free(t), bnn_table_free(map), bnn_table_free(real);
+}
+END_TEST
+
 /* Rows of 8x16 pixels whose numbers rise by 1 along a row of pixels and by 20 from one to the next, and labels that say the same. */
 enum { SCENES = 40, HIGH = 8, WIDE = 16, SCENE = HIGH * WIDE };
 static bnn_table *scenes(void) {
@@ -504,11 +530,24 @@ START_TEST(changes_that_make_no_sense_are_refused) {
 END_TEST
 
 int main(void) {
-    return run_tests("data",
-                     (const TTest *const[]){pbp_is_numpy, pbp_is_published, folds_are_a_partition, holdout_follows_the_seed,
-                                            splits_are_refused, rows_are_standardised, constant_column_keeps_sd_1, roles_keep_their_order,
-                                            classes_and_images_keep_their_values, numbers_are_refused, rows_without_targets_need_a_scaling,
-                                            minibatches_are_rows_of_the_epoch, bytes_have_the_bits_of_numbers,
-                                            a_channel_has_one_mean_and_one_sd, void_is_for_maps, images_are_changed_with_their_labels,
-                                            crops_are_part_of_an_image, changes_that_make_no_sense_are_refused, NULL});
+    return run_tests("data", (const TTest *const[]){pbp_is_numpy,
+                                                    pbp_is_published,
+                                                    folds_are_a_partition,
+                                                    holdout_follows_the_seed,
+                                                    splits_are_refused,
+                                                    rows_are_standardised,
+                                                    constant_column_keeps_sd_1,
+                                                    roles_keep_their_order,
+                                                    classes_and_images_keep_their_values,
+                                                    numbers_are_refused,
+                                                    rows_without_targets_need_a_scaling,
+                                                    minibatches_are_rows_of_the_epoch,
+                                                    bytes_have_the_bits_of_numbers,
+                                                    a_channel_has_one_mean_and_one_sd,
+                                                    void_is_for_maps,
+                                                    classes_may_weigh_the_same,
+                                                    images_are_changed_with_their_labels,
+                                                    crops_are_part_of_an_image,
+                                                    changes_that_make_no_sense_are_refused,
+                                                    NULL});
 }

@@ -314,6 +314,7 @@ START_TEST(pictures_of_several_sizes_want_one) {
     ck_assert(bnn_shape_equal(t->x_shape, (bnn_shape){.rank = 3, .d = {3, 2, 3}}));
     ck_assert(t->pixels[3 * 18] == 200 && t->pixels[4 * 18 + 17] == 50);
     ck_assert(says(r, "picture_sizes", "sizes: from 2x2 to 4x4, all brought to 3x2"));
+    ck_assert(says(r, "picture_bent", "b/3.png is 8x2 and becomes 3x2, which changes its shape"));
     ck_assert(says(r, "pictures_grey", "colours: 1 of 5 pictures are grey"));
     bnn_table_free(t), bnn_remarks_free(r);
     t = import((bnn_picture_folders){.folder = files_path("zoo"), .width = 3, .height = 2, .channels = 1}, &r);
@@ -321,6 +322,24 @@ START_TEST(pictures_of_several_sizes_want_one) {
     bnn_table_free(t), bnn_remarks_free(r);
     refused((bnn_picture_folders){.folder = files_path("zoo"), .width = 3, .height = 2, .frame_width = 2, .frame_height = 2},
             "pictures of 3x2 do not fit into a frame of 2x2");
+    files_remove();
+}
+END_TEST
+
+/* Pictures for a fit have its classes, and as many. */
+START_TEST(classes_may_be_given) {
+    static const char *const names[] = {"x", "b", "a-c"};
+    bnn_remarks *r;
+    zoo();
+    bnn_table *t = import((bnn_picture_folders){.folder = files_path("zoo"), .classes = names, .n_classes = 3, .range = true}, &r);
+    ck_assert(t->n_classes == 3 && t->y[0] == 2 && t->y[1] == 1 && t->scale == BNN_SCALE_RANGE && t->range == 255);
+    ck_assert_str_eq(t->class_names[0], "x");
+    bnn_table_free(t), bnn_remarks_free(r);
+    refused((bnn_picture_folders){.folder = files_path("zoo"), .classes = names, .n_classes = 2},
+            "zoo/a-c: is of a class that the fit does not know");
+    t = import((bnn_picture_folders){.folder = files_path("zoo/b"), .classes = names, .n_classes = 3}, &r);
+    ck_assert(t->n == 2 && t->y_dim == 0 && t->n_classes == 0 && says(r, "no_classes", "none"));
+    bnn_table_free(t), bnn_remarks_free(r);
     files_remove();
 }
 END_TEST
@@ -412,10 +431,11 @@ START_TEST(maps_that_do_not_fit_are_refused) {
 END_TEST
 
 int main(void) {
-    return run_tests("pictures", (const TTest *const[]){
-                                     png_of_every_kind_is_read, labels_of_every_kind_are_read, jpeg_is_read,
-                                     what_is_no_picture_is_refused_by_name, sizes_are_means_of_areas_and_lines_between_centres,
-                                     colours_become_grey, labels_are_those_of_the_nearest_pixel, folders_are_classes,
-                                     further_folders_are_a_split, pictures_of_several_sizes_want_one, places_of_pictures_are_checked,
-                                     parts_of_a_set_are_no_classes, pictures_have_maps_of_labels, maps_that_do_not_fit_are_refused, NULL});
+    return run_tests("pictures",
+                     (const TTest *const[]){png_of_every_kind_is_read, labels_of_every_kind_are_read, jpeg_is_read,
+                                            what_is_no_picture_is_refused_by_name, sizes_are_means_of_areas_and_lines_between_centres,
+                                            colours_become_grey, labels_are_those_of_the_nearest_pixel, folders_are_classes,
+                                            further_folders_are_a_split, pictures_of_several_sizes_want_one, classes_may_be_given,
+                                            places_of_pictures_are_checked, parts_of_a_set_are_no_classes, pictures_have_maps_of_labels,
+                                            maps_that_do_not_fit_are_refused, NULL});
 }

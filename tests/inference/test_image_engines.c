@@ -4,6 +4,7 @@
  */
 #include "files.h"
 
+#include <bnn/attack.h>
 #include <bnn/fit.h>
 #include <bnn/predict.h>
 #include <omp.h>
@@ -66,6 +67,26 @@ START_TEST(bytes_are_numbers_to_every_engine) {
 }
 END_TEST
 
+/* So are they to who goes over rows without an engine: attacks, and the likelihood of all rows. */
+START_TEST(bytes_are_numbers_to_attacks) {
+    bnn_table *from[] = {images(true), images(false)}, *attacked[2];
+    for (int k = 0; k < 2; k++) {
+        bnn_config config = {.net = "flatten; dense:4; tanh; dense", .engine = "map:epochs=3,batch=8", .seed = 3};
+        bnn_data *d;
+        bnn_run *run;
+        OK(bnn_data_split(from[k], -1, BNN_TRAIN, NULL, &d));
+        OK(bnn_fit(&config, d, &run));
+        OK(bnn_attack(run, d, &(bnn_attack_options){.size = sizeof(bnn_attack_options), .eps = 0.1}, &attacked[k]));
+        bnn_run_free(run), bnn_data_free(d);
+    }
+    ck_assert_mem_eq(attacked[0]->x, attacked[1]->x, IMAGES * PIXELS * sizeof(double));
+    int moved = 0;
+    for (int i = 0; i < IMAGES * PIXELS; i++) moved += attacked[0]->x[i] != from[0]->pixels[i];
+    ck_assert_int_gt(moved, IMAGES * PIXELS / 2);
+    for (int k = 0; k < 2; k++) bnn_table_free(from[k]), bnn_table_free(attacked[k]);
+}
+END_TEST
+
 /* Changes of images come from streams that threads do not see. */
 START_TEST(changed_images_have_the_same_bits_at_any_number_of_threads) {
     const char *const engine = "map:epochs=3,batch=8,augment=flip,crop,shift";
@@ -81,6 +102,6 @@ START_TEST(changed_images_have_the_same_bits_at_any_number_of_threads) {
 END_TEST
 
 int main(void) {
-    return run_tests("images", (const TTest *const[]){bytes_are_numbers_to_every_engine,
+    return run_tests("images", (const TTest *const[]){bytes_are_numbers_to_every_engine, bytes_are_numbers_to_attacks,
                                                       changed_images_have_the_same_bits_at_any_number_of_threads, NULL});
 }

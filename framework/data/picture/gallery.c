@@ -198,6 +198,7 @@ static bnn_status add_annotated(bnn_gallery *g, const source *from, const listin
 static bnn_status find_class(bnn_gallery *g, const source *from, const char *name, const char *path, int *class) {
     for (*class = 0; *class < g->n_classes; ++*class)
         if (strcmp(g->class_names[*class], name) == 0) return BNN_OK;
+    if (g->known) return bnn_fail(BNN_ERR_DATA, "%s: is of a class that the fit does not know", path);
     if (from->role != BNN_TRAIN) return bnn_fail(BNN_ERR_DATA, "%s: is of a class that the first folder does not have", path);
     char **more = realloc(g->class_names, (size_t)(g->n_classes + 1) * sizeof *more);
     if (more) g->class_names = more;
@@ -265,8 +266,18 @@ static int by_id(const void *a, const void *b) {
     return one->role != other->role ? (int)one->role - (int)other->role : strcmp(one->id, other->id);
 }
 
+static bnn_status take_classes(const bnn_picture_folders *f, bnn_gallery *g) {
+    if (f->n_classes == 0 || !f->classes) return BNN_OK;
+    g->class_names = calloc((size_t)f->n_classes, sizeof *g->class_names);
+    for (; g->class_names && g->n_classes < f->n_classes; g->n_classes++)
+        if (!(g->class_names[g->n_classes] = strdup(f->classes[g->n_classes]))) break;
+    g->known = true;
+    return g->n_classes == f->n_classes ? BNN_OK : bnn_oom("the names of classes");
+}
+
 bnn_status bnn_gallery_open(const bnn_picture_folders *f, bnn_gallery *out) {
     *out = (bnn_gallery){.n = 0};
+    BNN_TRY(take_classes(f, out));
     source from[] = {{f->folder, f->annotations, NULL, BNN_TRAIN},
                      {f->validation, f->validation_annotations, NULL, BNN_VALIDATION},
                      {f->test, f->test_annotations, NULL, BNN_TEST}};

@@ -8,6 +8,7 @@
 #include "base/word.h"
 #include <bnn/file.h>
 #include <bnn/remark.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@ typedef struct {
     bnn_table *table;
 } work;
 
+/* Pictures are all in folders of classes, or none is. */
+static bool has_classes(const work *w) { return w->gallery.picture[0].class >= 0; }
 static bool has_maps(const work *w) { return w->gallery.picture[0].map != NULL; }
 
 /* ---- what pictures are like ---- */
@@ -157,8 +160,23 @@ static bnn_status count_labels(const work *w) {
 
 /* ---- what is said ---- */
 
+/* A picture that grows more one way than the other, by more than a pixel. */
+static int find_bent(const work *w) {
+    const bnn_picture_frame *f = &w->frame;
+    for (int i = 0; i < w->gallery.n; i++) {
+        const double across = (double)f->width / w->head[i].width, down = (double)f->height / w->head[i].height;
+        if (fabs(across - down) * fmax(w->head[i].width, w->head[i].height) > 1) return i;
+    }
+    return -1;
+}
+
 static bnn_status say_sizes(const work *w) {
     int least = 0, most = 0;
+    const int bent = find_bent(w);
+    if (bent >= 0)
+        BNN_TRY(bnn_remarks_add(w->how->remarks, BNN_REMARK_WARNING, "picture_bent",
+                                "sizes: %s is %dx%d and becomes %dx%d, which changes its shape", w->gallery.picture[bent].path,
+                                w->head[bent].width, w->head[bent].height, w->frame.width, w->frame.height));
     if (find_unlike(w) < 0) return BNN_OK;
     for (int i = 1; i < w->gallery.n; i++) {
         const bnn_picture *h = &w->head[i];
@@ -199,7 +217,7 @@ static bnn_status say_files(const work *w) {
     if (g->spare > 0)
         BNN_TRY(bnn_remarks_add(w->how->remarks, BNN_REMARK_WARNING, "maps_without_picture",
                                 "annotations: %d are of no picture, such as %s", g->spare, g->a_spare));
-    if (!g->class_names && !has_maps(w))
+    if (!has_classes(w) && !has_maps(w))
         BNN_TRY(
             bnn_remarks_add(w->how->remarks, BNN_REMARK_NOTE, "no_classes", "classes: none, as pictures do not lie in folders of classes"));
     return BNN_OK;
@@ -216,7 +234,7 @@ static bool is_part(const char *name) {
 /* Classes of folders, of which one may be empty. */
 static bnn_status say_classes(const work *w) {
     const bnn_gallery *g = &w->gallery;
-    for (int c = 0; c < g->n_classes; c++) {
+    for (int c = 0; !g->known && c < g->n_classes; c++) {
         if (is_part(g->class_names[c]))
             BNN_TRY(bnn_remarks_add(w->how->remarks, BNN_REMARK_WARNING, "class_is_part",
                                     "class '%s': is called like a part of a set: name that folder, and others by --validation and --test",
@@ -256,9 +274,13 @@ static bnn_status make_table(work *w) {
     const bool maps = has_maps(w);
     const bnn_shape shape = {.rank = 3, .d = {f->channels, f->frame_height, f->frame_width}};
     const bnn_shape map = {.rank = 2, .d = {f->frame_height, f->frame_width}};
-    BNN_TRY(bnn_table_new_images(g->n, shape, maps ? map : bnn_shape_vector(g->n_classes > 0), maps ? 1 : g->n_classes, &w->table));
+    BNN_TRY(bnn_table_new_images(g->n, shape, maps ? map : bnn_shape_vector(has_classes(w)),
+                                 maps             ? 1
+                                 : has_classes(w) ? g->n_classes
+                                                  : 0,
+                                 &w->table));
     bnn_table *t = w->table;
-    t->scale = BNN_SCALE_CHANNEL;
+    t->scale = w->how->range ? BNN_SCALE_RANGE : BNN_SCALE_CHANNEL, t->range = w->how->range ? 255 : 1;
     BNN_TRY(bnn_jobs_run(g->n, take, w));
     BNN_TRY(copy_ids(g, t));
     BNN_TRY(say_sizes(w));
@@ -266,7 +288,7 @@ static bnn_status make_table(work *w) {
     BNN_TRY(say_files(w));
     BNN_TRY(say_classes(w));
     if (maps) BNN_TRY(count_labels(w));
-    if (g->n_classes > 0) BNN_TRY(name_classes(g, t));
+    if (has_classes(w)) BNN_TRY(name_classes(g, t));
     if (w->how->validation || w->how->test) BNN_TRY(set_roles(g, t));
     return hash(g, t);
 }

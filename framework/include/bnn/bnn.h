@@ -215,7 +215,7 @@ bnn_status bnn_data_split(const bnn_table *table, int split, bnn_split_role role
 /* Rows [from, to) of another view, in order, scaled anew by their own statistics (scaling NULL) or by `scaling`. */
 bnn_status bnn_data_slice(const bnn_data *data, int from, int to, const bnn_scaling *scaling, bnn_data **out);
 
-/* The rows as a table of their own, in their order, with all that is known of them but splits. */
+/* The rows as a table of their own, in their order, with all that is known of them but splits; images as numbers. */
 bnn_status bnn_data_table(const bnn_data *data, bnn_table **out);
 
 void bnn_data_free(bnn_data *data);                           /* frees it, not the table */

@@ -51,6 +51,9 @@ struct bnn_table {
     bnn_shape y_shape;   /* of one row of y: [y_dim], or [H,W] of a map of classes */
 };
 
+/* Number i of x[n, size(x_shape)], whether it is kept as a byte or not. */
+static inline double bnn_table_value(const bnn_table *t, size_t i) { return t->pixels ? t->pixels[i] : t->x[i]; }
+
 enum {
     BNN_MOST_CLASSES = 1000000 /* largest n_classes of a table */
 };
@@ -64,6 +67,10 @@ bnn_status bnn_table_new_images(int n, bnn_shape x_shape, bnn_shape y_shape, int
 
 /* Refuses values that are not finite, class indices out of range and weights below 0, naming row (counted from 1) and column. */
 bnn_status bnn_table_check(const bnn_table *table);
+
+/* Gives rows the weights with which all classes weigh the same: n / (classes x rows of the class), n of all rows, or of the training rows
+ * of the first split. Refuses real targets, maps, rows that have weights, and a class without rows. */
+bnn_status bnn_table_balance(bnn_table *table);
 
 /* Splits given by the rows' order [count, n] and roles [count, n], which become the table's (allocated by malloc); refuses what is no
  * permutation or not sorted by role. On failure both stay the caller's. */

@@ -38,12 +38,15 @@ typedef struct {
     int void_label;                     /* label of pixels that nobody knows the class of */
     bool has_void;                      /* there is one */
     const char *class_names;            /* of maps, with commas between them; NULL: "0", "1", ... */
+    int n_classes;                      /* of a fit that the pictures are for; 0: the folders say which there are */
+    const char *const *classes;         /* [n_classes] their names, in their order; a folder of another name is refused */
+    bool range;                         /* scaled by BNN_SCALE_RANGE, as v / 255 */
     bnn_remarks *remarks;               /* takes what was guessed and what is odd; NULL: nobody asks */
 } bnn_picture_folders;
 
 /* PNG and JPEG, as bytes in the order of their paths, which become their ids; classes are called like the folders, sorted by bytes.
- * Scaled by BNN_SCALE_CHANNEL. Refuses by name what is damaged, transparent or in CMYK, and pictures of several sizes without one to bring
- * them to. raw_sha256 is that of the lines that sha256sum prints of the pictures. */
+ * Scaled by BNN_SCALE_CHANNEL unless `range` is set. Refuses by name what is damaged, transparent or in CMYK, and pictures of several sizes
+ * without one to bring them to. raw_sha256 is that of the lines that sha256sum prints of the pictures. */
 bnn_status bnn_import_pictures(const bnn_picture_folders *folders, const bnn_import_about *about, bnn_table **out);
 
 #ifdef __cplusplus

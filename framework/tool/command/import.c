@@ -13,6 +13,7 @@ typedef struct {
     tool_reading reading;
     const char *like;
     bnn_picture_folders pictures;
+    bool balance;
     const char *of_pictures; /* the first option of images that was given; NULL: none was */
     bnn_import_about about;
 } request;
@@ -22,10 +23,12 @@ enum {
     TITLE,
     SOURCE,
     LICENSE,
+    BALANCE,
     SIZE,
     PAD,
     GREY,
     COLOUR,
+    RANGE,
     ANNOTATIONS,
     VOID,
     CLASS_NAMES,
@@ -42,12 +45,14 @@ static const struct argp_option options[] = {
      "of csv: read new rows as those of a run or a data file were read: columns are found by name, "
      "levels and classes have the place they had there",
      0},
+    {"balance", BALANCE, NULL, 0, "rows weigh so that all classes weigh the same, in the fit and in its scores", 0},
     {NULL, 0, NULL, 0, "Of images:", 1},
     {"size", SIZE, "WxH", 0,
      "bring pictures to this size: by the mean of areas, or straight lines where they grow; label maps by the nearest pixel", 1},
     {"pad", PAD, "WxH", 0, "put them into the middle of a black frame of this size, void in label maps", 1},
     {"grey", GREY, NULL, 0, "in grey, also where they have colours (default: in colour if any has colours)", 1},
     {"colour", COLOUR, NULL, 0, "in colour, also where all are grey", 1},
+    {"range", RANGE, NULL, 0, "scale them as v / 255 (default: by mean and sd of each channel over the training rows)", 1},
     {"annotations", ANNOTATIONS, "FOLDER", 0, "label maps: a PNG called like each picture, with the number of a class for each pixel", 1},
     {"void", VOID, "N", 0, "the number of pixels whose class nobody knows: they count nowhere", 1},
     {"class-names", CLASS_NAMES, "A,B,...", 0, "names of the classes of label maps (default: 0,1,...)", 1},
@@ -113,6 +118,7 @@ static error_t parse_pictures(int key, char *arg, struct argp_state *state, requ
     case PAD: parse_size("pad", arg, &p->frame_width, &p->frame_height, state); break;
     case GREY: p->channels = 1; break;
     case COLOUR: p->channels = 3; break;
+    case RANGE: p->range = true; break;
     case ANNOTATIONS: p->annotations = arg; break;
     case VOID: p->void_label = (int)tool_number("--void", arg, 0, 255), p->has_void = true; break;
     case CLASS_NAMES: p->class_names = arg; break;
@@ -133,6 +139,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case 'o': r->out = arg; return 0;
     case 't': r->reading.csv.targets = arg, r->reading.used = "--target"; return 0;
     case LIKE: r->like = arg; return 0;
+    case BALANCE: r->balance = true; return 0;
     case TITLE: r->about.title = arg; return 0;
     case SOURCE: r->about.source = arg; return 0;
     case LICENSE: r->about.license = arg; return 0;
@@ -178,6 +185,7 @@ static bnn_status import(request *r) {
     set_format(r);
     r->pictures.size = sizeof r->pictures, r->pictures.folder = r->arg[1];
     bnn_status s = read_table(r, &table);
+    if (s == BNN_OK && r->balance && (s = bnn_table_balance(table)) < 0) bnn_note(s, "--balance");
     if (s == BNN_OK) s = tool_output_claim_table(r->out, table);
     if (s == BNN_OK) s = bnn_table_save(table, r->out);
     if (s == BNN_OK) tool_print_remarks(remarks, stdout), tool_print_table(stdout, "wrote", r->out, table);
