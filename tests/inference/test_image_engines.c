@@ -7,6 +7,7 @@
 #include <bnn/attack.h>
 #include <bnn/fit.h>
 #include <bnn/predict.h>
+#include <bnn/store.h>
 #include <omp.h>
 
 enum { IMAGES = 30, PIXELS = 2 * 3 * 2 };
@@ -101,7 +102,36 @@ START_TEST(changed_images_have_the_same_bits_at_any_number_of_threads) {
 }
 END_TEST
 
+/* The step is part of the address: what was stopped in between goes on with the same changes. */
+START_TEST(changes_go_on_where_they_were_stopped) {
+    bnn_config config = {.net = "flatten; dense:4; tanh; dense", .engine = "map:epochs=4,batch=8,augment=flip,crop,shift", .seed = 3};
+    const bnn_origin nowhere = {.split = -1};
+    bnn_table *t = images(true);
+    bnn_data *d;
+    bnn_run *run;
+    double share;
+    bool same;
+    char where[512];
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &d));
+    OK(bnn_fit(&config, d, &run));
+    OK(bnn_run_save(run, NULL, &(bnn_provenance){.split = -1}, files_path("whole.h5")));
+    bnn_run_free(run);
+    OK(bnn_run_new(&config, d, &run));
+    for (int k = 0; k < 4; k++) {
+        OK(bnn_run_step(run, d, &share));
+        OK(bnn_run_save(run, NULL, &(bnn_provenance){.split = -1}, files_path("part.h5")));
+        bnn_run_free(run);
+        OK(bnn_run_resume(files_path("part.h5"), &config, d, &nowhere, &run));
+    }
+    OK(bnn_file_diff(files_path("whole.h5"), files_path("part.h5"), &same, where, sizeof where));
+    ck_assert_msg(same, "%s", where);
+    bnn_run_free(run), bnn_data_free(d), bnn_table_free(t);
+    files_remove();
+}
+END_TEST
+
 int main(void) {
     return run_tests("images", (const TTest *const[]){bytes_are_numbers_to_every_engine, bytes_are_numbers_to_attacks,
-                                                      changed_images_have_the_same_bits_at_any_number_of_threads, NULL});
+                                                      changed_images_have_the_same_bits_at_any_number_of_threads,
+                                                      changes_go_on_where_they_were_stopped, NULL});
 }
