@@ -5,8 +5,9 @@
  *   q(w) = prod N(w_i; mu_i, softplus(rho_i)^2);   U = E_q[-log p(D | w)] + KL(q || prior), its gradient by reparameterisation;   predict
  * by averaging over draws of w
  *
- * A plain network's dense layers become gaussian_dense. The estimator of the gradient is the layers': weight (one w per pass, as in the
- * paper), local (Kingma, Salimans & Welling 2015), flipout (Wen et al. 2018); all three predict alike. A fourth needs no derivative of the
+ * A plain network's dense layers become gaussian_dense, its convolutions gaussian_conv2d. The estimator of the gradient is the layers':
+ * weight (one w per pass, as in the paper), local (Kingma, Salimans & Welling 2015; of convolutions flipout, for which local would be an
+ * approximation), flipout (Wen et al. 2018); all three predict alike. A fourth needs no derivative of the
  * network in w, and shows what that costs: score, (nll - baseline) d log q(w) (Williams 1992), one w per pass; its baseline is the running
  * mean of nll, or 0. Its variance asks for small steps: lr 0.001 is far too much for more than a few dozen weights.
  */
@@ -27,18 +28,24 @@ static const char *const estimators[] = {"weight", "local", "flipout", "score", 
 
 static const bnn_option options[] = {
     BNN_OPT_CHOICE(conf, estimator, "local", estimators,
-                   "of the gradient: weight, local or flipout, along the path of the noise; score function"),
+                   "of the gradient: weight, local (of convolutions flipout) or flipout, along the path of the noise; score function"),
     BNN_OPT_CHOICE(conf, kl, "uniform", kl_names, "share of KL in minibatch i of B: uniform 1/B, geometric 2^(B-i)/(2^B-1)"),
     BNN_OPT_CHOICE(conf, baseline, "mean", baselines, "of the score function: none, or the running mean of nll"),
     BNN_DESCENT_OPTIONS(conf, descent, "20000"),
     {0}};
 
+/* The estimator of a layer. Noise of its own for every pixel, as of every unit of a dense layer, would be another distribution: of
+ * convolutions flipout is what differs from row to row. */
+static const char *estimator_of(const conf *c, bool convolution) {
+    return estimators[c->estimator == SCORE ? WEIGHT : c->estimator == LOCAL && convolution ? FLIPOUT : c->estimator];
+}
+
 static bnn_status adapt(const void *options_set, bnn_netspec *net) {
-    const conf *c = options_set;
     char estimator[32], type[128];
-    snprintf(estimator, sizeof estimator, "estimator=%s", estimators[c->estimator == SCORE ? WEIGHT : c->estimator]);
     for (int i = 0; i < net->n; i++) {
-        if (!bnn_netspec_affine(net, i)) continue;
+        const bool convolution = bnn_netspec_convolution(net, i);
+        if (!convolution && !bnn_netspec_affine(net, i)) continue;
+        snprintf(estimator, sizeof estimator, "estimator=%s", estimator_of(options_set, convolution));
         snprintf(type, sizeof type, "gaussian_%s", net->s[i].type);
         BNN_TRY(bnn_netspec_convert(net, i, type, estimator));
     }

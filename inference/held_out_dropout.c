@@ -117,9 +117,11 @@ static bool searching(const state *s) { return (double)s->counter[GRADIENTS] < s
 
 static bnn_status adapt(const void *options_set, bnn_netspec *net) {
     const conf *c = options_set;
-    char p[BNN_NUMBER_TEXT], t[BNN_NUMBER_TEXT], gate[2 * BNN_NUMBER_TEXT + 32];
-    snprintf(gate, sizeof gate, "p=%s,temperature=%s", bnn_number_print(c->p, p), bnn_number_print(c->temperature, t));
-    return bnn_netspec_gate(net, "concrete_dropout", gate);
+    char number[BNN_NUMBER_TEXT], p[64], relaxed[128];
+    snprintf(p, sizeof p, "p=%s", bnn_number_print(c->p, number));
+    snprintf(relaxed, sizeof relaxed, "%s,temperature=%s", p, bnn_number_print(c->temperature, number));
+    BNN_TRY(bnn_netspec_gate(net, "concrete_dropout", relaxed));
+    return bnn_netspec_gate_images(net, "spatial_concrete_dropout", p);
 }
 
 /* Holds out a share of the rows, of small tables more: up to LEAST_HELD rows, but no more than half. */

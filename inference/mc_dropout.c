@@ -5,8 +5,8 @@
  *   q(W_i) = M_i diag(z_i);   U = -(N/M) sum log p(y | f(x; z)) + KL of prior and gates;   predict by averaging over draws of z
  *
  * A plain network gets a gate before every dense layer that has none: Bernoulli with a fixed p, or concrete gates (Gal, Hron & Kendall
- * 2017), whose p is learned layer by layer through the relaxation. On few rows this bound has p fall to 0, and a learned noise with it:
- * held_out_dropout learns both on rows held out.
+ * 2017), whose p is learned layer by layer through the relaxation. Before convolutions they are spatial ones, which drop whole channels. On
+ * few rows this bound has p fall to 0, and a learned noise with it: held_out_dropout learns both on rows held out.
  */
 #include <bnn/descent.h>
 
@@ -24,19 +24,18 @@ static const char *const gate_names[] = {"bernoulli", "concrete", NULL};
 static const bnn_option options[] = {
     BNN_OPT_REAL(conf, p, "0.01", 0, 0.999, "probability of dropping a unit; where it is learned, its initial value"),
     BNN_OPT_CHOICE(conf, gates, "bernoulli", gate_names, "bernoulli: p is fixed; concrete: p is learned for every layer"),
-    BNN_OPT_REAL(conf, temperature, "0.1", 1e-3, 10, "of the relaxation of concrete gates"),
+    BNN_OPT_REAL(conf, temperature, "0.1", 1e-3, 10, "of the relaxation of concrete gates; spatial ones have their own preset"),
     BNN_DESCENT_OPTIONS(conf, descent, "20000"),
     {0}};
 
 static bnn_status adapt(const void *options_set, bnn_netspec *net) {
     const conf *c = options_set;
-    char p[BNN_NUMBER_TEXT], t[BNN_NUMBER_TEXT], gate[128];
-    bnn_number_print(c->p, p);
-    if (c->gates == CONCRETE)
-        snprintf(gate, sizeof gate, "p=%s,temperature=%s", p, bnn_number_print(c->temperature, t));
-    else
-        snprintf(gate, sizeof gate, "p=%s", p);
-    return bnn_netspec_gate(net, c->gates == CONCRETE ? "concrete_dropout" : "dropout", gate);
+    char number[BNN_NUMBER_TEXT], p[64], relaxed[128];
+    snprintf(p, sizeof p, "p=%s", bnn_number_print(c->p, number));
+    snprintf(relaxed, sizeof relaxed, "%s,temperature=%s", p, bnn_number_print(c->temperature, number));
+    const bool learned = c->gates == CONCRETE;
+    BNN_TRY(bnn_netspec_gate(net, learned ? "concrete_dropout" : "dropout", learned ? relaxed : p));
+    return bnn_netspec_gate_images(net, learned ? "spatial_concrete_dropout" : "spatial_dropout", p);
 }
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {

@@ -31,7 +31,7 @@ framework/base            | bnn config cost escape file jobs number real remark 
 framework/types           | option plugin registry               | base                                                              |
 framework/kernels         | gsl_rng kernels rng                  | base types                                                            | dnnl gsl omp Random123 sleef
 framework/data            | data import minibatch schema         | base types kernels                                                      | gsl jerror jpeglib png zlib
-framework/net             | gate gaussian layer net netspec norm prior window | base types kernels                                                     | gsl
+framework/net             | convolution gate gaussian layer net netspec norm prior window | base types kernels                                                     | gsl
 framework/model           | likelihood model                     | base types kernels data net                                             | gsl
 framework/engine          | chains curvature descent engine evidence hamiltonian optimizer sampler sgmcmc stored | base types kernels data net model | gsl
 framework/run             | choose fit holder metrics predict spec_json weights | base types kernels data net model engine                        | gsl jansson
@@ -45,7 +45,7 @@ framework/model/likelihood | -                                   | likelihood.h 
 framework/engine/optimizer | -                                   | optimizer.h kernels.h                                             | gsl
 framework/tool/templates/layer | -                               | layer.h                                                           |
 framework/tool/templates/engine | -                              | engine.h jobs.h stored.h                                          |
-layers                    | -                                    | layer.h gaussian.h gate.h kernels.h norm.h window.h                      |
+layers                    | -                                    | convolution.h layer.h gaussian.h gate.h kernels.h norm.h window.h        |
 inference                 | -                                    | curvature.h descent.h engine.h evidence.h holder.h jobs.h metrics.h minibatch.h optimizer.h predict.h rng.h sampler.h sgmcmc.h stored.h | gsl
 experiments               | -                                    | bnn.h data.h fit.h metrics.h                                             |
 tests/check/mutants       | -                                    | engine.h gate.h gaussian.h jobs.h kernels.h layer.h likelihood.h optimizer.h prior.h | gsl

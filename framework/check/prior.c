@@ -30,8 +30,8 @@ typedef struct {
     bnn_hooks hooks;
 } prior_case;
 
-static const bnn_prior_block blocks[] = {{"layer", "dense", "bias", false, 0, N, FAN_IN},
-                                         {"layer", "dense", "kernel", true, 4, N / 4, FAN_IN}};
+static const bnn_prior_block blocks[] = {{"layer", "dense", "bias", false, 0, N, FAN_IN, 0},
+                                         {"layer", "dense", "kernel", true, 4, N / 4, FAN_IN, 4}};
 
 static double logp_of(const prior_case *k, int n, const bnn_real *w, bnn_real *dw) { return k->type->logp(&k->prior, &k->block, n, w, dw); }
 

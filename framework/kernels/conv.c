@@ -48,7 +48,7 @@ typedef struct {
 /* One way through a convolution: from x to y, or from dy to one phase of dx. */
 typedef struct {
     const bnn_conv *g;
-    bool back;
+    bool back, add; /* from dy to dx; onto what is in the target */
     int images;
     int planes, height, width; /* of a source image */
     int results, tall, wide;   /* of a target image */
@@ -104,7 +104,7 @@ static void cut(sweep *s, int together) {
 static sweep sweep_of(const bnn_conv *g, int images, bool back, side down, side across) {
     const int taps = g->kernel * g->kernel, rows = bnn_conv_side(g, g->height), columns = bnn_conv_side(g, g->width);
     const ptrdiff_t w_in = g->by_output ? taps : (ptrdiff_t)taps * g->out, w_out = g->by_output ? (ptrdiff_t)g->in * taps : 1;
-    sweep s = {.g = g, .back = back, .images = images, .down = down, .across = across, .w_tap = g->by_output ? 1 : g->out};
+    sweep s = {.g = g, .back = back, .add = back, .images = images, .down = down, .across = across, .w_tap = g->by_output ? 1 : g->out};
     s.planes = back ? g->out : g->in, s.height = back ? rows : g->height, s.width = back ? columns : g->width;
     s.results = back ? g->in : g->out, s.tall = back ? g->height : rows, s.wide = back ? g->width : columns;
     s.w_plane = back ? w_out : w_in, s.w_result = back ? w_in : w_out;
@@ -183,7 +183,7 @@ static void deliver(const sweep *s, const block *k, int first, int n, const bnn_
                          row = (size_t)(s->down.target + (k->row + r) * s->down.step);
             bnn_real *to = s->target + plane * area(s->tall, s->wide) + row * (size_t)s->wide + (s->across.target + k->column * step);
             const bnn_real *from = result + r * k->pitch;
-            if (!s->back)
+            if (!s->add)
                 put_row(k->columns, from, s->b ? s->b[o] : 0, to);
             else if (step == 1)
                 add_row(k->columns, from, to);
@@ -258,7 +258,7 @@ static void run_pixels(void *context, int first, int n) {
         const size_t image = i / blocks, at = i % blocks * PIXELS;
         bnn_real *const to = s->target + image * (size_t)s->results * pixels + at;
         const int width = pixels - at < PIXELS ? (int)(pixels - at) : PIXELS;
-        for (int o = 0; !s->back && o < s->results; o++)
+        for (int o = 0; !s->add && o < s->results; o++)
             for (int q = 0; q < width; q++) to[(size_t)o * pixels + (size_t)q] = s->b ? s->b[o] : 0;
         const bnn_product g = {.m = s->results,
                                .n = width,
@@ -286,6 +286,12 @@ static void run(sweep *s) {
 void bnn_conv_y(const bnn_conv *g, int n, const bnn_real *x, const bnn_real *w, const bnn_real *b, bnn_real *y) {
     sweep s = sweep_of(g, n, false, forward_side(g, g->height), forward_side(g, g->width));
     s.source = x, s.w = w, s.b = b, s.target = y;
+    run(&s);
+}
+
+void bnn_conv_add(const bnn_conv *g, int n, const bnn_real *x, const bnn_real *w, bnn_real *y) {
+    sweep s = sweep_of(g, n, false, forward_side(g, g->height), forward_side(g, g->width));
+    s.source = x, s.w = w, s.target = y, s.add = true;
     run(&s);
 }
 

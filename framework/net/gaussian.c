@@ -18,13 +18,17 @@
 
 static const char *const estimators[] = {"weight", "local", "flipout", NULL}, *const no_yes[] = {"no", "yes", NULL};
 
-const bnn_option bnn_gaussian_options[] = {
-    BNN_OPT_INT(bnn_gaussian_conf, units, "0", 0, 1 << 24, "outputs; 0 at the end of a network: as many as the likelihood needs"),
+const bnn_option bnn_gaussian_noise_options[] = {
     BNN_OPT_CHOICE(bnn_gaussian_conf, estimator, "local", estimators,
                    "where the noise of training enters: weight, local (activations) or flipout"),
     BNN_OPT_SPEC(bnn_gaussian_conf, prior, BNN_PRIOR, "", "prior of these weights, such as gauss{sd=1}; left out: the model's"),
     BNN_OPT_REAL(bnn_gaussian_conf, sd0, "0.1", 1e-9, 1e3, "initial standard deviation of a weight times sqrt(fan_in)"),
     BNN_OPT_CHOICE(bnn_gaussian_conf, bias, "yes", no_yes, "add a bias"),
+    {0}};
+
+const bnn_option bnn_gaussian_options[] = {
+    BNN_OPT_INT(bnn_gaussian_conf, units, "0", 0, 1 << 24, "outputs; 0 at the end of a network: as many as the likelihood needs"),
+    {.name = "noise", .kind = BNN_OPTION_GROUP, .group = bnn_gaussian_noise_options},
     {0}};
 
 typedef enum { SAMPLED, LOCAL, FLIPOUT, AT_MEAN } method; /* the first three are the estimators in their order */
@@ -51,10 +55,15 @@ static bnn_real *bias(const bnn_layer *l, const bnn_real *w) {
 }
 
 bnn_status bnn_gaussian_bind(bnn_layer *l, bnn_shape out, int rows, int cols, double flops) {
+    return bnn_gaussian_bind_kernel(l, out, &(bnn_param){.rows = rows, .cols = cols, .fan_in = rows}, cols, flops);
+}
+
+bnn_status bnn_gaussian_bind_kernel(bnn_layer *l, bnn_shape out, const bnn_param *of, int biases, double flops) {
     const bnn_gaussian_conf *c = l->object.conf;
-    double weights = (rows + 1.0) * cols;
+    const int rows = of->rows, cols = of->cols;
+    double weights = (double)rows * cols + biases;
     if (weights > INT_MAX / 4) return bnn_fail(BNN_ERR_MEMORY, "has %.3g weights: too many", weights);
-    int in = bnn_layer_size_in(l), units = bnn_shape_size(out), p = rows * cols + (c->bias ? cols : 0);
+    int in = bnn_layer_size_in(l), units = bnn_shape_size(out), p = rows * cols + (c->bias ? biases : 0);
     bool local = c->estimator == LOCAL, flipout = c->estimator == FLIPOUT;
     if (!prior_of(l)) return bnn_fail(BNN_ERR_STATE, "option 'prior' is left out, but there is no model to take it from");
     if (bnn_prior_vtable(prior_of(l))->n_scales)
@@ -65,7 +74,7 @@ bnn_status bnn_gaussian_bind(bnn_layer *l, bnn_shape out, int rows, int cols, do
         .pass = 3 * p,
         .dpass = p,
         .n_drawn = c->bias ? 2 : 1,
-        .drawn = {{.name = "kernel", .rows = rows, .cols = cols}, {.name = "bias", .cols = cols}},
+        .drawn = {{.name = "kernel", .rows = rows, .cols = cols}, {.name = "bias", .cols = biases}},
         .drawn_at = {2 * p, 2 * p + rows * cols},
         .cache_row = local     ? units
                      : flipout ? in + units
@@ -76,8 +85,8 @@ bnn_status bnn_gaussian_bind(bnn_layer *l, bnn_shape out, int rows, int cols, do
         .back_flops_row = (local || flipout ? 4 : 2) * flops,
         .back_flops_pass = 60.0 * p,
     };
-    bnn_param kernel = {.role = BNN_VARIATIONAL, .rows = rows, .cols = cols, .fan_in = rows},
-              offset = {.role = BNN_VARIATIONAL, .cols = cols, .fan_in = rows};
+    bnn_param kernel = {.role = BNN_VARIATIONAL, .rows = rows, .cols = cols, .fan_in = of->fan_in},
+              offset = {.role = BNN_VARIATIONAL, .cols = biases, .fan_in = of->fan_in};
     static const char *const names[] = {"kernel_mu", "kernel_rho", "bias_mu", "bias_rho"};
     for (int k = 0; k < 2; k++) {
         bnn_param *at = l->plan.param + l->plan.n_params;
@@ -186,18 +195,22 @@ static void backward_local(const bnn_layer *l, bnn_io *io, const bnn_gaussian_ma
     for (size_t i = 0; i < in; i++) dx[i] += 2 * x[i] * part[i];
 }
 
-/* s[n,width] of -1 and 1 */
-static void draw_signs(const bnn_io *io, uint64_t stream, int width, bnn_real *s) {
-    bnn_rng_mask(bnn_rng_split(io->rng, stream), io->row0, io->n, width, 0.5, 2, s);
-    for (size_t i = 0; i < (size_t)io->n * width; i++) s[i] -= 1;
+/* s[n, size of shape] of -1 and 1: one for each number of a vector, one for all pixels of a channel of an image. */
+static void draw_signs(const bnn_io *io, uint64_t stream, bnn_shape shape, bnn_real *s) {
+    size_t repeat = shape.rank == 3 ? (size_t)shape.d[1] * (size_t)shape.d[2] : 1, width = (size_t)bnn_shape_size(shape) / repeat;
+    bnn_rng_mask(bnn_rng_split(io->rng, stream), io->row0, io->n, (int)width, 0.5, 2, s);
+    for (size_t i = (size_t)io->n * width; i-- > 0;) {
+        const bnn_real sign = s[i] - 1;
+        for (size_t k = 0; k < repeat; k++) s[i * repeat + k] = sign;
+    }
 }
 
 static void forward_flipout(const bnn_layer *l, bnn_io *io, const bnn_gaussian_map *map) {
     size_t in = (size_t)io->n * bnn_layer_size_in(l), out = (size_t)io->n * bnn_layer_size_out(l);
     const bnn_real *delta = io->pass + 2 * n_weights(l);
     bnn_real *s = io->cache, *r = s + in, *xs = io->scratch, *noise = xs + in;
-    draw_signs(io, STREAM_ROWS_IN, bnn_layer_size_in(l), s);
-    draw_signs(io, STREAM_ROWS_OUT, bnn_layer_size_out(l), r);
+    draw_signs(io, STREAM_ROWS_IN, l->in[0], s);
+    draw_signs(io, STREAM_ROWS_OUT, l->plan.out, r);
     multiply(in, io->x[0], s, xs);
     map->y(l, io->n, xs, delta, bias(l, delta), noise);
     multiply_add(out, noise, r, io->y);

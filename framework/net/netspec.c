@@ -224,10 +224,14 @@ static const bnn_layer_type *layer_type(const bnn_netspec *spec, int i) {
     return NULL;
 }
 
-bool bnn_netspec_affine(const bnn_netspec *spec, int i) {
+static bool has_cap(const bnn_netspec *spec, int i, uint32_t cap) {
     const bnn_layer_type *type = layer_type(spec, i);
-    return type && type->type.caps & BNN_AFFINE;
+    return type && type->type.caps & cap;
 }
+
+bool bnn_netspec_affine(const bnn_netspec *spec, int i) { return has_cap(spec, i, BNN_AFFINE); }
+
+bool bnn_netspec_convolution(const bnn_netspec *spec, int i) { return has_cap(spec, i, BNN_CONV); }
 
 bool bnn_netspec_gated(const bnn_netspec *spec, int i) {
     const bnn_layer_type *type = NULL;
@@ -238,8 +242,16 @@ bool bnn_netspec_gated(const bnn_netspec *spec, int i) {
     return type && type->keep;
 }
 
-bnn_status bnn_netspec_gate(bnn_netspec *spec, const char *type, const char *options) {
+static bnn_status gate_before(bnn_netspec *spec, uint32_t cap, const char *type, const char *options) {
     for (int i = 0; i < spec->n; i++)
-        if (bnn_netspec_affine(spec, i) && !bnn_netspec_gated(spec, i)) BNN_TRY(bnn_netspec_insert(spec, i++, type, options));
+        if (has_cap(spec, i, cap) && !bnn_netspec_gated(spec, i)) BNN_TRY(bnn_netspec_insert(spec, i++, type, options));
     return BNN_OK;
+}
+
+bnn_status bnn_netspec_gate(bnn_netspec *spec, const char *type, const char *options) {
+    return gate_before(spec, BNN_AFFINE, type, options);
+}
+
+bnn_status bnn_netspec_gate_images(bnn_netspec *spec, const char *type, const char *options) {
+    return gate_before(spec, BNN_CONV, type, options);
 }

@@ -464,6 +464,21 @@ START_TEST(affine_and_gated_statements_are_known) {
 }
 END_TEST
 
+/* Dense layers have gates of units, convolutions those of channels. */
+START_TEST(gates_go_before_their_kind) {
+    bnn_netspec spec;
+    OK(bnn_netspec_parse("conv2d:4; relu; spatial_dropout; conv2d:4; conv_transpose2d:2; flatten; dense", &spec));
+    OK(bnn_netspec_gate(&spec, "dropout", "p=0.5"));
+    OK(bnn_netspec_gate_images(&spec, "spatial_dropout", "p=0.2"));
+    char *printed = bnn_netspec_print(&spec);
+    ck_assert_str_eq(printed,
+                     "spatial_dropout:p=0.2; conv2d:4; relu; spatial_dropout; conv2d:4; spatial_dropout:p=0.2; conv_transpose2d:2; "
+                     "flatten; dropout:p=0.5; dense");
+    free(printed);
+    bnn_netspec_free(&spec);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- nets */
 
 static void same_nets(const bnn_net *a, const bnn_net *b) {
@@ -690,6 +705,7 @@ int main(void) {
                                   a_statement_goes_between_another_and_its_input,
                                   a_converted_layer_keeps_what_both_have,
                                   affine_and_gated_statements_are_known,
+                                  gates_go_before_their_kind,
                                   printed_nets_are_the_same_nets,
                                   labels_are_made_up_where_the_text_has_none,
                                   a_list_that_is_too_long_says_so,

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const bnn_prior_block blocks[] = {{.name = "kernel", .weight = true, .rows = 4, .cols = 3, .fan_in = 4},
+static const bnn_prior_block blocks[] = {{.name = "kernel", .weight = true, .rows = 4, .cols = 3, .fan_in = 4, .inputs = 4},
                                          {.name = "bias", .cols = 5, .fan_in = 4}};
 
 typedef struct {

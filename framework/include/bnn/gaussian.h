@@ -12,7 +12,8 @@
  *   local    y = x mu + sqrt(x^2 sd^2) e    e ~ N(0,1) for each row and output (Kingma, Salimans & Welling 2015, eq. 6)
  *   flipout  y = x mu + ((x s) sd eps) r    one eps for the pass, signs s, r for each row (Wen et al. 2018, eq. 4)
  *
- * where x^2 and sd^2 are squares of elements.
+ * where x^2 and sd^2 are squares of elements. The signs of an image are those of its channels: of one for each pixel no w would come. For a
+ * map in which a weight meets several pixels local is an approximation: it has the variance of every output, and no correlation of pixels.
  *
  * penalty: KL(q || prior) in closed form where the prior has one, else log q(w) - log p(w) at the eps of the pass.
  */
@@ -36,7 +37,8 @@ typedef struct {
     double sd0;      /* initial sd of a weight times sqrt(fan_in) */
 } bnn_gaussian_conf;
 
-extern const bnn_option bnn_gaussian_options[]; /* the table of a bnn_gaussian_conf, for a conf that begins with one */
+extern const bnn_option bnn_gaussian_options[];       /* the table of a bnn_gaussian_conf, for a conf that begins with one */
+extern const bnn_option bnn_gaussian_noise_options[]; /* the same without units, for one whose outputs another option counts */
 
 /* The layer as a map that is linear in x, w and b; w [rows,cols], b [cols] or NULL. */
 typedef struct {
@@ -48,6 +50,8 @@ typedef struct {
 
 /* Plans a kernel of rows x cols whose map takes flops for one row; reads the prior. For bind. */
 bnn_status bnn_gaussian_bind(bnn_layer *l, bnn_shape out, int rows, int cols, double flops);
+/* The same of a kernel with `biases` biases and a fan_in of its own; its name and role are not read. */
+bnn_status bnn_gaussian_bind_kernel(bnn_layer *l, bnn_shape out, const bnn_param *kernel, int biases, double flops);
 /* For the hooks of these names; map is the layer's: */
 void bnn_gaussian_forward(const bnn_layer *l, bnn_io *io, const bnn_gaussian_map *map);  /* y by the estimator of the conf */
 void bnn_gaussian_backward(const bnn_layer *l, bnn_io *io, const bnn_gaussian_map *map); /* gradients of x, mu and rho */

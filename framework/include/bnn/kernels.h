@@ -54,6 +54,8 @@ static inline int bnn_conv_side(const bnn_conv *g, int length) {
 
 /* Of n images, each for itself: y[n,out,..] = the convolution of x[n,in,height,width]; b[out] may be NULL. */
 void bnn_conv_y(const bnn_conv *g, int n, const bnn_real *x, const bnn_real *w, const bnn_real *b, bnn_real *y);
+/* y += that without b. */
+void bnn_conv_add(const bnn_conv *g, int n, const bnn_real *x, const bnn_real *w, bnn_real *y);
 /* dx += its transpose in x of dy[n,out,..]. */
 void bnn_conv_dx(const bnn_conv *g, int n, const bnn_real *dy, const bnn_real *w, bnn_real *dx);
 /* dw +=, db += : sums of their own over the pixels of each image, added in the order of the images. Either may be NULL. */

@@ -123,7 +123,9 @@ static inline int bnn_layer_size_out(const bnn_layer *l) { return bnn_shape_size
 
 /* A block of this layer as its prior sees it. */
 static inline bnn_prior_block bnn_layer_prior_block(const bnn_layer *l, const bnn_param *p) {
-    const bnn_prior_block block = {l->label, l->object.type->name, p->name, p->role == BNN_WEIGHT, p->rows, p->cols, p->fan_in};
+    const bool channels = p->rows > 0 && (l->object.type->caps & BNN_CONV) != 0;
+    const bnn_prior_block block = {
+        l->label, l->object.type->name, p->name, p->role == BNN_WEIGHT, p->rows, p->cols, p->fan_in, channels ? l->in[0].d[0] : p->rows};
     return block;
 }
 

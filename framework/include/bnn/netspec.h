@@ -45,12 +45,15 @@ bnn_status bnn_netspec_insert(bnn_netspec *spec, int i, const char *type, const 
 
 /* Puts such a statement before every affine layer that has its own weights and no gate yet. */
 bnn_status bnn_netspec_gate(bnn_netspec *spec, const char *type, const char *options);
+/* The same before every convolution: a gate of channels. */
+bnn_status bnn_netspec_gate_images(bnn_netspec *spec, const char *type, const char *options);
 
 /* Makes statement i a layer of another type: options that both types have keep their values, `options` ("key=value,...") come on top. */
 bnn_status bnn_netspec_convert(bnn_netspec *spec, int i, const char *type, const char *options);
 
 /* Questions to statement i; false where a type is unknown: */
 bool bnn_netspec_affine(const bnn_netspec *spec, int i); /* it is an affine layer with its own weights (BNN_AFFINE) */
+bool bnn_netspec_convolution(const bnn_netspec *spec, int i); /* it convolves images with its own weights (BNN_CONV) */
 bool bnn_netspec_gated(const bnn_netspec *spec, int i);  /* its input is gated: the layer before it, looking through changes of shape, has a
                                                             keep hook */
 

@@ -48,6 +48,7 @@ typedef struct {
     bool weight;       /* it holds weights (true) or biases */
     int rows, cols;    /* as in bnn_param */
     int fan_in;        /* inputs of one unit */
+    int inputs;        /* equal runs of a kernel, each of the weights of one input: rows, or the channels of an image; of biases 0 */
 } bnn_prior_block;
 
 /* A prior with its options. */

@@ -6,9 +6,9 @@
  *   log p(w, s) = sum_i -w_i^2 e^-s / 2 - n (s + log(2 pi)) / 2 + a log(a sd^2) - log Gamma(a) - a s - a sd^2 e^-s,   a = shape
  *
  * A group is the kernel or the bias of a layer; with groups=inputs each input of a layer has one for its own weights (automatic relevance
- * determination). sd = sd for weights, divided by sqrt(fan_in) under scale=fan_in, which Neal gives to the weights out of hidden units so
- * that their number does not matter; bias_sd for biases. Neal writes 0.05:0.5 for sd 0.05 and shape 0.25: scales of many sizes, and seldom
- * less than sd. A group seen alone is Student's t with 2 shape degrees of freedom.
+ * determination), of a convolution each channel. sd = sd for weights, divided by sqrt(fan_in) under scale=fan_in, which Neal gives to the
+ * weights out of hidden units so that their number does not matter; bias_sd for biases. Neal writes 0.05:0.5 for sd 0.05 and shape 0.25:
+ * scales of many sizes, and seldom less than sd. A group seen alone is Student's t with 2 shape degrees of freedom.
  *
  * This is for engines that sample (hmc, nuts). At the maximum of the joint density, which map looks for, a group with weak data collapses.
  */
@@ -32,7 +32,8 @@ static const bnn_option options[] = {
     BNN_OPT_REAL(conf, bias_sd, "0.05", 1e-6, 1e6, "the same of a group of biases"),
     BNN_OPT_REAL(conf, shape, "0.25", 1e-3, 1e6, "of the Gamma distribution of a precision: large keeps it near its mean"),
     BNN_OPT_CHOICE(conf, scale, "fan_in", scales, "fan_in divides sd by the square root of the inputs of a unit"),
-    BNN_OPT_CHOICE(conf, groups, "block", groups, "what shares a scale: a whole kernel, or the weights of each input"),
+    BNN_OPT_CHOICE(conf, groups, "block", groups,
+                   "what shares a scale: a whole kernel, or the weights of each input, of images of each channel"),
     {0}};
 
 static const double half_log_2pi = 0.91893853320467274178;
@@ -49,7 +50,7 @@ static void draw(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng, 
 }
 
 static int n_scales(const bnn_prior *p, const bnn_prior_block *block) {
-    return ((const conf *)p->object.conf)->groups == INPUTS && block->rows > 0 ? block->rows : 1;
+    return ((const conf *)p->object.conf)->groups == INPUTS && block->inputs > 0 ? block->inputs : 1;
 }
 
 static double sd_of(const conf *c, const bnn_prior_block *block) {
