@@ -100,7 +100,7 @@ END_TEST
 /* -K H(p), the entropy written out. */
 START_TEST(gates_pay_their_entropy) {
     static const char *const nets[] = {"input:7; dropout:0.2", "input:7; concrete_dropout:0.2", "input:7x2x3; spatial_dropout:0.2",
-                                        "input:7x2x3; spatial_concrete_dropout:0.2"};
+                                       "input:7x2x3; spatial_concrete_dropout:0.2"};
     double entropy = -0.2 * log(0.2) - 0.8 * log(0.8);
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
         bnn_layer_pass p;
@@ -131,6 +131,25 @@ START_TEST(a_channel_is_dropped_as_a_whole) {
         ck_assert_msg(fabs(moments_z(&dropped, 0.3)) < MOST_Z && fabs(moments_z(&both, 0.09)) < MOST_Z, "%s", nets[n]);
         layer_pass_close(&p);
         bnn_spec_net_close(&t);
+    }
+}
+END_TEST
+
+/* Gates of channels are those of units on a vector, bit for bit. */
+START_TEST(channels_of_a_vector_are_its_units) {
+    enum { ROWS = 50, UNITS = 6 };
+    static const char *const pairs[][2] = {
+        {"input:6; dropout:0.3", "input:6; spatial_dropout:0.3"},
+        {"input:6; concrete_dropout:0.3,temperature=0.5", "input:6; spatial_concrete_dropout:0.3,temperature=0.5"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        bnn_layer_pass units, channels;
+        bnn_spec_net t, u;
+        fill_gates(pairs[i][0], ROWS, &units, &t);
+        fill_gates(pairs[i][1], ROWS, &channels, &u);
+        ck_assert_msg(memcmp(units.y, channels.y, ROWS * UNITS * sizeof *units.y) == 0, "%s", pairs[i][1]);
+        ck_assert(units.penalty == channels.penalty);
+        layer_pass_close(&units), layer_pass_close(&channels);
+        bnn_spec_net_close(&t), bnn_spec_net_close(&u);
     }
 }
 END_TEST
@@ -338,6 +357,7 @@ int main(void) {
                                   factors_have_their_moments,
                                   gates_pay_their_entropy,
                                   a_channel_is_dropped_as_a_whole,
+                                  channels_of_a_vector_are_its_units,
                                   rows_share_their_weights_where_stated,
                                   estimators_have_equal_expected_gradients,
                                   the_mean_of_gaussian_weights_is_dense,
