@@ -633,6 +633,25 @@ void bnn_h5_get(bnn_h5_reader *r, const char *object, bnn_h5_kind kind, size_t c
     close_object(id);
 }
 
+void bnn_h5_get_part(bnn_h5_reader *r, const char *object, bnn_h5_kind kind, int rank, const int *start, const int *count, void *out) {
+    hsize_t extent[H5S_MAX_RANK], from[MAX_RANK], many[MAX_RANK];
+    int found;
+    hid_t id = open_dataset(r, object, &found, extent);
+    if (id < 0) return;
+    bool inside = found == rank && is_number(id);
+    for (int i = 0; inside && i < rank; i++) {
+        from[i] = (hsize_t)start[i], many[i] = (hsize_t)count[i];
+        inside = from[i] + many[i] <= extent[i];
+    }
+    hid_t room = inside ? H5Dget_space(id) : -1, part = inside ? H5Screate_simple(rank, many, NULL) : -1;
+    if (!inside)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s does not hold the numbers that are looked for", r->path, object);
+    else if (H5Sselect_hyperslab(room, H5S_SELECT_SET, from, NULL, many, NULL) < 0 ||
+             H5Dread(id, memory_type(kind), part, room, H5P_DEFAULT, out) < 0)
+        r->status = bnn_fail(BNN_ERR_FILE, "%s: dataset %s cannot be read: the file is damaged", r->path, object);
+    close_space(part), close_space(room), close_object(id);
+}
+
 size_t bnn_h5_opaque_bytes(bnn_h5_reader *r, const char *object) {
     hsize_t extent[H5S_MAX_RANK];
     int rank;

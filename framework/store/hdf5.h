@@ -102,6 +102,8 @@ void bnn_h5_extents(bnn_h5_reader *r, const char *object, int rank, int *extents
 int bnn_h5_length(bnn_h5_reader *r, const char *object); /* of a 1-D dataset */
 /* Reads a dataset of count numbers. */
 void bnn_h5_get(bnn_h5_reader *r, const char *object, bnn_h5_kind kind, size_t count, void *out);
+/* Reads the part that begins at start[rank] and extends over count[rank]. */
+void bnn_h5_get_part(bnn_h5_reader *r, const char *object, bnn_h5_kind kind, int rank, const int *start, const int *count, void *out);
 /* Bytes of an entry of a dataset whose type says no more than how many they are; 0: it has another type. */
 size_t bnn_h5_opaque_bytes(bnn_h5_reader *r, const char *object);
 void bnn_h5_get_bytes(bnn_h5_reader *r, const char *object, size_t count, size_t size, void *out); /* of such a dataset */

@@ -3,6 +3,7 @@
  * maps.c: predictions of maps of classes, in /prediction: of each pixel its class, entropy and mutual information, and probabilities where
  * they are asked for, written as they are made; and of each image, where its truth is known, the means that its scores are made of.
  */
+#include "base/word.h"
 #include "parts.h"
 
 #include <math.h>
@@ -107,4 +108,63 @@ void bnn_store_put_images(bnn_h5_writer *w, const bnn_prediction *p) {
         bnn_h5_put(w, group, mean[k].name, BNN_H5_DOUBLE, v, "obs_id");
     }
     free(image), free(v);
+}
+
+/* ---- reading ---- */
+
+static double mean_entropy(bnn_h5_reader *r, const bnn_maps *m, int image, double *room) {
+    const int start[3] = {image}, count[3] = {1, m->height, m->width}, n = m->height * m->width;
+    double sum = 0;
+    bnn_h5_get_part(r, "/prediction/entropy", BNN_H5_DOUBLE, 3, start, count, room);
+    for (int i = 0; r->status == BNN_OK && i < n; i++) sum += room[i] / n;
+    return sum;
+}
+
+static void get_maps(bnn_h5_reader *r, bnn_maps *m) {
+    int extent[3], classes = bnn_h5_length(r, "/prediction/class_id");
+    bnn_h5_extents(r, "/prediction/entropy", 3, extent);
+    *m = (bnn_maps){.n = extent[0], .height = extent[1], .width = extent[2], .n_classes = classes};
+    m->has_truth = bnn_h5_has(r, "/prediction/y");
+    m->row = bnn_h5_room(r, (size_t)m->n, sizeof *m->row);
+    m->entropy = bnn_h5_room(r, (size_t)m->n, sizeof *m->entropy);
+    double *room = bnn_h5_room(r, (size_t)m->height * (size_t)m->width, sizeof *room);
+    if (r->status == BNN_OK) bnn_h5_get(r, "/prediction/obs_id", BNN_H5_INT, (size_t)m->n, m->row);
+    for (int i = 0; r->status == BNN_OK && i < m->n; i++) m->entropy[i] = mean_entropy(r, m, i, room);
+    if (bnn_h5_has_attribute(r, "/prediction/class_id", "labels"))
+        m->class_names = bnn_h5_get_texts(r, "/prediction/class_id", "labels", m->n_classes);
+    free(room);
+}
+
+bnn_status bnn_maps_load(const char *path, bnn_maps **out) {
+    bnn_h5_reader r;
+    *out = NULL;
+    BNN_TRY(bnn_h5_open(&r, path, "bnn-prediction"));
+    if (!bnn_h5_has(&r, "/prediction/class"))
+        r.status = bnn_fail(BNN_ERR_DATA, "%s: holds predictions, but no maps of classes: a run or a comparison can be shown", path);
+    bnn_maps *m = bnn_h5_room(&r, 1, sizeof *m);
+    if (m) get_maps(&r, m);
+    bnn_status s = bnn_h5_close(&r);
+    if (s < 0)
+        bnn_maps_free(m);
+    else
+        *out = m;
+    return s;
+}
+
+void bnn_maps_free(bnn_maps *m) {
+    if (!m) return;
+    bnn_texts_free(m->class_names, m->n_classes);
+    free(m->row), free(m->entropy), free(m);
+}
+
+bnn_status bnn_maps_image(const char *path, const bnn_maps *m, int image, int *class, double *entropy, double *information, int *truth) {
+    const int start[3] = {image}, count[3] = {1, m->height, m->width};
+    bnn_h5_reader r;
+    BNN_TRY(bnn_h5_open(&r, path, "bnn-prediction"));
+    bnn_h5_get_part(&r, "/prediction/class", BNN_H5_INT, 3, start, count, class);
+    bnn_h5_get_part(&r, "/prediction/entropy", BNN_H5_DOUBLE, 3, start, count, entropy);
+    bnn_h5_get_part(&r, "/prediction/mutual_information", BNN_H5_DOUBLE, 3, start, count, information);
+    for (int i = 0; i < m->height * m->width; i++) truth[i] = -1;
+    if (m->has_truth) bnn_h5_get_part(&r, "/prediction/y", BNN_H5_INT, 3, start, count, truth);
+    return bnn_h5_close(&r);
 }

@@ -5,10 +5,14 @@ those that NumPy computes of them. Call: test_predicted_maps.py PROGRAM.
 
 Without h5py, NumPy and xarray a line that begins with 'skipped' is printed and the exit status is 77, which meson counts as skipped.
 """
+import base64
 import json
+import re
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 sys.dont_write_bytecode = True
 try:
@@ -125,6 +129,51 @@ def check_tools(bnn):
     assert "iou" in json.loads(bnn("info", "--json", "run.h5"))["scores"]
 
 
+def decode(uri):
+    """[row, column, rgb] of a PNG without filters, each of whose chunks must have its checksum."""
+    png = base64.b64decode(uri)
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    chunks, at = {}, 8
+    while at < len(png):
+        (n,), name = struct.unpack(">I", png[at : at + 4]), png[at + 4 : at + 8]
+        chunks[name] = png[at + 8 : at + 8 + n]
+        assert struct.unpack(">I", png[at + 8 + n : at + 12 + n])[0] == zlib.crc32(name + chunks[name])
+        at += 12 + n
+    width, height = struct.unpack(">II", chunks[b"IHDR"][:8])
+    lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, 3 * width + 1)
+    return lines[:, 1:].reshape(height, width, 3)
+
+
+def check_page(bnn, a):
+    """The images that are least and most certain, each as picture, truth, prediction and both uncertainties, in the colours of the legend."""
+    bnn("report", "answer.h5", "-o", "page.html")
+    page = (bnn.folder / "page.html").read_text()
+    shown = re.findall(r'data:image/png;base64,([^"]*)" alt="(\w+)"', page)
+    assert [name for _, name in shown] == ["picture", "truth", "prediction", "aleatoric", "epistemic"] * 6 and "http" not in page.replace("http://www.w3.org", "")
+    rows = [int(row) - TRAIN for row in re.findall(r"Row (\d+): mean entropy", page)]
+    order = np.argsort(a["entropy"].mean(axis=(1, 2)), kind="stable")
+    assert rows == [*order[::-1][:3], *order[:3][::-1]], f"{rows} are shown, least certain are {order[::-1][:3]}, most certain {order[:3]}"
+    colours = [bytes.fromhex(c) for c in re.findall(r"background:#(\w{6})", page)]
+    assert len(set(colours)) == 4  # void and three classes
+    with h5py.File(bnn.at("maps.h5")) as f:
+        x = f["x"][()]
+    for i, row in enumerate(rows):
+        maps = [decode(uri) for uri, _ in shown[5 * i : 5 * i + 5]]
+        assert np.array_equal(maps[0], x[TRAIN + row].transpose(1, 2, 0))
+        for picture, of in ((maps[1], a["y"][row]), (maps[2], a["class"][row])):
+            assert np.array_equal(picture, np.array([list(c) for c in colours], np.uint8)[of + 1])
+        lightness = maps[3].astype(int).sum(axis=2)
+        aleatoric = a["entropy"][row] - a["mutual_information"][row]
+        assert lightness.flat[aleatoric.argmax()] == lightness.max() and lightness.flat[aleatoric.argmin()] == lightness.min()
+    data = bnn.folder / "maps.h5"
+    kept = data.read_bytes()
+    pictures(bnn.at("maps.h5"), 37)
+    bnn("report", "answer.h5", "-o", "page.html")
+    page = (bnn.folder / "page.html").read_text()
+    assert "The pictures are not shown: the file of the data has changed" in page and 'alt="picture"' not in page
+    data.write_bytes(kept)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         bnn = Program(sys.argv[1], folder)
@@ -135,6 +184,7 @@ def main():
         check_pixels(a)
         check_scores(json.loads(bnn("evaluate", "run.h5", "-S", 30, "--json")), a)
         check_tools(bnn)
+        check_page(bnn, a)
         parts = []
         for i, rows in enumerate((range(24, 29), range(29, 36))):
             pictures(bnn.at(f"part{i}.h5"), 36, list(rows), truth=i == 0)

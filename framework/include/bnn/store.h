@@ -118,6 +118,22 @@ bnn_status bnn_schema_load(const char *path, bnn_schema **out);
 /* Predictions alone: schema "bnn-prediction". run made them. */
 bnn_status bnn_prediction_save(const bnn_run *run, const bnn_results *results, const bnn_provenance *provenance, const char *path);
 
+/* Maps of classes in a file of predictions. Owns its arrays. */
+typedef struct {
+    int n, height, width; /* images, and their pixels */
+    int n_classes;        /* of a pixel */
+    bool has_truth;       /* the classes are known */
+    int *row;             /* [n] rows of the data file */
+    double *entropy;      /* [n] mean over pixels of the entropy, nats */
+    char **class_names;   /* [n_classes], or NULL */
+} bnn_maps;
+/* Looks at every pixel, one image at a time. A file of other predictions is refused. */
+bnn_status bnn_maps_load(const char *path, bnn_maps **out);
+void bnn_maps_free(bnn_maps *maps); /* frees it with all it owns; NULL is allowed */
+/* One image of such a file, n = height width numbers each: most probable class, entropy and mutual information in nats, and the class that
+ * is true, -1 where it is not known. */
+bnn_status bnn_maps_image(const char *path, const bnn_maps *maps, int image, int *class, double *entropy, double *information, int *truth);
+
 /* One engine of a comparison. Owns its arrays. */
 typedef struct {
     char *label;           /* the engine text as it was asked for */

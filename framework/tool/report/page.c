@@ -103,6 +103,12 @@ static const char *const style[] = {
     ".plot{display:block;width:100%;max-width:38rem;height:auto;margin:auto}\n"
     ".plot [font-family]{font-family:inherit}\n"
     ".plot [color=black]{color:var(--ink)}.plot [color=white]{color:var(--paper)}.plot [fill=black]{fill:var(--ink)}\n"
+    ".maps{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.6rem;margin:0 0 1.75rem}\n"
+    ".maps img{display:block;width:100%;height:auto;image-rendering:pixelated;border-radius:.3rem}\n"
+    ".maps p{margin:.25rem 0 0;color:var(--soft);font-size:.85rem}\n"
+    ".classes{list-style:none;margin:0 0 1.25rem;padding:0;display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;font-size:.9rem}\n"
+    ".classes span{display:inline-block;width:1em;height:1em;margin-right:.4rem;vertical-align:-.1em;border-radius:.2rem;"
+    "print-color-adjust:exact}\n"
     "@media(max-width:40rem){.facts{column-gap:1rem;font-size:.95rem}.meaning{grid-template-columns:1fr;gap:0}.meaning "
     "dd{margin-bottom:.6rem}th[scope=row] .name{display:none}"
     "th[scope=row] .chip{margin:0}figure{padding:.9rem .6rem}figure h3,figcaption{padding:0 .3rem}.plot text{font-size:16px}}\n"
@@ -136,13 +142,13 @@ static void write_style(FILE *html) {
     fputs("}}\n", html);
 }
 
-static const char *title_of(const bnn_comparison *c) { return *c->title ? c->title : *c->data_path ? c->data_path : "Report"; }
+const char *report_title(const bnn_comparison *c) { return *c->title ? c->title : *c->data_path ? c->data_path : "Report"; }
 
-void report_head(FILE *html, bnn_comparison *const *files, int n) {
+void report_head(FILE *html, const char *const *titles, int n) {
     fputs("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
           "content=\"width=device-width,initial-scale=1\">\n<title>",
           html);
-    report_text(html, n == 1 ? title_of(files[0]) : "Comparisons of bnn");
+    report_text(html, n == 1 ? titles[0] : "Comparisons of bnn");
     fputs("</title>\n<style>\n", html);
     write_style(html);
     fputs("</style>\n</head>\n<body>\n<main>\n", html);
@@ -150,7 +156,7 @@ void report_head(FILE *html, bnn_comparison *const *files, int n) {
     fputs("<h1>Comparisons</h1>\n<nav><ol>\n", html);
     for (int i = 0; i < n; i++) {
         fprintf(html, "<li><a href=\"#file-%d\">", i + 1);
-        report_text(html, title_of(files[i]));
+        report_text(html, titles[i]);
         fputs("</a></li>\n", html);
     }
     fputs("</ol></nav>\n", html);
@@ -543,9 +549,9 @@ static void write_targets(FILE *html, const bnn_comparison *c) {
 void report_section(FILE *html, const bnn_comparison *c, int number, int heading) {
     table t;
     plan_table(&t, c, 0);
-    bool is_long = strlen(title_of(c)) > 60; /* runs are titled by their engine */
+    bool is_long = strlen(report_title(c)) > 60; /* runs are titled by their engine */
     fprintf(html, "<section id=\"file-%d\">\n<h%d%s>", number, heading, is_long ? " class=\"long\"" : "");
-    report_text(html, title_of(c));
+    report_text(html, report_title(c));
     fprintf(html, "</h%d>\n", heading);
     write_verdicts(html, c);
     write_facts(html, c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/word.h"
 #include "report.h"
+#include "maps.h"
 #include "tool/tool.h"
 
 #include <locale.h>
@@ -33,24 +34,45 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 /* ---------------------------------------------------------------- work */
 
-static bnn_status load(const request *r, bnn_comparison **c) {
+/* A file that is shown: a comparison, a run as one, or maps of classes. */
+typedef struct {
+    bnn_comparison *comparison;
+    bnn_maps *maps;
+} shown;
+
+static bnn_status load(const request *r, shown *of) {
     for (int i = 0; i < r->n_files; i++) {
-        BNN_TRY(bnn_comparison_load(r->file[i], &c[i]));
-        if (c[i]->partial)
+        char schema[32];
+        BNN_TRY(bnn_file_schema(r->file[i], schema));
+        if (strcmp(schema, "bnn-prediction") == 0) {
+            BNN_TRY(bnn_maps_load(r->file[i], &of[i].maps));
+            continue;
+        }
+        BNN_TRY(bnn_comparison_load(r->file[i], &of[i].comparison));
+        if (of[i].comparison->partial)
             return bnn_fail(BNN_ERR_STATE, "%s: was stopped before all fits were done: `bnn compare --resume` goes on with it", r->file[i]);
     }
     return BNN_OK;
 }
 
-static bnn_status write_page(FILE *html, bnn_comparison *const *c, int n) {
-    report_head(html, c, n);
-    for (int i = 0; i < n; i++) {
-        report_section(html, c[i], i + 1, n == 1 ? 1 : 2);
-        BNN_TRY(report_figures(html, c[i], i + 1));
-        report_rows(html, c[i]);
-        BNN_TRY(report_chains(html, c[i], i + 1));
-        fputs("</section>\n", html);
-    }
+static bnn_status write_section(FILE *html, const request *r, const shown *of, int i) {
+    const int heading = r->n_files == 1 ? 1 : 2;
+    if (of->maps) return report_maps(html, r->file[i], of->maps, i + 1, heading);
+    report_section(html, of->comparison, i + 1, heading);
+    BNN_TRY(report_figures(html, of->comparison, i + 1));
+    report_rows(html, of->comparison);
+    BNN_TRY(report_chains(html, of->comparison, i + 1));
+    fputs("</section>\n", html);
+    return BNN_OK;
+}
+
+static bnn_status write_page(FILE *html, const request *r, const shown *of) {
+    const char **title = calloc((size_t)r->n_files, sizeof *title);
+    if (!title) return bnn_oom("a report");
+    for (int i = 0; i < r->n_files; i++) title[i] = of[i].maps ? r->file[i] : report_title(of[i].comparison);
+    report_head(html, title, r->n_files);
+    free(title);
+    for (int i = 0; i < r->n_files; i++) BNN_TRY(write_section(html, r, &of[i], i));
     report_foot(html);
     return BNN_OK;
 }
@@ -75,13 +97,13 @@ static bnn_status write_out(const char *page, size_t size, const char *path) {
 }
 
 /* The whole page is made in memory, so that a failure writes nothing. */
-static bnn_status report(const request *r, bnn_comparison **c) {
+static bnn_status report(const request *r, shown *of) {
     char *page = NULL;
     size_t size = 0;
-    BNN_TRY(load(r, c));
+    BNN_TRY(load(r, of));
     FILE *html = open_memstream(&page, &size);
     if (!html) return bnn_oom("a report");
-    bnn_status s = write_page(html, c, r->n_files);
+    bnn_status s = write_page(html, r, of);
     if (fclose(html) != 0 && s == BNN_OK) s = bnn_oom("a report");
     if (s == BNN_OK) s = write_out(page, size, r->out);
     free(page);
@@ -91,10 +113,10 @@ static bnn_status report(const request *r, bnn_comparison **c) {
 /* Numbers of HTML and gnuplot have a point, whatever the user's language has. */
 static bnn_status report_with_points(const request *r) {
     locale_t c_numbers = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0), before = uselocale(c_numbers);
-    bnn_comparison **c = calloc((size_t)r->n_files, sizeof *c);
-    bnn_status s = c ? report(r, c) : bnn_oom("a report");
-    for (int i = 0; c && i < r->n_files; i++) bnn_comparison_free(c[i]);
-    free(c);
+    shown *of = calloc((size_t)r->n_files, sizeof *of);
+    bnn_status s = of ? report(r, of) : bnn_oom("a report");
+    for (int i = 0; of && i < r->n_files; i++) bnn_comparison_free(of[i].comparison), bnn_maps_free(of[i].maps);
+    free(of);
     uselocale(before);
     freelocale(c_numbers);
     return s;
@@ -118,14 +140,16 @@ static int run(int argc, char **argv) {
         .args_doc = "FILE.h5...",
         .doc = "Writes one HTML page that shows what comparisons found: a table of scores and costs, and figures of calibration, of the "
                "predictive sd against the errors made, of the course of training and of the cost. A run with predictions is shown as a "
-               "comparison of one engine.\v"
+               "comparison of one engine. Of predicted maps of classes it shows picture, truth, prediction, aleatoric and epistemic "
+               "uncertainty side by side, for the images that are least and most certain.\v"
                "The page holds everything it needs, follows the light or dark setting of its reader, and can be mailed or printed. The "
                "figures are drawn by gnuplot, which must be in the PATH (`apt install gnuplot-nox`).\n\n"
                "Examples:\n"
                "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine map --engine mc_dropout --splits 0-4 -o cmp.h5\n"
                "  bnn report cmp.h5\n"
                "  bnn report boston.h5 concrete.h5 energy.h5 -o uci.html\n"
-               "  bnn report run.h5 -o run.html"};
+               "  bnn report run.h5 -o run.html\n"
+               "  bnn predict maps_run.h5 -d new.h5 -o answer.h5 && bnn report answer.h5 -o answer.html"};
     request r = {.out = "report.html"};
     tool_parse(&argp, argc, argv, &r);
     if (check_output(&r) < 0 || report_with_points(&r) < 0) return tool_fail();

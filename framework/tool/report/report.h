@@ -2,7 +2,7 @@
  *
  * report.h: the parts of `bnn report`. report.c reads the files and writes the page, page.c its words and numbers, figures.c
  * says what is drawn, plot.c has gnuplot draw it; rows.c has what every test row has a part in, chains.c Markov chains, pairs.c what
- * engines differ by.
+ * engines differ by, maps.c maps of classes.
  */
 #ifndef BNN_REPORT_H
 #define BNN_REPORT_H
@@ -37,8 +37,9 @@ const char *report_letter(int engine, char letter[8]);
 /* Writes text so that HTML shows it as it is. */
 void report_text(FILE *html, const char *text);
 
-/* From <!doctype> to the list of contents, which is left out for one file. */
-void report_head(FILE *html, bnn_comparison *const *files, int n);
+/* From <!doctype> to the list of contents, which is left out for one file; titles[n] of the files. */
+void report_head(FILE *html, const char *const *titles, int n);
+const char *report_title(const bnn_comparison *c);
 #define REPORT_MADE_BY "<footer>made by bnn " /* by which a page of bnn is known, near its end */
 void report_foot(FILE *html);                 /* the rest of the page */
 /* Title (heading: 1 for <h1>), verdicts, facts, key of the engines and table of one file, counted from 1. Opens a <section> that the caller

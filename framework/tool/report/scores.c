@@ -12,7 +12,10 @@ enum { SHOWN = 3, MOST_CLASSES = 20, NAME_TEXT = 24 };
 static const int shown[SHOWN] = {9, 17, 18}; /* levels: 50, 90, 95 % */
 
 const bnn_score *tool_scores_first(const bnn_metrics *m) {
-    return bnn_score_find(m->of & BNN_SCORE_MAPS ? "iou" : m->is_class ? "accuracy" : m->of & BNN_SCORE_TARGET ? "rmse" : "calibration_error");
+    return bnn_score_find(m->of & BNN_SCORE_MAPS     ? "iou"
+                          : m->is_class              ? "accuracy"
+                          : m->of & BNN_SCORE_TARGET ? "rmse"
+                                                     : "calibration_error");
 }
 
 static const char *name_of(const bnn_prediction *p, const bnn_data *data, int k, char number[NAME_TEXT]) {
