@@ -8,7 +8,7 @@
  * Of map these are deep ensembles (without adversarial training), of swag multi-SWAG (Wilson & Izmailov 2020), of laplace a mixture of
  * Laplace approximations (Eschenhagen et al. 2021). All members are fitted to all rows: initial values, minibatches and noise make them
  * differ. A member that has no width of its own, as map, takes its own residuals for the noise, and five such make no honest mixture on few
- * rows: the preset's are laplace.
+ * rows: the preset's are held_out_dropout, whose noise rests on rows held out. That one does not know weights of rows; laplace does.
  */
 #include <bnn/holder.h>
 #include <bnn/jobs.h>
@@ -21,10 +21,10 @@ typedef struct {
     int members;
 } conf;
 
-static const bnn_option options[] = {BNN_OPT_SPEC(conf, engine, BNN_ENGINE, "laplace{structure=kron,engine=map{steps=6000,lr=0.005}}",
-                                                  "the engine of every member, as name or name{options}"),
-                                     BNN_OPT_INT(conf, members, "5", 1, 1e5, "fits of it"),
-                                     {0}};
+static const bnn_option options[] = {
+    BNN_OPT_SPEC(conf, engine, BNN_ENGINE, "held_out_dropout{steps=6000}", "the engine of every member, as name or name{options}"),
+    BNN_OPT_INT(conf, members, "5", 1, 1e5, "fits of it"),
+    {0}};
 
 typedef struct {
     bnn_engine **member; /* [members]; NULL until a file puts them there, where the engine was opened without rows */

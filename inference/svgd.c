@@ -3,13 +3,15 @@
  * svgd: particles that descend on U together and keep each other apart (Stein variational gradient descent, Liu & Wang 2016).
  *
  *   phi(theta_i) = (1/P) sum_j [ -k(theta_j, theta_i) dU/dtheta_j + 2 (theta_i - theta_j) k(theta_j, theta_i) / h ]
- *   k(a, b) = exp(-|a - b|^2 / h),   h = med^2 / log P, med the median distance of two particles         (algorithm 1, section 5)
+ *   k(a, b) = exp(-|a - b|^2 / h),   h = bandwidth med^2 / log P, med the median distance of two particles    (algorithm 1, section 5,
+ *                                                                                                           where bandwidth is 1)
  *
  * theta_i moves along phi / N by an optimiser; U on a minibatch, the same one for all particles, in nats over all N rows. One particle is
  * map.
  *
  * In many dimensions all distances are alike and the kernel hardly tells particles apart: they come out too close together (Zhuo et al.
- * 2018).
+ * 2018). A wider kernel has them push each other from farther away, and takes from each more of the others' gradients: on linear
+ * regression with four weights twenty come to .69 of the posterior's sd with bandwidth 1, .86 with 2, .92 with 3, where networks fit worse.
  */
 #include <bnn/descent.h>
 #include <bnn/jobs.h>
@@ -21,7 +23,7 @@
 
 typedef struct {
     int particles, epochs, steps, batch, schedule;
-    double lr, lr_hyper;
+    double lr, lr_hyper, bandwidth;
     bnn_optimizer optimizer;
 } conf;
 
@@ -32,6 +34,7 @@ static const bnn_option options[] = {
     BNN_OPT_INT(conf, batch, "128", 1, 1e9, "rows of a minibatch (at most the training rows)"),
     BNN_OPT_REAL(conf, lr, "0.01", 0, 1e9, "step size along phi/N"),
     BNN_OPT_REAL(conf, lr_hyper, "0.01", 0, 1e9, "step size of the noise and of the scales of the prior"),
+    BNN_OPT_REAL(conf, bandwidth, "2", 1e-9, 1e9, "factor on h (1 in the paper): the wider the kernel, the farther apart particles come to rest"),
     BNN_OPT_CHOICE(conf, schedule, "cosine", bnn_descent_schedules, "step size over the epochs: constant, or cosine down to 0"),
     BNN_OPT_SPEC(conf, optimizer, BNN_OPTIMIZER, "adam", "an optimizer, as name or name{options}"),
     {0}};
@@ -195,7 +198,7 @@ static bnn_status minibatch(bnn_engine *e, int i, int batches) {
     e->cost.flops += s->particles * bnn_model_gradient_flops(e->model, s->m);
     BNN_TRY(bnn_jobs_run(s->particles, differentiate, s));
     bnn_jobs_run(s->particles, measure, s); /* which, as the next two, cannot fail */
-    s->h = bandwidth(s);
+    s->h = c->bandwidth * bandwidth(s);
     bnn_jobs_run(s->particles, combine, s);
     bnn_jobs_run(s->particles, move, &by);
     return BNN_OK;

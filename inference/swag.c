@@ -29,9 +29,9 @@ static const bnn_option options[] = {
     BNN_OPT_INT(conf, rank, "20", 0, 1e6, "deviations that are kept, at least 2; 0: variances alone"),
     BNN_OPT_REAL(conf, start, "0.5", 0, 0.999999, "share of the epochs before the first parameters that count"),
     BNN_OPT_INT(conf, every, "1", 1, 1e9, "epochs between those that count"),
-    BNN_OPT_REAL(conf, swa_lr, "0.015", 0, 1e9, "step size on U/N from there on"),
+    BNN_OPT_REAL(conf, swa_lr, "0.01", 0, 1e9, "step size on U/N from there on"),
     BNN_OPT_REAL(conf, scale, "1", 0, 1e9, "factor on the covariance"),
-    BNN_DESCENT_OPTIONS(conf, descent, "6000"),
+    BNN_OPT_GROUP(conf, descent, bnn_descent_options, BNN_PRESETS("steps", "6000", "batch", "32")),
     {0}};
 
 typedef struct {

@@ -137,7 +137,7 @@ START_TEST(presets_reach_what_they_claim) {
                   {"last_layer:precision=prior", 0.02, 0.97, 1.03},
                   {"sgld", 0.2, 0.85, 1.2},
                   {"sghmc", 0.2, 0.85, 1.2},
-                  {"svgd", 0.2, 0.6, 1.1},
+                  {"svgd", 0.2, 0.8, 1.1},
                   {"mc_dropout:p=0", 0.1, 0, 0}};
     omp_set_num_threads(1); /* steps as short as these are not worth a meeting of threads */
     for (int n = 40; n <= 400; n *= 10) {

@@ -66,7 +66,7 @@ static void step_by_hand(const bnn_engine *e, const bnn_data *data, const int *o
 START_TEST(two_epochs_are_those_by_hand) {
     bnn_table *t = table_new(ROWS, IN, 0, 1);
     bnn_data *data = data_new(t);
-    bnn_engine *e = open_engine("svgd:particles=3,epochs=2,batch=16,lr=0.01,lr_hyper=0.03,schedule=constant,optimizer=sgd{momentum=0}",
+    bnn_engine *e = open_engine("svgd:particles=3,bandwidth=1,epochs=2,batch=16,lr=0.01,lr_hyper=0.03,schedule=constant,optimizer=sgd{momentum=0}",
                                 "dense:4; tanh; dense", "gaussian", data);
     size_t n = (size_t)e->model->n_theta;
     bnn_real *hand = reals_new(PARTICLES * n), *theta = reals_new(n);
@@ -111,7 +111,7 @@ static void posterior_of(const bnn_data *data, double *mean, double *var) {
 static void at_rest(int particles, const bnn_data *data, double *mean, double *var) {
     char spec[160];
     double centre, square, sum = 0, squares = 0;
-    snprintf(spec, sizeof spec, "svgd:particles=%d,batch=1000,epochs=6000,lr=0.3,optimizer=sgd{momentum=0.9}", particles);
+    snprintf(spec, sizeof spec, "svgd:particles=%d,bandwidth=1,batch=1000,epochs=6000,lr=0.3,optimizer=sgd{momentum=0.9}", particles);
     bnn_engine *e = open_engine(spec, "dense:bias=no", "gaussian:tau=0.1", data);
     ck_assert_int_eq(e->model->n_theta, 1);
     posterior_of(data, &centre, &square);
