@@ -50,6 +50,7 @@ static size_t columns_of(const conf *c, const state *s) { return s->taken < (uin
 static bnn_status check(const conf *c, const state *s) {
     uint64_t all = ((uint64_t)s->descent.epochs - warm_up(c, s)) / (uint64_t)c->every;
     if (c->rank == 1) return bnn_fail(BNN_ERR_OPTION, "rank is 1: a covariance takes at least 2 deviations (0: variances alone)");
+    if (c->descent.level > 0) return bnn_fail(BNN_ERR_OPTION, "option 'level': a Gaussian takes the parameters of all epochs: leave it out");
     if (c->descent.lr == 0) return bnn_fail(BNN_ERR_OPTION, "lr is 0: step sizes from start on are in proportion to it");
     if (all >= 2) return BNN_OK;
     return bnn_fail(BNN_ERR_OPTION, "start, every and epochs leave %d parameters that count, at least 2 are needed", (int)all);

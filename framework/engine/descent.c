@@ -18,6 +18,8 @@ const bnn_option bnn_descent_options[] = {
     BNN_OPT_REAL(bnn_descent_conf, lr_hyper, "0.01", 0, 1e9, "step size of dropout probabilities and of the scales of the prior"),
     BNN_OPT_REAL(bnn_descent_conf, lr_noise, "0.01", 0, 1e9, "step size of the noise"),
     BNN_OPT_CHOICE(bnn_descent_conf, schedule, "cosine", bnn_descent_schedules, "step size over the epochs: constant, or cosine down to 0"),
+    BNN_OPT_INT(bnn_descent_conf, level, "0", 0, 1e9,
+                "epochs of a window; ends where U is surely level, within 0.01 nats a row, from one to the next; 0: never"),
     BNN_OPT_SPEC(bnn_descent_conf, optimizer, BNN_OPTIMIZER, "adam", "an optimizer, as name or name{options}"),
     BNN_OPT_WORDS(bnn_descent_conf, augment, "none", bnn_augmentations,
                   "changes of images in every step: flip, crop, shift, or several: flip,crop"),
@@ -55,6 +57,8 @@ bnn_status bnn_descent_open(bnn_engine *engine, const bnn_descent_conf *conf, co
     d->rng = engine->rng;
     d->mode = mode;
     d->span = 1;
+    if (conf->level > 0 && conf->level < BNN_LEAST_WINDOW)
+        return bnn_fail(BNN_ERR_OPTION, "option 'level': windows of %d epochs tell nothing, %d are needed", conf->level, BNN_LEAST_WINDOW);
     BNN_TRY(allocate(d, data));
     d->epochs = conf->epochs > 0 ? conf->epochs : bnn_minibatch_epochs(&d->batch, data, conf->steps);
     bnn_model_init(d->model, bnn_rng_split(d->rng, BNN_STREAM_INIT), d->theta);
@@ -135,6 +139,20 @@ static bnn_terms minibatch(bnn_engine *engine, const bnn_data *data, int i, int 
     return terms;
 }
 
+/* Takes U of one more epoch. True where a window is full and U, per row, is within BNN_LEVEL of that of the window before, by two standard
+ * errors: a U that is too noisy to tell does not end anything. */
+static bool is_level(bnn_descent *d, double u, double rows) {
+    int n = d->conf->level;
+    double *sum = &d->window[0], *squares = &d->window[1], *before = &d->window[2], *error = &d->window[3];
+    if (n == 0) return false;
+    *sum += u / rows, *squares += u / rows * (u / rows);
+    if (d->counter[EPOCHS] % (uint64_t)n != 0) return false;
+    double mean = *sum / n, var = fmax(0, *squares / n - mean * mean) / (n - 1);
+    bool level = d->counter[EPOCHS] >= 2 * (uint64_t)n && fabs(*before - mean) + 2 * sqrt(var + *error) < BNN_LEVEL;
+    *sum = *squares = 0, *before = mean, *error = var;
+    return level;
+}
+
 bnn_status bnn_descent_step(bnn_engine *engine, const bnn_data *data, bnn_step *out) {
     bnn_descent *d = engine->state;
     int batches = bnn_minibatch_count(&d->batch, data);
@@ -153,8 +171,8 @@ bnn_status bnn_descent_step(bnn_engine *engine, const bnn_data *data, bnn_step *
     }
     d->counter[EPOCHS]++;
     out->theta = d->theta;
-    out->progress = (double)d->counter[EPOCHS] / d->epochs;
-    out->done = d->counter[EPOCHS] >= (uint64_t)d->epochs;
+    out->done = is_level(d, bnn_terms_u(out->terms), bnn_data_weight(data)) || d->counter[EPOCHS] >= (uint64_t)d->epochs;
+    out->progress = out->done ? 1 : (double)d->counter[EPOCHS] / d->epochs;
     return BNN_OK;
 }
 
@@ -172,5 +190,6 @@ int bnn_descent_blocks(bnn_engine *engine, bnn_block *out) {
     out[1] = (bnn_block){.name = "moments", .kind = BNN_BLOCK_REAL, .data = d->moments, .length = planes * n};
     out[2] = (bnn_block){.name = "counter", .kind = BNN_BLOCK_U64, .data = d->counter, .length = 2};
     out[3] = (bnn_block){.name = "baseline", .kind = BNN_BLOCK_DOUBLE, .data = d->baseline, .length = 2};
-    return d->has_baseline ? 4 : 3;
+    out[3 + d->has_baseline] = (bnn_block){.name = "window", .kind = BNN_BLOCK_DOUBLE, .data = d->window, .length = 4};
+    return 3 + d->has_baseline + (d->conf->level > 0);
 }

@@ -178,6 +178,34 @@ START_TEST(steps_are_counted_in_epochs) {
 }
 END_TEST
 
+/* Where U is level descent has found what the whole length finds; where it falls, or is too noisy to tell, it goes on. */
+START_TEST(descent_ends_where_u_is_level) {
+    rows r = rows_new(0);
+    linear_posterior p;
+    linear_posterior_of(r.data, tau_of(r.data), prec_w, prec_b, 0, &p);
+    bnn_run *run = fit("map:epochs=20000,lr=0.05,batch=100,level=100,schedule=constant", "dense", 1, r.data);
+    bnn_real *theta;
+    ck_assert_msg(run->complete && run->progress == 1 && run->history.epochs > 200 && run->history.epochs < 2000 &&
+                      run->history.epochs % 100 == 0,
+                  "it ended after %d epochs", run->history.epochs);
+    theta_of(run->engine, &theta);
+    for (int i = 0; i < W; i++) ck_assert_double_eq_tol((double)theta[i], p.mean[i], 0.02);
+    reals_free(theta), bnn_run_free(run);
+    static const char *const whole[] = {"map:epochs=400,lr=0.0001,batch=100,level=100,schedule=constant",
+                                        "mc_dropout:p=0.5,epochs=400,lr=1e-9,batch=16,level=10,schedule=constant"};
+    for (int k = 0; k < 2; k++) {
+        run = fit(whole[k], "dense", 1, r.data);
+        ck_assert_msg(run->history.epochs == 400, "%s ended after %d epochs", whole[k], run->history.epochs);
+        bnn_run_free(run);
+    }
+    bnn_run *none;
+    SAYS(bnn_fit(&(bnn_config){.net = "dense", .engine = "map:level=9"}, r.data, &none), "windows of 9 epochs tell nothing, 10 are needed");
+    SAYS(bnn_fit(&(bnn_config){.net = "dense", .engine = "swag:level=20"}, r.data, &none),
+         "takes the parameters of all epochs: leave it out");
+    rows_free(&r);
+}
+END_TEST
+
 /* The mean of the gradient over the noise is zero at theta. */
 static void is_stationary(const char *spec, const bnn_data *data, const bnn_real *theta) {
     enum { DRAWS = 4000 };
@@ -829,6 +857,7 @@ int main(void) {
     const TTest *const tests[] = {point_estimates_are_ridge_regression,
                                   presets_reach_what_they_claim,
                                   steps_are_counted_in_epochs,
+                                  descent_ends_where_u_is_level,
                                   dropout_on_linear_regression_is_stationary_where_it_should,
                                   mc_dropout_finds_the_ridge_regression_of_dropout,
                                   mean_field_is_stationary_where_it_should,

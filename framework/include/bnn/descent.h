@@ -25,9 +25,13 @@ typedef struct {
     double lr_hyper;         /* of the role HYPER, without the noise */
     double lr_noise;         /* of the likelihood's own parameters */
     int schedule;            /* BNN_CONSTANT or BNN_COSINE */
+    int level;               /* epochs of a window: descent ends where U is level from one to the next; 0: never */
     bnn_optimizer optimizer; /* of the steps */
     char *augment;           /* how images are changed (bnn_minibatch_augment); NULL: not at all */
 } bnn_descent_conf;
+
+#define BNN_LEVEL 0.01          /* nats a row: where U moves by less it is level */
+enum { BNN_LEAST_WINDOW = 10 }; /* epochs */
 
 /* bnn_descent_conf.schedule */
 enum {
@@ -63,6 +67,7 @@ typedef struct {
     bnn_real *moments;            /* [state_per_theta, n_theta] of the optimiser */
     uint64_t counter[2];          /* epochs done, steps done */
     double baseline[2];           /* running sum of nll, and of its weights */
+    double window[4];             /* U per row: sum and sum of squares in this window; mean and its squared error in the one before */
 } bnn_descent;
 
 /* For an engine's open hook: fills the bnn_descent that is the engine's state. conf is borrowed. mode: BNN_MEAN trains without noise,
