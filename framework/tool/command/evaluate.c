@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool/print/json.h"
-#include "tool/print/series.h"
+#include "tool/apply/series.h"
 #include "tool/report/scores.h"
 #include "tool/tool.h"
 

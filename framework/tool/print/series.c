@@ -2,7 +2,7 @@
  *
  * series.c: scores of one run on several files, such as one that is shifted more and more: a table, JSON, and a page with a plot.
  */
-#include "tool/print/series.h"
+#include "tool/apply/series.h"
 
 #include "tool/print/json.h"
 #include "tool/report/report.h"
