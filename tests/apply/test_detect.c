@@ -337,6 +337,25 @@ START_TEST(a_file_gives_back_what_was_measured) {
 }
 END_TEST
 
+START_TEST(scores_that_are_no_numbers_are_refused) {
+    static const char *const says[] = {"score 'variance' of row 0 is not a number: its prediction is not finite",
+                                       "score 'max_probability' of row 0 is not a number: its prediction is not finite"};
+    for (int k = 0; k < 2; k++) {
+        world w;
+        bnn_row_scores *s;
+        double theta[100];
+        world_open("dense", "map:steps=1", k ? 3 : 0, &w);
+        bnn_run_free(w.run);
+        OK(bnn_run_new(&(bnn_config){sizeof(bnn_config), .net = "dense", .engine = "map", .seed = 1}, w.train, &w.run));
+        for (int i = 0; i < bnn_run_n_theta(w.run); i++) theta[i] = NAN;
+        OK(bnn_run_set_theta(w.run, theta));
+        REFUSED(bnn_row_scores_new(w.run, w.rows, NULL, &how, &s), says[k]);
+        ck_assert(s == NULL);
+        world_close(&w);
+    }
+}
+END_TEST
+
 START_TEST(names_lead_to_scores) {
     bnn_row_score score;
     for (int k = 0; k < BNN_ROW_SCORES; k++)
@@ -359,6 +378,7 @@ int main(void) {
         scores_are_the_same_bits_at_any_number_of_threads,
         rows_of_unknown_classes_have_scores_too,
         a_file_gives_back_what_was_measured,
+        scores_that_are_no_numbers_are_refused,
         names_lead_to_scores,
         NULL,
     };

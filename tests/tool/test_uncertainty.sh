@@ -32,6 +32,14 @@ says 'found.h5: detection of 40 rows out among 6 rows in'
 works info --lint found.h5
 works info --json found.h5
 check 'a file has what was printed' json '[s["auroc"] for s in d["scores"]] == [s["auroc"] for s in json.load(open("far.json"))["scores"]]'
+if command -v gnuplot >/dev/null; then
+    works report found.h5 -o found.html
+    check 'a page has a table and two figures' [ "$(grep -c '<h3>' found.html)" = 2 ]
+    check 'and the measures' grep -q '<th scope="row">distance</th><td>1.0000</td>' found.html
+    refuses "c.h5: holds 'bnn-run', expected 'bnn-detection'" report found.h5 c.h5 -o both.html
+else
+    echo 'skipped: no gnuplot'
+fi
 refuses 'found.h5: is there already: --force replaces it' ood c.h5 --out far.csv -o found.h5
 refuses '--out: rows of another kind are needed' ood c.h5
 refuses "--score: there is no score 'entropie'" ood c.h5 --out far.csv --score entropie

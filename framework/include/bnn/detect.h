@@ -58,7 +58,7 @@ bnn_status bnn_row_scores_new(const bnn_run *run, const bnn_data *rows, const bn
                               bnn_row_scores **out);
 void bnn_row_scores_free(bnn_row_scores *scores); /* with all it owns; NULL is allowed */
 
-/* How well a score tells two kinds of rows apart, where the larger means `out`. */
+/* How well a score tells two kinds of rows apart, where the larger means `out`. Each row counts once, whatever it weighs. */
 typedef struct {
     int n_in, n_out;          /* rows of both kinds */
     double auroc;             /* share of pairs, one row of each kind, of which the row `out` has the larger score; ties count half */

@@ -100,10 +100,11 @@ static bnn_status write_out(const char *page, size_t size, const char *path) {
 static bnn_status report(const request *r, shown *of) {
     char *page = NULL;
     size_t size = 0;
-    BNN_TRY(load(r, of));
+    const bool detection = report_is_detection(r->file[0]);
+    if (!detection) BNN_TRY(load(r, of));
     FILE *html = open_memstream(&page, &size);
     if (!html) return bnn_oom("a report");
-    bnn_status s = write_page(html, r, of);
+    bnn_status s = detection ? report_detections(html, r->file, r->n_files) : write_page(html, r, of);
     if (fclose(html) != 0 && s == BNN_OK) s = bnn_oom("a report");
     if (s == BNN_OK) s = write_out(page, size, r->out);
     free(page);
@@ -141,7 +142,7 @@ static int run(int argc, char **argv) {
         .doc = "Writes one HTML page that shows what comparisons found: a table of scores and costs, and figures of calibration, of the "
                "predictive sd against the errors made, of the course of training and of the cost. A run with predictions is shown as a "
                "comparison of one engine. Of predicted maps of classes it shows picture, truth, prediction, aleatoric and epistemic "
-               "uncertainty side by side, for the images that are least and most certain.\v"
+               "uncertainty side by side, for the images that are least and most certain; what `bnn ood -o` wrote has a page of its own.\v"
                "The page holds everything it needs, follows the light or dark setting of its reader, and can be mailed or printed. The "
                "figures are drawn by gnuplot, which must be in the PATH (`apt install gnuplot-nox`).\n\n"
                "Examples:\n"

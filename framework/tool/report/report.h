@@ -63,6 +63,10 @@ int report_best(const bnn_comparison *c);
 /* Its figures. Fails where gnuplot does. */
 bnn_status report_figures(FILE *html, const bnn_comparison *c, int number);
 
+/* Files of detections (`bnn ood`): says whether one is such a file, and writes their page. */
+bool report_is_detection(const char *path);
+bnn_status report_detections(FILE *html, char *const *file, int n);
+
 /* ---------------------------------------------------------------- a plot */
 
 typedef enum {
