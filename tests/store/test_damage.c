@@ -5,8 +5,8 @@
  */
 #include "files.h"
 
+#include <bnn/calibrate.h>
 #include <bnn/diagnose.h>
-#include <bnn/store.h>
 #include <bnn/store.h>
 #include <hdf5.h>
 #include <math.h>
@@ -24,14 +24,14 @@
 
 /* ---- files of every kind ---- */
 
-enum { DATA, CLASSES, IMAGES, RUN, DRAWS, PART, SEARCH, REFIT, PREDICTION, COMPARISON, N_KINDS };
-static const char *const kinds[N_KINDS] = {"data.h5", "classes.h5", "images.h5", "run.h5",        "draws.h5",
-                                           "part.h5", "search.h5",  "refit.h5",  "prediction.h5", "comparison.h5"};
+enum { DATA, CLASSES, IMAGES, RUN, DRAWS, PART, SEARCH, REFIT, PREDICTION, COMPARISON, CALIBRATED, DETECTION, N_KINDS };
+static const char *const kinds[N_KINDS] = {"data.h5",   "classes.h5", "images.h5",     "run.h5",        "draws.h5",      "part.h5",
+                                           "search.h5", "refit.h5",   "prediction.h5", "comparison.h5", "calibrated.h5", "detection.h5"};
 static const char *const begun[N_KINDS] = {[PART] = "map:epochs=30", [SEARCH] = NESTED, [REFIT] = STOPPER};
 static const int stopped[N_KINDS] = {[PART] = 3, [SEARCH] = 1, [REFIT] = 20};
 
 typedef struct {
-    bnn_table *table;
+    bnn_table *table, *classes;
     bnn_data *rows;
 } basis;
 
@@ -51,14 +51,15 @@ static bnn_table *named_table(int n, int d, int n_classes) {
 }
 
 static void make_tables(basis *b) {
-    bnn_table *t = named_table(30, 2, 3), *images;
+    bnn_table *images;
+    b->classes = named_table(30, 2, 3);
     b->table = named_table(40, 3, 0);
     OK(bnn_table_split(b->table, BNN_SPLIT_KFOLD, 2, 0));
     OK(bnn_table_save(b->table, files_path(kinds[DATA])));
-    OK(bnn_table_save(t, files_path(kinds[CLASSES])));
+    OK(bnn_table_save(b->classes, files_path(kinds[CLASSES])));
     OK(bnn_table_new(4, (bnn_shape){.rank = 3, .d = {1, 2, 3}}, 0, 0, &images));
     OK(bnn_table_save(images, files_path(kinds[IMAGES])));
-    bnn_table_free(t), bnn_table_free(images);
+    bnn_table_free(images);
     b->rows = data_new(b->table);
 }
 
@@ -106,6 +107,29 @@ static void make_comparison(void) {
     bnn_comparison_free(c);
 }
 
+/* A run whose calibration has numbers that say how many others follow, and what it makes of its rows. */
+static void make_calibrated(const basis *b) {
+    bnn_run *run;
+    bnn_calibration *c;
+    bnn_row_scores *scores;
+    bnn_data *rows = data_new(b->classes);
+    bnn_config config = config_of("map:epochs=4");
+    bnn_detections found = {.in = rows, .out = rows};
+    OK(bnn_fit(&config, rows, &run));
+    OK(bnn_calibrate(run, rows, &(bnn_calibrate_options){.method = BNN_CALIBRATE_ISOTONIC, .samples = 1}, &c));
+    bnn_run_set_calibration(run, c);
+    OK(bnn_run_save(run, NULL, NULL, files_path(kinds[CALIBRATED])));
+    OK(bnn_row_scores_new(run, rows, NULL, &(bnn_predict_options){.samples = 1}, &scores));
+    found.in_scores = found.out_scores = scores;
+    OK(bnn_detect(rows->n, scores->of[0], rows->n, scores->of[0], &found.of[0]));
+    OK(bnn_detect(rows->n, scores->of[1], rows->n, scores->of[1], &found.of[1]));
+    OK(bnn_detections_save(&found, NULL, files_path(kinds[DETECTION])));
+    bnn_detection_free(found.of[0]), bnn_detection_free(found.of[1]);
+    bnn_row_scores_free(scores);
+    bnn_run_free(run);
+    bnn_data_free(rows);
+}
+
 static basis files_open(void) {
     basis b;
     omp_set_num_threads(1); /* a team of threads does not survive a fork */
@@ -113,11 +137,12 @@ static basis files_open(void) {
     make_run(&b);
     make_checkpoints(&b);
     make_comparison();
+    make_calibrated(&b);
     return b;
 }
 
 static void files_close(basis *b) {
-    bnn_data_free(b->rows), bnn_table_free(b->table);
+    bnn_data_free(b->rows), bnn_table_free(b->table), bnn_table_free(b->classes);
     files_remove();
 }
 
@@ -137,10 +162,11 @@ static bool told(bnn_status s, const char *path) {
 static void use(bnn_run *run, const basis *b) {
     bnn_data *rows;
     bnn_prediction *p;
-    if (bnn_run_check_names(run, b->table) < 0 ||
-        bnn_data_split(b->table, -1, BNN_TEST, &bnn_engine_fitted(run->engine)->model->scaling, &rows) < 0)
+    const bnn_table *table = bnn_engine_fitted(run->engine)->model->likelihood.n_classes > 0 ? b->classes : b->table;
+    if (bnn_run_check_names(run, table) < 0 ||
+        bnn_data_split(table, -1, BNN_TEST, &bnn_engine_fitted(run->engine)->model->scaling, &rows) < 0)
         return;
-    if (bnn_predict(run->engine, rows, &(bnn_predict_options){.samples = 2, .seed = 1}, &p) == BNN_OK) bnn_prediction_free(p);
+    if (bnn_run_predict(run, rows, &(bnn_predict_options){.samples = 2, .seed = 1}, &p) == BNN_OK) bnn_prediction_free(p);
     bnn_data_free(rows);
 }
 
@@ -160,6 +186,7 @@ static int try_all(const char *path, int kind, const basis *b) {
     bnn_weights *weights;
     bnn_lint *lint;
     bnn_comparison *c;
+    bnn_detection *of[BNN_ROW_SCORES];
     int taken = told(bnn_file_schema(path, schema), path);
     if (told(bnn_table_load(path, &t), path)) taken++, bnn_table_free(t);
     if (told(bnn_outline_load(path, &outline), path)) taken++, bnn_outline_free(&outline);
@@ -167,6 +194,8 @@ static int try_all(const char *path, int kind, const basis *b) {
     if (told(bnn_file_lint(path, &lint), path)) taken++, bnn_lint_free(lint);
     if (told(bnn_run_load(path, &run, NULL), path)) taken++, use(run, b), bnn_run_free(run);
     if (told(bnn_comparison_load(path, &c), path)) taken++, bnn_comparison_free(c);
+    if (told(bnn_detections_load(path, of), path))
+        for (int k = 0; k < BNN_ROW_SCORES; k++) taken += of[k] != NULL, bnn_detection_free(of[k]);
     if (told(bnn_file_diff(path, files_path(kinds[kind]), &same, where, sizeof where), path)) taken++;
     bnn_config config = config_of(begun[kind] ? begun[kind] : "map");
     if (told(bnn_run_resume(path, &config, b->rows, &(bnn_origin){.split = -1}, &run), path)) taken++, go_on(run, b), bnn_run_free(run);
