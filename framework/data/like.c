@@ -125,6 +125,13 @@ static bnn_status open_options(const bnn_schema *like, const bnn_csv_options *op
     return BNN_OK;
 }
 
+/* Says whether any cell has a mark in it. */
+static bool has_mark(const bnn_sheet *s, char mark) {
+    for (size_t i = 0; i < (size_t)s->rows * (size_t)s->cols; i++)
+        if (strchr(s->cell[i], mark)) return true;
+    return false;
+}
+
 static bnn_status import_text(const char *path, const bnn_schema *like, const bnn_csv_options *how, bnn_table **out) {
     bnn_csv_options reading = *how;
     bnn_sheet sheet;
@@ -136,7 +143,8 @@ static bnn_status import_text(const char *path, const bnn_schema *like, const bn
     reading.remarks = NULL; /* what is guessed is held against the schema */
     BNN_TRY(bnn_sheet_read(path, &reading, like, &sheet));
     reading.remarks = how->remarks;
-    if (!how->decimal && sheet.delimiter == reading.decimal) reading.thousands = '\0'; /* the file is another kind than that of the fit */
+    if (!how->decimal && sheet.delimiter == reading.decimal && !has_mark(&sheet, reading.decimal))
+        reading.thousands = '\0'; /* the mark of decimals parts the fields: the numbers are written in another way than those of the fit */
     bnn_status s = apply(&sheet, like, &reading, out);
     bnn_sheet_free(&sheet);
     return s;

@@ -298,6 +298,9 @@ START_TEST(numbers_in_another_notation_are_refused_with_the_way_out) {
                 cells[i]);
         REFUSED(read_like(points[i], like, NULL, &t), sentence);
     }
+    OK(read_like("a,b\n\"1.234,5\",2\n", like, NULL, &t)); /* quoted, in the notation of the fit */
+    ck_assert_double_eq(t->x[0], 1234.5);
+    bnn_table_free(t);
     OK(read_like(points[0], like, &(bnn_csv_options){sizeof comma, .decimal = '.'}, &t));
     ck_assert_double_eq(t->x[0], 1.234);
     bnn_table_free(t);

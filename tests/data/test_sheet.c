@@ -406,11 +406,25 @@ START_TEST(a_mark_among_numbers_is_refused) {
 END_TEST
 
 START_TEST(words_stay_categories) {
-    static const char *const words[][2] = {{"10-19", "20-29"},       {"1st", "2nd"}, {"4A", "5B"},          {"1/2", "3/4"},    {"V8", "V6"},
-                                           {"1.10.2x", "2"},         {"<5", ">5"},   {"Jan", "Feb"},        {"Mon", "Tue"},    {"-", "x"},
-                                           {"100k+", "5"},           {"3 x 4", "5"}, {"may", "must"},
+    static const char *const words[][2] = {{"10-19", "20-29"},
+                                           {"1st", "2nd"},
+                                           {"4A", "5B"},
+                                           {"1/2", "3/4"},
+                                           {"V8", "V6"},
+                                           {"1.10.2x", "2"},
+                                           {"<5", ">5"},
+                                           {"Jan", "Feb"},
+                                           {"Mon", "Tue"},
+                                           {"-", "x"},
+                                           {"100k+", "5"},
+                                           {"3 x 4", "5"},
+                                           {"may", "must"},
 
-                                           {"2020-031", "2020-032"}, {"Q1", "Q2"},   {"32 de x 2020", "2"}, {"7 up 3000", "2"}};
+                                           {"2020-031", "2020-032"},
+                                           {"12 rue Haute 1000 X", "3 rue 2020 Y"},
+                                           {"Q1", "Q2"},
+                                           {"32 de x 2020", "2"},
+                                           {"7 up 3000", "2"}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         char text[100];
         snprintf(text, sizeof text, "a,y\n%s,1\n%s,2.5\n", words[i][0], words[i][1]);
@@ -499,6 +513,9 @@ START_TEST(what_looks_wrong_is_said) {
                  {"d,a,y\n202001,1,2\n202112,7,4\n", "!looks_like_date: column 'd' looks like dates, such as 202001"},
                  {"d,a,y\n1580428800,1,2\n1580515200,7,4\n", "!looks_like_date: column 'd' looks like times in seconds since 1970"},
                  {"d,a,y\n1580428800123,1,2\n1580515200456,7,4\n", "!looks_like_date: column 'd' looks like times in milliseconds"},
+                 {"a,y\n1.5,2\n-999,7\n0,3\n-999,4\n", "!looks_missing: column 'a' holds -999 beside numbers from 0 on: if it stands for a "
+                                                       "missing value, say --na -999\n"},
+                 {"a,y\n1,-99\n3,7.5\n0.5,3\n", "!looks_missing: column 'y' holds -99 beside numbers from 3 on"},
                  {"a,b,c,y\n1,5,x,2\n3,5,x,4\n", "!constant: constant columns, of which nothing can be learned: b, c"},
                  {"a,b,y\n1,1.0,3\n7,7.0,4\n3,3.0,9\n", "!duplicate_columns: columns that hold the same values: 'a' and 'b'"},
                  {"a,y\n.1,0\n.2,1\n.7,1\n.6,0\n", "!few_values: the target 'y' holds only the whole numbers 0, 1"},
@@ -564,7 +581,7 @@ START_TEST(numbers_are_categories_if_asked) {
 END_TEST
 
 START_TEST(what_is_right_is_not_doubted) {
-    reading years = read_text("d,k,y\n2019,190013,1.5\n2020,210000,3\n2022,199913,1\n", HOW(0));
+    reading years = read_text("d,k,y\n2019,190013,1.5\n2020,-999,3\n2022,-1,-99\n2023,7,-98\n", HOW(0));
     is_silent(years, "!");
     done(years);
     reading r = read_text("a,b,y\n.5,7,1.25\n.25,7.5,3\n.75,8,2\n.1,7,9\n", HOW(0));

@@ -116,6 +116,17 @@ static const char *date_name(unsigned dates) {
                                                    : "times in milliseconds since 1970";
 }
 
+/* A number of nines below 0, where all others are not: what often stands for a missing value. */
+static bnn_status doubt_nines(const bnn_inference *in, int c) {
+    const bnn_column_facts *f = &in->facts[c];
+    char least[BNN_NUMBER_TEXT], above[BNN_NUMBER_TEXT];
+    bool nines = f->least == -99 || f->least == -999 || f->least == -9999 || f->least == -99999;
+    if (f->texts > 0 || !nines || !(f->above >= 0 && isfinite(f->above))) return BNN_OK;
+    bnn_number_print(f->least, least), bnn_number_print(f->above, above);
+    return WARN("looks_missing", "column '%s' holds %s beside numbers from %s on: if it stands for a missing value%s%s", in->sheet->name[c],
+                least, above, in->sheet->listed ? ", leave its rows out" : ", say --na ", in->sheet->listed ? "" : least);
+}
+
 static bnn_status doubt_feature(const bnn_inference *in, int c) {
     const char *name = in->sheet->name[c];
     const bnn_column_facts *f = &in->facts[c];
@@ -236,6 +247,8 @@ bnn_status bnn_inference_doubts(const bnn_inference *in) {
         if (is_feature(in, c)) BNN_TRY(doubt_feature(in, c));
     for (int c = 0; c < in->sheet->cols; c++)
         if (in->role[c] == BNN_COLUMN_ID) BNN_TRY(doubt_id(in, c));
+    for (int c = 0; c < in->sheet->cols; c++)
+        if (is_feature(in, c) || in->role[c] == BNN_COLUMN_TARGET) BNN_TRY(doubt_nines(in, c));
     BNN_TRY(doubt_constants(in));
     BNN_TRY(doubt_duplicates(in));
     for (int k = 0; k < in->n_targets; k++) {

@@ -209,10 +209,11 @@ static void see_number(bnn_column_facts *f, double v) {
     memcpy(&bits, &v, sizeof bits);
     see_value(f, bits);
     if (f->numbers++ == 0) {
-        f->first = f->least = f->greatest = v;
+        f->first = f->least = f->greatest = v, f->above = INFINITY;
         f->whole = v == floor(v), f->steps = true, f->dates = dates_of(v);
     } else {
         f->whole = f->whole && v == floor(v), f->steps = f->steps && v == f->last + 1, f->dates &= dates_of(v);
+        if (v != f->least && v < f->above) f->above = v > f->least ? v : f->least;
         f->least = v < f->least ? v : f->least, f->greatest = v > f->greatest ? v : f->greatest;
     }
     f->sum += v, f->last = v;

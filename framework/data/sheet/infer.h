@@ -87,6 +87,7 @@ typedef struct {
     int first_code;                                /* row of a number that loses digits: 01234, or a long one; -1: there is none */
     int marked;                                    /* numbers that are such by the marks that were asked for */
     double sum, first, last, least, greatest;      /* of the numbers */
+    double above;                                  /* the least number that is not `least`; infinite: there is none */
     bool whole;                                    /* all numbers are */
     bool steps;                                    /* each number is the one before and 1 */
     unsigned dates;                                /* what each number can be read as, of BNN_DATE_ */

@@ -119,9 +119,10 @@ static bool is_date_around_words(const char *p) {
         if (!letter && !strchr(" .-,", *p)) return false;
         letters += letter;
     }
-    if (letters < 3 || digits_at(p) != 4 || (*p != '1' && *p != '2')) return false;
+    int century = digits_at(p) == 4 ? 10 * (p[0] - '0') + p[1] - '0' : 0;
+    if (letters < 3 || century < 18 || century > 21) return false;
     p += 4, p += *p == ',';
-    return !*p || (*p == ' ' && (is_time(p + 1) || is_letter(p[1]))) || strcmp(p, " \u0433.") == 0;
+    return !*p || (*p == ' ' && is_time(p + 1)) || strcmp(p, " \u0433.") == 0;
 }
 
 /* "31 Jan 2020", "January 31, 2020", "Jan-20", with or without the day of the week. */
