@@ -518,7 +518,7 @@ START_TEST(what_looks_wrong_is_said) {
                  {"a,y\n1,-99\n3,7.5\n0.5,3\n", "!looks_missing: column 'y' holds -99 beside numbers from 3 on"},
                  {"a,b,c,y\n1,5,x,2\n3,5,x,4\n", "!constant: constant columns, of which nothing can be learned: b, c"},
                  {"a,b,y\n1,1.0,3\n7,7.0,4\n3,3.0,9\n", "!duplicate_columns: columns that hold the same values: 'a' and 'b'"},
-                 {"a,y\n.1,0\n.2,1\n.7,1\n.6,0\n", "!few_values: the target 'y' holds only the whole numbers 0, 1"},
+                 {"a,y\n.1,1\n.2,0\n.7,1\n.6,0\n", "!few_values: the target 'y' holds only the whole numbers 0, 1"},
                  {"a,y\n.1,yes\n.2,\"Yes \"\n.7,no\n", "!levels_differ_in_case: column 'y': 'Yes' and 'yes'"},
                  {"a,y\n1,5\n7,5\n3,5\n", "!constant_target: the target 'y' is constant"},
                  {"a,y\n1,5\n", "!one_row: the table has one row"},

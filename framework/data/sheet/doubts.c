@@ -216,6 +216,11 @@ static bnn_status doubt_duplicates(const bnn_inference *in) {
     return s;
 }
 
+static int by_size(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
 static bnn_status doubt_target(const bnn_inference *in, int c) {
     const bnn_column_facts *f = &in->facts[c];
     const char *name = in->sheet->name[c];
@@ -223,7 +228,10 @@ static bnn_status doubt_target(const bnn_inference *in, int c) {
     if (is_constant(in, c)) return WARN("constant_target", "the target '%s' is constant: there is nothing to learn", name);
     bool few = f->n_few <= BNN_FEW && 2 * f->n_few <= in->sheet->rows;
     if (in->how->classes || f->texts > 0 || !f->whole || !few) return BNN_OK;
-    for (int k = 0; k < f->n_few; k++) bnn_list_add(list, sizeof list, bnn_number_print(f->few[k], number));
+    double sorted[BNN_FEW];
+    memcpy(sorted, f->few, sizeof sorted);
+    qsort(sorted, (size_t)f->n_few, sizeof *sorted, by_size);
+    for (int k = 0; k < f->n_few; k++) bnn_list_add(list, sizeof list, bnn_number_print(sorted[k], number));
     return WARN("few_values", "the target '%s' holds only the whole numbers %s: they are taken as numbers (regression); for classes %s",
                 name, list, in->sheet->listed ? "import data.txt as csv with --classes" : "say --classes");
 }
