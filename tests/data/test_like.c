@@ -232,6 +232,11 @@ START_TEST(columns_without_names_go_by_their_place) {
     REFUSED(read_like("7,red,0\n8,blue,1\n", like, NULL, &t),
             "new.csv: has no column 'a': there are column1, column2, column3; the first line does not name them");
     bnn_table_free(like);
+    like = fitted_table();
+    OK(read_like("7,red\n8,blue\n", like, NULL, &t)); /* features alone */
+    has_rows(t, 2, (const double[]){7, 0, 0, 0, 1, 8, 0, 1, 0, 0});
+    ck_assert_int_eq(t->n_ids, 0);
+    bnn_table_free(t), bnn_table_free(like);
     like = table_of("1,2,3\n2,3,5\n", (bnn_csv_options){0}); /* that had no names either */
     OK(read_like("1,2\n", like, NULL, &t));
     ck_assert_int_eq(t->y_dim, 0);

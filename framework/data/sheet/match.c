@@ -16,10 +16,24 @@ static bool is_in(const bnn_schema *schema, const char *name) {
 
 /* ---- columns without names ---- */
 
-static int count_without_targets(const bnn_schema *s) {
+/* Which columns of the schema a file without names has. */
+typedef enum { ALL, ALL_BUT_TARGETS, FEATURES, OTHERS } presence;
+
+static bool is_present(const bnn_schema_column *c, presence which) {
+    return which == ALL || c->role == BNN_COLUMN_FEATURE || (which == ALL_BUT_TARGETS && c->role != BNN_COLUMN_TARGET);
+}
+
+static int count_present(const bnn_schema *s, presence which) {
     int n = 0;
-    for (int k = 0; k < s->n; k++) n += s->column[k].role != BNN_COLUMN_TARGET;
+    for (int k = 0; k < s->n; k++) n += is_present(&s->column[k], which);
     return n;
+}
+
+/* What the number of columns says. */
+static presence find_presence(const bnn_sheet *s, const bnn_schema *schema) {
+    if (s->cols == schema->cols) return ALL;
+    if (s->cols == count_present(schema, ALL_BUT_TARGETS)) return ALL_BUT_TARGETS;
+    return s->cols == count_present(schema, FEATURES) ? FEATURES : OTHERS;
 }
 
 static bool rename_column(bnn_sheet *s, int c, const char *name) {
@@ -28,12 +42,12 @@ static bool rename_column(bnn_sheet *s, int c, const char *name) {
 }
 
 /* Calls the columns as those of the schema, by their place in its file or, where targets are not there, in order. */
-static bnn_status name_by_place(bnn_sheet *s, const bnn_schema *schema, bnn_remarks *remarks) {
-    bool whole = s->cols == schema->cols, done = true;
+static bnn_status name_by_place(bnn_sheet *s, const bnn_schema *schema, presence which, bnn_remarks *remarks) {
+    bool done = true;
     int next = 0;
     for (int k = 0; done && k < schema->n; k++) {
         const bnn_schema_column *c = &schema->column[k];
-        if (whole || c->role != BNN_COLUMN_TARGET) done = rename_column(s, whole ? c->place - 1 : next++, c->name);
+        if (is_present(c, which)) done = rename_column(s, which == ALL ? c->place - 1 : next++, c->name);
     }
     if (!done) return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for %d columns", s->path, s->cols);
     char names[512] = "";
@@ -42,11 +56,11 @@ static bnn_status name_by_place(bnn_sheet *s, const bnn_schema *schema, bnn_rema
 }
 
 static bnn_status name_columns(bnn_sheet *s, const bnn_schema *schema, bnn_remarks *remarks) {
-    bool fits = s->cols == schema->cols || s->cols == count_without_targets(schema);
-    if (s->named || !fits) return BNN_OK;
+    presence which = find_presence(s, schema);
+    if (s->named || which == OTHERS) return BNN_OK;
     for (int c = 0; c < s->cols; c++)
         if (is_in(schema, s->name[c])) return BNN_OK; /* the other file had no names either */
-    return name_by_place(s, schema, remarks);
+    return name_by_place(s, schema, which, remarks);
 }
 
 /* ---- further ids ---- */

@@ -129,7 +129,9 @@ static bnn_status evaluate(request *r) {
     if (r->plot) BNN_TRY(tool_output_claim(r->plot, NULL, NULL, NULL));
     BNN_TRY(tool_rerun_open(&r->rerun));
     bnn_status s = BNN_OK;
-    if (!r->rerun.rows->y) s = bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted, not scored", r->rerun.data_used);
+    if (!r->rerun.rows->y)
+        s = bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted, not scored",
+                     strcmp(r->rerun.data_used, "-") == 0 ? "standard input" : r->rerun.data_used);
     if (s == BNN_OK) s = tool_rerun_predict(&r->rerun, BNN_DRAW, NULL, &p);
     if (s == BNN_OK) s = bnn_metrics_compute(p, r->rerun.rows, &m);
     if (s == BNN_OK) s = tool_referral_open(&r->referral, p, r->rerun.rows);
