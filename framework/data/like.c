@@ -145,7 +145,8 @@ static bnn_status import_text(const char *path, const bnn_schema *like, const bn
     reading.remarks = how->remarks;
     if (!how->decimal && sheet.delimiter == reading.decimal && !has_mark(&sheet, reading.decimal))
         reading.thousands = '\0'; /* the mark of decimals parts the fields: the numbers are written in another way than those of the fit */
-    bnn_status s = apply(&sheet, like, &reading, out);
+    bnn_status s = bnn_sheet_tell_blanks(&sheet, how->remarks);
+    if (s == BNN_OK) s = apply(&sheet, like, &reading, out);
     bnn_sheet_free(&sheet);
     return s;
 }

@@ -19,6 +19,7 @@ typedef struct {
 typedef struct {
     const char *path;                 /* borrowed; for sentences */
     int rows, cols;                   /* of data, the header not counted */
+    int blanks;                       /* rows without anything that were left out */
     bool named;                       /* the file has a header; else names are column1, column2, ... */
     char delimiter;                   /* that ended its fields; 0: nothing did */
     bool listed;                      /* files of a folder list which column is what, no options */
@@ -34,7 +35,8 @@ typedef struct {
 /* Reads a file (plain or gzipped, "-" is standard input) as `how` says; what was guessed goes to how->remarks. A schema tells a line of
  * names from one of values; NULL: nobody knows the names. */
 bnn_status bnn_sheet_read(const char *path, const bnn_csv_options *how, const bnn_schema *like, bnn_sheet *out);
-void bnn_sheet_free(bnn_sheet *sheet); /* what is inside */
+void bnn_sheet_free(bnn_sheet *sheet);                                          /* what is inside */
+bnn_status bnn_sheet_tell_blanks(const bnn_sheet *sheet, bnn_remarks *remarks); /* how many rows without anything were left out */
 
 /* One cell as a number in the notation of the options or the schema. */
 bool bnn_sheet_number(const char *text, char decimal, char thousands, double *value);

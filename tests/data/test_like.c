@@ -69,6 +69,29 @@ START_TEST(columns_are_found_by_name) {
 }
 END_TEST
 
+START_TEST(rows_without_anything_are_counted) {
+    static const struct {
+        const char *text;
+        int left_out;
+    } files[] = {{"a\n5\n\n\n6\n\n", 2}, {"a\n\n5\n\n\n", 1}, {"a,b\n5,1\n\n6,2\n,\n", 1}, {"a,b\n5,1\n\n6,2\n", 0}};
+    bnn_table *like = table_of("a,y\n1,2\n2,3\n", (bnn_csv_options){.size = 0}), *t;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        bnn_remarks *remarks;
+        char sentence[40];
+        OK(bnn_remarks_new(&remarks));
+        OK(read_like(files[i].text, like, &(bnn_csv_options){.size = sizeof(bnn_csv_options), .remarks = remarks}, &t));
+        int last = bnn_remarks_count(remarks);
+        bool told = last > 0 && strcmp(bnn_remark_code(remarks, 0), "blank_rows") == 0;
+        ck_assert_int_eq(told, files[i].left_out > 0);
+        sprintf(sentence, "blank rows: %d left out", files[i].left_out);
+        if (told) ck_assert_str_eq(bnn_remark_sentence(remarks, 0), sentence);
+        bnn_table_free(t), bnn_remarks_free(remarks);
+    }
+    bnn_table_free(like);
+    files_remove();
+}
+END_TEST
+
 START_TEST(ids_are_carried_through) {
     bnn_table *like = fitted_table(), *t, *other;
     ck_assert_int_eq(like->n_ids, 1);
@@ -411,6 +434,7 @@ END_TEST
 
 int main(void) {
     const TTest *const tests[] = {columns_are_found_by_name,
+                                  rows_without_anything_are_counted,
                                   ids_are_carried_through,
                                   what_does_not_fit_is_refused,
                                   unknown_levels_are_read_as_another_if_asked,

@@ -34,7 +34,8 @@ typedef struct {
     int first;           /* fields of the first line */
     size_t used, room;   /* of cells */
     int room_of_lines;
-    int comments, blanks; /* lines that were left out */
+    int comments; /* lines that were left out */
+    int empty;    /* lines without anything since the last row */
 } reader;
 
 static bool is_blank(const reader *r, char c) { return c == ' ' || (c == '\t' && r->delimiter != '\t'); }
@@ -147,9 +148,11 @@ static bnn_status read_row(reader *r) {
         fields++;
     } while (!last);
     if (is_empty_row(r, fields)) {
-        r->used -= (size_t)fields, r->blanks++;
+        r->used -= (size_t)fields, s->blanks++;
         return BNN_OK;
     }
+    if (fields == 1 && s->rows > 0) s->blanks += r->empty; /* of one column an empty line may be a value that is missing */
+    r->empty = 0;
     if (s->rows == 0) r->first = s->cols = fields;
     if (s->rows == 1 && fields == r->first + 1 && r->how->header != BNN_HEADER_NO) s->cols = fields; /* names of rows have none */
     if (fields != s->cols) return ragged(r, line, fields, hash);
@@ -165,7 +168,7 @@ static bnn_status read_rows(reader *r) {
     while (*r->at) {
         while (is_blank(r, *r->at)) r->at++;
         if (*r->at == '\n' || !*r->at)
-            skip_line(r);
+            skip_line(r), r->empty++;
         else if (r->comment && strncmp(r->at, r->comment, strlen(r->comment)) == 0)
             skip_line(r), r->comments++;
         else
@@ -289,6 +292,10 @@ static bnn_status find_delimiter(reader *r) {
     return BNN_OK;
 }
 
+bnn_status bnn_sheet_tell_blanks(const bnn_sheet *s, bnn_remarks *remarks) {
+    return s->blanks ? bnn_remarks_add(remarks, BNN_REMARK_NOTE, "blank_rows", "blank rows: %d left out", s->blanks) : BNN_OK;
+}
+
 static bnn_status read_cells(reader *r) {
     bnn_sheet *s = r->sheet;
     r->at = s->text, r->at_line = 1;
@@ -298,8 +305,7 @@ static bnn_status read_cells(reader *r) {
     if (r->comments)
         BNN_TRY(bnn_remarks_add(r->how->remarks, BNN_REMARK_NOTE, "comments", "comments: %d line%s that begin%s with '%s' left out",
                                 r->comments, r->comments == 1 ? "" : "s", r->comments == 1 ? "s" : "", r->comment));
-    if (r->blanks) BNN_TRY(bnn_remarks_add(r->how->remarks, BNN_REMARK_NOTE, "blank_rows", "blank rows: %d left out", r->blanks));
-    return BNN_OK;
+    return bnn_sheet_tell_blanks(s, r->how->remarks);
 }
 
 /* ---- what ends a line ---- */
