@@ -87,19 +87,19 @@ typedef struct {
     double *mean; /* [pool, dim, S] probabilities, or means in units of the noise's sd */
 } joint;
 
-static bnn_status draw_all(const joint *j, int s, bnn_workspace *ws, bnn_real *theta, bnn_real *mean, bnn_real *var) {
+static bnn_status draw_all(const joint *j, int s, bnn_workspace *ws, bnn_real *theta, bnn_real *room, bnn_real *mean, bnn_real *var) {
     const bnn_model *m = j->engine->model;
     const bnn_likelihood *l = &m->likelihood;
     bnn_rng rng = bnn_rng_split(bnn_rng_split(j->rng, BNN_STREAM_DRAW), (uint64_t)s),
             noise = bnn_rng_split(bnn_rng_split(j->rng, BNN_STREAM_PREDICT), (uint64_t)s);
-    size_t in = (size_t)bnn_shape_size(m->x_shape), dim = (size_t)j->dim;
+    size_t dim = (size_t)j->dim;
     /* the draws of a mixture fall on its members in turn */
     BNN_TRY(bnn_engine_draw(j->engine, bnn_engine_vtable(j->engine)->member ? s : bnn_predict_stored(j->engine, s, j->S), rng, theta));
     bool point = j->engine->object.type->caps & BNN_POINT;
     bnn_net_prepare(m->net, ws, theta, point ? BNN_MEAN : BNN_DRAW, false, noise);
     for (int from = 0; from < j->pool->n; from += PIECE) {
         int n = j->pool->n - from < PIECE ? j->pool->n - from : PIECE;
-        const bnn_real *f = bnn_net_forward(m->net, ws, n, (uint64_t)from, j->pool->x + (size_t)from * in);
+        const bnn_real *f = bnn_net_forward(m->net, ws, n, (uint64_t)from, bnn_data_take(j->pool, from, n, room));
         bnn_likelihood_vtable(l)->observe(l, n, f, NULL, bnn_model_noise(m, theta), &(bnn_observation){.mean = mean, .var = var});
         for (size_t i = 0; i < (size_t)n * dim; i++)
             j->mean[((size_t)from * dim + i) * (size_t)j->S + (size_t)s] =
@@ -113,10 +113,11 @@ static bnn_status draw_job(void *context, int s) {
     const bnn_model *m = j->engine->model;
     bnn_workspace *ws = NULL;
     bnn_real *theta = malloc(((size_t)m->n_theta + 1) * sizeof *theta), *mean = malloc(2 * PIECE * (size_t)j->dim * sizeof *mean);
-    bnn_status status = theta && mean ? bnn_workspace_new(m->net, PIECE, BNN_FORWARD, &ws) : bnn_oom("a pool");
-    if (status == BNN_OK) status = draw_all(j, s, ws, theta, mean, mean + PIECE * j->dim);
+    bnn_real *room = bnn_reals_new(bnn_data_room(j->pool, PIECE));
+    bnn_status status = theta && mean && room ? bnn_workspace_new(m->net, PIECE, BNN_FORWARD, &ws) : bnn_oom("a pool");
+    if (status == BNN_OK) status = draw_all(j, s, ws, theta, room, mean, mean + PIECE * j->dim);
     bnn_workspace_free(ws);
-    free(theta), free(mean);
+    free(theta), free(mean), free(room);
     return status;
 }
 

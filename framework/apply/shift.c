@@ -203,6 +203,7 @@ bnn_status bnn_table_shift(bnn_table *table, const bnn_shift *shift) {
     bnn_shift how;
     char *title;
     BNN_TRY(bnn_sized_read("bnn_shift", &how, sizeof how, BNN_UP_TO(bnn_shift, seed), shift));
+    BNN_TRY(bnn_table_numbers(table));
     if ((int)how.kind < BNN_SHIFT_ROTATE || how.kind > BNN_SHIFT_MISSING) return bnn_fail(BNN_ERR_OPTION, "there is no such shift");
     if (!isfinite(how.strength) || (how.strength < 0 && how.kind > BNN_SHIFT_ROLL))
         return bnn_fail(BNN_ERR_OPTION, "%s takes a strength of 0 or more, not %g", bnn_shift_names[how.kind], how.strength);

@@ -19,7 +19,7 @@ static int draw_row(const bnn_table *t, uint64_t stream, double *context) {
     uint32_t word;
     bnn_rng_words((bnn_rng){stream}, 0, 1, 1, &word);
     int row = (int)(((uint64_t)word * (uint64_t)t->n) >> 32);
-    memcpy(context, t->x + (size_t)row * D, D * sizeof *context);
+    for (size_t k = 0; k < D; k++) context[k] = bnn_table_value(t, (size_t)row * D + k);
     return row;
 }
 

@@ -57,6 +57,18 @@ bnn_status bnn_table_new_images(int n, bnn_shape x_shape, bnn_shape y_shape, int
     return give(s, t, out);
 }
 
+bnn_status bnn_table_numbers(bnn_table *t) {
+    if (!t->pixels) return BNN_OK;
+    const size_t cells = (size_t)t->n * (size_t)bnn_shape_size(t->x_shape);
+    BNN_TRY(bnn_memory_check((double)cells * sizeof *t->x, "images as numbers", "take fewer rows"));
+    double *x = malloc((cells + 1) * sizeof *x);
+    if (!x) return bnn_oom("%d images as numbers", t->n);
+    for (size_t i = 0; i < cells; i++) x[i] = t->pixels[i];
+    free(t->pixels);
+    t->x = x, t->pixels = NULL;
+    return BNN_OK;
+}
+
 void bnn_table_free(bnn_table *t) {
     if (!t) return;
     bnn_texts_free(t->x_names, bnn_shape_size(t->x_shape));

@@ -59,6 +59,12 @@ def main(program):
         f.bnn("import", "images", "train", "--test", "test", "-o", "data.h5")
         f.bnn("fit", "-d", "data.h5", "--split", "0", *fit, "-o", "run.h5")
         assert "accuracy             1.0000" in f.bnn("evaluate", "run.h5", "-d", "test")
+        f.bnn("shift", "data.h5", "--roll", "2", "-o", "rolled.h5")  # who changes rows, or goes over them alone
+        assert "accuracy             1.0000" in f.bnn("evaluate", "run.h5", "-d", "rolled.h5")
+        f.bnn("acquire", "run.h5", "-d", "new", "--by", "batchbald", "-n", "2")
+        f.bnn("ood", "run.h5", "--in", "data.h5", "--out", "rolled.h5")
+        f.bnn("attack", "run.h5", "-d", "data.h5", "--eps", "0.1", "-o", "attacked.h5")
+        f.bnn("predict", "run.h5", "-d", "data.h5", "--keep", "predictive", "-o", "kept.h5")
         assert "60 rows" in f.bnn("fit", "-d", "train", *fit, "-o", "folder.h5")
         for run in "run.h5", "folder.h5":
             for where in "new", "large", "bent":

@@ -65,6 +65,9 @@ bnn_status bnn_table_new(int n, bnn_shape x_shape, int y_dim, int n_classes, bnn
 /* The same for images of bytes: x is NULL, and `pixels` are zeros. y_shape: [y_dim], or [H,W] where n_classes is above 0. */
 bnn_status bnn_table_new_images(int n, bnn_shape x_shape, bnn_shape y_shape, int n_classes, bnn_table **out);
 
+/* Makes numbers of bytes, x in the place of pixels, for those who change them. */
+bnn_status bnn_table_numbers(bnn_table *table);
+
 /* Refuses values that are not finite, class indices out of range and weights below 0, naming row (counted from 1) and column. */
 bnn_status bnn_table_check(const bnn_table *table);
 
