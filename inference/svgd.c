@@ -65,7 +65,7 @@ enum { EPOCHS, STEPS };
 static bnn_status allocate(state *s, const conf *c, const bnn_data *data) {
     size_t P = (size_t)c->particles, n = (size_t)s->model->n_theta, planes = (size_t)bnn_optimizer_vtable(s->optimizer)->state_per_theta;
     int rows = c->batch < data->n ? c->batch : data->n;
-    double each = (double)bnn_workspace_bytes(s->model->net, rows, BNN_TO_THETA) + (double)((3 + planes) * n) * sizeof(bnn_real);
+    double each = (double)bnn_model_workspace_bytes(s->model, rows) + (double)((3 + planes) * n) * sizeof(bnn_real);
     double all = (double)P * each + 1.5 * (double)(P * P) * sizeof(double) + bnn_minibatch_bytes(data, rows);
     BNN_TRY(bnn_memory_check(all, "training", "take fewer particles or a smaller batch"));
     BNN_TRY(bnn_stored_open(&s->stored, 1, c->particles, s->model->n_theta, 0));
@@ -78,7 +78,7 @@ static bnn_status allocate(state *s, const conf *c, const bnn_data *data) {
     s->terms = calloc(P, sizeof *s->terms);
     if (!s->ws || !s->grad || !s->along || !s->moments || !s->square || !s->sorted || !s->terms) return bnn_oom("particles");
     BNN_TRY(bnn_minibatch_open(data, c->batch, &s->batch));
-    for (size_t i = 0; data->n > 0 && i < P; i++) BNN_TRY(bnn_workspace_new(s->model->net, s->batch.rows, BNN_TO_THETA, &s->ws[i]));
+    for (size_t i = 0; data->n > 0 && i < P; i++) BNN_TRY(bnn_model_workspace_new(s->model, s->batch.rows, &s->ws[i]));
     return bnn_model_ranges(s->model, s->optimizer->object.type->caps & BNN_OPTIMIZER_BY_BLOCKS, &s->n_ranges, &s->range);
 }
 

@@ -33,7 +33,7 @@ static double bytes_needed(const bnn_descent *d, const bnn_data *data) {
     const bnn_model *m = d->model;
     size_t theta = (size_t)m->n_theta * (size_t)(2 + bnn_optimizer_vtable(&d->conf->optimizer)->state_per_theta);
     int batch = d->conf->batch < data->n ? d->conf->batch : data->n;
-    return (double)bnn_workspace_bytes(m->net, batch, BNN_TO_THETA) + (double)theta * sizeof(bnn_real) + bnn_minibatch_bytes(data, batch);
+    return (double)bnn_model_workspace_bytes(m, batch) + (double)theta * sizeof(bnn_real) + bnn_minibatch_bytes(data, batch);
 }
 
 static bnn_status allocate(bnn_descent *d, const bnn_data *data) {
@@ -47,7 +47,9 @@ static bnn_status allocate(bnn_descent *d, const bnn_data *data) {
     BNN_TRY(bnn_minibatch_open(data, d->conf->batch, &d->batch));
     BNN_TRY(bnn_minibatch_augment(&d->batch, data, d->conf->augment));
     BNN_TRY(bnn_model_ranges(m, by_blocks(d), &d->n_ranges, &d->range));
-    return data->n > 0 ? bnn_workspace_new(m->net, d->batch.rows, BNN_TO_THETA, &d->ws) : BNN_OK;
+    if (data->n == 0) return BNN_OK;
+    return d->estimator == BNN_SCORE_FUNCTION ? bnn_workspace_new(m->net, d->batch.rows, BNN_TO_THETA, &d->ws)
+                                              : bnn_model_workspace_new(m, d->batch.rows, &d->ws);
 }
 
 bnn_status bnn_descent_open(bnn_engine *engine, const bnn_descent_conf *conf, const bnn_data *data, bnn_mode mode) {

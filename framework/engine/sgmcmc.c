@@ -76,10 +76,9 @@ static bnn_status check(const bnn_sgmcmc_conf *c, double friction, double noise)
 
 static bnn_status allocate(bnn_sgmcmc *s, const bnn_data *data) {
     const bnn_sgmcmc_conf *c = s->conf;
-    const bnn_net *net = s->model->net;
     int n = s->model->n_theta, rows = c->batch < data->n ? c->batch : data->n;
     double each =
-        (double)bnn_workspace_bytes(net, rows, BNN_TO_THETA) + bnn_minibatch_bytes(data, rows) + PLANES * (double)n * sizeof(bnn_real);
+        (double)bnn_model_workspace_bytes(s->model, rows) + bnn_minibatch_bytes(data, rows) + PLANES * (double)n * sizeof(bnn_real);
     double draws = bnn_stored_bytes(c->chains, c->samples, n, N_STATS);
     BNN_TRY(bnn_memory_check(c->chains * each + draws, "sampling", "keep fewer draws, or run fewer chains"));
     s->chain = calloc((size_t)c->chains, sizeof *s->chain);
@@ -100,7 +99,7 @@ static bnn_status open_chain(bnn_sgmcmc *s, int k, const bnn_data *data) {
     for (size_t i = 0; i < n; i++) c->squares[i] = 1;
     bnn_model_init(s->model, bnn_rng_split(bnn_rng_split(s->rng, BNN_STREAM_INIT), (uint64_t)k), c->theta);
     BNN_TRY(bnn_minibatch_open(data, s->conf->batch, &c->batch));
-    return data->n > 0 ? bnn_workspace_new(s->model->net, c->batch.rows, BNN_TO_THETA, &c->ws) : BNN_OK;
+    return data->n > 0 ? bnn_model_workspace_new(s->model, c->batch.rows, &c->ws) : BNN_OK;
 }
 
 /* The least of a thinning is one epoch: it spares time, and draws that are close to each other do no harm. */

@@ -412,35 +412,109 @@ bnn_status bnn_model_set_prior_prec(bnn_model *model, int b, const bnn_real *the
     return BNN_OK;
 }
 
+/* Says whether the rows of a batch may go through the network in any pieces. */
+static bool in_pieces(const bnn_net *net) {
+    if (bnn_net_stateful(net) >= 0) return false;
+    for (int i = 0; i < net->n_nodes; i++)
+        if (net->node[i].layer.object.type->caps & BNN_COUPLED) return false;
+    return true;
+}
+
 /* Rows that go through the network together. A batch whose activations fit neither the first cache nor half of a second one goes in pieces
  * that fit the first; so only of networks that are narrow enough, and of layers that take rows one by one and remember none. */
 static int rows_together(const bnn_net *net, int m) {
     enum { FIRST = 40 << 10, HALF_SECOND = 256 << 10, UNIT = 24 }; /* bytes; rows: a multiple of the tiles of kernels.c */
     size_t row = bnn_workspace_bytes(net, UNIT, BNN_TO_THETA) / UNIT;
     int rows = (int)(FIRST / (row + 1)) / UNIT * UNIT;
-    if (bnn_net_stateful(net) >= 0) return m;
-    for (int i = 0; i < net->n_nodes; i++)
-        if (net->node[i].layer.object.type->caps & BNN_COUPLED) return m;
+    if (!in_pieces(net)) return m;
     return rows == 0 || (size_t)m * row <= HALF_SECOND ? m : rows;
+}
+
+/* Rows that go side by side, each in a lane, where one is much work on few parameters, as of a network of convolutions; 0: they do not. As
+ * many as have room, all rounds alike. */
+static int lanes_of(const bnn_model *m, int rows) {
+    enum { LEAST = 256 << 10, ROOM = 512 << 20, MOST = 16, TIMES = 4 }; /* bytes; times the parameters */
+    size_t row = bnn_workspace_bytes(m->net, 1, BNN_TO_THETA);
+    if (rows < 2 || row < LEAST || row < TIMES * (size_t)m->n_theta * sizeof(bnn_real) || !in_pieces(m->net)) return 0;
+    int most = row < ROOM / MOST ? MOST : row < ROOM ? (int)(ROOM / row) : 1, rounds = (rows + most - 1) / most;
+    return (rows + rounds - 1) / rounds;
+}
+
+bnn_status bnn_model_workspace_new(const bnn_model *model, int rows, bnn_workspace **out) {
+    int lanes = lanes_of(model, rows);
+    return lanes > 0 ? bnn_workspace_new_lanes(model->net, lanes, (size_t)model->n_theta, out)
+                     : bnn_workspace_new(model->net, rows, BNN_TO_THETA, out);
+}
+
+size_t bnn_model_workspace_bytes(const bnn_model *model, int rows) {
+    int lanes = lanes_of(model, rows);
+    return lanes > 0 ? bnn_workspace_lanes_bytes(model->net, lanes, (size_t)model->n_theta)
+                     : bnn_workspace_bytes(model->net, rows, BNN_TO_THETA);
+}
+
+/* The rows of a batch on their way through the network. */
+typedef struct {
+    const bnn_model *model;
+    bnn_workspace *ws;
+    const bnn_objective *objective;
+    const bnn_real *theta, *x, *y;
+    double per_row; /* weight of a row's nll in U */
+    bool wanted;    /* gradients are */
+    int first;      /* row in lane 0 */
+    double *nll;    /* of the rows in the lanes */
+} batch;
+
+/* nll of n rows from `from` on, forward and, into grad (NULL: not wanted), backward. */
+static double run_rows(const batch *b, bnn_workspace *ws, int from, int n, bool back, bnn_real *grad) {
+    const bnn_model *m = b->model;
+    const size_t in = (size_t)bnn_shape_size(m->x_shape), y_dim = (size_t)m->likelihood.y_dim;
+    const bnn_real *f = bnn_net_forward(m->net, ws, n, (uint64_t)from, b->x + (size_t)from * in);
+    const double *weight = b->objective->weight ? b->objective->weight + from : NULL;
+    double nll =
+        bnn_likelihood_nll(&m->likelihood, n, weight, f, b->y + (size_t)from * y_dim, bnn_model_noise(m, b->theta),
+                           b->objective->scale * b->per_row, grad ? bnn_net_df(m->net, ws) : NULL, grad ? grad + m->net->n_theta : NULL);
+    if (back) bnn_net_backward(m->net, ws, grad);
+    return nll;
+}
+
+static void run_lanes(void *context, int first, int n) {
+    const batch *b = context;
+    for (int k = first; k < first + n; k++) {
+        bnn_real *grad;
+        bnn_workspace *lane = bnn_workspace_lane(b->model->net, b->ws, k, &grad);
+        b->nll[k] = run_rows(b, lane, b->first + k, 1, b->wanted, b->wanted ? grad : NULL);
+    }
+}
+
+/* All m rows, in rounds of as many as there are lanes. */
+static double run_rounds(batch *b, int m, bnn_real *grad) {
+    enum { MOST = 16 };
+    double nll[MOST], total = 0;
+    const int lanes = bnn_workspace_lanes(b->ws);
+    b->nll = nll;
+    for (b->first = 0; b->first < m; b->first += lanes) {
+        int n = m - b->first < lanes ? m - b->first : lanes;
+        bnn_parts_run(n, 1, run_lanes, b);
+        for (int k = 0; k < n; k++) total += b->per_row * nll[k];
+        if (grad) bnn_workspace_gather(b->model->net, b->ws, n, grad);
+    }
+    return total;
 }
 
 bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta, int m,
                       const bnn_real *x, const bnn_real *y, bnn_real *grad) {
     const bnn_net *net = model->net;
     double per_row = m > 0 ? (double)objective->n_total / m : 0, scale = objective->scale, share = scale * objective->kl_weight;
-    size_t in = (size_t)bnn_shape_size(model->x_shape), y_dim = (size_t)model->likelihood.y_dim;
+    batch b = {.model = model, .ws = ws, .objective = objective, .theta = theta, .x = x, .y = y, .per_row = per_row, .wanted = grad};
     bnn_terms terms = {0};
     terms.prior = objective->kl_weight * prior_all(model, theta, share, grad);
     bnn_net_prepare(net, ws, theta, objective->mode, true, rng);
     const bool score = grad && objective->estimator == BNN_SCORE_FUNCTION; /* which takes the nll of all rows */
-    for (int from = 0, piece = score ? m : rows_together(net, m); from < m; from += piece) {
-        int n = m - from < piece ? m - from : piece;
-        const bnn_real *f = bnn_net_forward(net, ws, n, (uint64_t)from, x + (size_t)from * in);
-        const double *weight = objective->weight ? objective->weight + from : NULL;
-        terms.nll += per_row * bnn_likelihood_nll(&model->likelihood, n, weight, f, y + (size_t)from * y_dim, bnn_model_noise(model, theta),
-                                                  scale * per_row, grad ? bnn_net_df(net, ws) : NULL, grad ? grad + net->n_theta : NULL);
-        if (grad && !score) bnn_net_backward(net, ws, grad);
-    }
+    if (bnn_workspace_lanes(ws) > 0)
+        terms.nll = run_rounds(&b, m, grad);
+    else
+        for (int from = 0, piece = score ? m : rows_together(net, m); from < m; from += piece)
+            terms.nll += per_row * run_rows(&b, ws, from, m - from < piece ? m - from : piece, grad && !score, grad);
     if (score) bnn_net_score(net, ws, scale * (terms.nll - objective->baseline), grad);
     terms.kl = objective->kl_weight * bnn_net_penalty(net, ws, share, grad);
     return terms;

@@ -104,6 +104,7 @@ bnn_status bnn_workspace_new(const bnn_net *net, int rows, bnn_reach reach, bnn_
 void bnn_workspace_free(bnn_workspace *ws) {
     if (!ws) return;
     bnn_prune_free(ws);
+    bnn_lanes_free(ws);
     free(ws->block);
     free(ws->io);
     free(ws->x);

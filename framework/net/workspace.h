@@ -30,6 +30,10 @@ struct bnn_workspace {
     bool scored;        /* score hooks take the place of backward where there are any */
     bnn_tap tap;        /* or NULL */
     void *tap_context;
+    bnn_workspace **lane; /* [n_lanes] of a row each, which go through them side by side; NULL: rows go through this one */
+    int n_lanes;
+    bnn_real *row_grad; /* [n_lanes, n_theta] of the rows in the lanes */
+    size_t n_theta;
 };
 
 /* Makes room, if a pass without gradients can leave anything out of this network. */
@@ -39,5 +43,7 @@ void bnn_prune_free(bnn_workspace *ws);
 void bnn_prune_prepare(const bnn_net *net, bnn_workspace *ws);
 /* The forward of node i on the io's rows; false: nothing is left out there, the layer's own hook is to run. */
 bool bnn_prune_forward(const bnn_net *net, bnn_workspace *ws, int i);
+
+void bnn_lanes_free(bnn_workspace *ws); /* lanes.c */
 
 #endif

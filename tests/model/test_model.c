@@ -523,10 +523,10 @@ static const bnn_prior_type witness = {
 };
 
 START_TEST(a_prior_sees_which_block_it_is_asked_about) {
-    static const bnn_prior_block expected[] = {{"first", "dense", "kernel", true, IN, 4, IN},
-                                               {"first", "dense", "bias", false, 0, 4, IN},
-                                               {"gaussian_dense_1", "gaussian_dense", "kernel", true, 4, 1, 4},
-                                               {"gaussian_dense_1", "gaussian_dense", "bias", false, 0, 1, 4}};
+    static const bnn_prior_block expected[] = {{"first", "dense", "kernel", true, IN, 4, IN, IN},
+                                               {"first", "dense", "bias", false, 0, 4, IN, 0},
+                                               {"gaussian_dense_1", "gaussian_dense", "kernel", true, 4, 1, 4, 4},
+                                               {"gaussian_dense_1", "gaussian_dense", "bias", false, 0, 1, 4, 0}};
     problem p;
     OK(bnn_type_add(BNN_PRIOR, &witness.type));
     problem_open("first = dense:4; tanh; gaussian_dense", "gaussian", "witness", 0, &p);

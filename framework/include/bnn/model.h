@@ -122,6 +122,12 @@ typedef struct {
     const double *weight;    /* [m] of the rows of this batch; NULL: each weighs 1 */
 } bnn_objective;
 
+/* A workspace for U and its gradient on up to `rows` rows. Where a row is much work on few parameters, as an image in a network of
+ * convolutions, rows go side by side in it, and their gradients are added in the order of rows, in place of one sum over all of them. Not for
+ * BNN_SCORE_FUNCTION. */
+bnn_status bnn_model_workspace_new(const bnn_model *model, int rows, bnn_workspace **out);
+size_t bnn_model_workspace_bytes(const bnn_model *model, int rows); /* bytes that it takes */
+
 /* U on m rows x[m, in], y[m, y_dim], m <= rows of the workspace; grad[n_theta] is set (NULL: not wanted). */
 bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta, int m,
                       const bnn_real *x, const bnn_real *y, bnn_real *grad);

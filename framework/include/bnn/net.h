@@ -69,6 +69,16 @@ bnn_status bnn_workspace_new(const bnn_net *net, int rows, bnn_reach reach, bnn_
 size_t bnn_workspace_bytes(const bnn_net *net, int rows, bnn_reach reach);                        /* bytes that it takes */
 void bnn_workspace_free(bnn_workspace *ws); /* frees it with all it owns; NULL is allowed */
 
+/* For rows that are large each: `lanes` workspaces of a row in one, whose rows go side by side and have gradients[n_theta] of their own.
+ * prepare, finish and penalty are made in it as in any other, forward and backward in its lanes. Not for layers whose rows interact. */
+bnn_status bnn_workspace_new_lanes(const bnn_net *net, int lanes, size_t n_theta, bnn_workspace **out);
+size_t bnn_workspace_lanes_bytes(const bnn_net *net, int lanes, size_t n_theta); /* bytes that it takes */
+int bnn_workspace_lanes(const bnn_workspace *ws);                                /* their number; 0 of any other workspace */
+/* Lane k in the pass that ws has been prepared for, and where its row adds its gradient, which begins at 0. */
+bnn_workspace *bnn_workspace_lane(const bnn_net *net, const bnn_workspace *ws, int k, bnn_real **grad);
+/* grad[n_theta] += what the rows in the first lanes have added, in their order. */
+void bnn_workspace_gather(const bnn_net *net, bnn_workspace *ws, int lanes, bnn_real *grad);
+
 /* Numbers that a node's prepare hook made for this pass: plan.drawn says what stands where. */
 const bnn_real *bnn_workspace_pass(const bnn_workspace *ws, int node);
 
