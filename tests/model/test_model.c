@@ -538,7 +538,8 @@ START_TEST(a_prior_sees_which_block_it_is_asked_about) {
         ck_assert_str_eq(a->node, b->node);
         ck_assert_str_eq(a->layer, b->layer);
         ck_assert_str_eq(a->name, b->name);
-        ck_assert(a->weight == b->weight && a->rows == b->rows && a->cols == b->cols && a->fan_in == b->fan_in);
+        ck_assert(a->weight == b->weight && a->rows == b->rows && a->cols == b->cols && a->fan_in == b->fan_in &&
+                  a->inputs == b->inputs);
     }
     problem_close(&p);
 }
