@@ -130,8 +130,26 @@ START_TEST(changes_go_on_where_they_were_stopped) {
 }
 END_TEST
 
+START_TEST(a_network_is_chosen_where_one_would_do) {
+    bnn_table *t = images(true), *maps;
+    OK(bnn_table_new_images(4, (bnn_shape){.rank = 3, .d = {1, 2, 2}}, (bnn_shape){.rank = 2, .d = {2, 2}}, 3, &maps));
+    bnn_config config = {.engine = "map:epochs=1", .seed = 1}, whole = {.seed = 1};
+    bnn_data *d = data_new(t), *m = data_new(maps);
+    bnn_run *run;
+    OK(bnn_run_new(&config, d, &run));
+    ck_assert_str_eq(run->engine->plain_net, "flatten; dense:50; relu; dense");
+    bnn_run_free(run);
+    SAYS(bnn_run_new(&config, m, &run),
+         "no network is chosen for maps of classes: name one that ends with a convolution, such as 'conv2d:16");
+    SAYS(bnn_run_new(&whole, m, &run), "no network is chosen for maps of classes");
+    config.net = "conv2d:0,kernel=1";
+    OK(bnn_run_new(&config, m, &run));
+    bnn_run_free(run), bnn_data_free(d), bnn_data_free(m), bnn_table_free(t), bnn_table_free(maps);
+}
+END_TEST
+
 int main(void) {
     return run_tests("images", (const TTest *const[]){bytes_are_numbers_to_every_engine, bytes_are_numbers_to_attacks,
                                                       changed_images_have_the_same_bits_at_any_number_of_threads,
-                                                      changes_go_on_where_they_were_stopped, NULL});
+                                                      changes_go_on_where_they_were_stopped, a_network_is_chosen_where_one_would_do, NULL});
 }

@@ -79,7 +79,7 @@ static bnn_status take_map(const work *w, int i, const bnn_picture *picture) {
     if (labels.width != picture->width || labels.height != picture->height)
         s = bnn_fail(BNN_ERR_SHAPE, "%s: is %dx%d, and the picture that it labels, %s, is %dx%d", path, labels.width, labels.height,
                      w->gallery.picture[i].path, picture->width, picture->height);
-    for (int k = 0; s == BNN_OK && k < labels.width * labels.height; k++)
+    for (size_t k = 0; s == BNN_OK && k < (size_t)labels.width * (size_t)labels.height; k++)
         if (labels.v[k] >= MOST_LABELS && labels.v[k] != void_label)
             s = bnn_fail(BNN_ERR_DATA, "%s: has label %d, and classes are 0 to %d: if it stands for pixels that nobody knows, --void %d",
                          path, labels.v[k], MOST_LABELS - 1, labels.v[k]);
