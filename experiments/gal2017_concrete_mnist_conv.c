@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Gal, Hron & Kendall 2017, Concrete Dropout: the authors' notebook of a convolutional network on MNIST (spatial-concrete-dropout-keras). Four
- * learned p, one before each layer with weights, in place of the hand-tuned 0, 0, .25, .5 of the Keras example.
+ * Gal, Hron & Kendall 2017, Concrete Dropout: the authors' notebook of a convolutional network on MNIST (spatial-concrete-dropout-keras).
+ * Four learned p, one before each layer with weights, in place of the hand-tuned 0, 0, .25, .5 of the Keras example.
  *
- *   gates of channels, convolution to 32 by 3 x 3, relu; gates of channels, to 64, relu; pooling 2 x 2; gates, 128 units, relu; gates, 10 units
+ *   gates of channels, convolution to 32 by 3 x 3, relu; gates of channels, to 64, relu; pooling 2 x 2; gates, 128 units, relu; gates, 10
  *   loss = mean cross entropy + 1e-2/N ||W||^2/(1-p) - 2/N K H(p) for each layer; minibatches of 128 rows, 20 epochs
  *
  * U/N has 1/N K H(p), since cross entropy is -log p of one row, which the notebook's own text says as well. `notebook` therefore lets every
  * row weigh 1/2, and has p(w) = N(0, 10^2): 2 U/N is then its loss, term by term. `right` has whole rows and N(0, 50), the same decay.
  * Adam (1e-3, p 1e-2, both down to 0) in place of Adadelta.
  *
- *                      accuracy of one pass    p of the four layers
- *   published          .9892                   .0121  .0386  .4776  .0550
- *   by hand            .9898                   0      0      .25    .5
- * OURS
+ *                             accuracy of one pass    p of the four layers
+ *   published, 20 epochs      .9892                   .0121  .0386  .4776  .0550
+ *   by hand                   .9898                   0      0      .25    .5
  *
  * usage: gal2017_concrete_mnist_conv [--smoke | MNIST.h5 [notebook|right [EPOCHS]]]
- *        MNIST.h5: bnn import idx train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz -o MNIST.h5
+ *        MNIST.h5: bnn import idx TRAIN_IMAGES TRAIN_LABELS TEST_IMAGES TEST_LABELS -o MNIST.h5
  */
 #include <bnn/bnn.h>
 #include <bnn/fit.h>
@@ -95,7 +94,8 @@ int main(int argc, char **argv) {
     bool smoke = argc == 2 && strcmp(argv[1], "--smoke") == 0, right = argc > 2 && strcmp(argv[2], "right") == 0;
     int epochs = argc > 3 ? atoi(argv[3]) : smoke ? 10 : 20;
     if (argc == 2 && strcmp(argv[1], "--help") == 0) return puts(usage), 0;
-    if (argc < 2 || argc > 4 || epochs < 1 || (argc > 2 && !right && strcmp(argv[2], "notebook") != 0)) return fprintf(stderr, "%s\n", usage), 2;
+    if (argc < 2 || argc > 4 || epochs < 1 || (argc > 2 && !right && strcmp(argv[2], "notebook") != 0))
+        return fprintf(stderr, "%s\n", usage), 2;
     if (experiment(smoke ? NULL : argv[1], !right, epochs) == BNN_OK) return 0;
     fprintf(stderr, "%s\n", bnn_error());
     return 2;
