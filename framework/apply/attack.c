@@ -291,6 +291,7 @@ static double step_of(const bnn_attack_options *how) {
 static bnn_status open_attack(attack *a, const bnn_run *run) {
     const bnn_engine *fitted = bnn_engine_fitted(run->engine);
     if (!fitted) return bnn_fail(BNN_ERR_STATE, "nothing has been fitted yet that could be attacked");
+    BNN_TRY(bnn_refuse_maps(fitted->model->likelihood.sites, "an attack is"));
     a->step = step_of(&a->how);
     BNN_TRY(open_targets(a, fitted->model));
     BNN_TRY(open_box(a));

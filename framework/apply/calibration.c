@@ -88,6 +88,7 @@ bnn_status bnn_calibration_fit(const bnn_prediction *p, const bnn_data *rows, co
     *out = NULL;
     BNN_TRY(read_options(options, &o));
     const bnn_calibrator *by = calibrators[o.method];
+    BNN_TRY(bnn_refuse_maps(p->sites, "calibration is"));
     BNN_TRY(check_kind(by, p->is_class));
     BNN_TRY(check_rows(p, rows));
     size_t most = by->most(p);
@@ -217,6 +218,7 @@ bnn_status bnn_run_predict(const bnn_run *run, const bnn_data *data, const bnn_p
     if (!run->calibration) return bnn_predict(run->engine, data, options, out);
     BNN_TRY(bnn_sized_read("bnn_predict_options", &how, sizeof how, BNN_UP_TO(bnn_predict_options, sink), options));
     bnn_prediction *p;
+    if (how.taker) return bnn_fail(BNN_ERR_OPTION, "a calibrated run is predicted as a whole: ask without a taker");
     BNN_TRY(bnn_predict(run->engine, data, &how, &p));
     bnn_status s = BNN_OK;
     if (run->calibration->method == BNN_CALIBRATE_VARIANCE && p->has_target) s = score_stretched(run, data, &how, p);

@@ -80,6 +80,7 @@ bool bnn_row_score_find(const char *name, bnn_row_score *out) {
 static unsigned kind_of(bool classes) { return classes ? OF_CLASSES : OF_REALS; }
 
 bnn_status bnn_prediction_uncertainty(const bnn_prediction *p, const bnn_data *data, bnn_row_score score, double *uncertainty) {
+    BNN_TRY(bnn_refuse_maps(p->sites, "the uncertainty of a row is"));
     if (!(kinds[score].of & kind_of(p->is_class)))
         return bnn_fail(BNN_ERR_OPTION, "'%s' cannot be told of a prediction of %s", kinds[score].name,
                         p->is_class ? "classes" : "real targets");
@@ -179,6 +180,7 @@ bnn_status bnn_row_scores_new(const bnn_run *run, const bnn_data *rows, const bn
     *out = NULL;
     const bnn_engine *fitted = bnn_engine_fitted(run->engine);
     if (!fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has not been fitted yet", run->engine->object.type->name);
+    BNN_TRY(bnn_refuse_maps(fitted->model->likelihood.sites, "scores of what is out of distribution are"));
     bnn_row_scores *s = calloc(1, sizeof *s);
     if (!s) return bnn_oom("scores of %d rows", rows->n);
     s->n = rows->n;

@@ -140,6 +140,7 @@ static double loss_of_reals(const bnn_prediction *p, const bnn_data *data, int i
 }
 
 bnn_status bnn_prediction_losses(const bnn_prediction *p, const bnn_data *data, double *loss) {
+    BNN_TRY(bnn_refuse_maps(p->sites, "withholding answers is"));
     if (!data->y || !p->has_target) return bnn_fail(BNN_ERR_DATA, "losses need targets");
     if (p->n != data->n) return bnn_fail(BNN_ERR_SHAPE, "%d rows were predicted, the data have %d", p->n, data->n);
     for (int i = 0; i < p->n; i++) loss[i] = (p->is_class ? loss_of_class : loss_of_reals)(p, data, i);

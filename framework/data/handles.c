@@ -99,10 +99,11 @@ bnn_status bnn_data_table(const bnn_data *data, bnn_table **out) {
     const bnn_table *from = data->table;
     bnn_table *t;
     *out = NULL;
-    BNN_TRY(bnn_table_new(data->n, from->x_shape, from->y_dim, from->n_classes, &t));
+    BNN_TRY(bnn_table_new_images(data->n, from->x_shape, from->y_shape, from->n_classes, &t));
     t->scale = from->scale, t->range = from->range;
     bnn_status s = copy_names(from, t);
     if (s == BNN_OK) s = copy_ids(from, data->rows, t);
+    if (s == BNN_OK) s = bnn_table_numbers(t);
     if (s == BNN_OK) s = copy_rows(from, data->rows, t);
     if (s == BNN_OK) s = bnn_schema_copy(from->schema, &t->schema);
     if (s == BNN_OK)

@@ -35,6 +35,11 @@ bnn_status bnn_likelihood_new(const char *spec, const bnn_targets *y, bnn_likeli
     return BNN_OK;
 }
 
+bnn_status bnn_refuse_maps(int sites, const char *what) {
+    if (sites <= 1) return BNN_OK;
+    return bnn_fail(BNN_ERR_OPTION, "%s for rows with one class or real targets, not for maps of classes", what);
+}
+
 void bnn_likelihood_free(bnn_likelihood *likelihood) {
     const bnn_likelihood_type *type = bnn_likelihood_vtable(likelihood);
     if (type && type->close) type->close(likelihood);

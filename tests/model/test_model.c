@@ -296,7 +296,8 @@ START_TEST(blocks_cover_theta_in_order) {
 }
 END_TEST
 
-/* Two searches through all nodes for each of them would take this test beyond its time. Made-up numbers step over the labels of the text. */
+/* Two searches through all nodes for each of them would take this test beyond its time. Made-up numbers step over the labels of the text.
+ */
 START_TEST(long_texts_are_built_in_linear_time) {
     enum { PAIRS = 10000 };
     char *text = NULL, *printed;
@@ -538,8 +539,7 @@ START_TEST(a_prior_sees_which_block_it_is_asked_about) {
         ck_assert_str_eq(a->node, b->node);
         ck_assert_str_eq(a->layer, b->layer);
         ck_assert_str_eq(a->name, b->name);
-        ck_assert(a->weight == b->weight && a->rows == b->rows && a->cols == b->cols && a->fan_in == b->fan_in &&
-                  a->inputs == b->inputs);
+        ck_assert(a->weight == b->weight && a->rows == b->rows && a->cols == b->cols && a->fan_in == b->fan_in && a->inputs == b->inputs);
     }
     problem_close(&p);
 }

@@ -174,6 +174,26 @@ def check_page(bnn, a):
     data.write_bytes(kept)
 
 
+def check_others(bnn):
+    """What is made for rows of one class refuses maps in a sentence, and takes classes of images that are kept as bytes."""
+    no_maps = "for rows with one class or real targets, not for maps of classes"
+    for words in (["calibrate", "-o", "x.h5"], ["ood", "--out", "maps.h5"], ["attack", "--eps", "0.1", "-o", "x.h5"], ["evaluate", "--referral", "0.2"], ["evaluate", "--referral-risk", "0.2"]):
+        refused(bnn, [words[0], "run.h5", "-S", "3", *words[1:]], no_maps)
+    refused(bnn, ["shift", "maps.h5", "--rotate", "20", "-o", "x.h5"], "rotate would leave the maps of classes where they are")
+    bnn("shift", "maps.h5", "--noise", "0.05", "-o", "noisy.h5")
+    assert "noisy.h5" in bnn("evaluate", "run.h5", "-S", 3, "--also", "noisy.h5")
+    bnn.images()
+    bnn("fit", "-d", "images.h5", "-n", "conv2d:3; relu; flatten; dense", "-e", "mc_dropout:epochs=5", "-S", 3, "-o", "class.h5")
+    bnn("ood", "class.h5", "-S", 3, "--out", "images.h5")
+    bnn("shift", "images.h5", "--rotate", "30", "-o", "turned.h5")
+    bnn("attack", "class.h5", "-S", 3, "--eps", "0.1", "-o", "attacked.h5")
+    bnn("fit", "-d", "images.h5", "--from", "class.h5", "-e", "laplace:evidence=none,structure=diag", "-S", 3, "-o", "around.h5")
+    with h5py.File(bnn.at("images.h5")) as before, h5py.File(bnn.at("turned.h5")) as turned, h5py.File(bnn.at("attacked.h5")) as after:
+        x, moved = before["x"][()].astype(float), after["x"][()]
+        assert turned["x"].shape == x.shape and not np.array_equal(turned["x"][()], x)
+        assert 0 < np.abs(moved - x[len(x) - len(moved) :]).max() <= 0.1 * 255 + 1e-3
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         bnn = Program(sys.argv[1], folder)
@@ -185,6 +205,7 @@ def main():
         check_scores(json.loads(bnn("evaluate", "run.h5", "-S", 30, "--json")), a)
         check_tools(bnn)
         check_page(bnn, a)
+        check_others(bnn)
         parts = []
         for i, rows in enumerate((range(24, 29), range(29, 36))):
             pictures(bnn.at(f"part{i}.h5"), 36, list(rows), truth=i == 0)

@@ -133,6 +133,8 @@ void bnn_likelihood_roots(const bnn_likelihood *likelihood, int n, const double 
  * where it has no least value, as where f is y without any error. */
 bnn_status bnn_likelihood_fit(const bnn_likelihood *likelihood, int n, const double *weight, const bnn_real *f, const bnn_real *y,
                               bnn_real *theta);
+/* Refuses maps of classes, for `what`, the first words of the sentence, which is about rows with one class or real targets. */
+bnn_status bnn_refuse_maps(int sites, const char *what);
 /* The vtable of a likelihood. */
 static inline const bnn_likelihood_type *bnn_likelihood_vtable(const bnn_likelihood *l) {
     return (const bnn_likelihood_type *)l->object.type;

@@ -171,8 +171,9 @@ static bnn_table *get_size(bnn_h5_reader *r) {
         r->status = bnn_fail(BNN_ERR_FORMAT, "%s: /y is no map of classes of the pixels of /x", r->path);
     bnn_table *t = NULL;
     if (r->status < 0) return NULL;
-    r->status = images && bnn_h5_has_bytes(r, "/x") ? bnn_table_new_images(extents[0], shape, y_shape, n_classes, &t)
-                                                    : bnn_table_new(extents[0], shape, y[1], n_classes, &t);
+    r->status =
+        images ? bnn_table_new_images(extents[0], shape, y_shape, n_classes, &t) : bnn_table_new(extents[0], shape, y[1], n_classes, &t);
+    if (r->status == BNN_OK && images && !bnn_h5_has_bytes(r, "/x") && (r->status = bnn_table_numbers(t)) < 0) bnn_table_free(t), t = NULL;
     if (r->status < 0) bnn_note(r->status, "%s", r->path);
     return t;
 }
