@@ -164,7 +164,7 @@ START_TEST(csv_is_refused) {
     refused("", &usual, "data.csv: is empty");
     refused("\n \n", &usual, "data.csv: holds no data");
     refused("a,b\n", &usual, "data.csv: has a header and no rows");
-    refused("a\n1\n", &usual, "data.csv: has one column, a table needs features and a target");
+    refused("a\n1\n", &usual, "data.csv: has one column, a table needs features and a target: say what ends a field (--delimiter)");
     refused("a,b\n1,2\n3\n", &usual, "data.csv: line 3 has 1 field, the lines before have 2");
     refused("a,b\n1,2\n3,4,5\n", &usual, "data.csv: line 3 has 3 fields, the lines before have 2");
     refused("a,b\n\"1\n\",2\n3\n", &usual, "data.csv: line 4 has 1 field, the lines before have 2");

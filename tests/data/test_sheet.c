@@ -133,6 +133,10 @@ START_TEST(other_files_are_refused_by_what_they_are) {
     bnn_table *t;
     refused("PK\3\4 and so on", HOW(0), "t.csv: is a zip archive, such as a workbook of Excel: save it as CSV first");
     refused("\x89HDF\r\n", HOW(0), "t.csv: is an HDF5 file, not a text");
+    refused("{\"a\": 1}\n", HOW(0), "t.csv: is JSON: write it as CSV first");
+    refused("[{\"a\": 1}]\n", HOW(0), "t.csv: is JSON: write it as CSV first");
+    refused("@relation x\n@data\n1,2\n", HOW(0), "t.csv: is an ARFF file of Weka: write it as CSV first");
+    refused("<!DOCTYPE html>\n<table>\n", HOW(0), "t.csv: is a page of HTML: save its table as CSV first");
     gzFile gz = gzopen(files_path("t.csv.gz"), "wb");
     for (int i = 0; i < 2000; i++) gzprintf(gz, "%d,%d\n", i, i * i);
     gzclose(gz);
@@ -354,6 +358,7 @@ START_TEST(numbers_with_marks_are_refused_with_the_way_out) {
                  {"($1,300.00)", "$1,250.00", "'($1,300.00)' is a number in brackets"},
                  {"R$ 1.250,00", "R$ 13", "has a mark of currency"},
                  {"12 kr", "13 kr", "has a mark of currency"},
+                 {"'12'", "'1.5'", "''12'' is a number in single quotes: take them away"},
                  {"\u221212", "13", "has another minus"},
                  {"\u2212$12", "$13", "has another minus"},
                  {"0x1F", "0x2F", "'0x1F' is a hexadecimal number"},

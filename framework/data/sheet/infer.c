@@ -160,7 +160,9 @@ static bnn_status choose_roles(bnn_inference *in) {
     const bnn_csv_options *how = in->how;
     const bnn_sheet *s = in->sheet;
     bool none = how->targets && strcmp(how->targets, "none") == 0;
-    if (s->cols < 2 && !none) return bnn_fail(BNN_ERR_FORMAT, "%s: has one column, a table needs features and a target", s->path);
+    if (s->cols < 2 && !none)
+        return bnn_fail(BNN_ERR_FORMAT, "%s: has one column, a table needs features and a target%s", s->path,
+                        s->delimiter ? ": say what ends a field (--delimiter)" : "");
     BNN_TRY(set_roles(in, how->drop, BNN_LEFT_OUT));
     BNN_TRY(set_roles(in, how->id, BNN_COLUMN_ID));
     BNN_TRY(set_one(in, how->weight, BNN_COLUMN_WEIGHT));

@@ -33,6 +33,7 @@ typedef enum {
     BNN_MARK_PERCENT,  /* "12%" */
     BNN_MARK_CURRENCY, /* "$12" */
     BNN_MARK_BRACKETS, /* "(12)", as accountants write -12 */
+    BNN_MARK_QUOTES,   /* "'12'" */
     BNN_MARK_MINUS,    /* a minus that is not that of ASCII */
     BNN_MARK_HEX,      /* "0x1F" */
     BNN_MARK_DIGITS,   /* digits of another script */

@@ -230,6 +230,12 @@ static bool has_other_minus(const char *text) {
     return n > 1 && text[n - 1] == '-' && cut(text, text + n - 1, plain) && is_amount(plain);
 }
 
+static bool in_quotes(const char *text) {
+    char plain[64];
+    size_t n = strlen(text);
+    return n > 2 && text[0] == '\'' && text[n - 1] == '\'' && cut(text + 1, text + n - 1, plain) && is_amount(plain);
+}
+
 static bool in_brackets(const char *text) {
     char plain[64];
     size_t n = strlen(text);
@@ -309,6 +315,7 @@ bnn_mark bnn_mark_of(const char *text) {
                 : has_percent(text)              ? BNN_MARK_PERCENT
                 : has_currency(text)             ? BNN_MARK_CURRENCY
                 : in_brackets(text)              ? BNN_MARK_BRACKETS
+                : in_quotes(text)                ? BNN_MARK_QUOTES
                 : has_other_minus(text)          ? BNN_MARK_MINUS
                 : is_hex(text)                   ? BNN_MARK_HEX
                 : is_date(text)                  ? BNN_MARK_DATE
@@ -352,6 +359,7 @@ void bnn_mark_advice(const bnn_mark *mark, const char *text, char *advice, size_
         [BNN_MARK_PERCENT] = "is a percentage, which is no number here: take the % away, or leave the column out (--drop)",
         [BNN_MARK_CURRENCY] = "has a mark of currency, and is no number: take it away, or leave the column out (--drop)",
         [BNN_MARK_BRACKETS] = "is a number in brackets: write it with a minus, or leave the column out (--drop)",
+        [BNN_MARK_QUOTES] = "is a number in single quotes: take them away",
         [BNN_MARK_MINUS] = "has another minus than -, before the digits: write that one",
         [BNN_MARK_HEX] = "is a hexadecimal number: write it with decimal digits, or leave the column out (--drop)",
         [BNN_MARK_DIGITS] = "is a number in other digits than 0 to 9: write it with these, or leave the column out (--drop)",

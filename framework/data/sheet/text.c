@@ -125,21 +125,35 @@ static void skip(bytes *b, size_t n) {
 /* What other programs may have written there by mistake. */
 static bnn_status check_kind(const bytes *b) {
     static const struct {
-        const char *begin, *sentence;
-    } kinds[] = {{"PK\3\4", "is a zip archive, such as a workbook of Excel: save it as CSV first"},
-                 {"\x89HDF", "is an HDF5 file, not a text"},
-                 {"PAR1\x15", "is a Parquet file: write it as CSV first"},
-                 {"\xD0\xCF\x11\xE0", "is a workbook of Excel: save it as CSV first"},
-                 {"BZh91AY", "is compressed by bzip2: only gzip is read"},
-                 {"\xFD"
-                  "7zXZ",
-                  "is compressed by xz: only gzip is read"},
-                 {"\x28\xB5\x2F\xFD", "is compressed by zstd: only gzip is read"},
-                 {"\xFF\xFE\0", "is UTF-32: save it as UTF-8"}};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        size_t n = strlen(kinds[i].begin) < 3 ? 4 : strlen(kinds[i].begin);
-        if (b->size >= n && memcmp(b->at, kinds[i].begin, n) == 0) return bnn_fail(BNN_ERR_FORMAT, "%s: %s", b->path, kinds[i].sentence);
-    }
+        const char *begin;
+        size_t size;
+        const char *sentence;
+    } kinds[] = {
+#define KIND(begin, sentence) {begin, sizeof begin - 1, sentence}
+        KIND("PK\3\4", "is a zip archive, such as a workbook of Excel: save it as CSV first"),
+        KIND("\x89HDF", "is an HDF5 file, not a text"),
+        KIND("PAR1\x15", "is a Parquet file: write it as CSV first"),
+        KIND("\xD0\xCF\x11\xE0", "is a workbook of Excel: save it as CSV first"),
+        KIND("BZh91AY", "is compressed by bzip2: only gzip is read"),
+        KIND("\xFD"
+             "7zXZ",
+             "is compressed by xz: only gzip is read"),
+        KIND("\x28\xB5\x2F\xFD", "is compressed by zstd: only gzip is read"),
+        KIND("\xFF\xFE\0\0", "is UTF-32: save it as UTF-8"),
+        KIND("{\"", "is JSON: write it as CSV first"),
+        KIND("[{", "is JSON: write it as CSV first"),
+        KIND("[[", "is JSON: write it as CSV first"),
+        KIND("@relation", "is an ARFF file of Weka: write it as CSV first"),
+        KIND("@RELATION", "is an ARFF file of Weka: write it as CSV first"),
+        KIND("<?xml", "is XML: write it as CSV first"),
+        KIND("<html", "is a page of HTML: save its table as CSV first"),
+        KIND("<!DOCTYPE", "is a page of HTML: save its table as CSV first"),
+        KIND("%PDF", "is a PDF: write its table as CSV first"),
+#undef KIND
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (b->size >= kinds[i].size && memcmp(b->at, kinds[i].begin, kinds[i].size) == 0)
+            return bnn_fail(BNN_ERR_FORMAT, "%s: %s", b->path, kinds[i].sentence);
     return BNN_OK;
 }
 
