@@ -89,6 +89,15 @@ START_TEST(utf16_is_read) {
             says(r, "encoding: encoding: UTF-16\n");
             assert_counting(r, 2);
         }
+    for (int big = 0; big < 2; big++) { /* without a mark, letters of another script first */
+        static const unsigned short letters[] = {0x433, 0x43E, 0x434, ',', 'y', '\n', '1', ',', '2', '\n', '3', ',', '4', '\n'};
+        enum { N = sizeof letters / sizeof *letters };
+        unsigned char wide[2 * N];
+        for (int i = 0; i < N; i++) wide[2 * i + !big] = (unsigned char)(letters[i] >> 8), wide[2 * i + big] = (unsigned char)letters[i];
+        reading r = read_file(files_write_bytes("t.csv", wide, sizeof wide), HOW(0));
+        ck_assert_str_eq(r.table->x_names[0], "\u0433\u043E\u0434");
+        done(r);
+    }
     static const unsigned char note[] = {0xFE, 0xFF, 0,   'a', 0,   ',', 0,    'y', 0,   '\n', 0xD8, 0x34, 0xDD,
                                          0x1E, 0,    ',', 0,   '1', 0,   '\n', 0,   'b', 0,    ',',  0,    '2'};
     reading r = read_file(files_write_bytes("t.csv", note, sizeof note), HOW(0));

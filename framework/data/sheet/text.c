@@ -157,13 +157,24 @@ static bnn_status check_kind(const bytes *b) {
     return BNN_OK;
 }
 
+/* Says whether bytes without a mark are UTF-16, whose letters of ASCII, of which a table has many, have a 0 at this place of the two. */
+static bool has_wide_letters(const bytes *b, int place) {
+    enum { LOOKED_AT = 4096, MOST_PER_LETTER = 4 };
+    size_t pairs = b->size % 2 ? 0 : (b->size < LOOKED_AT ? b->size : LOOKED_AT) / 2, zeros = 0;
+    for (size_t i = 0; i < pairs; i++) {
+        if (!b->at[2 * i + (size_t)!place]) return false;
+        zeros += !b->at[2 * i + (size_t)place];
+    }
+    return zeros > 1 && MOST_PER_LETTER * zeros >= pairs;
+}
+
 static bnn_status decode(bytes *b) {
     const uint8_t *p = b->at;
     BNN_TRY(check_kind(b));
     bool little = b->size >= 2 && p[0] == 0xFF && p[1] == 0xFE, big = b->size >= 2 && p[0] == 0xFE && p[1] == 0xFF;
     if (little || big) return skip(b, 2), from_utf16(b, big);
-    if (b->size >= 4 && b->size % 2 == 0 && p[0] && !p[1] && p[2] && !p[3]) return from_utf16(b, false);
-    if (b->size >= 4 && b->size % 2 == 0 && !p[0] && p[1] && !p[2] && p[3]) return from_utf16(b, true);
+    if (has_wide_letters(b, 1)) return from_utf16(b, false);
+    if (has_wide_letters(b, 0)) return from_utf16(b, true);
     if (b->size >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) skip(b, 3);
     return bnn_is_utf8((const char *)b->at) ? BNN_OK : from_latin1(b);
 }
