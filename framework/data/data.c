@@ -5,6 +5,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -310,12 +311,15 @@ static bnn_status fill(bnn_data *d, const int *rows, const bnn_scaling *scaling)
 
 /* ---- rows that are bytes ---- */
 
-size_t bnn_data_room(const bnn_data *d, int rows) { return d->x ? 0 : (size_t)rows * (size_t)bnn_shape_size(d->x_shape); }
+size_t bnn_data_room(const bnn_data *d, int rows) {
+    return __atomic_load_n(&d->x, __ATOMIC_ACQUIRE) ? 0 : (size_t)rows * (size_t)bnn_shape_size(d->x_shape);
+}
 
 const bnn_real *bnn_data_take(const bnn_data *d, int from, int n, bnn_real *room) {
     const bnn_scaling *s = &d->scaling;
     const size_t in = (size_t)s->x_size;
-    if (d->x) return d->x + (size_t)from * in;
+    const bnn_real *x = __atomic_load_n(&d->x, __ATOMIC_ACQUIRE);
+    if (x) return x + (size_t)from * in;
     for (size_t i = 0; i < (size_t)n; i++) {
         const uint8_t *pixel = d->table->pixels + (size_t)d->rows[(size_t)from + i] * in;
         for (size_t k = 0; k < in; k++) room[i * in + k] = (bnn_real)((pixel[k] - s->x_mean[k]) / s->x_sd[k]);
@@ -323,15 +327,24 @@ const bnn_real *bnn_data_take(const bnn_data *d, int from, int n, bnn_real *room
     return room;
 }
 
-bnn_status bnn_data_fill(const bnn_data *data) {
+static pthread_mutex_t filling = PTHREAD_MUTEX_INITIALIZER;
+
+static bnn_status fill_x(bnn_data *data) {
     size_t size = bnn_data_room(data, data->n);
     if (size == 0) return BNN_OK;
     BNN_TRY(bnn_memory_check((double)size * sizeof(bnn_real), "standardising all images", "take fewer rows"));
     bnn_real *x = malloc(size * sizeof *x);
     if (!x) return bnn_oom("%d standardised images", data->n);
     bnn_data_take(data, 0, data->n, x);
-    ((bnn_data *)data)->x = x;
+    __atomic_store_n(&data->x, x, __ATOMIC_RELEASE);
     return BNN_OK;
+}
+
+bnn_status bnn_data_fill(const bnn_data *data) {
+    pthread_mutex_lock(&filling);
+    bnn_status s = fill_x((bnn_data *)data);
+    pthread_mutex_unlock(&filling);
+    return s;
 }
 
 /* ---- views ---- */

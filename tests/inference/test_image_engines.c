@@ -56,6 +56,8 @@ START_TEST(bytes_are_numbers_to_every_engine) {
                                           "hmc:warmup=3,samples=6,chains=1",
                                           "nuts:warmup=3,samples=6,chains=1",
                                           "laplace:engine=map{epochs=3}",
+                                          "ensemble:members=3,engine=grid_search{engine=hmc{warmup=3,samples=6,chains=1},"
+                                          "grid={steps=3|4},share=0.3,samples=2}",
                                           NULL};
     bnn_table *bytes = images(true), *numbers = images(false);
     for (int i = 0; engines[i]; i++) {

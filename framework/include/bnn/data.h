@@ -105,7 +105,7 @@ struct bnn_data {
 size_t bnn_data_room(const bnn_data *data, int rows);
 /* x[n, in] of the rows [from, from+n), standardised: where they stand in x, else in room. Thread-safe. */
 const bnn_real *bnn_data_take(const bnn_data *data, int from, int n, bnn_real *room);
-/* Makes x of all rows, for those who read it; it stays until the data are freed. Nothing else may use the data at this moment. */
+/* Makes x of all rows, for those who read it; it stays until the data are freed. Thread-safe, also beside bnn_data_take. */
 bnn_status bnn_data_fill(const bnn_data *data);
 
 /* Weight of all rows: their sum, or n where each weighs 1. */
