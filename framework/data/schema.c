@@ -245,6 +245,14 @@ static int level_of(const filling *f, const binding *b, const char *text) {
     return found ? (int)(found - b->size) : -1;
 }
 
+/* A level that differs from a text in the zeros before it alone, which programs take away where they see a number; NULL: there is none. */
+static const char *level_with_zeros(const bnn_schema_column *c, const char *text) {
+    const char *digits = text + strspn(text, "0");
+    for (int l = 0; l < c->n_levels && *digits; l++)
+        if (strcmp(c->level[l] + strspn(c->level[l], "0"), digits) == 0) return c->level[l];
+    return NULL;
+}
+
 static bnn_status refuse_level(const filling *f, const binding *b, int row, const char *text) {
     const bnn_schema_column *c = b->column;
     char known[512] = "";
@@ -253,6 +261,10 @@ static bnn_status refuse_level(const filling *f, const binding *b, int row, cons
     if (f->how->other && c->role == BNN_COLUMN_FEATURE)
         return bnn_sheet_fail(f->sheet, row, b->from, "'%.40s' is an unknown %s, and '%s' is none of the known ones: %s", text, what,
                               f->how->other, known);
+    const char *zeros = level_with_zeros(c, text);
+    if (zeros)
+        return bnn_sheet_fail(f->sheet, row, b->from, "'%.40s' is an unknown %s, but '%.40s' is known: the zeros before it are lost", text,
+                              what, zeros);
     return bnn_sheet_fail(f->sheet, row, b->from, "'%.40s' is an unknown %s: there are %s", text, what, known);
 }
 

@@ -92,6 +92,16 @@ START_TEST(rows_without_anything_are_counted) {
 }
 END_TEST
 
+START_TEST(codes_without_their_zeros_are_told) {
+    bnn_table *like = table_of("zip,y\n00501,2\n90210,3\n", (bnn_csv_options){.levels = "zip"}), *t;
+    REFUSED(read_like("zip\n501\n", like, NULL, &t),
+            "new.csv: row 1, column 'zip': '501' is an unknown level, but '00501' is known: the zeros before it are lost");
+    REFUSED(read_like("zip\n502\n", like, NULL, &t), "new.csv: row 1, column 'zip': '502' is an unknown level: there are 00501, 90210");
+    bnn_table_free(like);
+    files_remove();
+}
+END_TEST
+
 START_TEST(ids_are_carried_through) {
     bnn_table *like = fitted_table(), *t, *other;
     ck_assert_int_eq(like->n_ids, 1);
@@ -434,6 +444,7 @@ END_TEST
 
 int main(void) {
     const TTest *const tests[] = {columns_are_found_by_name,
+                                  codes_without_their_zeros_are_told,
                                   rows_without_anything_are_counted,
                                   ids_are_carried_through,
                                   what_does_not_fit_is_refused,
