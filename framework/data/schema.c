@@ -263,8 +263,8 @@ static bnn_status refuse_level(const filling *f, const binding *b, int row, cons
                               f->how->other, known);
     const char *zeros = level_with_zeros(c, text);
     if (zeros)
-        return bnn_sheet_fail(f->sheet, row, b->from, "'%.40s' is an unknown %s, but '%.40s' is known: the zeros before it are lost", text,
-                              what, zeros);
+        return bnn_sheet_fail(f->sheet, row, b->from,
+                              "'%.40s' is an unknown %s, but '%.40s' is known, which differs in the zeros before it", text, what, zeros);
     return bnn_sheet_fail(f->sheet, row, b->from, "'%.40s' is an unknown %s: there are %s", text, what, known);
 }
 
