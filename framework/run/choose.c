@@ -9,7 +9,7 @@
 
 #define FLOPS_A_SECOND 20e9 /* of one core in the products of small networks */
 #define SECONDS_A_PASS 4e-6 /* of a gradient on no rows */
-enum { HIDDEN = 50, WIDE = 400, MOST_TABLE_FEATURES = 400 };
+enum { HIDDEN = 50, WIDE = 400, MOST_TABLE_FEATURES = 400, LARGE = 5000 /* rows */ };
 
 /* An engine at a length, the best first. Its fit takes so many gradients, and no fewer than so many epochs of them. */
 typedef struct {
@@ -25,14 +25,33 @@ typedef struct {
 #define TABLE_NET "dense:50; relu; dense"
 #define IMAGE_NET "flatten; dense:400; relu; dense:400; relu; dense"
 
+#define LONG_CHAINS \
+    { SAMPLED("steps=500,samples=400,warmup=200"), 1.2e6, 0, 0, "hmc samples the posterior itself; the budget allows long chains" }
+#define CHAINS \
+    { SAMPLED("steps=250,samples=200,warmup=100"), 3e5, 0, 0, "hmc samples the posterior itself, and is within the budget" }
+#define DROPOUT                                                                             \
+    {                                                                                       \
+        DESCENDED("held_out_dropout", TABLE_NET), 8e3, 8, 128,                              \
+            "chains are beyond the budget, dropout that is learned on rows held out is not" \
+    }
+
 static const candidate of_tables[] = {
-    {SAMPLED("steps=500,samples=400,warmup=200"), 1.2e6, 0, 0, "hmc samples the posterior itself; the budget allows long chains"},
-    {SAMPLED("steps=250,samples=200,warmup=100"), 3e5, 0, 0, "hmc samples the posterior itself, and is within the budget"},
+    LONG_CHAINS,
+    CHAINS,
     {SAMPLED("steps=150,samples=100,warmup=60"), 9.6e4, 0, 0, "hmc samples the posterior itself; its chains are shortened to the budget"},
     {SAMPLED("steps=100,samples=60,warmup=40"), 4e4, 0, 0, "hmc samples the posterior itself; its chains are as short as they may be"},
     {DESCENDED("sghmc", TABLE_NET), 8e4, 480, 128, "hmc is beyond the budget, chains on minibatches are within it"},
-    {DESCENDED("held_out_dropout", TABLE_NET), 8e3, 8, 128,
-     "chains are beyond the budget, dropout that is learned on rows held out is not"},
+    DROPOUT,
+};
+
+/* On thousands of rows short chains do not arrive, and chains on minibatches run hot; rows held out are many. Passes over these count as
+ * gradients here. */
+static const candidate of_large_tables[] = {
+    LONG_CHAINS,
+    CHAINS,
+    {DESCENDED("held_out_dropout:steps=40000", TABLE_NET), 8e4, 8, 128,
+     "chains that arrive are beyond the budget, a long fit of dropout that is learned on rows held out is not"},
+    DROPOUT,
 };
 
 static const candidate of_images[] = {
@@ -54,10 +73,19 @@ static double seconds_of(const candidate *c, const bnn_data *d, bool table) {
     return gradients * (6 * weights(d, table) * rows / FLOPS_A_SECOND + SECONDS_A_PASS);
 }
 
+/* The last one of those of tables, dropout, does not know weights of rows. */
+static const candidate *candidates_of(const bnn_data *d, bool table, int *n) {
+    bool large = table && !d->weight && d->n > LARGE;
+    *n = (int)((table ? sizeof of_tables : sizeof of_images) / sizeof(candidate));
+    if (table && d->weight) --*n;
+    if (large) *n = (int)(sizeof of_large_tables / sizeof(candidate));
+    return large ? of_large_tables : table ? of_tables : of_images;
+}
+
 bnn_status bnn_choose(const bnn_data *d, double budget, bnn_choice *out) {
     bool table = d->x_shape.rank != 3 && bnn_shape_size(d->x_shape) <= MOST_TABLE_FEATURES;
-    const candidate *c = table ? of_tables : of_images;
-    const candidate *last = c + (table ? sizeof of_tables / sizeof *of_tables : sizeof of_images / sizeof *of_images) - 1;
+    int n;
+    const candidate *c = candidates_of(d, table, &n), *last = c + n - 1;
     if (!(budget > 0)) return bnn_fail(BNN_ERR_OPTION, "a budget of %g seconds is not above 0", budget);
     while (c < last && seconds_of(c, d, table) > budget) c++;
     *out = (bnn_choice){.net = c->net,

@@ -355,11 +355,44 @@ START_TEST(options_of_other_editions) {
 }
 END_TEST
 
+/* Engines on 6000 rows: chains that arrive, or dropout; where rows have weights, those that know them. */
+START_TEST(an_engine_is_chosen_by_the_rows) {
+    enum { MANY = 6000 };
+    static const struct {
+        double budget;
+        bool weighs;
+        const char *engine, *length;
+    } chosen[] = {{1000, false, "hmc", "steps=500"},
+                  {20, false, "held_out_dropout", "steps=40000"},
+                  {0.1, false, "held_out_dropout", "steps=8000"},
+                  {20, true, "hmc", "steps=150"},
+                  {0.1, true, "sghmc", ""}};
+    static double x[MANY], y[MANY], weight[MANY];
+    for (int i = 0; i < MANY; i++) x[i] = i % 97, y[i] = i % 89, weight[i] = 1 + i % 2;
+    for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++) {
+        bnn_table *t;
+        bnn_data *rows;
+        bnn_run *run;
+        OK(bnn_table_from(
+            &(bnn_arrays){
+                .size = sizeof(bnn_arrays), .n = MANY, .x_size = 1, .y_dim = 1, .x = x, .y = y, .weight = chosen[i].weighs ? weight : NULL},
+            &t));
+        OK(bnn_data_range(t, 0, MANY, NULL, &rows));
+        OK(bnn_run_new(&(bnn_config){sizeof(bnn_config), .seed = 1, .engine = "auto", .budget = chosen[i].budget}, rows, &run));
+        ck_assert_msg(strncmp(bnn_run_engine(run), chosen[i].engine, strlen(chosen[i].engine)) == 0 &&
+                          strstr(bnn_run_engine(run), chosen[i].length),
+                      "%g s: %s", chosen[i].budget, bnn_run_choice(run));
+        bnn_run_free(run), bnn_data_free(rows), bnn_table_free(t);
+    }
+}
+END_TEST
+
 START_TEST(an_engine_is_chosen_by_the_budget) {
     static const struct {
         double budget;
         const char *engine, *net;
-    } chosen[] = {{0, "hmc:steps=500", "tanh"}, {3, "hmc:steps=250", "tanh"}, {0.3, "hmc:steps=100", "tanh"}, {1e-6, "held_out_dropout", "relu"}};
+    } chosen[] = {
+        {0, "hmc:steps=500", "tanh"}, {3, "hmc:steps=250", "tanh"}, {0.3, "hmc:steps=100", "tanh"}, {1e-6, "held_out_dropout", "relu"}};
     bnn_table *table = table_new(false);
     bnn_data *rows;
     OK(bnn_data_range(table, 0, N, NULL, &rows));
@@ -392,6 +425,7 @@ int main(void) {
                                   quantiles_scores_and_draws_are_had_by_asking,
                                   options_of_other_editions,
                                   an_engine_is_chosen_by_the_budget,
+                                  an_engine_is_chosen_by_the_rows,
                                   named_columns_are_predicted,
                                   files_are_read_like_the_table_of_a_run,
                                   a_run_of_arrays_knows_their_names};
