@@ -378,3 +378,16 @@ void bnn_diagnosis_free(bnn_diagnosis *diagnosis) {
     bnn_traces_free(diagnosis->traces);
     free(diagnosis);
 }
+
+bnn_status bnn_traces_take(const bnn_engine *engine, const bnn_data *data, bnn_traces **out) {
+    const bnn_engine *fitted = bnn_engine_fitted(engine);
+    *out = NULL;
+    if (!fitted || !bnn_has_chains(engine) || data->n == 0) return BNN_OK;
+    if (bnn_engine_vtable(fitted)->n_draws(fitted) / bnn_engine_vtable(fitted)->n_chains(fitted) < BNN_FEWEST_DRAWS) return BNN_OK;
+    bnn_diagnosis *d;
+    BNN_TRY(bnn_diagnose(engine, data, &(bnn_diagnose_options){.rows = BNN_JUDGED_ROWS, .traces = true}, &d));
+    *out = d->traces;
+    d->traces = NULL;
+    bnn_diagnosis_free(d);
+    return BNN_OK;
+}
