@@ -159,6 +159,11 @@ static void write_confusion(FILE *html, const bnn_comparison *c, int e) {
 void report_rows(FILE *html, const bnn_comparison *c) {
     int best = report_best(c);
     if (c->engine[best].y && (!c->is_class || c->engine[best].called)) write_surprises(html, c, best);
+    if (c->n_classes > MOST_CLASSES)
+        fprintf(html,
+                "<p class=\"note\">Which of the %d classes are taken for which is not drawn: `bnn evaluate --json` has the scores of "
+                "each.</p>\n",
+                c->n_classes);
     if (!c->is_class || c->n_classes > MOST_CLASSES) return;
     fputs("<div class=\"figures\">\n", html);
     for (int e = 0; e < c->n_engines; e++)
