@@ -397,6 +397,8 @@ START_TEST(calibrations_are_kept_in_files_and_by_any_threads) {
         omp_set_num_threads(1);
         calibrate(&w, method);
         bnn_prediction *one = predicted(&w);
+        double s = method == BNN_CALIBRATE_VARIANCE ? bnn_run_calibration(w.run)->value[0] : 1;
+        ck_assert_double_eq_tol(one->var_epistemic[0], s * s * plain->var_epistemic[0], 1e-12);
         omp_set_num_threads(2);
         bnn_run_set_calibration(w.run, NULL);
         calibrate(&w, method);
