@@ -172,6 +172,8 @@ bnn_status bnn_calibration_apply(const bnn_calibration *c, const bnn_data *rows,
     return calibrators[c->method]->apply(c, rows, p);
 }
 
+const int8_t *bnn_prediction_set(const bnn_prediction *p) { return p->set; }
+
 /* Rows whose targets stand where they would in the distribution before it was stretched. Borrows all but y. */
 static bnn_status pull_back(const bnn_calibration *c, const bnn_prediction *p, const bnn_data *rows, bnn_data *out) {
     const bnn_scaling *scaling = &rows->scaling;

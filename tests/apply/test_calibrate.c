@@ -411,8 +411,8 @@ START_TEST(calibrations_are_kept_in_files_and_by_any_threads) {
         for (int i = 0; classes && i < one->n; i++)
             ck_assert_double_eq_tol(bnn_prediction_mutual_information(one, i), fmin(information[i], bnn_prediction_entropy(one, i)), 1e-12);
         if (!classes) ck_assert_mem_eq(one->quantile, two->quantile, (size_t)one->n * LEVELS * sizeof(double));
-        ck_assert((one->set != NULL) == (method >= BNN_CALIBRATE_LAC));
-        if (one->set) ck_assert_mem_eq(one->set, two->set, (size_t)(one->n * one->mean_dim));
+        ck_assert((bnn_prediction_set(one) != NULL) == (method >= BNN_CALIBRATE_LAC));
+        if (one->set) ck_assert_mem_eq(bnn_prediction_set(one), bnn_prediction_set(two), (size_t)(one->n * one->mean_dim));
         OK(bnn_file_lint(path, &lint));
         ck_assert_msg(lint->n_findings == 0, "%s", lint->n_findings ? lint->finding[0] : "");
         bnn_lint_free(lint);

@@ -99,6 +99,9 @@ const char *bnn_calibration_print(const bnn_calibration *calibration, char text[
 /* Refuses one whose numbers cannot be those of its method, as a file may hold. */
 bnn_status bnn_calibration_check(const bnn_calibration *calibration);
 
+/* [n, classes] 1: the class is in the conformal set of the row; NULL: the prediction has no such sets. */
+const int8_t *bnn_prediction_set(const bnn_prediction *prediction);
+
 /* What conformal intervals or sets do on rows with targets. */
 typedef struct {
     double coverage; /* share that holds the target; over all targets */
