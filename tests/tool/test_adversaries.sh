@@ -65,6 +65,11 @@ works shift c3t.h5 --missing a -o lost.h5
 works evaluate c.h5 --data c3.csv --also lost.h5
 says 'missing 1'
 works shift c3t.h5 --noise 0.5 -o noisy.h5
+works split c3t.h5 --kind kfold --count 5
+works fit -d c3t.h5 --split 1 --net dense --engine map:steps=50 -o fold.h5
+works shift c3t.h5 --missing a -o lost_fold.h5
+works evaluate fold.h5 --also lost_fold.h5 --json
+check 'of the same splits the same test rows' json '[s["rows"] for s in d["series"]] == [12, 12]'
 works evaluate c.h5 --data noisy.h5
 refuses 'roll is by a whole number' shift i.h5 --roll 0.5 -o x.h5
 refuses 'rotate is of images' shift c3t.h5 --rotate 5 -o x.h5

@@ -37,12 +37,30 @@ bnn_status tool_series_take(tool_series *s, const char *file, const bnn_table *t
     return BNN_OK;
 }
 
+/* A file made of the rerun's own has its splits: then its test rows are asked for, as fitted rows stand in it, too. */
+static bool shares_split(const tool_rerun *rerun, const bnn_table *other) {
+    const bnn_table *own = rerun->table;
+    return rerun->split_used >= 0 && rerun->split_used < other->n_splits && own->n == other->n &&
+           strcmp(own->split_origin, other->split_origin) == 0;
+}
+
+static bnn_status open_other(const tool_rerun *rerun, const char *file, tool_rerun *other) {
+    static char split[16]; /* is read as long as the rerun is open */
+    *other = (tool_rerun){.job = rerun->job, .run_path = rerun->run_path, .data = file};
+    other->reading.csv.size = sizeof other->reading.csv;
+    BNN_TRY(tool_rerun_open(other));
+    if (!shares_split(rerun, other->table)) return BNN_OK;
+    tool_rerun_close(other);
+    snprintf(split, sizeof split, "%d", rerun->split_used);
+    other->split = split, other->fitted = 0;
+    return tool_rerun_open(other);
+}
+
 bnn_status tool_series_add(tool_series *s, const tool_rerun *rerun, const char *file) {
-    tool_rerun other = {
-        .job = rerun->job, .run_path = rerun->run_path, .data = file, .reading = {.csv = {.size = sizeof(bnn_csv_options)}}};
+    tool_rerun other;
     bnn_prediction *p = NULL;
     bnn_metrics metrics;
-    BNN_TRY(tool_rerun_open(&other));
+    BNN_TRY(open_other(rerun, file, &other));
     bnn_status status = other.rows->y ? tool_rerun_predict(&other, BNN_DRAW, NULL, &p)
                                       : bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted, not scored", file);
     if (status == BNN_OK) status = bnn_metrics_compute(p, other.rows, &metrics);

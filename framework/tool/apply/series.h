@@ -26,7 +26,8 @@ typedef struct {
 
 /* Adds the rows of a rerun with their scores; file is borrowed. */
 bnn_status tool_series_take(tool_series *series, const char *file, const bnn_table *table, const bnn_metrics *metrics);
-/* Scores the run of a rerun on all rows of a data file, with the same draws, and adds them. */
+/* Scores the run of a rerun on all rows of a data file, or, where it has the same rows and splits as the rerun's, on the test rows of that
+ * split, with the same draws, and adds them. */
 bnn_status tool_series_add(tool_series *series, const tool_rerun *rerun, const char *file);
 void tool_series_print(const tool_series *series);                        /* a table */
 json_t *tool_series_json(const tool_series *series);                      /* a list */

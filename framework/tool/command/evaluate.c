@@ -24,7 +24,7 @@ enum { JSON = 256, STRICT, ALSO, PLOT, REFERRAL, REFERRAL_RISK, REFERRAL_BY };
 static const struct argp_option options[] = {
     {"json", JSON, NULL, 0, "print one JSON object", 0},
     {"strict", STRICT, NULL, 0, "end with status 1 where a verdict is bad", 0},
-    {"also", ALSO, "FILE", 0, "score this file, too, such as one of `bnn shift`; may be given again: a row for each", 0},
+    {"also", ALSO, "FILE", 0, "score this file, too, such as one of `bnn shift`: all rows, or the same test rows, where it has the same splits; may be given again", 0},
     {"plot", PLOT, "FILE.html", 0, "of --also: write a page with each score against the strength of the shift (needs gnuplot)", 0},
     {"referral", REFERRAL, "SHARE", 0, "score the others, too, where this share of the rows is referred, the least certain (0.2)", 0},
     {"referral-risk", REFERRAL_RISK, "RISK", 0, "of classes: refer so many that a risk below this can be promised of the others", 0},
