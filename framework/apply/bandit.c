@@ -29,6 +29,7 @@ typedef struct {
     bnn_real *seen;      /* [n_actions] E[y | f] under a draw */
     double *value;       /* [n_actions] */
     double gradients, reward;
+    double pause; /* steps to the next fit, at least, so that the budget holds */
 } agent;
 
 static bnn_rng stream_of(const agent *a, int purpose, int step) {
@@ -75,6 +76,7 @@ static bnn_status fit_engine(agent *a, const bnn_data *data, uint64_t seed, bnn_
     bnn_status s = a->run && !anew ? go_on(*out, a->run) : BNN_OK;
     while (s == BNN_OK && !bnn_run_complete(*out) && (anew || (double)(*out)->cost.gradients < due)) s = bnn_run_step(*out, data, &share);
     a->gradients += (double)(*out)->cost.gradients;
+    a->pause = anew ? 0 : (double)(*out)->cost.gradients / how->budget;
     return s;
 }
 
@@ -122,7 +124,7 @@ static bnn_status learn(agent *a) {
 static bool is_due(const agent *a) {
     if (a->how->policy == BNN_POLICY_RANDOM || a->rows < a->how->first) return false;
     int since = a->rows - a->fitted_rows;
-    return !a->run || since >= a->how->every || since >= a->fitted_rows;
+    return !a->run || since >= fmax(a->how->every, a->pause) || since >= a->fitted_rows;
 }
 
 /* ---------------------------------------------------------------- acting */
@@ -253,14 +255,14 @@ static bnn_status read_config(const bnn_environment *world, const bnn_bandit_con
         return bnn_fail(BNN_ERR_OPTION, "draws, steps, rows, runs and minibatches of an agent are 0 or more");
     if (world->n_actions < 2 || world->context_dim < 0 || !(world->reward_sd > 0))
         return bnn_fail(BNN_ERR_OPTION, "an environment needs two actions or more, and an sd of its rewards above 0");
-    if (!how->net) how->net = "dense:100; relu; dense:100; relu; dense";
+    if (!how->net) how->net = "dense:50; relu; dense";
     if (!how->engine) how->engine = "bayes_by_backprop";
     if (how->draws == 0) how->draws = how->policy == BNN_POLICY_THOMPSON ? 1 : 20;
     if (how->steps == 0) how->steps = 50000;
     if (how->first == 0) how->first = TRIES_OF_AN_ACTION * world->n_actions;
     if (how->every == 0) how->every = 64;
     if (how->budget == 0) how->budget = 1;
-    if (how->buffer == 0) how->buffer = 4096;
+    if (how->buffer == 0) how->buffer = how->steps;
     if (how->runs == 0) how->runs = 1;
     return BNN_OK;
 }

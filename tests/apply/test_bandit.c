@@ -223,6 +223,22 @@ START_TEST(agents_learn_what_can_be_eaten) {
 }
 END_TEST
 
+/* Fits take the minibatches that the budget has, whatever an epoch takes; those of few rows, as experience doubles, come on top. */
+START_TEST(fits_keep_the_budget) {
+    bnn_table *t = mushrooms(60, 30);
+    bnn_environment world;
+    OK(bnn_guesses_open(t, &world));
+    for (int budget = 1; budget <= 4; budget *= 4) {
+        bnn_regret *r =
+            act(&world, (bnn_bandit_config){.engine = "map:batch=2", .net = "dense", .steps = 2000, .every = 10, .budget = budget});
+        ck_assert_msg(r->gradients[0] > 0.5 * budget * 2000 && r->gradients[0] < 1.5 * budget * 2000,
+                      "%g gradients for a budget of %d a step", r->gradients[0], budget);
+        bnn_regret_free(r);
+    }
+    bnn_table_free(t);
+}
+END_TEST
+
 START_TEST(any_number_of_threads_gives_the_same_regret) {
     bnn_table *t = mushrooms(60, 30);
     bnn_environment world;
@@ -264,6 +280,7 @@ int main(void) {
                                   thompson_takes_an_action_as_often_as_it_is_the_best,
                                   epsilon_is_the_share_of_chance,
                                   agents_learn_what_can_be_eaten,
+                                  fits_keep_the_budget,
                                   any_number_of_threads_gives_the_same_regret,
                                   what_makes_no_sense_is_refused,
                                   NULL};

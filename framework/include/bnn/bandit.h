@@ -66,7 +66,7 @@ typedef struct {
     size_t size;            /* of this struct */
     bnn_policy policy;      /* BNN_POLICY_THOMPSON where 0 */
     double epsilon;         /* of BNN_POLICY_EPSILON: 0..1 */
-    const char *net;        /* NULL: dense:100; relu; dense:100; relu; dense */
+    const char *net;        /* NULL: dense:50; relu; dense */
     const char *engine;     /* NULL: bayes_by_backprop */
     const char *head;       /* laplace or last_layer with options, around the parameters that the engine ends with; NULL: none */
     const char *likelihood; /* NULL: gaussian */
@@ -74,9 +74,9 @@ typedef struct {
     int draws;              /* 0: 1 of thompson and of point engines, else 20 */
     int steps;              /* of acting; 0: 50000 */
     int first;              /* steps that try the actions in turn; 0: 3 for each action */
-    int every;              /* steps from fit to fit, at most; 0: 64 */
+    int every;              /* steps from fit to fit, where the budget allows that; 0: 64 */
     double budget;          /* minibatches a step, of engines that go on; 0: 1 */
-    int buffer;             /* rows that are fitted, the last ones; 0: 4096 */
+    int buffer;             /* rows that are fitted, the last ones; 0: all */
     bool anew;              /* every fit begins anew and goes to its end */
     int runs;               /* that do not know of each other; 0: 1 */
     uint64_t seed;          /* of all; contexts and rewards of run r are the same for every agent */
