@@ -2,10 +2,10 @@
  *
  * Gal, Hron & Kendall 2017, Concrete Dropout, on CamVid (section 4.4): are learned dropout probabilities as good as tuned ones in a
  * DenseNet that makes maps of classes? Here a slim FC-DenseNet (Jegou et al. 2017): growth 12, stem 24, 2, 3, 3 | 4 | 3, 3, 2 layers,
- * instance norm. Arms, and published IoU (Table 1): none 65.8; spatial dropout of probability P, 67.2 at P = 0.2; concrete, its p
- * learned, 67.4. Reported: scores, means over seeds, standard errors over frames; ll less that of the first arm, frame by frame; the p's
- * that were learned. Pixels of a frame depend on each other: in training it counts as WEIGHT times its pixels, as the weight .01 N H W of
- * the entropies in the authors' code has it. By the bound for independent pixels p would vanish.
+ * instance norm. Pictures are flipped by chance. Arms, and published IoU (Table 1): none 65.8; spatial dropout of probability P, 67.2 at P
+ * = 0.2; concrete, its p learned, 67.4. Reported: scores, means over seeds, standard errors over frames; ll less that of the first arm,
+ * frame by frame; the p's that were learned. Pixels of a frame depend on each other: in training it counts as WEIGHT times its pixels, as
+ * the weight .01 N H W of the entropies in the authors' code has it. By the bound for independent pixels p would vanish.
  *
  * usage: gal2017_camvid DATA.h5 [EPOCHS SEEDS ARM,ARM... WEIGHT]     preset: 60 3 none,0.2,concrete 0.001; rows that validate are scored
  *        gal2017_camvid --smoke                                      on pictures that it makes
@@ -100,7 +100,7 @@ static bnn_status run_arm(const char *arm, int epochs, int seeds, const bnn_data
                           bool is_first) {
     char gate[64] = "", engine[96];
     if (strcmp(arm, "none") != 0) snprintf(gate, sizeof gate, *arm == 'c' ? "spatial_concrete_dropout; " : "spatial_dropout:%.20s; ", arm);
-    snprintf(engine, sizeof engine, "%s:epochs=%d,batch=4,lr=0.002", *gate ? "mc_dropout" : "map", epochs);
+    snprintf(engine, sizeof engine, "%s:epochs=%d,batch=4,lr=0.002,augment=flip", *gate ? "mc_dropout" : "map", epochs);
     double sum[SCORES] = {0}, *frames = calloc((size_t)test->n, sizeof *frames), gain = 0, squares = 0;
     bnn_config config = {sizeof config, .net = network(gate), .engine = engine};
     bnn_status s = BNN_OK;
