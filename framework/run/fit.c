@@ -47,9 +47,12 @@ static bool is_auto(const char *text) { return !text || strcmp(text, "auto") == 
  */
 static bnn_status fill_choice(bnn_config *config, const bnn_data *data, bnn_choice *choice) {
     bool open = is_auto(config->engine);
+    char map[BNN_SHAPE_TEXT];
     if (is_auto(config->net) && data->y_shape.rank > 1)
-        return bnn_fail(BNN_ERR_OPTION, "no network is chosen for maps of classes: name one that ends with a convolution, such as "
-                                        "'conv2d:16,padding=1; relu; conv2d:0,kernel=1'");
+        return bnn_fail(BNN_ERR_OPTION,
+                        "no network is chosen for maps of classes: name one that keeps the %s pixels, such as "
+                        "'conv2d:16,padding=1; relu; conv2d:kernel=1'",
+                        bnn_shape_print(data->y_shape, map));
     if (!open && is_auto(config->net)) config->net = data->x_shape.rank == 3 ? "flatten; dense:50; relu; dense" : "dense:50; relu; dense";
     if (!open) return BNN_OK;
     BNN_TRY(bnn_choose(data, config->budget != 0 ? config->budget : BNN_BUDGET, choice));

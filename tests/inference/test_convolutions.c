@@ -97,6 +97,40 @@ START_TEST(the_curvature_of_maps_is_refused) {
 }
 END_TEST
 
+/* Networks that are chosen end with a vector. */
+START_TEST(no_network_is_chosen_for_maps) {
+    bnn_table *t = images(true);
+    bnn_data *d;
+    bnn_run *run;
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &d));
+    SAYS(bnn_fit(&(bnn_config){.size = sizeof(bnn_config)}, d, &run),
+         "no network is chosen for maps of classes: name one that keeps the [7x9] pixels");
+    bnn_data_free(d), bnn_table_free(t);
+}
+END_TEST
+
+/* A run says of maps what it is worth by pixels that are not void, and chains are told by the mean probability of each class. */
+START_TEST(runs_on_maps_are_judged) {
+    bnn_table *t = images(true);
+    bnn_data *d;
+    bnn_run *run;
+    bnn_prediction *p;
+    bnn_remarks *verdicts;
+    bool worse = false, short_chains = false;
+    OK(bnn_data_split(t, -1, BNN_TRAIN, NULL, &d));
+    OK(fit(d, segmenter, "sgld:burnin=1,samples=40,chains=2,lr=1e-9", &run, &p));
+    OK(bnn_remarks_new(&verdicts));
+    OK(bnn_run_judge(run, d, d->n, p, d, verdicts));
+    for (int i = 0; i < bnn_remarks_count(verdicts); i++) {
+        const char *code = bnn_remark_code(verdicts, i), *sentence = bnn_remark_sentence(verdicts, i);
+        worse |= (strcmp(code, "worse_than_mean") == 0 || strcmp(code, "diverged") == 0) && strstr(sentence, "nats a pixel below that of");
+        short_chains |= strcmp(code, "chains_apart") == 0 && strstr(sentence, "of 90 predictions"); /* of 30 rows, three classes each */
+    }
+    ck_assert_msg(worse && short_chains, "%d verdicts", bnn_remarks_count(verdicts));
+    bnn_remarks_free(verdicts), bnn_prediction_free(p), bnn_run_free(run), bnn_data_free(d), bnn_table_free(t);
+}
+END_TEST
+
 /* Where Kronecker factors would be chosen, a convolution, which has none, gets the diagonal; asked for by name they are refused. */
 START_TEST(laplace_chooses_the_diagonal_of_convolutions) {
     static const char wide[] = "conv2d:20,padding=1; relu; conv2d:10; relu; flatten; dense";
@@ -113,7 +147,7 @@ START_TEST(laplace_chooses_the_diagonal_of_convolutions) {
 END_TEST
 
 int main(void) {
-    return run_tests("convolutions",
-                     (const TTest *const[]){engines_fit_a_convolutional_classifier, engines_fit_maps_of_classes,
-                                            the_curvature_of_maps_is_refused, laplace_chooses_the_diagonal_of_convolutions, NULL});
+    return run_tests("convolutions", (const TTest *const[]){engines_fit_a_convolutional_classifier, engines_fit_maps_of_classes,
+                                                            the_curvature_of_maps_is_refused, no_network_is_chosen_for_maps,
+                                                            runs_on_maps_are_judged, laplace_chooses_the_diagonal_of_convolutions, NULL});
 }
