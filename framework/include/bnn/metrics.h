@@ -67,13 +67,13 @@ typedef struct {
     double pixels; /* that are not void; of one class those that are of it */
     double iou;    /* of one class: pixels of it and called so, over those that are of it or called so, both summed over images;
                       of all: mean over the classes that there are or that are called */
-    double iou_se, accuracy_se, brier_se, ece_se;
+    double iou_se, accuracy_se, brier_se, ece_se; /* standard errors over images */
     /* Mukhoti & Gal 2018 with patches of one pixel. A pixel is certain where the entropy of its probabilities is below the mean over all
      * pixels, to 1/256 of its largest value. */
     double p_accurate_certain;     /* share of certain pixels that are right */
     double p_uncertain_inaccurate; /* share of wrong pixels that are uncertain */
     double pavpu;                  /* share of pixels that are right and certain, or wrong and uncertain */
-    double p_accurate_certain_se, p_uncertain_inaccurate_se, pavpu_se;
+    double p_accurate_certain_se, p_uncertain_inaccurate_se, pavpu_se; /* standard errors over images */
 } bnn_metrics;
 
 double bnn_calibration_level(int i); /* 0.05 (i+1) */
@@ -100,7 +100,7 @@ typedef struct {
     double confidence;                  /* largest probability */
     double entropy, mutual_information; /* nats */
 } bnn_image_scores;
-void bnn_metrics_image(const bnn_prediction *prediction, int row, bnn_image_scores *out);
+void bnn_metrics_image(const bnn_prediction *prediction, int row, bnn_image_scores *out); /* of one row */
 
 /* Says which scores these rows are too few for. */
 bnn_status bnn_metrics_remark(const bnn_metrics *metrics, bnn_remarks *remarks);

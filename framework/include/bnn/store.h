@@ -48,7 +48,7 @@ typedef struct bnn_draws bnn_draws;
  * used meanwhile, and another thread may save the draws or give them up. */
 bnn_status bnn_draws_open(const char *path, unsigned keep, const bnn_engine *engine, const bnn_data *data,
                           const bnn_predict_options *options, bnn_draws **out);
-/* Borrowed from draws; NULL: nothing of that kind is kept. */
+/* Borrowed from draws; NULL where nothing of that kind is kept: */
 const bnn_sink *bnn_draws_sink(const bnn_draws *draws);
 const bnn_taker *bnn_draws_taker(const bnn_draws *draws);
 void bnn_draws_free(bnn_draws *draws); /* gives the file up: what was at its path stays; NULL is allowed */
