@@ -384,7 +384,7 @@ static void get_points(bnn_h5_reader *r, bnn_comparison *c) {
     free(v);
 }
 
-/* Of maps of classes a point is an image: the doubt of its pixels, and the share of wrong ones. */
+/* Of maps of classes a point is an image: the doubt of its pixels, and the root of the share of wrong ones, whose mean square is read. */
 static void get_images(bnn_h5_reader *r, bnn_comparison *c) {
     bnn_contestant *k = &c->engine[0];
     int n = bnn_h5_length(r, "/prediction/confidence");
@@ -392,7 +392,7 @@ static void get_images(bnn_h5_reader *r, bnn_comparison *c) {
     if (r->status < 0) return;
     bnn_h5_get(r, "/prediction/confidence", BNN_H5_DOUBLE, (size_t)n, k->sd);
     bnn_h5_get(r, "/prediction/accuracy", BNN_H5_DOUBLE, (size_t)n, k->error);
-    for (int i = 0; r->status == BNN_OK && i < n; i++) k->sd[i] = 1 - k->sd[i], k->error[i] = 1 - k->error[i];
+    for (int i = 0; r->status == BNN_OK && i < n; i++) k->sd[i] = 1 - k->sd[i], k->error[i] = sqrt(1 - k->error[i]);
     if (r->status == BNN_OK) k->n_points = n;
 }
 

@@ -174,6 +174,16 @@ def check_page(bnn, a):
     data.write_bytes(kept)
 
 
+def check_comparison(bnn, a):
+    """An image is a point: the mean square of its error is its share of wrong pixels."""
+    bnn("compare", "-d", "maps.h5", "-n", NET, "-k", 0, "-e", "mc_dropout:epochs=60,batch=4", "-e", "map:epochs=20,batch=4", "-S", 30, "-o", "compared.h5")
+    with h5py.File(bnn.at("compared.h5")) as f:
+        error, iou, of_class = f["engine_0/error"][()], f["scores/iou"][()], f["class_scores/iou"][()]
+    assert np.allclose(error**2, 1 - a["accuracy"]), "points are no images"
+    assert iou.shape == (2, 1) and np.allclose(np.nanmean(of_class, axis=2), iou)
+    bnn("report", "compared.h5", "-o", "compared.html")
+
+
 def check_others(bnn):
     """What is made for rows of one class refuses maps in a sentence, and takes classes of images that are kept as bytes."""
     no_maps = "for rows with one class or real targets, not for maps of classes"
@@ -205,6 +215,7 @@ def main():
         check_scores(json.loads(bnn("evaluate", "run.h5", "-S", 30, "--json")), a)
         check_tools(bnn)
         check_page(bnn, a)
+        check_comparison(bnn, a)
         check_others(bnn)
         parts = []
         for i, rows in enumerate((range(24, 29), range(29, 36))):

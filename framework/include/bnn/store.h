@@ -136,17 +136,18 @@ bnn_status bnn_maps_image(const char *path, const bnn_maps *maps, int image, int
 
 /* One engine of a comparison. Owns its arrays. */
 typedef struct {
-    char *label;           /* the engine text as it was asked for */
-    bnn_metrics *metrics;  /* [n_splits] on the test rows */
-    bnn_cost *cost;        /* [n_splits] of fit and prediction */
-    bnn_history history;   /* of the first split */
-    char *remark;          /* of the first split; "" if none */
-    int n_points;          /* test rows of all splits, first target */
-    double *sd, *error;    /* [n_points] sqrt(var_total), and y - mean; of classes: 1 - largest probability, and 0 or 1 for a wrong class */
-    double *y;             /* [n_points] the target, of classes its number; NULL: not known */
-    double *pit;           /* [n_points] P(Y <= y); NULL: not known, and of classes */
-    double *called;        /* [n_points] the most probable class; NULL: not known, and of numbers */
-    bnn_remarks *verdicts; /* of the first split; NULL: nobody has judged */
+    char *label;            /* the engine text as it was asked for */
+    bnn_metrics *metrics;   /* [n_splits] on the test rows */
+    bnn_cost *cost;         /* [n_splits] of fit and prediction */
+    bnn_history history;    /* of the first split */
+    char *remark;           /* of the first split; "" if none */
+    int n_points;           /* test rows of all splits, first target */
+    double *sd, *error;     /* [n_points] sqrt(var_total), and y - mean; of classes: 1 - largest probability, and 0 or 1 for a wrong
+                               class; of maps an image is a point: means over pixels of the first, root of that of the second */
+    double *y;              /* [n_points] the target, of classes its number; NULL: not known */
+    double *pit;            /* [n_points] P(Y <= y); NULL: not known, and of classes */
+    double *called;         /* [n_points] the most probable class; NULL: not known, and of numbers */
+    bnn_remarks *verdicts;  /* of the first split; NULL: nobody has judged */
     bnn_distance *distance; /* [n_splits] from the engine that is the reference; NULL: none is */
     char *spec_json;        /* of the first split: network, engine, likelihood and prior as they were fitted (spec_json.h) */
     bnn_metrics *target;    /* [n_splits, n_targets] of each target, or class, alone; NULL: they are not known */

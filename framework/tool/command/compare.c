@@ -107,12 +107,12 @@ static bool show(void *context, double share) {
     return false;
 }
 
-/* Of maps of classes a point is an image: doubt and share of wrong pixels. */
+/* Of maps of classes a point is an image: doubt, and the root of the share of wrong pixels, whose mean square is read. */
 static void keep_images(task *t, const bnn_prediction *p) {
     for (int i = 0; i < p->n; i++) {
         bnn_image_scores image;
         bnn_metrics_image(p, i, &image);
-        t->sd[i] = 1 - image.confidence, t->error[i] = 1 - image.accuracy, t->y[i] = t->last[i] = NAN;
+        t->sd[i] = 1 - image.confidence, t->error[i] = sqrt(1 - image.accuracy), t->y[i] = t->last[i] = NAN;
     }
 }
 
