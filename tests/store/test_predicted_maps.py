@@ -182,6 +182,8 @@ def check_comparison(bnn, a):
     assert np.allclose(error**2, 1 - a["accuracy"]), "points are no images"
     assert iou.shape == (2, 1) and np.allclose(np.nanmean(of_class, axis=2), iou)
     bnn("report", "compared.h5", "-o", "compared.html")
+    page = (bnn.folder / "compared.html").read_text()
+    assert "Reliability" in page and "Confusion" not in page and ">nan<" not in page
 
 
 def check_others(bnn):

@@ -158,6 +158,7 @@ static void write_confusion(FILE *html, const bnn_comparison *c, int e) {
 
 void report_rows(FILE *html, const bnn_comparison *c) {
     int best = report_best(c);
+    if (c->engine[best].metrics->of & BNN_SCORE_MAPS) return; /* an image has not one class */
     if (c->engine[best].y && (!c->is_class || c->engine[best].called)) write_surprises(html, c, best);
     if (c->n_classes > MOST_CLASSES)
         fprintf(html,
