@@ -142,7 +142,7 @@ START_TEST(a_network_is_chosen_where_one_would_do) {
     ck_assert_str_eq(run->engine->plain_net, "flatten; dense:50; relu; dense");
     bnn_run_free(run);
     SAYS(bnn_run_new(&config, m, &run),
-         "no network is chosen for maps of classes: name one that ends with a convolution, such as 'conv2d:16");
+         "no network is chosen for maps of classes: name one that keeps the");
     SAYS(bnn_run_new(&whole, m, &run), "no network is chosen for maps of classes");
     config.net = "conv2d:0,kernel=1";
     OK(bnn_run_new(&config, m, &run));
