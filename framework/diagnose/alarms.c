@@ -30,7 +30,7 @@ static bnn_status table_of(const bnn_simulator *s, bnn_world *world, bnn_rng rng
 static bnn_status judge(const work *w, bnn_run *run, const bnn_data *train, const bnn_data *test, bnn_rng rng, int i) {
     const bnn_predict_options how = {.size = sizeof how, .samples = w->s.config->draws, .seed = bnn_rng_split(rng, BNN_WORLD_PREDICT).key};
     bnn_prediction *p;
-    BNN_TRY(bnn_run_predict(run, test, &how, &p));
+    BNN_TRY(bnn_predict(run->engine, test, &how, &p));
     bnn_status s = bnn_run_judge(run, train, train->n, p, test, w->verdicts[i]);
     bnn_prediction_free(p);
     return s;

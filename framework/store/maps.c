@@ -157,11 +157,12 @@ void bnn_maps_free(bnn_maps *m) {
     free(m->row), free(m->entropy), free(m);
 }
 
-bnn_status bnn_maps_image(const char *path, const bnn_maps *m, int image, int *class, double *entropy, double *information, int *truth) {
+bnn_status bnn_maps_image(const char *path, const bnn_maps *m, int image, int *most_probable, double *entropy, double *information,
+                          int *truth) {
     const int start[3] = {image}, count[3] = {1, m->height, m->width};
     bnn_h5_reader r;
     BNN_TRY(bnn_h5_open(&r, path, "bnn-prediction"));
-    bnn_h5_get_part(&r, "/prediction/class", BNN_H5_INT, 3, start, count, class);
+    bnn_h5_get_part(&r, "/prediction/class", BNN_H5_INT, 3, start, count, most_probable);
     bnn_h5_get_part(&r, "/prediction/entropy", BNN_H5_DOUBLE, 3, start, count, entropy);
     bnn_h5_get_part(&r, "/prediction/mutual_information", BNN_H5_DOUBLE, 3, start, count, information);
     for (int i = 0; i < m->height * m->width; i++) truth[i] = -1;

@@ -403,8 +403,8 @@ void bnn_store_put_traces(bnn_h5_writer *w, const char *group, const bnn_traces 
     bnn_h5_dim(w, group, "quantity", t->n, BNN_H5_INT, NULL);
     bnn_h5_texts(w, bnn_h5_join(path, group, "quantity"), "labels", t->n, names);
     bnn_h5_dim(w, group, "chain", t->chains, BNN_H5_INT, NULL);
-    bnn_h5_dim(w, group, "draw", t->draws, BNN_H5_INT, NULL);
-    bnn_h5_put(w, group, "value", BNN_H5_REAL, t->x, "quantity chain draw");
+    bnn_h5_dim(w, group, "trace_draw", t->draws, BNN_H5_INT, NULL);
+    bnn_h5_put(w, group, "value", BNN_H5_REAL, t->x, "quantity chain trace_draw");
     for (size_t i = 0; i < sizeof convergence / sizeof *convergence; i++)
         put_convergence(w, group, convergence[i].name, t, convergence[i].offset);
 }

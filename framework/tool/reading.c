@@ -193,8 +193,10 @@ static bnn_status read_pictures(const char *path, const bnn_run *like, tool_read
     const bnn_shape *x = like ? &like->engine->model->x_shape : NULL;
     char shape[BNN_SHAPE_TEXT];
     if (x && x->rank != 3)
-        return bnn_fail(BNN_ERR_SHAPE, "%s: is a folder of pictures, and the run was fitted to rows of shape %s", path,
-                        bnn_shape_print(*x, shape));
+        return bnn_fail(
+            BNN_ERR_SHAPE,
+            "%s: has no data.txt, as folders of the UCI layout have, and the run was fitted to rows of shape %s, not to pictures", path,
+            bnn_shape_print(*x, shape));
     if (x) how.channels = x->d[0], how.height = x->d[1], how.width = x->d[2];
     if (x && x->d[0] != 1 && x->d[0] != 3)
         return bnn_fail(BNN_ERR_SHAPE, "%s: is a folder of pictures, which have 1 or 3 channels, and the run was fitted to %d", path,

@@ -162,16 +162,17 @@ static const bnn_option outer_table[] = {BNN_OPT_SPEC(nested, engine, BNN_ENGINE
 
 START_TEST(nested_specs_are_printed_in_full) {
     static const char *const read[][2] = {
-        {"", "engine=ensemble{engine=laplace{engine=map{epochs=0,steps=6000,batch=128,lr=0.005,lr_hyper=0.01,lr_noise=0.01,schedule=cosine,"
-             "optimizer=" ADAM
-             ",augment=none},structure=kron,updates=kron,subset=all,precision=global,evidence=online,every=0,predictive=linear},"
-             "members=5},whole=3,real=7,text=other,prior="},
+        {"", "engine=ensemble{engine=held_out_dropout{p=0.01,temperature=0.1,steps=6000,batch=128,lr=0.02,lr_hyper=0.4,delta=0.5,cycle=20,"
+             "draws=16,optimizer=adam{beta1=0.9,beta2=0.999,eps=1e-08},validation=shuffled,share=0.2},members=5},whole=3,real=7,text=other,"
+             "prior="},
         {"svgd{lr=1,optimizer=sgd,epochs=2},4,2,prior=gauss{2}",
-         "engine=svgd{particles=20,epochs=2,steps=4000,batch=128,lr=1,lr_hyper=0.01,schedule=cosine,optimizer=sgd{momentum=0.9}},whole=4,"
+         "engine=svgd{particles=20,epochs=2,steps=4000,batch=128,lr=1,lr_hyper=0.01,bandwidth=2,schedule=cosine,"
+         "optimizer=sgd{momentum=0.9}},whole=4,"
          "real=2,text=other,"
          "prior=gauss{sd=2,bias_sd=1,scale=none}"},
         {"prior=gauss{bias_sd=1,sd=2},engine=svgd{epochs=2,optimizer=sgd{momentum=0.9},lr=1},real=2,whole=4",
-         "engine=svgd{particles=20,epochs=2,steps=4000,batch=128,lr=1,lr_hyper=0.01,schedule=cosine,optimizer=sgd{momentum=0.9}},whole=4,"
+         "engine=svgd{particles=20,epochs=2,steps=4000,batch=128,lr=1,lr_hyper=0.01,bandwidth=2,schedule=cosine,"
+         "optimizer=sgd{momentum=0.9}},whole=4,"
          "real=2,text=other,"
          "prior=gauss{sd=2,bias_sd=1,scale=none}"},
         {"engine=hmc{},prior=gauss,prior=", "engine=hmc{steps=100,chains=4,samples=250,warmup=250,thin=1,target_accept=0.8,step=0.01,"

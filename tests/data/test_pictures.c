@@ -353,7 +353,8 @@ START_TEST(places_of_pictures_are_checked) {
     refused((bnn_picture_folders){.folder = files_path("zoo")}, "zoo/b/bad.jpg: is neither PNG nor JPEG");
     refused((bnn_picture_folders){.folder = files_path("nowhere")}, "nowhere: No such file or directory");
     folder("none");
-    refused((bnn_picture_folders){.folder = files_path("none")}, "none: holds no PNG or JPEG");
+    refused((bnn_picture_folders){.folder = files_path("none")},
+            "none: holds no PNG or JPEG, and no data.txt as folders of the UCI layout do");
     files_remove();
 }
 END_TEST

@@ -157,8 +157,8 @@ for input in pipe.h5 dir; do
     for command in info split predict evaluate report; do refuses "$input: is not a plain file" $command $input; done
     refuses "$input: is not a plain file" diff r.h5 $input
 done
-refuses 'dir/data.txt: No such file or directory' predict run.h5 --data dir
-refuses 'dir/data.txt: No such file or directory' fit -d dir --net "$net" --engine $engine -o new.h5
+refuses 'dir: has no data.txt, as folders of the UCI layout have, and the run was fitted to rows of shape [2]' predict run.h5 --data dir
+refuses 'dir: holds no PNG or JPEG, and no data.txt' fit -d dir --net "$net" --engine $engine -o new.h5
 refuses 'dir: Is a directory' import csv dir -o new.h5
 refuses 'run.h5: is an HDF5 file, not a text' import csv run.h5 -o new.h5
 # A table can come through a pipe; it is then read once.

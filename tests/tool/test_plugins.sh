@@ -52,6 +52,12 @@ for command in $commands; do
     import-weights) arguments="r.h5 --net dense -o new.h5" ;;
     split) arguments='r.h5 --count 2' ;;
     info | predict | evaluate | report | diagnose) arguments=r.h5 ;;
+    calibrate) arguments='r.h5 --method temperature -o new.h5' ;;
+    ood) arguments='r.h5 --out r.h5' ;;
+    attack) arguments='r.h5 --eps 0.1 -o new.h5' ;;
+    shift) arguments='r.h5 --noise 1 -o new.h5' ;;
+    acquire) arguments='r.h5 --pool r.h5' ;;
+    bandit) arguments='r.csv --target y' ;;
     sbc) arguments='--net dense --engine hmc' ;;
     show | check) arguments=dense ;;
     fit) arguments='-d r.h5 --net dense --engine map -o new.h5' ;;

@@ -100,7 +100,8 @@ done
 refuses 't.h5: has no targets' evaluate run.h5 --data t.h5
 refuses 'c3.h5: has no targets' evaluate run.h5 --data c3.h5
 refuses 'r.h5: has no targets' evaluate c3run.h5 --data r.h5
-for file in r pred; do refuses "$file.h5: holds 'bnn-" report $file.h5; done
+refuses "r.h5: holds 'bnn-" report r.h5
+refuses 'pred.h5: holds predictions, but no maps of classes' report pred.h5
 refuses 'none.h5' diff r.h5 none.h5
 refuses 'r.csv: is not an HDF5 file' diff r.csv r.h5
 refuses 'none.csv: No such file' import csv none.csv -o new.h5

@@ -182,7 +182,7 @@ static bnn_status add_pictures(bnn_gallery *g, const source *from, const listing
         BNN_TRY(s);
     }
     if (g->n > before || class >= 0) return BNN_OK;
-    return bnn_fail(BNN_ERR_DATA, "%s: holds no PNG or JPEG", l->folder);
+    return bnn_fail(BNN_ERR_DATA, "%s: holds no PNG or JPEG, and no data.txt as folders of the UCI layout do", l->folder);
 }
 
 static bnn_status add_annotated(bnn_gallery *g, const source *from, const listing *l) {

@@ -63,17 +63,17 @@ typedef struct {
 
 /* What was found: one block, which free() frees. */
 struct bnn_calibration {
-    bnn_calibration_method method;
-    int dim;              /* targets, or classes */
-    int rows;             /* n */
-    double level;         /* 0: none */
-    double penalty;       /* of raps */
-    int rank;             /* of raps */
-    uint64_t seed;        /* of random numbers */
-    char data_sha256[65]; /* of the file whose rows they were, "" if not known */
-    int split;            /* of it; -1: none */
-    int n;                /* numbers: */
-    double *value;        /* [n] T; w and b; knots of each class, then x and p' of each knot; sd' / sd by target; q by target */
+    bnn_calibration_method method; /* that it is of */
+    int dim;                       /* targets, or classes */
+    int rows;                      /* n */
+    double level;                  /* 0: none */
+    double penalty;                /* of raps */
+    int rank;                      /* of raps */
+    uint64_t seed;                 /* of random numbers */
+    char data_sha256[65];          /* of the file whose rows they were, "" if not known */
+    int split;                     /* of it; -1: none */
+    int n;                         /* numbers: */
+    double *value;                 /* [n] T; w and b; knots of each class, then x and p' of each knot; sd' / sd by target; q by target */
 };
 
 /* Predicts the rows, which must not be among those that were fitted, and calibrates on them. Each row counts once in conformal scores, and

@@ -132,7 +132,8 @@ bnn_status bnn_maps_load(const char *path, bnn_maps **out);
 void bnn_maps_free(bnn_maps *maps); /* frees it with all it owns; NULL is allowed */
 /* One image of such a file, n = height width numbers each: most probable class, entropy and mutual information in nats, and the class that
  * is true, -1 where it is not known. */
-bnn_status bnn_maps_image(const char *path, const bnn_maps *maps, int image, int *class, double *entropy, double *information, int *truth);
+bnn_status bnn_maps_image(const char *path, const bnn_maps *maps, int image, int *most_probable, double *entropy, double *information,
+                          int *truth);
 
 /* One engine of a comparison. Owns its arrays. */
 typedef struct {
