@@ -124,8 +124,8 @@ START_TEST(mistakes_get_one_sentence) {
     refuses("info --lint none.h5", "none.h5: No such file or directory");
     says("info --lint a.csv a.h5", 2, "bnn: a.csv: is not an HDF5 file\na.h5: ");
     refuses("diff a.h5 none.h5", "none.h5: No such file or directory");
-    misuses("import", "bnn import: which format: csv, libsvm, uci or idx?\n");
-    misuses("import xml a.csv -o b.h5", "bnn import: 'xml' is none of the formats csv, libsvm, uci, idx\n");
+    misuses("import", "bnn import: which format: csv, libsvm, uci, idx or images?\n");
+    misuses("import xml a.csv -o b.h5", "bnn import: 'xml' is none of the formats csv, libsvm, uci, idx, images\n");
     misuses("import csv -o b.h5", "bnn import: csv takes one file\n");
     misuses("import idx a.csv -o b.h5", "bnn import: idx takes two files, or four\n");
     misuses("import uci a b -o b.h5", "bnn import: uci takes one folder\n");
