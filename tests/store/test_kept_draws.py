@@ -5,6 +5,7 @@
 Without h5py and NumPy a line that begins with 'skipped' is printed and the exit status is 77, which meson counts as skipped.
 """
 import importlib.util
+import math
 import re
 import sys
 import tempfile
@@ -165,51 +166,150 @@ def check_made(f):
 
 # ---------------------------------------------------------------- networks of every layer, from the text and the weights alone
 
-LAYERS = {
-    "input": lambda x: x[0], "relu": lambda x: np.maximum(x[0], 0), "tanh": lambda x: np.tanh(x[0]), "softplus": lambda x: np.logaddexp(x[0], 0),
-    "flatten": lambda x: x[0], "concat": lambda x: np.concatenate(x, axis=-1), "add": sum,
-    "dropout": lambda x: x[0], "concrete_dropout": lambda x: x[0], "gaussian_dropout": lambda x: x[0], "spatial_dropout": lambda x: x[0],
+def by_channel(w, x):
+    """w [draw or 1, channel] as a factor or a summand of x [draw, row, channel, ...]."""
+    return w.reshape(len(w), 1, -1, *[1] * (x.ndim - 3))
+
+
+def biased(w, y):
+    return y + by_channel(w["bias"], y) if "bias" in w else y
+
+
+def scaled(w, h):
+    return h * by_channel(w["scale"], h) + by_channel(w["shift"], h)
+
+
+def dense(w, o, x):
+    return biased(w, x @ w["kernel"])
+
+
+def windows(x, size, stride, padding, beyond):
+    """[draw, row, channel, v, u, i, j]: pixel (i, j) of window (v, u), or `beyond` where there is none."""
+    x = np.pad(x, [(0, 0)] * 3 + [(padding, padding)] * 2, constant_values=beyond)
+    return np.lib.stride_tricks.sliding_window_view(x, size, axis=(3, 4))[:, :, :, ::stride, ::stride]
+
+
+def conv2d(w, o, x):
+    size = o["kernel"]
+    kernel = w["kernel"].reshape(len(w["kernel"]), x.shape[2], size, size, -1)
+    return biased(w, np.einsum("...rcvuij,...cijo->...rovu", windows(x, (size, size), o["stride"], o["padding"], 0), kernel))
+
+
+def conv_transpose2d(w, o, x):
+    """Each pixel of x adds a square to y, `stride` pixels from the next one's; `padding` pixels of each border are cut off in the end."""
+    size, stride, padding = o["kernel"], o["stride"], o["padding"]
+    kernel = w["kernel"].reshape(len(w["kernel"]), x.shape[2], -1, size, size)
+    tall, wide = ((n - 1) * stride for n in x.shape[3:])
+    y = np.zeros((*x.shape[:2], kernel.shape[2], tall + size, wide + size))
+    for i, j in np.ndindex(size, size):
+        y[..., i:i + tall + 1:stride, j:j + wide + 1:stride] += np.einsum("...rcvu,...co->...rovu", x, kernel[..., i, j])
+    return biased(w, y[..., padding:y.shape[3] - padding, padding:y.shape[4] - padding])
+
+
+def pool(of, o, x, beyond):
+    size = (o["size"], o["size"]) if o["size"] else x.shape[3:]
+    return of(windows(x, size, o["stride"] or o["size"] or 1, o["padding"], beyond), axis=(5, 6))
+
+
+def stretch(n, o):
+    """[factor n, n]: the share of each of n rows, or columns, in those that they become."""
+    at = np.arange(o["factor"] * n)
+    at = np.clip((at + 0.5) / o["factor"] - 0.5, 0, n - 1) if o["kind"] == "bilinear" else at // o["factor"]
+    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(n)))
+
+
+def upsample2d(w, o, x):
+    return stretch(x.shape[3], o) @ x @ stretch(x.shape[4], o).T
+
+
+def norm2d(w, o, x):
+    h = x.reshape(*x.shape[:2], o["groups"] or x.shape[2], -1)
+    h = h - (h.mean(axis=3, keepdims=True) if o["centre"] == "yes" else 0)
+    return scaled(w, (h / np.sqrt((h ** 2).mean(axis=3, keepdims=True) + o["eps"])).reshape(x.shape))
+
+
+def batchnorm2d(w, o, x):
+    return scaled(w, (x - by_channel(w["mean"], x)) / np.sqrt(by_channel(w["var"], x) + o["eps"]))
+
+
+def itself(w, o, x):
+    """What a gate does is in its draws, and the data are no function of anything."""
+    return x
+
+
+LAYERS = {  # functions of weights {name: [draw or 1, ...]}, options {name: value} and inputs [draw, row, ...]; images have their channels first
+    "input": itself, "dropout": itself, "concrete_dropout": itself, "gaussian_dropout": itself, "spatial_dropout": itself, "spatial_concrete_dropout": itself,
+    "relu": lambda w, o, x: np.maximum(x, 0), "tanh": lambda w, o, x: np.tanh(x), "softplus": lambda w, o, x: np.logaddexp(x, 0),
+    "sigmoid": lambda w, o, x: 1 / (1 + np.exp(-x)), "gelu": lambda w, o, x: x * np.vectorize(math.erfc)(-x / math.sqrt(2)) / 2,
+    "flatten": lambda w, o, x: x.reshape(*x.shape[:2], -1), "concat": lambda w, o, *x: np.concatenate(x, axis=2), "add": lambda w, o, *x: sum(x),
+    "dense": dense, "gaussian_dense": dense, "conv2d": conv2d, "gaussian_conv2d": conv2d,
+    "conv_transpose2d": conv_transpose2d, "gaussian_conv_transpose2d": conv_transpose2d,
+    "maxpool2d": lambda w, o, x: pool(np.max, o, x, -np.inf), "avgpool2d": lambda w, o, x: pool(np.nanmean, o, x, np.nan),
+    "upsample2d": upsample2d, "norm2d": norm2d, "batchnorm2d": batchnorm2d, "channel_affine": lambda w, o, x: scaled(w, x),
 }
 
 
+def value_of(word):
+    try:
+        return float(word) if re.search(r"[.e]", word) else int(word)
+    except ValueError:
+        return word
+
+
 def nodes(text):
-    """(label, type, inputs) of each statement; without a label of its own a node is called by its type and the first number that is free."""
+    """(label, type, options, inputs) of each statement; without a label of its own a node is called by its type and the first number that is free."""
     found, named = [], {part.split("=")[0].strip() for part in text.split(";") if re.match(r" *\w+ = ", part)}
     for part in text.split(";"):
-        label, kind, inputs = re.fullmatch(r" *(?:(\w+) = )?(\w+)(?::[^()]*)?(?:\((.*)\))?", part).groups()
+        label, kind, options, inputs = re.fullmatch(r" *(?:(\w+) = )?(\w+)(?::([^()]*))?(?:\((.*)\))?", part).groups()
         taken = named | {node[0] for node in found}
         label = label or next(name for k in range(1, 99) if (name := f"{kind}_{k}") not in taken)
-        found.append((label, kind, re.split(", *", inputs) if inputs else [found[-1][0]] if found else []))
+        options = {name: value_of(word) for name, word in re.findall(r"(\w+)=([^,]*)", options or "")}
+        found.append((label, kind, options, re.split(", *", inputs) if inputs else [found[-1][0]] if found else []))
     return found
 
 
+def standardised(f):
+    """The data, the same for each draw."""
+    x, s = f["constant_data"]["x"], f["scaling"]
+    x = (x - s["x_mean"].reshape(x.shape[1:])) / s["x_sd"].reshape(x.shape[1:])
+    return np.broadcast_to(x, (len(f["posterior_predictive"]["mean"]), *x.shape))
+
+
+def weights_of(f, label):
+    """{name: [draw, ...]} of what each draw has its own of, {name: [1, ...]} of all else."""
+    shared = {name: value[None] for name, value in f.get("model_weights/" + label, {}).items()}
+    return shared | {name.removeprefix(label + "_"): value for name, value in f["posterior"].items() if name.startswith(label + "_")}
+
+
+def gated(gate, h):
+    """A gate may be that of a number, or of a whole channel."""
+    return h * np.repeat(gate, h[0, 0].size // gate.shape[1], axis=1).reshape(len(gate), 1, *h.shape[2:])
+
+
 def walk(f, text):
-    """Output of the network for each draw. Weights by layer_names and weight_names as in Keras's older files, unless each draw has its own; rows are flat."""
-    posterior, values = f["posterior"], {}
-    for label, kind, inputs in nodes(text):
-        x = [values[name] for name in inputs]
-        if kind == "input":
-            s = f["scaling"]
-            x = [np.broadcast_to((f["constant_data"]["x"].reshape(len(f["constant_data"]["x"]), -1) - s["x_mean"]) / s["x_sd"],
-                                 (len(f["posterior_predictive"]["mean"]), *f["constant_data"]["x"].reshape(len(f["constant_data"]["x"]), -1).shape))]
-        if kind in LAYERS:
-            h = LAYERS[kind](x)
-            gate = posterior.get(label + "_gate", np.ones((1, 1)))[:, None, :]
-            values[label] = h * np.repeat(gate, h.shape[-1] // gate.shape[-1], axis=2)  # a gate may be that of a whole channel
-        else:
-            shared = f["model_weights/" + label]
-            kernel, bias = (posterior.get(f"{label}_{name}", shared.get(name, np.empty(0))[None]) for name in ("kernel", "bias"))
-            values[label] = x[0] @ kernel + (bias[:, None, :] if bias.size else 0)
+    """Output of the network for each draw. Weights by layer_names and weight_names as in Keras's older files, unless each draw has its own."""
+    values = {}
+    for label, kind, options, inputs in nodes(text):
+        w = weights_of(f, label)
+        h = LAYERS[kind](w, options, *([values[name] for name in inputs] if kind != "input" else [standardised(f)]))
+        values[label] = gated(w["gate"], h) if "gate" in w else h
     return values[label]
 
 
 GRAPH = "a = input; b = dense:5(a); c = tanh; d = dense:5; e = add(b, d); f = softplus; g = concat(a, f); dense:6,bias=no; relu; dense"
 GATES = "dense:6; dropout:p=0.3; relu; concrete_dropout; tanh; gaussian_dropout:alpha=0.2; add_in = dense:6; softplus; dense"
 IMAGES = "a = input; channels = spatial_dropout:p=0.3; b = flatten; c = tanh(b); d = concat(b, c); dense:4; relu; dense"
+PIXELS = ("conv2d:4,padding=1; spatial_concrete_dropout:p=0.3; norm2d:groups=2; gelu; maxpool2d:3,stride=2,padding=1; upsample2d:kind=bilinear; "
+          "conv2d:3,stride=2,padding=1,bias=no; batchnorm2d; conv_transpose2d:2,kernel=3,padding=1; channel_affine; sigmoid; avgpool2d:2,stride=1,padding=1; "
+          "flatten; dense")
+DRAWN = "gaussian_conv2d:3,kernel=2; gelu; gaussian_conv_transpose2d:2; batchnorm2d; upsample2d:3; tanh; avgpool2d:0; flatten; dense"
+STORED_PIXELS = "conv2d:3,kernel=2; norm2d:centre=no; conv_transpose2d:2,stride=3; channel_affine; maxpool2d; flatten; dense"
 NETS = [  # network, engine, data; all layers are in one of them
     (GRAPH, "map:epochs=5", "boston.h5"), (GRAPH, "mc_dropout:epochs=5", "boston.h5"), (GRAPH, "bayes_by_backprop:epochs=5", "boston.h5"),
     (GRAPH, "hmc:steps=3,chains=2,samples=20,warmup=5", "kinds.h5"), (GATES, "mc_dropout:epochs=5", "boston.h5"),
     (IMAGES, "mc_dropout:gates=concrete,epochs=5", "images.h5"), ("gaussian_dense:5; relu; dense", "bayes_by_backprop:epochs=5", "kinds.h5"),
+    (PIXELS, "mc_dropout:p=0.2,epochs=20", "images.h5"), (DRAWN, "bayes_by_backprop:epochs=20", "images.h5"),
+    (STORED_PIXELS, "hmc:steps=3,chains=2,samples=20,warmup=5", "images.h5"),
 ]
 
 
@@ -223,9 +323,9 @@ def check_layers(bnn):
             with_weights = {layer: sorted(weights[layer].attrs["weight_names"]) for layer in weights.attrs["layer_names"]}
         parsed = nodes(text)
         for layer, names in with_weights.items():
-            assert names == sorted(f["model_weights/" + layer].keys() - {"in", "out", "draw"}), (layer, names)
-        assert [label for label, kind, _ in parsed if label in with_weights] == list(with_weights), "layer_names are not in the order of the text"
-        seen |= {kind for _, kind, _ in parsed}
+            assert names == sorted(name for name in f["model_weights/" + layer] if not re.search("(^|_)(in|out|draw)$", name)), (layer, names)
+        assert [node[0] for node in parsed if node[0] in with_weights] == list(with_weights), "layer_names are not in the order of the text"
+        seen |= {node[1] for node in parsed}
         h, mean = walk(f, text), f["posterior_predictive"]["mean"]
         h = np.exp(h - np.logaddexp.reduce(h, axis=2, keepdims=True)) if data != "boston.h5" else h * f["scaling"]["y_sd"] + f["scaling"]["y_mean"]
         worst = np.abs(h - mean).max() / np.std(mean)
