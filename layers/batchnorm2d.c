@@ -2,9 +2,10 @@
  *
  * batchnorm2d: channels with mean 0 and variance 1 over all images of a batch (Ioffe & Szegedy 2015, algorithm 2 and section 3.2).
  *
- *   h = (x - m_c) / sqrt(v_c + eps)         x [n,C,H,W]; in training m, v [C] are those of the n H W numbers of a channel, else the running
- * ones y = scale_c h + shift_c                 y [n,C,H,W] dx += scale_c (dy - mean(dy) - h mean(dy h)) / sqrt(v + eps)        means over
- * the batch; out of training without them dscale_c += sum dy h    dshift_c += sum dy
+ *   h = (x - m_c) / sqrt(v_c + eps)         x [n,C,H,W]; in training m, v [C] are those of the n H W numbers of a channel, else running ones
+ *   y = scale_c h + shift_c                 y [n,C,H,W]
+ *   dx += scale_c (dy - mean(dy) - h mean(dy h)) / sqrt(v + eps)        means over the batch; out of training without them
+ *   dscale_c += sum dy h    dshift_c += sum dy
  *
  * The running ones are a share of the last batch's, whose variance is over n H W - 1, and the rest of what they were. In training the rows
  * of a batch interact: U is no sum over rows, and engines that sample refuse the layer. norm2d has no such memory; channel_affine is what
