@@ -2,7 +2,7 @@
  *
  * batchnorm2d: channels with mean 0 and variance 1 over all images of a batch (Ioffe & Szegedy 2015, algorithm 2 and section 3.2).
  *
- *   h = (x - m_c) / sqrt(v_c + eps)         x [n,C,H,W]; in training m, v [C] are those of the n H W numbers of a channel, else running ones
+ *   h = (x - m_c) / sqrt(v_c + eps)         x [n,C,H,W]; in training m, v [C] are those of a channel's n H W numbers, else running ones
  *   y = scale_c h + shift_c                 y [n,C,H,W]
  *   dx += scale_c (dy - mean(dy) - h mean(dy h)) / sqrt(v + eps)        means over the batch; out of training without them
  *   dscale_c += sum dy h    dshift_c += sum dy
