@@ -7,9 +7,17 @@
 #include <bnn/number.h>
 #include <math.h>
 
-#define FLOPS_A_SECOND 20e9 /* of one core in the products of small networks */
-#define SECONDS_A_PASS 4e-6 /* of a gradient on no rows */
-enum { HIDDEN = 50, WIDE = 400, MOST_TABLE_FEATURES = 400, LARGE = 5000 /* rows */ };
+#define FLOPS_A_SECOND 20e9  /* of one core in the products of small networks */
+#define FLOPS_OF_PIXELS 28e9 /* the same in convolutions and what stands between them */
+#define SECONDS_A_PASS 4e-6  /* of a gradient on no rows */
+enum {
+    HIDDEN = 50,
+    WIDE = 400,
+    MOST_TABLE_FEATURES = 400,
+    LARGE = 5000 /* rows */,
+    LEAST_SIDE = 12 /* pixels that two poolings leave something of */
+};
+enum { FIRST = 16, SECOND = 32, LAST = 64 /* channels and units of the network of pictures */ };
 
 /* An engine at a length, the best first. Its fit takes so many gradients, and no fewer than so many epochs of them. */
 typedef struct {
@@ -23,7 +31,8 @@ typedef struct {
     "hmc:" lengths ",scales=noncentred,target_accept=0.9", "dense:50; tanh; dense", "hierarchical", "gaussian:sd=0.05,shape=0.25"
 #define DESCENDED(engine, net) engine, net, "gauss", NULL
 #define TABLE_NET "dense:50; relu; dense"
-#define IMAGE_NET "flatten; dense:400; relu; dense:400; relu; dense"
+#define WIDE_NET "flatten; dense:400; relu; dense:400; relu; dense"
+#define PICTURE_NET "conv2d:16,padding=1; relu; maxpool2d; conv2d:32,padding=1; relu; maxpool2d; flatten; dense:64; relu; dense"
 
 #define LONG_CHAINS \
     { SAMPLED("steps=500,samples=400,warmup=200"), 1.2e6, 0, 0, "hmc samples the posterior itself; the budget allows long chains" }
@@ -54,45 +63,72 @@ static const candidate of_large_tables[] = {
     DROPOUT,
 };
 
-static const candidate of_images[] = {
-    {DESCENDED("ensemble:engine=mc_dropout", IMAGE_NET), 1e5, 100, 128,
+static const candidate of_many_features[] = {
+    {DESCENDED("ensemble:engine=mc_dropout", WIDE_NET), 1e5, 100, 128,
      "many features: an ensemble of dropout networks is within the budget"},
-    {DESCENDED("mc_dropout", IMAGE_NET), 2e4, 20, 128, "many features: dropout is what the budget allows"},
+    {DESCENDED("mc_dropout", WIDE_NET), 2e4, 20, 128, "many features: dropout is what the budget allows"},
 };
 
-/* Weights of a network of these layers on the data. */
-static double weights(const bnn_data *d, bool table) {
+#define CONVOLVED(length, gradients, epochs) \
+    { DESCENDED("mc_dropout" length, PICTURE_NET), gradients, epochs, 128, "pictures: dropout in a network of convolutions" }
+
+/* A number of steps is one of 20 epochs at least. */
+static const candidate of_pictures[] = {
+    CONVOLVED("", 2e4, 20),         CONVOLVED(":steps=3000", 3e3, 20), CONVOLVED(":steps=1000", 1e3, 20),
+    CONVOLVED(":epochs=10", 0, 10), CONVOLVED(":epochs=4", 0, 4),      CONVOLVED(":epochs=1", 0, 1)};
+
+typedef enum { TABLE, MANY_FEATURES, PICTURES } kind;
+
+static kind kind_of(const bnn_data *d) {
+    const bnn_shape *x = &d->x_shape;
+    if (x->rank == 3 && x->d[1] >= LEAST_SIDE && x->d[2] >= LEAST_SIDE) return PICTURES;
+    return x->rank != 3 && bnn_shape_size(*x) <= MOST_TABLE_FEATURES ? TABLE : MANY_FEATURES;
+}
+
+const char *bnn_choose_net(const bnn_data *d) {
+    if (kind_of(d) == PICTURES) return PICTURE_NET;
+    return d->x_shape.rank == 3 ? "flatten; " TABLE_NET : TABLE_NET;
+}
+
+/* Multiplications of a forward pass of a row. */
+static double products(const bnn_data *d, kind k) {
     double in = bnn_shape_size(d->x_shape), out = d->n_classes > 0 ? d->n_classes : d->y_dim;
-    return table ? (in + out) * HIDDEN : (in + WIDE + out) * WIDE;
+    if (k == TABLE) return (in + out) * HIDDEN;
+    if (k == MANY_FEATURES) return (in + WIDE + out) * WIDE;
+    double pixels = (double)d->x_shape.d[1] * d->x_shape.d[2];
+    return 9 * in * FIRST + 9 * FIRST * SECOND * pixels / 4 + SECOND * pixels / 16 * LAST + LAST * out;
 }
 
 /* A gradient is three products (forward, of the weights, of the inputs) of two operations. */
-static double seconds_of(const candidate *c, const bnn_data *d, bool table) {
+static double seconds_of(const candidate *c, const bnn_data *d, kind k) {
     double rows = c->batch > 0 && c->batch < d->n ? c->batch : d->n;
     double gradients = fmax(c->gradients, c->epochs * d->n / rows);
-    return gradients * (6 * weights(d, table) * rows / FLOPS_A_SECOND + SECONDS_A_PASS);
+    return gradients * (6 * products(d, k) * rows / (k == PICTURES ? FLOPS_OF_PIXELS : FLOPS_A_SECOND) + SECONDS_A_PASS);
 }
 
+#define LIST(c) (*n = (int)(sizeof(c) / sizeof *(c)), (c))
+
 /* The last one of those of tables, dropout, does not know weights of rows. */
-static const candidate *candidates_of(const bnn_data *d, bool table, int *n) {
-    bool large = table && !d->weight && d->n > LARGE;
-    *n = (int)((table ? sizeof of_tables : sizeof of_images) / sizeof(candidate));
-    if (table && d->weight) --*n;
-    if (large) *n = (int)(sizeof of_large_tables / sizeof(candidate));
-    return large ? of_large_tables : table ? of_tables : of_images;
+static const candidate *candidates_of(const bnn_data *d, kind k, int *n) {
+    if (k == PICTURES) return LIST(of_pictures);
+    if (k == MANY_FEATURES) return LIST(of_many_features);
+    if (!d->weight && d->n > LARGE) return LIST(of_large_tables);
+    const candidate *c = LIST(of_tables);
+    if (d->weight) --*n;
+    return c;
 }
 
 bnn_status bnn_choose(const bnn_data *d, double budget, bnn_choice *out) {
-    bool table = d->x_shape.rank != 3 && bnn_shape_size(d->x_shape) <= MOST_TABLE_FEATURES;
+    const kind k = kind_of(d);
     int n;
-    const candidate *c = candidates_of(d, table, &n), *last = c + n - 1;
+    const candidate *c = candidates_of(d, k, &n), *last = c + n - 1;
     if (!(budget > 0)) return bnn_fail(BNN_ERR_OPTION, "a budget of %g seconds is not above 0", budget);
-    while (c < last && seconds_of(c, d, table) > budget) c++;
+    while (c < last && seconds_of(c, d, k) > budget) c++;
     *out = (bnn_choice){.net = c->net,
                         .engine = c->engine,
                         .prior = c->prior,
                         .likelihood = d->n_classes > 0 ? NULL : c->likelihood,
-                        .seconds = seconds_of(c, d, table)};
+                        .seconds = seconds_of(c, d, k)};
     bnn_print(out->reason, sizeof out->reason, "%d rows of %d features: %s (about %.2g s on one core%s)", d->n, bnn_shape_size(d->x_shape),
               c->because, out->seconds, out->seconds > budget ? ", more than the budget" : "");
     return BNN_OK;

@@ -53,7 +53,7 @@ static bnn_status fill_choice(bnn_config *config, const bnn_data *data, bnn_choi
                         "no network is chosen for maps of classes: name one that keeps the %s pixels, such as "
                         "'conv2d:16,padding=1; relu; conv2d:kernel=1'",
                         bnn_shape_print(data->y_shape, map));
-    if (!open && is_auto(config->net)) config->net = data->x_shape.rank == 3 ? "flatten; dense:50; relu; dense" : "dense:50; relu; dense";
+    if (!open && is_auto(config->net)) config->net = bnn_choose_net(data);
     if (!open) return BNN_OK;
     BNN_TRY(bnn_choose(data, config->budget != 0 ? config->budget : BNN_BUDGET, choice));
     config->engine = choice->engine;

@@ -141,8 +141,7 @@ START_TEST(a_network_is_chosen_where_one_would_do) {
     OK(bnn_run_new(&config, d, &run));
     ck_assert_str_eq(run->engine->plain_net, "flatten; dense:50; relu; dense");
     bnn_run_free(run);
-    SAYS(bnn_run_new(&config, m, &run),
-         "no network is chosen for maps of classes: name one that keeps the");
+    SAYS(bnn_run_new(&config, m, &run), "no network is chosen for maps of classes: name one that keeps the");
     SAYS(bnn_run_new(&whole, m, &run), "no network is chosen for maps of classes");
     config.net = "conv2d:0,kernel=1";
     OK(bnn_run_new(&config, m, &run));
@@ -150,8 +149,33 @@ START_TEST(a_network_is_chosen_where_one_would_do) {
 }
 END_TEST
 
+/* Two poolings leave nothing of smaller ones. */
+START_TEST(pictures_get_convolutions) {
+    static const struct {
+        int height, width;
+        bool convolutions;
+    } tried[] = {{12, 12, true}, {12, 40, true}, {11, 40, false}, {40, 11, false}};
+    for (size_t i = 0; i < sizeof tried / sizeof *tried; i++) {
+        bnn_table *t;
+        bnn_run *run;
+        const bnn_shape shape = {.rank = 3, .d = {1, tried[i].height, tried[i].width}};
+        OK(bnn_table_new_images(4, shape, bnn_shape_vector(1), 2, &t));
+        t->y[0] = 1;
+        bnn_data *d = data_new(t);
+        for (int named = 0; named < 2; named++) {
+            OK(bnn_run_new(&(bnn_config){sizeof(bnn_config), .seed = 1, .engine = named ? "map" : "auto"}, d, &run));
+            ck_assert_msg((strstr(bnn_run_net(run), "conv2d") != NULL) == tried[i].convolutions, "%dx%d: %s", tried[i].height,
+                          tried[i].width, bnn_run_net(run));
+            bnn_run_free(run);
+        }
+        bnn_data_free(d), bnn_table_free(t);
+    }
+}
+END_TEST
+
 int main(void) {
     return run_tests("images", (const TTest *const[]){bytes_are_numbers_to_every_engine, bytes_are_numbers_to_attacks,
                                                       changed_images_have_the_same_bits_at_any_number_of_threads,
-                                                      changes_go_on_where_they_were_stopped, a_network_is_chosen_where_one_would_do, NULL});
+                                                      changes_go_on_where_they_were_stopped, a_network_is_chosen_where_one_would_do,
+                                                      pictures_get_convolutions, NULL});
 }

@@ -11,7 +11,7 @@ static void print_kind(bnn_kind kind) {
     printf("%ss\n", bnn_kind_name(kind));
     for (const bnn_type *t = NULL; (t = bnn_type_next(kind, t));) {
         const bnn_plugin *from = bnn_plugin_of(t);
-        printf("  %-20s %s", t->name, t->summary);
+        printf("  %-26s %s", t->name, t->summary);
         if (from) printf(" (plugin %s %s)", from->name, from->version);
         putchar('\n');
     }
@@ -21,9 +21,9 @@ static void print_plugins(void) {
     const bnn_plugin *p;
     printf("plugins\n");
     for (int i = 0; (p = bnn_plugin_at(i)); i++) {
-        printf("  %-20s %s, %s:", p->name, p->version, tool_line(p->path));
+        printf("  %-26s %s, %s:", p->name, p->version, tool_line(p->path));
         for (int k = 0; k < p->n; k++) printf("%s %s %s", k ? "," : "", bnn_kind_name(p->types[k].kind), p->types[k].type->name);
-        printf("\n  %-20s sha256 %s\n", "", p->sha256);
+        printf("\n  %-26s sha256 %s\n", "", p->sha256);
     }
 }
 
