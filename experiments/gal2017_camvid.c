@@ -6,6 +6,7 @@
  * = 0.2; concrete, its p learned, 67.4. Reported: scores, means over seeds, standard errors over frames; ll less that of the first arm,
  * frame by frame; the p's that were learned. Pixels of a frame depend on each other: in training it counts as WEIGHT times its pixels, as
  * the weight .01 N H W of the entropies in the authors' code has it. By the bound for independent pixels p would vanish.
+ * ours, 101 frames of 120x96, `camvid120.h5 24 1 none`: IoU .526 (.004), ll -.337 (.009), ECE .027, 437 s on two cores.
  *
  * usage: gal2017_camvid DATA.h5 [EPOCHS SEEDS ARM,ARM... WEIGHT]     preset: 60 3 none,0.2,concrete 0.001; rows that validate are scored
  *        gal2017_camvid --smoke                                      on pictures that it makes

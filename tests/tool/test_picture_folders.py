@@ -78,7 +78,7 @@ def main(program):
         f.refuses("others/pink: is of a class that the fit does not know", "predict", "run.h5", "-d", "others")
         (f.folder / "table.csv").write_text("a,b,y\n" + "".join(f"{i},{i * i % 7},{i % 2}\n" for i in range(20)))
         f.bnn("fit", "-d", "table.csv", "--net", "dense", "-e", "map:epochs=2", "-o", "table.h5")
-        f.refuses("new: is a folder of pictures, and the run was fitted to rows of shape [2]", "predict", "table.h5", "-d", "new")
+        f.refuses("new: has no data.txt, as folders of the UCI layout have, and the run was fitted to rows of shape [2], not to pictures", "predict", "table.h5", "-d", "new")
 
 
 if __name__ == "__main__":

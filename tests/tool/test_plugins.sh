@@ -14,9 +14,9 @@ check 'without a plugin there is no list of them' [ "$(grep -c '^plugins' "$out"
 works list plugins
 check 'and an empty one where it is asked for' [ "$(cat "$out")" = plugins ]
 works list --plugin "$swish" --plugin "$laplace"
-says "  swish                an input times its own sigmoid (plugin swish $(sha256sum "$swish" | cut -c 1-12))"
-says '  sign                 steps of one length against the sign of the gradient (plugin laplace_1774 2.1-rc1)'
-says "  laplace_1774         2.1-rc1, $laplace: prior double_exponential, likelihood double_exponential, optimizer sign"
+says "  swish                      an input times its own sigmoid (plugin swish $(sha256sum "$swish" | cut -c 1-12))"
+says '  sign                       steps of one length against the sign of the gradient (plugin laplace_1774 2.1-rc1)'
+says "  laplace_1774               2.1-rc1, $laplace: prior double_exponential, likelihood double_exponential, optimizer sign"
 says "sha256 $(sha256sum "$laplace" | cut -c 1-64)"
 works show swish --plugin "$swish"
 says "  plugin: swish $(sha256sum "$swish" | cut -c 1-12), $swish"
