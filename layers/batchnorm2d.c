@@ -52,14 +52,14 @@ static void measure(const bnn_layer *l, bnn_io *io, size_t c) {
     const double n = (double)io->n * (double)plane;
     double sum = 0, squares = 0;
     for (size_t r = 0; r < (size_t)io->n; r++) sum += bnn_sum(plane, io->x[0] + r * d + c * plane);
-    const bnn_norm m = {.mean = (bnn_real)(sum / n), .factor = 1};
+    const bnn_norm m = {.mean = sum / n, .factor = 1};
     for (size_t r = 0; r < (size_t)io->n; r++) {
         bnn_real *y = io->y + r * d + c * plane;
         bnn_norm_forward(m, plane, io->x[0] + r * d + c * plane, 1, 0, y);
         squares += bnn_sum_squares(plane, y);
     }
     for (size_t r = 0; r < (size_t)io->n; r++)
-        io->cache[r * width + 2 * c] = m.mean, io->cache[r * width + 2 * c + 1] = (bnn_real)(squares / n);
+        io->cache[r * width + 2 * c] = (bnn_real)m.mean, io->cache[r * width + 2 * c + 1] = (bnn_real)(squares / n);
 }
 
 /* Those of the batch in training, else the running ones. */
@@ -67,7 +67,7 @@ static bnn_norm norm_of(const bnn_layer *l, const bnn_io *io, size_t c) {
     size_t channels = (size_t)bnn_norm_channels(l);
     double var = io->train ? io->cache[2 * c + 1] : io->theta[3 * channels + c];
     return (bnn_norm){.mean = io->train ? io->cache[2 * c] : io->theta[2 * channels + c],
-                      .factor = (bnn_real)(1 / sqrt(fmax(var, 0) + ((const conf *)l->object.conf)->eps))};
+                      .factor = 1 / sqrt(fmax(var, 0) + ((const conf *)l->object.conf)->eps)};
 }
 
 static void forward(const bnn_layer *l, bnn_io *io) {

@@ -65,9 +65,9 @@ static void init(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {
 
 /* Mean and factor of the n numbers x, which come to y without their mean. */
 static bnn_norm measure(const conf *c, size_t n, const bnn_real *x, bnn_real *y) {
-    bnn_norm m = {.mean = c->centre ? (bnn_real)(bnn_sum(n, x) / (double)n) : 0, .factor = 1};
+    bnn_norm m = {.mean = c->centre ? bnn_sum(n, x) / (double)n : 0, .factor = 1};
     bnn_norm_forward(m, n, x, 1, 0, y);
-    m.factor = (bnn_real)(1 / sqrt(bnn_sum_squares(n, y) / (double)n + c->eps));
+    m.factor = 1 / sqrt(bnn_sum_squares(n, y) / (double)n + c->eps);
     return m;
 }
 
@@ -78,7 +78,7 @@ static void forward(const bnn_layer *l, bnn_io *io) {
         const bnn_real *x = io->x[0] + g * share * plane;
         bnn_real *y = io->y + g * share * plane;
         const bnn_norm m = measure(c, share * plane, x, y);
-        io->cache[2 * g] = m.mean, io->cache[2 * g + 1] = m.factor;
+        io->cache[2 * g] = (bnn_real)m.mean, io->cache[2 * g + 1] = (bnn_real)m.factor;
         for (size_t k = 0; k < share; k++, x += plane, y += plane) {
             size_t channel = g % groups * share + k;
             bnn_norm_forward(m, plane, x, io->theta[channel], io->theta[channels + channel], y);

@@ -20,7 +20,7 @@ BNN_LOOP static void shift_and_scale(size_t n, const bnn_real *x, bnn_real mean,
 }
 
 void bnn_norm_forward(bnn_norm m, size_t n, const bnn_real *x, bnn_real scale, bnn_real shift, bnn_real *y) {
-    shift_and_scale(n, x, m.mean, m.factor, scale, shift, y);
+    shift_and_scale(n, x, (bnn_real)m.mean, (bnn_real)m.factor, scale, shift, y);
 }
 
 BNN_LOOP static void add_scaled(size_t n, const bnn_real *restrict dy, bnn_real slope, bnn_real *restrict dx) {
@@ -33,9 +33,9 @@ BNN_LOOP static void add_centred(size_t n, const bnn_real *restrict h, const bnn
 }
 
 void bnn_norm_backward(bnn_norm m, size_t n, const bnn_real *h, const bnn_real *dy, bnn_real scale, double a, double b, bnn_real *dx) {
-    bnn_real slope = m.factor * scale;
+    const bnn_real factor = (bnn_real)m.factor, slope = factor * scale;
     if (a == 0 && b == 0)
         add_scaled(n, dy, slope, dx);
     else
-        add_centred(n, h, dy, slope, (bnn_real)(a * (double)m.factor), (bnn_real)(b * (double)m.factor), dx);
+        add_centred(n, h, dy, slope, (bnn_real)(a * (double)factor), (bnn_real)(b * (double)factor), dx);
 }

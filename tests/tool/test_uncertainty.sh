@@ -144,4 +144,9 @@ refuses '-o: the calibrated run needs a name' calibrate y.h5
 refuses 'y.h5: is the run file, which would be overwritten' calibrate y.h5 -o y.h5
 cut -d, -f1 held.csv >bare.csv
 refuses 'bare.csv: has no targets to calibrate on' calibrate y.h5 --on bare.csv -o no.h5
+# The table of the page: eight rows, of two engines as they are and by three methods.
+awk 'BEGIN { srand(5); for (i = 0; i < 200; i++) { x = rand(); print x, rand(), 3 * x + rand() } }' >numbers.txt
+sh "$(dirname "$0")/../../experiments/conformal_uci.sh" "$bnn" numbers.txt 2 >table 2>/dev/null
+check 'conformal_uci.sh makes a table' [ "$(grep -c '^[a-z_]*:[^ ]* [a-z]* *[01][.][0-9]* ([0-9.]*)  [0-9.]*$' table)" = 8 ]
+
 finish

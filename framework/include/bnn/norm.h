@@ -24,10 +24,10 @@ static inline size_t bnn_norm_plane(const bnn_layer *l) { return (size_t)(bnn_la
 /* For init: scale 1 and shift 0. */
 void bnn_norm_init(const bnn_layer *l, bnn_real *theta);
 
-/* How a plane is shifted and scaled. */
+/* How a plane is shifted and scaled, rounded to bnn_real before it is used. */
 typedef struct {
-    bnn_real mean;   /* subtracted first */
-    bnn_real factor; /* 1 over a standard deviation */
+    double mean;   /* subtracted first */
+    double factor; /* 1 over a standard deviation */
 } bnn_norm;
 
 /* y[n] = scale h + shift; y may be x. */

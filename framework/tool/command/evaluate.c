@@ -150,7 +150,7 @@ static bnn_status evaluate(request *r) {
     }
     bnn_prediction_free(p);
     bnn_selection_free(r->referral.selection);
-    free(r->series.of), free(r->also);
+    free(r->series.of);
     tool_rerun_close(&r->rerun);
     return s;
 }
@@ -172,6 +172,7 @@ static int run(int argc, char **argv) {
     tool_job_open(&r.rerun.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);
     bnn_status s = evaluate(&r);
+    free(r.also);
     int bad = tool_count_bad(r.verdicts);
     bnn_remarks_free(r.verdicts);
     return s < 0 ? tool_fail() : r.strict && bad > 0;
