@@ -251,7 +251,7 @@ END_TEST
 START_TEST(distance_is_measured_in_the_last_hidden_layer) {
     world plain, hidden;
     bnn_row_scores *a, *b;
-    double theta[D * D + D + D + 1] = {0};
+    double theta[D * D + D + D + 1 + 1] = {0}; /* the last one is of the noise */
     world_open("dense", "map:steps=5", 0, &plain);
     world_open("dense:3; dropout:p=0.5; dense", "mc_dropout:steps=5", 0, &hidden);
     bnn_run_free(hidden.run);

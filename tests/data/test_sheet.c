@@ -144,6 +144,8 @@ START_TEST(other_files_are_refused_by_what_they_are) {
     refused("\x89HDF\r\n", HOW(0), "t.csv: is an HDF5 file, not a text");
     refused("{\"a\": 1}\n", HOW(0), "t.csv: is JSON: write it as CSV first");
     refused("[{\"a\": 1}]\n", HOW(0), "t.csv: is JSON: write it as CSV first");
+    refused("\x89PNG\r\n\x1a\n", HOW(0), "t.csv: is a picture: name the folder that it is in");
+    refused("\xFF\xD8\xFF\xE0", HOW(0), "t.csv: is a picture: name the folder that it is in");
     refused("@relation x\n@data\n1,2\n", HOW(0), "t.csv: is an ARFF file of Weka: write it as CSV first");
     refused("<!DOCTYPE html>\n<table>\n", HOW(0), "t.csv: is a page of HTML: save its table as CSV first");
     gzFile gz = gzopen(files_path("t.csv.gz"), "wb");

@@ -132,6 +132,8 @@ static bnn_status check_kind(const bytes *b) {
 #define KIND(begin, sentence) {begin, sizeof begin - 1, sentence}
         KIND("PK\3\4", "is a zip archive, such as a workbook of Excel: save it as CSV first"),
         KIND("\x89HDF", "is an HDF5 file, not a text"),
+        KIND("\x89PNG", "is a picture: name the folder that it is in"),
+        KIND("\xFF\xD8\xFF", "is a picture: name the folder that it is in"),
         KIND("PAR1\x15", "is a Parquet file: write it as CSV first"),
         KIND("\xD0\xCF\x11\xE0", "is a workbook of Excel: save it as CSV first"),
         KIND("BZh91AY", "is compressed by bzip2: only gzip is read"),
