@@ -4,6 +4,7 @@
  */
 #include "calibration.h"
 
+#include <bnn/metrics.h>
 #include <bnn/selective.h>
 #include <gsl/gsl_cdf.h>
 #include <math.h>
@@ -123,11 +124,7 @@ bnn_status bnn_refer_to_risk(const bnn_selection *s, double risk, double confide
 /* ---- of a prediction ---- */
 
 static double loss_of_class(const bnn_prediction *p, const bnn_data *data, int i) {
-    const double *q = p->mean + (size_t)i * (size_t)p->mean_dim;
-    int best = 0;
-    for (int c = 1; c < p->mean_dim; c++)
-        if (q[c] > q[best]) best = c;
-    return best != (int)data->y[i];
+    return bnn_prediction_class(p->mean + (size_t)i * (size_t)p->mean_dim, p->mean_dim) != (int)data->y[i];
 }
 
 static double loss_of_reals(const bnn_prediction *p, const bnn_data *data, int i) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/predict/maps.h"
 #include <bnn/distance.h>
 #include <bnn/metrics.h>
 
@@ -132,21 +133,14 @@ void bnn_marginals_free(bnn_marginals *m) {
     free(m);
 }
 
-/* Of the classes of a pixel, which stand `step` apart. */
-static int most_probable(const double *p, int k, int step) {
-    int best = 0;
-    for (int c = step; c < k; c += step)
-        if (p[c] > p[best]) best = c;
-    return best;
-}
-
 static bnn_distance of_classes(const bnn_marginals *a, const bnn_marginals *b) {
     int agree = 0;
-    const int k = a->width;
+    const int k = a->width, classes = k / a->sites;
     double sum = 0;
     for (int i = 0; i < a->n; i++) {
         const double *p = a->p + (size_t)i * (size_t)k, *q = b->p + (size_t)i * (size_t)k;
-        for (int s = 0; s < a->sites; s++) agree += most_probable(p + s, k - s, a->sites) == most_probable(q + s, k - s, a->sites);
+        for (int s = 0; s < a->sites; s++)
+            agree += bnn_map_class_of(p + s, classes, a->sites) == bnn_map_class_of(q + s, classes, a->sites);
         for (int c = 0; c < k; c++) sum += 0.5 * fabs(p[c] - q[c]);
     }
     const double all = (double)a->n * a->sites;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "map_scores.h"
+#include "run/predict/maps.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -87,12 +88,7 @@ typedef struct {
     bool is, called;  /* of the class, and its most probable one */
 } trial;
 
-int bnn_prediction_class(const double *p, int n) {
-    int best = 0;
-    for (int c = 1; c < n; c++)
-        if (p[c] > p[best]) best = c;
-    return best;
-}
+int bnn_prediction_class(const double *p, int n) { return bnn_map_class_of(p, n, 1); }
 
 static int by_probability(const void *a, const void *b) {
     const trial *s = a, *t = b;

@@ -5,6 +5,7 @@
  */
 #include "base/word.h"
 #include "parts.h"
+#include "run/predict/maps.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -60,10 +61,7 @@ static void fill(const bnn_prediction *p, const bnn_real *y, const pixels *to) {
     const size_t sites = (size_t)p->sites, all = (size_t)p->mean_dim;
     for (size_t i = 0; i < (size_t)p->n * sites; i++) {
         const double *q = p->mean + i / sites * all + i % sites;
-        size_t best = 0;
-        for (size_t c = sites; c < all; c += sites)
-            if (q[c] > q[best]) best = c;
-        to->class[i] = (double)(best / sites);
+        to->class[i] = bnn_map_class_of(q, bnn_prediction_width(p), p->sites);
         to->entropy[i] = bnn_prediction_entropy(p, (int)i);
         to->information[i] = fmax(0, to->entropy[i] - p->expected_entropy[i]);
         if (y) to->y[i] = (double)y[i];

@@ -17,15 +17,20 @@ int bnn_map_level(double entropy, int classes) {
     return level < 0 ? 0 : level < BNN_MAP_LEVELS ? level : BNN_MAP_LEVELS - 1;
 }
 
+int bnn_map_class_of(const double *p, int classes, int step) {
+    int best = 0;
+    for (int c = 1; c < classes; c++)
+        if (p[(size_t)c * (size_t)step] > p[(size_t)best * (size_t)step]) best = c;
+    return best;
+}
+
 /* One pixel, number i of all pixels of one, whose class is y. */
 static void add_pixel(const bnn_prediction *one, int i, int y, bnn_map_sums *s) {
     const size_t step = (size_t)one->sites;
     const double *q = one->mean + (size_t)(i / one->sites) * (size_t)one->mean_dim + (size_t)(i % one->sites);
-    const int classes = one->mean_dim / one->sites;
-    int best = 0;
+    const int classes = one->mean_dim / one->sites, best = bnn_map_class_of(q, classes, one->sites);
     for (int c = 0; c < classes; c++) {
-        double p = q[(size_t)c * step], error = p - (c == y);
-        if (p > q[(size_t)best * step]) best = c;
+        double error = q[(size_t)c * step] - (c == y);
         s->brier += error * error;
     }
     double top = q[(size_t)best * step], entropy = bnn_prediction_entropy(one, i);

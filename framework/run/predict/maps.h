@@ -29,6 +29,8 @@ size_t bnn_map_sums_length(int classes);        /* doubles of one image */
 bnn_status bnn_map_sums_new(bnn_prediction *p); /* makes room, of zeros, for all rows */
 /* Fills those of the rows of one, which are the rows from `from` on of data and of p. */
 bnn_status bnn_map_sums_add(const bnn_prediction *one, const bnn_data *data, int from, bnn_prediction *p);
+/* The class of a pixel: that of the largest of so many probabilities, `step` apart; the first of equal ones. */
+int bnn_map_class_of(const double *p, int classes, int step);
 int bnn_map_level(double entropy, int classes); /* that an entropy in nats falls into */
 
 #endif
