@@ -32,8 +32,8 @@ fi
 if [ "$1" != fast ]; then
     need g++ doxygen python3-clang clang libomp-dev groff-base man-db mandoc hdf5-tools netcdf-bin python3-h5py python3-netcdf4 python3-h5netcdf python3-xarray python3-pandas python3-matplotlib python3-tables \
         r-base-core r-cran-ncdf4 r-cran-hdf5r r-bioc-rhdf5 octave octave-netcdf fonts-freefont-otf
-    suite build-double once -Dwerror=true -Dreal=double
-    CC=clang suite build-clang 'once precision' -Dwerror=true -Dgemm=reference
+    suite build-double 'once system' -Dwerror=true -Dreal=double
+    CC=clang suite build-clang 'once precision system' -Dwerror=true -Dgemm=reference
     suite build-sanitize 'once precision' -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debug -Doptimization=1 -Db_ndebug=false
 fi
 build build -Dwerror=true
