@@ -307,11 +307,12 @@ void bnn_conv_dx(const bnn_conv *g, int n, const bnn_real *dy, const bnn_real *w
 
 /* ---------------------------------------------------------------- the kernel's gradient */
 
-/* Planes of x are worked on by themselves. */
+/* Planes of x are worked on by themselves, and so are planes of dy. */
 typedef struct {
     sweep s;
     const bnn_real *dy;
-    bnn_real *dw;
+    bnn_real *dw, *db;
+    int planes, results; /* of x and of dy that a part has, at most */
 } gradient;
 
 /* Planes first .. first + n of dy at the pitch of the buffer, with zeros where no pixel is. */
@@ -325,15 +326,15 @@ static void fill_dy(const gradient *d, const block *k, int first, int n, bnn_rea
     }
 }
 
-/* Adds what a block gives the weights of planes first .. first + depth of x. */
-static void gradient_block(const gradient *d, const block *k, int first, int depth) {
+/* Adds what a block gives the weights from planes first .. first + depth of x to planes begin .. end of y. */
+static void gradient_block(const gradient *d, const block *k, int first, int depth, int begin, int end) {
     alignas(64) bnn_real buffer[BUFFER + LANES], dy[RESULT];
     const sweep *s = &d->s;
     const int most = larger(8, RESULT / k->pixels / 8 * 8), wide = s->g->kernel, taps = wide * wide, all = depth * taps;
     int shift[STRETCH], unit;
     fill(s, k, first, depth, buffer);
-    for (int o = 0; o < s->results; o += most) {
-        const int n = smaller(most, s->results - o);
+    for (int o = begin; o < end; o += most) {
+        const int n = smaller(most, end - o);
         fill_dy(d, k, o, n, dy);
         for (int from = 0; from < all; from += STRETCH) {
             const bnn_dots g = {.m = n,
@@ -355,21 +356,37 @@ static void gradient_block(const gradient *d, const block *k, int first, int dep
     }
 }
 
-static void gradient_planes(void *context, int first, int n) {
+static void gradient_parts(void *context, int from, int n) {
     const gradient *d = context;
-    for (int plane = first; plane < first + n; plane += d->s.depth)
-        for (int i = 0; i < d->s.images * blocks_of(&d->s); i++) {
-            const block k = block_of(&d->s, i / blocks_of(&d->s), i % blocks_of(&d->s));
-            gradient_block(d, &k, plane, smaller(d->s.depth, first + n - plane));
-        }
+    const sweep *s = &d->s;
+    for (int part = from; part < from + n; part++) {
+        const int groups = up(s->results, d->results), begin = part % groups * d->results, end = smaller(s->results, begin + d->results);
+        const int first = part / groups * d->planes, last = smaller(s->planes, first + d->planes);
+        for (int plane = first; plane < last; plane += s->depth)
+            for (int i = 0; i < s->images * blocks_of(s); i++) {
+                const block k = block_of(s, i / blocks_of(s), i % blocks_of(s));
+                gradient_block(d, &k, plane, smaller(s->depth, last - plane), begin, end);
+            }
+    }
+}
+
+static void gradient_bias(void *context, int from, int n) {
+    const gradient *d = context;
+    const size_t pixels = area(d->s.tall, d->s.wide);
+    for (int o = from; o < from + n; o++)
+        for (int image = 0; image < d->s.images; image++)
+            d->db[o] += (bnn_real)bnn_sum(pixels, d->dy + ((size_t)image * (size_t)d->s.results + (size_t)o) * pixels);
 }
 
 void bnn_conv_dw(const bnn_conv *g, int n, const bnn_real *x, const bnn_real *dy, bnn_real *dw, bnn_real *db) {
-    enum { PLANES = 16 }; /* at least: for each part dy is copied again */
-    gradient d = {.s = sweep_of(g, n, false, forward_side(g, g->height), forward_side(g, g->width)), .dy = dy, .dw = dw};
+    enum { PLANES = 16, PARTS = 4, TILE = 8 }; /* few planes of dy to a part copy x again for each, few of x copy dy */
+    gradient d = {.s = sweep_of(g, n, false, forward_side(g, g->height), forward_side(g, g->width)), .dy = dy, .dw = dw, .db = db};
+    const bool shared = is_shared(g, n);
+    const int stacks = shared ? up(g->in, PLANES) : 1, groups = shared ? up(PARTS, stacks) : 1;
     d.s.source = x;
+    d.planes = up(g->in, stacks), d.results = up(up(g->out, groups), TILE) * TILE;
     cut(&d.s, TOGETHER / 2);
-    if (dw) bnn_parts_run(g->in, is_shared(g, n) ? smaller(PLANES, g->in) : g->in, gradient_planes, &d);
-    const size_t pixels = area(d.s.tall, d.s.wide);
-    for (int plane = 0; db && plane < n * g->out; plane++) db[plane % g->out] += (bnn_real)bnn_sum(pixels, dy + (size_t)plane * pixels);
+    const int parts = up(g->in, d.planes) * up(g->out, d.results);
+    if (dw) bnn_parts_run(parts, 1, gradient_parts, &d);
+    if (db) bnn_parts_run(g->out, shared ? TILE / 2 : g->out, gradient_bias, &d);
 }

@@ -24,7 +24,8 @@ static size_t lay_out(const bnn_net *net, size_t rows, bnn_reach reach, bnn_real
     size_t used = 0, most_scratch = 0;
     for (int i = 0; i < net->n_nodes; i++) {
         const bnn_plan *plan = &net->node[i].layer.plan;
-        size_t out = (size_t)bnn_shape_size(plan->out), scratch_here = (size_t)plan->scratch_pass + rows * (size_t)plan->scratch_row;
+        size_t out = (size_t)bnn_shape_size(plan->out), parts = bnn_rows_parts(&net->node[i].layer, rows);
+        size_t scratch_here = parts * (size_t)plan->scratch_pass + rows * (size_t)plan->scratch_row;
         bool back = reach == BNN_TO_X || (reach == BNN_TO_THETA && net->node[i].needs_grad);
         bnn_real *y = i > 0 ? carve(block, &used, rows * out) : NULL; /* the input lends x as its y */
         bnn_real *dy = back ? carve(block, &used, rows * out) : NULL;
@@ -149,7 +150,7 @@ static const bnn_real *run_from(const bnn_net *net, bnn_workspace *ws, int first
         ws->io[i].n = n;
         ws->io[i].row0 = row0;
         soil_scratch(ws);
-        if (!ws->pruned || !bnn_prune_forward(net, ws, i)) bnn_layer_vtable(l)->forward(l, &ws->io[i]);
+        if (!ws->pruned || !bnn_prune_forward(net, ws, i)) bnn_rows_run(l, &ws->io[i], bnn_layer_vtable(l)->forward);
     }
     return ws->io[net->n_nodes - 1].y;
 }
@@ -208,7 +209,7 @@ void bnn_net_backward(const bnn_net *net, bnn_workspace *ws, bnn_real *dtheta) {
         bool wanted = dtheta && l->n_theta && !(ws->scored && bnn_layer_vtable(l)->score);
         ws->io[i].dtheta = wanted ? dtheta + net->node[i].theta : NULL;
         soil_scratch(ws);
-        bnn_layer_vtable(l)->backward(l, &ws->io[i]);
+        bnn_rows_run(l, &ws->io[i], bnn_layer_vtable(l)->backward);
         if (ws->tap && l->object.type->caps & BNN_AFFINE) ws->tap(ws->tap_context, i, &ws->io[i]);
     }
 }

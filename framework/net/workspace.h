@@ -44,6 +44,10 @@ void bnn_prune_prepare(const bnn_net *net, bnn_workspace *ws);
 /* The forward of node i on the io's rows; false: nothing is left out there, the layer's own hook is to run. */
 bool bnn_prune_forward(const bnn_net *net, bnn_workspace *ws, int i);
 
+/* Runs a hook over the rows of an io, in parts where nothing depends on the cut (rows.c); each part has scratch of its own. */
+void bnn_rows_run(const bnn_layer *l, bnn_io *io, void (*hook)(const bnn_layer *, bnn_io *));
+size_t bnn_rows_parts(const bnn_layer *l, size_t rows); /* at least 1 */
+
 void bnn_lanes_free(bnn_workspace *ws); /* lanes.c */
 
 #endif

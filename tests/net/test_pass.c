@@ -5,6 +5,7 @@
 #include "helpers.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 
 enum { ROWS = 37 };
@@ -69,6 +70,47 @@ START_TEST(leaving_out_zeros_changes_no_bit) {
     bool same;
     largest_difference("input:64; dropout:0.5; dense:200; relu; dropout:0.5; dense:100", BNN_DRAW, 1, &same);
     ck_assert(same);
+}
+END_TEST
+
+/* y and dU/dx of a pass on so many threads, in one array. */
+static bnn_real *whole_pass(const char *text, int threads, size_t *size) {
+    bnn_spec_net t;
+    bnn_workspace *ws;
+    test_net_open(text, &t);
+    size_t in = (size_t)bnn_layer_size_out(&t.net->node[0].layer), out = (size_t)bnn_layer_size_out(&t.net->node[t.net->n_nodes - 1].layer);
+    bnn_real *x = reals_new(ROWS * in), *both = reals_new(ROWS * (in + out));
+    omp_set_num_threads(threads);
+    bnn_rng_normal(bnn_rng_seed(3), 0, ROWS, (int)in, x);
+    ck_assert_int_eq(bnn_workspace_new(t.net, ROWS, BNN_TO_X, &ws), BNN_OK);
+    bnn_net_prepare(t.net, ws, NULL, BNN_ROWS, true, bnn_rng_seed(4));
+    memcpy(both, bnn_net_forward(t.net, ws, ROWS, 0, x), ROWS * out * sizeof *both);
+    bnn_rng_normal(bnn_rng_seed(5), 0, ROWS, (int)out, bnn_net_df(t.net, ws));
+    bnn_net_backward(t.net, ws, NULL);
+    memcpy(both + ROWS * out, bnn_net_dx(t.net, ws), ROWS * in * sizeof *both);
+    omp_set_num_threads(omp_get_num_procs());
+    bnn_workspace_free(ws);
+    reals_free(x);
+    bnn_spec_net_close(&t);
+    *size = ROWS * (in + out) * sizeof *both;
+    return both;
+}
+
+/* Rows that are cut into parts for all threads give what they give in one piece: pass by pass, since parts meet in time by chance. */
+START_TEST(parts_of_rows_have_the_bits_of_the_whole) {
+    static const char *const layers[] = {"maxpool2d:3,stride=1", "avgpool2d:3,stride=1", "upsample2d:2", "gelu", "dropout:0.5", NULL};
+    for (int i = 0; layers[i]; i++) {
+        char text[80];
+        size_t size;
+        snprintf(text, sizeof text, "input:8x32x32; %s", layers[i]);
+        bnn_real *one = whole_pass(text, 1, &size);
+        for (int again = 0; again < 20; again++) {
+            bnn_real *three = whole_pass(text, 3, &size);
+            ck_assert_msg(memcmp(one, three, size) == 0, "%s: three threads give other bits", text);
+            reals_free(three);
+        }
+        reals_free(one);
+    }
 }
 END_TEST
 
@@ -248,6 +290,7 @@ END_TEST
 int main(void) {
     const TTest *const tests[] = {what_gates_drop_is_left_out,
                                   leaving_out_zeros_changes_no_bit,
+                                  parts_of_rows_have_the_bits_of_the_whole,
                                   a_prefix_changes_no_bit,
                                   rows_in_pieces_are_rows,
                                   gradients_reach_the_inputs,
