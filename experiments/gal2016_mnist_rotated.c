@@ -87,7 +87,8 @@ static bnn_status predict_turned(const bnn_run *run, const double image[PIXELS],
         for (int k = 1; k < classes; k++) best = mean[k] > mean[best] ? k : best;
         printf("class_%d %d\nentropy_%d %.4f\nmutual_information_%d %.4f\n", STEP * t, best, STEP * t, bnn_prediction_entropy(p, t),
                STEP * t, bnn_prediction_mutual_information(p, t));
-        for (int k = 0; k < 3; k++) printf("p%d_%d %.3f sd %.3f\n", shown[k], STEP * t, mean[shown[k]], sqrt(var[shown[k]]));
+        for (int k = 0; k < 3; k++)
+            printf("p%d_%d %.3f\np%d_%d_sd %.3f\n", shown[k], STEP * t, mean[shown[k]], shown[k], STEP * t, sqrt(var[shown[k]]));
     }
     bnn_prediction_free(p), bnn_data_free(turned), bnn_table_free(table);
     return BNN_OK;

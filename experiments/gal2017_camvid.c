@@ -106,11 +106,11 @@ static bnn_status run_arm(const char *arm, int epochs, int seeds, const bnn_data
     bnn_config config = {sizeof config, .net = network(gate), .engine = engine};
     bnn_status s = BNN_OK;
     while (s == BNN_OK && config.seed < (uint64_t)seeds) config.seed++, s = fit(&config, train, test, seeds, sum, frames);
-    for (int i = 0; s == BNN_OK && i < SCORES; i++) printf("%s_%s %.4f\n", scores[i], arm, sum[i]);
+    for (int i = 0; s == BNN_OK && i < SCORES; i++) printf("%s_%s %.4f\n", arm, scores[i], sum[i]);
     for (int i = 0; is_first && i < test->n; i++) first[i] = frames[i];
     for (int i = 0; i < test->n; i++) gain += (frames[i] - first[i]) / test->n;
     for (int i = 0; i < test->n; i++) squares += pow(frames[i] - first[i] - gain, 2);
-    if (s == BNN_OK) printf("ll_gain_%s %.4f\nll_gain_se_%s %.4f\n", arm, gain, arm, sqrt(squares / (test->n - 1) / test->n));
+    if (s == BNN_OK) printf("%s_ll_gain %.4f\n%s_ll_gain_se %.4f\n", arm, gain, arm, sqrt(squares / (test->n - 1) / test->n));
     fflush(stdout);
     free((char *)config.net), free(frames);
     return s;

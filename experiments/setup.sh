@@ -43,6 +43,8 @@ clean() {
     export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 }
 
+targets="" # what `build` builds; empty: everything
+
 # build FOLDER [MESON OPTION...]: configures once, and again where packages came or went since, which may be what it did not find; then builds what changed.
 build() {
     folder=$1
@@ -61,9 +63,9 @@ build() {
             exit 1
         }
     fi
-    case "$(ninja -C "$folder" -n)" in *"no work to do"*) return 0 ;; esac
+    case "$(ninja -C "$folder" -n $targets)" in *"no work to do"*) return 0 ;; esac
     echo "building $folder"
-    ninja -C "$folder" >"$folder/build.log" 2>&1 || {
+    ninja -C "$folder" $targets >"$folder/build.log" 2>&1 || {
         cat "$folder/build.log" >&2
         exit 1
     }
