@@ -38,7 +38,10 @@ def read_claims():
     """{name: claims file}, each looked through."""
     found = {}
     for path in sorted(CLAIMS.glob("*.json")):
-        claims = json.loads(path.read_text())
+        try:
+            claims = json.loads(path.read_text())
+        except json.JSONDecodeError as error:
+            fail(f"{path.name}: is no JSON: {error}")
         runs = [run["name"] for run in claims["runs"]]
         if claims["experiment"] != path.stem or len(set(runs)) < len(runs):
             fail(f"{path.name}: its experiment is called like the file, and each run has a name of its own")
