@@ -8,7 +8,7 @@
     results.py run NAME:RUN... --data FOLDER --out FOLDER [--programs FOLDER] [--again]
 
 A run's record is OUT/NAME/RUN.json, what it printed OUT/NAME/RUN.txt. One of the same commit is not run again unless --again says so. experiments/reproduce.sh
-calls this after it has built the programs and prepared the data. What a claims file says: docs/results.md, at its end.
+calls this after it has built the programs and prepared the data. The league's part of the page: league.py. What a claims file says: docs/results.md, at its end.
 """
 import argparse
 import json
@@ -22,8 +22,10 @@ import sys
 import time
 from pathlib import Path
 
-TREE = Path(__file__).resolve().parent.parent
-CLAIMS, RECORDS, PAGE = TREE / "experiments/claims", TREE / "docs/results", TREE / "docs/results.md"
+import league
+from records import RECORDS, TREE, commit, date, machine
+
+CLAIMS, PAGE = TREE / "experiments/claims", TREE / "docs/results.md"
 KINDS = {"published", "at_least", "at_most"}
 KNOWN = KINDS | {"run", "value", "text", "published_se", "where", "better", "within", "not_comparable"}
 
@@ -84,22 +86,6 @@ def parse(text):
     return values
 
 
-def git(*arguments):
-    done = subprocess.run(["git", "-C", TREE, *arguments], capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else "unknown"
-
-
-def commit():
-    """What was run: a commit, with + behind it where files of the tree that make programs differ from it."""
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", "framework", "layers", "inference", "experiments", "meson.build")
-    return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
-
-
-def machine():
-    names = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
-    return names[0] if names else os.uname().machine
-
-
 def run_one(name, run, options):
     folder = Path(options.out).resolve() / name
     record = folder / f"{run['name']}.json"
@@ -120,7 +106,7 @@ def run_one(name, run, options):
     (folder / f"{run['name']}.txt").write_text(done.stdout)
     written = {"experiment": name, "run": run["name"], "command": f"build/experiments/{name} {run['arguments']}".strip(), "values": parse(done.stdout),
                "seconds": round(seconds, 1), "cpu_seconds": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
-               "commit": of, "date": git("show", "-s", "--format=%cs", "HEAD"), "machine": machine(), "cores": len(os.sched_getaffinity(0))}
+               "commit": of, "date": date(), "machine": machine(), "cores": len(os.sched_getaffinity(0))}
     record.with_suffix(".new").write_text(json.dumps(written, indent=1) + "\n")
     record.with_suffix(".new").rename(record)
     return True
@@ -236,7 +222,7 @@ def make_page():
     lines += (["Not met:", "", *short, ""] if short else [])
     for name, one in claims.items():
         lines += section(name, one, records)
-    return "\n".join(lines + [TAIL])
+    return "\n".join(lines + league.section() + [TAIL])
 
 
 def page(check):
