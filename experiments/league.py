@@ -12,10 +12,10 @@ An engine's rank on a set is 1 + the number of engines that are better by more t
 """
 import json
 import math
-import subprocess
 import sys
 from pathlib import Path
 
+import pictures
 from records import RECORDS as ALL_RECORDS, TREE, commit, date, machine
 
 RECORDS = ALL_RECORDS / "league"
@@ -162,11 +162,10 @@ def draw():
             continue
         across = min(3, len(found))
         down = -(-len(found) // across)
-        script = [f"set terminal svg noenhanced size {WIDTH * across // 3},{HEIGHT * down} font 'sans,10' background rgb 'white'", f"set output '{RECORDS / kind}.svg'", "set logscale x", "set grid lc rgb '#dddddd'",
-                  "set xlabel 's of cpu a split' offset 0,.5", "set ylabel 'log-likelihood' offset 1", "set offsets graph 0.05, graph 0.3, graph 0.05, graph 0", f"set multiplot layout {down},{across}"]
+        script = ["set logscale x", "set xlabel 's of cpu a split' offset 0,.5", "set ylabel 'log-likelihood' offset 1", "set offsets graph 0.05, graph 0.3, graph 0.05, graph 0", f"set multiplot layout {down},{across}"]
         for data, entries in found.items():
             script += panel(data, entries, published()[kind]["best"][data])
-        subprocess.run(["gnuplot"], input="\n".join(script + ["unset multiplot", ""]), text=True, check=True)
+        pictures.draw(RECORDS / f"{kind}.svg", [*script, "unset multiplot"], f"{WIDTH * across // 3},{HEIGHT * down}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
 #                   pneumonia/ (IDX), camvid/ (train, trainannot, val, valannot), dogs_cats/ (train, val), mushroom/. Boston and concrete are in the tree.
 #   --out FOLDER    where results go: FOLDER/NAME/RUN.json and RUN.txt, prepared data to FOLDER/data (preset: build/results)
 #   --again         run also what is there already, of this commit
-#   --keep          copy the records into docs/results and renew docs/results.md
+#   --keep          copy the records into docs/results, draw pictures, and renew docs/results.md
 # What needs data that are not there is left out and said; the others run. A run that was stopped is begun anew, those before it are not.
 set -e
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -58,8 +58,8 @@ for run in $(python3 experiments/results.py list $names | cut -f 1); do
     python3 experiments/results.py run "$run" --data "$data" --out "$out" $again || failed="$failed $run"
     if [ -n "$keep" ] && [ -f "$out/${run%:*}/${run#*:}.json" ]; then
         mkdir -p "docs/results/${run%:*}"
-        cp "$out/${run%:*}/${run#*:}.json" "docs/results/${run%:*}/"
+        for kept in json csv; do [ ! -f "$out/${run%:*}/${run#*:}.$kept" ] || cp "$out/${run%:*}/${run#*:}.$kept" "docs/results/${run%:*}/"; done
     fi
 done
-[ -z "$keep" ] || python3 experiments/results.py page
+[ -z "$keep" ] || { python3 experiments/pictures.py && python3 experiments/results.py page; }
 [ -z "$failed" ] || { echo "reproduce.sh: failed:$failed" >&2 && exit 1; }
