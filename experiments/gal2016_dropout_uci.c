@@ -9,7 +9,8 @@
  * The code minimises MSE + l^2 (1-p)/(2 N tau) ||W||^2 with standardised y, tau in the units of y and free biases. That is U up to a
  * factor, under a prior of standard deviation sqrt(2) / (l (1-p) sd(y)) and flat biases: the loss here is exactly theirs.
  *
- * usage: gal2016_dropout_uci DATA.h5 TAU,TAU,TAU [FIRST-LAST [EPOCHS [T]]]   (published: all splits, 4000 epochs, T = 10000)
+ * usage: gal2016_dropout_uci DATA.h5 TAU,TAU,TAU [FIRST-LAST [EPOCHS [T [UNITS [LAYERS [SEED]]]]]]
+ *        published: all splits, 4000 epochs, T = 10000, 50 units; protein 2000 and 100. LAYERS: 1 or 2 of so many units.
  *        gal2016_dropout_uci --smoke BOSTON.csv
  */
 #include <bnn/bnn.h>
@@ -18,6 +19,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char usage[] =
+    "usage: gal2016_dropout_uci --smoke BOSTON.csv | DATA.h5 TAU,TAU,TAU [FIRST-LAST [EPOCHS [T [UNITS [LAYERS [SEED]]]]]]";
 
 enum { MOST_SPLITS = 20, MOST_TAUS = 8, N_P = 4 };
 static const double grid_p[N_P] = {0.005, 0.01, 0.05, 0.1}, length_scale = 1e-2;
@@ -28,7 +32,8 @@ typedef struct {
 
 typedef struct {
     bnn_table *table;
-    int first, n_splits, epochs, samples, n_tau;
+    int first, n_splits, epochs, samples, n_tau, units, layers;
+    uint64_t seed; /* that of split 0 */
     double tau[MOST_TAUS];
     double p_best[MOST_SPLITS], tau_best[MOST_SPLITS], gradients[MOST_SPLITS];
     scores test[MOST_SPLITS];
@@ -36,15 +41,16 @@ typedef struct {
 
 /* Trains on `train`, scores on `rows`. */
 static bnn_status train_and_score(protocol *q, const bnn_data *train, const bnn_data *rows, double p, double tau, int split, scores *out) {
-    char engine[160], likelihood[64], prior[64];
+    char net[128], second[48] = "", engine[160], likelihood[64], prior[64];
+    if (q->layers == 2) snprintf(second, sizeof second, "dense:%d,init=glorot; relu; ", q->units);
+    snprintf(net, sizeof net, "dense:%d,init=glorot; relu; %sdense:1,init=glorot", q->units, second);
     snprintf(engine, sizeof engine, "mc_dropout:p=%g,epochs=%d,batch=128,lr=0.001,schedule=constant,optimizer=adam{eps=1e-7}", p,
              q->epochs);
     snprintf(likelihood, sizeof likelihood, "gaussian:tau=%g", tau);
     snprintf(prior, sizeof prior, "gauss:sd=%.17g,bias_sd=inf",
              sqrt(2) / (length_scale * (1 - p) * bnn_scaling_y_sd(bnn_data_scaling(train))[0]));
-    bnn_config config = {sizeof config,    .net = "dense:50,init=glorot; relu; dense:1,init=glorot",
-                         .engine = engine, .likelihood = likelihood,
-                         .prior = prior,   .seed = 1 + (uint64_t)split};
+    bnn_config config = {
+        sizeof config, .net = net, .engine = engine, .likelihood = likelihood, .prior = prior, .seed = q->seed + (uint64_t)split};
     bnn_predict_options passes = {sizeof passes, .samples = q->samples, .mode = BNN_ROWS, .seed = 1}; /* as the code: masks for each row */
     bnn_run *run;
     bnn_prediction *prediction = NULL;
@@ -102,20 +108,23 @@ static void print_mean(const char *name, const protocol *q, size_t offset) {
 
 static bnn_status open_protocol(int argc, char **argv, protocol *q) {
     int last;
-    *q = (protocol){.epochs = 4000, .samples = 10000};
+    *q = (protocol){.epochs = 4000, .samples = 10000, .units = 50, .layers = 1, .seed = 1};
+    if (argc > 6) q->units = atoi(argv[6]);
+    if (argc > 7) q->layers = atoi(argv[7]);
     if (argc == 3 && strcmp(argv[1], "--smoke") == 0) {
         bnn_csv_options target = {sizeof target, .targets = "medv"};
         BNN_TRY(bnn_import_csv(argv[2], &target, NULL, &q->table));
-        *q = (protocol){.table = q->table, .n_splits = 2, .epochs = 200, .samples = 200, .n_tau = 1, .tau = {0.15}};
+        q->n_splits = 2, q->epochs = q->samples = 200, q->n_tau = 1, q->tau[0] = 0.15;
         return bnn_table_split(q->table, BNN_SPLIT_PBP, 2, 1);
     }
-    if (argc < 3) return bnn_fail(BNN_ERR_OPTION, "usage: gal2016_dropout_uci DATA.h5 TAU,TAU,TAU [FIRST-LAST [EPOCHS [T]]]");
+    if (argc < 3 || argc > 9 || q->units < 1 || q->layers < 1 || q->layers > 2) return bnn_fail(BNN_ERR_OPTION, "%s", usage);
     BNN_TRY(bnn_table_load(argv[1], &q->table));
     last = bnn_table_splits(q->table) - 1;
     for (char *at = strtok(argv[2], ","); at && q->n_tau < MOST_TAUS; at = strtok(NULL, ",")) q->tau[q->n_tau++] = atof(at);
     if (argc > 3) sscanf(argv[3], "%d-%d", &q->first, &last);
     if (argc > 4) q->epochs = atoi(argv[4]);
     if (argc > 5) q->samples = atoi(argv[5]);
+    if (argc > 8) q->seed = strtoull(argv[8], NULL, 10);
     q->n_splits = last - q->first + 1;
     if (q->first < 0 || q->n_splits < 1 || q->n_splits > MOST_SPLITS || last >= bnn_table_splits(q->table))
         return bnn_fail(BNN_ERR_OPTION, "%s has splits 0 to %d, at most %d at a time", argv[1], bnn_table_splits(q->table) - 1,
@@ -125,10 +134,8 @@ static bnn_status open_protocol(int argc, char **argv, protocol *q) {
 
 int main(int argc, char **argv) {
     protocol q;
-    if (open_protocol(argc, argv, &q) < 0 || bnn_jobs_run(q.n_splits, run_split, &q) < 0) {
-        fprintf(stderr, "%s\n", bnn_error());
-        return 2;
-    }
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) return puts(usage), 0;
+    if (open_protocol(argc, argv, &q) < 0 || bnn_jobs_run(q.n_splits, run_split, &q) < 0) return fprintf(stderr, "%s\n", bnn_error()), 2;
     for (int i = 0; i < q.n_splits; i++)
         printf("# split %d: p %g, tau %g, rmse %.4f, ll %.4f\n", q.first + i, q.p_best[i], q.tau_best[i], q.test[i].rmse, q.test[i].ll);
     print_mean("rmse", &q, offsetof(scores, rmse));
