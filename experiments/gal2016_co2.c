@@ -7,9 +7,18 @@
  *   four hidden layers, gates with probability p of dropping before each layer but the first; relu or tanh; p = 0.1 or 0.2
  *   loss = mean squared error / 2 + 1e-6/2 ||W||^2, whole data in each step, momentum 0.9; uncertainty: sd over 1000 draws of the network
  *
- * Claimed is the shape of figures: far away plain dropout has a value and no doubt; the sd of relu units grows with distance, that of tanh
- * units stays bounded; p = 0.1 begins with the smaller sd and ends with that of 0.2. Scaled down for two cores: 256 units in place of 1024,
- * and Adam (1e-3, down to 0) for 10,000 steps in place of 1,000,000 of plain descent.
+ * Claimed are shapes: far away plain dropout has a value and no doubt; the sd of relu units grows with distance, that of tanh units stays
+ * bounded; p = 0.1 begins with the smaller sd and ends with about that of 0.2. Scaled down for two cores: 256 units in place of 1024, and
+ * Adam (1e-3, down to 0) for 10,000 steps in place of 1,000,000 of plain descent. Sds in ppm, 129 s of cpu:
+ *
+ *               plain, 2055   1980   1995   2015   2035   2055   early, 1980 (ratio of p = 0.2 to 0.1)
+ *   relu, 0.1       0         0.33   1.49   3.13   4.78   6.43
+ *   relu, 0.2       0         0.57   2.41   4.92   7.43   9.94   1.59, at the end 1.74
+ *   tanh, 0.1       0         0.51   0.50   0.50   0.50   0.50
+ *   tanh, 0.2       0         0.72   0.58   0.58   0.58   0.58   1.29, at the end 1.41
+ *
+ * All hold but the last: both ratios stay near the 1.5 that sqrt(p/(1-p)) of equal weights has. Plain dropout of relu is 30 ppm below the
+ * mean of its draws in 2055: it is not their centre either.
  *
  * usage: gal2016_co2 [--smoke] CO2.csv      (experiments/data/co2.csv: year, ppm)
  */
