@@ -101,7 +101,10 @@ static bnn_status experiment(bool smoke, const char *path) {
 }
 
 int main(int argc, char **argv) {
+    const char usage[] = "usage: blundell2015_regression [--smoke | CURVE.csv]";
     bool smoke = argc > 1 && strcmp(argv[1], "--smoke") == 0;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) return puts(usage), 0;
+    if (argc > 2 || (argc == 2 && !smoke && argv[1][0] == '-')) return fprintf(stderr, "%s\n", usage), 2;
     if (experiment(smoke, argc > 1 && !smoke ? argv[1] : NULL) == BNN_OK) return 0;
     fprintf(stderr, "%s\n", bnn_error());
     return 2;

@@ -116,9 +116,12 @@ static bnn_status data_set(uint64_t set, const char *path, outcome sum[WAYS], do
 }
 
 int main(int argc, char **argv) {
+    const char usage[] = "usage: daxberger2021_sine [--smoke | CURVE.csv]";
     const char *path = argc > 1 && strcmp(argv[1], "--smoke") != 0 ? argv[1] : NULL;
     outcome o[WAYS] = {{0}};
     double sd[3] = {0};
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) return puts(usage), 0;
+    if (argc > 2 || (path && path[0] == '-')) return fprintf(stderr, "%s\n", usage), 2;
     for (uint64_t set = 0; set < DATA_SETS; set++)
         if (data_set(set, path, o, sd) < 0) return fprintf(stderr, "%s\n", bnn_error()), 2;
     printf("sd_noise %.4f\nprior_precision %.4f\n", o[FULL].sd_noise, o[FULL].prec);

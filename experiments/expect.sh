@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# expect.sh PROGRAM EXPECTED [ARGUMENT...]: runs PROGRAM --smoke and compares every "name value" line with "name value tolerance" in EXPECTED.
+# expect.sh PROGRAM EXPECTED [ARGUMENT...]: runs PROGRAM --smoke and compares every "name value" line with "name value tolerance" in EXPECTED; --help says how it is used.
 program=$1 expected=$2
 shift 2
+"$program" --help | grep -q "^usage: $(basename "$program") " || { echo "$program --help says no 'usage: $(basename "$program") ...'" && exit 1; }
 output=$("$program" --smoke "$@") || exit 1
 printf '%s\n' "$output" | awk '
     NR == FNR { if ($0 !~ /^#/ && NF >= 3) { want[$1] = $2; tolerance[$1] = $3; n++ } next }

@@ -132,6 +132,7 @@ static bnn_status make_pictures(bnn_table **out) {
 
 int main(int argc, char **argv) {
     bool smoke = argc == 2 && strcmp(argv[1], "--smoke") == 0;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) return puts("usage: gal2017_camvid --smoke | DATA.h5 [EPOCHS SEEDS ARMS WEIGHT]"), 0;
     int epochs = argc > 2 ? atoi(argv[2]) : smoke ? 8 : 60, seeds = argc > 3 ? atoi(argv[3]) : smoke ? 1 : 3, n = 0;
     char preset[] = "none,0.2,concrete", *arms = argc > 4 ? argv[4] : preset, *arm;
     double *first = NULL;
@@ -144,7 +145,6 @@ int main(int argc, char **argv) {
     if (s == BNN_OK) train->weight = calloc((size_t)train->n, sizeof(double)), first = calloc((size_t)test->n, sizeof(double));
     for (int i = 0; s == BNN_OK && i < train->n; i++) train->weight[i] = argc > 5 ? atof(argv[5]) : 0.001;
     while (s == BNN_OK && (arm = strsep(&arms, ","))) s = run_arm(arm, epochs, seeds, train, test, first, n++ == 0);
-    if (s < 0) fprintf(stderr, "%s\n", bnn_error());
     free(first), bnn_data_free(train), bnn_data_free(test), bnn_table_free(t);
-    return s < 0 ? 2 : 0;
+    return s < 0 ? fprintf(stderr, "%s\n", bnn_error()), 2 : 0;
 }

@@ -19,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char usage[] = "usage: gal2017_concrete_uci --smoke BOSTON.csv | DATA.h5 'TAU|TAU|TAU' [FIRST-LAST]";
+
 enum { MOST_SPLITS = 20, GRID = 0, CONCRETE = 1, LAYERS = 2 };
 
 typedef struct {
@@ -83,7 +85,7 @@ static void report(const study *s) {
 
 static bnn_status open_study(int argc, char **argv, study *s) {
     bool smoke = argc == 3 && strcmp(argv[1], "--smoke") == 0;
-    if (argc < 3) return bnn_fail(BNN_ERR_OPTION, "usage: gal2017_concrete_uci DATA.h5 'TAU|TAU|TAU' [FIRST-LAST]");
+    if (argc < 3) return bnn_fail(BNN_ERR_OPTION, "%s", usage);
     snprintf(s->engine[GRID], sizeof s->engine[GRID],
              "grid_search:validation=last,engine=mc_dropout{epochs=%d,lr=0.001,schedule=constant},grid={p=0.005|0.01|0.05|0.1,likelihood."
              "tau=%s}",
@@ -110,6 +112,7 @@ static bnn_status open_study(int argc, char **argv, study *s) {
 
 int main(int argc, char **argv) {
     static study s;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) return puts(usage), 0;
     if (open_study(argc, argv, &s) < 0 || bnn_jobs_run(2 * s.n_splits, run_task, &s) < 0) {
         fprintf(stderr, "%s\n", bnn_error());
         return 2;

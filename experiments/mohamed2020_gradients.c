@@ -140,8 +140,10 @@ static bnn_status experiment(const char *path, bool smoke) {
 }
 
 int main(int argc, char **argv) {
+    const char usage[] = "usage: mohamed2020_gradients [--smoke] TABLE.csv";
     bool smoke = argc > 1 && strcmp(argv[1], "--smoke") == 0;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) return puts(usage), 0;
     if (argc == 2 + smoke && experiment(argv[argc - 1], smoke) == BNN_OK) return 0;
-    fprintf(stderr, "%s\n", argc == 2 + smoke ? bnn_error() : "usage: mohamed2020_gradients [--smoke] TABLE.csv");
+    fprintf(stderr, "%s\n", argc == 2 + smoke ? bnn_error() : usage);
     return 2;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Neal 1995, Bayesian Learning for Neural Networks: the three examples that his software, Flexible Bayesian Modeling, is documented with
- * (Ex-netgp), on data drawn anew from the same distributions.
+ * Neal 1995, Bayesian Learning for Neural Networks: three examples of his software (Flexible Bayesian Modeling), on rows drawn anew.
  *   regression       y = 0.3 + 0.4 x + 0.5 sin(2.7 x) + 1.1 / (1 + x^2) + 0.1 e,  x, e ~ N(0, 1);          100 rows, 8 hidden units
  *   binary response  P(1) = exp(-((x_1 - 0.4)^2 + (x_2 + 0.3)^2)^2),  x ~ N(0, I);                         300 rows, 15
  *   three classes    u ~ U(0, 1)^4: 0 if |(u_1, u_2) - (0.4, 0.5)| < 0.35, else 1 if 0.8 u_1 + 1.8 u_2 < 0.6, else 2; x = u + 0.1 e; 400, 8
@@ -143,6 +142,7 @@ static bnn_status run_example(int k, const char *engine, uint64_t seed) {
 int main(int argc, char **argv) {
     const char *engine = "hmc:steps=100,samples=100,warmup=100,scales=noncentred,target_accept=0.9";
     if (argc > 1) engine = strcmp(argv[1], "--smoke") == 0 ? "hmc:steps=50,samples=50,warmup=150,scales=noncentred" : argv[1];
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) return puts("usage: neal1995_examples [--smoke | ENGINE [SEED]]"), 0;
     for (int k = 0; k < 3; k++)
         if (run_example(k, engine, argc > 2 ? strtoull(argv[2], NULL, 10) : 1995) < 0)
             return fprintf(stderr, "%s: %s\n", examples[k].name, bnn_error()), 2;
