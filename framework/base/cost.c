@@ -67,8 +67,11 @@ bnn_status bnn_memory_enter(int copies, double *before) {
 
 void bnn_memory_leave(double before) { together = before; }
 
+/* Bytes that are not worth reading the system's files for, which takes longer than to predict one row. */
+enum { FEW_BYTES = 1 << 20 };
+
 bnn_status bnn_memory_check(double bytes, const char *what, const char *way_out) {
-    double all = bytes * together, available = all > 0 ? free_bytes() : INFINITY;
+    double all = bytes * together, available = all > FEW_BYTES ? free_bytes() : INFINITY;
     char number[64] = "";
     if (all <= available) return BNN_OK;
     if (together > 1) bnn_print(number, sizeof number, " of %.0f engines together", together);
