@@ -247,7 +247,8 @@ typedef struct {
 bnn_status bnn_fit(const bnn_config *config, const bnn_data *train, bnn_run **out);
 /* bnn_fit in pieces: a new run is opened but not stepped; with data that have no rows it can only be filled from a file (store.h). */
 bnn_status bnn_run_new(const bnn_config *config, const bnn_data *data, bnn_run **out);
-/* One step of the engine, an epoch or a transition; *share is how much of the work is done, 0..1. */
+/* One step of the engine, an epoch or a transition; *share is how much of the work is done, 0..1. Rows may be others from step to step, as
+ * where targets move (Q-learning): of engines that descend, no more than the run was opened with, of the same shape and scaling. */
 bnn_status bnn_run_step(bnn_run *run, const bnn_data *train, double *share);
 /* Before its first step: lets a run begin with the parameters that another one, complete or not, predicts with. Network and likelihood must
  * be the same, and the training rows scaled as those of the other. */
