@@ -7,22 +7,28 @@
 #include <string.h>
 
 static const bnn_suite *const suites[BNN_N_KINDS] = {
-    [BNN_LAYER] = &bnn_suite_layer,
-    [BNN_ENGINE] = &bnn_suite_engine,
-    [BNN_LIKELIHOOD] = &bnn_suite_likelihood,
-    [BNN_PRIOR] = &bnn_suite_prior,
-    [BNN_OPTIMIZER] = &bnn_suite_optimizer,
+    [BNN_LAYER] = &bnn_suite_layer, [BNN_ENGINE] = &bnn_suite_engine,       [BNN_LIKELIHOOD] = &bnn_suite_likelihood,
+    [BNN_PRIOR] = &bnn_suite_prior, [BNN_OPTIMIZER] = &bnn_suite_optimizer,
 };
 
 const bnn_rule *bnn_check_rule(bnn_kind kind, int i) { return suites[kind] ? suites[kind]->rule(i) : NULL; }
 
+bool bnn_checker_skips(const bnn_checker *c, const bnn_rule *rule) {
+    return c->options->skips && c->options->skips(c->options->context, rule);
+}
+
 bool bnn_checker_wants(const bnn_checker *c, const bnn_rule *rule) {
-    return !c->options->rule || strcmp(c->options->rule, rule->name) == 0;
+    return (!c->options->rule || strcmp(c->options->rule, rule->name) == 0) && !bnn_checker_skips(c, rule);
+}
+
+void bnn_checker_come_to(const bnn_checker *c, const bnn_rule *rule, const char *spec, const char *mode) {
+    if (c->options->begun) c->options->begun(c->options->context, rule, spec, mode);
 }
 
 void bnn_checker_begin(bnn_checker *c, const bnn_rule *rule, const char *spec, const char *mode) {
     c->now = (bnn_verdict){.rule = rule, .spec = spec, .mode = mode, .outcome = BNN_HOLDS};
     c->note = NULL;
+    bnn_checker_come_to(c, rule, spec, mode);
 }
 
 void bnn_checker_break(bnn_checker *c, const char *format, ...) {
@@ -51,7 +57,21 @@ bnn_status bnn_checker_end(bnn_checker *c) {
     if (!more) return bnn_oom("%d verdicts", c->out->n + 1);
     c->out->v = more;
     more[c->out->n++] = c->now;
+    if (c->options->found && !c->quiet) c->options->found(c->options->context, &c->now);
     return BNN_OK;
+}
+
+bnn_status bnn_checker_holds(const bnn_checker *c, const bnn_rule *rule, bnn_status (*run)(bnn_checker *c), bool *holds) {
+    bnn_verdicts verdicts = {0};
+    bnn_checker quiet = *c;
+    bnn_status s = BNN_OK;
+    quiet.out = &verdicts;
+    quiet.quiet = true;
+    *holds = true;
+    if (!bnn_checker_skips(c, rule)) s = run(&quiet);
+    for (int i = 0; i < verdicts.n; i++) *holds &= verdicts.v[i].outcome != BNN_BROKEN;
+    bnn_verdicts_free(&verdicts);
+    return s;
 }
 
 /* Every rule that was asked for has a verdict. */

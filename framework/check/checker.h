@@ -17,6 +17,7 @@ typedef struct {
     bnn_verdicts *out;
     bnn_verdict now;  /* open from begin to end */
     const char *note; /* stands before the sentences of bnn_checker_break; NULL: nothing */
+    bool quiet;       /* the verdicts are for the suite alone */
     const char *left; /* why rules are left without a verdict; a suite that stops early says it here */
 } bnn_checker;
 
@@ -31,9 +32,13 @@ extern const bnn_suite bnn_suite_likelihood;
 extern const bnn_suite bnn_suite_prior;
 extern const bnn_suite bnn_suite_optimizer;
 
+/* Says whether the caller wants this rule left out. */
+bool bnn_checker_skips(const bnn_checker *c, const bnn_rule *rule);
 /* Says whether the caller asked for this rule. */
 bool bnn_checker_wants(const bnn_checker *c, const bnn_rule *rule);
-/* Opens a verdict; spec and mode are borrowed, "" where there is none. */
+/* Says what comes next, before objects of the type are made for it. */
+void bnn_checker_come_to(const bnn_checker *c, const bnn_rule *rule, const char *spec, const char *mode);
+/* Opens a verdict, and says what comes next; spec and mode are borrowed, "" where there is none. */
 void bnn_checker_begin(bnn_checker *c, const bnn_rule *rule, const char *spec, const char *mode);
 /* The open verdict: broken; of several sentences the first stays. */
 void bnn_checker_break(bnn_checker *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -42,5 +47,8 @@ void bnn_checker_skip(bnn_checker *c, const char *format, ...) __attribute__((fo
 static inline bool bnn_checker_broken(const bnn_checker *c) { return c->now.outcome == BNN_BROKEN; }
 /* Files the open verdict. */
 bnn_status bnn_checker_end(bnn_checker *c);
+/* Says whether a rule holds that others stand on, without a verdict for the caller; run: runs it. One that the caller has left out is taken
+ * to hold. */
+bnn_status bnn_checker_holds(const bnn_checker *c, const bnn_rule *rule, bnn_status (*run)(bnn_checker *c), bool *holds);
 
 #endif

@@ -304,6 +304,7 @@ static const bnn_rule *rule_at(int i) { return i >= 0 && i < N_RULES ? &rules[i]
 static bnn_status cases(bnn_checker *c, const bnn_table_rule *rule) {
     for (int s = 0; c->type->checks[s]; s++) {
         optimizer_case k;
+        bnn_checker_come_to(c, &rule->rule, c->type->checks[s], "");
         bnn_status status = case_open((const bnn_optimizer_type *)c->type, c->type->checks[s], &k);
         if (status == BNN_ERR_MEMORY) return status;
         if (status < 0) continue;

@@ -514,6 +514,7 @@ static bnn_status cases(bnn_checker *c, const bnn_table_rule *rule) {
     for (int s = 0; c->type->checks[s]; s++)
         for (int weight = 1; weight >= 0; weight--) {
             prior_case k;
+            bnn_checker_come_to(c, &rule->rule, c->type->checks[s], roles[weight]);
             bnn_status status = case_open((const bnn_prior_type *)c->type, c->type->checks[s], weight, &k);
             if (status == BNN_ERR_MEMORY) return status;
             if (status < 0) continue;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * allocations.c: stands before malloc and its relatives, counts, and passes on to those that come next: the C library's, or those of a
- * library that the user loads before it. What is allocated is theirs, so free needs no place here.
+ * allocations.c: stands before malloc and its relatives, counts, fills what is new where it is asked to, and passes on to those that come
+ * next: the C library's, or those of a library that the user loads before it.
  */
 #include "allocations.h"
 
 #include <dlfcn.h>
+#include <malloc.h>
 #include <stddef.h>
+#include <string.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -16,61 +18,95 @@
 #endif
 #endif
 
+bool *tool_out_of_memory;
+
 #ifdef SANITIZED
 
 uint64_t (*const tool_allocations)(void) = NULL;
+int64_t (*const tool_live)(void) = NULL;
+void (*const tool_poison)(int byte) = NULL;
 
 #else
 
 static _Thread_local uint64_t count;
+static int64_t live;    /* of all threads */
+static int poison = -1; /* what fresh memory holds; -1: whatever it does */
 
 static uint64_t counted(void) { return count; }
+static int64_t alive(void) { return __atomic_load_n(&live, __ATOMIC_RELAXED); }
+static void set_poison(int byte) { __atomic_store_n(&poison, byte, __ATOMIC_RELAXED); }
 
 uint64_t (*const tool_allocations)(void) = counted;
+int64_t (*const tool_live)(void) = alive;
+void (*const tool_poison)(int byte) = set_poison;
 
 /* Finds the next definition of a function, once; a pointer read or written by several threads at once is the same one. */
 static void *next(void **found, const char *name) {
     void *here = __atomic_load_n(found, __ATOMIC_RELAXED);
     if (!here) __atomic_store_n(found, here = dlsym(RTLD_NEXT, name), __ATOMIC_RELAXED);
-    count++;
     return here;
+}
+
+/* Counts what has come of an allocation, and fills what is new of it: from byte `from` on. */
+static void *made(void *memory, size_t from, size_t size) {
+    int byte = __atomic_load_n(&poison, __ATOMIC_RELAXED);
+    count++;
+    if (!memory) {
+        if (size > 0 && tool_out_of_memory) *tool_out_of_memory = true;
+        return NULL;
+    }
+    __atomic_add_fetch(&live, 1, __ATOMIC_RELAXED);
+    if (byte >= 0 && from < size) memset((char *)memory + from, byte, size - from);
+    return memory;
 }
 
 void *malloc(size_t size);
 void *calloc(size_t n, size_t size);
 void *realloc(void *old, size_t size);
+void free(void *memory);
 void *aligned_alloc(size_t alignment, size_t size);
 void *memalign(size_t alignment, size_t size);
 int posix_memalign(void **out, size_t alignment, size_t size);
 
 void *malloc(size_t size) {
     static void *found;
-    return (__extension__(void *(*)(size_t)) next(&found, "malloc"))(size);
+    return made((__extension__(void *(*)(size_t)) next(&found, "malloc"))(size), 0, size);
 }
 
 void *calloc(size_t n, size_t size) {
     static void *found;
-    return (__extension__(void *(*)(size_t, size_t)) next(&found, "calloc"))(n, size);
+    return made((__extension__(void *(*)(size_t, size_t)) next(&found, "calloc"))(n, size), SIZE_MAX, n && size ? 1 : 0);
 }
 
 void *realloc(void *old, size_t size) {
     static void *found;
-    return (__extension__(void *(*)(void *, size_t)) next(&found, "realloc"))(old, size);
+    size_t held = old ? malloc_usable_size(old) : 0;
+    void *memory = made((__extension__(void *(*)(void *, size_t)) next(&found, "realloc"))(old, size), held, size);
+    if (old && (memory || size == 0)) __atomic_sub_fetch(&live, 1, __ATOMIC_RELAXED);
+    return memory;
+}
+
+void free(void *memory) {
+    static void *found;
+    if (memory) __atomic_sub_fetch(&live, 1, __ATOMIC_RELAXED);
+    (__extension__(void (*)(void *)) next(&found, "free"))(memory);
 }
 
 void *aligned_alloc(size_t alignment, size_t size) {
     static void *found;
-    return (__extension__(void *(*)(size_t, size_t)) next(&found, "aligned_alloc"))(alignment, size);
+    return made((__extension__(void *(*)(size_t, size_t)) next(&found, "aligned_alloc"))(alignment, size), 0, size);
 }
 
 void *memalign(size_t alignment, size_t size) {
     static void *found;
-    return (__extension__(void *(*)(size_t, size_t)) next(&found, "memalign"))(alignment, size);
+    return made((__extension__(void *(*)(size_t, size_t)) next(&found, "memalign"))(alignment, size), 0, size);
 }
 
 int posix_memalign(void **out, size_t alignment, size_t size) {
     static void *found;
-    return (__extension__(int (*)(void **, size_t, size_t)) next(&found, "posix_memalign"))(out, alignment, size);
+    int failure = (__extension__(int (*)(void **, size_t, size_t)) next(&found, "posix_memalign"))(out, alignment, size);
+    made(failure ? NULL : *out, 0, size);
+    return failure;
 }
 
 #endif

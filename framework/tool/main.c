@@ -71,7 +71,7 @@ static void (*listening)(const struct argp *argp);
 
 void tool_listen(void (*listener)(const struct argp *argp)) { listening = listener; }
 
-void tool_parse(const struct argp *argp, int argc, char **argv, void *input) {
+void tool_parse_alone(const struct argp *argp, int argc, char **argv, void *input, tool_plugins *plugins) {
     if (listening) listening(argp);
     const struct argp_child children[] = {{argp, 0, NULL, 0}, {&tool_plugins_argp, 0, NULL, 0}, {0}};
     const struct argp quiet = {.parser = parse_quietly, .children = children};
@@ -81,8 +81,15 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input) {
     if (failure == ENOMEM) exit(tool_refuse("out of memory"));
     if (failure) exit(2);
     if (end < argc) exit(tool_refuse("'%s' is one argument too many: see `%s --help`", argv[end], argv[0]));
-    if (tool_plugins_load(&in.plugins) < 0) exit(tool_fail());
-    free(in.plugins.file);
+    *plugins = in.plugins;
+}
+
+void tool_parse(const struct argp *argp, int argc, char **argv, void *input) {
+    tool_plugins plugins;
+    tool_parse_alone(argp, argc, argv, input, &plugins);
+    tool_plugins_say();
+    if (tool_plugins_load(&plugins, tool_plugins_guard) < 0) exit(tool_fail());
+    free(plugins.file);
 }
 
 long long tool_number(const char *option, const char *text, long long min, long long max) {

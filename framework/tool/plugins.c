@@ -4,9 +4,12 @@
  */
 #include "tool.h"
 
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-enum { PLUGIN = 256 };
+enum { PLUGIN = 256, MOST_SECONDS = 30 };
 
 static const struct argp_option options[] = {
     {"plugin", PLUGIN, "FILE", 0, "load the types of a plugin, after those that BNN_PLUGIN_PATH lists; as often as needed", -1}, {0}};
@@ -20,10 +23,65 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 const struct argp tool_plugins_argp = {.options = options, .parser = parse};
 
-bnn_status tool_plugins_load(const tool_plugins *plugins) {
-    const char *variable = "BNN_PLUGIN_PATH", *paths = getenv(variable);
-    bnn_status s = paths ? bnn_plugin_load_path(paths) : BNN_OK;
-    if (s < 0) return bnn_note(s, "%s", variable);
-    for (int i = 0; s == BNN_OK && i < plugins->n; i++) s = bnn_plugin_load(plugins->file[i], NULL);
+/* ---------------------------------------------------------------- loading */
+
+static bnn_status load(void *context, const char *path) {
+    void (*const *loads)(const char *path) = context;
+    (*loads)(path);
+    bnn_status s = bnn_plugin_load(path, NULL);
+    (*loads)(NULL);
     return s;
+}
+
+static const char variable[] = "BNN_PLUGIN_PATH";
+
+bnn_status tool_plugins_load(const tool_plugins *plugins, void (*loads)(const char *path)) {
+    const char *paths = getenv(variable);
+    bnn_status s = paths ? bnn_plugin_files(paths, load, &loads, NULL) : BNN_OK;
+    if (s < 0) return bnn_note(s, "%s", variable);
+    for (int i = 0; s == BNN_OK && i < plugins->n; i++) s = load(&loads, plugins->file[i]);
+    return s;
+}
+
+static bnn_status pass(void *context, const char *path) {
+    (void)context, (void)path;
+    return BNN_OK;
+}
+
+void tool_plugins_say(void) {
+    const char *paths = getenv(variable);
+    bnn_remarks *remarks = NULL;
+    if (!paths || bnn_remarks_new(&remarks) < 0) return;
+    (void)bnn_plugin_files(paths, pass, NULL, remarks); /* loading says what fails */
+    tool_print_remarks(remarks, stderr);
+    bnn_remarks_free(remarks);
+}
+
+/* ---------------------------------------------------------------- what a plugin may do as it is loaded */
+
+static const char *loading; /* NULL: nothing */
+
+static void put(const char *text) { (void)!write(STDERR_FILENO, text, strlen(text)); }
+
+/* Says what becomes of the program, by calls alone that a signal allows. */
+_Noreturn static void die(const char *how) {
+    put("bnn: "), put(loading), put(": as it is loaded it "), put(how), put("\n");
+    _exit(2);
+}
+
+static void on_signal(int signal) { die(signal == SIGALRM ? "does not come back" : "crashes"); }
+
+static void on_end(void) {
+    if (loading) die("ends the program");
+}
+
+static const int ends[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
+
+void tool_plugins_guard(const char *path) {
+    static bool listening;
+    if (!path && !loading) return;
+    if (!listening && atexit(on_end) == 0) listening = true;
+    loading = path ? tool_line(path) : NULL;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) signal(ends[i], path ? on_signal : SIG_DFL);
+    alarm(path ? MOST_SECONDS : 0);
 }

@@ -48,6 +48,9 @@ int tool_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* As argp_parse, but a mistake is one sentence and the end of the program with status 2. Adds the option --plugin and loads the plugins: no
  * name of a type may be looked up before. */
 void tool_parse(const struct argp *argp, int argc, char **argv, void *input);
+/* The same, but loads no plugin: those that were asked for become the caller's, their list to be freed. */
+typedef struct tool_plugins tool_plugins;
+void tool_parse_alone(const struct argp *argp, int argc, char **argv, void *input, tool_plugins *plugins);
 
 /* From now on tool_parse hands the argp to listener, which does not return, and parses nothing: for those who ask what a command takes. */
 void tool_listen(void (*listener)(const struct argp *argp));
@@ -59,12 +62,16 @@ _Noreturn void tool_leave(int status);
 _Noreturn void tool_misuse(const struct argp_state *state, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The files of --plugin, in their order. */
-typedef struct {
+struct tool_plugins {
     const char **file;
     int n;
-} tool_plugins;
+};
 extern const struct argp tool_plugins_argp;
-bnn_status tool_plugins_load(const tool_plugins *plugins); /* those of BNN_PLUGIN_PATH, then these */
+/* Loads those of BNN_PLUGIN_PATH, then these, and calls `loads` with the path of each before, and with NULL after it. */
+bnn_status tool_plugins_load(const tool_plugins *plugins, void (*loads)(const char *path));
+void tool_plugins_say(void); /* warns of files in BNN_PLUGIN_PATH that are passed over */
+/* From now on this plugin is being loaded (NULL: none is): should it end the program, or not come back, it is named and the exit status is 2. */
+void tool_plugins_guard(const char *path);
 
 /* Whole numbers with a range, for options; prints the sentence and leaves the program with status 2 where text is none: "--seed: 'x' is not
  * a whole number from 0 to 9". */

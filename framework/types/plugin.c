@@ -3,6 +3,7 @@
 
 #include <bnn/file.h>
 #include <bnn/plugin.h>
+#include <bnn/remark.h>
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { VERSION_DIGITS = 12 }; /* of the SHA-256, where the author gives no version */
 
@@ -37,9 +39,36 @@ const bnn_plugin *bnn_plugin_of(const bnn_type *type) {
 
 /* ---- opening ---- */
 
+static const double most_bytes = 1 << 30; /* of a plugin */
+
+static const char *kind_of(mode_t mode) {
+    return S_ISDIR(mode)                    ? "a folder"
+           : S_ISFIFO(mode)                 ? "a named pipe"
+           : S_ISSOCK(mode)                 ? "a socket"
+           : S_ISCHR(mode) || S_ISBLK(mode) ? "a device"
+                                            : "no file";
+}
+
+/* Says why a file cannot be a library, without a look inside, which of a pipe or a device might never end; false: it may be one. */
+static bool cannot_be_library(const char *path, char *why, size_t size) {
+    struct stat about;
+    if (stat(path, &about) != 0)
+        snprintf(why, size, "%s", strerror(errno));
+    else if (!S_ISREG(about.st_mode))
+        snprintf(why, size, "is %s, not a shared library", kind_of(about.st_mode));
+    else if ((double)about.st_size > most_bytes)
+        snprintf(why, size, "has %lld bytes, more than a plugin may have (%d)", (long long)about.st_size, (int)most_bytes);
+    else if (access(path, R_OK) != 0)
+        snprintf(why, size, "%s", strerror(errno));
+    else
+        return false;
+    return true;
+}
+
 /* The linker would say so, too, but in its own words. */
 static bnn_status must_be_elf(const char *path) {
-    char mark[4] = "";
+    char mark[4] = "", why[128];
+    if (cannot_be_library(path, why, sizeof why)) return bnn_fail(BNN_ERR_FILE, "%s: %s", path, why);
     FILE *f = fopen(path, "rb");
     if (!f) return bnn_fail(BNN_ERR_FILE, "%s: %s", path, strerror(errno));
     bool is = fread(mark, 1, sizeof mark, f) == sizeof mark && memcmp(mark, "\177ELF", sizeof mark) == 0;
@@ -177,36 +206,60 @@ static int is_library(const struct dirent *entry) {
 /* Sorts by bytes, whatever the locale. */
 static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
 
-static bnn_status load_from(const char *folder, const char *name) {
+/* Who is called with each file, and who is told of those that are passed over. */
+typedef struct {
+    bnn_status (*file)(void *context, const char *path);
+    void *context;
+    bnn_remarks *remarks;
+} walk;
+
+static bnn_status visit(const walk *w, const char *path) {
+    char why[128];
+    if (!cannot_be_library(path, why, sizeof why)) return w->file(w->context, path);
+    return bnn_remarks_add(w->remarks, BNN_REMARK_WARNING, "passed_over", "%s: is passed over: %s", path, why);
+}
+
+static bnn_status visit_in(const walk *w, const char *folder, const char *name) {
     char *path = NULL;
     if (asprintf(&path, "%s/%s", folder, name) < 0) return out_of_memory(folder);
-    bnn_status s = bnn_plugin_load(path, NULL);
+    bnn_status s = visit(w, path);
     free(path);
     return s;
 }
 
-static bnn_status load_folder(const char *folder) {
+static bnn_status visit_folder(const walk *w, const char *folder) {
     struct dirent **entry;
     bnn_status s = BNN_OK;
     int n = scandir(folder, &entry, is_library, by_name);
     if (n < 0) return bnn_fail(BNN_ERR_FILE, "%s: %s", folder, strerror(errno));
     for (int i = 0; i < n; i++) {
-        if (s == BNN_OK) s = load_from(folder, entry[i]->d_name);
+        if (s == BNN_OK) s = visit_in(w, folder, entry[i]->d_name);
         free(entry[i]);
     }
     free(entry);
     return s;
 }
 
-bnn_status bnn_plugin_load_path(const char *paths) {
+bnn_status bnn_plugin_files(const char *paths, bnn_status (*file)(void *context, const char *path), void *context, bnn_remarks *remarks) {
+    const walk w = {file, context, remarks};
     char *copy = strdup(paths), *rest = copy;
     if (!copy) return bnn_oom("a list of plugins");
     bnn_status s = BNN_OK;
     for (char *item; s == BNN_OK && (item = strsep(&rest, ":"));) {
         struct stat about;
         if (!*item) continue;
-        s = stat(item, &about) == 0 && S_ISDIR(about.st_mode) ? load_folder(item) : bnn_plugin_load(item, NULL);
+        if (stat(item, &about) != 0)
+            s = bnn_fail(BNN_ERR_FILE, "%s: %s", item, strerror(errno));
+        else
+            s = S_ISDIR(about.st_mode) ? visit_folder(&w, item) : visit(&w, item);
     }
     free(copy);
     return s;
 }
+
+static bnn_status load_one(void *context, const char *path) {
+    (void)context;
+    return bnn_plugin_load(path, NULL);
+}
+
+bnn_status bnn_plugin_load_path(const char *paths, bnn_remarks *remarks) { return bnn_plugin_files(paths, load_one, NULL, remarks); }

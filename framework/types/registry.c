@@ -25,9 +25,19 @@ static int count_builtin(bnn_kind kind) {
     return n;
 }
 
+static struct {
+    const bnn_type *type, *stand_in;
+} replaced[BNN_N_KINDS];
+
+void bnn_type_stand_in(bnn_kind kind, const bnn_type *type, const bnn_type *stand_in) {
+    replaced[kind].type = type;
+    replaced[kind].stand_in = stand_in;
+}
+
 static const bnn_type *type_at(bnn_kind kind, int i) {
     int n = count_builtin(kind);
-    return i < n ? builtin[kind][i] : i - n < n_added[kind] ? added[kind][i - n].type : NULL;
+    const bnn_type *type = i < n ? builtin[kind][i] : i - n < n_added[kind] ? added[kind][i - n].type : NULL;
+    return type && type == replaced[kind].type ? replaced[kind].stand_in : type;
 }
 
 const bnn_type *bnn_type_next(bnn_kind kind, const bnn_type *after) {

@@ -91,7 +91,7 @@ START_TEST(files_that_are_no_libraries_are_refused) {
     REFUSED(bnn_plugin_load(files_write("text.so", "a text\n"), NULL), "text.so: is not a shared library");
     REFUSED(bnn_plugin_load(files_write("empty.so", ""), NULL), "empty.so: is not a shared library");
     REFUSED(bnn_plugin_load(files_write("cut.so", "\177ELF"), NULL), "cut.so: cannot be loaded: file too short");
-    SAYS(bnn_plugin_load(PLUGINS, NULL), ": is not a shared library");
+    SAYS(bnn_plugin_load(PLUGINS, NULL), ": is a folder, not a shared library");
     ck_assert_ptr_null(bnn_plugin_at(0));
     files_remove();
 }
@@ -429,13 +429,13 @@ START_TEST(a_list_names_files_and_folders) {
     snprintf(list, sizeof list, "%s/notes.txt", folder);
     ck_assert_int_eq(symlink(__FILE__, list), 0); /* not an .so: passed over */
     snprintf(list, sizeof list, ":%s::%s:%s:", in_folder("older", file), folder, file);
-    OK(bnn_plugin_load_path(list));
+    OK(bnn_plugin_load_path(list, NULL));
     ck_assert_str_eq(bnn_plugin_at(0)->name, "wrong");
     ck_assert_str_eq(bnn_plugin_at(1)->name, "laplace_1774"); /* by the names of the files */
     ck_assert_str_eq(bnn_plugin_at(2)->name, "restarts");
     ck_assert_str_eq(bnn_plugin_at(3)->name, "swish");
     ck_assert_int_eq(count_plugins(), 4);
-    OK(bnn_plugin_load_path(""));
+    OK(bnn_plugin_load_path("", NULL));
     remove_folder(folder);
 }
 END_TEST
@@ -443,10 +443,10 @@ END_TEST
 START_TEST(the_first_failure_ends_a_list) {
     const char *folder = folder_with((const char *const[]){"double_exponential", "no_hook", "swish", NULL});
     char list[2 * PATH];
-    SAYS(bnn_plugin_load_path(folder), "/no_hook.so: prior 'wrong' lacks the hook draw");
+    SAYS(bnn_plugin_load_path(folder, NULL), "/no_hook.so: prior 'wrong' lacks the hook draw");
     ck_assert_int_eq(count_plugins(), 1);
     snprintf(list, sizeof list, "/nowhere/at/all:%s", folder);
-    SAYS(bnn_plugin_load_path(list), "/nowhere/at/all: No such file or directory");
+    SAYS(bnn_plugin_load_path(list, NULL), "/nowhere/at/all: No such file or directory");
     remove_folder(folder);
 }
 END_TEST

@@ -78,6 +78,7 @@ static bnn_status run_node(bnn_checker *c, int i, bnn_layer_case *k) {
 static bnn_status run_spec(bnn_checker *c, int i, const char *spec) {
     bnn_spec_net net;
     bnn_layer_case k = {.type = (const bnn_layer_type *)c->type, .spec = spec, .net = &net, .mode = BNN_ROWS};
+    bnn_checker_come_to(c, &rules[i].rule, spec, "");
     bnn_status s = bnn_spec_net_open(spec, &net);
     if (s < 0) return s == BNN_ERR_MEMORY ? s : BNN_OK;
     if (rules[i].on == SPEC) s = run_case(c, i, &k, "");
@@ -99,24 +100,14 @@ static int index_of(bnn_layer_rule *run) {
     return i;
 }
 
-/* Says whether the rule `bounds` holds, without a verdict for the caller. */
-static bnn_status stays_in_bounds(const bnn_checker *c, bool *holds) {
-    bnn_verdicts verdicts = {0};
-    bnn_checker quiet = *c;
-    quiet.out = &verdicts;
-    bnn_status s = run_rule(&quiet, index_of(bnn_rule_bounds));
-    *holds = true;
-    for (int i = 0; i < verdicts.n; i++) *holds &= verdicts.v[i].outcome != BNN_BROKEN;
-    bnn_verdicts_free(&verdicts);
-    return s;
-}
+static bnn_status run_bounds(bnn_checker *c) { return run_rule(c, index_of(bnn_rule_bounds)); }
 
 /* Hooks that write where they should not are not run on other memory than that of bounds. */
 static bnn_status run(bnn_checker *c) {
-    int last = N_RULES - 1;
+    int last = N_RULES - 1, bounds = index_of(bnn_rule_bounds);
     bool holds;
-    BNN_TRY(stays_in_bounds(c, &holds));
-    if (!holds) last = index_of(bnn_rule_bounds), c->left = "not run, since bounds is broken";
+    BNN_TRY(bnn_checker_holds(c, &rules[bounds].rule, run_bounds, &holds));
+    if (!holds) last = bounds, c->left = "not run, since bounds is broken";
     for (int i = 0; i <= last; i++)
         if (bnn_checker_wants(c, &rules[i].rule)) BNN_TRY(run_rule(c, i));
     return BNN_OK;

@@ -364,6 +364,7 @@ static bnn_status cases(bnn_checker *c, const bnn_table_rule *rule) {
     for (int s = 0; c->type->checks[s]; s++)
         for (int d = 0; d < N_DATA; d++) {
             bnn_likelihood_case k;
+            bnn_checker_come_to(c, &rule->rule, c->type->checks[s], kinds_of_data[d].name);
             bnn_status status =
                 bnn_likelihood_case_open((const bnn_likelihood_type *)c->type, c->type->checks[s], &kinds_of_data[d], usual_y_sd, 1, &k);
             if (status == BNN_ERR_MEMORY) return status;

@@ -88,9 +88,12 @@ struct bnn_plugin {
     const bnn_entry *types; /* [n] as they stand in the registry */
 };
 
-/* Loads the files of a list "FILE:FOLDER:..."; of a folder all that end in ".so", by name. The first failure ends it; what was loaded
- * before stays. The library does not look at the environment: the program passes BNN_PLUGIN_PATH here. */
-bnn_status bnn_plugin_load_path(const char *paths);
+/* Loads the files of a list "FILE:FOLDER:..."; of a folder all that end in ".so", by name. What cannot be a library without a look inside (a
+ * pipe, a folder in a folder, a file that may not be read or has over 1 GiB) is passed over, with a remark; remarks may be NULL. The first
+ * failure ends it; what was loaded before stays. The library does not look at the environment: the program passes BNN_PLUGIN_PATH here. */
+bnn_status bnn_plugin_load_path(const char *paths, bnn_remarks *remarks);
+/* Calls `file` with each of them instead, up to its first failure. */
+bnn_status bnn_plugin_files(const char *paths, bnn_status (*file)(void *context, const char *path), void *context, bnn_remarks *remarks);
 
 const bnn_plugin *bnn_plugin_at(int i); /* in the order of loading; NULL behind the last */
 

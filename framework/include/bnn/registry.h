@@ -54,6 +54,11 @@ typedef struct {
 bnn_status bnn_types_add(int n, const bnn_entry *entries);
 bnn_status bnn_type_add(bnn_kind kind, const bnn_type *type); /* one of them */
 
+/* Lets another vtable stand in for a registered type of the same name from now on: for programs that look at what passes between the library
+ * and the type. One of each kind may stand in at a time: the next takes its place. Objects that were made before keep the type that they have.
+ * Both are borrowed; not thread-safe. */
+void bnn_type_stand_in(bnn_kind kind, const bnn_type *type, const bnn_type *stand_in);
+
 #ifdef __cplusplus
 }
 #endif

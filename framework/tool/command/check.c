@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tool/allocations.h"
+#include "tool/check/watch.h"
 #include "tool/print/json.h"
-#include "tool/tool.h"
 
-#include <bnn/check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { JSON = 256, KIND, RULE, RULES };
+enum { JSON = 256, KIND, LIMIT, RULE, RULES };
 
 typedef struct {
-    const char *name, *rule;
-    const bnn_plugin *plugin; /* whose types are meant; NULL: no plugin */
-    int kind;                 /* -1: any */
+    tool_request of;
     bool json, rules;
 } request;
 
 static const struct argp_option options[] = {
     {"kind", KIND, "KIND", 0, "of the type: layer, engine, likelihood, prior or optimizer; needed if the name is one of several kinds", 0},
+    {"limit", LIMIT, "SECONDS", 0, "that one rule may take on one check spec in one mode, of processors or of waiting (default: 20)", 0},
     {"rule", RULE, "RULE", 0, "only this rule", 0},
     {"rules", RULES, NULL, 0, "print the rules and what they demand", 0},
     {"json", JSON, NULL, 0, "print one JSON object with every verdict", 0},
@@ -33,13 +30,14 @@ static int kind_of(const char *name) {
 static error_t parse(int key, char *arg, struct argp_state *state) {
     request *r = state->input;
     switch (key) {
-    case KIND: r->kind = kind_of(arg); return 0;
-    case RULE: r->rule = arg; return 0;
+    case KIND: r->of.kind = kind_of(arg); return 0;
+    case LIMIT: r->of.limit = (double)tool_number("--limit", arg, 1, 1000000); return 0;
+    case RULE: r->of.rule = arg; return 0;
     case RULES: r->rules = true; return 0;
     case JSON: r->json = true; return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num > 0) return ARGP_ERR_UNKNOWN;
-        r->name = arg;
+        r->of.name = arg;
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -61,7 +59,9 @@ static void print_verdict(const bnn_verdict *v) {
 }
 
 /* All rules, or those that are broken and a count of the others. */
-static void print_text(bnn_kind kind, const bnn_type *type, const bnn_verdicts *verdicts, bool all) {
+static void print_text(const tool_checked *type, bool all) {
+    const bnn_verdicts *verdicts = &type->verdicts;
+    bnn_kind kind = type->kind;
     int counts[3] = {0};
     for (int i = 0; bnn_check_rule(kind, i); i++) {
         const bnn_verdict *v = bnn_verdicts_of(verdicts, bnn_check_rule(kind, i));
@@ -77,13 +77,19 @@ static void print_text(bnn_kind kind, const bnn_type *type, const bnn_verdicts *
 
 static void add(json_t *object, const char *name, const char *text) { tool_json_set(object, name, json_string(text)); }
 
-static json_t *type_object(bnn_kind kind, const bnn_type *type, const bnn_verdicts *verdicts, bool broken) {
+static bool is_broken(const tool_checked *type) {
+    for (int i = 0; i < type->verdicts.n; i++)
+        if (type->verdicts.v[i].outcome == BNN_BROKEN) return true;
+    return false;
+}
+
+static json_t *type_object(const tool_checked *type) {
     json_t *o = json_object(), *list = json_array();
-    add(o, "kind", bnn_kind_name(kind));
+    add(o, "kind", bnn_kind_name(type->kind));
     add(o, "name", type->name);
-    tool_json_set(o, "ok", json_boolean(!broken));
-    for (int i = 0; i < verdicts->n; i++) {
-        const bnn_verdict *v = &verdicts->v[i];
+    tool_json_set(o, "ok", json_boolean(!is_broken(type)));
+    for (int i = 0; i < type->verdicts.n; i++) {
+        const bnn_verdict *v = &type->verdicts.v[i];
         json_t *one = json_object();
         add(one, "rule", v->rule->name);
         add(one, "spec", v->spec);
@@ -96,8 +102,13 @@ static json_t *type_object(bnn_kind kind, const bnn_type *type, const bnn_verdic
     return o;
 }
 
-static bnn_status print_json(json_t *types, bool broken) {
-    json_t *o = json_object();
+static bnn_status print_json(const tool_findings *findings) {
+    json_t *o = json_object(), *types = json_array();
+    bool broken = false;
+    for (int i = 0; i < findings->n; i++) {
+        broken |= is_broken(&findings->type[i]);
+        tool_json_append(types, type_object(&findings->type[i]));
+    }
     tool_json_set(o, "ok", json_boolean(!broken));
     tool_json_set(o, "types", types);
     return tool_json_print(o, JSON_INDENT(2));
@@ -105,68 +116,33 @@ static bnn_status print_json(json_t *types, bool broken) {
 
 /* ---------------------------------------------------------------- check */
 
-/* Checks and prints one type; *broken becomes true if a rule is. */
-static bnn_status check_type(const request *r, bnn_kind kind, const bnn_type *type, json_t *list, bool *broken) {
-    bnn_verdicts verdicts;
-    bool here = false;
-    BNN_TRY(bnn_check(kind, type, &(bnn_check_options){.rule = r->rule, .allocations = tool_allocations}, &verdicts));
-    for (int i = 0; i < verdicts.n; i++) here |= verdicts.v[i].outcome == BNN_BROKEN;
-    if (r->json)
-        tool_json_append(list, type_object(kind, type, &verdicts, here));
-    else
-        print_text(kind, type, &verdicts, r->name != NULL);
-    *broken |= here;
-    bnn_verdicts_free(&verdicts);
-    return BNN_OK;
-}
-
-static bool is_asked_for(const request *r, int kind, const bnn_type *t) {
-    bool named = r->plugin ? bnn_plugin_of(t) == r->plugin : !r->name || strcmp(r->name, t->name) == 0;
-    return named && (r->kind < 0 || r->kind == kind);
-}
-
-static bool has_rule(bnn_kind kind, const char *name) {
-    for (int i = 0; bnn_check_rule(kind, i); i++)
-        if (!name || strcmp(bnn_check_rule(kind, i)->name, name) == 0) return true;
-    return false;
-}
-
-/* Every type that was asked for, of the kinds that have the rules; *checked counts them. */
-static bnn_status check_all(const request *r, json_t *list, bool *broken, int *checked) {
-    for (int kind = 0; kind < BNN_N_KINDS; kind++)
-        for (const bnn_type *t = NULL; has_rule((bnn_kind)kind, r->rule) && (t = bnn_type_next((bnn_kind)kind, t));) {
-            if (!is_asked_for(r, kind, t)) continue;
-            ++*checked;
-            BNN_TRY(check_type(r, (bnn_kind)kind, t, list, broken));
-        }
-    return BNN_OK;
-}
-
-/* Nothing was checked: the library says why the first type that was asked for cannot be, or there is none. */
-static int refuse(const request *r) {
-    bnn_verdicts unused;
-    for (int kind = 0; kind < BNN_N_KINDS; kind++)
-        for (const bnn_type *t = NULL; (t = bnn_type_next((bnn_kind)kind, t));)
-            if (is_asked_for(r, kind, t) && bnn_check((bnn_kind)kind, t, &(bnn_check_options){.rule = r->rule}, &unused) < 0)
-                return tool_fail();
-    const char *what = r->kind < 0 ? "type" : bnn_kind_name((bnn_kind)r->kind);
-    if (r->plugin) return tool_refuse("%s: has no %s", r->name, what);
-    return tool_refuse("check: there is no %s '%s': `bnn list` prints those there are", what, r->name);
-}
-
 static int list_rules(const request *r) {
     bool any = false;
     for (int kind = 0; kind < BNN_N_KINDS; kind++)
-        if ((r->kind < 0 || r->kind == kind) && bnn_check_rule((bnn_kind)kind, 0)) {
-            if (r->kind < 0) printf("%srules of %ss:\n", any ? "\n" : "", bnn_kind_name((bnn_kind)kind));
+        if ((r->of.kind < 0 || r->of.kind == kind) && bnn_check_rule((bnn_kind)kind, 0)) {
+            if (r->of.kind < 0) printf("%srules of %ss:\n", any ? "\n" : "", bnn_kind_name((bnn_kind)kind));
             print_rules((bnn_kind)kind);
             any = true;
         }
-    return any ? 0 : tool_refuse("check: there are no rules for %ss yet", bnn_kind_name((bnn_kind)r->kind));
+    return any ? 0 : tool_refuse("check: there are no rules for %ss yet", bnn_kind_name((bnn_kind)r->of.kind));
 }
 
-/* No name of a type has a dot or a slash. */
-static bool is_file(const char *name) { return name && strpbrk(name, "./"); }
+/* What else is to be said of plugins; returns the exit status. */
+static int conclude(const request *r, const tool_findings *findings) {
+    const char *of = tool_is_file(r->of.name) ? r->of.name : "plugins";
+    bool broken = false;
+    int status = 0;
+    if (findings->prints) fprintf(stderr, "bnn: warning: %s: printed as it was checked: \"%s\"\n", tool_line(of), findings->printed);
+    for (int i = 0; i < findings->n; i++) {
+        const tool_checked *type = &findings->type[i];
+        broken |= is_broken(type);
+        if (type->ended == 0) continue;
+        status = tool_refuse("%s '%s' has ended the process that it was checked in: %d time%s", bnn_kind_name(type->kind), type->name,
+                             type->ended, type->ended == 1 ? "" : "s");
+    }
+    if (*findings->unloaded) status = tool_refuse("%s", findings->unloaded);
+    return status ? status : broken;
+}
 
 static int run(int argc, char **argv) {
     const struct argp argp = {
@@ -175,22 +151,23 @@ static int run(int argc, char **argv) {
         .args_doc = "[NAME|FILE.so]",
         .doc = "Runs the conformance rules on a type and prints a line for each rule: ok, FAIL with what was measured, or n.a. "
                "with the reason. Of a file, which is a plugin, on each of its types. Without NAME: on every type of the kinds that have "
-               "rules; then only what is broken gets a line. Exit status 0: no rule is broken, 1: a rule is broken, 2: misuse, or a plugin "
-               "that cannot be loaded.\v"
+               "rules; then only what is broken gets a line. Rules run in a process of their own: one that crashes, "
+               "ends the process or does not come back is a FAIL that names the hook, and the others are still run. Exit status 0: no rule "
+               "is broken, 1: a rule is broken, 2: misuse, a plugin that cannot be loaded, or a type that has ended the process.\v"
                "Examples:\n  bnn check dense\n  bnn check ./swish.so\n  bnn check concrete_dropout --rule moments\n  bnn check --rules"};
-    request r = {.kind = -1};
-    bool broken = false;
-    int checked = 0;
-    tool_parse(&argp, argc, argv, &r);
+    tool_plugins plugins;
+    tool_findings findings;
+    request r = {.of = {.plugins = &plugins, .kind = -1, .limit = 20}};
+    tool_parse_alone(&argp, argc, argv, &r, &plugins);
     if (r.rules) return list_rules(&r);
-    if (is_file(r.name) && bnn_plugin_load(r.name, &r.plugin) < 0) return tool_fail();
-    json_t *list = json_array();
-    bnn_status s = check_all(&r, list, &broken, &checked);
-    if (s == BNN_OK && checked > 0 && r.json)
-        s = print_json(list, broken);
-    else
-        json_decref(list);
-    return s < 0 ? tool_fail() : checked == 0 ? refuse(&r) : broken;
+    tool_plugins_say();
+    bnn_status s = tool_watch(&r.of, &findings);
+    if (s == BNN_OK && r.json) s = print_json(&findings);
+    for (int i = 0; s == BNN_OK && !r.json && i < findings.n; i++) print_text(&findings.type[i], r.of.name != NULL);
+    int status = s < 0 ? tool_fail() : conclude(&r, &findings);
+    tool_findings_free(&findings);
+    free(plugins.file);
+    return status;
 }
 
 const command command_check = {.name = "check", .summary = "test a type against the rules of its kind", .run = run};
