@@ -26,10 +26,12 @@ static bnn_status input_shape(const char *text, bnn_shape *out) {
     return out->rank > 0 ? BNN_OK : bnn_fail(BNN_ERR_SHAPE, "a check spec begins with 'input:SHAPE'");
 }
 
-bnn_status bnn_spec_net_open(const char *text, bnn_spec_net *out) {
+bnn_status bnn_spec_net_open(const char *text, bnn_spec_net *out) { return bnn_spec_net_open_with(text, "gauss", out); }
+
+bnn_status bnn_spec_net_open_with(const char *text, const char *prior, bnn_spec_net *out) {
     bnn_shape shape;
     BNN_TRY(input_shape(text, &shape));
-    BNN_TRY(bnn_prior_new("gauss", &out->prior));
+    BNN_TRY(bnn_prior_new(prior, &out->prior));
     bnn_status s = bnn_net_new(text, &(bnn_net_env){.x_shape = shape, .prior = &out->prior}, &out->net);
     if (s < 0) bnn_prior_free(&out->prior);
     return s;
@@ -200,6 +202,13 @@ void bnn_layer_pass_score(bnn_layer_pass *p, double weight) {
     before(p);
     bnn_layer_vtable(p->l)->score(p->l, &p->io, weight);
     after(p, "score");
+}
+
+void bnn_layer_pass_absorb(bnn_layer_pass *p, int n) {
+    const bnn_real *x[BNN_MOST_INPUTS];
+    memcpy(x, p->x, sizeof x);
+    p->io.x = x, p->io.n = n, p->io.y = p->y, p->io.cache = p->cache;
+    bnn_layer_vtable(p->l)->absorb(p->l, &p->io, p->theta);
 }
 
 double bnn_layer_pass_forward(bnn_layer_pass *p, int cut) {

@@ -9,12 +9,13 @@
 
 #include <bnn/net.h>
 
-/* A net whose input is as its text says, with prior gauss and no likelihood. */
+/* A net whose input is as its text says, with a prior (of bnn_spec_net_open gauss) and no likelihood. */
 typedef struct {
     bnn_prior prior;
     bnn_net *net;
 } bnn_spec_net;
 bnn_status bnn_spec_net_open(const char *text, bnn_spec_net *out);
+bnn_status bnn_spec_net_open_with(const char *text, const char *prior, bnn_spec_net *out);
 void bnn_spec_net_close(bnn_spec_net *t);
 
 enum { BNN_MOST_INPUTS = 16 };
@@ -51,6 +52,7 @@ void bnn_layer_pass_rows(bnn_layer_pass *p, int from, int to, bool backward);
 void bnn_layer_pass_finish(bnn_layer_pass *p);
 void bnn_layer_pass_penalty(bnn_layer_pass *p);
 void bnn_layer_pass_score(bnn_layer_pass *p, double weight); /* of a layer that has the hook, into dtheta */
+void bnn_layer_pass_absorb(bnn_layer_pass *p, int n);        /* of a layer that has the hook: rows 0 .. n, which went forward */
 
 /* start, forward in two pieces cut at row `cut`, and penalty without gradients; returns J. */
 double bnn_layer_pass_forward(bnn_layer_pass *p, int cut);

@@ -103,3 +103,26 @@ bnn_status bnn_check_option_table(bnn_checker *c, bnn_refusal *is_named) {
     free(conf);
     return s;
 }
+
+/* ---------------------------------------------------------------- values within a range */
+
+static double inner_real(const bnn_option *o, int i) {
+    static const double shares[BNN_MOST_VALUES] = {0.1, 0.5, 0.9}, factors[BNN_MOST_VALUES] = {0.4, 1.5, 2.5},
+                        numbers[BNN_MOST_VALUES] = {0.3, 0.9, 2};
+    double preset = 0;
+    if (is_limited(o) && o->max - o->min <= 10) return o->min + shares[i] * (o->max - o->min);
+    if (!bnn_number_parse(o->preset, &preset) || !isfinite(preset) || preset == 0) return numbers[i];
+    return factors[i] * preset;
+}
+
+const char *bnn_option_value(const bnn_option *o, int i, char text[BNN_NUMBER_TEXT]) {
+    static const double whole[BNN_MOST_VALUES] = {1, 2, 5};
+    int n_choices = 0;
+    while (o->choices && o->choices[n_choices]) n_choices++;
+    if (o->kind == BNN_OPTION_CHOICE) return i < n_choices ? o->choices[n_choices - 1 - i] : NULL;
+    if (o->kind == BNN_OPTION_SPEC && o->of == BNN_PRIOR) return i == 0 ? "gauss{sd=0.5}" : NULL;
+    if (o->kind != BNN_OPTION_INT && o->kind != BNN_OPTION_REAL) return NULL;
+    double value = o->kind == BNN_OPTION_INT ? whole[i] : inner_real(o, i);
+    if (is_limited(o) && !(value >= o->min && value <= o->max)) return NULL;
+    return bnn_number_print(value, text);
+}

@@ -19,4 +19,9 @@ typedef bnn_status bnn_refusal(bnn_checker *c, const char *key, const char *valu
 /* Every option takes its preset and its ends, refuses what is beyond them, and leaves the fields of the others alone. */
 bnn_status bnn_check_option_table(bnn_checker *c, bnn_refusal *is_named);
 
+/* Value i of an option within its range, as text: numbers below, at and above the middle, or the preset's neighbours where the range is
+ * wide; choices. NULL: there is none of this number below BNN_MOST_VALUES. text: room for a number. */
+enum { BNN_MOST_VALUES = 3 };
+const char *bnn_option_value(const bnn_option *o, int i, char text[BNN_NUMBER_TEXT]);
+
 #endif

@@ -15,8 +15,13 @@
 
 static const char *page_path;
 
-/* The only type of plugin i; NULL behind the last. */
-static const bnn_entry *mutant_at(int i) { return bnn_plugin_at(i) ? bnn_plugin_at(i)->types : NULL; }
+/* Type i of all plugins; NULL behind the last. */
+static const bnn_entry *mutant_at(int i) {
+    const bnn_plugin *p;
+    for (int k = 0; (p = bnn_plugin_at(k)); i -= p->n, k++)
+        if (i < p->n) return &p->types[i];
+    return NULL;
+}
 
 static bool is_right(const bnn_type *t) { return strcmp(strrchr(t->name, '_'), "_0") == 0; }
 
@@ -134,11 +139,12 @@ START_TEST(table_is_complete) {
 END_TEST
 
 int main(int argc, char **argv) {
-    int n = argc - 2;
-    if (n < 1) return 2;
+    int n = 0;
+    if (argc < 3) return 2;
     page_path = argv[1];
-    for (int i = 0; i < n; i++)
-        if (bnn_plugin_load(argv[i + 2], NULL) < 0) return fprintf(stderr, "%s\n", bnn_error()), 2;
+    for (int i = 2; i < argc; i++)
+        if (bnn_plugin_load(argv[i], NULL) < 0) return fprintf(stderr, "%s\n", bnn_error()), 2;
+    while (mutant_at(n)) n++;
     Suite *suite = suite_create("mutants");
     TCase *types = tcase_create("types"), *table = tcase_create("table");
     tcase_set_timeout(types, 120);

@@ -36,23 +36,15 @@ static void check_moves(bnn_checker *c, const bnn_layer_pass *p, const bnn_real 
     if (!bnn_guarded_intact(p->theta)) bnn_checker_break(c, "absorb writes outside theta [%d]", p->l->n_theta);
 }
 
-/* The hook on rows 0 .. n of a pass that has gone forward. */
-static void absorb(bnn_layer_pass *p, int n) {
-    const bnn_real *x[BNN_MOST_INPUTS];
-    memcpy(x, p->x, sizeof x);
-    p->io.x = x, p->io.n = n, p->io.y = p->y, p->io.cache = p->cache;
-    bnn_layer_vtable(p->l)->absorb(p->l, &p->io, p->theta);
-}
-
 static void run(bnn_checker *c, bnn_layer_pass *p, bnn_real *kept) {
     size_t bytes = (size_t)p->l->n_theta * sizeof *kept;
     bnn_layer_pass_gradient(p);
     check_gradient(c, p);
     memcpy(kept, p->theta, bytes);
-    absorb(p, 0);
+    bnn_layer_pass_absorb(p, 0);
     if (memcmp(kept, p->theta, bytes) != 0) bnn_checker_break(c, "absorb of no rows moves theta");
     memcpy(p->theta, kept, bytes);
-    absorb(p, p->n);
+    bnn_layer_pass_absorb(p, p->n);
     check_moves(c, p, kept);
 }
 

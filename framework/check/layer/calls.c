@@ -11,8 +11,7 @@
 
 static bool same_bits(const bnn_real *a, const bnn_real *b, size_t n) { return n == 0 || memcmp(a, b, n * sizeof *a) == 0; }
 
-/* Names the array in which two passes of the same case differ, or NULL. */
-static const char *difference_of(const bnn_layer_pass *a, const bnn_layer_pass *b) {
+const char *bnn_difference_of_passes(const bnn_layer_pass *a, const bnn_layer_pass *b) {
     size_t n = (size_t)a->n;
     if (!same_bits(a->y, b->y, n * a->d_out)) return "y";
     for (int i = 0; i < a->l->n_in; i++)
@@ -45,15 +44,15 @@ static void compare_calls(bnn_checker *c, bnn_layer_pass *first, bnn_layer_pass 
     const char *what;
     bnn_layer_pass_gradient(first);
     bnn_layer_pass_gradient(again);
-    if ((what = difference_of(first, again))) bnn_checker_break(c, "the same call gives another %s the second time", what);
+    if ((what = bnn_difference_of_passes(first, again))) bnn_checker_break(c, "the same call gives another %s the second time", what);
     bnn_layer_pass_zero_gradients(again);
     interleave(again, other);
-    if ((what = difference_of(first, again)))
+    if ((what = bnn_difference_of_passes(first, again)))
         bnn_checker_break(c, "%s depends on the calls of another node in between: is something kept in a static?", what);
     bnn_layer_pass_gradient(other);
     bnn_layer_pass_zero_gradients(again);
     bnn_layer_pass_gradient(again);
-    if ((what = difference_of(first, again))) bnn_checker_break(c, "%s depends on the calls before", what);
+    if ((what = bnn_difference_of_passes(first, again))) bnn_checker_break(c, "%s depends on the calls before", what);
 }
 
 static bnn_status with_other(bnn_checker *c, const bnn_layer_case *k, const bnn_layer_case *other) {
@@ -103,7 +102,7 @@ static void *work(void *of) {
         bnn_layer_pass_rows(p, 0, p->n, true), sched_yield();
         bnn_layer_pass_finish(p), sched_yield();
         bnn_layer_pass_penalty(p);
-        const char *what = difference_of(&w->alone, &w->now);
+        const char *what = bnn_difference_of_passes(&w->alone, &w->now);
         if (what) w->what = what, w->wrong++;
     }
     return NULL;
@@ -141,8 +140,8 @@ bnn_status bnn_rule_threads(bnn_checker *c, const bnn_layer_case *k) {
 
 bnn_status bnn_rule_function(bnn_checker *c, const bnn_layer_case *k) {
     bnn_layer_pass p;
-    if (bnn_case_has_cap(k, BNN_COUPLED)) {
-        bnn_checker_skip(c, "COUPLED: the rows interact");
+    if (bnn_case_is_coupled(k)) {
+        bnn_checker_skip(c, "COUPLED: the rows interact in training");
         return BNN_OK;
     }
     BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 70, &p));
@@ -209,8 +208,8 @@ bnn_status bnn_rule_rows(bnn_checker *c, const bnn_layer_case *k) {
     enum { N = 19, FEWEST = 5 };
     const int cuts = bnn_case_times(bnn_case_layer(k), 6 * N, FEWEST, N + 1);
     bnn_layer_pass whole, cut;
-    if (bnn_case_has_cap(k, BNN_COUPLED)) {
-        bnn_checker_skip(c, "COUPLED: the rows interact");
+    if (bnn_case_is_coupled(k)) {
+        bnn_checker_skip(c, "COUPLED: the rows interact in training");
         return BNN_OK;
     }
     BNN_TRY(bnn_case_open(k, N, 71, &whole));

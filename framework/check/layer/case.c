@@ -24,6 +24,14 @@ int bnn_first_node(const bnn_net *net, const bnn_layer_type *t) {
     return -1;
 }
 
+bnn_status bnn_case_ask(bnn_checker *c, const bnn_layer_case *k, bnn_layer_rule *rule) {
+    bnn_checker within = *c;
+    within.now.outcome = BNN_HOLDS;
+    BNN_TRY(rule(&within, k));
+    if (within.now.outcome == BNN_BROKEN) c->now = within.now;
+    return BNN_OK;
+}
+
 bnn_status bnn_spec_with_option(const bnn_type *type, const char *spec, const char *key, const char *value, char **out) {
     bnn_netspec net;
     char *options;

@@ -16,6 +16,8 @@ typedef struct {
     const bnn_spec_net *net;
     int node;
     bnn_mode mode;
+    bool predicting;  /* without training: what COUPLED layers do there is asked apart, of others it is the same */
+    int most_entries; /* of an array whose gradients are looked at; 0: as many as there is time for */
 } bnn_layer_case;
 
 static inline const bnn_layer *bnn_case_layer(const bnn_layer_case *k) { return &k->net->net->node[k->node].layer; }
@@ -23,8 +25,13 @@ static inline bool bnn_case_has_cap(const bnn_layer_case *k, uint32_t cap) { ret
 
 /* The case's node over n rows; seeds differ from rule to rule so that no rule repeats another one's numbers. */
 static inline bnn_status bnn_case_open(const bnn_layer_case *k, int n, uint64_t seed, bnn_layer_pass *p) {
-    return bnn_layer_pass_open(k->net->net, k->node, n, k->mode, bnn_rng_seed(seed), p);
+    BNN_TRY(bnn_layer_pass_open(k->net->net, k->node, n, k->mode, bnn_rng_seed(seed), p));
+    p->io.train = !k->predicting;
+    return BNN_OK;
 }
+
+/* Rows interact: COUPLED, and in training. */
+static inline bool bnn_case_is_coupled(const bnn_layer_case *k) { return bnn_case_has_cap(k, BNN_COUPLED) && !k->predicting; }
 
 /* How often, of `most` times, a rule makes a pass forward over this many rows: fewer where that takes long, as of images, but not below
  * `least`. */
@@ -40,6 +47,9 @@ extern const char *const bnn_mode_names[]; /* by bnn_mode */
 enum { BNN_CASE_ROWS = 6 };
 
 typedef bnn_status bnn_layer_rule(bnn_checker *c, const bnn_layer_case *k);
+
+/* Asks a rule within another one: the open verdict is broken if that rule is, else it stays. */
+bnn_status bnn_case_ask(bnn_checker *c, const bnn_layer_case *k, bnn_layer_rule *rule);
 
 /* The check spec with key=value added to the options of the type's first statement there; caller frees. */
 bnn_status bnn_spec_with_option(const bnn_type *type, const char *spec, const char *key, const char *value, char **out);

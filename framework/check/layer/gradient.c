@@ -59,7 +59,8 @@ enum { FEWEST_ENTRIES = 24 };
 
 /* The entry that is furthest off, if one is off at all. Where a pass takes long only some are looked at. */
 static bnn_status compare_piece(bnn_checker *c, const bnn_layer_case *k, bnn_layer_pass *p, const piece *of) {
-    const int m = bnn_case_times(p->l, p->n, FEWEST_ENTRIES, of->n);
+    const int possible = bnn_case_times(p->l, p->n, FEWEST_ENTRIES, of->n);
+    const int m = k->most_entries > 0 && k->most_entries < possible ? k->most_entries : possible;
     size_t outputs = (size_t)p->n * p->d_out;
     probe at = {.p = p, .before = malloc((outputs + 1) * sizeof(bnn_real))};
     double *slope = calloc((size_t)m + 1, sizeof *slope), *floor = calloc((size_t)m + 1, sizeof *floor), largest = 0;

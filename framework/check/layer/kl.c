@@ -69,13 +69,15 @@ static double kl_integrand(double e, void *of) {
     return exp(log_e) * (log_e - log(at->sd) - logp(at->w, at->mu + at->sd * e));
 }
 
-enum { PAIRS = 4 }; /* of mu and sd, over the weights in turns: so many integrals for a block */
-static const double pair_mu[PAIRS] = {0.3, -0.8, 0.05, 1.2}, pair_sd[PAIRS] = {0.1, 0.5, 1, 0.03};
+/* Pairs of mu and sd, over the weights in turns: so many integrals for a block. The second four are far from the start. */
+enum { PAIRS = 4, PLACES = 2 };
+static const double pair_mu[PLACES][PAIRS] = {{0.3, -0.8, 0.05, 1.2}, {20, -7, 0, 3}},
+                    pair_sd[PLACES][PAIRS] = {{0.1, 0.5, 1, 0.03}, {0.3, 10, 5, 1e-3}};
 
-static void set_pairs(weights *w) {
+static void set_pairs(weights *w, int place) {
     for (int i = 0; i < w->n; i++) {
-        w->mu[i] = (bnn_real)pair_mu[i % PAIRS];
-        w->rho[i] = (bnn_real)bnn_softplus_inverse(pair_sd[i % PAIRS]);
+        w->mu[i] = (bnn_real)pair_mu[place][i % PAIRS];
+        w->rho[i] = (bnn_real)bnn_softplus_inverse(pair_sd[place][i % PAIRS]);
     }
 }
 
@@ -154,13 +156,24 @@ static const bnn_prior *prior_of(const bnn_layer *l) {
     return own->object.type ? own : l->prior;
 }
 
-static void check_kl(bnn_checker *c, bnn_layer_pass *p, weights *w, int blocks) {
-    double exact = 0, size = 0;
-    moments sampled = {0};
+static double set_and_integrate(weights *w, int blocks, int place, double *size) {
+    double exact = 0;
+    *size = 0;
     for (int b = 0; b < blocks; b++) {
-        set_pairs(&w[b]);
-        exact += quadrature(&w[b], &size);
+        set_pairs(&w[b], place);
+        exact += quadrature(&w[b], size);
     }
+    return exact;
+}
+
+static void check_far(bnn_checker *c, bnn_layer_pass *p, weights *w, int blocks) {
+    double size, exact = set_and_integrate(w, blocks, 1, &size);
+    compare_with(c, p, "far from the start quadrature", exact, 10 * ROUNDING * size, NULL);
+}
+
+static void check_kl(bnn_checker *c, bnn_layer_pass *p, weights *w, int blocks) {
+    double size, exact = set_and_integrate(w, blocks, 0, &size);
+    moments sampled = {0};
     for (uint64_t s = 0; s < DRAWS; s++) {
         double sum = 0;
         for (int b = 0; b < blocks; b++) sum += at_one_draw(&w[b], bnn_rng_split(bnn_rng_split(bnn_rng_seed(91), s), (uint64_t)b));
@@ -169,6 +182,43 @@ static void check_kl(bnn_checker *c, bnn_layer_pass *p, weights *w, int blocks) 
     compare_with(c, p, "quadrature", exact, 10 * ROUNDING * size, NULL);
     compare_with(c, p, "Monte Carlo", sampled.mean, 10 * ROUNDING * size, &sampled);
     check_zero(c, p, w, blocks);
+}
+
+bnn_status bnn_check_kl_by_quadrature(bnn_checker *c, const bnn_layer_case *k) {
+    bnn_layer_pass p;
+    weights w[MOST_BLOCKS];
+    BNN_TRY(bnn_layer_pass_open(k->net->net, k->node, 1, BNN_ROWS, bnn_rng_seed(92), &p));
+    int blocks = find_weights(&p, prior_of(p.l), w);
+    if (blocks > 0 && k->type->penalty) {
+        double size, exact = set_and_integrate(w, blocks, 0, &size);
+        compare_with(c, &p, "quadrature", exact, 10 * ROUNDING * size, NULL);
+        check_zero(c, &p, w, blocks);
+        check_far(c, &p, w, blocks);
+    }
+    bnn_layer_pass_close(&p);
+    return BNN_OK;
+}
+
+/* The same layer under another prior of the model; one that bind refuses is left out. */
+static bnn_status under_prior(bnn_checker *c, const bnn_layer_case *k, const char *prior) {
+    bnn_spec_net net;
+    bnn_layer_case there = *k;
+    char note[80];
+    bnn_status s = bnn_spec_net_open_with(k->spec, prior, &net);
+    if (s < 0) return s == BNN_ERR_MEMORY ? s : BNN_OK;
+    there.net = &net;
+    snprintf(note, sizeof note, "under the prior %s", prior);
+    c->note = note;
+    s = bnn_check_kl_by_quadrature(c, &there);
+    c->note = NULL;
+    bnn_spec_net_close(&net);
+    return s;
+}
+
+static bnn_status under_other_priors(bnn_checker *c, const bnn_layer_case *k) {
+    static const char *const priors[] = {"gauss:sd=0.3,bias_sd=2", "gauss:sd=3,scale=fan_in", "scale_mixture"};
+    for (size_t i = 0; i < sizeof priors / sizeof *priors && !bnn_checker_broken(c); i++) BNN_TRY(under_prior(c, k, priors[i]));
+    return BNN_OK;
 }
 
 bnn_status bnn_rule_kl(bnn_checker *c, const bnn_layer_case *k) {
@@ -181,9 +231,9 @@ bnn_status bnn_rule_kl(bnn_checker *c, const bnn_layer_case *k) {
     else if (!k->type->penalty)
         bnn_checker_break(c, "there are Gaussian weights, but no penalty hook to tell their KL");
     else
-        check_kl(c, &p, w, blocks);
+        check_kl(c, &p, w, blocks), check_far(c, &p, w, blocks);
     bnn_layer_pass_close(&p);
-    return BNN_OK;
+    return blocks > 0 && !bnn_checker_broken(c) ? under_other_priors(c, k) : BNN_OK;
 }
 
 /* ---------------------------------------------------------------- gates */

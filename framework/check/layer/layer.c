@@ -4,7 +4,16 @@
  */
 #include "layer.h"
 
-enum { TYPE = 0, MEAN = 1 << BNN_MEAN, ROWS = 1 << BNN_ROWS, DRAW = 1 << BNN_DRAW, MODES = MEAN | ROWS | DRAW, SPEC = 8, NODE = 16 };
+enum {
+    TYPE = 0,
+    MEAN = 1 << BNN_MEAN,
+    ROWS = 1 << BNN_ROWS,
+    DRAW = 1 << BNN_DRAW,
+    MODES = MEAN | ROWS | DRAW,
+    SPEC = 8,
+    NODE = 16,
+    APART = 32 /* of a node: what COUPLED layers do without training is asked apart */
+};
 
 static const struct {
     bnn_rule rule;
@@ -17,12 +26,17 @@ static const struct {
     {{"options", "every option takes its preset and its ends, refuses what is beyond them by name, and leaves the others alone"},
      TYPE,
      bnn_rule_options},
+    {{"values", "with each option at three values within its range the layer keeps the rules, and no option changes nothing"},
+     TYPE,
+     bnn_rule_values},
     {{"print", "the printed network parses to the same network"}, SPEC, bnn_rule_print},
     {{"bounds", "no hook writes outside its arrays or into what it is only lent"}, MODES, bnn_rule_bounds},
     {{"reload", "a network made of the printed text gives the same bits with the same theta"}, SPEC, bnn_rule_reload},
     {{"shapes", "bind refuses an input with a sentence that names node and shape, or the layer works on it"}, SPEC, bnn_rule_shapes},
     {{"init", "initial parameters are all set, finite, and the same for the same stream"}, NODE, bnn_rule_init},
-    {{"capabilities", "AFFINE is x kernel + bias, CONV a convolution with kernel and bias, and RESHAPE leaves every number"}, NODE, bnn_rule_capabilities},
+    {{"capabilities", "AFFINE is x kernel + bias, CONV a convolution with kernel and bias, and RESHAPE leaves every number"},
+     NODE,
+     bnn_rule_capabilities},
     {{"undefined", "no hook reads what no hook has written"}, MODES, bnn_rule_undefined},
     {{"allocations", "no hook of a pass allocates"}, MODES, bnn_rule_allocations},
     {{"memory", "of pass, dpass, cache and scratch at least nine tenths are used in some mode"}, NODE, bnn_rule_memory},
@@ -33,7 +47,10 @@ static const struct {
     {{"threads", "1, 2 and 4 threads at once get the bits of one alone"}, MODES, bnn_rule_threads},
     {{"function", "without noise for each row, equal rows give equal outputs"}, MEAN | DRAW, bnn_rule_function},
     {{"rows", "the rows may be cut anywhere and come in any order"}, MODES, bnn_rule_rows},
+    {{"sizes", "of 19, 257, 4097 and 100000 rows at once each is as alone, in arrays that have no room for more"}, MODES, bnn_rule_sizes},
+    {{"wide", "the rules hold with 131 and 1027 inputs, too"}, MODES, bnn_rule_wide},
     {{"row_number", "the noise of a row belongs to all 64 bits of its number"}, ROWS, bnn_rule_row_number},
+    {{"training", "without training a layer that is not COUPLED does the same"}, MODES, bnn_rule_training},
     {{"noise", "the output depends on the noise where STOCHASTIC says so, and never in MEAN"}, TYPE, bnn_rule_noise},
     {{"gradient", "gradients of sum(c y) + penalty are those of differences; kinks are left out under KINKED only"},
      MODES,
@@ -41,16 +58,20 @@ static const struct {
     {{"adds", "every gradient is added to what is there"}, MODES, bnn_rule_adds},
     {{"unwanted", "gradients that are not wanted do not change the others"}, MODES, bnn_rule_unwanted},
     {{"penalty", "the penalty is not scaled, its gradient is"}, MODES, bnn_rule_penalty},
-    {{"kl", "the penalty of Gaussian weights is the KL of q from the prior: by quadrature, by Monte Carlo, and 0 at the prior"},
+    {{"roles", "blocks have the roles of their names, and the penalty is of those whose prior the layer owns"}, NODE, bnn_rule_roles},
+    {{"quiet", "a layer whose plan says quiet does not depend on the noise"}, ROWS | DRAW, bnn_rule_quiet},
+    {{"drawn", "the drawn blocks are those that y in DRAW depends on"}, NODE, bnn_rule_drawn},
+    {{"kl",
+      "the penalty of Gaussian weights is the KL of q from the prior, whichever it is: by quadrature, by Monte Carlo, and 0 at the prior"},
      NODE,
      bnn_rule_kl},
     {{"entropy", "the penalty of gates is minus the entropy of K of them"}, NODE, bnn_rule_entropy},
     {{"keep", "keep is the share of units that stay, and has its gradient"}, NODE, bnn_rule_keep},
     {{"limit", "with its noise turned down to nothing the layer is that of MEAN"}, ROWS | DRAW, bnn_rule_limit},
     {{"moments", "mean and variance of the output are the same in ROWS and DRAW, and those that MEAN and the parameters imply"},
-     NODE,
+     NODE | APART,
      bnn_rule_moments},
-    {{"expected_gradient", "the mean gradient is the same in ROWS and DRAW"}, NODE, bnn_rule_expected_gradient},
+    {{"expected_gradient", "the mean gradient is the same in ROWS and DRAW"}, NODE | APART, bnn_rule_expected_gradient},
     {{"score", "the score has mean 0, times y it has the mean gradient of y, and of Gaussian weights it is that of their density"},
      NODE,
      bnn_rule_score},
@@ -67,10 +88,22 @@ static bnn_status run_case(bnn_checker *c, int i, const bnn_layer_case *k, const
     return bnn_checker_end(c);
 }
 
-static bnn_status run_node(bnn_checker *c, int i, bnn_layer_case *k) {
-    if (rules[i].on == NODE) return run_case(c, i, k, "");
+static bnn_status run_modes(bnn_checker *c, int i, bnn_layer_case *k) {
+    static const char *const predicting[] = {"MEAN without training", "ROWS without training", "DRAW without training"};
+    if (rules[i].on & NODE) return run_case(c, i, k, k->predicting ? "without training" : "");
     for (k->mode = BNN_MEAN; k->mode <= BNN_DRAW; k->mode++)
-        if (rules[i].on & 1 << k->mode) BNN_TRY(run_case(c, i, k, bnn_mode_names[k->mode]));
+        if (rules[i].on & 1 << k->mode) BNN_TRY(run_case(c, i, k, k->predicting ? predicting[k->mode] : bnn_mode_names[k->mode]));
+    return BNN_OK;
+}
+
+/* Without training, too, where that is another layer. */
+static bnn_status run_node(bnn_checker *c, int i, const bnn_layer_case *k) {
+    const bool apart = bnn_case_has_cap(k, BNN_COUPLED) && rules[i].on & (APART | MODES);
+    for (int predicting = 0; predicting <= apart; predicting++) {
+        bnn_layer_case here = *k;
+        here.predicting = predicting;
+        BNN_TRY(run_modes(c, i, &here));
+    }
     return BNN_OK;
 }
 

@@ -25,10 +25,18 @@ bnn_layer_rule bnn_rule_noise, bnn_rule_keep, bnn_rule_limit;
 bnn_layer_rule bnn_rule_moments, bnn_rule_expected_gradient;
 /* score.c: the score function of what is drawn */
 bnn_layer_rule bnn_rule_score;
+/* plan.c: what the plan says of blocks and noise */
+bnn_layer_rule bnn_rule_roles, bnn_rule_quiet, bnn_rule_drawn;
+/* around/: a layer in other surroundings than its check specs' own */
+bnn_layer_rule bnn_rule_training, bnn_rule_sizes, bnn_rule_wide, bnn_rule_values, bnn_rule_joint;
 /* absorb.c: what is remembered of batches */
 bnn_layer_rule bnn_rule_absorb;
 /* kl.c: the value of the penalty */
 bnn_layer_rule bnn_rule_kl, bnn_rule_entropy;
+/* That of Gaussian weights near the start and far from it; of others nothing is asked. */
+bnn_layer_rule bnn_check_kl_by_quadrature;
+/* Names the array in which two passes of the same case differ, or NULL. */
+const char *bnn_difference_of_passes(const bnn_layer_pass *a, const bnn_layer_pass *b);
 /* Gaussian weights are known by the names of their blocks: w ~ N(mu, softplus(rho)^2) for blocks NAME_mu and NAME_rho of equal size, both
  * VARIATIONAL. Where NAME_rho of block b begins in theta; -1 if block b is no NAME_mu. */
 int bnn_rho_of(const bnn_layer *l, int b);

@@ -50,8 +50,8 @@ static void compare(bnn_checker *c, const char *what, const sample *rows, const 
 static bool is_sampled(bnn_checker *c, const bnn_layer_case *k) {
     if (!bnn_case_has_cap(k, BNN_STOCHASTIC))
         bnn_checker_skip(c, "not STOCHASTIC");
-    else if (bnn_case_has_cap(k, BNN_COUPLED))
-        bnn_checker_skip(c, "COUPLED: the rows interact");
+    else if (bnn_case_is_coupled(k))
+        bnn_checker_skip(c, "COUPLED: the rows interact in training");
     else
         return true;
     return false;

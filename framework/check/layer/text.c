@@ -86,10 +86,8 @@ bnn_status bnn_rule_reload(bnn_checker *c, const bnn_layer_case *k) {
 /* An input that is taken must be worked on: y is finite, gradients are right and rows may be cut. The arrays are of the shapes that bind
  * was told, so a layer that assumes others reads NaN or spoils the rows. */
 static bnn_status works(bnn_checker *c, const bnn_layer_case *k) {
-    BNN_TRY(bnn_rule_finite(c, k));
-    if (!bnn_checker_broken(c)) BNN_TRY(bnn_rule_rows(c, k));
-    if (!bnn_checker_broken(c)) BNN_TRY(bnn_rule_gradient(c, k));
-    if (!bnn_checker_broken(c)) BNN_TRY(bnn_rule_bounds(c, k));
+    static bnn_layer_rule *const rules[] = {bnn_rule_finite, bnn_rule_rows, bnn_rule_gradient, bnn_rule_bounds};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules && !bnn_checker_broken(c); i++) BNN_TRY(bnn_case_ask(c, k, rules[i]));
     return BNN_OK;
 }
 
