@@ -77,16 +77,55 @@ bnn_status bnn_object_rule_print(bnn_checker *c, const bnn_object *object) {
     return ok ? BNN_OK : bnn_oom("a text");
 }
 
+static bnn_status at_value(bnn_checker *c, const char *spec, const bnn_option *o, const char *value,
+                           bnn_status (*run)(bnn_checker *c, const char *spec, void *of), void *of) {
+    char *text, note[128];
+    if (asprintf(&text, "%s%c%s=%s", spec, strchr(spec, ':') ? ',' : ':', o->name, value) < 0) return bnn_oom("a rule");
+    snprintf(note, sizeof note, "with option '%s' at %s", o->name, value);
+    c->note = note;
+    bnn_status s = run(c, text, of);
+    c->note = NULL;
+    free(text);
+    return s;
+}
+
+bnn_status bnn_object_rule_values(bnn_checker *c, bnn_status (*run)(bnn_checker *c, const char *spec, void *of), void *of) {
+    char text[BNN_NUMBER_TEXT];
+    bnn_option o;
+    if (!bnn_options_at(c->type->options, 0, &o)) bnn_checker_skip(c, "there are no options");
+    for (int i = 0; bnn_options_at(c->type->options, i, &o); i++)
+        for (int v = 0; v < BNN_MOST_VALUES && !bnn_checker_broken(c); v++) {
+            const char *value = bnn_option_value(&o, v, text);
+            if (value) BNN_TRY(at_value(c, c->type->checks[0], &o, value, run, of));
+        }
+    return BNN_OK;
+}
+
 /* ---------------------------------------------------------------- draws */
 
+/* Small errors are told with their standard error, large ones by quartiles. */
+static const char *small_error(const bnn_fit_of_draws *fit, char text[160]) {
+    *text = '\0';
+    if (fabs(fit->spread.value - 1) > 0.15 || fabs(fit->shift.value) > 0.15) return text;
+    if (fabs(fit->spread.z) > MOST_Z)
+        bnn_print(text, 160, "are spread %.4g times as wide as the density (standard error %.2g)", fit->spread.value, fit->spread.error);
+    else if (fabs(fit->shift.z) > MOST_Z)
+        bnn_print(text, 160, "are shifted by %.3g of their sd (standard error %.2g)", fit->shift.value, fit->shift.error);
+    else if (fabs(fit->tails.z) > MOST_Z)
+        bnn_print(text, 160, "have %.3g times the tails of the density beyond 3 sd (standard error %.2g)", fit->tails.value,
+                  fit->tails.error);
+    return text;
+}
+
 void bnn_check_draws(bnn_checker *c, double (*density)(double x, void *of), void *of, int fan_in, int n, double *x) {
-    char guess[BNN_GUESS_TEXT];
+    char guess[BNN_GUESS_TEXT], small[160];
     double quartile[2][3];
     if (bnn_checker_broken(c)) return;
     bnn_fit_of_draws fit = bnn_draws_fit(density, of, n, x);
-    if (fit.p >= 1e-6) return;
+    if (*small_error(&fit, small)) bnn_checker_break(c, "%d draws %s", n, small);
+    if (fit.p >= 1e-6 || bnn_checker_broken(c)) return;
     for (int q = 0; q < 3; q++) {
-        quartile[0][q] = x[(q + 1) * (n / 2) / 4];
+        quartile[0][q] = x[fit.first + (q + 1) * (n - fit.first) / 4];
         quartile[1][q] = bnn_density_quantile(density, of, 0.25 * (q + 1));
     }
     static const double sd_of_range = 1.3489795; /* quartiles of a Gaussian are so many sd apart */
@@ -95,6 +134,19 @@ void bnn_check_draws(bnn_checker *c, double (*density)(double x, void *of), void
                       "the quartiles of %d draws are %.4g, %.4g, %.4g, those of the density %.4g, %.4g, %.4g (chi-square %.4g, p = %.2g)%s",
                       n, quartile[0][0], quartile[0][1], quartile[0][2], quartile[1][0], quartile[1][1], quartile[1][2], fit.chi_square,
                       fit.p, bnn_spread_guess(is, should, fan_in, 0.05, guess));
+}
+
+/* Numbers a[n] and their squares about the mean, which b holds then. */
+void bnn_check_neighbours(bnn_checker *c, const char *what, int n, const double *a, double *b) {
+    double mean = 0;
+    for (int i = 0; i < n; i++) mean += a[i] / n;
+    for (int i = 0; i < n; i++) b[i] = (a[i] - mean) * (a[i] - mean);
+    for (int squares = 0; squares < 2; squares++) {
+        bnn_neighbours most = bnn_neighbours_of(n, squares ? b : a);
+        if (fabs(most.z) > bnn_most_z(64))
+            bnn_checker_break(c, "%s and the ones %d later have %sthe correlation %.3g (standard error %.2g): is noise shared?", what,
+                              most.lag, squares ? "squares with " : "", most.correlation, 1 / sqrt(n));
+    }
 }
 
 /* ---------------------------------------------------------------- arrays */

@@ -30,11 +30,17 @@ bnn_status bnn_run_case(bnn_checker *c, const bnn_table_rule *rule, const char *
 /* The head, and that the check specs are taken: of types whose objects are made from their texts alone. */
 bnn_status bnn_object_rule_metadata(bnn_checker *c, uint32_t caps);
 bnn_status bnn_object_rule_options(bnn_checker *c); /* the rule `options` */
+/* The rule `values`: run is asked at the first check spec with each option at values within its range; those that are refused it leaves
+ * out. */
+bnn_status bnn_object_rule_values(bnn_checker *c, bnn_status (*run)(bnn_checker *c, const char *spec, void *of), void *of);
 /* The rule `print`, of an object that was made of the check spec and bound. */
 bnn_status bnn_object_rule_print(bnn_checker *c, const bnn_object *object);
 
 /* Breaks the verdict unless draws x[n], which are sorted, follow a density; fan_in: of weights, 0 where there is none. */
 void bnn_check_draws(bnn_checker *c, double (*density)(double x, void *of), void *of, int fan_in, int n, double *x);
+
+/* Breaks the verdict where numbers a[n] of independent noise, or their squares, are correlated with those some places later. b[n]: room. */
+void bnn_check_neighbours(bnn_checker *c, const char *what, int n, const double *a, double *b);
 
 /* ---------------------------------------------------------------- hooks on arrays */
 

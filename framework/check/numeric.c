@@ -31,8 +31,8 @@ double bnn_difference(double (*f)(void *of), void *of, bnn_real *x, bool *kinked
 
 enum { INTERVALS = 1000 };
 
-/* Cut at +-ends[0 .. n-1], beyond which nothing is. Float data end the refinement with a code: the value is as good as they are. NaN without
- * memory. */
+/* Cut at +-ends[0 .. n-1], beyond which nothing is. Float data end the refinement with a code: the value is as good as they are. NaN
+ * without memory. */
 static double integrate(double (*f)(double x, void *of), void *of, double from, double to, size_t n, const double ends[]) {
     gsl_integration_workspace *ws = gsl_integration_workspace_alloc(INTERVALS);
     if (!ws) return NAN;
@@ -78,24 +78,67 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-enum { BINS = 20, LEAST_EXPECTED = 5 };
+enum { BINS = 40, LEAST_EXPECTED = 5, FIRST = 4000 };
+
+/* Draws x[n], sorted, in bins below edge[0], between the edges, and above the last; the mass of the density there. */
+typedef struct {
+    double edge[BINS - 1], count[BINS], mass[BINS];
+} bins;
+
+static void fill_bins(double (*density)(double x, void *of), void *of, int n, const double *x, bins *b) {
+    for (int i = 0, at = 0; i < BINS; i++) {
+        double low = i == 0 ? -INFINITY : b->edge[i - 1], high = i == BINS - 1 ? INFINITY : b->edge[i];
+        int from = at;
+        while (at < n && x[at] < high) at++;
+        b->count[i] = at - from;
+        b->mass[i] = bnn_integral_line(density, of, low, high);
+    }
+}
+
+static void set_chi_square(const bins *b, double n, bnn_fit_of_draws *fit) {
+    double expected = 0, seen = 0;
+    int degrees = -1;
+    for (int i = 0; i < BINS; i++) {
+        expected += n * b->mass[i], seen += b->count[i];
+        if (expected < LEAST_EXPECTED && i < BINS - 1) continue;
+        fit->chi_square += pow(seen - expected, 2) / fmax(expected, 1);
+        degrees++;
+        expected = seen = 0;
+    }
+    fit->p = gsl_cdf_chisq_Q(fit->chi_square, fmax(degrees, 1));
+}
+
+/* The mean of score h over the draws against that over the density, in units of what a shift or a stretch of all draws by one would change:
+ * the variance of h. none: what the measure is where nothing is wrong. */
+static bnn_measured measure(const bins *b, double n, const double h[BINS], double none) {
+    double sum = 0, mean = 0, square = 0;
+    for (int i = 0; i < BINS; i++) sum += b->count[i] * h[i] / n, mean += b->mass[i] * h[i], square += b->mass[i] * h[i] * h[i];
+    double var = square - mean * mean;
+    return (bnn_measured){none + (sum - mean) / var, 1 / sqrt(n * var), var > 0 ? (sum - mean) / sqrt(var / n) : 0};
+}
+
+static void set_measures(const bins *b, double n, bnn_fit_of_draws *fit) {
+    double score[BINS], square[BINS], outside = b->mass[0] + b->mass[BINS - 1], below = 0;
+    for (int i = 0; i < BINS; below += b->mass[i++]) {
+        score[i] = gsl_cdf_ugaussian_Pinv(fmin(fmax(below + 0.5 * b->mass[i], 1e-12), 1 - 1e-12));
+        square[i] = score[i] * score[i];
+    }
+    fit->shift = measure(b, n, score, 0);
+    fit->spread = measure(b, n, square, 1);
+    double share = (b->count[0] + b->count[BINS - 1]) / n, error = sqrt(outside * (1 - outside) / n);
+    fit->tails = (bnn_measured){share / outside, error / outside, error > 0 ? (share - outside) / error : 0};
+}
 
 bnn_fit_of_draws bnn_draws_fit(double (*density)(double x, void *of), void *of, int n, double *x) {
-    int half = n / 2, at = half, pooled = 0;
-    double expected = 0;
-    bnn_fit_of_draws fit = {.degrees = -1};
-    qsort(x, (size_t)half, sizeof *x, ascending);
-    qsort(x + half, (size_t)(n - half), sizeof *x, ascending);
-    for (int b = 1; b <= BINS; b++) {
-        double low = b == 1 ? -INFINITY : x[(b - 1) * half / BINS], high = b == BINS ? INFINITY : x[b * half / BINS];
-        expected += (n - half) * bnn_integral_line(density, of, low, high);
-        for (; at < n && x[at] < high; at++) pooled++;
-        if (expected < LEAST_EXPECTED && b < BINS) continue;
-        fit.chi_square += pow(pooled - expected, 2) / fmax(expected, 1);
-        fit.degrees++;
-        expected = pooled = 0;
-    }
-    fit.p = gsl_cdf_chisq_Q(fit.chi_square, fmax(fit.degrees, 1));
+    int first = FIRST < n / 2 ? FIRST : n / 2;
+    bnn_fit_of_draws fit = {.first = first};
+    bins b;
+    qsort(x, (size_t)first, sizeof *x, ascending);
+    qsort(x + first, (size_t)(n - first), sizeof *x, ascending);
+    for (int i = 0; i < BINS - 1; i++) b.edge[i] = x[(int)(first * gsl_cdf_ugaussian_P(-3 + 6.0 * i / (BINS - 2)))];
+    fill_bins(density, of, n - first, x + first, &b);
+    set_chi_square(&b, n - first, &fit);
+    set_measures(&b, n - first, &fit);
     return fit;
 }
 
@@ -109,6 +152,26 @@ double bnn_density_quantile(double (*density)(double x, void *of), void *of, dou
             high = middle;
     }
     return sinh(0.5 * (low + high));
+}
+
+bnn_neighbours bnn_correlation_of(int n, const double *a, const double *b) {
+    double ma = 0, mb = 0, aa = 0, bb = 0, ab = 0;
+    for (int i = 0; i < n; i++) ma += a[i] / n, mb += b[i] / n;
+    for (int i = 0; i < n; i++) {
+        double x = a[i] - ma, y = b[i] - mb;
+        aa += x * x, bb += y * y, ab += x * y;
+    }
+    double correlation = aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
+    return (bnn_neighbours){0, correlation, correlation * sqrt(n)};
+}
+
+bnn_neighbours bnn_neighbours_of(int n, const double *a) {
+    bnn_neighbours most = {0};
+    for (int lag = 1; lag <= n / 4; lag = lag < 8 ? lag + 1 : 2 * lag) {
+        bnn_neighbours here = bnn_correlation_of(n - lag, a, a + lag);
+        if (fabs(here.z) > fabs(most.z)) most = here, most.lag = lag;
+    }
+    return most;
 }
 
 double bnn_moments_z_between(const moments *a, const moments *b) {

@@ -11,12 +11,14 @@
 
 #if BNN_REAL_IS_DOUBLE
 #define GRADIENT_TOLERANCE 1e-7 /* relative to the largest entry */
+#define SLOPE_TOLERANCE 1e-7    /* of a value that comes as a double */
 #define DIFFERENCE_STEP 0x1p-12
 #define KINK_TOLERANCE 3e-7 /* of the slope: a kink that moves it less is none */
 #define ROUNDING 1e-12
 #define REAL_EPSILON DBL_EPSILON
 #else
 #define GRADIENT_TOLERANCE 2e-2
+#define SLOPE_TOLERANCE 3e-3
 #define DIFFERENCE_STEP 0x1p-7
 #define KINK_TOLERANCE 1e-2
 #define ROUNDING 2e-5
@@ -53,11 +55,17 @@ const char *bnn_mass_guess(double mass, int dimensions, char text[BNN_GUESS_TEXT
  * 0 where there is none. tolerance is relative. */
 const char *bnn_spread_guess(double is, double should, int fan_in, double tolerance, char text[BNN_GUESS_TEXT]);
 
-/* Tests whether draws follow a density, by Pearson's chi-square over bins between the quantiles of the first half, with the counts of the
- * second. x[n] is sorted in its halves. */
+/* How draws follow a density: counts in bins between the normal quantiles -3 .. 3 of the first few, which are left out of the counts,
+ * against the density's mass there. shift, in sd, and spread are what the draws have more and as wide, by their normal scores; tails: the
+ * share of draws in the outermost bins, over that of the density. x[n] is sorted in its two parts. */
 typedef struct {
+    double value, error; /* its standard error */
+    double z;            /* how many of them it is from what it should be */
+} bnn_measured;
+typedef struct {
+    int first; /* draws that made the bins, sorted apart */
     double chi_square, p;
-    int degrees;
+    bnn_measured shift, spread, tails;
 } bnn_fit_of_draws;
 bnn_fit_of_draws bnn_draws_fit(double (*density)(double x, void *of), void *of, int n, double *x);
 /* The place below which the density has the share q, by bisection: to about four digits. */
@@ -81,6 +89,14 @@ static inline double moments_z(const moments *m, double expected) { return (m->m
 static inline double moments_var_z(const moments *m, double expected) { return (moments_var(m) / expected - 1) / sqrt(2 / (m->n - 1)); }
 /* z-score of the difference of two means; 0 if both are of constants that agree. */
 double bnn_moments_z_between(const moments *a, const moments *b);
+/* The lag at which numbers a[n] and the ones so much later are most alike, of 1 to 8 and powers of two up to a quarter of them. */
+typedef struct {
+    int lag;
+    double correlation, z;
+} bnn_neighbours;
+bnn_neighbours bnn_neighbours_of(int n, const double *a);
+/* The correlation of a[n] and b[n], lag 0. */
+bnn_neighbours bnn_correlation_of(int n, const double *a, const double *b);
 /* |z| of n comparisons stays below this with a probability of 1 - 1e-6. */
 double bnn_most_z(size_t n);
 

@@ -66,7 +66,7 @@ static void compare_slopes(bnn_checker *c, bnn_likelihood_case *k, const char *h
     for (int i = 0; i < n; i++) {
         char guess[BNN_GUESS_TEXT];
         double slope = bnn_difference(value, k, &at[i], NULL), is = gradient[i], off = fabs(is - slope) / (1 + fabs(slope));
-        if (off <= GRADIENT_TOLERANCE || off <= worst) continue;
+        if (off <= SLOPE_TOLERANCE || off <= worst) continue;
         worst = off;
         c->now.outcome = BNN_HOLDS;
         bnn_checker_break(c, "gradient of %s to %s[%d]: the hook says %.6g, differences say %.6g%s", hook, name, i, is, slope,
