@@ -161,7 +161,8 @@ bnn_neighbours bnn_correlation_of(int n, const double *a, const double *b) {
         double x = a[i] - ma, y = b[i] - mb;
         aa += x * x, bb += y * y, ab += x * y;
     }
-    double correlation = aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
+    const bool constant = aa <= 1e-20 * n * ma * ma || bb <= 1e-20 * n * mb * mb; /* to rounding */
+    double correlation = constant ? 0 : ab / sqrt(aa * bb);
     return (bnn_neighbours){0, correlation, correlation * sqrt(n)};
 }
 

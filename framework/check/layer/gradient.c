@@ -76,7 +76,7 @@ static bnn_status compare_piece(bnn_checker *c, const bnn_layer_case *k, bnn_lay
     for (int j = 0; ok && j < m; j++) {
         double off = fabs((double)of->gradient[bnn_case_pick(j, m, of->n)] - slope[j]);
         if (kinked[j] && bnn_case_has_cap(k, BNN_KINKED)) continue;
-        if (off <= GRADIENT_TOLERANCE * largest + floor[j]) continue;
+        if (off <= ENTRY_TOLERANCE * fabs(slope[j]) + BLOCK_TOLERANCE * largest + floor[j]) continue;
         if (worst < 0 || !(off <= fabs((double)of->gradient[bnn_case_pick(worst, m, of->n)] - slope[worst]))) worst = j;
     }
     if (worst >= 0 && kinked[worst] && !bnn_case_has_cap(k, BNN_KINKED))

@@ -71,6 +71,10 @@ static const struct {
     {{"moments", "mean and variance of the output are the same in ROWS and DRAW, and those that MEAN and the parameters imply"},
      NODE | APART,
      bnn_rule_moments},
+    {{"joint", "the noise of rows and of units is shared or their own, that of every bit of the stream, and as wide in ROWS as in DRAW and "
+               "as the sd of weights imply, to one percent"},
+     NODE | APART,
+     bnn_rule_joint},
     {{"expected_gradient", "the mean gradient is the same in ROWS and DRAW"}, NODE | APART, bnn_rule_expected_gradient},
     {{"score", "the score has mean 0, times y it has the mean gradient of y, and of Gaussian weights it is that of their density"},
      NODE,

@@ -23,6 +23,9 @@ bnn_layer_rule bnn_rule_gradient, bnn_rule_adds, bnn_rule_unwanted, bnn_rule_pen
 bnn_layer_rule bnn_rule_noise, bnn_rule_keep, bnn_rule_limit;
 /* moments.c: the distribution of the output and of the gradient */
 bnn_layer_rule bnn_rule_moments, bnn_rule_expected_gradient;
+/* Where y of the pass's one row is linear in Gaussian weights: its sd, y_sd[d_out], and the correlations of each of the first units with
+ * the next, correlation[pairs]. false: it is not, or there is no memory. Leaves the pass in MEAN. */
+bool bnn_implied_law(bnn_layer_pass *p, double *y_sd, int pairs, double *correlation);
 /* score.c: the score function of what is drawn */
 bnn_layer_rule bnn_rule_score;
 /* plan.c: what the plan says of blocks and noise */

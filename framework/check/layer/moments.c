@@ -130,6 +130,29 @@ static double implied_var(bnn_layer_pass *p, size_t u, const double *sd) {
     return var;
 }
 
+/* The gradient of unit u to the means of the weights, times their sd: in p->dtheta. */
+static void weigh_unit(bnn_layer_pass *p, size_t u, const double *sd) {
+    implied_var(p, u, sd);
+    for (int i = 0; i < p->l->n_theta; i++) p->dtheta[i] *= (bnn_real)sd[i];
+}
+
+bool bnn_implied_law(bnn_layer_pass *p, double *y_sd, int pairs, double *correlation) {
+    size_t n = (size_t)p->l->n_theta;
+    double *sd = calloc(n + 1, sizeof *sd);
+    bnn_real *kept = calloc(2 * n + 1, sizeof *kept);
+    bool known = sd && kept && find_spread(p, sd) && is_linear(p, sd, kept);
+    p->io.mode = BNN_MEAN;
+    for (size_t u = 0; known && u < p->d_out; u++) {
+        double product = 0;
+        y_sd[u] = sqrt(implied_var(p, u, sd));
+        weigh_unit(p, u, sd);
+        for (size_t i = 0; i < n; i++) product += (double)kept[n + i] * (double)p->dtheta[i], kept[n + i] = p->dtheta[i];
+        if (u > 0 && (int)u <= pairs) correlation[u - 1] = y_sd[u - 1] * y_sd[u] > 0 ? product / (y_sd[u - 1] * y_sd[u]) : 0;
+    }
+    free(sd), free(kept);
+    return known;
+}
+
 static void compare_weights(bnn_checker *c, bnn_layer_pass *p, const sample *s, const char *mode, double *sd, bnn_real *theta) {
     double most = bnn_most_z(2 * s->n);
     p->io.mode = BNN_MEAN;

@@ -117,7 +117,7 @@ static double keep(const bnn_layer *l, const bnn_real *theta, bnn_real *dkeep) {
                                              .keep = keep};
 
 MUTANT(0)
-MUTANT(1) MUTANT(2) MUTANT(3) MUTANT(5) MUTANT(8)
+MUTANT(1) MUTANT(2) MUTANT(3) MUTANT(4) MUTANT(5) MUTANT(6) MUTANT(7) MUTANT(8)
 
 #define ENTRY(k) BNN_LAYER_ENTRY(valve_##k)
-    BNN_PLUGIN("valve", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(5), ENTRY(8))
+    BNN_PLUGIN("valve", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6), ENTRY(7), ENTRY(8))
