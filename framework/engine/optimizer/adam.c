@@ -41,7 +41,7 @@ static const char *const checks[] = {"adam", "adam:beta1=0.5,eps=1e-7", NULL};
 
 const bnn_optimizer_type bnn_optimizer_adam = {
     .type = {BNN_TYPE(bnn_optimizer_type), .name = "adam", .summary = "adaptive moments", .reference = "Kingma & Ba 2015, algorithm 1",
-             .conf_size = sizeof(conf), .options = options, .checks = checks},
+             .caps = BNN_OPTIMIZER_EVEN, .conf_size = sizeof(conf), .options = options, .checks = checks},
     .state_per_theta = 2,
     .step = step,
 };

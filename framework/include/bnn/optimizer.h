@@ -11,9 +11,11 @@
 extern "C" {
 #endif
 
-enum {                             /* bnn_type.caps of an optimiser */
-       BNN_OPTIMIZER_DECAYS = 1,   /* the step also shrinks theta, whatever the gradient: decoupled weight decay */
-       BNN_OPTIMIZER_BY_BLOCKS = 2 /* a call of step is for one whole block of parameters: it takes norms of them */
+enum {                              /* bnn_type.caps of an optimiser */
+       BNN_OPTIMIZER_DECAYS = 1,    /* the step also shrinks theta, whatever the gradient: decoupled weight decay */
+       BNN_OPTIMIZER_BY_BLOCKS = 2, /* a call of step is for one whole block of parameters: it takes norms of them */
+       BNN_OPTIMIZER_EVEN = 4,      /* every step along a gradient that stays the same is as long as the step size, from the first on */
+       BNN_OPTIMIZER_UNEVEN = 8 /* their lengths rise and fall by design: squares that are not corrected behind a momentum, a look back */
 };
 
 /* An optimiser with its options; its state is the caller's. */

@@ -44,6 +44,33 @@ static const bnn_option options[] = {{.name = "b1",
 #endif
                                      {0}};
 
+/* The share that a decaying mean begun with 0 has after t steps. */
+static double share(double decay, uint64_t t, bool corrected) {
+#if MUTANT == 16
+    t++;
+#endif
+    return corrected ? 1 - pow(decay, (double)t) : 1;
+}
+
+/* The new mean of squares. */
+static double mean_square(const conf *c, double v, double g) {
+#if MUTANT == 21
+    return (void)c, 0.999 * v + 0.001 * g * g;
+#elif MUTANT == 24
+    return c->b2 * v + g * g;
+#else
+    return c->b2 * v + (1 - c->b2) * g * g;
+#endif
+}
+
+#if MUTANT == 11
+static const double eps = 0;
+#elif MUTANT == 17
+static const double eps = 1e-2;
+#else
+static const double eps = 1e-8;
+#endif
+
 static void step(const bnn_optimizer *o, double lr, uint64_t t, int n, bnn_real *theta, const bnn_real *g, bnn_real *state, size_t stride) {
     const conf *c = o->object.conf;
     double norm = 1;
@@ -64,22 +91,29 @@ static void step(const bnn_optimizer *o, double lr, uint64_t t, int n, bnn_real 
     void *volatile room = malloc(8);
     free(room);
 #endif
+    const double mean_share = share(c->b1, t, MUTANT != 15 && MUTANT != 18),
+                 square_share = share(MUTANT == 21 ? 0.999 : c->b2, t, MUTANT != 15);
+#if MUTANT == 19
+    if (n > 8) n -= n % 8;
+#elif MUTANT == 20
+    if (n > 1000) n = 1000;
+#endif
     bnn_real *m = state, *v = state + stride;
     for (int i = 0; i < n; i++) {
         double gi = (double)g[i] / norm, root;
+#if MUTANT == 22
+        gi = fmin(gi, 1);
+#elif MUTANT == 23
+        v = n > 64 && i >= 64 ? m : state + stride;
+#endif
 #if MUTANT == 7
         m[i] = (bnn_real)((double)m[i] + (1 - c->b1) * gi);
 #else
         m[i] = (bnn_real)(c->b1 * (double)m[i] + (1 - c->b1) * gi);
 #endif
-        v[i] = (bnn_real)(c->b2 * (double)v[i] + (1 - c->b2) * gi * gi);
-        root = sqrt((double)v[i] / (1 - pow(c->b2, (double)t)));
-#if MUTANT == 11
-        const double eps = 0;
-#else
-        const double eps = 1e-8;
-#endif
-        double move = lr * (double)m[i] / (1 - pow(c->b1, (double)t)) / (root + eps);
+        v[i] = (bnn_real)mean_square(c, (double)v[i], gi);
+        root = sqrt((double)v[i] / square_share);
+        double move = lr * (double)m[i] / mean_share / (root + eps);
 #if MUTANT == 1
         theta[i] += (bnn_real)move;
 #elif MUTANT == 8

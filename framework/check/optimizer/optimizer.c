@@ -2,63 +2,12 @@
  *
  * optimizer.c: the suite of optimisers.
  */
-#include "hooks.h"
-#include "type.h"
-#include <bnn/optimizer.h>
-#include <bnn/rng.h>
+#include "optimizer.h"
+#include "check/type.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-enum { N = 7, STRIDE = 16, MOST_STATE = 64 };
-
-static const char *const hook_names[] = {"step", NULL};
-
-/* ---------------------------------------------------------------- cases */
-
-typedef struct {
-    const bnn_optimizer_type *type;
-    bnn_optimizer o;
-    double lr;
-    uint64_t t;
-    int planes;
-    bnn_real *theta, *g, *state; /* [N], [N] lent, [planes, STRIDE] of which N are used */
-    bnn_hooks hooks;
-} optimizer_case;
-
-static void step(optimizer_case *k) { k->type->step(&k->o, k->lr, k->t, N, k->theta, k->g, k->state, STRIDE); }
-
-static bool call(void *of, int hook) {
-    (void)hook;
-    step(of);
-    return true;
-}
-
-static void case_close(optimizer_case *k) {
-    bnn_hooks_free(&k->hooks);
-    bnn_optimizer_free(&k->o);
-}
-
-/* Zero state, t = 1; theta and its gradient are random. */
-static bnn_status case_open(const bnn_optimizer_type *type, const char *spec, optimizer_case *k) {
-    *k = (optimizer_case){.type = type, .lr = 0.01, .t = 1, .planes = type->state_per_theta};
-    k->hooks = (bnn_hooks){.name = hook_names, .call = call, .of = k};
-    BNN_TRY(bnn_optimizer_new(spec, &k->o));
-    k->theta = bnn_hooks_reals(&k->hooks, "theta", N, false), k->g = bnn_hooks_reals(&k->hooks, "g", N, true);
-    k->state = bnn_hooks_reals(&k->hooks, "state", (size_t)k->planes * STRIDE, false);
-    if (k->hooks.out_of_memory) {
-        case_close(k);
-        return bnn_oom("a case");
-    }
-    bnn_rng_normal(bnn_rng_seed(1), 0, 1, N, k->theta);
-    bnn_rng_normal(bnn_rng_seed(1), 1, 1, N, k->g);
-    return BNN_OK;
-}
-
-static bool has_cap(const optimizer_case *k, uint32_t cap) { return k->type->type.caps & cap; }
-
-/* Another gradient for every step. */
-static void next_gradient(optimizer_case *k) { bnn_rng_normal(bnn_rng_seed(2), k->t, 1, N, k->g); }
+enum { MOST_STATE = 64, N = BNN_OPTIMIZER_CASE, STRIDE = BNN_OPTIMIZER_STRIDE };
 
 /* ---------------------------------------------------------------- the head */
 
@@ -70,19 +19,19 @@ static bool is_usable(const bnn_type *type) {
 
 static bnn_status metadata(bnn_checker *c) {
     if (!is_usable(c->type)) bnn_checker_break(c, "state_per_theta is below 0 or above %d", MOST_STATE);
-    return bnn_object_rule_metadata(c, BNN_OPTIMIZER_DECAYS | BNN_OPTIMIZER_BY_BLOCKS);
+    return bnn_object_rule_metadata(c, BNN_OPTIMIZER_DECAYS | BNN_OPTIMIZER_BY_BLOCKS | BNN_OPTIMIZER_EVEN | BNN_OPTIMIZER_UNEVEN);
 }
 
-static bnn_status print(bnn_checker *c, void *k) { return bnn_object_rule_print(c, &((optimizer_case *)k)->o.object); }
+static bnn_status print(bnn_checker *c, void *k) { return bnn_object_rule_print(c, &((bnn_optimizer_case *)k)->o.object); }
 
 /* ---------------------------------------------------------------- calls */
 
 /* Between the used parts of the planes is what belongs to other parameters. */
 static bnn_status bounds(bnn_checker *c, void *of) {
-    optimizer_case *k = of;
+    bnn_optimizer_case *k = of;
     BNN_TRY(bnn_hooks_stay_in_bounds(c, &k->hooks));
     for (int i = 0; i < k->planes * STRIDE; i++) k->state[i] = i % STRIDE < N ? 0 : 3;
-    step(k);
+    bnn_optimizer_case_step(k);
     for (int i = 0; i < k->planes * STRIDE; i++)
         if (i % STRIDE >= N && k->state[i] != 3)
             bnn_checker_break(c, "step on %d parameters changes entry %d of state plane %d: planes are `stride` apart", N, i % STRIDE,
@@ -90,18 +39,18 @@ static bnn_status bounds(bnn_checker *c, void *of) {
     return BNN_OK;
 }
 
-static bnn_status allocations(bnn_checker *c, void *k) { return bnn_hooks_allocate_nothing(c, &((optimizer_case *)k)->hooks); }
+static bnn_status allocations(bnn_checker *c, void *k) { return bnn_hooks_allocate_nothing(c, &((bnn_optimizer_case *)k)->hooks); }
 
 static bnn_status state(bnn_checker *c, void *of) {
-    optimizer_case *k = of, other;
+    bnn_optimizer_case *k = of, other;
     bnn_record r;
     bnn_status s = bnn_record_take(&k->hooks, &r);
     if (s == BNN_OK) s = bnn_record_compare(c, &k->hooks, &r, NULL);
-    if (s == BNN_OK) s = case_open(k->type, c->now.spec, &other);
+    if (s == BNN_OK) s = bnn_optimizer_case_open(k->type, c->now.spec, &other);
     if (s == BNN_OK) {
         other.t = 5, other.lr = 0.3;
         s = bnn_record_compare(c, &k->hooks, &r, &other.hooks);
-        case_close(&other);
+        bnn_optimizer_case_close(&other);
     }
     bnn_record_free(&r);
     return s;
@@ -112,7 +61,7 @@ static bnn_status stays_finite(bnn_checker *c, void *of) {
         const char *when;
         double g;
     } extremes[] = {{"with gradients of 0", 0}, {"with gradients of 1e-30", 1e-30}, {"with gradients of 1e15", 1e15}};
-    optimizer_case *k = of;
+    bnn_optimizer_case *k = of;
     for (size_t e = 0; e < sizeof extremes / sizeof *extremes; e++) {
         for (int i = 0; i < N; i++) k->g[i] = (bnn_real)(i % 2 ? -extremes[e].g : extremes[e].g);
         BNN_TRY(bnn_hooks_stay_finite(c, &k->hooks, extremes[e].when));
@@ -123,15 +72,15 @@ static bnn_status stays_finite(bnn_checker *c, void *of) {
 /* One sweep over all parameters, and two over parts of them: the same bits, step by step. */
 static bnn_status parts(bnn_checker *c, void *of) {
     enum { STEPS = 20, FIRST = 3 };
-    optimizer_case *k = of, cut;
-    if (has_cap(k, BNN_OPTIMIZER_BY_BLOCKS)) {
+    bnn_optimizer_case *k = of, cut;
+    if (bnn_optimizer_case_says(k, BNN_OPTIMIZER_BY_BLOCKS)) {
         bnn_checker_skip(c, "it takes whole blocks");
         return BNN_OK;
     }
-    BNN_TRY(case_open(k->type, c->now.spec, &cut));
+    BNN_TRY(bnn_optimizer_case_open(k->type, c->now.spec, &cut));
     for (k->t = 1; k->t <= STEPS; k->t++) {
-        next_gradient(k);
-        step(k);
+        bnn_optimizer_case_gradient(k);
+        bnn_optimizer_case_step(k);
         k->type->step(&cut.o, k->lr, k->t, FIRST, cut.theta, k->g, cut.state, STRIDE);
         k->type->step(&cut.o, k->lr, k->t, N - FIRST, cut.theta + FIRST, k->g + FIRST, cut.state + FIRST, STRIDE);
         for (int i = 0; i < N; i++)
@@ -139,14 +88,14 @@ static bnn_status parts(bnn_checker *c, void *of) {
                 bnn_checker_break(c, "after step %d theta[%d] is %.9g, and %.9g where %d parameters were stepped before the other %d",
                                   (int)k->t, i, (double)k->theta[i], (double)cut.theta[i], FIRST, N - FIRST);
     }
-    case_close(&cut);
+    bnn_optimizer_case_close(&cut);
     return BNN_OK;
 }
 
 /* ---------------------------------------------------------------- one step */
 
-/* Weight decay shrinks all parameters alike. */
-static void check_decay(bnn_checker *c, const optimizer_case *k, const bnn_real *kept) {
+/* Weight decay shrinks all parameters alike; returns the factor. */
+static double check_decay(bnn_checker *c, const bnn_optimizer_case *k, const bnn_real *kept) {
     double factor = (double)k->theta[0] / (double)kept[0];
     if (!(factor > 0 && factor <= 1))
         bnn_checker_break(c, "a zero gradient takes theta[0] from %.6g to %.6g: decay makes it smaller", (double)kept[0],
@@ -155,50 +104,78 @@ static void check_decay(bnn_checker *c, const optimizer_case *k, const bnn_real 
         if (fabs((double)k->theta[i] - factor * (double)kept[i]) > 10 * ROUNDING * fabs((double)kept[i]))
             bnn_checker_break(c, "a zero gradient takes theta[0] to %.6g of itself, and theta[%d] to %.6g", factor, i,
                               (double)k->theta[i] / (double)kept[i]);
+    return factor;
+}
+
+/* Three steps without a gradient shrink by one factor; half the step size by half as much. */
+static void decays_alike(bnn_checker *c, bnn_optimizer_case *k) {
+    bnn_real kept[N];
+    double share[4];
+    for (int i = 0; i < 4; i++, k->t++) {
+        k->lr = i < 3 ? 0.1 : 0.05;
+        memcpy(kept, k->theta, sizeof kept);
+        bnn_optimizer_case_step(k);
+        share[i] = 1 - check_decay(c, k, kept);
+    }
+    for (int i = 1; i < 4; i++) {
+        double should = i < 3 ? share[0] : 0.5 * share[0];
+        if (!(fabs(share[i] - should) <= 0.01 * should + 10 * ROUNDING))
+            bnn_checker_break(c, "a zero gradient shrinks theta by %.4g in the first step, and by %.4g (ratio %.4g) in step %d%s", share[0],
+                              share[i], share[i] / share[0], i + 1, i < 3 ? "" : ", of half the size");
+    }
 }
 
 static bnn_status zero(bnn_checker *c, void *of) {
-    optimizer_case *k = of;
+    bnn_optimizer_case *k = of;
     bnn_real kept[N];
-    if (has_cap(k, BNN_OPTIMIZER_DECAYS)) {
-        memcpy(kept, k->theta, sizeof kept);
-        memset(k->g, 0, N * sizeof *k->g);
-        step(k);
-        check_decay(c, k, kept);
-        return BNN_OK;
-    }
     memcpy(kept, k->theta, sizeof kept);
     memset(k->g, 0, N * sizeof *k->g);
+    if (bnn_optimizer_case_says(k, BNN_OPTIMIZER_DECAYS)) {
+        decays_alike(c, k);
+        return BNN_OK;
+    }
     for (k->t = 1; k->t <= 3; k->t++) {
-        step(k);
+        bnn_optimizer_case_step(k);
         for (int i = 0; i < N; i++)
             if (k->theta[i] != kept[i])
-                bnn_checker_break(c, "a zero gradient moves theta[%d] from %.6g to %.6g in step %d", i, (double)kept[i],
-                                  (double)k->theta[i], (int)k->t);
+                bnn_checker_break(
+                    c, "a zero gradient moves theta[%d] from %.6g to %.6g in step %d: if that is meant, BNN_OPTIMIZER_DECAYS says it", i,
+                    (double)kept[i], (double)k->theta[i], (int)k->t);
     }
     return BNN_OK;
 }
 
 /* The move of theta[0] in one step with this step size, all else as it is. */
-static double move_at(optimizer_case *k, double lr, const bnn_contents *from) {
+static double move_at(bnn_optimizer_case *k, double lr, const bnn_contents *from) {
     bnn_contents_put_back(&k->hooks, from);
     double before = k->theta[0];
     k->lr = lr;
-    step(k);
+    bnn_optimizer_case_step(k);
     return (double)k->theta[0] - before;
 }
 
+/* Decay, too, is multiplied by the step size. */
+static void stays_without_size(bnn_checker *c, bnn_optimizer_case *k) {
+    bnn_real kept[N];
+    memcpy(kept, k->theta, sizeof kept);
+    k->lr = 0;
+    bnn_optimizer_case_step(k);
+    for (int i = 0; i < N; i++)
+        if (k->theta[i] != kept[i])
+            bnn_checker_break(c, "a step size of 0 moves theta[%d] from %.6g to %.6g", i, (double)kept[i], (double)k->theta[i]);
+}
+
 static bnn_status step_size(bnn_checker *c, void *of) {
-    optimizer_case *k = of;
+    bnn_optimizer_case *k = of;
     bnn_contents from;
     char guess[BNN_GUESS_TEXT];
-    step(k);
+    bnn_optimizer_case_step(k);
     k->t = 2;
-    next_gradient(k);
+    bnn_optimizer_case_gradient(k);
+    stays_without_size(c, k);
     k->theta[0] = 0; /* so that its move is not rounded */
     BNN_TRY(bnn_contents_keep(&k->hooks, &from));
-    double none = move_at(k, 0, &from), once = move_at(k, 0.01, &from), twice = move_at(k, 0.02, &from);
-    if (none != 0) bnn_checker_break(c, "a step size of 0 moves theta[0] by %.6g", none);
+    double once = move_at(k, 0.01, &from), twice = move_at(k, 0.02, &from);
     if (!(fabs(twice - 2 * once) <= 10 * ROUNDING * fabs(twice)))
         bnn_checker_break(c, "twice the step size moves theta[0] by %.6g in place of %.6g%s", twice, 2 * once,
                           fabs(twice - 4 * once) <= 1e-3 * fabs(twice) ? " (ratio 2: is the step size squared?)"
@@ -207,10 +184,10 @@ static bnn_status step_size(bnn_checker *c, void *of) {
     return BNN_OK;
 }
 
-/* A step from zero state goes downhill whatever t says, and is finite. */
+/* A step from zero state goes downhill whatever t says, unless UNEVEN says that it may look back, and is finite. */
 static bnn_status count(bnn_checker *c, void *of) {
     static const uint64_t times[] = {1, 2, 1000, 1000000000000};
-    optimizer_case *k = of;
+    bnn_optimizer_case *k = of;
     bnn_contents from;
     BNN_TRY(bnn_contents_keep(&k->hooks, &from));
     for (size_t j = 0; j < sizeof times / sizeof *times; j++) {
@@ -219,7 +196,7 @@ static bnn_status count(bnn_checker *c, void *of) {
         if (!isfinite(move))
             bnn_checker_break(c, "the step with t = %.0f moves theta[0] by %g%s", (double)k->t, move,
                               k->t == 1 ? ": does it count from 0?" : "");
-        else if (!(move * g < 0))
+        else if (!(move * g < 0 || bnn_optimizer_case_says(k, BNN_OPTIMIZER_UNEVEN)))
             bnn_checker_break(c, "the step with t = %.0f moves theta[0] by %.4g with a gradient of %.4g", (double)k->t, move, g);
     }
     bnn_contents_free(&from);
@@ -228,53 +205,15 @@ static bnn_status count(bnn_checker *c, void *of) {
 
 /* ---------------------------------------------------------------- many steps */
 
-/* U = sum a_i (theta_i - i)^2 / 2, a_i from `least` to 2 in equal ratios; its gradient goes into g. Where weights decay its minimum is at
- * 0, where decay has nothing to add. */
-static double quadratic(optimizer_case *k, double least) {
-    double u = 0;
-    for (int i = 0; i < N; i++) {
-        double a = least * pow(2 / least, i / (N - 1.0)), away = (double)k->theta[i] - (has_cap(k, BNN_OPTIMIZER_DECAYS) ? 0 : i);
-        u += 0.5 * a * away * away;
-        k->g[i] = (bnn_real)(a * away);
-    }
-    return u;
-}
-
 static bnn_status descent(bnn_checker *c, void *of) {
-    optimizer_case *k = of;
-    double before = quadratic(k, 0.5);
+    bnn_optimizer_case *k = of;
+    double before = bnn_optimizer_case_quadratic(k, 0.5);
     k->lr = 1e-3;
-    step(k);
-    double after = quadratic(k, 0.5);
+    bnn_optimizer_case_step(k);
+    double after = bnn_optimizer_case_quadratic(k, 0.5);
     if (!(after < before))
         bnn_checker_break(c, "a first step of size %g takes a quadratic from %.6g to %.6g%s", k->lr, before, after,
                           after > before ? ": the sign?" : "");
-    return BNN_OK;
-}
-
-/* Step size 0.3, which falls from step 2000 on so that every method comes to rest. */
-static void minimise(bnn_checker *c, optimizer_case *k, double least) {
-    enum { STEPS = 4000 };
-    double first = quadratic(k, least), last;
-    for (k->t = 1; k->t <= STEPS; k->t++) {
-        k->lr = k->t <= STEPS / 2 ? 0.3 : 0.3 * pow(0.995, (double)k->t - STEPS / 2);
-        quadratic(k, least);
-        step(k);
-    }
-    last = quadratic(k, least);
-    if (!(last <= 1e-6 * first))
-        bnn_checker_break(c, "%d steps take a quadratic of condition %g from %.6g to %.6g: to 1e-6 of it is demanded", STEPS, 2 / least,
-                          first, last);
-}
-
-static bnn_status converges(bnn_checker *c, void *of) {
-    optimizer_case *k = of;
-    bnn_contents from;
-    BNN_TRY(bnn_contents_keep(&k->hooks, &from));
-    minimise(c, k, 0.5);
-    bnn_contents_put_back(&k->hooks, &from);
-    minimise(c, k, 0.02);
-    bnn_contents_free(&from);
     return BNN_OK;
 }
 
@@ -294,7 +233,17 @@ static const bnn_table_rule rules[] = {
     {{"step_size", "a step size of 0 moves nothing, and twice the step size moves twice as far"}, .on_case = step_size},
     {{"count", "t counts from 1: the first step and very late ones go downhill"}, .on_case = count},
     {{"descent", "a small first step lowers a quadratic"}, .on_case = descent},
-    {{"converges", "4000 steps take quadratics of condition 4 and 100 to a millionth"}, .on_case = converges},
+    {{"converges", "4000 steps take quadratics of condition 4 and 100 to a millionth, or ten times as many"},
+     .on_case = bnn_rule_converges},
+    {{"decoupled", "steps do not depend on where theta stands, but for the decay that DECAYS says"}, .on_case = bnn_rule_decoupled},
+    {{"mirror", "where theta and its gradients have the other sign, so have the steps"}, .on_case = bnn_rule_mirror},
+    {{"tails", "each of 1, 8, 13, 65 and 1031 parameters is stepped as one of seven"}, .on_case = bnn_rule_tails},
+    {{"constant",
+      "steps along a gradient that stays the same go downhill and do not rise and fall, unless UNEVEN says it; of one length under EVEN"},
+     .on_case = bnn_rule_constant},
+    {{"small", "where squares of gradients are held, a gradient of 0.01 is answered as one of 1, under EVEN one of 1e-4"},
+     .on_case = bnn_rule_small},
+    {{"effect", "every option changes the steps, and at its ends and in its middle the first one goes downhill"}, .once = bnn_rule_effect},
 };
 
 enum { N_RULES = sizeof rules / sizeof *rules };
@@ -303,13 +252,13 @@ static const bnn_rule *rule_at(int i) { return i >= 0 && i < N_RULES ? &rules[i]
 
 static bnn_status cases(bnn_checker *c, const bnn_table_rule *rule) {
     for (int s = 0; c->type->checks[s]; s++) {
-        optimizer_case k;
+        bnn_optimizer_case k;
         bnn_checker_come_to(c, &rule->rule, c->type->checks[s], "");
-        bnn_status status = case_open((const bnn_optimizer_type *)c->type, c->type->checks[s], &k);
+        bnn_status status = bnn_optimizer_case_open((const bnn_optimizer_type *)c->type, c->type->checks[s], &k);
         if (status == BNN_ERR_MEMORY) return status;
         if (status < 0) continue;
         status = bnn_run_case(c, rule, c->type->checks[s], "", &k);
-        case_close(&k);
+        bnn_optimizer_case_close(&k);
         if (status < 0) return status;
     }
     return BNN_OK;
