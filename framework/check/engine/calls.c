@@ -312,3 +312,42 @@ bnn_status bnn_rule_numeric(bnn_checker *c, const bnn_engine_case *k) {
     bnn_case_rows_close(&rows);
     return s;
 }
+
+/* ---------------------------------------------------------------- other units */
+
+enum { TARGETS = 3, UNIT_ROWS = 23 };
+
+/* Standardised both rows are the same bits, since the unit is a power of two. */
+static bnn_status compare_units(bnn_checker *c, bnn_engine *a, bnn_engine *b, double unit) {
+    char where[BNN_DIFFERENCE_TEXT];
+    bool differ;
+    const double *of_a = bnn_case_evidence(a), *of_b = bnn_case_evidence(b);
+    BNN_TRY(draws_differ(a, b, &differ));
+    bnn_case_difference(a, b, where);
+    if (differ)
+        bnn_checker_break(c, "where three targets are told in units of 1, 1/%g and 1/%g the first draw is another one: %s", unit,
+                          unit * unit, where);
+    double should = -UNIT_ROWS * 3 * log(unit), is = of_a && of_b ? *of_b - *of_a : should;
+    if (!(fabs(is - should) <= 1e-9 * fabs(should) + 1e-12 * fabs(*(of_a ? of_a : &should))))
+        bnn_checker_break(
+            c,
+            "where three targets are told in units of 1, 1/%g and 1/%g the log evidence changes by %.6g, where %.6g is right (ratio %.4g): "
+            "is y_sd of every target in it?",
+            unit, unit * unit, is, should, is / should);
+    return BNN_OK;
+}
+
+bnn_status bnn_rule_units(bnn_checker *c, const bnn_engine_case *k) {
+    const double unit[] = {1, 8};
+    bnn_case_rows rows[2] = {0};
+    bnn_engine *e[2] = {0};
+    bnn_texts texts = bnn_case_texts(k->type, false);
+    bnn_status s = BNN_OK;
+    for (int i = 0; i < 2 && s == BNN_OK; i++) {
+        s = bnn_case_targets_open(UNIT_ROWS, TARGETS, 0, unit[i], &rows[i]);
+        if (s == BNN_OK) s = bnn_case_fit(k->spec, &texts, rows[i].data, 5, &e[i]);
+    }
+    if (s == BNN_OK) s = compare_units(c, e[0], e[1], unit[1]);
+    for (int i = 0; i < 2; i++) bnn_engine_free(e[i]), bnn_case_rows_close(&rows[i]);
+    return s;
+}

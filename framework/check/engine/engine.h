@@ -23,13 +23,19 @@ typedef bnn_status bnn_engine_rule(bnn_checker *c, const bnn_engine_case *k);
 /* claims.c: what the vtable says of the engine */
 bnn_engine_rule bnn_rule_engine_metadata, bnn_rule_engine_options, bnn_rule_engine_print, bnn_rule_adapt;
 /* calls.c: one run against others */
-bnn_engine_rule bnn_rule_progress, bnn_rule_repeat, bnn_rule_engine_threads, bnn_rule_draws, bnn_rule_numeric;
+bnn_engine_rule bnn_rule_progress, bnn_rule_repeat, bnn_rule_engine_threads, bnn_rule_draws, bnn_rule_numeric, bnn_rule_units;
 /* resume.c: its state, taken out and put back */
 bnn_engine_rule bnn_rule_resume, bnn_rule_load;
+/* kept.c: draws, step by step */
+bnn_engine_rule bnn_rule_kept, bnn_rule_tuning;
 /* linear.c: linear regression, in closed form */
 bnn_engine_rule bnn_rule_linear, bnn_rule_correlated, bnn_rule_objective, bnn_rule_prior, bnn_rule_evidence;
+/* spread.c: the same in many draws, and chains against each other */
+bnn_engine_rule bnn_rule_spread, bnn_rule_chains;
 /* shapes.c: posteriors of other shapes, by quadrature */
 bnn_engine_rule bnn_rule_funnel, bnn_rule_two_modes, bnn_rule_tiny;
+/* identities.c: any posterior, by the gradient of U */
+bnn_engine_rule bnn_rule_identities;
 
 /* ---- what they are run on (fit.c) ---- */
 
@@ -42,6 +48,9 @@ typedef struct {
     bnn_data *data;
 } bnn_case_rows;
 bnn_status bnn_case_rows_open(int n, int copies, double correlation, bnn_case_rows *out);
+/* The same x, but `targets` real ones of unlike sd, each in a unit `unit` times as small as the one before it, or labels of `classes`
+ * classes. */
+bnn_status bnn_case_targets_open(int n, int targets, int classes, double unit, bnn_case_rows *out);
 void bnn_case_rows_close(bnn_case_rows *rows);
 
 /* Network of the rules on runs, bound with the presets of likelihood and prior; larger: with products that threads cut, and, unless the
@@ -53,10 +62,16 @@ bnn_status bnn_case_finish(bnn_engine *engine, const bnn_data *data);
 /* Opened and stepped to its end. *out is set on success alone. */
 bnn_status bnn_case_fit(const char *spec, const bnn_texts *texts, const bnn_data *data, uint64_t seed, bnn_engine **out);
 
+/* The block that tells of the log evidence, NULL if there is none. */
+const double *bnn_case_evidence(bnn_engine *e);
+
 /* Draws that may be asked for: those that are stored, else `most`; 1 of a point. */
 int bnn_case_draws(const bnn_engine *engine, int most);
 /* The stream of draw s. */
 static inline bnn_rng bnn_case_stream(int s) { return bnn_rng_split(bnn_rng_split(bnn_rng_seed(77), BNN_STREAM_DRAW), (uint64_t)s); }
+
+/* Chains of equal length that stored draws fall into; 1 of draws that are not stored. */
+int bnn_case_chains(const bnn_engine *engine);
 
 /* The mean of values[draws] of some number over the draws, its standard error by the spread of the means of independent chains, or of
  * twenty stretches if there are fewer, and how far a right mean may be off by chance: more happens once in ten million times (Student's t).
@@ -64,7 +79,20 @@ static inline bnn_rng bnn_case_stream(int s) { return bnn_rng_split(bnn_rng_spli
 typedef struct {
     double mean, error, chance;
 } bnn_case_estimate;
-bnn_case_estimate bnn_case_mean(const bnn_engine *engine, int draws, const double *values);
+bnn_case_estimate bnn_case_mean(int chains, int draws, const double *values);
+
+/* Draws of several fits of one spec with seeds of their own, fit after fit. */
+typedef struct {
+    int chains, draws, n; /* of all fits; parameters */
+    bnn_real *theta;      /* [draws, n] */
+    bnn_engine *e;        /* the last fit, of whose model they are */
+} bnn_case_sample;
+bnn_status bnn_case_sample_open(const char *spec, const bnn_texts *texts, const bnn_data *data, int fits, int most, bnn_case_sample *out);
+void bnn_case_sample_close(bnn_case_sample *sample);
+
+/* Puts the state of an engine into a new one of the same spec, as files do it: holder first, then what it holds, in order; counts go along.
+ */
+bnn_status bnn_case_copy_state(bnn_engine *from, bnn_engine *to, const bnn_data *data);
 
 /* The first number in which the states of two engines of the same type differ, those that they hold included, such as "block 'theta'[3] is
  * 1 and 2"; "" if none does. */

@@ -37,6 +37,28 @@ bnn_status bnn_case_rows_open(int n, int copies, double correlation, bnn_case_ro
     return s;
 }
 
+bnn_status bnn_case_targets_open(int n, int targets, int classes, double unit, bnn_case_rows *out) {
+    enum { MOST = 8, NUMBERS = BNN_CASE_IN + MOST };
+    *out = (bnn_case_rows){0};
+    bnn_real *noise = calloc((size_t)n * NUMBERS, sizeof *noise);
+    bnn_status s = noise ? bnn_table_new(n, bnn_shape_vector(BNN_CASE_IN), targets, classes, &out->table) : bnn_oom("a rule");
+    if (s == BNN_OK) {
+        bnn_rng_normal(bnn_rng_seed(73), 0, n, NUMBERS, noise);
+        for (int i = 0; i < n; i++) {
+            const bnn_real *e = noise + i * NUMBERS;
+            double scale = 3;
+            for (int k = 0; k < BNN_CASE_IN; k++) out->table->x[i * BNN_CASE_IN + k] = (double)e[k];
+            for (int t = 0; t < targets; t++, scale *= unit * (t == 1 ? 4 : 0.0625))
+                out->table->y[i * targets + t] = classes ? (e[0] > 0) + 2 * (e[1] + e[BNN_CASE_IN] > 0)
+                                                         : scale * (3 + (double)e[t % BNN_CASE_IN] + 0.8 * (double)e[BNN_CASE_IN + t]);
+        }
+        s = bnn_data_split(out->table, -1, BNN_TRAIN, NULL, &out->data);
+    }
+    free(noise);
+    if (s < 0) bnn_case_rows_close(out);
+    return s;
+}
+
 void bnn_case_rows_close(bnn_case_rows *rows) {
     bnn_data_free(rows->data);
     bnn_table_free(rows->table);
@@ -85,10 +107,14 @@ int bnn_case_draws(const bnn_engine *engine, int most) {
 
 enum { STRETCHES = 20 };
 
-bnn_case_estimate bnn_case_mean(const bnn_engine *engine, int draws, const double *values) {
+int bnn_case_chains(const bnn_engine *engine) {
     const bnn_engine *fitted = bnn_engine_fitted(engine);
     const bnn_engine_type *type = bnn_engine_vtable(fitted);
-    int chains = type->n_draws && type->n_chains ? type->n_chains(fitted) : 1, length = draws / chains;
+    return type->n_draws && type->n_chains ? type->n_chains(fitted) : 1;
+}
+
+bnn_case_estimate bnn_case_mean(int chains, int draws, const double *values) {
+    int length = draws / chains;
     int cuts = chains < STRETCHES ? (STRETCHES + chains - 1) / chains : 1;
     moments of_stretches = {0};
     for (int k = 0; k < chains; k++)
@@ -101,6 +127,52 @@ bnn_case_estimate bnn_case_mean(const bnn_engine *engine, int draws, const doubl
     if (of_stretches.n < 2) return (bnn_case_estimate){.mean = of_stretches.mean};
     double error = sqrt(moments_var(&of_stretches) / of_stretches.n);
     return (bnn_case_estimate){of_stretches.mean, error, gsl_cdf_tdist_Qinv(0.5e-7, of_stretches.n - 1) * error};
+}
+
+const double *bnn_case_evidence(bnn_engine *e) {
+    bnn_block block[BNN_MAX_BLOCKS];
+    int n = bnn_engine_vtable(e)->blocks(e, block);
+    for (int i = 0; i < n; i++)
+        if (strcmp(block[i].name, "log_evidence") == 0 && block[i].kind == BNN_BLOCK_DOUBLE && block[i].length == 1) return block[i].data;
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- several fits */
+
+enum { FIRST_SEED = 9 };
+
+static bnn_status take_draws(bnn_case_sample *s, int from, int draws) {
+    for (int i = 0; i < draws; i++)
+        BNN_TRY(bnn_engine_draw(s->e, i, bnn_rng_split(bnn_case_stream(i), (uint64_t)from), s->theta + (size_t)(from + i) * (size_t)s->n));
+    return BNN_OK;
+}
+
+static bnn_status add_fit(const char *spec, const bnn_texts *texts, const bnn_data *data, uint64_t seed, int fits, int most,
+                          bnn_case_sample *s) {
+    bnn_engine_free(s->e);
+    s->e = NULL;
+    BNN_TRY(bnn_case_fit(spec, texts, data, seed, &s->e));
+    int draws = bnn_case_draws(s->e, most);
+    s->n = bnn_engine_fitted(s->e)->model->n_theta;
+    if (!s->theta) s->theta = calloc((size_t)fits * (size_t)draws * (size_t)s->n + 1, sizeof *s->theta);
+    if (!s->theta) return bnn_oom("a rule");
+    BNN_TRY(take_draws(s, s->draws, draws));
+    s->draws += draws, s->chains += bnn_case_chains(s->e);
+    return BNN_OK;
+}
+
+bnn_status bnn_case_sample_open(const char *spec, const bnn_texts *texts, const bnn_data *data, int fits, int most, bnn_case_sample *out) {
+    bnn_status s = BNN_OK;
+    *out = (bnn_case_sample){0};
+    for (int i = 0; i < fits && s == BNN_OK; i++) s = add_fit(spec, texts, data, (uint64_t)(FIRST_SEED + i), fits, most, out);
+    if (s < 0) bnn_case_sample_close(out);
+    return s;
+}
+
+void bnn_case_sample_close(bnn_case_sample *sample) {
+    bnn_engine_free(sample->e);
+    free(sample->theta);
+    *sample = (bnn_case_sample){0};
 }
 
 /* ---------------------------------------------------------------- states */

@@ -7,7 +7,7 @@
  * Whatever network adapt has made, draws are judged by the line that they predict with: outputs at 0 and at the unit vectors, in one pass
  * with the noise of one draw. So a gate's factor, a weight drawn by its layer, and a parameter drawn by the engine are the same here.
  */
-#include "engine.h"
+#include "linear.h"
 #include "check/numeric.h"
 
 #include <gsl/gsl_linalg.h>
@@ -15,22 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 24, IN = BNN_CASE_IN, W = IN + 1, PROBES = W, DRAWS = 4000 };
+enum { IN = BNN_CASE_IN, W = BNN_LINE, PROBES = W, DRAWS = 4000, INDEPENDENT = 100 };
 
-typedef struct {
-    int copies;
-    double correlation, tau, weight_sd, bias_sd; /* tau in the units of y */
-} setting;
+typedef bnn_line_setting setting;
+typedef bnn_line_truth truth;
 
-static const setting plain = {1, 0, 0.1, 0.2, 0.5}, tied = {1, 0.95, 0.1, 1, 1}, thrice = {3, 0, 0.1, 0.2, 0.5},
-                     silent = {1, 0, 1e-9, 0.2, 0.5};
+/* Minibatches of eight do not divide the rows of the first. */
+const bnn_line_setting bnn_line_plain = {20, 1, 0, 0.1, 0.2, 0.5};
+static const setting tied = {24, 1, 0.95, 0.1, 1, 1}, thrice = {24, 3, 0, 0.1, 0.2, 0.5}, silent = {24, 1, 0, 1e-9, 0.2, 0.5};
 
 /* ---------------------------------------------------------------- what should be */
-
-/* N(mean, cov) is what the lines should follow; sd: of exp(-U) itself, the unit of what has no spread. */
-typedef struct {
-    double mean[W], cov[W * W], sd[W], log_evidence;
-} truth;
 
 /* x_i of row r, or 1. */
 static double input(const bnn_data *data, int r, int i) { return i < IN ? (double)data->x[r * IN + i] : 1; }
@@ -82,9 +76,10 @@ static double gate_of(const bnn_engine *e) {
     return 0;
 }
 
-static void expect(const bnn_claim *claim, const setting *t, const bnn_data *data, const bnn_engine *e, double count, truth *out) {
-    double prec[W * W], p = claim->finds == BNN_FINDS_GATED ? gate_of(e) : 0;
-    solve(t, data, p, count, prec, out);
+void bnn_lines_expect(const bnn_lines *l, double count, truth *out) {
+    const bnn_claim *claim = l->k->claim;
+    double prec[W * W], p = claim->finds == BNN_FINDS_GATED ? gate_of(bnn_engine_fitted(l->e)) : 0;
+    solve(l->t, l->rows.data, p, count, prec, out);
     for (int i = 0; i < W * W; i++) {
         bool diagonal = i % (W + 1) == 0;
         double w = out->mean[i / W];
@@ -96,78 +91,86 @@ static void expect(const bnn_claim *claim, const setting *t, const bnn_data *dat
 
 /* ---------------------------------------------------------------- what is */
 
-/* A fitted engine and the lines of its draws. */
-typedef struct {
-    const bnn_engine_case *k;
-    const setting *t;
-    bnn_case_rows rows;
-    bnn_engine *e;
-    bnn_step last; /* step */
-    int draws;
-    double *line, *values; /* [draws, W]; [draws] room */
-} fitted_lines;
-
 static void unit_vectors(bnn_real x[PROBES * IN]) {
     for (int i = 0; i < PROBES * IN; i++) x[i] = i / IN == i % IN; /* the last row is 0 */
 }
 
-static bnn_status take_line(const bnn_engine *e, bnn_workspace *ws, int s, bnn_real *theta, double *line) {
+static bnn_status take_line(const bnn_lines *l, bnn_workspace *ws, int s, bnn_real *theta, double *line) {
+    const bnn_engine *e = bnn_engine_fitted(l->e);
+    bnn_rng rng = bnn_case_stream(l->draws + s);
     bnn_real x[PROBES * IN];
     unit_vectors(x);
-    BNN_TRY(bnn_engine_draw(e, s, bnn_rng_split(bnn_case_stream(s), 0), theta));
-    bnn_net_prepare(e->model->net, ws, theta, BNN_DRAW, false, bnn_rng_split(bnn_case_stream(s), 1));
+    BNN_TRY(bnn_engine_draw(e, s, bnn_rng_split(rng, 0), theta));
+    bnn_net_prepare(e->model->net, ws, theta, BNN_DRAW, false, bnn_rng_split(rng, 1));
     const bnn_real *f = bnn_net_forward(e->model->net, ws, PROBES, 0, x);
     for (int i = 0; i < W; i++) line[i] = (double)f[i] - (i < IN ? (double)f[IN] : 0);
     return BNN_OK;
 }
 
-static bnn_status take_lines(fitted_lines *l) {
+/* Those of the open engine, behind what is there. */
+static bnn_status take_lines(bnn_lines *l, int most) {
     const bnn_engine *e = bnn_engine_fitted(l->e);
     bnn_workspace *ws;
-    l->draws = bnn_case_draws(e, DRAWS);
-    l->line = calloc((size_t)l->draws * W, sizeof *l->line);
-    l->values = calloc((size_t)l->draws, sizeof *l->values);
+    l->length = bnn_case_draws(e, most);
+    size_t all = (size_t)(l->draws + l->length);
+    double *line = realloc(l->line, (all + 1) * W * sizeof *line);
+    if (line) l->line = line;
+    double *values = realloc(l->values, (all + 1) * sizeof *values);
+    if (values) l->values = values;
     bnn_real *theta = calloc((size_t)e->model->n_theta + 1, sizeof *theta);
-    bnn_status s = l->line && l->values && theta ? bnn_workspace_new(e->model->net, PROBES, BNN_FORWARD, &ws) : bnn_oom("a rule");
+    bnn_status s = line && values && theta ? bnn_workspace_new(e->model->net, PROBES, BNN_FORWARD, &ws) : bnn_oom("a rule");
     if (s == BNN_OK) {
-        for (int i = 0; i < l->draws && s == BNN_OK; i++) s = take_line(e, ws, i, theta, l->line + (size_t)i * W);
+        for (int i = 0; i < l->length && s == BNN_OK; i++) s = take_line(l, ws, i, theta, l->line + (size_t)(l->draws + i) * W);
         bnn_workspace_free(ws);
     }
     free(theta);
+    l->draws = (int)all, l->fits++;
+    l->chains += bnn_engine_vtable(e)->n_draws ? bnn_case_chains(e) : l->length % INDEPENDENT == 0 ? INDEPENDENT : 1;
     return s;
 }
 
-static bnn_status walk(fitted_lines *l) {
+static bnn_status walk(bnn_lines *l) {
     const bnn_data *data = l->rows.data;
     do BNN_TRY(bnn_engine_step(l->e, data, &l->last));
     while (!l->last.done);
     return bnn_engine_fitted(l->e) ? BNN_OK : bnn_fail(BNN_ERR_STATE, "holds no engine that predicts at its end");
 }
 
-static void lines_close(fitted_lines *l) {
+void bnn_lines_close(bnn_lines *l) {
     bnn_engine_free(l->e);
     bnn_case_rows_close(&l->rows);
     free(l->line), free(l->values);
 }
 
-/* Opened, not yet fitted. */
-static bnn_status lines_new(const bnn_engine_case *k, const setting *t, fitted_lines *out) {
+/* A new engine, not yet fitted. */
+static bnn_status next_engine(bnn_lines *l) {
+    const setting *t = l->t;
     char likelihood[64], prior[64];
     bnn_print(likelihood, sizeof likelihood, "gaussian:tau=%g", t->tau);
     bnn_print(prior, sizeof prior, "gauss:sd=%g,bias_sd=%g", t->weight_sd, t->bias_sd);
     bnn_texts texts = {.net = "dense", .likelihood = likelihood, .prior = prior};
-    *out = (fitted_lines){.k = k, .t = t};
-    bnn_status s = bnn_case_rows_open(ROWS, t->copies, t->correlation, &out->rows);
-    if (s == BNN_OK) s = bnn_engine_new(k->spec, &texts, out->rows.data, bnn_rng_seed(9), &out->e);
-    if (s < 0) lines_close(out);
+    bnn_engine_free(l->e);
+    l->e = NULL;
+    return bnn_engine_new(l->k->spec, &texts, l->rows.data, bnn_rng_seed((uint64_t)(9 + l->fits)), &l->e);
+}
+
+static bnn_status lines_new(const bnn_engine_case *k, const setting *t, bnn_lines *out) {
+    *out = (bnn_lines){.k = k, .t = t};
+    bnn_status s = bnn_case_rows_open(t->rows, t->copies, t->correlation, &out->rows);
+    if (s == BNN_OK) s = next_engine(out);
+    if (s < 0) bnn_lines_close(out);
     return s;
 }
 
-static bnn_status lines_open(const bnn_engine_case *k, const setting *t, fitted_lines *out) {
+bnn_status bnn_lines_open(const bnn_engine_case *k, const setting *t, int fits, int most, bnn_lines *out) {
     BNN_TRY(lines_new(k, t, out));
-    bnn_status s = walk(out);
-    if (s == BNN_OK) s = take_lines(out);
-    if (s < 0) lines_close(out);
+    bnn_status s = BNN_OK;
+    while (s == BNN_OK && out->fits < fits) {
+        if (out->fits > 0) s = next_engine(out);
+        if (s == BNN_OK) s = walk(out);
+        if (s == BNN_OK) s = take_lines(out, most);
+    }
+    if (s < 0) bnn_lines_close(out);
     return s;
 }
 
@@ -183,13 +186,12 @@ static double distance(const double mean[W], const truth *t, const double sd[W])
 }
 
 /* Guesses whether the means would be right if the prior counted more or less often. */
-static const char *guess_count(const fitted_lines *l, const double mean[W], const double sd[W], char text[GUESS]) {
+static const char *guess_count(const bnn_lines *l, const double mean[W], const double sd[W], char text[GUESS]) {
     double best = 1, least = INFINITY, here = 0;
-    const bnn_engine *e = bnn_engine_fitted(l->e);
     for (int i = -121; i <= 120; i++) {
         truth other;
         double count = i == -121 ? 1e-9 : exp2(i / 20.0), away;
-        expect(l->k->claim, l->t, l->rows.data, e, count, &other);
+        bnn_lines_expect(l, count, &other);
         away = distance(mean, &other, sd);
         if (i == 0) here = away;
         if (away < least) least = away, best = count;
@@ -200,7 +202,7 @@ static const char *guess_count(const fitted_lines *l, const double mean[W], cons
         snprintf(text, GUESS, " (without the prior it would be right: is its gradient left out?)");
     else
         bnn_print(text, GUESS, " (with the prior counted %.2g times it would be right: %s?)", best,
-                 best > 1 ? "is the likelihood of a minibatch multiplied by N/M, are prior and KL counted once" : "is U that of all rows");
+                  best > 1 ? "is the likelihood of a minibatch multiplied by N/M, are prior and KL counted once" : "is U that of all rows");
     return text;
 }
 
@@ -229,13 +231,13 @@ static const char *name_of(int i, char text[24]) {
     return text;
 }
 
-static void judge_means(bnn_checker *c, const fitted_lines *l, const truth *t) {
+static void judge_means(bnn_checker *c, const bnn_lines *l, const truth *t) {
     bnn_case_estimate found[W];
     double mean[W];
     char name[24], guess[GUESS];
     for (int i = 0; i < W; i++) {
         for (int s = 0; s < l->draws; s++) l->values[s] = l->line[s * W + i];
-        found[i] = bnn_case_mean(l->e, l->draws, l->values);
+        found[i] = bnn_case_mean(l->chains, l->draws, l->values);
         mean[i] = found[i].mean;
     }
     for (int i = 0; i < W; i++) {
@@ -251,15 +253,15 @@ static void judge_means(bnn_checker *c, const fitted_lines *l, const truth *t) {
 }
 
 /* The mean of d_i d_j about the right mean, in the claim's own sds (those of exp(-U) where it has none). */
-static bnn_case_estimate product(const fitted_lines *l, const truth *t, int i, int j) {
+static bnn_case_estimate product(const bnn_lines *l, const truth *t, int i, int j) {
     for (int s = 0; s < l->draws; s++) {
         const double *line = l->line + s * W;
         l->values[s] = (line[i] - t->mean[i]) * (line[j] - t->mean[j]);
     }
-    return bnn_case_mean(l->e, l->draws, l->values);
+    return bnn_case_mean(l->chains, l->draws, l->values);
 }
 
-static void judge_spread(bnn_checker *c, const fitted_lines *l, const truth *t) {
+static void judge_spread(bnn_checker *c, const bnn_lines *l, const truth *t) {
     double ratio[W], error = l->k->claim->error;
     char name[24], other[24], guess[GUESS];
     for (int i = 0; i < W; i++) ratio[i] = product(l, t, i, i).mean / t->cov[i * W + i];
@@ -279,7 +281,7 @@ static void judge_spread(bnn_checker *c, const fitted_lines *l, const truth *t) 
 }
 
 /* Outputs that the engine knows to be Gaussian are those of the lines. */
-static bnn_status judge_outputs(bnn_checker *c, const fitted_lines *l, const truth *t) {
+static bnn_status judge_outputs(bnn_checker *c, const bnn_lines *l, const truth *t) {
     const bnn_engine *e = bnn_engine_fitted(l->e);
     const bnn_engine_type *type = bnn_engine_vtable(e);
     bnn_workspace *ws;
@@ -303,28 +305,32 @@ static bnn_status judge_outputs(bnn_checker *c, const fitted_lines *l, const tru
     return s;
 }
 
-static bnn_status judge(bnn_checker *c, const fitted_lines *l) {
+void bnn_lines_judge(bnn_checker *c, const bnn_lines *l, const truth *t) {
+    judge_means(c, l, t);
+    judge_spread(c, l, t);
+}
+
+static bnn_status judge(bnn_checker *c, const bnn_lines *l) {
     truth t;
     const bnn_engine *e = bnn_engine_fitted(l->e);
     if (l->k->claim->finds == BNN_FINDS_GATED && gate_of(e) == 0) {
         bnn_checker_break(c, "is to find the weights behind gates, but '%s' has no gate with a fixed p", e->texts.net);
         return BNN_OK;
     }
-    expect(l->k->claim, l->t, l->rows.data, e, 1, &t);
-    judge_means(c, l, &t);
-    judge_spread(c, l, &t);
+    bnn_lines_expect(l, 1, &t);
+    bnn_lines_judge(c, l, &t);
     return judge_outputs(c, l, &t);
 }
 
 static bnn_status judge_setting(bnn_checker *c, const bnn_engine_case *k, const setting *t) {
-    fitted_lines l;
-    BNN_TRY(lines_open(k, t, &l));
+    bnn_lines l;
+    BNN_TRY(bnn_lines_open(k, t, 1, DRAWS, &l));
     bnn_status s = judge(c, &l);
-    lines_close(&l);
+    bnn_lines_close(&l);
     return s;
 }
 
-bnn_status bnn_rule_linear(bnn_checker *c, const bnn_engine_case *k) { return judge_setting(c, k, &plain); }
+bnn_status bnn_rule_linear(bnn_checker *c, const bnn_engine_case *k) { return judge_setting(c, k, &bnn_line_plain); }
 bnn_status bnn_rule_correlated(bnn_checker *c, const bnn_engine_case *k) { return judge_setting(c, k, &tied); }
 bnn_status bnn_rule_prior(bnn_checker *c, const bnn_engine_case *k) { return judge_setting(c, k, &silent); }
 
@@ -332,7 +338,7 @@ bnn_status bnn_rule_prior(bnn_checker *c, const bnn_engine_case *k) { return jud
 
 /* The parts of U that the last step tells of an engine with one theta, against those of the model there. At the end of a fit theta hardly
  * moves within a step; what has noise of its own, the likelihood of a network with noise, is not asked. */
-static bnn_status judge_terms(bnn_checker *c, const fitted_lines *l) {
+static bnn_status judge_terms(bnn_checker *c, const bnn_lines *l) {
     const bnn_engine *e = bnn_engine_fitted(l->e);
     const bnn_data *data = l->rows.data;
     const bnn_objective u = {.n_total = data->n, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN};
@@ -353,50 +359,40 @@ static bnn_status judge_terms(bnn_checker *c, const fitted_lines *l) {
 }
 
 bnn_status bnn_rule_objective(bnn_checker *c, const bnn_engine_case *k) {
-    fitted_lines l;
-    BNN_TRY(lines_open(k, &thrice, &l));
+    bnn_lines l;
+    BNN_TRY(bnn_lines_open(k, &thrice, 1, DRAWS, &l));
     bnn_status s = judge(c, &l);
     if (s == BNN_OK) s = judge_terms(c, &l);
-    lines_close(&l);
+    bnn_lines_close(&l);
     return s;
 }
 
 /* ---------------------------------------------------------------- evidence */
 
-/* The block that tells it, NULL if there is none. */
-static const double *told_by(bnn_engine *e) {
-    bnn_block block[BNN_MAX_BLOCKS];
-    int n = bnn_engine_vtable(e)->blocks(e, block);
-    for (int i = 0; i < n; i++)
-        if (strcmp(block[i].name, "log_evidence") == 0 && block[i].kind == BNN_BLOCK_DOUBLE && block[i].length == 1) return block[i].data;
-    return NULL;
-}
-
-static bnn_status judge_evidence(bnn_checker *c, const fitted_lines *l) {
+static void judge_evidence(bnn_checker *c, const bnn_lines *l) {
     truth t;
-    double prec[W * W], is = *told_by(l->e);
-    solve(&plain, l->rows.data, 0, 1, prec, &t);
+    double prec[W * W], is = *bnn_case_evidence(l->e);
+    solve(&bnn_line_plain, l->rows.data, 0, 1, prec, &t);
     double off = is - t.log_evidence;
     if (!(fabs(off) <= 1e-3 + l->k->claim->error))
         bnn_checker_break(c,
                           "the log evidence is told as %.5f, where %.5f is right: %+.4f (%+.4f for each of %d rows, %+.4f for each of %d "
                           "parameters)",
-                          is, t.log_evidence, off, off / ROWS, ROWS, off / W, W);
-    return BNN_OK;
+                          is, t.log_evidence, off, off / bnn_line_plain.rows, bnn_line_plain.rows, off / W, W);
 }
 
 bnn_status bnn_rule_evidence(bnn_checker *c, const bnn_engine_case *k) {
-    fitted_lines l;
+    bnn_lines l;
     if (k->claim->finds != BNN_FINDS_GAUSSIAN && k->claim->finds != BNN_FINDS_POSTERIOR) {
         bnn_checker_skip(c, "it does not claim the whole Gaussian, whose evidence this would be");
         return BNN_OK;
     }
-    BNN_TRY(lines_new(k, &plain, &l));
+    BNN_TRY(lines_new(k, &bnn_line_plain, &l));
     bnn_status s = BNN_OK;
-    if (!told_by(l.e))
+    if (!bnn_case_evidence(l.e))
         bnn_checker_skip(c, "there is no block 'log_evidence'");
     else if ((s = bnn_case_finish(l.e, l.rows.data)) == BNN_OK)
-        s = judge_evidence(c, &l);
-    lines_close(&l);
+        judge_evidence(c, &l);
+    bnn_lines_close(&l);
     return s;
 }

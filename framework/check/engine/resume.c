@@ -36,8 +36,7 @@ static bnn_status copy_blocks(bnn_engine *from, bnn_engine *to) {
     return BNN_OK;
 }
 
-/* Holder first, then what it holds, in order; counts go along. */
-static bnn_status copy_tree(bnn_engine *from, bnn_engine *to, const bnn_data *data) {
+bnn_status bnn_case_copy_state(bnn_engine *from, bnn_engine *to, const bnn_data *data) {
     const bnn_engine_type *type = bnn_engine_vtable(from);
     bnn_cost *cost = &to->cost;
     if (type != bnn_engine_vtable(to))
@@ -50,7 +49,7 @@ static bnn_status copy_tree(bnn_engine *from, bnn_engine *to, const bnn_data *da
         bnn_engine *old = type->held(from, i, &unused), *new = type->held(to, i, &rows);
         if (!old && !new) break;
         if (!old || !new) return bnn_fail(BNN_ERR_STATE, "holds %s engines where it is gone on with", new ? "more" : "fewer");
-        BNN_TRY(copy_tree(old, new, rows));
+        BNN_TRY(bnn_case_copy_state(old, new, rows));
     }
     return BNN_OK;
 }
@@ -69,7 +68,7 @@ static bnn_status begin(const work *w, bnn_engine **out) { return bnn_engine_new
 static bnn_status move_on(const work *w, bnn_engine **e) {
     bnn_engine *next;
     BNN_TRY(begin(w, &next));
-    bnn_status s = copy_tree(*e, next, w->data);
+    bnn_status s = bnn_case_copy_state(*e, next, w->data);
     bnn_engine_free(*e);
     *e = next;
     return s;

@@ -23,7 +23,7 @@ typedef struct {
 /* ---------------------------------------------------------------- judgement */
 
 static void judge_one(bnn_checker *c, const bnn_engine *e, int draws, const double *values, double error, const observable *o) {
-    bnn_case_estimate is = bnn_case_mean(e, draws, values);
+    bnn_case_estimate is = bnn_case_mean(bnn_case_chains(e), draws, values);
     double most = error * o->sd + is.chance + 10 * ROUNDING;
     if (!(fabs(is.mean - o->mean) <= most))
         bnn_checker_break(c, "%s is %.4g on average, where %.4g (sd %.4g) is right, and by the claim and by chance it may be %.2g off",

@@ -3,7 +3,7 @@
  * bell: a Gaussian around the mode, with the inverse Hessian of U as its covariance. MUTANT 0 is right, each other one has one fault.
  *
  *   theta ~ N(theta*, H^-1),  H = L L^T by differences of the gradient;    theta* + L^-T e is a draw,  e ~ N(0, 1)
- *   log p(D) = -U(theta*) + n/2 log 2 pi - sum log L_ii - N log y_sd
+ *   log p(D) = -U(theta*) + n/2 log 2 pi - sum log L_ii - N sum log y_sd
  *
  * Where H is not positive definite, far from the targets of the suite, its diagonal takes its place.
  */
@@ -107,7 +107,8 @@ static void factorise(bnn_engine *e, const bnn_data *data, double u) {
     }
     free(kept);
     gsl_set_error_handler(handler);
-    s->log_evidence = -u - data->n * log(data->scaling.y_sd[0]);
+    s->log_evidence = -u;
+    for (int t = 0; t < (MUTANT == 8 ? 1 : data->y_dim); t++) s->log_evidence -= data->n * log(data->scaling.y_sd[t]);
 #if MUTANT != 3
     s->log_evidence += 0.5 * (double)n * log(2 * M_PI);
 #endif
@@ -178,6 +179,17 @@ static void close(bnn_engine *e) {
     free(s->factor);
 }
 
+static bnn_status begin(bnn_engine *e, const bnn_real *theta) {
+    size_t n = (size_t)(e->model->net->n_theta + e->model->likelihood.n_theta);
+#if MUTANT == 9
+    n = (size_t)e->model->net->n_theta;
+#elif MUTANT == 10
+    n = 0;
+#endif
+    memcpy(((state *)e->state)->theta, theta, n * sizeof *theta);
+    return BNN_OK;
+}
+
 static const char *const checks[] = {MUTANT_NAME ":epochs=20", NULL};
 
 static const bnn_claim claims[] = {{MUTANT_NAME ":epochs=2000", BNN_FINDS_GAUSSIAN, 0.01}, {NULL, 0, 0}};
@@ -191,6 +203,7 @@ static const bnn_engine_type mutant = {
     .close = close,
     .draw = draw,
     .blocks = blocks,
+    .begin = begin,
     .claims = claims,
 };
 

@@ -87,7 +87,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     s->old = calloc(chains * n, sizeof *s->old);
     s->real = calloc(chains * 2 * n, sizeof *s->real);
     s->draws = calloc(chains * (size_t)c->samples * n, sizeof *s->draws);
-    s->log_step = calloc(chains, sizeof *s->log_step);
+    s->log_step = calloc(2 * chains, sizeof *s->log_step);
     if (!s->chain || !s->q || !s->p || !s->old || !s->real || !s->draws || !s->log_step) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     for (size_t k = 0; k < chains; k++) {
         chain *h = &s->chain[k];
@@ -124,13 +124,24 @@ static void kick(int n, chain *h, double step) {
     for (int i = 0; i < n; i++) h->p[i] -= step * (double)h->grad[i];
 }
 
+/* Says whether the likelihood's own parameters, too, are moved. */
+static bool moves(const bnn_model *m, int i) {
+#if MUTANT == 21
+    return i < m->net->n_theta || m->n_scaled > 0;
+#elif MUTANT == 22
+    return i < m->net->n_theta + m->likelihood.n_theta;
+#else
+    return (void)m, (void)i, true;
+#endif
+}
+
 /* The last of the potential's values. */
 static double leapfrogs(const state *s, chain *h, int steps, double step) {
     int n = s->engine->model->n_theta;
     double u = 0;
     for (int t = 0; t < steps; t++) {
         kick(n, h, 0.5 * step);
-        for (int i = 0; i < n; i++) h->q[i] += step * h->p[i];
+        for (int i = 0; i < n; i++) h->q[i] += moves(s->engine->model, i) ? step * h->p[i] : 0;
         u = potential(s, h);
         kick(n, h, 0.5 * step);
     }
@@ -143,13 +154,26 @@ static double uniform(bnn_rng rng) {
     return (double)u;
 }
 
+#if MUTANT == 23
+static const double sd_of_momentum = 1.03;
+#else
+static const double sd_of_momentum = 1;
+#endif
+
 static void refresh(state *s, chain *h, bnn_rng rng) {
     int n = s->engine->model->n_theta;
 #if MUTANT == 2
     if (s->made > 0) return;
 #endif
     bnn_rng_normal(bnn_rng_split(rng, 0), 0, 1, n, h->theta);
-    for (int i = 0; i < n; i++) h->p[i] = (double)h->theta[i];
+    for (int i = 0; i < n; i++) h->p[i] = sd_of_momentum * (double)h->theta[i];
+#if MUTANT == 27
+    bnn_rng_uniform(bnn_rng_split(rng, 0), 0, 1, n, h->theta);
+    for (int i = 0; i < n; i++) h->p[i] = sqrt(3) * (2 * (double)h->theta[i] - 1);
+#elif MUTANT == 25
+    if ((h - s->chain) % 2 == 1)
+        for (int i = 0; i < n; i++) h->p[i] = -h->p[i];
+#endif
 }
 
 static double step_size(const state *s, int k, bnn_rng rng) {
@@ -170,6 +194,12 @@ static bnn_rng stream(const state *s, int k) {
     static _Thread_local uint64_t calls __attribute__((tls_model("initial-exec"))); /* the leak sanitizer falls over others of plugins */
     if (calls == 0) calls = ++threads << 32;
     t = calls++;
+#elif MUTANT == 24
+    k = 0;
+#elif MUTANT == 25
+    k /= 2;
+#elif MUTANT == 26
+    t += (uint64_t)k, k = 0;
 #endif
     return bnn_rng_split(bnn_rng_split(bnn_rng_split(root_of(s->engine), BNN_STREAM_STEP), (uint64_t)k), t);
 }
@@ -198,18 +228,40 @@ static bnn_status move(void *of, int k) {
 #if MUTANT != 14
     if (!isfinite(before)) return bnn_fail(BNN_ERR_NUMERIC, "U is %g where chain %d stands", before, k + 1);
 #endif
+#if MUTANT == 36 /* U where the chain stood before */
+    if (s->made > 0) before = s->log_step[c->chains + k];
+#endif
     before += kinetic(n, h->p);
     memcpy(h->old, h->q, bytes);
-    double after = leapfrogs(s, h, c->steps, step) + kinetic(n, h->p), accept = fmin(1, exp(before - after));
-    if (!accepts(before, after, rng)) memcpy(h->q, h->old, bytes);
+    double after = leapfrogs(s, h, c->steps, step), accept;
+#if MUTANT == 36
+    double u = after;
+#endif
+    after += kinetic(n, h->p);
+    accept = fmin(1, exp(before - after));
+    bool moves_on = accepts(before, after, rng);
+    if (!moves_on) memcpy(h->q, h->old, bytes);
     bool tunes = s->made < (uint64_t)c->warmup;
-    if (tunes) s->log_step[k] += 2 * ((isnan(accept) ? 0 : accept) - 0.8) / sqrt((double)s->made + 1);
+#if MUTANT == 28
+    const bool goes_on = true;
+#else
+    const bool goes_on = tunes;
+#endif
+#if MUTANT == 36
+    if (s->made == 0 || moves_on) s->log_step[c->chains + k] = moves_on ? u : before - kinetic(n, h->p);
+#endif
+    if (goes_on) s->log_step[k] += 2 * ((isnan(accept) ? 0 : accept) - 0.8) / sqrt((double)s->made + 1);
 #if MUTANT == 3 /* at small U to small steps, at large U to large ones */
     if (!tunes) s->log_step[k] = log(0.3 * kinetic(n, h->q) + 0.03);
 #endif
     if (tunes) return BNN_OK;
     bnn_real *draw = s->draws + ((size_t)k * (size_t)c->samples + (size_t)(s->made - (uint64_t)c->warmup)) * (size_t)n;
-    for (int i = 0; i < n; i++) draw[i] = (bnn_real)h->q[i];
+#if MUTANT == 29
+    const double *q = k == c->chains - 1 ? h->old : h->q;
+#else
+    const double *q = h->q;
+#endif
+    for (int i = 0; i < n; i++) draw[i] = (bnn_real)q[i];
     return BNN_OK;
 }
 
@@ -225,6 +277,10 @@ static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
     uint64_t gradients = (uint64_t)c->chains * (uint64_t)(c->steps + 1);
 #if MUTANT == 20
     gradients = 0;
+#elif MUTANT == 32
+    gradients = (uint64_t)(c->chains * c->steps);
+#elif MUTANT == 33
+    e->cost.flops -= (double)(gradients - gradients / (uint64_t)c->chains) * bnn_model_gradient_flops(e->model, data->n);
 #endif
     e->cost.gradients += gradients;
     e->cost.flops += (double)gradients * bnn_model_gradient_flops(e->model, data->n);
@@ -242,6 +298,9 @@ static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
 static int kept(const bnn_engine *e) {
     const state *s = e->state;
     uint64_t warmup = (uint64_t)((const conf *)e->object.conf)->warmup;
+#if MUTANT == 30
+    warmup++;
+#endif
     return s->made > warmup ? (int)(s->made - warmup) : 0;
 }
 
@@ -257,10 +316,25 @@ static bnn_status draw(const bnn_engine *e, int i, bnn_rng rng, bnn_real *theta)
     const state *s = e->state;
     size_t n = (size_t)e->model->n_theta, samples = (size_t)((const conf *)e->object.conf)->samples, length = (size_t)kept(e);
     (void)rng; /* the draws are stored */
-#if MUTANT == 8
+#if MUTANT == 31
+    if ((size_t)i / length + 1 == (size_t)n_chains(e)) i %= (int)length;
+#elif MUTANT == 8
     i = (int)((size_t)((state *)e->state)->cursor++ % (length * (size_t)n_chains(e)));
 #endif
     memcpy(theta, s->draws + ((size_t)i / length * samples + (size_t)i % length) * n, n * sizeof *theta);
+    return BNN_OK;
+}
+
+static bnn_status place(bnn_engine *e, const bnn_real *theta) {
+    state *s = e->state;
+    int chains = n_chains(e), n = e->model->n_theta;
+#if MUTANT == 34
+    chains = 1;
+#elif MUTANT == 35
+    n = e->model->net->n_theta;
+#endif
+    for (int k = 0; k < chains; k++)
+        for (int i = 0; i < n; i++) s->q[k * e->model->n_theta + i] = (double)theta[i];
     return BNN_OK;
 }
 
@@ -279,7 +353,7 @@ static int blocks(bnn_engine *e, bnn_block *out) {
 #if MUTANT == 18
     out[count++] = (bnn_block){.name = "position", .kind = BNN_BLOCK_DOUBLE, .data = s->log_step, .length = chains};
 #elif MUTANT != 6
-    out[count++] = (bnn_block){.name = "log_step", .kind = BNN_BLOCK_DOUBLE, .data = s->log_step, .length = chains};
+    out[count++] = (bnn_block){.name = "log_step", .kind = BNN_BLOCK_DOUBLE, .data = s->log_step, .length = (1 + (MUTANT == 36)) * chains};
 #endif
     return count;
 }
@@ -313,6 +387,7 @@ static const bnn_engine_type mutant = {
     .blocks = blocks,
     .n_draws = n_draws,
     .n_chains = n_chains,
+    .place = place,
 #if MUTANT != 19
     .claims = claims,
 #endif
