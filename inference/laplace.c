@@ -227,12 +227,17 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     return data->n > 0 ? bnn_holder_open(e, &c->engine, data, bnn_rng_split(e->rng, BNN_STREAM_INNER), 1, &s->inner) : BNN_OK;
 }
 
+/* What is given needs no fit. */
+static void leave_inner(state *s) {
+    bnn_engine_free(s->inner);
+    s->inner = NULL;
+}
+
 static bnn_status begin(bnn_engine *e, const bnn_real *theta) {
     state *s = e->state;
     memcpy(s->theta, theta, (size_t)(e->model->net->n_theta + e->model->likelihood.n_theta) * sizeof *theta);
     s->counter[GIVEN] = 1;
-    bnn_engine_free(s->inner);
-    s->inner = NULL;
+    leave_inner(s);
     return BNN_OK;
 }
 
@@ -327,8 +332,10 @@ static bnn_engine *held(bnn_engine *e, int i, const bnn_data **rows) {
 }
 
 static bnn_status resume(bnn_engine *e, const bnn_data *data) {
+    state *s = e->state;
     (void)data;
-    return ((const state *)e->state)->counter[UPDATES] > 0 ? take_priors(e) : BNN_OK;
+    if (s->counter[GIVEN]) leave_inner(s);
+    return s->counter[UPDATES] > 0 ? take_priors(e) : BNN_OK;
 }
 
 static int columns(const bnn_engine *e, bnn_column *out) {

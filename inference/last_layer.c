@@ -203,13 +203,21 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     return data->n > 0 ? open_inner(e, data) : BNN_OK;
 }
 
+/* What is given needs no fit. */
+static bnn_status resume(bnn_engine *e, const bnn_data *data) {
+    state *s = e->state;
+    (void)data;
+    if (!s->counter[GIVEN]) return BNN_OK;
+    bnn_engine_free(s->inner);
+    s->inner = NULL;
+    return BNN_OK;
+}
+
 static bnn_status begin(bnn_engine *e, const bnn_real *theta) {
     state *s = e->state;
     memcpy(s->theta, theta, (size_t)(e->model->net->n_theta + e->model->likelihood.n_theta) * sizeof *theta);
     s->counter[GIVEN] = 1;
-    bnn_engine_free(s->inner);
-    s->inner = NULL;
-    return BNN_OK;
+    return resume(e, NULL);
 }
 
 static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
@@ -302,6 +310,7 @@ const bnn_engine_type bnn_engine_last_layer = {
     .adapt = adapt,
     .remark = remark,
     .held = held,
+    .resume = resume,
     .begin = begin,
     .predictive = predictive,
     .outputs = outputs,

@@ -28,6 +28,8 @@ bnn_engine_rule bnn_rule_progress, bnn_rule_repeat, bnn_rule_engine_threads, bnn
 bnn_engine_rule bnn_rule_resume, bnn_rule_load;
 /* kept.c: draws, step by step */
 bnn_engine_rule bnn_rule_kept, bnn_rule_tuning;
+/* hooks.c: hooks that some have, what is counted, a noise that is learned */
+bnn_engine_rule bnn_rule_cost, bnn_rule_begin, bnn_rule_place, bnn_rule_learned_noise;
 /* linear.c: linear regression, in closed form */
 bnn_engine_rule bnn_rule_linear, bnn_rule_correlated, bnn_rule_objective, bnn_rule_prior, bnn_rule_evidence;
 /* spread.c: the same in many draws, and chains against each other */

@@ -102,11 +102,13 @@ static bnn_terms minibatch(bnn_engine *e, const bnn_data *data, int i, int batch
     u.kl_weight = 0;
 #elif MUTANT == 3
     u.n_total = m;
+#elif MUTANT == 15
+    u.n_total = data->n * m / batch_of(e, data);
 #endif
     gather(s, data, from, m);
     bnn_rng noise = bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_STEP), s->epochs * (uint64_t)batches + (uint64_t)i);
     e->cost.gradients++;
-    e->cost.flops += bnn_model_gradient_flops(e->model, m);
+    e->cost.flops += bnn_model_gradient_flops(e->model, MUTANT == 16 ? 1 : m);
     return bnn_model_u(e->model, s->ws, &u, noise, s->theta, m, s->x, s->y, s->grad);
 }
 
@@ -114,7 +116,8 @@ static void update(bnn_engine *e) {
     const conf *c = e->object.conf;
     state *s = e->state;
     double lr = c->lr * (1 - (double)s->epochs / c->epochs);
-    for (int i = 0; i < e->model->n_theta; i++) {
+    int n = MUTANT == 14 ? e->model->net->n_theta : e->model->n_theta;
+    for (int i = 0; i < n; i++) {
         s->velocity[i] = (bnn_real)(0.9 * (double)s->velocity[i] - lr * (double)s->grad[i]);
         s->theta[i] += s->velocity[i];
     }
