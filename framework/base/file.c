@@ -78,13 +78,21 @@ static int open_draft(int folder, const char *name, bool *is_folder) {
     return fd >= 0 ? fd : openat(folder, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 }
 
+/* Removes the files in a folder; also where no memory is left, which opendir takes. */
+static void empty(int folder) {
+    _Alignas(struct dirent64) char list[4096];
+    for (ssize_t n; (n = getdents64(folder, list, sizeof list)) > 0;)
+        for (ssize_t at = 0; at < n;) {
+            const struct dirent64 *entry = (const void *)(list + at);
+            if (entry->d_type != DT_DIR) unlinkat(folder, entry->d_name, 0);
+            at += entry->d_reclen;
+        }
+}
+
 /* Removes a folder with the files in it, or a file. */
 static void remove_from(int parent, const char *name, bool folder) {
     int fd = folder ? openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
-    DIR *inside = fd < 0 ? NULL : fdopendir(fd);
-    for (struct dirent *entry; inside && (entry = readdir(inside));)
-        if (entry->d_type != DT_DIR) unlinkat(dirfd(inside), entry->d_name, 0);
-    if (inside) closedir(inside);
+    if (fd >= 0) empty(fd), close(fd);
     unlinkat(parent, name, folder ? AT_REMOVEDIR : 0);
 }
 
@@ -122,7 +130,11 @@ static void remove_leftovers(const char *path) {
 static int make(bnn_draft *d) {
     bool is_folder;
     if (d->folder ? mkdir(d->name, 0777) < 0 : (d->fd = open(d->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) < 0) return errno;
-    if (d->folder && (d->fd = open_draft(AT_FDCWD, d->name, &is_folder)) < 0) return EEXIST;
+    if (d->folder && (d->fd = open_draft(AT_FDCWD, d->name, &is_folder)) < 0) {
+        int error = errno == ENOENT ? EEXIST : errno;
+        rmdir(d->name);
+        return error;
+    }
     int held = lock(d->fd, d->folder); /* without locks, nobody takes it for a leftover */
     return is_held(held) || !stands_at(d->fd, AT_FDCWD, d->name) ? EEXIST : 0;
 }
@@ -189,18 +201,13 @@ struct claim {
 static pthread_mutex_t claims_lock = PTHREAD_MUTEX_INITIALIZER;
 static claim *claims;
 
-static identity identity_of(int fd) {
-    struct stat about;
-    if (fd < 0 || fstat(fd, &about) < 0) return (identity){0};
-    return (identity){about.st_dev, about.st_ino, about.st_size, about.st_mtim};
-}
-
-/* Opens the file: a network file system asks its server then. */
+/* Opens the file, where it can: a network file system asks its server then. */
 static identity look(const char *path) {
+    struct stat about;
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    identity there = identity_of(fd);
+    bool seen = (fd >= 0 ? fstat(fd, &about) : stat(path, &about)) == 0;
     if (fd >= 0) close(fd);
-    return there;
+    return seen ? (identity){about.st_dev, about.st_ino, about.st_size, about.st_mtim} : (identity){0};
 }
 
 static bool same(const identity *a, const identity *b) {
@@ -336,6 +343,51 @@ static bnn_status write_bytes(void *context, const char *temporary) {
 bnn_status bnn_file_save(const char *path, const void *data, size_t size) {
     return bnn_file_replace(path, write_bytes, &(bytes){path, data, size});
 }
+
+/* ---- texts ---- */
+
+typedef struct {
+    char **text;
+    size_t *size, used, room;
+    bool lost; /* something could not be taken: what follows would stand in the wrong place */
+} collector;
+
+static ssize_t collect(void *cookie, const char *piece, size_t n) {
+    collector *c = cookie;
+    size_t room = c->used + n < c->room ? c->room : 2 * (c->used + n + 1);
+    char *text = c->lost ? NULL : room == c->room ? *c->text : realloc(*c->text, room);
+    c->lost = !text;
+    if (c->lost) return 0;
+    memcpy(text + c->used, piece, n);
+    *c->text = text, c->room = room, c->used += n;
+    text[c->used] = '\0';
+    if (c->size) *c->size = c->used;
+    return (ssize_t)n;
+}
+
+static int free_collector(void *cookie) {
+    free(cookie);
+    return 0;
+}
+
+FILE *bnn_text_open(char **text, size_t *size) {
+    collector *c = calloc(1, sizeof *c);
+    *text = calloc(1, 1);
+    if (size) *size = 0;
+    FILE *out = c && *text ? fopencookie(c, "w", (cookie_io_functions_t){.write = collect, .close = free_collector}) : NULL;
+    if (!out) return free(c), free(*text), *text = NULL, NULL;
+    *c = (collector){.text = text, .size = size, .room = 1};
+    return out;
+}
+
+char *bnn_text_close(FILE *out, char **text) {
+    bool whole = fflush(out) == 0 && !ferror(out);
+    if (fclose(out) == 0 && whole) return *text;
+    free(*text);
+    return *text = NULL;
+}
+
+/* ---- sums ---- */
 
 static void finish_sha256(struct sha256_ctx *context, char hex[65]) {
     uint8_t digest[SHA256_DIGEST_SIZE];

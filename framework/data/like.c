@@ -7,6 +7,7 @@
 #include "import.h"
 #include "sheet.h"
 
+#include <bnn/file.h>
 #include <bnn/number.h>
 #include <math.h>
 #include <stdio.h>
@@ -34,8 +35,7 @@ typedef struct {
 /* The texts of all numbers, each with NUL at its end, row by row; owned, NULL: there is no memory. */
 static char *print_numbers(const origin *o) {
     char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = bnn_text_open(&text, NULL);
     if (!out) return NULL;
     for (int row = 0; row < o->rows && !o->as_numbers; row++)
         for (int c = 0; c < o->cols; c++) {
@@ -44,9 +44,7 @@ static char *print_numbers(const origin *o) {
             fputs(bnn_sheet_print(&o->source[c].numbers, row, o->decimal, number), out);
             fputc('\0', out);
         }
-    if (fclose(out) == 0) return text;
-    free(text);
-    return NULL;
+    return bnn_text_close(out, &text);
 }
 
 static void set_cells(const origin *o, bnn_sheet *s) {
@@ -280,13 +278,10 @@ static bnn_status copy_rest(const bnn_table *from, bnn_table *to) {
 /* The names of a table's targets as a list, each in quotes; owned, NULL: there is no memory. */
 static char *target_list(const bnn_table *t) {
     char *list = NULL;
-    size_t size;
-    FILE *out = open_memstream(&list, &size);
+    FILE *out = bnn_text_open(&list, NULL);
     if (!out) return NULL;
     for (int j = 0; j < t->y_dim; j++) fprintf(out, "%s\"%s\"", j > 0 ? "," : "", t->y_names[j]);
-    if (fclose(out) == 0) return list;
-    free(list);
-    return NULL;
+    return bnn_text_close(out, &list);
 }
 
 bnn_status bnn_table_doubt(const bnn_table *t, const char *path, bnn_remarks *remarks) {

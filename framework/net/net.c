@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/net.h>
 
+#include <bnn/file.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -307,12 +308,11 @@ static bool print_node(FILE *out, const bnn_net *net, int i) {
 
 char *bnn_net_print(const bnn_net *net) {
     char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = bnn_text_open(&text, NULL);
     if (!out) return NULL;
     bool ok = true;
     for (int i = 0; i < net->n_nodes && ok; i++) ok = print_node(out, net, i);
-    if (fclose(out) == 0 && ok) return text;
+    if (bnn_text_close(out, &text) && ok) return text;
     free(text);
     return NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/word.h"
+#include <bnn/file.h>
 #include <bnn/layer.h>
 #include <bnn/netspec.h>
 
@@ -133,8 +134,7 @@ bnn_status bnn_netspec_parse(const char *text, bnn_netspec *out) {
 
 char *bnn_netspec_print(const bnn_netspec *spec) {
     char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = bnn_text_open(&text, NULL);
     if (!out) return NULL;
     for (int i = 0; i < spec->n; i++) {
         const bnn_statement *s = &spec->s[i];
@@ -143,9 +143,7 @@ char *bnn_netspec_print(const bnn_netspec *spec) {
         for (int k = 0; k < s->n_in; k++) fprintf(out, "%s%s", k ? ", " : "(", s->in[k]);
         if (s->n_in) fputc(')', out);
     }
-    if (fclose(out) == 0) return text;
-    free(text);
-    return NULL;
+    return bnn_text_close(out, &text);
 }
 
 bnn_status bnn_netspec_insert(bnn_netspec *spec, int i, const char *type, const char *options) {
@@ -167,8 +165,7 @@ bnn_status bnn_netspec_insert(bnn_netspec *spec, int i, const char *type, const 
 /* "key=value,..." of the options that both tables have. */
 static char *shared_options(const bnn_type *from, const bnn_type *to, const void *conf) {
     char *text = NULL, *all = bnn_options_print(from->options, conf);
-    size_t size;
-    FILE *out = all ? open_memstream(&text, &size) : NULL;
+    FILE *out = all ? bnn_text_open(&text, NULL) : NULL;
     for (char *at = all, *end; out && at && *at; at = end) {
         const char *stop = find_outside(at, at + strlen(at), ",");
         char key[64];
@@ -178,9 +175,7 @@ static char *shared_options(const bnn_type *from, const bnn_type *to, const void
         if (bnn_options_find(to->options, key, &o)) fprintf(out, "%.*s,", (int)(stop - at), at);
     }
     free(all);
-    if (out && fclose(out) == 0) return text;
-    free(text);
-    return NULL;
+    return out ? bnn_text_close(out, &text) : NULL;
 }
 
 bnn_status bnn_netspec_convert(bnn_netspec *spec, int i, const char *type, const char *options) {

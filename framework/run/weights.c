@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/weights.h>
 
+#include <bnn/file.h>
 #include "base/sized.h"
 #include "order.h"
 #include "turn.h"
@@ -361,15 +362,15 @@ static void write_layers(const bnn_weights *w, const bnn_net *net, const int *no
 static bnn_status fill_run(const bnn_weights *w, bnn_run *run, const bnn_data *data) {
     const bnn_net *net = run->engine->model->net;
     bnn_block block[BNN_MAX_BLOCKS];
-    size_t size;
     bnn_engine_vtable(run->engine)->blocks(run->engine, block);
     int *node = calloc((size_t)w->n + 1, sizeof *node);
-    FILE *remark = open_memstream(&run->remark, &size);
+    FILE *remark = bnn_text_open(&run->remark, NULL);
     bnn_status s = node && remark ? match(w, net, node) : bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for a run", w->path);
     if (s == BNN_OK) s = fill(w, net, node, block[0].data);
     if (s == BNN_OK) write_layers(w, net, node, remark);
     if (s == BNN_OK) s = set_noise(w, run, data, block[0].data, remark);
-    if (remark && fclose(remark) != 0 && s == BNN_OK) s = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for a run", w->path);
+    if (remark && !bnn_text_close(remark, &run->remark) && s == BNN_OK)
+        s = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for a run", w->path);
     free(node);
     run->engine->cost = run->cost;
     run->complete = true;

@@ -97,6 +97,20 @@ static void close_object(hid_t id) {
     if (id >= 0) H5Oclose(id);
 }
 
+static herr_t find_cause(unsigned n, const H5E_error2_t *error, void *broken) {
+    (void)n;
+    if (error->maj_num == H5E_RESOURCE || error->maj_num == H5E_IO || error->min_num == H5E_CANTALLOC || error->min_num == H5E_READERROR)
+        *(bool *)broken = true;
+    return 0;
+}
+
+/* Says whether the last call failed for want of memory or by the disk, and not because what it looked for is not there. */
+static bool is_broken(void) {
+    bool broken = false;
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, find_cause, &broken);
+    return broken;
+}
+
 /* ---- writing ---- */
 
 static void fail_write(bnn_h5_writer *w, const char *what, const char *object) {
@@ -105,6 +119,12 @@ static void fail_write(bnn_h5_writer *w, const char *what, const char *object) {
         w->status = bnn_fail(BNN_ERR_FILE, "%s: cannot write %s%s: %s", w->path, what, object, strerror(errno));
     else
         w->status = bnn_fail(BNN_ERR_FILE, "%s: HDF5 cannot write %s%s", w->path, what, object);
+}
+
+/* Closes what was written: only now do its last bytes go to the file, and only here is told where they do not arrive. */
+static void close_written(bnn_h5_writer *w, const char *what, const char *object, hid_t id) {
+    errno = 0;
+    if (id >= 0 && H5Oclose(id) < 0) fail_write(w, what, object);
 }
 
 void bnn_h5_refuse(bnn_h5_writer *w, bnn_status status) {
@@ -159,8 +179,8 @@ void bnn_h5_group(bnn_h5_writer *w, const char *group) {
     errno = 0;
     hid_t list = ordered(H5P_GROUP_CREATE), id = H5Gcreate2(w->file, group, H5P_DEFAULT, list, H5P_DEFAULT);
     if (id < 0) fail_write(w, "group ", group);
-    close_object(id);
-    H5Pclose(list);
+    close_written(w, "group ", group, id);
+    close_list(list);
 }
 
 /* Storage in chunks of this size, which is cut to what a chunk may have, deflated. */
@@ -233,7 +253,7 @@ static void attribute(bnn_h5_writer *w, const char *object, const char *name, hi
     hid_t space = n ? H5Screate_simple(1, n, NULL) : H5Screate(H5S_SCALAR);
     hid_t id = H5Acreate_by_name(w->file, object, name, in_file, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     if (id < 0 || H5Awrite(id, in_memory, data) < 0) fail_write(w, "an attribute of ", object);
-    if (id >= 0) H5Aclose(id);
+    if (id >= 0 && H5Aclose(id) < 0) fail_write(w, "an attribute of ", object);
     close_space(space);
 }
 
@@ -253,7 +273,7 @@ void bnn_h5_dim(bnn_h5_writer *w, const char *group, const char *name, int n, bn
     hid_t id =
         dataset(w, path, kind == BNN_H5_INT ? H5T_STD_I64LE : file_type(kind), memory_type(kind), values, 1, (const hsize_t[]){(hsize_t)n});
     if (w->status == BNN_OK && H5DSset_scale(id, name) < 0) fail_write(w, "dimension ", path);
-    close_object(id);
+    close_written(w, "dimension ", path, id);
     free(count);
     attribute(w, path, "_Netcdf4Dimid", H5T_STD_I32LE, H5T_NATIVE_INT, NULL, &w->n_dims);
     w->n_dims++;
@@ -266,7 +286,7 @@ static hid_t find_dim(const bnn_h5_writer *w, const char *group, const char *nam
     for (;;) {
         snprintf(path, sizeof path, "%s/%.*s", above, length, name);
         hid_t id = H5Dopen2(w->file, path, H5P_DEFAULT);
-        if (id >= 0 || !*above) return id;
+        if (id >= 0 || !*above || is_broken()) return id;
         *strrchr(above, '/') = '\0';
     }
 }
@@ -310,9 +330,9 @@ static void put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_ki
                     : dataset(w, path, type, memory, data, rank, extent);
     for (int i = 0; i < rank; i++) {
         if (w->status == BNN_OK && H5DSattach_scale(id, scale[i], (unsigned)i) < 0) fail_write(w, "the dimensions of ", path);
-        close_object(scale[i]);
+        close_written(w, "the dimensions of ", path, scale[i]);
     }
-    close_object(id);
+    close_written(w, "dataset ", path, id);
 }
 
 void bnn_h5_put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, const void *data, const char *dims) {
@@ -344,7 +364,8 @@ void bnn_h5_put_part(bnn_h5_writer *w, const char *group, const char *name, bnn_
     if (room < 0 || H5Sselect_hyperslab(room, H5S_SELECT_SET, from, NULL, extent, NULL) < 0 ||
         H5Dwrite(id, memory_type(kind), part, room, H5P_DEFAULT, data) < 0)
         fail_write(w, "dataset ", path);
-    close_space(part), close_space(room), close_object(id);
+    close_space(part), close_space(room);
+    close_written(w, "dataset ", path, id);
 }
 
 static hid_t text_type(void) {
@@ -493,13 +514,21 @@ bnn_status bnn_h5_close(bnn_h5_reader *r) {
     return r->status;
 }
 
-bool bnn_h5_has(const bnn_h5_reader *r, const char *object) { return r->file >= 0 && H5Oexists_by_name(r->file, object, H5P_DEFAULT) > 0; }
-
-bool bnn_h5_has_attribute(const bnn_h5_reader *r, const char *object, const char *name) {
-    return bnn_h5_has(r, object) && H5Aexists_by_name(r->file, object, name, H5P_DEFAULT) > 0;
+/* What HDF5 says of something: that it is there, that it is not, or that this could not be told, which is a failure. */
+static bool is_there(bnn_h5_reader *r, htri_t answer, const char *object) {
+    if (answer < 0 && r->status == BNN_OK && is_broken()) r->status = bnn_fail(BNN_ERR_FILE, "%s: %s cannot be read", r->path, object);
+    return answer > 0;
 }
 
-bool bnn_h5_is_group(const bnn_h5_reader *r, const char *object) {
+bool bnn_h5_has(bnn_h5_reader *r, const char *object) {
+    return r->file >= 0 && is_there(r, H5Oexists_by_name(r->file, object, H5P_DEFAULT), object);
+}
+
+bool bnn_h5_has_attribute(bnn_h5_reader *r, const char *object, const char *name) {
+    return bnn_h5_has(r, object) && is_there(r, H5Aexists_by_name(r->file, object, name, H5P_DEFAULT), object);
+}
+
+bool bnn_h5_is_group(bnn_h5_reader *r, const char *object) {
     hid_t id = bnn_h5_has(r, object) ? H5Oopen(r->file, object, H5P_DEFAULT) : -1;
     bool group = id >= 0 && H5Iget_type(id) == H5I_GROUP;
     close_object(id);

@@ -88,9 +88,9 @@ bnn_status bnn_h5_open_any(bnn_h5_reader *r, const char *path); /* whoever wrote
 /* Bytes in memory that stay until the file is closed; path is for sentences. */
 bnn_status bnn_h5_open_image(bnn_h5_reader *r, const char *path, const void *bytes, size_t size);
 bnn_status bnn_h5_close(bnn_h5_reader *r); /* returns the reader's status */
-bool bnn_h5_has(const bnn_h5_reader *r, const char *object);
-bool bnn_h5_has_attribute(const bnn_h5_reader *r, const char *object, const char *name);
-bool bnn_h5_is_group(const bnn_h5_reader *r, const char *object);
+bool bnn_h5_has(bnn_h5_reader *r, const char *object);
+bool bnn_h5_has_attribute(bnn_h5_reader *r, const char *object, const char *name);
+bool bnn_h5_is_group(bnn_h5_reader *r, const char *object);
 bool bnn_h5_is_ordered(const bnn_h5_reader *r, const char *group); /* the file keeps the order in which its members were made */
 /* Names of what is in a group, in the order it was made where the file keeps that, else by name, dense_2 before dense_10. Owned, name by
  * name. */

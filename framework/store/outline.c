@@ -16,7 +16,7 @@ bool bnn_store_is_complete(bnn_h5_reader *r) {
     return complete;
 }
 
-bool bnn_store_predicts(const bnn_h5_reader *r) { return bnn_h5_has(r, "/engine_state"); }
+bool bnn_store_predicts(bnn_h5_reader *r) { return bnn_h5_has(r, "/engine_state"); }
 
 /* NULL for "". */
 static char *get_known(bnn_h5_reader *r, const char *object, const char *name) {

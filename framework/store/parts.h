@@ -79,7 +79,7 @@ void bnn_store_get_resumed(bnn_h5_reader *r, bnn_engine *engine, const bnn_data 
 
 /* Questions to a file of a run: whether the run is complete, whether it holds an engine that predicts, where it came from. */
 bool bnn_store_is_complete(bnn_h5_reader *r);
-bool bnn_store_predicts(const bnn_h5_reader *r);
+bool bnn_store_predicts(bnn_h5_reader *r);
 void bnn_store_get_origin(bnn_h5_reader *r, bnn_origin *origin);
 
 /* The plugins that make the engine and those that it holds, into /provenance; nothing where there are none. */

@@ -59,13 +59,10 @@ static void use_engine(const bnn_engine *engine, bool *used) {
 /* "layer swish, prior horseshoe"; owned. */
 static char *types_text(const bnn_plugin *p) {
     char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = bnn_text_open(&text, NULL);
     if (!out) return NULL;
     for (int k = 0; k < p->n; k++) fprintf(out, "%s%s %s", k ? ", " : "", bnn_kind_name(p->types[k].kind), p->types[k].type->name);
-    if (fclose(out) == 0) return text;
-    free(text);
-    return NULL;
+    return bnn_text_close(out, &text);
 }
 
 enum { NAME, VERSION, PATH, SHA256, TYPES, N_COLUMNS };

@@ -24,7 +24,6 @@ static bnn_status predict(const tool_job *job, const bnn_run *run, unsigned keep
     how.taker = tool_taker(run->engine);
     bnn_status s = bnn_predict(run->engine, results->data, &how, prediction);
     if (s == BNN_OK) s = bnn_metrics_compute(*prediction, results->data, metrics);
-    if (s < 0) bnn_draws_free(results->draws);
     results->prediction = *prediction, results->metrics = metrics;
     return s;
 }
@@ -44,11 +43,15 @@ bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, c
     results.verdicts = verdicts, results.traces = traces;
     if (s == BNN_OK)
         s = bnn_run_save(run, &results, &provenance, path);
-    else if (bnn_run_save(run, NULL, &provenance, path) == BNN_OK) /* a fit is worth more than its predictions */
-        bnn_note(s, "%s was written without predictions", path);
+    else {
+        bnn_draws_free(results.draws);
+        if (bnn_run_save(run, NULL, &provenance, path) == BNN_OK) /* a fit is worth more than its predictions */
+            bnn_note(s, "%s was written without predictions", path);
+    }
     if (s == BNN_OK) {
         print_run(run);
-        if (test) s = tool_scores_print("test", prediction, test, &metrics);
+        if (test && (s = tool_scores_print("test", prediction, test, &metrics)) < 0)
+            bnn_note(s, "%s was written, its scores are not said", path);
         tool_print_verdicts(verdicts);
         printf("wrote %s\n", tool_line(path));
     }

@@ -68,13 +68,11 @@ static void write_argument(FILE *out, const char *text) {
 /* Joins the words of a command line of any length; argv[0] is "bnn NAME". The text lives as long as the program; NULL: out of memory. */
 static const char *command_line(int argc, char **argv) {
     static char *line;
-    size_t size;
-    FILE *out = open_memstream(&line, &size);
+    FILE *out = bnn_text_open(&line, NULL);
     if (!out) return NULL;
     fputs(argv[0], out);
     for (int i = 1; i < argc; i++) write_argument(out, argv[i]);
-    fclose(out);
-    return line;
+    return bnn_text_close(out, &line);
 }
 
 void tool_job_open(tool_job *job, int argc, char **argv) {
@@ -162,7 +160,7 @@ bnn_status tool_output_claim_table(const char *path, const bnn_table *table) {
 }
 
 bnn_status tool_rows(const bnn_table *table, int split, const bnn_scaling *scaling, bnn_data **train, bnn_data **test) {
-    *test = NULL;
+    *train = *test = NULL;
     if (split >= table->n_splits)
         return bnn_fail(BNN_ERR_OPTION, "split %d was asked for, but the data have %d: `bnn split` makes more", split, table->n_splits);
     BNN_TRY(bnn_data_split(table, split, BNN_TRAIN, scaling, train));
@@ -172,7 +170,7 @@ bnn_status tool_rows(const bnn_table *table, int split, const bnn_scaling *scali
         bnn_data_free(*test);
         *test = NULL;
     }
-    if (s < 0) bnn_data_free(*train);
+    if (s < 0) bnn_data_free(*train), *train = NULL;
     return s;
 }
 

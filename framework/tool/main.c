@@ -9,16 +9,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Says whether bnn_escape would leave the text as it is. */
+static bool is_line(const char *text) {
+    char piece[256];
+    for (size_t n; *text; text += n) {
+        n = strlen(bnn_escape(text, piece, sizeof piece));
+        if (strncmp(piece, text, n) != 0) return false;
+    }
+    return true;
+}
+
 const char *tool_line(const char *text) {
     static struct copy {
         struct copy *before;
         char text[];
     } * last; /* whoever prints need not free */
-    if (!text) return "";
+    if (!text || is_line(text)) return text ? text : "";
     size_t room = 4 * strlen(text) + 1;
     struct copy *made = malloc(sizeof *made + room);
-    if (!made) return "(out of memory)";
-    if (strcmp(bnn_escape(text, made->text, room), text) == 0) return free(made), text;
+    if (!made) exit(tool_refuse("out of memory for a line"));
+    bnn_escape(text, made->text, room);
     made->before = last;
     last = made;
     return made->text;

@@ -4,6 +4,7 @@
  */
 #include "spec.h"
 
+#include <bnn/file.h>
 #include <bnn/registry.h>
 
 #include <math.h>
@@ -346,27 +347,18 @@ static void print_object(FILE *out, const bnn_object *object, bool braces) {
     if (print_options(out, object->type->options, object->conf, braces ? "{" : ":") && braces) fputc('}', out);
 }
 
-/* The text that was printed, once out is closed; NULL when out of memory. */
-static char *close_text(FILE *out, char **text) {
-    if (fclose(out) == 0) return *text;
-    free(*text);
-    return NULL;
-}
-
 char *bnn_options_print(const bnn_option *table, const void *conf) {
     char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = bnn_text_open(&text, NULL);
     if (!out) return NULL;
     print_options(out, table, conf, "");
-    return close_text(out, &text);
+    return bnn_text_close(out, &text);
 }
 
 char *bnn_object_print(const bnn_object *object, bool braces) {
     char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = bnn_text_open(&text, NULL);
     if (!out) return NULL;
     print_object(out, object, braces);
-    return close_text(out, &text);
+    return bnn_text_close(out, &text);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * file.h: files that are whole: an old one is lost only to a whole new one.
+ * file.h: files that are whole: an old one is lost only to a whole new one; texts that are whole, or none.
  */
 #ifndef BNN_FILE_H
 #define BNN_FILE_H
@@ -8,6 +8,7 @@
 #include <bnn/status.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -19,6 +20,12 @@ bnn_status bnn_file_replace(const char *path, bnn_status (*write)(void *context,
 
 /* The same of size bytes of data. */
 bnn_status bnn_file_save(const char *path, const void *data, size_t size);
+
+/* Opens a stream that writes to memory: as open_memstream, whose lost bytes no call of the C library tells. *text, and *size if size is not
+ * NULL, are what was written up to the last fflush, NUL behind it. NULL: out of memory. */
+FILE *bnn_text_open(char **text, size_t *size);
+/* Closes it: *text, the caller's to free, where it holds all that was written; else that is freed and *text is NULL. */
+char *bnn_text_close(FILE *out, char **text);
 
 /* ---- for who writes a file in pieces ---- */
 

@@ -148,7 +148,7 @@ bnn_status bnn_table_save(const bnn_table *t, const char *path) {
 
 /* ---- reading ---- */
 
-static bool has_targets(const bnn_h5_reader *r) { return bnn_h5_has(r, "/y") || bnn_h5_has(r, "/output"); }
+static bool has_targets(bnn_h5_reader *r) { return bnn_h5_has(r, "/y") || bnn_h5_has(r, "/output"); }
 
 /* Rows, shapes and classes, from which the table is made. */
 static bnn_table *get_size(bnn_h5_reader *r) {

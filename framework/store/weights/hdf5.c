@@ -67,7 +67,7 @@ static void add_attribute(bnn_h5_reader *r, const char *group, const char *attri
     if (n > 0) append(r, list, n, bnn_h5_get_texts(r, group, attribute, n));
 }
 
-static bool has_list(const bnn_h5_reader *r, const char *group, const char *attribute) {
+static bool has_list(bnn_h5_reader *r, const char *group, const char *attribute) {
     char first[32];
     snprintf(first, sizeof first, "%s0", attribute);
     return bnn_h5_has_attribute(r, group, attribute) || bnn_h5_has_attribute(r, group, first);

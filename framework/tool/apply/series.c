@@ -156,7 +156,7 @@ bnn_status tool_series_page(const tool_series *s, const char *path) {
     char *text = NULL;
     size_t size = 0;
     bnn_status status = BNN_OK;
-    FILE *html = open_memstream(&text, &size);
+    FILE *html = bnn_text_open(&text, &size);
     if (!html) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     fputs("<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Scores against shift</title>\n<h1>", html);
     report_text(html, s->run);
@@ -167,7 +167,7 @@ bnn_status tool_series_page(const tool_series *s, const char *path) {
             status = draw(s, k, html);
         }
     fputs("</html>\n", html);
-    if (fclose(html) != 0) status = bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    if (!bnn_text_close(html, &text) && status == BNN_OK) status = bnn_fail(BNN_ERR_MEMORY, "out of memory");
     if (status == BNN_OK) status = tool_save(text, size, path);
     free(text);
     return status;

@@ -144,9 +144,8 @@ static void print_course(const bnn_run *run) {
     tool_print_cost("cost", &run->cost);
 }
 
-/* run NULL: the file holds none that predicts, or (missing) its plugins are not there. */
-static void print_fitted(const char *path, const bnn_outline *o, const bnn_run *run, const char *missing) {
-    bnn_comparison *scores;
+/* run NULL: the file holds none that predicts, or (missing) its plugins are not there. scores NULL: it holds none. */
+static void print_fitted(const char *path, const bnn_outline *o, const bnn_run *run, const char *missing, const bnn_comparison *scores) {
     print_state(path, o);
     if (run)
         printf(", %d parameters\n", run->engine->model->n_theta);
@@ -155,10 +154,7 @@ static void print_fitted(const char *path, const bnn_outline *o, const bnn_run *
     print_outline(o);
     print_text("missing", missing);
     if (run) print_course(run);
-    if ((run || missing) && bnn_comparison_load(path, &scores) == BNN_OK) {
-        if (scores->engine[0].metrics[0].n > 0) print_scores(&scores->engine[0].metrics[0]);
-        bnn_comparison_free(scores);
-    }
+    if (scores && scores->engine[0].metrics[0].n > 0) print_scores(&scores->engine[0].metrics[0]);
     print_kept(o);
     tool_print_verdicts(o->verdicts);
 }
@@ -166,11 +162,14 @@ static void print_fitted(const char *path, const bnn_outline *o, const bnn_run *
 static bnn_status print_run(const char *path) {
     bnn_outline o;
     bnn_run *run = NULL;
+    bnn_comparison *scores = NULL;
     char *missing = NULL;
     BNN_TRY(bnn_outline_load(path, &o));
     bnn_status s = o.predicts ? bnn_run_load(path, &run, NULL) : BNN_OK;
     if (s == BNN_ERR_PLUGIN && (missing = strdup(bnn_error()))) s = BNN_OK;
-    if (s == BNN_OK) print_fitted(path, &o, run, missing);
+    if (s == BNN_OK && (run || missing) && o.complete) s = bnn_comparison_load(path, &scores);
+    if (s == BNN_OK) print_fitted(path, &o, run, missing, scores);
+    bnn_comparison_free(scores);
     free(missing);
     bnn_run_free(run);
     bnn_outline_free(&o);

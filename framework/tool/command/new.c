@@ -65,10 +65,10 @@ static void put_line(FILE *out, const char *line, const char *name) {
 static bnn_status save(const char *path, const char *const *lines, const char *name) {
     char *text = NULL;
     size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = bnn_text_open(&text, &size);
     if (!out) return out_of_memory();
     while (*lines) put_line(out, *lines++, name);
-    bnn_status s = fclose(out) == 0 ? tool_save(text, size, path) : out_of_memory();
+    bnn_status s = bnn_text_close(out, &text) ? tool_save(text, size, path) : out_of_memory();
     free(text);
     return s;
 }

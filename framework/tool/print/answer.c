@@ -122,16 +122,13 @@ static void put_class(FILE *out, const tool_answer *a, int i) {
 /* A field with a comma before it; of no name those of all columns behind the row's: ",mean_y,sd_y,...". Owned; NULL: out of memory. */
 static char *written(const tool_answer *a, const char *head, const char *name) {
     char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = bnn_text_open(&text, NULL);
     if (!out) return NULL;
     if (name)
         put_name(out, head, name);
     else
         (a->p->is_class ? put_class_names : put_real_names)(out, a);
-    if (fclose(out) == 0) return text;
-    free(text);
-    return NULL;
+    return bnn_text_close(out, &text);
 }
 
 /* Says whether one of the columns is called so. */
@@ -183,10 +180,10 @@ bnn_status tool_answer_write(const tool_answer *answer, const char *path) {
     char *text = NULL;
     size_t size = 0;
     if (!path) return put_all(stdout, answer);
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = bnn_text_open(&text, &size);
     if (!out) return bnn_oom("predictions");
     bnn_status s = put_all(out, answer);
-    if (fclose(out) != 0 && s == BNN_OK) s = bnn_oom("predictions");
+    if (!bnn_text_close(out, &text) && s == BNN_OK) s = bnn_oom("predictions");
     if (s == BNN_OK) s = tool_save(text, size, path);
     free(text);
     return s;

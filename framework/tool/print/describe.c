@@ -183,19 +183,23 @@ static json_t *history_of(const bnn_history *h) {
     return o;
 }
 
-static void put_fitted(json_t *o, const char *path, const bnn_run *run) {
-    bnn_comparison *scores;
+static void put_fitted(json_t *o, const bnn_run *run) {
     put_whole(o, "parameters", run->engine->model->n_theta);
     put_text(o, "remark", run->remark);
     tool_json_set(o, "columns", columns_of(run->schema));
     tool_json_set(o, "calibration", tool_json_calibration(bnn_run_calibration(run)));
     tool_json_set(o, "history", history_of(&run->history));
     tool_json_set(o, "cost", tool_json_cost(&run->cost));
-    if (bnn_comparison_load(path, &scores) < 0) return;
+}
+
+static bnn_status put_scores(json_t *o, const char *path) {
+    bnn_comparison *scores;
+    BNN_TRY(bnn_comparison_load(path, &scores));
     const bnn_metrics *m = &scores->engine[0].metrics[0];
     if (m->n > 0) tool_json_set(o, "scores", tool_json_scores(m)); /* else it has predicted no test rows */
     tool_json_set(o, "verdicts", tool_json_verdicts(scores->engine[0].verdicts));
     bnn_comparison_free(scores);
+    return BNN_OK;
 }
 
 static bnn_status describe_run(const char *path, json_t *o) {
@@ -208,7 +212,8 @@ static bnn_status describe_run(const char *path, json_t *o) {
     put_number(o, "progress", outline.progress);
     put_outline(o, &outline);
     if (s == BNN_ERR_PLUGIN) put_text(o, "missing", bnn_error()), s = BNN_OK;
-    if (run) put_fitted(o, path, run);
+    if (run) put_fitted(o, run);
+    if (run && outline.complete) s = put_scores(o, path);
     bnn_run_free(run);
     bnn_outline_free(&outline);
     return s;

@@ -32,7 +32,7 @@ bnn_status report_plot_open(report_plot *p) {
     *p = (report_plot){.owner = -1, .least_y = -INFINITY, .x0 = INFINITY, .x1 = -INFINITY, .y0 = INFINITY, .y1 = -INFINITY};
     int fd = memory_file();
     p->script = fd < 0 ? NULL : fdopen(fd, "w");
-    p->clauses = open_memstream(&p->clause_text, &p->clause_size);
+    p->clauses = bnn_text_open(&p->clause_text, NULL);
     if (p->script && p->clauses) return BNN_OK;
     if (!p->script && fd >= 0) close(fd);
     report_plot_close(p);
@@ -56,7 +56,10 @@ static void quote(FILE *out, const char *text) {
 /* Remembers whose curve it is; a byte will do for the engines that a comparison takes. */
 static void own_curve(report_plot *p) {
     char *more = realloc(p->owners, (size_t)p->n_curves + 1);
-    if (!more) return; /* that curve cannot be switched off */
+    if (!more) {
+        p->lost = true;
+        return;
+    }
     p->owners = more;
     p->owners[p->n_curves++] = (char)(p->owner < 0 ? p->engine : p->owner);
 }
@@ -187,7 +190,7 @@ static char *contents(int fd) {
     char *text = calloc((size_t)about.st_size + 1, 1);
     for (off_t at = 0; text && at < about.st_size;) {
         ssize_t n = pread(fd, text + at, (size_t)(about.st_size - at), at);
-        if (n <= 0) break;
+        if (n <= 0) return free(text), NULL;
         at += n;
     }
     return text;
@@ -200,10 +203,10 @@ static bnn_status spawn(int in, int out, int err) {
     pid_t pid;
     int exit_code = 0;
     if (lseek(in, 0, SEEK_SET) < 0 || posix_spawn_file_actions_init(&actions) != 0) return bnn_oom("gnuplot");
-    posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
-    int failed = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+    int failed = 0;
+    for (int to = STDIN_FILENO; !failed && to <= STDERR_FILENO; to++)
+        failed = posix_spawn_file_actions_adddup2(&actions, (const int[]){in, out, err}[to], to);
+    if (!failed) failed = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (failed == ENOENT)
         return bnn_fail(BNN_ERR_FILE,
@@ -274,14 +277,16 @@ bnn_status report_plot_draw(report_plot *p, const report_frame *f, FILE *html) {
     end_curve(p);
     write_settings(p, f);
     set_ranges(p, f);
-    fflush(p->clauses);
+    if (fflush(p->clauses) != 0 || ferror(p->clauses) || p->lost) return bnn_oom("a plot");
     fprintf(p->script, "plot %s\n", p->clause_text);
-    if (fflush(p->script) != 0 || ferror(p->clauses)) return bnn_oom("a plot");
+    if (fflush(p->script) != 0 || ferror(p->script)) return bnn_oom("a plot");
     int out = memory_file(), err = memory_file();
     bnn_status s = out < 0 || err < 0 ? bnn_oom("a plot") : spawn(fileno(p->script), out, err);
     char *svg = s == BNN_OK ? contents(out) : NULL, *start = svg ? strstr(svg, "<svg") : NULL;
     if (start)
         write_svg(p, html, start, f);
+    else if (s == BNN_OK && !svg)
+        s = bnn_oom("a plot");
     else if (s == BNN_OK)
         s = bnn_fail(BNN_ERR_FILE, "gnuplot drew nothing: its svg terminal is needed");
     free(svg);

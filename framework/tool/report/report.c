@@ -102,10 +102,10 @@ static bnn_status report(const request *r, shown *of) {
     size_t size = 0;
     const bool detection = report_is_detection(r->file[0]);
     if (!detection) BNN_TRY(load(r, of));
-    FILE *html = open_memstream(&page, &size);
+    FILE *html = bnn_text_open(&page, &size);
     if (!html) return bnn_oom("a report");
     bnn_status s = detection ? report_detections(html, r->file, r->n_files) : write_page(html, r, of);
-    if (fclose(html) != 0 && s == BNN_OK) s = bnn_oom("a report");
+    if (!bnn_text_close(html, &page) && s == BNN_OK) s = bnn_oom("a report");
     if (s == BNN_OK) s = write_out(page, size, r->out);
     free(page);
     return s;

@@ -82,7 +82,7 @@ typedef enum {
 typedef struct {
     FILE *script, *clauses; /* the data, and what comes after "plot" */
     char *clause_text;
-    size_t clause_size;
+    bool lost; /* there was no memory for something */
     int n_curves, n_data, n_points; /* curves, and tables of points, so far; points of the last one */
     int engine, variant;            /* of the last curve */
     int owner;                      /* whose all curves are, where colours tell something else than engines; -1: each has its own */

@@ -1,0 +1,210 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""test_armour.py HARM EVERY BNN FACADE FAILING PLUGIN [COMMAND...]: commands that are harmed on their way end with their whole answer, or with one sentence and nothing lost.
+
+HARM is one of
+  memory[:LIBRARY]  the n-th allocation fails: bnn's own, or the library's (libhdf5, libgsl, libjansson)
+  calls             the n-th call of the system about a file fails: input or output error, no space, quota, read only, no such file in turn
+  disk              files may hold n bytes
+  kill              SIGKILL at a moment of a seeded generator; what the next call leaves is as if nothing had been
+EVERY is the step of n: 1 for every n until a command is no longer harmed; of kill it is the number of kills in all. FAILING is failing.so, FACADE a program that calls what bnn.h declares.
+"""
+import errno
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+harm, every, bnn, facade, failing, plugin = sys.argv[1], int(sys.argv[2]), *map(os.path.abspath, sys.argv[3:7])
+chosen = sys.argv[7:]
+library = harm.split(':')[1] if ':' in harm else 'libbnn:bnn:facade'
+errors = [errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT]
+failed = runs = 0
+
+small = ['-n', 'dense:3; tanh; dense', '-t', '1', '-S', '5']
+fit = ['fit', '-d', 't.h5', *small, '-f', '-o', 'out.h5', '-e']
+# Name, words, and what the command writes.
+commands = [
+    ('fit', [*fit, 'mc_dropout:epochs=2'], 'out.h5'),
+    ('fit_text', ['fit', '-d', 't.csv', *small, '-f', '-o', 'out.h5', '-e', 'map:epochs=2'], 'out.h5'),
+    ('fit_keep', [*fit, 'bayes_by_backprop:epochs=2', '--keep', 'posterior,predictive'], 'out.h5'),
+    ('fit_laplace', [*fit, 'laplace:engine=map{epochs=2},structure=kron'], 'out.h5'),
+    ('fit_chains', [*fit, 'hmc:chains=2,warmup=2,samples=4,steps=1', '-p', 'hierarchical'], 'out.h5'),
+    ('fit_ensemble', [*fit, 'ensemble:engine=map{epochs=2},members=2'], 'out.h5'),
+    ('fit_grid', [*fit, 'grid_search:engine=mc_dropout{epochs=1},grid={p=0.1|0.2}'], 'out.h5'),
+    ('fit_plugin', ['fit', '-d', 't.h5', '-n', 'dense:3; swish; dense', '-t', '1', '-S', '5', '--plugin', plugin, '-e', 'map:epochs=2', '-f', '-o', 'out.h5'], 'out.h5'),
+    ('resume', ['fit', '-d', 't.h5', *small, '-e', 'map:epochs=4000', '--resume', '-o', 'out.h5'], 'out.h5'),
+    ('predict', ['predict', 'run.h5', '-t', '1', '-S', '5', '--keep', 'predictive', '-f', '-o', 'out.h5'], 'out.h5'),
+    ('predict_text', ['predict', 'run.h5', '-d', 'new.csv', '-t', '1', '-S', '5', '-f', '-o', 'out.csv'], 'out.csv'),
+    ('evaluate', ['evaluate', '--json', 'run.h5', '-t', '1', '-S', '5'], None),
+    ('compare', ['compare', '-d', 't.h5', *small, '-e', 'map:epochs=2', '-e', 'mc_dropout:epochs=2', '-k', '0', '-f', '-o', 'out.h5'], 'out.h5'),
+    ('import', ['import', 'csv', 't.csv', '-f', '-o', 'out.h5'], 'out.h5'),
+    ('split', ['split', 't.h5', '--kind', 'kfold', '--count', '3', '-f', '-o', 'out.h5'], 'out.h5'),
+    ('info', ['info', '--json', 'run.h5'], None),
+    ('report', ['report', 'compared.h5', '-f', '-o', 'out.html'], 'out.html'),
+    ('calibrate', ['calibrate', 'classes.h5', '-t', '1', '-S', '5', '-f', '-o', 'out.h5'], 'out.h5'),
+    ('ood', ['ood', 'run.h5', '--in', 't.csv', '--out', 'new.csv', '-t', '1', '-S', '5', '-f', '-o', 'out.h5'], 'out.h5'),
+    ('attack', ['attack', 'classes.h5', '--eps', '0.1', '-t', '1', '-S', '5', '-f', '-o', 'out.h5'], 'out.h5'),
+    ('shift', ['shift', 't.h5', '--noise', '0.1', '-f', '-o', 'out.h5'], 'out.h5'),
+    ('acquire', ['acquire', 'run.h5', '-d', 'new.csv', '-n', '2', '-t', '1', '-S', '5', '-f', '-o', 'out.h5'], 'out.h5'),
+    ('bandit', ['bandit', 'c.h5', '--game', 'guesses', '-n', 'dense:3; tanh; dense', '--steps', '20', '--every', '10', '-t', '1'], None),
+    ('diagnose', ['diagnose', 'chains.h5', '-t', '1'], None),
+    ('new', ['new-layer', 'mine'], 'mine'),
+    ('facade', ['t.h5', plugin], 'facade.h5'),
+]
+
+
+def run(name, words, harmed=None, limit=None):
+    """Runs a command with the variables of failing.so, or with files of so many bytes at most."""
+    more = dict(harmed, LD_PRELOAD=failing, FAIL_NOTE=os.path.abspath('note')) if harmed else {}
+    before = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit is not None else None
+    return subprocess.run([facade if name == 'facade' else bnn, *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=120, preexec_fn=before,
+                          env={**os.environ, 'LC_ALL': 'C', 'OMP_NUM_THREADS': '1', **more})
+
+
+def works(*words):
+    done = run('', words)
+    assert done.returncode == 0, (words, done.stderr)
+
+
+def prepare():
+    with open('t.csv', 'w') as real, open('c.csv', 'w') as classes, open('new.csv', 'w') as new:
+        print('a,b,k,y', file=real), print('a,b,kind', file=classes), print('a,b,k', file=new)
+        for i in range(40):
+            print(i % 7, i % 5, 'uvw'[i % 3], (i * 13) % 11 / 2, sep=',', file=real)
+            print(i % 7, i % 5, 'xyz'[i * i % 3], sep=',', file=classes)
+            if i < 5: print(i % 7, i % 5, 'uvw'[i % 3], sep=',', file=new)
+    for letter in 'tc':
+        works('import', 'csv', letter + '.csv', '-o', letter + '.h5')
+        works('split', letter + '.h5', '--kind', 'kfold', '--count', '2')
+    works('fit', '-d', 't.h5', *small, '-e', 'mc_dropout:epochs=2', '-o', 'run.h5')
+    works('fit', '-d', 't.h5', *small, '-e', 'mc_dropout:epochs=2', '-s', '9', '-o', 'older.h5')
+    works('fit', '-d', 'c.h5', *small, '-e', 'mc_dropout:epochs=2', '-o', 'classes.h5')
+    works('fit', '-d', 't.h5', *small, '-e', 'hmc:chains=2,warmup=4,samples=16,steps=2', '-o', 'chains.h5')
+    works('compare', '-d', 't.h5', *small, '-e', 'map:epochs=2', '-e', 'mc_dropout:epochs=2', '-k', '0', '-o', 'compared.h5')
+    stop = subprocess.Popen([bnn, 'fit', '-d', 't.h5', *small, '-e', 'map:epochs=4000', '--checkpoint-every', '1epochs', '-o', 'part.h5'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not os.path.exists('part.h5'): time.sleep(0.001)
+    stop.send_signal(signal.SIGKILL), stop.wait()
+    works('split', 't.h5', '--kind', 'kfold', '--count', '2')  # clears what the kill left of others
+    for name in os.listdir('.'):
+        if '.tmp.' in name or name.endswith('.lock'): os.remove(name)
+
+
+def place(name, output):
+    """Puts what the command is to replace, or to go on with, at its output."""
+    if output == 'mine': shutil.rmtree('mine', ignore_errors=True)
+    elif output: shutil.copy('part.h5' if name == 'resume' else 'older.h5', output)
+
+
+def content(path):
+    """The bytes of a file, or the names and bytes of those in a folder; None: nothing is there."""
+    if path and os.path.isdir(path): return [(name, content(os.path.join(path, name))) for name in sorted(os.listdir(path))]
+    if not path or not os.path.exists(path): return None
+    with open(path, 'rb') as f: return f.read()
+
+
+def same(output):
+    """Whether the output is that of the command unharmed, apart from when and how fast it was made."""
+    if output and output.endswith('.h5'): return run('', ['diff', output, 'good.h5']).returncode == 0
+    return content(output) == good_content
+
+
+def untimed(printed):
+    return re.sub(rb'[-\d.e]+ (MB|s\b)|"(seconds|peak)\w*": *[-\d.e]+', b'', printed)
+
+
+def complaint(done, output, old):
+    """What is wrong with a command that was harmed; '' is nothing."""
+    said = done.stderr.decode(errors='replace')
+    left = set(os.listdir('.')) - here
+    for name in left: shutil.rmtree(name) if os.path.isdir(name) else os.remove(name)
+    if left: return f'{sorted(left)} is left'
+    if done.returncode not in (good.returncode, 2): return f'exit status {done.returncode}'
+    if done.returncode == good.returncode:
+        if any(not line.startswith('bnn: ') for line in said.splitlines()): return 'something was said'
+        if untimed(done.stdout) != untimed(good.stdout): return f'another answer: {set(done.stdout.splitlines()) ^ set(good.stdout.splitlines())}'
+        return '' if same(output) else 'another output'
+    if said.count('\n') != 1 or not said.startswith('bnn'): return 'not one sentence'
+    if content(output) == old: return ''
+    if 'was written without predictions' in said: return '' if run('', ['info', output]).returncode == 0 else 'no output'
+    return '' if 'was written' in said and same(output) else 'the old output is lost'
+
+
+def harms(words):
+    """What a command meets, one after the other: number, variables, limit of a file."""
+    n = every
+    while True:
+        if harm == 'disk': yield n, None, n
+        elif harm == 'calls': yield n, {'FAIL_AT': str(n), 'FAIL_ERROR': str(errors[n % len(errors)])}, None
+        else: yield n, {'FAIL_AT': str(n), 'FAIL_IN': library}, None
+        n += every
+
+
+def was_harmed(n, done, output):
+    if harm == 'disk': return done.returncode == 2 or n <= os.path.getsize(output)
+    if not os.path.exists('note'): return False
+    os.remove('note')
+    return True
+
+
+def tell(name, n, wrong, done):
+    global failed
+    failed += 1
+    print(f'{name}, {harm} {n}: {wrong}\n    {done.stderr[:300]!r}', flush=True)
+
+
+def walk(name, words, output):
+    global runs
+    for n, harmed, limit in harms(words):
+        place(name, output)
+        old = content(output)
+        done = run(name, words, harmed, limit)
+        if not was_harmed(n, done, output): return
+        runs += 1
+        wrong = complaint(done, output, old)
+        if wrong: tell(name, n, wrong, done)
+
+
+def kill(name, words, output, after):
+    """Kills a command, and lets it run to its end afterwards."""
+    global runs
+    runs += 1
+    place(name, output)
+    old = content(output)
+    process = subprocess.Popen([facade if name == 'facade' else bnn, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    time.sleep(after)
+    process.kill(), process.wait()
+    whole = content(output) == old or run('', ['info', output]).returncode == 0 if output.endswith('.h5') else content(output) in (old, good_content)
+    if name == 'new': place(name, output)  # a folder is no output to be replaced
+    done = run(name, words)
+    wrong = 'half an output' if not whole else complaint(done, output, old)
+    if wrong or done.returncode != good.returncode: tell(name, f'after {after:.3f} s', wrong or 'does not work again', done)
+
+
+folder = tempfile.mkdtemp()
+os.chdir(folder)
+prepare()
+draw = random.Random(1)
+for name, words, output in [c for c in commands if (not chosen or c[0] in chosen) and (c[2] or harm not in ('disk', 'kill'))]:
+    if name == 'report' and not shutil.which('gnuplot'): continue
+    place(name, output)
+    here = set(os.listdir('.')) | {output, 'note', 'good.h5'}
+    began, good = time.time(), run(name, words)
+    took = time.time() - began
+    assert good.returncode < 2, (name, good.stderr)
+    good_content = content(output)
+    if output and output.endswith('.h5'): shutil.copy(output, 'good.h5')
+    if harm != 'kill': walk(name, words, output)
+    else:
+        writers = len([c for c in commands if c[2]])
+        for _ in range(-(-every // writers)): kill(name, words, output, draw.uniform(0, took))
+print(f'{runs} runs, {failed} failed')
+shutil.rmtree(folder)
+sys.exit(failed > 0)
