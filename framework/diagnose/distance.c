@@ -52,6 +52,18 @@ static bnn_status take(void *context, const bnn_drawn *drawn) {
     return BNN_OK;
 }
 
+/* Frees m where there is none. */
+static bnn_status make_room(bnn_marginals *m) {
+    size_t cells = (size_t)m->n * (size_t)m->width;
+    if (m->is_class)
+        m->p = malloc((cells + 1) * sizeof *m->p);
+    else
+        m->y = malloc((cells * BNN_MARGINAL_DRAWS + 1) * sizeof *m->y);
+    if (m->p || m->y) return BNN_OK;
+    bnn_marginals_free(m);
+    return bnn_oom("predictive marginals");
+}
+
 bnn_status bnn_marginals_open(const bnn_engine *engine, const bnn_data *rows, const bnn_predict_options *options, bnn_marginals **out) {
     const bnn_engine *fitted = bnn_engine_fitted(engine);
     if (!fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has not been fitted yet", engine->object.type->name);
@@ -67,15 +79,7 @@ bnn_status bnn_marginals_open(const bnn_engine *engine, const bnn_data *rows, co
                          .sites = l->sites,
                          .S = bnn_predict_samples(fitted, options->samples),
                          .is_class = l->n_classes > 0};
-    size_t cells = (size_t)m->n * (size_t)m->width;
-    if (m->is_class)
-        m->p = malloc((cells + 1) * sizeof *m->p);
-    else
-        m->y = malloc((cells * BNN_MARGINAL_DRAWS + 1) * sizeof *m->y);
-    if (!m->p && !m->y) {
-        bnn_marginals_free(m);
-        return bnn_oom("predictive marginals");
-    }
+    BNN_TRY(make_room(m));
     *out = m;
     return BNN_OK;
 }
@@ -123,6 +127,29 @@ bnn_status bnn_marginals_finish(bnn_marginals *m, const bnn_prediction *p) {
     }
     if (p->samples == 0) BNN_TRY(bnn_engine_vtable(m->engine)->member ? draw_mixture(m) : draw_gaussian(m, p, 0, BNN_MARGINAL_DRAWS));
     for (size_t i = 0; i < cells; i++) qsort(draws_of(m, i), BNN_MARGINAL_DRAWS, sizeof(float), compare);
+    return BNN_OK;
+}
+
+bnn_marginals_shape bnn_marginals_look(const bnn_marginals *m) {
+    return (bnn_marginals_shape){.n = m->n, .width = m->width, .draws = m->is_class ? 0 : BNN_MARGINAL_DRAWS, .sites = m->sites};
+}
+
+size_t bnn_marginals_count(bnn_marginals_shape s) { return (size_t)s.n * (size_t)s.width * (size_t)(s.draws > 0 ? s.draws : 1); }
+
+void bnn_marginals_copy(const bnn_marginals *m, double *out) {
+    size_t count = bnn_marginals_count(bnn_marginals_look(m));
+    for (size_t i = 0; i < count; i++) out[i] = m->is_class ? m->p[i] : (double)m->y[i];
+}
+
+bnn_status bnn_marginals_restore(bnn_marginals_shape shape, const double *numbers, bnn_marginals **out) {
+    bnn_marginals *m = calloc(1, sizeof *m);
+    if (!m) return bnn_oom("predictive marginals");
+    *m = (bnn_marginals){.n = shape.n, .width = shape.width, .sites = shape.sites, .is_class = shape.draws == 0};
+    BNN_TRY(make_room(m));
+    size_t count = bnn_marginals_count(shape);
+    for (size_t i = 0; m->is_class && i < count; i++) m->p[i] = numbers[i];
+    for (size_t i = 0; !m->is_class && i < count; i++) m->y[i] = (float)numbers[i];
+    *out = m;
     return BNN_OK;
 }
 

@@ -12,6 +12,11 @@
 
 static void engine_group(char group[BNN_H5_PATH], int e) { snprintf(group, BNN_H5_PATH, "/engine_%d", e); }
 
+static const char *marginals_group(char at[BNN_H5_PATH], const char *group, int split) {
+    snprintf(at, BNN_H5_PATH, "%.*s/marginals_%d", BNN_H5_PATH / 2, group, split);
+    return at;
+}
+
 /* ---- writing ---- */
 
 /* The dimensions of a group of scores. */
@@ -98,7 +103,27 @@ static void put_distances(bnn_h5_writer *w, const bnn_comparison *c) {
     free(v);
 }
 
-static void put_contestant(bnn_h5_writer *w, const char *group, const bnn_contestant *c) {
+/* Marginals that a distance waits for, one group for each split that has some. */
+static void put_marginals(bnn_h5_writer *w, const char *group, int split, const bnn_marginals *m) {
+    char at[BNN_H5_PATH];
+    bnn_marginals_shape shape = bnn_marginals_look(m);
+    double *v = malloc((bnn_marginals_count(shape) + 1) * sizeof *v);
+    if (!v) {
+        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for predictive marginals", w->path));
+        return;
+    }
+    bnn_marginals_copy(m, v);
+    bnn_h5_group(w, marginals_group(at, group, split));
+    bnn_h5_ints(w, at, "sites", 1, &shape.sites);
+    bnn_h5_dim(w, at, "row", shape.n, BNN_H5_INT, NULL);
+    bnn_h5_dim(w, at, "column", shape.width, BNN_H5_INT, NULL);
+    if (shape.draws > 0) bnn_h5_dim(w, at, "sorted_draw", shape.draws, BNN_H5_INT, NULL);
+    bnn_h5_put(w, at, "value", shape.draws > 0 ? BNN_H5_SINGLE : BNN_H5_DOUBLE, v,
+               shape.draws > 0 ? "row column sorted_draw" : "row column");
+    free(v);
+}
+
+static void put_contestant(bnn_h5_writer *w, const char *group, const bnn_contestant *c, int n_splits) {
     char history[BNN_H5_PATH], verdicts[BNN_H5_PATH], traces[BNN_H5_PATH];
     bnn_h5_group(w, group);
     bnn_h5_text(w, group, "label", c->label);
@@ -115,6 +140,8 @@ static void put_contestant(bnn_h5_writer *w, const char *group, const bnn_contes
     bnn_store_put_verdicts(w, bnn_h5_join(verdicts, group, "verdicts"), c->verdicts);
     bnn_store_put_traces(w, bnn_h5_join(traces, group, "traces"), c->traces);
     bnn_store_put_history(w, bnn_h5_join(history, group, "metrics"), &c->history);
+    for (int k = 0; c->marginals && k < n_splits; k++)
+        if (c->marginals[k]) put_marginals(w, group, k, c->marginals[k]);
 }
 
 bnn_status bnn_comparison_save(const bnn_comparison *c, const bnn_provenance *provenance, const char *path) {
@@ -133,6 +160,7 @@ bnn_status bnn_comparison_save(const bnn_comparison *c, const bnn_provenance *pr
     bnn_h5_ints(&w, "/", "samples", 1, &c->samples);
     bnn_h5_text(&w, "/", "status", c->partial ? "partial" : "complete");
     bnn_h5_ints(&w, "/", "n_engines", 1, &c->n_engines);
+    if (c->part[1] > 0) bnn_h5_ints(&w, "/", "part", 2, c->part);
     bnn_store_put_provenance(&w, provenance);
     put_scores(&w, c);
     put_targets(&w, c);
@@ -140,7 +168,7 @@ bnn_status bnn_comparison_save(const bnn_comparison *c, const bnn_provenance *pr
     for (int e = 0; e < c->n_engines; e++) {
         char group[BNN_H5_PATH];
         engine_group(group, e);
-        put_contestant(&w, group, &c->engine[e]);
+        put_contestant(&w, group, &c->engine[e], c->n_splits);
     }
     return bnn_h5_commit(&w);
 }
@@ -154,6 +182,8 @@ void bnn_comparison_free(bnn_comparison *c) {
         bnn_history_free(&k->history);
         free(k->label), free(k->metrics), free(k->cost), free(k->distance), free(k->remark), free(k->spec_json);
         free(k->sd), free(k->error), free(k->y), free(k->pit), free(k->called), free(k->target);
+        for (int s = 0; k->marginals && s < c->n_splits; s++) bnn_marginals_free(k->marginals[s]);
+        free(k->marginals);
         bnn_remarks_free(k->verdicts), bnn_traces_free(k->traces);
     }
     bnn_texts_free(c->target, c->n_targets);
@@ -230,7 +260,10 @@ static void get_distances(bnn_h5_reader *r, bnn_comparison *c) {
     if (r->status == BNN_OK && (c->reference < 0 || c->reference >= c->n_engines))
         r->status = bnn_fail(BNN_ERR_FORMAT, "%s: /distance is from engine %d of %d", r->path, c->reference, c->n_engines);
     double *v = bnn_h5_room(r, n, sizeof *v);
-    for (int e = 0; v && e < c->n_engines; e++) c->engine[e].distance = bnn_h5_room(r, splits, sizeof(bnn_distance));
+    for (int e = 0; v && e < c->n_engines; e++) {
+        c->engine[e].distance = bnn_h5_room(r, splits, sizeof(bnn_distance));
+        c->engine[e].marginals = bnn_h5_room(r, splits, sizeof(bnn_marginals *));
+    }
     for (int d = 0; d < N_DISTANCES; d++) {
         if (r->status == BNN_OK && distances[d].of_classes == c->is_class)
             bnn_h5_get(r, bnn_h5_join(path, "/distance", distances[d].name), BNN_H5_DOUBLE, n, v);
@@ -251,7 +284,24 @@ static double *get_on_points(bnn_h5_reader *r, const char *group, const char *na
     return v;
 }
 
-static void get_contestant(bnn_h5_reader *r, const char *group, bnn_contestant *c) {
+static bnn_marginals *get_marginals(bnn_h5_reader *r, const char *at, bool is_class) {
+    char value[BNN_H5_PATH];
+    int extent[3] = {0, 0, 1};
+    bnn_marginals *m = NULL;
+    if (!bnn_h5_has(r, at)) return NULL;
+    bnn_h5_extents(r, bnn_h5_join(value, at, "value"), is_class ? 2 : 3, extent);
+    bnn_marginals_shape shape = {
+        .n = extent[0], .width = extent[1], .draws = is_class ? 0 : extent[2], .sites = bnn_h5_get_int(r, at, "sites")};
+    if (r->status == BNN_OK && (shape.draws != (is_class ? 0 : BNN_MARGINAL_DRAWS) || shape.sites < 1 || shape.width % shape.sites != 0))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: %s are no predictive marginals", r->path, at);
+    double *v = r->status == BNN_OK ? bnn_h5_room(r, bnn_marginals_count(shape), sizeof *v) : NULL;
+    if (v) bnn_h5_get(r, value, is_class ? BNN_H5_DOUBLE : BNN_H5_SINGLE, bnn_marginals_count(shape), v);
+    if (r->status == BNN_OK) r->status = bnn_marginals_restore(shape, v, &m);
+    free(v);
+    return m;
+}
+
+static void get_contestant(bnn_h5_reader *r, const char *group, const bnn_comparison *of, bnn_contestant *c) {
     char path[BNN_H5_PATH];
     c->label = bnn_h5_get_text(r, group, "label");
     c->remark = bnn_h5_get_text(r, group, "remark");
@@ -269,6 +319,8 @@ static void get_contestant(bnn_h5_reader *r, const char *group, bnn_contestant *
     c->verdicts = bnn_store_get_verdicts(r, bnn_h5_join(path, group, "verdicts"));
     c->traces = bnn_store_get_traces(r, bnn_h5_join(path, group, "traces"));
     bnn_store_get_history(r, bnn_h5_join(path, group, "metrics"), &c->history);
+    for (int k = 0; c->marginals && k < of->n_splits; k++)
+        c->marginals[k] = get_marginals(r, marginals_group(path, group, k), of->is_class);
 }
 
 /* How many classes an object knows, and what they are called. */
@@ -283,6 +335,7 @@ static void get_state(bnn_h5_reader *r, bnn_comparison *c) {
     c->data_sha256 = bnn_h5_get_text(r, "/provenance", "data_sha256");
     if (bnn_h5_has_attribute(r, "/", "samples")) c->samples = bnn_h5_get_int(r, "/", "samples");
     if (bnn_h5_has_attribute(r, "/", "status")) c->partial = !bnn_store_is_complete(r);
+    if (bnn_h5_has_attribute(r, "/", "part")) bnn_h5_get_ints(r, "/", "part", 2, c->part);
 }
 
 static void get_comparison(bnn_h5_reader *r, bnn_comparison *c) {
@@ -302,38 +355,76 @@ static void get_comparison(bnn_h5_reader *r, bnn_comparison *c) {
     for (int e = 0; r->status == BNN_OK && e < c->n_engines; e++) {
         char group[BNN_H5_PATH];
         engine_group(group, e);
-        get_contestant(r, group, &c->engine[e]);
+        get_contestant(r, group, c, &c->engine[e]);
     }
 }
 
 /* ---- going on with a comparison ---- */
 
-static bnn_status must_be(const char *path, const char *what, const char *then, const char *now) {
-    if (strcmp(then ? then : "", now ? now : "") == 0) return BNN_OK;
-    return bnn_fail(BNN_ERR_STATE, "%s: was begun with %s '%s', now '%s' is asked for", path, what, then ? then : "", now ? now : "");
+/* Where two comparisons are of other work. */
+typedef struct {
+    const char *what;
+    char a[256], b[256];
+} difference;
+
+static bool differ(difference *d, const char *what, const char *a, const char *b) {
+    d->what = what;
+    snprintf(d->a, sizeof d->a, "%s", a ? a : ""), snprintf(d->b, sizeof d->b, "%s", b ? b : "");
+    return strcmp(a ? a : "", b ? b : "") != 0;
 }
 
-static bnn_status must_equal(const char *path, const char *what, unsigned long long then, unsigned long long now) {
-    char a[24], b[24];
-    snprintf(a, sizeof a, "%llu", then), snprintf(b, sizeof b, "%llu", now);
-    return must_be(path, what, a, b);
+static bool differ_by(difference *d, const char *what, unsigned long long a, unsigned long long b) {
+    char x[24], y[24];
+    snprintf(x, sizeof x, "%llu", a), snprintf(y, sizeof y, "%llu", b);
+    return differ(d, what, x, y);
 }
 
 /* The engine that distances are from, from 1; 0: there are none. */
 static unsigned long long reference_of(const bnn_comparison *c) { return c->engine[0].distance ? (unsigned)c->reference + 1 : 0; }
 
+/* The first that differs. */
+static bool differ_in_work(difference *d, const bnn_comparison *a, const bnn_comparison *b) {
+    bool found = differ(d, "data_sha256", a->data_sha256, b->data_sha256) || differ(d, "net", a->net, b->net) ||
+                 differ(d, "likelihood", a->likelihood, b->likelihood) || differ(d, "prior", a->prior, b->prior) ||
+                 differ_by(d, "seed", a->seed, b->seed) || differ_by(d, "samples", (unsigned)a->samples, (unsigned)b->samples) ||
+                 differ_by(d, "engines", (unsigned)a->n_engines, (unsigned)b->n_engines);
+    for (int e = 0; !found && e < a->n_engines; e++) found = differ(d, "engine", a->engine[e].label, b->engine[e].label);
+    found = found || differ_by(d, "splits", (unsigned)a->n_splits, (unsigned)b->n_splits);
+    for (int k = 0; !found && k < a->n_splits; k++) found = differ_by(d, "split", (unsigned)a->split[k], (unsigned)b->split[k]);
+    return found || differ_by(d, "reference", reference_of(a), reference_of(b));
+}
+
+static bool differ_in_part(difference *d, const bnn_comparison *a, const bnn_comparison *b) {
+    char x[32], y[32];
+    snprintf(x, sizeof x, "%d/%d", a->part[0], a->part[1]), snprintf(y, sizeof y, "%d/%d", b->part[0], b->part[1]);
+    return differ(d, "part", a->part[1] ? x : "all", b->part[1] ? y : "all");
+}
+
 bnn_status bnn_comparison_same_work(const char *path, const bnn_comparison *then, const bnn_comparison *now) {
-    BNN_TRY(must_be(path, "data_sha256", then->data_sha256, now->data_sha256));
-    BNN_TRY(must_be(path, "net", then->net, now->net));
-    BNN_TRY(must_be(path, "likelihood", then->likelihood, now->likelihood));
-    BNN_TRY(must_be(path, "prior", then->prior, now->prior));
-    BNN_TRY(must_equal(path, "seed", then->seed, now->seed));
-    BNN_TRY(must_equal(path, "samples", (unsigned)then->samples, (unsigned)now->samples));
-    BNN_TRY(must_equal(path, "engines", (unsigned)then->n_engines, (unsigned)now->n_engines));
-    for (int e = 0; e < then->n_engines; e++) BNN_TRY(must_be(path, "engine", then->engine[e].label, now->engine[e].label));
-    BNN_TRY(must_equal(path, "splits", (unsigned)then->n_splits, (unsigned)now->n_splits));
-    for (int k = 0; k < then->n_splits; k++) BNN_TRY(must_equal(path, "split", (unsigned)then->split[k], (unsigned)now->split[k]));
-    return must_equal(path, "reference", reference_of(then), reference_of(now));
+    difference d;
+    if (!differ_in_work(&d, then, now) && !differ_in_part(&d, then, now)) return BNN_OK;
+    return bnn_fail(BNN_ERR_STATE, "%s: was begun with %s '%s', now '%s' is asked for", path, d.what, d.a, d.b);
+}
+
+bnn_status bnn_comparison_go_together(const char *path, const bnn_comparison *a, const char *other, const bnn_comparison *b) {
+    difference d;
+    return differ_in_work(&d, a, b) ? bnn_store_must_agree(path, other, d.what, d.a, d.b) : BNN_OK;
+}
+
+void bnn_comparison_settle(bnn_comparison *c, int k) {
+    bnn_contestant *reference = &c->engine[c->reference];
+    if (!reference->marginals) return;
+    bnn_marginals **from = &reference->marginals[k];
+    int left = 0;
+    for (int e = 0; e < c->n_engines; e++) {
+        bnn_contestant *who = &c->engine[e];
+        if (*from && who->marginals[k]) {
+            who->distance[k] = bnn_marginals_distance(who->marginals[k], *from);
+            if (e != c->reference) bnn_marginals_free(who->marginals[k]), who->marginals[k] = NULL;
+        }
+        left += who->metrics[k].n == 0;
+    }
+    if (*from && left == 0) bnn_marginals_free(*from), *from = NULL;
 }
 
 /* ---- a run as a comparison of one ---- */

@@ -47,8 +47,15 @@ bnn_traces *bnn_store_get_traces(bnn_h5_reader *r, const char *group); /* NULL w
 void bnn_store_put_cost(bnn_h5_writer *w, const char *group, const char *times, int n, const bnn_cost *c, const char *dims);
 void bnn_store_get_cost(bnn_h5_reader *r, const char *group, const char *times, int n, bnn_cost *c);
 
+/* BNN_OK where two comparisons are of one work, whatever parts of it they have. */
+bnn_status bnn_comparison_go_together(const char *path, const bnn_comparison *a, const char *other, const bnn_comparison *b);
+
 /* Makes /provenance. */
 void bnn_store_put_provenance(bnn_h5_writer *w, const bnn_provenance *p);
+/* Adds who made an open file to *makers, NULL before the first. Refuses other programs and instruction sets, whose bits may differ. */
+void bnn_store_add_maker(bnn_h5_reader *r, bnn_makers **makers);
+/* Files that are to be joined must be of one work: fails where the texts differ, with both names. */
+bnn_status bnn_store_must_agree(const char *path, const char *other, const char *what, const char *a, const char *b);
 
 /* Makes /prediction: moments, scores of each row, the targets; and /observed_data where there are targets. */
 void bnn_store_put_prediction(bnn_h5_writer *w, const bnn_prediction *p, const bnn_data *data, const bnn_likelihood *likelihood);

@@ -19,6 +19,12 @@
 extern "C" {
 #endif
 
+/* The programs and machines that files were made by which are joined into one. */
+typedef struct bnn_makers bnn_makers;
+const char *bnn_makers_command(const bnn_makers *makers); /* the command line of the first file; NULL: it does not say */
+const char *bnn_makers_started(const bnn_makers *makers); /* when work on the earliest began, ISO 8601 */
+void bnn_makers_free(bnn_makers *makers);                 /* NULL is allowed */
+
 /* Who made a file, out of what: goes into its provenance group. Texts are borrowed and may be NULL. */
 struct bnn_provenance {
     const char *command;                       /* the whole command line */
@@ -29,6 +35,7 @@ struct bnn_provenance {
     int split;                                 /* -1: none */
     int threads;                               /* that worked */
     const char *started_at, *finished_at;      /* ISO 8601 with zone */
+    const bnn_makers *makers;                  /* of a file that is joined of others; NULL: this program on this machine */
 };
 
 /* What is kept, bits; parts of each draw: */
@@ -153,6 +160,7 @@ typedef struct {
     char *spec_json;        /* of the first split: network, engine, likelihood and prior as they were fitted (spec_json.h) */
     bnn_metrics *target;    /* [n_splits, n_targets] of each target, or class, alone; NULL: they are not known */
     bnn_traces *traces;     /* of its chains on the first split; NULL: it has none, or they are not known */
+    bnn_marginals **marginals; /* [n_splits] those that a distance waits for; NULL: distances are not measured */
 } bnn_contestant;
 
 /* Findings of `bnn compare`, from which a report is drawn. */
@@ -172,6 +180,7 @@ typedef struct {
     char **target;                                      /* [n_targets] their names; NULL: they have none */
     int n_classes;                                      /* 0: not known, and of numbers */
     char **class_name;                                  /* [n_classes]; NULL: they have none */
+    int part[2];                                        /* {i, n}: it is to have the i-th of n parts of the fits; n 0: all of them */
 } bnn_comparison;
 
 /* Schema "bnn-comparison". */
@@ -182,6 +191,12 @@ bnn_status bnn_comparison_load(const char *path, bnn_comparison **out);
 /* BNN_OK where a comparison, that of the file at path, is of the same work as the one that is asked for now: engines, network, likelihood,
  * prior, seed, samples, splits, reference and data. Else a sentence says the first that differs. */
 bnn_status bnn_comparison_same_work(const char *path, const bnn_comparison *then, const bnn_comparison *now);
+/* Joins files of the same work, in any order, into one comparison, owned, which is partial as long as fits are missing. A fit that is in several files must be
+ * the same in all of them. Files of other work, other data, or another program or instruction set are refused, with the names of both. */
+bnn_status bnn_comparison_merge(int n, char *const *paths, bnn_comparison **out, bnn_makers **makers);
+/* Measures the distances on split number k of the comparison that can be, and drops marginals that nobody waits for any more. An engine
+ * whose metrics have no rows is still to come. */
+void bnn_comparison_settle(bnn_comparison *comparison, int k);
 void bnn_comparison_free(bnn_comparison *comparison); /* frees it with all it owns; NULL is allowed */
 
 /* Scores of two kinds of rows, and how well each tells them apart. All is borrowed. */

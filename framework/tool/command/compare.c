@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool/pieces/part.h"
 #include "tool/print/json.h"
 #include "tool/report/report.h"
 #include "tool/report/scores.h"
@@ -21,9 +22,10 @@ typedef struct {
     int n_engines;
     bool resume, json;
     tool_interval every;
+    tool_part part; /* of the fits */
 } request;
 
-enum { RESUME = 256, JSON, EVERY };
+enum { RESUME = 256, JSON, EVERY, PART };
 
 static const struct argp_option options[] = {
     {"engine", 'e', "TEXT", 0, "an engine; once for each that is to be compared", 0},
@@ -34,6 +36,7 @@ static const struct argp_option options[] = {
      0},
     {"output", 'o', "FILE", 0, "comparison file to write, for `bnn report`", 0},
     {"checkpoint-every", EVERY, "TIME", 0, "write the fits that are done to FILE this often: 30s, 5min (default: 5min; 0s: never)", 3},
+    {"part", PART, "I/N", 0, "make the I-th of N parts of the fits and write them to FILE: `bnn merge` joins the files of all parts", 3},
     {"resume", RESUME, NULL, 0, "go on with the comparison that FILE holds, if it is there", 3},
     {"json", JSON, NULL, 0, "print JSON", 3},
     {0}};
@@ -54,10 +57,12 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         r->every = tool_interval_parse("--checkpoint-every", arg);
         if (r->every.epochs > 0) tool_misuse(state, "--checkpoint-every: fits have no epochs in common: give a time, such as 30s");
         return 0;
+    case PART: r->part = tool_part_parse(arg); return 0;
     case JSON: r->json = true; return 0;
     case ARGP_KEY_END:
         if (!r->job.data) tool_misuse(state, "--data is missing");
         if (!r->job.net) tool_misuse(state, "--net is missing, such as --net 'dense:50; relu; dense'");
+        if (r->part.n && !r->out) tool_misuse(state, "--part: write it to which file? Name it with -o");
         if (r->resume && !r->out) tool_misuse(state, "--resume: go on with which file? Name it with -o");
         if (r->n_engines == 0) tool_misuse(state, "--engine is missing: `bnn list engines` prints those there are");
         return 0;
@@ -72,10 +77,15 @@ typedef struct {
     int n;                         /* test rows */
     double *sd, *error, *y, *last; /* [n] as in bnn_contestant, in one piece; the last one pit, of classes called */
     double share;
-    bnn_marginals *marginals; /* while the reference, or this engine, is still to come in its split */
-    bool settled;             /* the distance is known */
-    bool done, restored;      /* restored: by a process before this one */
+    bool done, restored; /* restored: by a process before this one */
+    bool elsewhere;      /* it belongs to another part */
 } task;
+
+/* What a fit adds to the comparison at its end. */
+typedef struct {
+    bnn_metrics metrics;
+    bnn_marginals *marginals; /* NULL: no distance is measured */
+} finding;
 
 typedef struct {
     const request *r;
@@ -101,7 +111,7 @@ static bool show(void *context, double share) {
 #pragma omp critical(compare_share)
     {
         w->task->share = share;
-        for (int i = 0; i < n; i++) sum += c->task[i].share, left += !c->task[i].restored;
+        for (int i = 0; i < n; i++) sum += c->task[i].share, left += !c->task[i].restored && !c->task[i].elsewhere;
     }
     tool_progress_show(&c->progress, sum / left);
     return false;
@@ -161,11 +171,12 @@ static bnn_status keep_first(bnn_contestant *who, bnn_run *run, const bnn_data *
     return who->remark && who->spec_json ? BNN_OK : bnn_oom("a comparison");
 }
 
-static bnn_status keep(contest *c, int e, int k, bnn_run *run, const bnn_data *train, const bnn_prediction *p, const bnn_data *test) {
+static bnn_status keep(contest *c, int e, int k, bnn_run *run, const bnn_data *train, const bnn_prediction *p, const bnn_data *test,
+                       bnn_metrics *metrics) {
     bnn_contestant *who = &c->c->engine[e];
     who->cost[k] = run->cost;
     bnn_cost_add(&who->cost[k], &p->cost);
-    BNN_TRY(bnn_metrics_compute(p, test, &who->metrics[k]));
+    BNN_TRY(bnn_metrics_compute(p, test, metrics));
     BNN_TRY(keep_targets(c->c, who, k, p, test));
     if (k == 0) BNN_TRY(keep_first(who, run, train, p, test));
     return keep_points(&c->task[e * c->c->n_splits + k], p, test);
@@ -173,41 +184,16 @@ static bnn_status keep(contest *c, int e, int k, bnn_run *run, const bnn_data *t
 
 /* ---------------------------------------------------------------- distances */
 
-/* Each engine's marginals wait for those of the reference in its split; when all distances are known they go. */
-static void settle(contest *c, int k) {
-    int n = c->c->n_splits, left = 0;
-    const bnn_marginals *from = c->task[c->c->reference * n + k].marginals;
-    for (int e = 0; e < c->c->n_engines; e++) {
-        task *t = &c->task[e * n + k];
-        if (from && t->marginals && !t->settled) {
-            c->c->engine[e].distance[k] = bnn_marginals_distance(t->marginals, from);
-            t->settled = true;
-        }
-        if (t->settled && e != c->c->reference) bnn_marginals_free(t->marginals), t->marginals = NULL;
-        left += !t->settled;
-    }
-    task *reference = &c->task[c->c->reference * n + k];
-    if (left == 0) bnn_marginals_free(reference->marginals), reference->marginals = NULL;
-}
-
-static bnn_status predict(contest *c, int e, int k, const bnn_engine *engine, const bnn_data *test, bnn_predict_options how,
-                          bnn_prediction **p) {
-    bnn_marginals *m = NULL;
-    bool wanted = c->c->engine[e].distance != NULL;
+static bnn_status predict(const bnn_contestant *who, const bnn_engine *engine, const bnn_data *test, bnn_predict_options how,
+                          bnn_prediction **p, bnn_marginals **m) {
+    bool wanted = who->distance != NULL;
     how.size = sizeof how, how.crps = true, how.taker = wanted ? NULL : tool_taker(engine); /* distances want the probabilities of all */
     if (wanted) {
-        BNN_TRY(bnn_marginals_open(engine, test, &how, &m));
-        how.sink = bnn_marginals_sink(m);
+        BNN_TRY(bnn_marginals_open(engine, test, &how, m));
+        how.sink = bnn_marginals_sink(*m);
     }
     bnn_status s = bnn_predict(engine, test, &how, p);
-    if (s == BNN_OK && wanted) s = bnn_marginals_finish(m, *p);
-    if (s < 0 || !wanted) return bnn_marginals_free(m), s;
-#pragma omp critical(compare_settle)
-    {
-        c->task[e * c->c->n_splits + k].marginals = m;
-        settle(c, k);
-    }
-    return BNN_OK;
+    return s == BNN_OK && wanted ? bnn_marginals_finish(*m, *p) : s;
 }
 
 /* The name of the type in an engine's text is this one. */
@@ -234,14 +220,15 @@ static bnn_status open_distances(const request *r, bnn_comparison *c) {
     c->reference = from;
     for (int e = 0; e < c->n_engines; e++) {
         c->engine[e].distance = calloc((size_t)c->n_splits, sizeof *c->engine[e].distance);
-        if (!c->engine[e].distance) return bnn_oom("a comparison");
+        c->engine[e].marginals = calloc((size_t)c->n_splits, sizeof *c->engine[e].marginals);
+        if (!c->engine[e].distance || !c->engine[e].marginals) return bnn_oom("a comparison");
     }
     return BNN_OK;
 }
 
 /* ---------------------------------------------------------------- one fit */
 
-static bnn_status fit_and_predict(contest *c, int e, int k, const bnn_data *train, const bnn_data *test) {
+static bnn_status fit_and_predict(contest *c, int e, int k, const bnn_data *train, const bnn_data *test, finding *found) {
     const tool_job *job = &c->r->job;
     watch w = {.contest = c, .task = &c->task[e * c->c->n_splits + k]};
     uint64_t seed = job->seed + (uint64_t)c->c->split[k]; /* the same for all engines of a split, another for every split: what chance adds
@@ -257,8 +244,8 @@ static bnn_status fit_and_predict(contest *c, int e, int k, const bnn_data *trai
     bnn_run *run;
     bnn_prediction *p = NULL;
     BNN_TRY(bnn_fit(&config, train, &run));
-    bnn_status s = predict(c, e, k, run->engine, test, how, &p);
-    if (s == BNN_OK) s = keep(c, e, k, run, train, p, test);
+    bnn_status s = predict(&c->c->engine[e], run->engine, test, how, &p, &found->marginals);
+    if (s == BNN_OK) s = keep(c, e, k, run, train, p, test, &found->metrics);
     bnn_prediction_free(p);
     bnn_run_free(run);
     return s;
@@ -266,14 +253,7 @@ static bnn_status fit_and_predict(contest *c, int e, int k, const bnn_data *trai
 
 /* ---------------------------------------------------------------- what is kept */
 
-/* A fit counts as kept when its distance is known: as long as another engine of its split is on its way, the reference's marginals are
- * needed, which no file has. */
-static bool is_kept(const contest *c, int e, int k) {
-    const bnn_comparison *all = c->c;
-    bool kept = c->task[e * all->n_splits + k].done;
-    for (int i = 0; kept && all->engine[0].distance && i < all->n_engines; i++) kept = c->task[i * all->n_splits + k].done;
-    return kept;
-}
+static bool is_done(const contest *c, int e, int k) { return c->task[e * c->c->n_splits + k].done; }
 
 /* The columns of points of an engine. */
 enum { COLUMNS = 4 };
@@ -281,16 +261,16 @@ typedef double **columns[COLUMNS];
 #define COLUMNS_OF(c, who) \
     { &(who)->sd, &(who)->error, &(who)->y, (c)->c->is_class ? &(who)->called : &(who)->pit }
 
-/* Puts the test rows of the splits that are kept in one row; makes room for them, where there was none. */
+/* Puts the test rows of the splits that are done in one row; makes room for them, where there was none. */
 static bnn_status join_points(const contest *c, int e, bnn_contestant *who) {
     const task *t = &c->task[e * c->c->n_splits];
     columns column = COLUMNS_OF(c, who);
     who->n_points = 0;
-    for (int k = 0; k < c->c->n_splits; k++) who->n_points += is_kept(c, e, k) ? t[k].n : 0;
+    for (int k = 0; k < c->c->n_splits; k++) who->n_points += t[k].done ? t[k].n : 0;
     for (int i = 0; i < COLUMNS; i++)
         if (!(*column[i] = malloc((size_t)who->n_points * sizeof(double) + 1))) return bnn_oom("predictions");
     for (int k = 0, at = 0; k < c->c->n_splits; k++) {
-        if (!is_kept(c, e, k)) continue;
+        if (!t[k].done) continue;
         for (int i = 0; i < COLUMNS; i++) memcpy(*column[i] + at, t[k].sd + (size_t)i * (size_t)t[k].n, (size_t)t[k].n * sizeof(double));
         at += t[k].n;
     }
@@ -311,9 +291,9 @@ static bnn_status keep_engine(const contest *c, int e, bnn_contestant *out) {
     out->cost = calloc((size_t)c->c->n_splits, sizeof *out->cost);
     for (int k = 0; out->metrics && out->cost && k < c->c->n_splits; k++) {
         out->metrics[k].is_class = c->c->is_class;
-        if (is_kept(c, e, k)) out->metrics[k] = who->metrics[k], out->cost[k] = who->cost[k];
+        if (is_done(c, e, k)) out->metrics[k] = who->metrics[k], out->cost[k] = who->cost[k];
     }
-    if (!is_kept(c, e, 0)) out->history = (bnn_history){0}, out->remark = out->spec_json = NULL, out->verdicts = NULL, out->traces = NULL;
+    if (!is_done(c, e, 0)) out->history = (bnn_history){0}, out->remark = out->spec_json = NULL, out->verdicts = NULL, out->traces = NULL;
     bnn_status s = join_points(c, e, out);
     return out->metrics && out->cost ? s : bnn_oom("a comparison");
 }
@@ -335,19 +315,30 @@ static bnn_status save_part(const contest *c) {
     return s;
 }
 
-static int count_kept(const contest *c) {
+/* Fits of this part, of which there are as many as of the whole where there are no parts. */
+static int count_own(const contest *c) {
     int n = 0;
-    for (int i = 0; i < c->c->n_engines * c->c->n_splits; i++) n += is_kept(c, i / c->c->n_splits, i % c->c->n_splits);
+    for (int i = 0; i < c->c->n_engines * c->c->n_splits; i++) n += !c->task[i].elsewhere;
+    return n;
+}
+
+static int count_done(const contest *c) {
+    int n = 0;
+    for (int i = 0; i < c->c->n_engines * c->c->n_splits; i++) n += c->task[i].done;
     return n;
 }
 
 /* One fit more is done. */
-static void finish(contest *c, task *t) {
+static void finish(contest *c, int e, int k, const finding *found) {
 #pragma omp critical(compare_done)
     {
-        t->done = true;
+        bnn_contestant *who = &c->c->engine[e];
+        who->metrics[k] = found->metrics;
+        if (who->marginals) who->marginals[k] = found->marginals;
+        bnn_comparison_settle(c->c, k);
+        c->task[e * c->c->n_splits + k].done = true;
         bool due = c->r->every.seconds > 0 && tool_seconds() - c->saved >= c->r->every.seconds;
-        if (c->r->out && due && count_kept(c) > 0) {
+        if (c->r->out && due) {
             if (save_part(c) < 0) tool_checkpoint_failed("comparison");
             c->saved = tool_seconds();
         }
@@ -368,7 +359,7 @@ static bnn_status restore_points(contest *c) {
             int rows = bnn_table_count(c->table, c->c->split[k], BNN_TEST);
             if (at + rows > who->n_points || !*column[COLUMNS - 1])
                 return bnn_fail(BNN_ERR_FORMAT, "%s: lacks points of engine %d", c->r->out, e);
-            *t = (task){.n = rows, .done = true, .restored = true, .settled = true};
+            t->n = rows, t->done = t->restored = true;
             if (!(t->sd = malloc(COLUMNS * (size_t)rows * sizeof *t->sd))) return bnn_oom("predictions");
             for (int i = 0; i < COLUMNS; i++) memcpy(t->sd + (size_t)i * (size_t)rows, *column[i] + at, (size_t)rows * sizeof *t->sd);
             at += rows;
@@ -394,7 +385,10 @@ static bnn_status is_same(const void *context, const char *path) {
     bnn_comparison *there;
     BNN_TRY(bnn_comparison_load(path, &there));
     bnn_status s = bnn_comparison_same_work(path, there, c->c);
-    if (s == BNN_OK && there->partial && !c->r->resume)
+    bool stopped = there->partial && !c->r->part.n;
+    for (int i = 0; c->r->part.n && i < there->n_engines * there->n_splits; i++)
+        stopped |= !c->task[i].elsewhere && there->engine[i / there->n_splits].metrics[i % there->n_splits].n == 0;
+    if (s == BNN_OK && stopped && !c->r->resume)
         s = bnn_fail(BNN_ERR_STATE, "%s: holds this comparison, stopped: --resume goes on with it", path);
     bnn_comparison_free(there);
     return s;
@@ -404,15 +398,18 @@ static bnn_status is_same(const void *context, const char *path) {
 static bnn_status run_task(void *context, int i) {
     contest *c = context;
     int e = i % c->c->n_engines, k = i / c->c->n_engines, split = c->c->split[k];
-    task *t = &c->task[e * c->c->n_splits + k];
     bnn_data *train = NULL, *test = NULL;
-    if (t->done || tool_signals_caught()) return BNN_OK;
+    finding found = {0};
+    if (c->task[e * c->c->n_splits + k].elsewhere || is_done(c, e, k) || tool_signals_caught()) return BNN_OK;
     bnn_status s = tool_rows(c->table, split, NULL, &train, &test);
     if (s == BNN_OK && !test) s = bnn_fail(BNN_ERR_DATA, "there are no test rows");
-    if (s == BNN_OK) s = fit_and_predict(c, e, k, train, test);
+    if (s == BNN_OK) s = fit_and_predict(c, e, k, train, test, &found);
     bnn_data_free(test);
     bnn_data_free(train);
-    if (s == BNN_OK) finish(c, t);
+    if (s == BNN_OK)
+        finish(c, e, k, &found);
+    else
+        bnn_marginals_free(found.marginals);
     return s < 0 ? bnn_note(s, "%s, split %d", c->r->engine[e], split) : BNN_OK;
 }
 
@@ -464,6 +461,7 @@ static bnn_status open_comparison(const request *r, const bnn_table *table, int 
     c->data_sha256 = copy(table->sha256);
     c->seed = r->job.seed;
     c->samples = r->job.samples;
+    c->part[0] = r->part.i, c->part[1] = r->part.n;
     c->is_class = table->n_classes > 0;
     c->n_classes = table->n_classes;
     c->n_splits = last - first + 1;
@@ -485,17 +483,25 @@ static bnn_status open_comparison(const request *r, const bnn_table *table, int 
     return ok ? open_distances(r, c) : bnn_oom("a comparison");
 }
 
+/* Parts are neighbours in the order of the jobs, so that most have all engines of a split. */
+static bnn_status cut(const contest *c) {
+    int engines = c->c->n_engines, splits = c->c->n_splits, from, end;
+    if (c->r->part.n > engines * splits)
+        return bnn_fail(BNN_ERR_OPTION, "--part: %d parts of %d fits cannot be made", c->r->part.n, engines * splits);
+    tool_part_range(c->r->part, engines * splits, &from, &end);
+    for (int i = 0; i < engines * splits; i++) c->task[i % engines * splits + i / engines].elsewhere = i < from || i >= end;
+    return BNN_OK;
+}
+
 static bnn_status open_tasks(contest *c) {
     c->task = calloc((size_t)c->c->n_engines * (size_t)c->c->n_splits, sizeof *c->task);
     if (!c->task) return bnn_oom("a comparison");
+    BNN_TRY(cut(c));
     return c->r->resume && access(c->r->out, F_OK) == 0 ? restore(c) : BNN_OK;
 }
 
 static void close_tasks(contest *c) {
-    for (int i = 0; c->task && i < c->c->n_engines * c->c->n_splits; i++) {
-        free(c->task[i].sd);
-        bnn_marginals_free(c->task[i].marginals);
-    }
+    for (int i = 0; c->task && i < c->c->n_engines * c->c->n_splits; i++) free(c->task[i].sd);
     free(c->task);
 }
 
@@ -506,7 +512,7 @@ static bnn_status work(contest *c) {
     c->saved = tool_seconds();
     bnn_status s = bnn_jobs_run(c->c->n_engines * c->c->n_splits, run_task, c);
     tool_progress_end(&c->progress);
-    c->c->partial = count_kept(c) < c->c->n_engines * c->c->n_splits;
+    c->c->partial = count_done(c) < c->c->n_engines * c->c->n_splits;
     for (int e = 0; s == BNN_OK && !c->c->partial && e < c->c->n_engines; e++) {
         bnn_contestant *who = &c->c->engine[e];
         free_points(who);
@@ -517,7 +523,7 @@ static bnn_status work(contest *c) {
 
 /* Writes a comparison that was stopped, and says how to go on. */
 static bnn_status stop(const contest *c) {
-    int done = count_kept(c), all = c->c->n_engines * c->c->n_splits;
+    int done = count_done(c), all = count_own(c);
     if (c->r->out && done > 0) BNN_TRY(save_part(c));
     fprintf(stderr, "bnn: stopped after %d of %d fits", done, all);
     if (!c->r->out)
@@ -657,14 +663,23 @@ static bnn_status show_and_save(const contest *c, bool was_complete) {
     return BNN_OK;
 }
 
+/* A part has no table: its scores are those of some fits. */
+static bnn_status save_piece(const contest *c, bool was_complete) {
+    if (!was_complete) BNN_TRY(save_part(c));
+    printf("%s %s: part %d of %d, %d of %d fits; `bnn merge` joins the parts\n", was_complete ? "there is" : "wrote", tool_line(c->r->out),
+           c->r->part.i, c->r->part.n, count_own(c), c->c->n_engines * c->c->n_splits);
+    return BNN_OK;
+}
+
 static bnn_status compare_on(contest *c, int first, int last) {
     BNN_TRY(open_comparison(c->r, c->table, first, last, &c->c));
     BNN_TRY(open_tasks(c));
-    bool was_complete = !c->c->partial && count_kept(c) == c->c->n_engines * c->c->n_splits;
+    bool was_complete = count_done(c) == count_own(c);
     if (c->r->out) BNN_TRY(tool_output_claim(c->r->out, "bnn-comparison", is_same, c));
     BNN_TRY(work(c));
     tool_reading_say(c->reading, c->table, c->r->json ? stderr : stdout);
-    return c->c->partial ? stop(c) : show_and_save(c, was_complete);
+    if (count_done(c) < count_own(c)) return stop(c);
+    return c->r->part.n ? save_piece(c, was_complete) : show_and_save(c, was_complete);
 }
 
 static bnn_status compare(request *r) {
@@ -698,6 +713,7 @@ static int run(int argc, char **argv) {
                "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine map --engine mc_dropout --engine "
                "bayes_by_backprop --splits 0-4 -o cmp.h5\n"
                "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine hmc --engine laplace -o far.h5 --resume --json\n"
+               "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine hmc --engine laplace --part 2/7 -o far.2.h5\n"
                "  bnn report cmp.h5 -o report.html"};
     request r = {.every = {.seconds = 300}};
     tool_job_open(&r.job, argc, argv);

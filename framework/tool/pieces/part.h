@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * part.h: numbered parts of a command's work, which other processes and machines do, and `bnn merge` joins.
+ */
+#ifndef BNN_TOOL_PART_H
+#define BNN_TOOL_PART_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* The i-th of n parts, from 1; n 0: all of the work. */
+typedef struct {
+    int i, n;
+} tool_part;
+
+/* "2/7"; prints the sentence and leaves the program where the text is none. */
+tool_part tool_part_parse(const char *text);
+/* The pieces [from, end) of all numbered pieces of the work that are the part's: neighbours, as many as in any other part, to one. */
+void tool_part_range(tool_part part, int pieces, int *from, int *end);
+/* The part that piece number k is in, of n. */
+int tool_part_of(int n, int pieces, int k);
+
+/* Writes a command line, as provenance keeps it, without the options that say which part it does, and of what launches it (`without`: names
+ * of long options that take an argument, NULL at the end). */
+void tool_part_command(FILE *out, const char *line, const char *const *without);
+/* The name of part i's file beside that of part `of`, owned: its number in the name is replaced, or i put before the ending. */
+char *tool_part_name(const char *path, int of, int i);
+
+#endif
