@@ -221,6 +221,7 @@ bnn_status bnn_run_save(const bnn_run *run, const bnn_results *results, const bn
 bnn_status bnn_prediction_save(const bnn_run *run, const bnn_results *results, const bnn_provenance *provenance, const char *path) {
     bnn_h5_writer own, *w = begin(&own, results, path, "bnn-prediction");
     put_work(w, run, bnn_engine_fitted(run->engine), provenance);
+    if (results->part[1] > 0) bnn_h5_ints(w, "/", "part", 2, results->part);
     bnn_store_put_provenance(w, provenance);
     bnn_store_put_plugins(w, bnn_engine_fitted(run->engine));
     bnn_h5_group(w, "/cost");

@@ -3,6 +3,7 @@
 # test_parts.sh BNN [league]: work in parts that `bnn merge` joins is the work of one process. league: of six engines on five splits, with a part computed twice and one killed.
 . "$(dirname "$0")/test_program_common.sh"
 
+league=$2
 awk 'BEGIN { srand(3); print "a,b,y"; for (i = 0; i < 40; i++) { a = rand() * 4 - 2; b = rand() * 2; print a "," b "," sin(a) + b + 0.1 * rand() } }' >d.csv
 works import csv d.csv --target y -o d.h5
 works split d.h5 --count 5 --force -o d.h5
@@ -10,7 +11,7 @@ works split d.h5 --count 5 --force -o d.h5
 # equal A B: datasets and attributes, provenance apart.
 equal() { "$bnn" diff "$1" "$2"; }
 
-if [ "$2" = league ]; then
+if [ "$league" = league ]; then
     league() {
         what=$1
         shift
@@ -104,4 +105,35 @@ refuses '--part: 9 parts of 5 fits cannot be made' compare -d d.h5 --net dense -
 refuses '--part: write it to which file' compare -d d.h5 --net dense -e map --part 1/2
 refuses "p.1.h5: was begun with part '1/5', now '2/5' is asked for" compare -d d.h5 --net 'dense:3; relu; dense' -e map:epochs=3 -e hmc:samples=4,warmup=2,steps=2,chains=2 --splits 0-2 \
     --samples 4 --part 2/5 --resume -o p.1.h5
+
+# ---------------------------------------------------------------- rows that are predicted
+
+awk 'BEGIN { srand(5); print "who,a,b,kind,u,v"; for (i = 0; i < 30; i++) { a = rand(); b = rand(); print "row" i "," a "," b "," (a > b ? "more" : "less") "," a - b "," a * b } }' >t.csv
+cut -d, -f1-4 t.csv >classes.csv
+cut -d, -f1-3,5- t.csv >numbers.csv
+for of in classes numbers; do
+    [ $of = classes ] && targets=kind asked= || targets=u,v asked='--quantiles 0.1'
+    works fit -d $of.csv --target $targets --id who --net 'dense:3; relu; dense' -e mc_dropout:epochs=3 -o $of.h5
+    works predict $of.h5 -d $of.csv --samples 10 $asked -o whole.$of.h5
+    for i in 1 2 3 4; do works predict $of.h5 -d $of.csv --samples 10 $asked --part $i/4 -o r.$i.$of.h5; done
+    cp r.2.$of.h5 copy.h5
+    works merge r.3.$of.h5 r.2.$of.h5 r.4.$of.h5 r.1.$of.h5 copy.h5 -o joined.$of.h5
+    check "four stretches of rows of $of are the whole" equal whole.$of.h5 joined.$of.h5
+    works info --lint joined.$of.h5
+done
+run merge r.1.numbers.h5 r.4.numbers.h5 -o new.h5
+check 'status 1 says that rows are missing' [ $status = 1 -a ! -e new.h5 ]
+check 'with the commands that predict them' grep -qxF "  bnn predict numbers.h5 -d numbers.csv --samples 10 --quantiles 0.1 --part 3/4 -o r.3.numbers.h5" "$err"
+works merge r.1.numbers.h5 r.4.numbers.h5 --partial -o some.numbers.h5
+works predict numbers.h5 -d numbers.csv --samples 11 --quantiles 0.1 --part 2/4 -o other.h5
+refuses 'r.1.numbers.h5 and other.h5 do not go together: samples is' merge r.1.numbers.h5 other.h5 r.3.numbers.h5 r.4.numbers.h5 -o new.h5
+refuses 'r.2.numbers.h5 and other.h5 do not go together: they are the same part, but' merge r.2.numbers.h5 other.h5 -o new.h5
+works fit -d numbers.csv --target u,v --id who --net 'dense:3; relu; dense' -e mc_dropout:epochs=4 -o numbers.2.h5
+works predict numbers.2.h5 -d numbers.csv --samples 10 --quantiles 0.1 --part 2/4 -o other.h5 --force
+refuses 'r.1.numbers.h5 and other.h5 do not go together: run_sha256 is' merge r.1.numbers.h5 other.h5 r.3.numbers.h5 r.4.numbers.h5 -o new.h5
+works predict numbers.h5 -d numbers.csv --part 1/3 -o other.h5 --force
+refuses 'do not go together: parts of 4 and of 3' merge r.1.numbers.h5 other.h5 -o new.h5
+refuses '--part: goes to file.h5' predict numbers.h5 -d numbers.csv --part 1/3 -o new.csv
+refuses '--part: goes to file.h5' predict numbers.h5 -d numbers.csv --part 1/3 --noise rows -o new.h5
+refuses '--part: 31 parts of 30 rows cannot be made' predict numbers.h5 -d numbers.csv --part 1/31 -o new.h5
 finish

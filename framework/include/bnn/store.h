@@ -68,6 +68,7 @@ struct bnn_results {
     bnn_draws *draws;                 /* may be NULL */
     const bnn_remarks *verdicts;      /* on run and prediction (diagnose.h); NULL: nobody has judged */
     const bnn_traces *traces;         /* of the run's chains; may be NULL */
+    int part[2];                      /* {i, n}: the rows are the i-th of n parts of those that are to be predicted; n 0: all of them */
 };
 
 /* Where a run came from, read back; texts owned, NULL if absent. */
@@ -124,6 +125,13 @@ bnn_status bnn_schema_load(const char *path, bnn_schema **out);
 
 /* Predictions alone: schema "bnn-prediction". run made them. */
 bnn_status bnn_prediction_save(const bnn_run *run, const bnn_results *results, const bnn_provenance *provenance, const char *path);
+
+/* Which of n files holds which part of a prediction: file[n_parts], owned, the number of the file of each, -1: none does. A part may be there twice, as long as both files
+ * are equal; files of other cuts, programs or instruction sets are refused. */
+bnn_status bnn_prediction_parts(int n, char *const *paths, int *n_parts, int **file, bnn_makers **makers);
+/* Joins files of parts, in the order of their rows, into one at path. Of provenance command, times and makers are used. Files of another run, of other data or other options
+ * are refused, with the names of both. */
+bnn_status bnn_prediction_merge(int n, char *const *paths, const bnn_provenance *provenance, const char *path);
 
 /* Maps of classes in a file of predictions. Owns its arrays. */
 typedef struct {

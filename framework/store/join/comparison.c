@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * comparison.c: files that hold parts of one comparison, joined. A fit is taken from the file that has it, its distance measured as soon as the
- * marginals of both sides are there: in whatever order files come, the same numbers come out.
+ * comparison.c: files that hold parts of one comparison, joined. A fit is taken from the file that has it, its distance measured as soon as
+ * the marginals of both sides are there: in whatever order files come, the same numbers come out.
  */
 #include "store/parts.h"
 

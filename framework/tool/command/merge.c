@@ -38,6 +38,40 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 /* ---------------------------------------------------------------- what is missing */
 
+/* The command that makes one part, as the makers of the first file gave it. */
+static void print_command(const bnn_makers *makers, tool_part part, const char *path, int i) {
+    static const char *const without[] = {"--part", "--output", NULL};
+    char *name = tool_part_name(path, part.i, i);
+    fputs("  ", stderr);
+    tool_part_command(stderr, tool_line(bnn_makers_command(makers)), without);
+    fprintf(stderr, " --part %d/%d -o %s\n", i, part.n, name ? name : "FILE.h5");
+    free(name);
+}
+
+static void say_missing(int missing, int all, const char *what, bool known) {
+    fprintf(stderr, "bnn: %d of %d %s are missing%s\n", missing, all, what, known ? "; these commands make them:" : "");
+}
+
+/* How the work went on, for the provenance of what is joined. */
+static bnn_provenance provenance_of(const request *r, const bnn_makers *makers, const char *data, const char *sha256) {
+    bnn_table about = {0};
+    tool_job job = r->job;
+    job.data = data;
+    if (bnn_makers_started(makers)) job.started_at = bnn_makers_started(makers);
+    bnn_provenance provenance = tool_provenance(&job, &about, -1);
+    provenance.data_sha256 = sha256;
+    provenance.makers = makers;
+    return provenance;
+}
+
+static void say_joined(const request *r, const char *more) {
+    printf("joined %d file%s, wrote %s%s\n", r->n, r->n == 1 ? "" : "s", tool_line(r->out), more);
+}
+
+/* ---------------------------------------------------------------- comparisons */
+
+static bool is_missing(const bnn_comparison *c, int i) { return c->engine[i % c->n_engines].metrics[i / c->n_engines].n == 0; }
+
 /* A file of a part: its number among how many. */
 static bnn_status find_part(const request *r, tool_part *part, const char **path) {
     for (int i = 0; part->n == 0 && i < r->n; i++) {
@@ -49,75 +83,94 @@ static bnn_status find_part(const request *r, tool_part *part, const char **path
     return BNN_OK;
 }
 
-/* The command that makes one part, as the first file's makers gave it. */
-static void print_command(const bnn_makers *makers, tool_part part, const char *path, int i) {
-    static const char *const without[] = {"--part", "--output", NULL};
-    char *name = tool_part_name(path, part.i, i);
-    fputs("  ", stderr);
-    tool_part_command(stderr, tool_line(bnn_makers_command(makers)), without);
-    fprintf(stderr, " --part %d/%d -o %s\n", i, part.n, name ? name : "FILE.h5");
-    free(name);
-}
-
-/* Says which fits are missing, and how those parts are made that they are in. */
-static bnn_status say_missing(const request *r, const bnn_comparison *c, const bnn_makers *makers) {
+static bnn_status say_missing_fits(const request *r, const bnn_comparison *c, const bnn_makers *makers) {
     tool_part part = {0};
     const char *path = NULL;
     int all = c->n_engines * c->n_splits, missing = 0, last = 0;
     BNN_TRY(find_part(r, &part, &path));
-    for (int i = 0; i < all; i++) missing += c->engine[i % c->n_engines].metrics[i / c->n_engines].n == 0;
+    for (int i = 0; i < all; i++) missing += is_missing(c, i);
     bool known = part.n > 0 && bnn_makers_command(makers);
-    fprintf(stderr, "bnn: %d of %d fits are missing%s\n", missing, all, known ? "; these commands make them:" : "");
+    say_missing(missing, all, "fits", known);
     for (int i = 0; known && i < all; i++) {
         int of = tool_part_of(part.n, all, i);
-        if (c->engine[i % c->n_engines].metrics[i / c->n_engines].n > 0 || of == last) continue;
-        print_command(makers, part, path, last = of);
+        if (is_missing(c, i) && of != last) print_command(makers, part, path, last = of);
     }
     return BNN_OK;
 }
 
-/* ---------------------------------------------------------------- the command */
-
 /* The file that is there holds the same comparison, and no fit that would be lost. */
-static bnn_status loses_nothing(const void *context, const char *path) {
+static bnn_status loses_no_fit(const void *context, const char *path) {
     const bnn_comparison *now = context;
     bnn_comparison *there;
     BNN_TRY(bnn_comparison_load(path, &there));
     bnn_status s = bnn_comparison_same_work(path, there, now);
-    for (int e = 0; s == BNN_OK && e < now->n_engines; e++)
-        for (int k = 0; s == BNN_OK && k < now->n_splits; k++)
-            if (there->engine[e].metrics[k].n > 0 && now->engine[e].metrics[k].n == 0)
-                s = bnn_fail(BNN_ERR_STATE, "%s: holds fits that would be lost", path);
+    for (int i = 0; s == BNN_OK && i < now->n_engines * now->n_splits; i++)
+        if (!is_missing(there, i) && is_missing(now, i)) s = bnn_fail(BNN_ERR_STATE, "%s: holds fits that would be lost", path);
     bnn_comparison_free(there);
     return s;
 }
 
-static bnn_status save(const request *r, const bnn_comparison *c, const bnn_makers *makers) {
-    bnn_table about = {0};
-    snprintf(about.sha256, sizeof about.sha256, "%s", c->data_sha256);
-    tool_job job = r->job;
-    job.data = c->data_path;
-    if (bnn_makers_started(makers)) job.started_at = bnn_makers_started(makers);
-    bnn_provenance provenance = tool_provenance(&job, &about, -1);
-    provenance.makers = makers;
-    BNN_TRY(tool_output_claim(r->out, "bnn-comparison", loses_nothing, c));
+static bnn_status save_comparison(const request *r, const bnn_comparison *c, const bnn_makers *makers) {
+    bnn_provenance provenance = provenance_of(r, makers, c->data_path, c->data_sha256);
+    BNN_TRY(tool_output_claim(r->out, "bnn-comparison", loses_no_fit, c));
     BNN_TRY(bnn_comparison_save(c, &provenance, r->out));
-    printf("joined %d file%s, wrote %s%s\n", r->n, r->n == 1 ? "" : "s", tool_line(r->out),
-           c->partial ? " (partial): the command that made the parts, without --part, goes on with it by --resume" : "");
+    say_joined(r, c->partial ? " (partial): the command that made the parts, without --part, goes on with it by --resume" : "");
     return BNN_OK;
 }
 
-static bnn_status merge(const request *r, bool *missing) {
+static bnn_status merge_comparisons(const request *r, bool *missing) {
     bnn_comparison *c;
     bnn_makers *makers;
-    BNN_TRY(tool_output_hdf5(r->out));
-    for (int i = 0; i < r->n; i++) BNN_TRY(tool_output_apart(r->out, r->path[i], "one of the files to join"));
     BNN_TRY(bnn_comparison_merge(r->n, r->path, &c, &makers));
     *missing = c->partial && !r->partial;
-    bnn_status s = *missing ? say_missing(r, c, makers) : save(r, c, makers);
+    bnn_status s = *missing ? say_missing_fits(r, c, makers) : save_comparison(r, c, makers);
     bnn_comparison_free(c);
     bnn_makers_free(makers);
     return s;
+}
+
+/* ---------------------------------------------------------------- predictions */
+
+static bnn_status save_prediction(const request *r, const bnn_makers *makers, int n, char *const *path) {
+    bnn_outline first;
+    BNN_TRY(bnn_outline_load(path[0], &first));
+    bnn_provenance provenance = provenance_of(r, makers, first.origin.data_path, first.origin.data_sha256);
+    provenance.run_sha256 = first.origin.run_sha256;
+    bnn_status s = tool_output_claim(r->out, "bnn-prediction", tool_output_same_command, &provenance);
+    if (s == BNN_OK) s = bnn_prediction_merge(n, path, &provenance, r->out);
+    if (s == BNN_OK) say_joined(r, "");
+    bnn_outline_free(&first);
+    return s;
+}
+
+static bnn_status merge_predictions(const request *r, bool *missing) {
+    bnn_makers *makers;
+    int n, *file, found = 0;
+    BNN_TRY(bnn_prediction_parts(r->n, r->path, &n, &file, &makers));
+    char **path = calloc((size_t)n, sizeof *path);
+    bnn_status s = path ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    for (int i = 0; path && i < n; i++)
+        if (file[i] >= 0) path[found++] = r->path[file[i]];
+    *missing = path && found < n && !r->partial;
+    if (*missing) say_missing(n - found, n, "parts", bnn_makers_command(makers));
+    for (int i = 0, first = 0; *missing && bnn_makers_command(makers) && i < n; i++) {
+        while (file[first] < 0) first++;
+        if (file[i] < 0) print_command(makers, (tool_part){first + 1, n}, r->path[file[first]], i + 1);
+    }
+    if (s == BNN_OK && !*missing) s = save_prediction(r, makers, found, path);
+    free(path), free(file);
+    bnn_makers_free(makers);
+    return s;
+}
+
+/* ---------------------------------------------------------------- the command */
+
+static bnn_status merge(const request *r, bool *missing) {
+    char schema[32];
+    BNN_TRY(tool_output_hdf5(r->out));
+    for (int i = 0; i < r->n; i++) BNN_TRY(tool_output_apart(r->out, r->path[i], "one of the files to join"));
+    BNN_TRY(bnn_file_schema(r->path[0], schema));
+    return strcmp(schema, "bnn-prediction") == 0 ? merge_predictions(r, missing) : merge_comparisons(r, missing);
 }
 
 static int run(int argc, char **argv) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/word.h"
+#include "tool/pieces/part.h"
 #include "tool/tool.h"
 
 #include <stdio.h>
@@ -17,9 +18,10 @@ typedef struct {
     int n_intervals, n_quantiles, n_levels, drawn;
     double interval[MOST_LEVELS], quantile[MOST_LEVELS], level[3 * MOST_LEVELS]; /* level: the ends of the intervals, then the quantiles */
     bool named;                                                                  /* intervals or quantiles were asked for by name */
+    tool_part part;                                                              /* of the rows */
 } request;
 
-enum { NOISE = 256, KEEP, INTERVAL, QUANTILES, DRAWS, PROBABILITIES };
+enum { NOISE = 256, KEEP, INTERVAL, QUANTILES, DRAWS, PROBABILITIES, PART };
 
 static const struct argp_option options[] = {
     {"noise", NOISE, "draw|rows", 0, "one draw shared by all rows (default), or fresh noise for every row", 0},
@@ -28,6 +30,7 @@ static const struct argp_option options[] = {
     {"quantiles", QUANTILES, "LEVEL,...", 0, "quantiles at these levels, too: 0.05 is column q05", 0},
     {"draws", DRAWS, "N", 0, "N draws of the target for each row, too: columns draw1, draw2, ... of a CSV", 0},
     {"probabilities", PROBABILITIES, NULL, 0, "of maps of classes the probability of every class, too", 0},
+    {"part", PART, "I/N", 0, "predict the I-th of N parts of the rows, into file.h5: `bnn merge` joins the files of all parts", 0},
     {"output", 'o', "FILE", 0, "file.h5 or file.csv; - is CSV to standard output (default)", 0},
     {0}};
 
@@ -56,6 +59,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case QUANTILES: r->n_quantiles = parse_levels(state, "quantiles", arg, r->quantile), r->named = true; return 0;
     case DRAWS: r->drawn = (int)tool_number("--draws", arg, 1, 1000000); return 0;
     case KEEP: r->keep = tool_keep_parse(arg); return 0;
+    case PART: r->part = tool_part_parse(arg); return 0;
     case PROBABILITIES: r->probabilities = true; return 0;
     case NOISE:
         if (strcmp(arg, "draw") != 0 && strcmp(arg, "rows") != 0) tool_misuse(state, "--noise: '%s' is neither draw nor rows", arg);
@@ -149,7 +153,9 @@ static bnn_status predict_rows(request *r, bnn_prediction **p) {
     bnn_status s = claim_output(r);
     if (s == BNN_OK) s = tool_rerun_ask(rerun, &how, p);
     if (s == BNN_OK)
-        s = is_csv(r) ? write_csv(r, *p) : write_file(r, &(bnn_results){.data = rerun->rows, .prediction = *p, .draws = draws});
+        s = is_csv(r)
+                ? write_csv(r, *p)
+                : write_file(r, &(bnn_results){.data = rerun->rows, .prediction = *p, .draws = draws, .part = {r->part.i, r->part.n}});
     else
         bnn_draws_free(draws);
     return s;
@@ -159,7 +165,28 @@ static bnn_status check_output(const request *r) {
     if (r->out) BNN_TRY(tool_output_ready(r->out));
     if (!is_csv(r) && !bnn_ends_with(r->out, ".h5")) return bnn_fail(BNN_ERR_OPTION, "%s: neither .h5 nor .csv", r->out);
     if (r->keep && is_csv(r)) return bnn_fail(BNN_ERR_OPTION, "--keep: draws go to an HDF5 file: name one with -o FILE.h5");
+    if (r->part.n && (is_csv(r) || r->keep || r->noise == BNN_ROWS))
+        return bnn_fail(
+            BNN_ERR_OPTION,
+            "--part: goes to file.h5, without --keep and without fresh noise for every row, which is by its place among the rows");
     if (r->drawn > 0 && !is_csv(r)) return bnn_fail(BNN_ERR_OPTION, "--draws: an HDF5 file keeps draws with --keep predictive");
+    return BNN_OK;
+}
+
+/* The rows of the part take the place of all. */
+static bnn_status cut_rows(const request *r, tool_rerun *rerun) {
+    const bnn_data *all = rerun->rows;
+    bnn_data *part;
+    int from, end;
+    if (!r->part.n) return BNN_OK;
+    const bnn_calibration *c = bnn_run_calibration(rerun->run);
+    if (c && bnn_calibration_is_conformal(c->method) && all->n_classes > 0)
+        return bnn_fail(BNN_ERR_OPTION, "--part: conformal sets are drawn by the place of a row among the rows: predict all of them");
+    if (r->part.n > all->n) return bnn_fail(BNN_ERR_OPTION, "--part: %d parts of %d rows cannot be made", r->part.n, all->n);
+    tool_part_range(r->part, all->n, &from, &end);
+    BNN_TRY(bnn_data_new(rerun->table, end - from, all->rows + from, &all->scaling, &part));
+    bnn_data_free(rerun->rows);
+    rerun->rows = part;
     return BNN_OK;
 }
 
@@ -178,6 +205,7 @@ static bnn_status predict(request *r) {
     BNN_TRY(tool_output_apart(r->out, r->rerun.run_path, "the run file"));
     BNN_TRY(tool_rerun_open(&r->rerun));
     bnn_status s = tool_output_apart(r->out, r->rerun.data_used, "the data file");
+    if (s == BNN_OK) s = cut_rows(r, &r->rerun);
     if (s == BNN_OK) s = predict_rows(r, &p);
     if (s == BNN_OK) tool_rerun_say(&r->rerun, r->out ? stdout : stderr);
     if (s == BNN_OK) say_calibration(r, r->out ? stdout : stderr);
