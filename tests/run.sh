@@ -25,7 +25,7 @@ suite() {
 }
 
 if [ "$1" = long ]; then
-    need debootstrap chromium chromium-driver python3-selenium
+    need debootstrap chromium chromium-driver python3-selenium slurm-wlm munge parallel
     build build -Dwerror=true
     exec meson test -C build --suite long --print-errorlogs
 fi

@@ -37,6 +37,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case 's': job->seed = (uint64_t)tool_number("--seed", arg, 0, INT64_MAX); return 0;
     case 't':
         job->threads = (int)tool_number("--threads", arg, 1, 4096);
+        job->threads_given = true;
         tool_threads(job->threads);
         return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -53,14 +54,13 @@ static const char *time_text(char text[TIME_TEXT]) {
     return text;
 }
 
-/* One argument as a shell reads it. */
-static void write_argument(FILE *out, const char *text) {
+void tool_argument_write(FILE *out, const char *text) {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@%+=,./_-";
     if (*text && text[strspn(text, plain)] == '\0') {
-        fprintf(out, " %s", text);
+        fputs(text, out);
         return;
     }
-    fputs(" '", out);
+    fputc('\'', out);
     for (; *text; text++) fputs(*text == '\'' ? "'\\''" : (const char[]){*text, '\0'}, out);
     fputc('\'', out);
 }
@@ -71,7 +71,7 @@ static const char *command_line(int argc, char **argv) {
     FILE *out = bnn_text_open(&line, NULL);
     if (!out) return NULL;
     fputs(argv[0], out);
-    for (int i = 1; i < argc; i++) write_argument(out, argv[i]);
+    for (int i = 1; i < argc; i++) fputc(' ', out), tool_argument_write(out, argv[i]);
     return bnn_text_close(out, &line);
 }
 

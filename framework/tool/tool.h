@@ -106,10 +106,13 @@ typedef struct {
     const char *data, *net, *likelihood, *prior;
     uint64_t seed;
     int threads, samples;
+    bool threads_given;
     const char *started_at, *command; /* set by tool_job_open */
     const bnn_weights *weights;       /* of a run that is imported, not fitted: for the provenance; else NULL */
 } tool_job;
 extern const struct argp tool_job_argp;
+/* Writes one argument as a shell reads it. */
+void tool_argument_write(FILE *out, const char *text);
 void tool_job_open(tool_job *job, int argc, char **argv); /* defaults; remembers command line and time */
 
 /* Who made a file: command line, data, machine and the time from tool_job_open to now. Texts are borrowed. */

@@ -106,6 +106,50 @@ refuses '--part: write it to which file' compare -d d.h5 --net dense -e map --pa
 refuses "p.1.h5: was begun with part '1/5', now '2/5' is asked for" compare -d d.h5 --net 'dense:3; relu; dense' -e map:epochs=3 -e hmc:samples=4,warmup=2,steps=2,chains=2 --splits 0-2 \
     --samples 4 --part 2/5 --resume -o p.1.h5
 
+# ---------------------------------------------------------------- launchers
+
+# An sbatch that runs what it is given, task after task: those whose first process is killed are queued again, as Slurm does it.
+mkdir bin 'a b'
+cat >bin/sbatch <<'END'
+#!/bin/sh
+for word; do case $word in --array=1-*) tasks=${word#--array=1-} ;; --dependency=*) echo "$word" >>jobs ;; esac; done
+cat >job
+for task in $(seq ${tasks:-1}); do SLURM_ARRAY_TASK_ID=$task SLURM_JOB_ID=$task sh job >>log 2>&1; done
+echo 17
+END
+cat >bin/scontrol <<'END'
+#!/bin/sh
+echo "$@" >>requeued
+END
+chmod +x bin/sbatch bin/scontrol
+compared works -o 'a b/all.h5' --slurm 4
+says "wrote a b/all.slurm: an array of 4 parts; submit it by: sh 'a b/all.slurm'"
+check 'nothing is made yet' [ ! -e 'a b/all.1.h5' ]
+check 'the warning before the time limit is passed on' grep -q -- '--signal=B:USR1@120 --requeue' 'a b/all.slurm'
+export PATH="$PWD/bin:$PATH"
+compared works -o 'a b/all.h5' --slurm 4 --submit
+says 'submitted array 17 and 17, which joins its files'
+check 'the second job waits for the first' grep -qx -- '--dependency=afterany:17' jobs
+check 'an array is the whole' equal whole.h5 'a b/all.h5'
+check 'no task was queued again' [ ! -e requeued ]
+echo '#' >>'a b/all.slurm'
+refuses 'a b/all.slurm: holds another script: --force replaces it' compare -d d.h5 --net dense -e map -e hmc --splits 0-2 -o 'a b/all.h5' --slurm 4
+sed -n '/^trap/,/^exit/p' 'a b/all.slurm' | sed 's|^.*compare.*|sh -c "kill -KILL \\$\\$" \&|' >killed
+SLURM_JOB_ID=5 sh killed 2>/dev/null
+check 'a task that is killed is queued again' grep -qx 'requeue 5' requeued
+refuses '--slurm: 7 parts of 6 fits cannot be made' compare -d d.h5 --net dense -e map -e hmc --splits 0-2 --slurm 7 -o new.h5
+refuses '--submit: which job' compare -d d.h5 --net dense -e map --submit -o new.h5
+refuses '--part, --slurm and --parallel: one at a time' compare -d d.h5 --net dense -e map --slurm 2 --part 1/2 -o new.h5
+refuses 'write it to which file' compare -d d.h5 --net dense -e map --slurm 2
+echo : >hosts
+works compare -d d.h5 --net dense -e 'laplace:engine=map{epochs=3}' -e 'map:epochs=3' --splits 0-1 -o lines.h5 --parallel hosts
+check 'GNU parallel is one line' [ "$(wc -l <"$out")" = 1 ]
+if command -v parallel >/dev/null; then
+    sh "$out" >"$err" 2>&1
+    works compare -d d.h5 --net dense -e 'laplace:engine=map{epochs=3}' -e 'map:epochs=3' --splits 0-1 -o one.h5
+    check 'which makes the whole' equal lines.h5 one.h5
+fi
+
 # ---------------------------------------------------------------- rows that are predicted
 
 awk 'BEGIN { srand(5); print "who,a,b,kind,u,v"; for (i = 0; i < 30; i++) { a = rand(); b = rand(); print "row" i "," a "," b "," (a > b ? "more" : "less") "," a - b "," a * b } }' >t.csv

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool/pieces/launch.h"
 #include "tool/pieces/part.h"
 #include "tool/print/json.h"
 #include "tool/report/report.h"
@@ -23,9 +24,10 @@ typedef struct {
     bool resume, json;
     tool_interval every;
     tool_part part; /* of the fits */
+    tool_launch launch;
 } request;
 
-enum { RESUME = 256, JSON, EVERY, PART };
+enum { RESUME = 256, JSON, EVERY, PART, SLURM, SUBMIT, PARALLEL };
 
 static const struct argp_option options[] = {
     {"engine", 'e', "TEXT", 0, "an engine; once for each that is to be compared", 0},
@@ -37,6 +39,12 @@ static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "comparison file to write, for `bnn report`", 0},
     {"checkpoint-every", EVERY, "TIME", 0, "write the fits that are done to FILE this often: 30s, 5min (default: 5min; 0s: never)", 3},
     {"part", PART, "I/N", 0, "make the I-th of N parts of the fits and write them to FILE: `bnn merge` joins the files of all parts", 3},
+    {"slurm", SLURM, "N", 0,
+     "write FILE.slurm instead, named after FILE without its ending: an array job of N parts, and a job that joins them", 3},
+    {"submit", SUBMIT, NULL, 0, "submit it, too", 3},
+    {"parallel", PARALLEL, "HOSTS", 0,
+     "print a line instead that makes each fit a part, by GNU parallel over ssh on the machines that the file HOSTS lists, and joins them",
+     3},
     {"resume", RESUME, NULL, 0, "go on with the comparison that FILE holds, if it is there", 3},
     {"json", JSON, NULL, 0, "print JSON", 3},
     {0}};
@@ -58,10 +66,18 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         if (r->every.epochs > 0) tool_misuse(state, "--checkpoint-every: fits have no epochs in common: give a time, such as 30s");
         return 0;
     case PART: r->part = tool_part_parse(arg); return 0;
+    case SLURM: r->launch.slurm = (int)tool_number("--slurm", arg, 1, 100000); return 0;
+    case SUBMIT: r->launch.submit = true; return 0;
+    case PARALLEL: r->launch.hosts = arg; return 0;
     case JSON: r->json = true; return 0;
     case ARGP_KEY_END:
         if (!r->job.data) tool_misuse(state, "--data is missing");
         if (!r->job.net) tool_misuse(state, "--net is missing, such as --net 'dense:50; relu; dense'");
+        if (r->launch.submit && !r->launch.slurm) tool_misuse(state, "--submit: which job? Make one by --slurm N");
+        if ((r->launch.slurm != 0) + (r->launch.hosts != NULL) + (r->part.n != 0) > 1)
+            tool_misuse(state, "--part, --slurm and --parallel: one at a time");
+        if ((r->launch.slurm || r->launch.hosts) && !r->out)
+            tool_misuse(state, "--slurm and --parallel: write it to which file? Name it with -o");
         if (r->part.n && !r->out) tool_misuse(state, "--part: write it to which file? Name it with -o");
         if (r->resume && !r->out) tool_misuse(state, "--resume: go on with which file? Name it with -o");
         if (r->n_engines == 0) tool_misuse(state, "--engine is missing: `bnn list engines` prints those there are");
@@ -672,6 +688,10 @@ static bnn_status save_piece(const contest *c, bool was_complete) {
 }
 
 static bnn_status compare_on(contest *c, int first, int last) {
+    const tool_launch *launch = &c->r->launch;
+    if (launch->slurm || launch->hosts)
+        return tool_launch_start(launch, c->r->job.command, c->r->out, c->r->job.threads_given ? c->r->job.threads : 0,
+                                 c->r->n_engines * (last - first + 1));
     BNN_TRY(open_comparison(c->r, c->table, first, last, &c->c));
     BNN_TRY(open_tasks(c));
     bool was_complete = count_done(c) == count_own(c);

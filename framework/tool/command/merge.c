@@ -40,7 +40,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 /* The command that makes one part, as the makers of the first file gave it. */
 static void print_command(const bnn_makers *makers, tool_part part, const char *path, int i) {
-    static const char *const without[] = {"--part", "--output", NULL};
+    static const char *const without[] = {"--part=", "--output=", NULL};
     char *name = tool_part_name(path, part.i, i);
     fputs("  ", stderr);
     tool_part_command(stderr, tool_line(bnn_makers_command(makers)), without);

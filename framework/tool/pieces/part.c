@@ -49,9 +49,8 @@ static int words_of(const char *at, size_t n, const char *const *without) {
     if (is_word(at, n, "-o")) return 2;
     if (n > 2 && strncmp(at, "-o", 2) == 0) return 1;
     for (int i = 0; without[i]; i++) {
-        size_t length = strlen(without[i]);
-        if (is_word(at, n, without[i])) return 2;
-        if (n > length && strncmp(at, without[i], length) == 0 && at[length] == '=') return 1;
+        size_t name = strcspn(without[i], "=");
+        if (n >= name && strncmp(at, without[i], name) == 0 && (n == name || at[name] == '=')) return n == name && without[i][name] ? 2 : 1;
     }
     return 0;
 }

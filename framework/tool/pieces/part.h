@@ -20,8 +20,8 @@ void tool_part_range(tool_part part, int pieces, int *from, int *end);
 /* The part that piece number k is in, of n. */
 int tool_part_of(int n, int pieces, int k);
 
-/* Writes a command line, as provenance keeps it, without the options that say which part it does, and of what launches it (`without`: names
- * of long options that take an argument, NULL at the end). */
+/* Writes a command line, as provenance keeps it, without -o and the long options that `without` lists: "--part=" takes an argument,
+ * "--submit" none; NULL ends the list. */
 void tool_part_command(FILE *out, const char *line, const char *const *without);
 /* The name of part i's file beside that of part `of`, owned: its number in the name is replaced, or i put before the ending. */
 char *tool_part_name(const char *path, int of, int i);
