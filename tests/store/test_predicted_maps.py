@@ -186,6 +186,18 @@ def check_comparison(bnn, a):
     assert "Reliability" in page and "Confusion" not in page and ">nan<" not in page
 
 
+def check_parts(bnn):
+    """Maps in parts, of a comparison and of a prediction, are those of one process."""
+    words = "compare", "-d", "maps.h5", "-n", NET, "-k", 0, "-e", "mc_dropout:epochs=2,batch=4", "-e", "map:epochs=2,batch=4", "-r", "mc_dropout", "-S", 3
+    asked = "predict", "run.h5", "-d", "maps.h5", "-k", 0, "-S", 3, "--probabilities"
+    for words in words, asked:
+        bnn(*words, "-o", "whole.h5", "--force")
+        for i in 1, 2:
+            bnn(*words, "--part", f"{i}/2", "-o", f"part.{i}.h5", "--force")
+        bnn("merge", "part.2.h5", "part.1.h5", "-o", "joined.h5", "--force")
+        bnn("diff", "whole.h5", "joined.h5")
+
+
 def check_others(bnn):
     """What is made for rows of one class refuses maps in a sentence, and takes classes of images that are kept as bytes."""
     no_maps = "for rows with one class or real targets, not for maps of classes"
@@ -218,6 +230,7 @@ def main():
         check_tools(bnn)
         check_page(bnn, a)
         check_comparison(bnn, a)
+        check_parts(bnn)
         check_others(bnn)
         parts = []
         for i, rows in enumerate((range(24, 29), range(29, 36))):

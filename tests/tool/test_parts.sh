@@ -179,5 +179,7 @@ works predict numbers.h5 -d numbers.csv --part 1/3 -o other.h5 --force
 refuses 'do not go together: parts of 4 and of 3' merge r.1.numbers.h5 other.h5 -o new.h5
 refuses '--part: goes to file.h5' predict numbers.h5 -d numbers.csv --part 1/3 -o new.csv
 refuses '--part: goes to file.h5' predict numbers.h5 -d numbers.csv --part 1/3 --noise rows -o new.h5
+"$bnn" predict numbers.h5 -d - --part 1/3 -o new.h5 <numbers.csv >"$out" 2>"$err"
+check 'rows of standard input have no parts' grep -qx 'bnn: -: whether all parts have the same rows cannot be told: write them to a file' "$err"
 refuses '--part: 31 parts of 30 rows cannot be made' predict numbers.h5 -d numbers.csv --part 1/31 -o new.h5
 finish

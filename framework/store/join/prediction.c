@@ -80,6 +80,17 @@ static char *print_attribute(bnn_h5_reader *r, const char *object, const char *n
     return text;
 }
 
+static void write_ints(joiner *j, const char *object, const char *name, attribute_form form, const int *v) {
+    if (form.size > 1) {
+        bnn_h5_ints(&j->w, object, name, form.count, v);
+        return;
+    }
+    int8_t *codes = bnn_h5_room(&j->r[0], (size_t)form.count, 1);
+    for (int i = 0; codes && i < form.count; i++) codes[i] = (int8_t)v[i];
+    if (codes) bnn_h5_codes(&j->w, object, name, form.count, codes);
+    free(codes);
+}
+
 static void write_attribute(joiner *j, const char *object, const char *name, attribute_form form) {
     bnn_h5_reader *r = &j->r[0];
     hid_t id = H5Aopen_by_name(r->file, object, name, H5P_DEFAULT, H5P_DEFAULT), space = H5Aget_space(id);
@@ -96,7 +107,7 @@ static void write_attribute(joiner *j, const char *object, const char *name, att
     } else if (form.class == H5T_INTEGER && form.size <= sizeof(int)) {
         int *ints = bnn_h5_room(r, (size_t)form.count, sizeof *ints);
         if (ints) bnn_h5_get_ints(r, object, name, form.count, ints);
-        if (is_fine(j)) bnn_h5_ints(&j->w, object, name, form.count, ints);
+        if (is_fine(j)) write_ints(j, object, name, form, ints);
         free(ints);
     } else if (form.class == H5T_INTEGER)
         bnn_h5_u64(&j->w, object, name, bnn_h5_get_u64(r, object, name));
@@ -240,7 +251,7 @@ static bool look_at_all(joiner *j, const char *object, const char *name, dataset
 
 /* The numbers of all files one behind the other, or those that all have alike; owned. */
 static char *gather(joiner *j, const char *object, const char *name, const dataset_form *f, size_t count) {
-    char *all = bnn_h5_room(&j->r[0], 2 * count, f->size), *at = all;
+    char *all = bnn_h5_room(&j->r[0], f->on_rows ? count : 2 * count, f->size), *at = all;
     for (int i = 0; all && i < j->n && is_fine(j); i++) {
         dataset_form one = look(&j->r[i], object, name);
         char *to = f->on_rows || i == 0 ? at : all + count * f->size;
@@ -251,6 +262,15 @@ static char *gather(joiner *j, const char *object, const char *name, const datas
             j->r[i].status = bnn_fail(BNN_ERR_STATE, "%s and %s do not go together: %s differs", j->r[0].path, j->r[i].path, object);
     }
     return all;
+}
+
+/* Maps of all rows, in chunks of a row. */
+static void put_maps(joiner *j, const char *group, const char *name, const dataset_form *f, size_t count, const char *v) {
+    int start[H5S_MAX_RANK] = {0}, extent[H5S_MAX_RANK];
+    extent[0] = (int)count;
+    for (int i = 1; i < f->rank; i++) extent[i] = (int)f->extent[i], extent[0] /= extent[i] > 0 ? extent[i] : 1;
+    bnn_h5_put_maps(&j->w, group, name, f->kind, f->dims);
+    bnn_h5_put_part(&j->w, group, name, f->kind, f->rank, start, extent, v);
 }
 
 static void join_dataset(joiner *j, const char *group, const char *name) {
@@ -266,6 +286,8 @@ static void join_dataset(joiner *j, const char *group, const char *name) {
     }
     if (f.is_dim)
         bnn_h5_dim(&j->w, group, name, (int)count, f.kind, v);
+    else if (strstr(f.dims, " row column"))
+        put_maps(j, group, name, &f, count, v);
     else
         bnn_h5_put(&j->w, group, name, f.kind, v, f.dims);
     free(v);

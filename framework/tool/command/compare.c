@@ -689,6 +689,7 @@ static bnn_status save_piece(const contest *c, bool was_complete) {
 
 static bnn_status compare_on(contest *c, int first, int last) {
     const tool_launch *launch = &c->r->launch;
+    if (c->r->part.n || launch->slurm || launch->hosts) BNN_TRY(tool_part_check(c->r->job.data, c->table->sha256));
     if (launch->slurm || launch->hosts)
         return tool_launch_start(launch, c->r->job.command, c->r->out, c->r->job.threads_given ? c->r->job.threads : 0,
                                  c->r->n_engines * (last - first + 1));

@@ -179,6 +179,7 @@ static bnn_status cut_rows(const request *r, tool_rerun *rerun) {
     bnn_data *part;
     int from, end;
     if (!r->part.n) return BNN_OK;
+    BNN_TRY(tool_part_check(rerun->data_used, rerun->table->sha256));
     const bnn_calibration *c = bnn_run_calibration(rerun->run);
     if (c && bnn_calibration_is_conformal(c->method) && all->n_classes > 0)
         return bnn_fail(BNN_ERR_OPTION, "--part: conformal sets are drawn by the place of a row among the rows: predict all of them");

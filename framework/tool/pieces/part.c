@@ -18,6 +18,11 @@ tool_part tool_part_parse(const char *text) {
     exit(tool_refuse("--part: '%s' is not I/N, the I-th of N parts, such as 2/7", text));
 }
 
+bnn_status tool_part_check(const char *data, const char *sha256) {
+    if (*sha256) return BNN_OK;
+    return bnn_fail(BNN_ERR_OPTION, "%s: whether all parts have the same rows cannot be told: write them to a file", data);
+}
+
 void tool_part_range(tool_part part, int pieces, int *from, int *end) {
     *from = part.n ? (int)((long long)pieces * (part.i - 1) / part.n) : 0;
     *end = part.n ? (int)((long long)pieces * part.i / part.n) : pieces;

@@ -5,6 +5,7 @@
 #ifndef BNN_TOOL_PART_H
 #define BNN_TOOL_PART_H
 
+#include <bnn/status.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -15,6 +16,8 @@ typedef struct {
 
 /* "2/7"; prints the sentence and leaves the program where the text is none. */
 tool_part tool_part_parse(const char *text);
+/* Parts are joined where all know that they had the same rows: refuses data that no checksum tells, as those of standard input. */
+bnn_status tool_part_check(const char *data, const char *sha256);
 /* The pieces [from, end) of all numbered pieces of the work that are the part's: neighbours, as many as in any other part, to one. */
 void tool_part_range(tool_part part, int pieces, int *from, int *end);
 /* The part that piece number k is in, of n. */
