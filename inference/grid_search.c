@@ -7,6 +7,7 @@
  * seed draws that rest, of each class its share; validation=last takes the last rows, as the published UCI protocol does. All cells share
  * one noise stream: differences between them are differences of the options. The best cell is fitted again on all training rows.
  */
+#include <bnn/file.h>
 #include <bnn/holder.h>
 #include <bnn/jobs.h>
 
@@ -223,8 +224,7 @@ static bnn_status advance_cell(void *context, int i) {
 
 /* Writes the remark: the cells searched, the size of a search with one probability for each gate, and the choice. */
 static bnn_status write_remark(bnn_engine *e, search *g) {
-    size_t size;
-    FILE *out = open_memstream(&g->remark, &size);
+    FILE *out = bnn_text_open(&g->remark, NULL);
     if (!out) return bnn_oom("the grid");
     double full = 1;
     int gates = bnn_net_gates(e->model->net);
@@ -240,7 +240,7 @@ static bnn_status write_remark(bnn_engine *e, search *g) {
     int best = (int)g->counter[BEST];
     for (int k = 0; k < g->n_keys; k++) fprintf(out, " %s=%s", g->key[k].name, value_of(g, best, k));
     bnn_print_to(out, ", validation log-likelihood %.4f", g->ll[best]);
-    return fclose(out) == 0 ? BNN_OK : bnn_oom("the grid");
+    return bnn_text_close(out, &g->remark) ? BNN_OK : bnn_oom("the grid");
 }
 
 static bnn_status begin_refit(bnn_engine *e, const bnn_data *data) {

@@ -21,6 +21,7 @@
  */
 #include <bnn/curvature.h>
 #include <bnn/evidence.h>
+#include <bnn/file.h>
 #include <bnn/holder.h>
 
 #include <math.h>
@@ -107,17 +108,16 @@ static void print_precs(FILE *out, const state *s, bnn_prec_sharing sharing) {
 static bnn_status write_remark(const bnn_engine *e, state *s) {
     const bnn_likelihood *l = &e->model->likelihood;
     double determined = 0;
-    size_t size;
     free(s->remark);
     s->remark = NULL;
-    FILE *out = open_memstream(&s->remark, &size);
+    FILE *out = bnn_text_open(&s->remark, NULL);
     if (!out) return out_of_memory();
     for (int b = 0; b < s->curvature.n_blocks; b++) determined += s->determined[b];
     bnn_print_to(out, "log evidence %.4f; %.1f of %zu parameters determined by the data", s->log_evidence, determined, s->curvature.n);
     print_precs(out, s, sharing_of(e->object.conf));
     if (bnn_likelihood_vtable(l)->noise_sd && l->y_dim == 1)
         bnn_print_to(out, "; noise sd %.4g", bnn_likelihood_vtable(l)->noise_sd(l, bnn_model_noise(e->model, s->theta)) * l->y_sd[0]);
-    return fclose(out) == 0 ? BNN_OK : out_of_memory();
+    return bnn_text_close(out, &s->remark) ? BNN_OK : out_of_memory();
 }
 
 /* S at theta by one of the curvatures, and what the evidence says of it. */

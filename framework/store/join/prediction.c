@@ -6,6 +6,7 @@
 #include "base/word.h"
 #include "store/parts.h"
 
+#include <bnn/file.h>
 #include <ctype.h>
 #include <hdf5_hl.h>
 #include <stdio.h>
@@ -53,7 +54,7 @@ static attribute_form form_of(const bnn_h5_reader *r, const char *object, const 
 }
 
 /* "seed_text" beside the 64 bits of "seed". */
-static bool is_text_of_number(const bnn_h5_reader *r, const char *object, const char *name) {
+static bool is_text_of_number(bnn_h5_reader *r, const char *object, const char *name) {
     char base[BNN_H5_PATH];
     size_t n = strlen(name), ending = strlen("_text");
     if (n <= ending || strcmp(name + n - ending, "_text") != 0) return false;
@@ -63,9 +64,8 @@ static bool is_text_of_number(const bnn_h5_reader *r, const char *object, const 
 
 /* An attribute as one text, for comparison; owned, NULL after a failure. */
 static char *print_attribute(bnn_h5_reader *r, const char *object, const char *name, attribute_form form) {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    char *text;
+    FILE *out = bnn_text_open(&text, NULL);
     if (!out) return NULL;
     char **texts = form.class == H5T_STRING ? bnn_h5_get_texts(r, object, name, form.count) : NULL;
     for (int i = 0; texts && i < form.count; i++) fprintf(out, "%s%s", i ? ", " : "", texts[i]);
@@ -76,8 +76,7 @@ static char *print_attribute(bnn_h5_reader *r, const char *object, const char *n
     free(ints);
     if (form.class == H5T_INTEGER && form.size > sizeof(int)) fprintf(out, "%llu", (unsigned long long)bnn_h5_get_u64(r, object, name));
     if (form.class == H5T_FLOAT) bnn_print_to(out, "%.17g", bnn_h5_get_number(r, object, name));
-    fclose(out);
-    return text;
+    return bnn_text_close(out, &text);
 }
 
 static void write_ints(joiner *j, const char *object, const char *name, attribute_form form, const int *v) {

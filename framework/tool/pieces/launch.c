@@ -4,6 +4,7 @@
 #include "tool/pieces/part.h"
 #include "tool/tool.h"
 
+#include <bnn/file.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,13 +97,12 @@ static void write_script(FILE *out, const job *j) {
 }
 
 static bnn_status submit(const char *script) {
-    char *line = NULL;
-    size_t size;
-    FILE *out = open_memstream(&line, &size);
+    char *line;
+    FILE *out = bnn_text_open(&line, NULL);
     if (!out) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     fputs("sh ", out);
     tool_argument_write(out, script);
-    fclose(out);
+    if (!bnn_text_close(out, &line)) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     fflush(stdout);
     int status = system(line);
     free(line);
@@ -124,10 +124,13 @@ static bnn_status is_equal(const void *text, const char *path) {
 static bnn_status start_slurm(const job *j, bool at_once) {
     char *text = NULL, *path = NULL;
     size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out || asprintf(&path, "%s.slurm", j->stem) < 0) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    FILE *out = bnn_text_open(&text, &size);
+    if (!out) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     write_script(out, j);
-    fclose(out);
+    if (!bnn_text_close(out, &text) || asprintf(&path, "%s.slurm", j->stem) < 0) {
+        free(text);
+        return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    }
     bnn_status s = tool_output_ready(path);
     if (s == BNN_OK) s = tool_output_claim(path, NULL, is_equal, text);
     if (s == BNN_OK) s = tool_save(text, size, path);
@@ -142,27 +145,26 @@ static bnn_status start_slurm(const job *j, bool at_once) {
 
 /* GNU parallel would replace {1} or {#} in a command: behind each brace of it stands an empty word, which the shell takes away. */
 static char *shield(const char *line) {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    char *text;
+    FILE *out = bnn_text_open(&text, NULL);
     if (!out) return NULL;
     for (; *line; line++) {
         fputc(*line, out);
         if (*line == '{') fputs("''", out);
     }
-    fclose(out);
-    return text;
+    return bnn_text_close(out, &text);
 }
 
 static bnn_status print_parallel(const job *j, const char *hosts) {
     char *text = NULL, *line = shield(j->command);
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out || !line) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    FILE *out = line ? bnn_text_open(&text, NULL) : NULL;
     job shielded = *j;
     shielded.command = line;
-    write_part(out, &shielded, "{}");
-    fclose(out);
+    if (out) write_part(out, &shielded, "{}");
+    if (!out || !bnn_text_close(out, &text)) {
+        free(line);
+        return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    }
     printf("seq %d | parallel --sshloginfile ", j->parts);
     tool_argument_write(stdout, hosts);
     fputs(" --workdir ", stdout);
