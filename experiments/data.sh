@@ -18,7 +18,7 @@ classes() {
     rm -rf "$links"
     mkdir -p "$links/train" "$links/val"
     for pattern; do
-        for part in train val; do ln -s "$raw/dogs_cats/$part"/$pattern "$links/$part/"; done
+        for half in train val; do ln -s "$raw/dogs_cats/$half"/$pattern "$links/$half/"; done
     done
 }
 
@@ -53,7 +53,9 @@ prepare() {
             table airfoil_unit "$data/new/airfoil.txt" --no-header -- --kind kfold --count 5
         ;;
     heart | ionosphere | australian) table "$1" "$raw/tables/$1.data" --no-header --classes -- --kind kfold --count 5 ;;
-    mushroom) table mushroom "$raw/mushroom/agaricus-lepiota.data" --no-header --target 1 -- --kind holdout ;;
+    mushroom) # an unknown root is a kind of its own
+        sed 's/?/unknown/' "$raw/mushroom/agaricus-lepiota.data" >"$data/new/mushroom.csv" && table mushroom "$data/new/mushroom.csv" --no-header --target 1 -- --kind holdout
+        ;;
     mnist) build/bnn import idx "$mnist/train-images-idx3-ubyte.gz" "$mnist/train-labels-idx1-ubyte.gz" "$mnist/t10k-images-idx3-ubyte.gz" "$mnist/t10k-labels-idx1-ubyte.gz" --force -o "$part" >/dev/null ;;
     fashion)
         clothes=/usr/share/datasets/fashion-mnist # Debian's dataset-fashion-mnist

@@ -10,8 +10,9 @@ COLOURS = ["#075ea9", "#8f2200", "#2f9e36", "#b8560a"]
 
 
 def draw(picture, lines, size="640,400"):
-    head = [f"set terminal svg noenhanced size {size} font 'sans,11' background rgb 'white'", f"set output '{picture}'", "set grid lc rgb '#dddddd'"]
-    subprocess.run(["gnuplot"], input="\n".join(head + lines + [""]), text=True, check=True)
+    head = [f"set terminal svg noenhanced size {size} font 'sans,11' background rgb 'white'", "set grid lc rgb '#dddddd'"]
+    drawn = subprocess.run(["gnuplot"], input="\n".join(head + lines + [""]), text=True, check=True, capture_output=True).stdout
+    picture.write_text("".join(line.expandtabs(1).rstrip() + "\n" for line in drawn.splitlines()))
 
 
 def grid_cost(folder):
@@ -26,11 +27,11 @@ def grid_cost(folder):
 
 
 def band(folder, name, mean, sd, title, limits):
-    """A curve with the bands of one and two standard deviations."""
+    """A curve with the bands of one and two standard deviations, and the truth, its second column."""
     curve = folder / name
     lines = ["set datafile separator ','", "set key left top", f"set yrange [{limits}]", "set style fill transparent solid .25 noborder",
              "plot " + ", ".join(f"'{curve}' every ::1 using 1:(column({mean})-{k}*column({sd})):(column({mean})+{k}*column({sd})) with filledcurves lc rgb '{COLOURS[0]}' notitle" for k in (2, 1))
-             + f", '{curve}' every ::1 using 1:{mean} with lines lw 2 lc rgb '{COLOURS[0]}' title '{title}'"]
+             + f", '{curve}' every ::1 using 1:2 with lines dt 2 lc rgb '#333333' title 'without noise', '{curve}' every ::1 using 1:{mean} with lines lw 2 lc rgb '{COLOURS[0]}' title '{title}'"]
     draw(curve.with_suffix(".svg"), lines)
 
 

@@ -53,8 +53,6 @@ def read_claims():
                 fail(f"{what}: there is no such run")
             if set(claim) - KNOWN or len(KINDS & set(claim)) != 1 or not {"text", "where"} <= set(claim):
                 fail(f"{what}: takes run, value, text, where and one of published, at_least, at_most; with published: published_se, better, within, not_comparable")
-            if "published" in claim and not {"published_se", "within", "not_comparable", "better"} & set(claim):
-                fail(f"{what}: nothing says when the published figure is met: published_se, within, better or not_comparable")
         found[path.stem] = claims
     return found
 
@@ -132,7 +130,7 @@ def verdict(claim, values):
     if abs(distance) <= 2 * se:
         return "within 2 se", True
     if "better" not in claim:
-        return "outside 2 se", False
+        return ("outside 2 se", False) if se else ("no error is known", None)
     better = (distance > 0) == (claim["better"] == "higher")
     return ("better" if better else "worse"), better
 
@@ -199,7 +197,7 @@ HEAD = """# Results
 Made by `python3 experiments/results.py page` of the claims in [experiments/claims](../experiments/claims) and the records in [results](results); no figure is typed here, and the test `results` fails if the page differs from what the files give.
 `sh experiments/reproduce.sh NAME:RUN` runs one again, `sh experiments/reproduce.sh all --keep` everything, and renews records and page. `{data}` is the folder of prepared data files that it makes.
 
-Verdicts, by rule: *within 2 se* of the difference, whose error is that of both figures, where both are known; *better* or *worse* beyond; *within* or *outside* a tolerance that the paper or the issue gives; *holds* or *fails*, of a bound; *not comparable*, and why; *not run*.
+Verdicts, by rule: *within 2 se* of the difference, whose error is that of both figures, as far as they are known; *better* or *worse* beyond, *no error is known* where that is not to be said; *within* or *outside* a tolerance that the paper or the issue gives; *holds* or *fails*, of a bound; *not comparable*, and why; *not run*.
 """
 
 TAIL = """## What a claims file says

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page of results: docs/results.md is what claims and records give; a changed figure, a record that is gone or that nobody claims is found; verdicts follow their rules; runs leave a record."""
+"""The page of results: docs/results.md is what claims and records give; a changed figure, a record that is gone or that nobody claims is found; verdicts follow their rules; runs leave a record; the talk
+runs what its page says."""
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,8 @@ VERDICTS = [  # claim, ours, its error, verdict
     ({"published": -2.9, "published_se": .1, "better": "higher"}, -2.5, None, "better"),
     ({"published": -2.9, "published_se": .1, "better": "higher"}, -3.3, None, "worse"),
     ({"published": 1, "published_se": .1}, 2, .1, "outside 2 se"),
+    ({"published": 175}, 160, None, "no error is known"),
+    ({"published": 175}, 175, None, "within 2 se"),
     ({"published": .012, "within": .05}, .062, None, "within 0.05"),
     ({"published": .012, "within": .05}, .07, None, "outside 0.05"),
     ({"at_least": .986}, .986, None, "holds"),
@@ -89,7 +93,7 @@ def check_verdicts(folder):
     hold("a record without the value that is claimed", "v0" in results(tree, "page")[1])
     write(tree / "docs/results/made/two.json", {**record, "run": "two"})
     hold("a record of which there is no claim", results(tree, "page")[0] != 0)
-    for wrong in ({"published": 1}, {"at_least": 1, "at_most": 2}, {"at_least": 1, "run": "two"}, {"at_least": 1, "tolerance": 2}):
+    for wrong in ({}, {"at_least": 1, "at_most": 2}, {"at_least": 1, "run": "two"}, {"at_least": 1, "tolerance": 2}):
         write(tree / "experiments/claims/made.json", {**claims, "claims": [{**CLAIM, "value": "v0", **wrong}]})
         status, said = results(tree, "page")
         hold(f"a claim {wrong}: {said}", status != 0 and "made.json: claim on 'v0'" in said)
@@ -145,8 +149,28 @@ def check_league(folder):
     hold("the league begins with the cheap sets", plan[0] == "standard boston auto" and "gap naval hmc_scales" in plan)
 
 
+def check_talk(_):
+    """talk.sh has the commands of the page, and the experiments and commands that these name are there."""
+    page = (TREE / "docs/talk.md").read_text()
+    commands = re.findall(r"^\$ (.*)$", page, re.M)
+    short = [command for command in commands if not command.endswith("# long")]
+
+    def listed(*arguments):
+        return subprocess.run(["sh", TREE / "experiments/talk.sh", "--list", *arguments], capture_output=True, text=True).stdout.splitlines()
+
+    hold("talk.sh has the commands of the page", listed() == short and listed("--long") == commands and len(short) < len(commands))
+    titles = re.findall(r"^## (\d+)\. ", page, re.M)
+    hold("slides are numbered", titles == [str(i + 1) for i in range(len(titles))])
+    hold("a slide alone", listed("2", "3") == listed("2") + listed("3") and 0 < len(listed("2")) < len(short))
+    programs = {command.split()[0] for command in commands}
+    hold(f"programs that are there: {programs}", all(name in ("awk", "bnn") or (TREE / f"experiments/{name}.c").exists() for name in programs))
+    for command in commands:
+        shown = subprocess.run(["sh", "-n", "-c", command], capture_output=True, text=True)
+        hold(f"{command}: {shown.stderr}", shown.returncode == 0)
+
+
 with tempfile.TemporaryDirectory() as scratch:
-    for check in (check_page, check_verdicts, check_runs, check_league):
+    for check in (check_page, check_verdicts, check_runs, check_league, check_talk):
         check(scratch)
 for what in failed:
     print(f"FAILED: {what}")
