@@ -46,12 +46,13 @@ spend() {
     spent=$(LC_ALL=C awk -F '[ms ]+' 'NR == 2 { print 60 * ($1 + $3) + $2 + $4 }' times)
     used=$(LC_ALL=C awk "BEGIN { printf \"%.1f\", $spent - $before }")
 }
+spend # on the build
 while IFS=$tab read -r slide title command <&3; do
     [ "$title" = "$last" ] || printf '\n== %s\n' "$title"
     last=$title
     printf '\n$ %s\n' "$command"
     begin=$(date +%s)
-    sh -c "$command"
+    sh -c "$command" || { status=$? && [ $status = 1 ]; } || { echo "exit status $status" >&2 && exit 1; } # 1 is a verdict: chains that have not met
     spend
     echo "[$(($(date +%s) - begin)) s, $used of cpu]"
     case $command in *'# long') ;; *) [ "${used%.*}" -lt 30 ] || slow=$((slow + 1)) ;; esac
