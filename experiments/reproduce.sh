@@ -8,7 +8,7 @@
 #   --out FOLDER    where results go: FOLDER/NAME/RUN.json and RUN.txt, prepared data to FOLDER/data (preset: build/results)
 #   --again         run also what is there already, of this commit
 #   --keep          copy the records into docs/results, draw pictures, and renew docs/results.md
-# What needs data that are not there is left out and said; the others run. A run that was stopped is begun anew, those before it are not.
+# What needs data that are not there is left out and said; the others run. A run that was stopped is begun anew, those before it are not; of all, short ones come first.
 set -e
 top=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -28,7 +28,7 @@ while [ $# -gt 0 ]; do
         shift
         ;;
     -*) echo "reproduce.sh: no option '$1': --help lists them" >&2 && exit 2 ;;
-    all) names="$names $(python3 "$top/experiments/results.py" list | cut -f 1)" ;;
+    all) names="$names $(python3 "$top/experiments/results.py" list | LC_ALL=C sort -k 2,2n | cut -f 1)" ;;
     *) names="$names $1" ;;
     esac
     shift

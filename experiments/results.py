@@ -185,7 +185,7 @@ def section(name, claims, records):
             continue
         gradients = record["values"].get("gradients")
         lines.append(f"| [{run['name']}](results/{name}/{run['name']}.json) | `{record['command'].replace('|', chr(92) + '|')}` | {record['seconds'] / 60:.1f} | {record['cpu_seconds'] / 60:.1f} "
-                     f"| {number(gradients) if gradients else ''} | {record['commit']}, {record['date']} | {record['machine']}, {record['cores']} cores |")
+                     f"| {number(gradients) if gradients else ''} | {record['commit']}, {record['date']} | {record['machine']}, {record['cores']} core{'s' if record['cores'] > 1 else ''} |")
     lines.append("")
     for picture in sorted((RECORDS / name).glob("*.svg")):
         lines += [f"![{name}: {picture.stem}](results/{name}/{picture.name})", ""]
