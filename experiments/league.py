@@ -103,18 +103,23 @@ def failed_are_said(one):
     return all(codes for codes, ll in zip(one["verdicts"], one["ll"]) if ll < FAILED)
 
 
-def table(kind, found, theirs):
+def standing(found):
+    """{entry: (mean rank, mean seconds of cpu)} over the sets that have it, the best first."""
     names = sorted({name for entries in found.values() for name in entries})
     rank = {data: ranks(entries) for data, entries in found.items()}
-    mean_rank = {name: mean_error([rank[data][name] for data in found if name in rank[data]])[0] for name in names}
-    cost = {name: mean_error([found[data][name]["cpu_seconds"] for data in found if name in found[data]])[0] for name in names}
-    lines = ["| engine | " + " | ".join(found) + " | mean rank | s of cpu a split |", "|---|" + "---|" * (len(found) + 2)]
-    for name in sorted(names, key=lambda name: (mean_rank[name], cost[name])):
+    said = {name: tuple(mean_error(x)[0] for x in zip(*((rank[data][name], found[data][name]["cpu_seconds"]) for data in found if name in rank[data]))) for name in names}
+    return dict(sorted(said.items(), key=lambda item: item[1]))
+
+
+def table(found, theirs):
+    lines = ["| | engine | " + " | ".join(found) + " | mean rank | s of cpu a split |", "|---|---|" + "---|" * (len(found) + 2)]
+    rank = {data: ranks(entries) for data, entries in found.items()}
+    for row, (name, (mean_rank, seconds)) in enumerate(standing(found).items(), 1):
         cells = [cell(found[data][name], rank[data][name], theirs["best"][data]) if name in found[data] else "" for data in found]
-        lines.append(f"| `{name}` | " + " | ".join(cells) + f" | {mean_rank[name]:.1f} | {cost[name]:.3g} |")
+        lines.append(f"| {row} | `{name}` | " + " | ".join(cells) + f" | {mean_rank:.1f} | {seconds:.3g} |")
     for row in theirs["rows"]:
         cells = ["" if data not in row["ll"] else f"{row['ll'][data][0]:.3f}" + (f" ({row['ll'][data][1]:.3f})" if len(row["ll"][data]) > 1 else "") for data in found]
-        lines.append(f"| published: {row['name']} | " + " | ".join(cells) + " | | |")
+        lines.append(f"| | published: {row['name']} | " + " | ".join(cells) + " | | |")
     return lines
 
 
@@ -130,11 +135,11 @@ def section():
         return []
     lines = ["## League", "", "Test log-likelihood, nats a row in the units of the target, mean over splits (its standard error), of engines in `sh experiments/league.sh`, which has their settings; the entries without one are presets. **Bold**: no engine is better by more than two",
              "standard errors of the paired difference, split by split; rank: 1 + how many are. `>`: above the best figure that is published. A mean over few splits decides little. Below -20 nats a row an engine has failed; whether a verdict said so stands there.",
-             f"The plots leave out what is {FAR} nats and more below the best published figure, the dashed line.", ""]
+             f"Points of the plots have the numbers of the table; what is {FAR} nats and more below the best published figure, the dashed line, is left out.", ""]
     for kind, title in KINDS.items():
         found = {data: entries for data, entries in read(kind).items() if entries}
         if found:
-            lines += [f"### {title}", "", f"{published()[kind]['text'][0].upper()}{published()[kind]['text'][1:]}.", "", *table(kind, found, published()[kind]), "", commits(found), ""]
+            lines += [f"### {title}", "", f"{published()[kind]['text'][0].upper()}{published()[kind]['text'][1:]}.", "", *table(found, published()[kind]), "", commits(found), ""]
         if (RECORDS / f"{kind}.svg").exists():
             lines += [f"![{title}: log-likelihood against cost, set by set](results/league/{kind}.svg)", ""]
     return lines
@@ -142,16 +147,16 @@ def section():
 
 # ---------------------------------------------------------------- plots
 
-def panel(data, entries, best):
-    """Commands of gnuplot: a point for each engine that is not far below the best published figure, its error bar, its name; that figure as a line."""
-    rows = [(one["cpu_seconds"], *mean_error(one["ll"]), name) for name, one in entries.items()]
+def panel(data, entries, best, number):
+    """Commands of gnuplot: a point for each engine that is not far below the best published figure, its error bar, its number in the table; that figure as a line."""
+    rows = [(one["cpu_seconds"], *mean_error(one["ll"]), number[name]) for name, one in entries.items()]
     shown = [row for row in rows if row[1] > best - FAR]
     low, high = (edge([best, *(mean + sign * se for _, mean, se, _ in shown)]) for edge, sign in ((min, -1), (max, 1)))
     room = 0.05 * max(high - low, 0.1)
     text = ["$d << END", *(f'{x} {y} {se} "{name}"' for x, y, se, name in shown), "END", f"set title '{data}'", f"set yrange [{low - room}:{high + room}]",
             f"set arrow 1 from graph 0, first {best} to graph 1, first {best} nohead lc rgb '#b8560a' dt 2",
             "plot $d using 1:2:3 with yerrorbars pt 7 ps .5 lc rgb '#075ea9' notitle, "
-            "$d using 1:2:(strcol(4)) with labels left offset .5,.3 font ',8' tc rgb '#333333' notitle"]
+            "$d using 1:2:(strcol(4)) with labels left offset .4,.4 font ',10' tc rgb '#8f2200' notitle"]
     return text
 
 
@@ -162,9 +167,10 @@ def draw():
             continue
         across = min(3, len(found))
         down = -(-len(found) // across)
-        script = ["set logscale x", "set xlabel 's of cpu a split' offset 0,.5", "set ylabel 'log-likelihood' offset 1", "set offsets graph 0.05, graph 0.3, graph 0.05, graph 0", f"set multiplot layout {down},{across}"]
+        script = ["set logscale x", "set xlabel 's of cpu a split' offset 0,.5", "set ylabel 'log-likelihood' offset 1", "set offsets graph 0.05, graph 0.1, graph 0.05, graph 0", f"set multiplot layout {down},{across}"]
+        number = {name: row for row, name in enumerate(standing(found), 1)}
         for data, entries in found.items():
-            script += panel(data, entries, published()[kind]["best"][data])
+            script += panel(data, entries, published()[kind]["best"][data], number)
         pictures.draw(RECORDS / f"{kind}.svg", [*script, "unset multiplot"], f"{WIDTH * across // 3},{HEIGHT * down}")
 
 
