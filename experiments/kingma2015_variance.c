@@ -8,10 +8,10 @@
  *
  * Three layers of relu; alpha = .25 before the first, 1 before the others (p = .2 and .5). Trained with that noise by Adam; then gradients
  * of mean -log p in W at random minibatches. Variance: mean over the weights of the first layer (bottom), of the last (top). Published:
- *
  *                 top, 10 epochs   top, 100   bottom, 10   bottom, 100
  *   single/local     6.3             3.6         4.5           3.0
  *   separate/local   1.8             2.2         2.3           2.3
+ *   ours             75, 1.9                     5.3, 1.7                    of 128 units, 53 s of cpu
  *
  * usage: kingma2015_variance --smoke BOSTON.csv | MNIST.h5 [UNITS [EPOCHS]]      measures after 10 epochs and after EPOCHS (100)
  */
