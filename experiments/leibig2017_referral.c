@@ -11,8 +11,8 @@
  * a test from elsewhere asks for; validation rows like the training rows would rather have the point (log-likelihood -.09 against -.26).
  *
  * published of the eyes, in a figure: referring a fifth lifts accuracy from .87 to .91 and more.
- * ours, official test rows: the point .845 right (.906 without a fifth), ECE .105; the ensemble, fitted by `bnn fit` to the 4708 rows of the
- * published training list, .897 (.964), ECE .037. On exchangeable rows the point is .971 right, ECE .017.
+ * ours, official test rows: the point .845 right (.906 without a fifth), ECE .105; the ensemble, fitted by `bnn fit` to the 4708 rows of
+ * the published training list, .897 (.964), ECE .037. On exchangeable rows the point is .971 right, ECE .017.
  *
  * usage: leibig2017_referral [--smoke | PNEUMONIA.h5 [STEPS]]      (600 minibatches of 64)
  */
