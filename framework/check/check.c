@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "checker.h"
+#include "resources.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,7 +12,13 @@ static const bnn_suite *const suites[BNN_N_KINDS] = {
     [BNN_PRIOR] = &bnn_suite_prior, [BNN_OPTIMIZER] = &bnn_suite_optimizer,
 };
 
-const bnn_rule *bnn_check_rule(bnn_kind kind, int i) { return suites[kind] ? suites[kind]->rule(i) : NULL; }
+/* Those of the kind, then those of every kind. */
+const bnn_rule *bnn_check_rule(bnn_kind kind, int i) {
+    int n = 0;
+    if (!suites[kind]) return NULL;
+    while (n <= i && suites[kind]->rule(n)) n++;
+    return i < n ? suites[kind]->rule(i) : bnn_resource_rule(i - n);
+}
 
 bool bnn_checker_skips(const bnn_checker *c, const bnn_rule *rule) {
     return c->options->skips && c->options->skips(c->options->context, rule);
@@ -75,10 +82,11 @@ bnn_status bnn_checker_holds(const bnn_checker *c, const bnn_rule *rule, bnn_sta
 }
 
 /* Every rule that was asked for has a verdict. */
-static bnn_status fill_up(bnn_checker *c, const bnn_suite *suite) {
-    for (int i = 0; suite->rule(i); i++) {
-        if (!bnn_checker_wants(c, suite->rule(i)) || bnn_verdicts_of(c->out, suite->rule(i))) continue;
-        bnn_checker_begin(c, suite->rule(i), "", "");
+static bnn_status fill_up(bnn_checker *c) {
+    const bnn_rule *rule;
+    for (int i = 0; (rule = bnn_check_rule(c->kind, i)); i++) {
+        if (!bnn_checker_wants(c, rule) || bnn_verdicts_of(c->out, rule)) continue;
+        bnn_checker_begin(c, rule, "", "");
         bnn_checker_skip(c, "%s", c->left);
         BNN_TRY(bnn_checker_end(c));
     }
@@ -111,8 +119,10 @@ bnn_status bnn_check(bnn_kind kind, const bnn_type *type, const bnn_check_option
         return bnn_fail(BNN_ERR_STATE, "%s '%s' is not registered: its check specs cannot name it", bnn_kind_name(kind), type->name);
     if (c.options->rule) BNN_TRY(find_rule(kind, c.options->rule));
     *out = (bnn_verdicts){0};
+    bnn_surroundings_take(&c.before);
     bnn_status s = suite->run(&c);
-    if (s == BNN_OK) s = fill_up(&c, suite);
+    if (s == BNN_OK && !c.stopped) s = bnn_resources_run(&c, suite->exercise);
+    if (s == BNN_OK) s = fill_up(&c);
     if (s < 0) bnn_verdicts_free(out);
     return s;
 }

@@ -9,21 +9,45 @@
 #define BNN_CHECKER_H
 
 #include <bnn/check.h>
+#include <fenv.h>
+#include <locale.h>
+#include <signal.h>
+#include <sys/time.h>
+
+/* State of the process and of the thread that hooks have to leave as it is. */
+enum { BNN_SIGNALS = 65 };
+typedef struct {
+    int rounding, traps, threads;
+    bool subnormals;
+    void *handler[BNN_SIGNALS];
+    sigset_t blocked;
+    char locale[256], folder[1024];
+    locale_t of_thread;
+    uint64_t environment;
+    struct itimerval alarm;
+} bnn_surroundings;
+void bnn_surroundings_take(bnn_surroundings *s);
 
 typedef struct {
     bnn_kind kind;
     const bnn_type *type;
     const bnn_check_options *options;
     bnn_verdicts *out;
-    bnn_verdict now;  /* open from begin to end */
-    const char *note; /* stands before the sentences of bnn_checker_break; NULL: nothing */
-    bool quiet;       /* the verdicts are for the suite alone */
-    const char *left; /* why rules are left without a verdict; a suite that stops early says it here */
+    bnn_verdict now;         /* open from begin to end */
+    const char *note;        /* stands before the sentences of bnn_checker_break; NULL: nothing */
+    bnn_surroundings before; /* of the first hook */
+    bool stopped;            /* a rule is broken that the others stand on */
+    bool quiet;              /* the verdicts are for the suite alone */
+    const char *left;        /* why rules are left without a verdict; a suite that stops early says it here */
 } bnn_checker;
+
+/* Makes objects of the type, calls their hooks and frees them; *digest: of all that came out, the same bits each time. */
+typedef bnn_status bnn_exercise(bnn_checker *c, const char *spec, uint64_t *digest);
 
 typedef struct {
     const bnn_rule *(*rule)(int i); /* NULL behind the last */
     bnn_status (*run)(bnn_checker *c);
+    bnn_exercise *exercise; /* on one check spec */
 } bnn_suite;
 
 extern const bnn_suite bnn_suite_engine;

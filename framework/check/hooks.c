@@ -263,6 +263,20 @@ bnn_status bnn_hooks_stay_finite(bnn_checker *c, bnn_hooks *h, const char *when)
     return s;
 }
 
+bnn_status bnn_hooks_digest(bnn_hooks *h, uint64_t *digest) {
+    bnn_contents before;
+    BNN_TRY(bnn_contents_keep(h, &before));
+    for (int hook = 0; h->name[hook]; hook++) {
+        h->value = 0;
+        h->call(h->of, hook);
+        bnn_digest_add(digest, &h->value, sizeof h->value);
+        for (int i = 0; i < h->n_arrays; i++) bnn_digest_add(digest, h->array[i].at, reals_of(&h->array[i]) * sizeof(bnn_real));
+        bnn_contents_put_back(h, &before);
+    }
+    bnn_contents_free(&before);
+    return BNN_OK;
+}
+
 /* ---------------------------------------------------------------- the same call again */
 
 bnn_status bnn_record_take(bnn_hooks *h, bnn_record *out) {

@@ -82,6 +82,9 @@ bnn_status bnn_hooks_stay_in_bounds(bnn_checker *c, bnn_hooks *h);
 bnn_status bnn_hooks_allocate_nothing(bnn_checker *c, bnn_hooks *h);
 bnn_status bnn_hooks_stay_finite(bnn_checker *c, bnn_hooks *h, const char *when);
 
+/* Adds what every hook returns and leaves in the arrays. */
+bnn_status bnn_hooks_digest(bnn_hooks *h, uint64_t *digest);
+
 /* Record of the values that every hook returned and left in the arrays. */
 typedef struct {
     bnn_contents after[BNN_MOST_HOOKS];

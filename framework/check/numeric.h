@@ -75,6 +75,12 @@ bnn_fit_of_draws bnn_draws_fit(double (*density)(double x, void *of), void *of, 
 /* The place below which the density has the share q, by bisection: to about four digits. */
 double bnn_density_quantile(double (*density)(double x, void *of), void *of, double q);
 
+/* The same number for the same bytes, begun with BNN_DIGEST (FNV-1a of 64 bits). */
+#define BNN_DIGEST UINT64_C(14695981039346656037)
+static inline void bnn_digest_add(uint64_t *digest, const void *bytes, size_t n) {
+    for (size_t i = 0; i < n; i++) *digest = (*digest ^ ((const unsigned char *)bytes)[i]) * UINT64_C(1099511628211);
+}
+
 /* Streaming mean and variance (Welford 1962). */
 typedef struct {
     double n, mean, squares;

@@ -699,4 +699,16 @@ static bnn_status values(bnn_checker *c) { return bnn_object_rule_values(c, at_o
 
 static bnn_status run(bnn_checker *c) { return bnn_run_table(c, N_RULES, rules, cases); }
 
-const bnn_suite bnn_suite_prior = {.rule = rule_at, .run = run};
+static bnn_status exercise(bnn_checker *c, const char *spec, uint64_t *digest) {
+    bnn_status s = BNN_OK;
+    *digest = BNN_DIGEST;
+    for (int weight = 0; weight < 2 && s == BNN_OK; weight++) {
+        prior_case k;
+        BNN_TRY(case_open((const bnn_prior_type *)c->type, spec, weight, &k));
+        s = bnn_hooks_digest(&k.hooks, digest);
+        case_close(&k);
+    }
+    return s;
+}
+
+const bnn_suite bnn_suite_prior = {.rule = rule_at, .run = run, .exercise = exercise};

@@ -12,6 +12,7 @@
 
 #include <fenv.h>
 #include <locale.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -46,6 +47,31 @@ static void fork_and_stay(void) {
     if (fork() == 0) hang();
 }
 
+static void leak(void) {
+    char *volatile lost = malloc(10);
+    lost[0] = 1;
+}
+
+static bnn_real added; /* to y */
+
+static void read_fresh(void) {
+    unsigned char *volatile text = malloc(1000);
+    added = text[900];
+    free(text);
+}
+
+static bool shares; /* a buffer of all threads for calls of many rows */
+static void share(void) { shares = true; }
+
+static void nothing(int signal) { (void)signal; }
+static void handle(void) { signal(SIGTERM, nothing); }
+static void round_down(void) { fesetround(FE_DOWNWARD); }
+static void trap(void) { feenableexcept(FE_DIVBYZERO); }
+static void localise(void) { setlocale(LC_ALL, "C.UTF-8"); }
+static void move(void) { (void)!chdir("/"); }
+static void set(void) { setenv("OMP_NUM_THREADS", "1", 1); }
+static void hold(void) { (void)!dup(0); }
+
 static void print(void) { puts("a line of the plugin"), fputs("a complaint of the plugin\n", stderr); }
 
 static void leave(void) { exit(0); }
@@ -63,9 +89,19 @@ static void overflow(void) { use_up_the_stack(0); }
 static const struct {
     const char *name;
     void (*act)(void);
-} deeds[] = {{"crash", crash},      {"abort", abort},        {"exit", leave},  {"_exit", leave_at_once}, {"hang", hang},
-             {"sleep", sleep_long}, {"raise", divide},       {"jump", jump},   {"overflow", overflow},   {"memory", take_all_memory},
-             {"twice", free_twice}, {"fork", fork_and_stay}, {"print", print}, {"shut", shut},           {"kill", kill_itself}};
+} deeds[] = {{"crash", crash},       {"abort", abort},
+             {"exit", leave},        {"_exit", leave_at_once},
+             {"hang", hang},         {"sleep", sleep_long},
+             {"raise", divide},      {"jump", jump},
+             {"overflow", overflow}, {"memory", take_all_memory},
+             {"twice", free_twice},  {"fork", fork_and_stay},
+             {"print", print},       {"shut", shut},
+             {"kill", kill_itself},  {"share", share},
+             {"leak", leak},         {"fresh", read_fresh},
+             {"handle", handle},     {"round", round_down},
+             {"trap", trap},         {"locale", localise},
+             {"move", move},         {"set", set},
+             {"hold", hold}};
 
 static void pass(const char *hook) {
     const char *what = getenv("HOSTILE"), *where = what ? strchr(what, ' ') : NULL;
@@ -81,7 +117,14 @@ static const bnn_prior_type *prior;
 static const bnn_optimizer_type *optimizer;
 
 static bnn_status bind(bnn_layer *l) { return pass("bind"), layer->bind(l); }
-static void forward(const bnn_layer *l, bnn_io *io) { pass("forward"), layer->forward(l, io); }
+static void forward(const bnn_layer *l, bnn_io *io) {
+    pass("forward"), layer->forward(l, io);
+    if (io->n > 0) io->y[0] += added;
+    static bnn_real shared[1024];
+    size_t size = (size_t)io->n * 3 * sizeof *shared;
+    if (!shares || io->n <= 64 || size > sizeof shared) return;
+    memcpy(shared, io->y, size), sched_yield(), memcpy(io->y, shared, size);
+}
 static void backward(const bnn_layer *l, bnn_io *io) { pass("backward"), layer->backward(l, io); }
 static void init(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {
     pass("init");

@@ -78,4 +78,9 @@ sed -n 's/^| `\([a-z]*_[0-9]*\)` |.*| `\([a-z_]*\)` | `\(.*\)` |$/\1 \2 \3/p' "$
 check 'the page tells of mutants' [ "$(wc -l <rows)" -gt 100 ]
 awk '$2 != "allocations" && !seen[$2]++' rows >first
 while read -r mutant rule words; do rejects "$words" "$plugins/$mutant.so" --rule "$rule"; done <first
+
+# test_mutants.c asks that the page tells every rule; here, that it tells no other.
+"$bnn" check --rules | sed -n 's/^\([a-z_]*\)  *\(.*\)$/| `\1` | \2 |/p' >all
+grep '^| `[a-z_]*` | [^|]* |$' "$page" | grep -v '^| `BNN_' >told
+check 'the page has no rule that is gone' [ "$(grep -cvxFf all told)" = 0 ]
 finish

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# test_hostile.sh BNN HOSTILE.so: plugins that would take the program with them (tests/check/hostile.c): `bnn check` names rule, spec, mode and hook, runs the other rules, and ends with
+# test_hostile.sh BNN HOSTILE.so PAGE: plugins that would take the program with them (tests/check/hostile.c): `bnn check` names rule, spec, mode and hook, runs the other rules, and ends with
 # status 2; other commands name the file.
+page=$(cd "$(dirname "$3")" && pwd)/$(basename "$3")
 hostile=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
 . "$(dirname "$0")/../tool/test_program_common.sh"
 
@@ -66,14 +67,35 @@ run check "$hostile" --kind optimizer --json
 check 'unloading' grep -qF "bnn: $hostile: as it is unloaded it crashes: Segmentation fault" "$err"
 check 'is a failure' [ $status = 2 ]
 
+# What a type leaves behind, and what it finds.
+breaks() {
+    HOSTILE=$1
+    export HOSTILE
+    run check "$hostile" --kind "$2" --rule "$3"
+    HOSTILE=
+    if [ $status = 1 ]; then says "  $4"; else fail "$1: exit status $status, expected 1"; fi
+    check "the page tells of the deed ${1% *}" grep -q "^| \`${1% *}\`: .* | \`$3\` |" "$page"
+}
+breaks 'leak init' layer returned "returned           FAIL  'input:5; hostile:3': 3 allocations of it are live once all is closed, and 3 more the next time"
+breaks 'leak close' engine returned "returned           FAIL  'hostile': 1 allocation of it are live"
+breaks 'leak observe' likelihood returned "returned           FAIL  'hostile': "
+breaks 'fresh forward' layer fresh "fresh              FAIL  'input:5; hostile:3': the results are others where fresh memory holds bytes of 0xff"
+breaks 'share forward' layer threads "threads            FAIL  'input:5; hostile:3' in MEAN: with 2 threads at once y differs"
+breaks 'handle draw' prior process "process            FAIL  'hostile': the signal 'Terminated' has another handler than before"
+breaks 'round forward' layer process "process            FAIL  'input:5; hostile:3': the rounding of numbers is another than before"
+breaks 'trap draw' prior process "process            FAIL  'hostile': floating-point exceptions are signals"
+breaks 'locale bind' layer process "process            FAIL  'input:5; hostile:3': the locale is 'C.UTF-8', it was 'C'"
+breaks 'move draw' prior process "process            FAIL  'hostile': the working folder is '/'"
+breaks 'set draw' prior process "process            FAIL  'hostile': the environment is another than before"
+breaks 'hold step_optimizer' optimizer process "process            FAIL  'hostile': a file stays open once all is closed, each time"
+breaks 'fork draw' prior process "process            FAIL  'hostile': forks: a second process"
+breaks 'print observe' likelihood process "process            FAIL  'hostile': prints: \"a complaint of the plugin\""
+
 # What a plugin prints goes nowhere near the answers.
 HOSTILE='print forward'
 run check "$hostile" --kind layer --json
 check 'JSON alone' python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$out"
 check 'and a word of it' grep -qF 'a complaint of the plugin' "$err"
-HOSTILE='fork forward'
-run check "$hostile" --kind layer --rule empty
-check 'what is forked ends' [ $status != 124 ]
 HOSTILE=
 
 # What cannot be a library is passed over, and no pipe is waited for.

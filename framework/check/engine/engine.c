@@ -99,6 +99,7 @@ static bnn_status run_rules(bnn_checker *c) {
     BNN_TRY(bnn_checker_holds(c, &rules[0].rule, run_metadata, &holds));
     c->left = holds ? "it makes no claims (bnn_claim in engine.h), so there is no known answer to hold it to"
                     : "not run, since metadata is broken";
+    c->stopped = !holds;
     for (int i = 0; i < (holds ? N_RULES : 1); i++)
         if (bnn_checker_wants(c, &rules[i].rule)) BNN_TRY(run_rule(c, i));
     return BNN_OK;
@@ -113,4 +114,4 @@ static bnn_status run(bnn_checker *c) {
     return s;
 }
 
-const bnn_suite bnn_suite_engine = {.rule = rule_at, .run = run};
+const bnn_suite bnn_suite_engine = {.rule = rule_at, .run = run, .exercise = bnn_exercise_engine};

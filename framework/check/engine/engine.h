@@ -39,6 +39,9 @@ bnn_engine_rule bnn_rule_funnel, bnn_rule_two_modes, bnn_rule_tiny;
 /* identities.c: any posterior, by the gradient of U */
 bnn_engine_rule bnn_rule_identities;
 
+/* exercise.c: for the rules of every kind */
+bnn_exercise bnn_exercise_engine;
+
 /* ---- what they are run on (fit.c) ---- */
 
 enum { BNN_CASE_IN = 3 };

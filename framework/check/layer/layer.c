@@ -144,10 +144,10 @@ static bnn_status run(bnn_checker *c) {
     int last = N_RULES - 1, bounds = index_of(bnn_rule_bounds);
     bool holds;
     BNN_TRY(bnn_checker_holds(c, &rules[bounds].rule, run_bounds, &holds));
-    if (!holds) last = bounds, c->left = "not run, since bounds is broken";
+    if (!holds) last = bounds, c->stopped = true, c->left = "not run, since bounds is broken";
     for (int i = 0; i <= last; i++)
         if (bnn_checker_wants(c, &rules[i].rule)) BNN_TRY(run_rule(c, i));
     return BNN_OK;
 }
 
-const bnn_suite bnn_suite_layer = {.rule = rule_at, .run = run};
+const bnn_suite bnn_suite_layer = {.rule = rule_at, .run = run, .exercise = bnn_exercise_layer};

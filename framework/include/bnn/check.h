@@ -48,10 +48,14 @@ typedef struct {
     /* The number of allocations that the calling thread has made so far. Only the program that owns malloc can know it; NULL: the rule on
      * allocations does not apply. */
     uint64_t (*allocations)(void);
+    int64_t (*live)(void);    /* those of all threads that are not freed yet */
+    void (*poison)(int byte); /* fills memory that is allocated from now on; below 0: not any more */
+    /* What hooks have done that the program alone can see, such as to print, as a sentence; NULL: nothing. */
+    const char *(*noticed)(void *context);
     /* For programs that run the suite in a process of its own, which a type may end, and begin another one where it ended: */
     bool (*skips)(void *context, const bnn_rule *rule); /* rules that are not run, so that they get no verdict; NULL: none */
-    /* Called before a rule is run on a spec in a mode ("": on none in particular), also where its verdict is for the suite alone, as whether
-     * others can be run after it; NULL: nobody asks. */
+    /* Called before a rule is run on a spec in a mode ("": on none in particular), also where its verdict is for the suite alone, as
+     * whether others can be run after it; NULL: nobody asks. */
     void (*begun)(void *context, const bnn_rule *rule, const char *spec, const char *mode);
     void (*found)(void *context, const bnn_verdict *verdict); /* called with each verdict as soon as there is one; NULL: nobody asks */
     void *context;                                            /* of these calls */

@@ -41,6 +41,7 @@ _Static_assert(sizeof(event) <= 4096, "what fits into a pipe at once is written 
 
 typedef struct {
     tool_hooks hooks; /* texts of the program */
+    bool forks;       /* the child has forked */
     bool starved;     /* an allocation has failed */
     bool mute;        /* the child could not say what it was at */
     pid_t pid;        /* of the child: what it forks says nothing */
@@ -144,14 +145,41 @@ static bnn_status none_found(const tool_request *r, const bnn_plugin *file) {
 
 /* ---------------------------------------------------------------- the child */
 
+static off_t printed_before; /* by other children */
+
+/* The first line of what has been printed since the child began; "" if nothing. */
+static void read_printed(int file, off_t from, char *line, size_t size) {
+    char text[80];
+    ssize_t n = pread(file, text, sizeof text - 1, from);
+    text[n > 0 ? n : 0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    bnn_escape(text, line, size);
+}
+
+static const char *noticed(void *context) {
+    static char sentence[200], line[160];
+    (void)context;
+    fflush(NULL);
+    read_printed(STDOUT_FILENO, printed_before, line, sizeof line);
+    snprintf(sentence, sizeof sentence, "prints: \"%s\"", line);
+    return shared->forks ? "forks: a second process with what the first one holds" : *line ? sentence : NULL;
+}
+
 static void loads(const char *path) {
     if (path) tell_name(LOADS, 0, 0, path);
 }
 
 static bnn_status check_type(const tool_request *r, bnn_entry entry, int number, const tool_findings *before) {
     checking k = {.kind = entry.kind, .before = number < before->n ? &before->type[number] : NULL};
-    bnn_check_options options = {
-        .rule = r->rule, .allocations = tool_allocations, .skips = has_verdict, .begun = begun, .found = found, .context = &k};
+    bnn_check_options options = {.rule = r->rule,
+                                 .allocations = tool_allocations,
+                                 .live = tool_live,
+                                 .poison = tool_poison,
+                                 .noticed = noticed,
+                                 .skips = has_verdict,
+                                 .begun = begun,
+                                 .found = found,
+                                 .context = &k};
     bnn_verdicts unused;
     tell_name(CHECKS, entry.kind, number, entry.type->name);
     BNN_TRY(bnn_check(entry.kind, tool_trace(entry.kind, entry.type, &shared->hooks), &options, &unused));
@@ -175,13 +203,14 @@ static bnn_status check_types(const tool_request *r, const tool_findings *before
     return s;
 }
 
+static void note_fork(void) { shared->forks = true; }
 static void stop_at_once(void) { _exit(0); }
 
 /* Its own group, so that what it forks ends with it; nothing from the terminal, nothing to it; no more memory than a small type needs. */
 static void shut_in(int printed) {
     int nothing = open("/dev/null", O_RDONLY);
     setpgid(0, 0);
-    pthread_atfork(NULL, NULL, stop_at_once);
+    pthread_atfork(note_fork, NULL, stop_at_once);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(nothing, STDIN_FILENO), dup2(printed, STDOUT_FILENO), dup2(printed, STDERR_FILENO);
     close(nothing);
@@ -193,6 +222,7 @@ static void shut_in(int printed) {
 
 _Noreturn static void be_child(const tool_request *r, const tool_findings *before, int from, int printed) {
     shut_in(printed);
+    printed_before = lseek(printed, 0, SEEK_END);
     shared->pid = getpid();
     tool_out_of_memory = &shared->starved;
     if (check_types(r, before, from) < 0)
@@ -384,15 +414,6 @@ static bnn_status judge(watcher *w, bool *over) {
     return bnn_fail(BNN_ERR_PLUGIN, "%s: before a rule is run it %s", *w->at.name ? w->at.name : "check", end);
 }
 
-static void read_printed(int file, tool_findings *out) {
-    char text[sizeof out->printed / 4];
-    ssize_t n = pread(file, text, sizeof text - 1, 0);
-    text[n > 0 ? n : 0] = '\0';
-    text[strcspn(text, "\n")] = '\0';
-    bnn_escape(text, out->printed, sizeof out->printed);
-    out->prints = n > 0;
-}
-
 bnn_status tool_watch(const tool_request *request, tool_findings *out) {
     bnn_status s = BNN_OK;
     bool over = false;
@@ -406,7 +427,7 @@ bnn_status tool_watch(const tool_request *request, tool_findings *out) {
         if (s == BNN_OK) s = judge(&w, &over);
     }
     tool_progress_end(&w.progress);
-    read_printed(w.printed, out);
+    read_printed(w.printed, 0, out->printed, sizeof out->printed);
     close(w.printed);
     munmap(shared, sizeof *shared);
     return s;

@@ -33,8 +33,7 @@ typedef struct {
 typedef struct {
     int n;
     tool_checked *type; /* [n] */
-    bool prints;        /* plugins have printed something, ... */
-    char printed[160];  /* ... the beginning of whose first line is this */
+    char printed[160];  /* beginning of the first line that plugins have printed; "" if none */
     char unloaded[256]; /* how it went wrong to unload a plugin, once all was checked; "": it did not */
 } tool_findings;
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * exercise.c: a fit from beginning to end, for the rules of every kind.
+ */
+#include "engine.h"
+#include "check/numeric.h"
+
+#include <stdlib.h>
+
+enum { ROWS = 24, DRAWS = 3 };
+
+static void add_blocks(bnn_engine *e, uint64_t *digest) {
+    bnn_block block[BNN_MAX_BLOCKS];
+    int n = bnn_engine_vtable(e)->blocks(e, block);
+    for (int i = 0; i < n; i++)
+        bnn_digest_add(digest, block[i].data, block[i].length * (block[i].kind == BNN_BLOCK_REAL ? sizeof(bnn_real) : sizeof(uint64_t)));
+}
+
+static bnn_status add_draws(const bnn_engine *e, uint64_t *digest) {
+    int n = e->model->n_theta, draws = bnn_case_draws(e, DRAWS);
+    bnn_real *theta = calloc((size_t)n + 1, sizeof *theta);
+    bnn_status s = theta ? BNN_OK : bnn_oom("a draw");
+    for (int i = 0; i < draws && i < DRAWS && s == BNN_OK; i++) {
+        s = bnn_engine_draw(e, i, bnn_case_stream(i), theta);
+        bnn_digest_add(digest, theta, (size_t)n * sizeof *theta);
+    }
+    free(theta);
+    return s;
+}
+
+bnn_status bnn_exercise_engine(bnn_checker *c, const char *spec, uint64_t *digest) {
+    bnn_case_rows rows;
+    bnn_engine *e;
+    bnn_texts texts = bnn_case_texts((const bnn_engine_type *)c->type, false);
+    *digest = BNN_DIGEST;
+    BNN_TRY(bnn_case_rows_open(ROWS, 1, 0, &rows));
+    bnn_status s = bnn_case_fit(spec, &texts, rows.data, 1, &e);
+    if (s == BNN_OK) {
+        add_blocks(e, digest);
+        s = add_draws(bnn_engine_fitted(e), digest);
+        bnn_engine_free(e);
+    }
+    bnn_case_rows_close(&rows);
+    return s;
+}
