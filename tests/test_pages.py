@@ -131,7 +131,9 @@ def plugin_steps(path):
 
 def template_steps(kind, install):
     """The README of a template, in the folder that is written: a name that meson has for itself. Warnings are errors."""
-    readme = (TREE / "framework/tool/templates" / kind / "README.md").read_text().replace("@name@", "test")
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([BUILD / "bnn", f"new-{kind}", "test", "-o", folder + "/test"], check=True, stdout=subprocess.DEVNULL)
+        readme = Path(folder, "test/README.md").read_text()
     commands = [line for language, text in fences(readme) for line in text.splitlines()]
     assert len(commands) > 8
     first = [f"bnn new-{kind} test", "cd test", "make -s CFLAGS='-O2 -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wpedantic -Werror'", "make clean"]
@@ -155,7 +157,7 @@ def main():
             walk = plugin_steps(path)
             install = walk[:next(i for i, (what, _) in enumerate(walk) if what.startswith("bnn "))]
         wrong += walk_through(Path(path).name, walk, installs)
-    for kind in ("layer", "engine") if install else ():
+    for kind in ("layer", "engine", "likelihood", "prior", "optimizer") if install else ():
         wrong += walk_through(f"README of a new {kind}", template_steps(kind, install))
     return wrong > 0
 

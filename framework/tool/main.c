@@ -117,7 +117,7 @@ static void print_help(void) {
     printf("\n`bnn COMMAND --help` tells all of one command. --version prints the version and the commit.\n\n"
            "Types that are not in the library come from plugins, shared libraries: every command loads those that BNN_PLUGIN_PATH lists\n"
            "(files and folders, separated by colons), then those of its options --plugin FILE. `bnn list plugins` prints them.\n"
-           "`bnn new-layer NAME` and `bnn new-engine NAME` begin one of your own.\n\n"
+           "`bnn new-layer NAME` begins one of your own, and so do new-engine, new-likelihood, new-prior and new-optimizer.\n\n"
            "Exit status: 0 all is well, 1 a difference or a breach of rules was found, 2 a failure, with one sentence on stderr.\n");
 }
 

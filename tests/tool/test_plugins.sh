@@ -63,7 +63,7 @@ for command in $commands; do
     fit) arguments='-d r.h5 --net dense --engine map -o new.h5' ;;
     compare) arguments='-d r.h5 --net dense --engine map' ;;
     diff) arguments='r.h5 r.h5' ;;
-    new-layer | new-engine) arguments=fresh ;;
+    new-*) arguments=fresh ;;
     complete) arguments=fit ;;
     *) arguments= ;;
     esac

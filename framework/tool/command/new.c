@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * new.c: `bnn new-layer` and `bnn new-engine`, which write a folder to begin a plugin with. What is written stands in templates/.
+ * new.c: `bnn new-layer` and its like, which write a folder to begin a plugin with. What is written stands in templates/.
  */
 #include "tool/tool.h"
 
@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 /* Made by templates.awk: of each file its name, its lines and NULL; NULL behind the last file. */
-extern const char *const tool_template_layer[], *const tool_template_engine[];
+extern const char *const tool_template_layer[],
+    *const tool_template_engine[], *const tool_template_likelihood[], *const tool_template_prior[], *const tool_template_optimizer[];
 
 typedef struct {
     const char *name;
@@ -154,6 +155,33 @@ static int run_engine(int argc, char **argv) {
     return run(BNN_ENGINE, &argp, tool_template_engine, argc, argv);
 }
 
+#define TERM_DOC(kind, name)                                                                                                      \
+    "Writes a folder to begin " kind " with: a plugin that builds, passes `bnn check` and works in a fit as it is, its contract " \
+    "explained hook by hook; a Makefile and a meson.build that find bnn by pkg-config; commands to try it with. Nothing is "      \
+    "overwritten.\vExamples:\n  bnn new-" name
+
+static int run_likelihood(int argc, char **argv) {
+    static const struct argp argp = {
+        .options = options, .parser = parse, .args_doc = "NAME", .doc = TERM_DOC("a likelihood", "likelihood huber")};
+    return run(BNN_LIKELIHOOD, &argp, tool_template_likelihood, argc, argv);
+}
+
+static int run_prior(int argc, char **argv) {
+    static const struct argp argp = {.options = options, .parser = parse, .args_doc = "NAME", .doc = TERM_DOC("a prior", "prior spike")};
+    return run(BNN_PRIOR, &argp, tool_template_prior, argc, argv);
+}
+
+static int run_optimizer(int argc, char **argv) {
+    static const struct argp argp = {
+        .options = options, .parser = parse, .args_doc = "NAME", .doc = TERM_DOC("an optimiser", "optimizer nadam")};
+    return run(BNN_OPTIMIZER, &argp, tool_template_optimizer, argc, argv);
+}
+
 const command command_new_layer = {.name = "new-layer", .summary = "write a folder to begin a layer of your own with", .run = run_layer};
 const command command_new_engine = {
     .name = "new-engine", .summary = "write a folder to begin an engine of your own with", .run = run_engine};
+const command command_new_likelihood = {
+    .name = "new-likelihood", .summary = "write a folder to begin a likelihood of your own with", .run = run_likelihood};
+const command command_new_prior = {.name = "new-prior", .summary = "write a folder to begin a prior of your own with", .run = run_prior};
+const command command_new_optimizer = {
+    .name = "new-optimizer", .summary = "write a folder to begin an optimiser of your own with", .run = run_optimizer};
