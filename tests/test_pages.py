@@ -157,8 +157,8 @@ def main():
             walk = plugin_steps(path)
             install = walk[:next(i for i, (what, _) in enumerate(walk) if what.startswith("bnn "))]
         wrong += walk_through(Path(path).name, walk, installs)
-    for kind in ("layer", "engine", "likelihood", "prior", "optimizer") if install else ():
-        wrong += walk_through(f"README of a new {kind}", template_steps(kind, install))
+    for kind in ("layer", "engine") if install else ("likelihood", "prior", "optimizer"):
+        wrong += walk_through(f"README of a new {kind}", template_steps(kind, install or []), bool(install))
     return wrong > 0
 
 
