@@ -5,6 +5,7 @@
 #include "tool.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,6 +56,24 @@ void tool_plugins_say(void) {
     (void)bnn_plugin_files(paths, pass, NULL, remarks); /* loading says what fails */
     tool_print_remarks(remarks, stderr);
     bnn_remarks_free(remarks);
+}
+
+static void compare(const char *path, const bnn_plugin_record *record) {
+    const bnn_plugin *now;
+    for (int i = 0; (now = bnn_plugin_at(i)); i++)
+        if (strcmp(now->name, record->name) == 0 && strcmp(now->version, record->version) == 0 && strcmp(now->sha256, record->sha256) != 0)
+            fprintf(stderr,
+                    "bnn: warning: %s: was made with plugin %s %s of SHA-256 %s, %s has the same version and other bytes (%s): their "
+                    "author says "
+                    "that both compute the same\n",
+                    tool_line(path), record->name, record->version, record->sha256, tool_line(now->path), now->sha256);
+}
+
+void tool_plugins_compare(const char *path) {
+    bnn_outline outline;
+    if (!bnn_plugin_at(0) || bnn_outline_load(path, &outline) < 0) return;
+    for (int i = 0; i < outline.n_plugins; i++) compare(path, &outline.plugin[i]);
+    bnn_outline_free(&outline);
 }
 
 /* ---------------------------------------------------------------- what a plugin may do as it is loaded */

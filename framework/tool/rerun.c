@@ -82,6 +82,7 @@ static bnn_status open_with(tool_rerun *r, const bnn_origin *origin) {
 bnn_status tool_rerun_open(tool_rerun *rerun) {
     bnn_origin origin = {0};
     BNN_TRY(bnn_run_load(rerun->run_path, &rerun->run, &origin));
+    tool_plugins_compare(rerun->run_path);
     bnn_status s = bnn_file_sha256(rerun->run_path, rerun->run_sha256);
     if (s == BNN_OK) s = open_with(rerun, &origin);
     bnn_origin_free(&origin);

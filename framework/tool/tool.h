@@ -69,6 +69,8 @@ struct tool_plugins {
 extern const struct argp tool_plugins_argp;
 /* Loads those of BNN_PLUGIN_PATH, then these, and calls `loads` with the path of each before, and with NULL after it. */
 bnn_status tool_plugins_load(const tool_plugins *plugins, void (*loads)(const char *path));
+/* Warns where a run was made with a plugin of the same version as one that is loaded, but of other bytes. */
+void tool_plugins_compare(const char *path);
 void tool_plugins_say(void); /* warns of files in BNN_PLUGIN_PATH that are passed over */
 /* From now on this plugin is being loaded (NULL: none is): should it end the program, or not come back, it is named and the exit status is 2. */
 void tool_plugins_guard(const char *path);

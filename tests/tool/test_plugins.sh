@@ -141,7 +141,10 @@ BNN_PLUGIN_PATH=
 works fit -d r.h5 --net "$swish_net" --engine map:epochs=2 --samples 5 -o first.h5 --plugin "$plugins/swish_1.so"
 works predict first.h5 -o first.csv --plugin "$plugins/swish_1.so"
 check 'one version, two files' [ "$(sha_of "$plugins/swish_1.so")" != "$(sha_of "$plugins/swish_1_again.so")" ]
-works predict first.h5 -o again.csv --plugin "$plugins/swish_1_again.so"
+bytes="first.h5: was made with plugin swish 1 of SHA-256 $(sha_of "$plugins/swish_1.so"), $plugins/swish_1_again.so has the same version and other bytes"
+warns "$bytes" predict first.h5 -o again.csv --plugin "$plugins/swish_1_again.so"
+warns "$bytes" info first.h5 --plugin "$plugins/swish_1_again.so"
+warns "$bytes" fit -d r.h5 --net "$swish_net" --engine map:epochs=2 --samples 5 -o first.h5 --resume --plugin "$plugins/swish_1_again.so"
 other="bnn: first.h5: was made with the layer 'swish' of plugin swish 1, loaded is that of swish 2 ($plugins/swish_2.so), which may compute something else: load $plugins/swish_1.so (SHA-256 $(sha_of "$plugins/swish_1.so"))"
 refuses "$other" predict first.h5 -o new.csv --plugin "$plugins/swish_2.so"
 refuses "$other" fit -d r.h5 --net "$swish_net" --engine map:epochs=2 -o first.h5 --resume --plugin "$plugins/swish_2.so"

@@ -88,6 +88,7 @@ static bnn_status open_run(request *r, const bnn_table *table, const bnn_data *t
                          .budget = r->budget};
     bnn_origin origin = {.data_sha256 = (char *)table->sha256, .split = r->split};
     if (r->resume && access(r->out, F_OK) == 0) {
+        tool_plugins_compare(r->out);
         BNN_TRY(get_start(r));
         return bnn_run_resume(r->out, &config, train, &origin, out);
     }
@@ -102,6 +103,7 @@ static bnn_status open_run(request *r, const bnn_table *table, const bnn_data *t
 /* Texts that were not given are those of the other run. */
 static bnn_status open_origin(request *r, const bnn_scaling **scaling) {
     BNN_TRY(bnn_run_load(r->from, &r->origin, NULL));
+    tool_plugins_compare(r->from);
     const bnn_engine *fitted = bnn_engine_fitted(r->origin->engine);
     if (!r->job.net) r->job.net = fitted->texts.net;
     if (!r->job.likelihood) r->job.likelihood = fitted->texts.likelihood;

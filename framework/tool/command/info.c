@@ -167,6 +167,7 @@ static bnn_status print_run(const char *path) {
     BNN_TRY(bnn_outline_load(path, &o));
     bnn_status s = o.predicts ? bnn_run_load(path, &run, NULL) : BNN_OK;
     if (s == BNN_ERR_PLUGIN && (missing = strdup(bnn_error()))) s = BNN_OK;
+    tool_plugins_compare(path);
     if (s == BNN_OK && (run || missing) && o.complete) s = bnn_comparison_load(path, &scores);
     if (s == BNN_OK) print_fitted(path, &o, run, missing, scores);
     bnn_comparison_free(scores);
