@@ -138,7 +138,8 @@ static bnn_status threads_over(bnn_checker *c, const bnn_layer_case *k, int rows
 
 /* Many rows, too: a buffer that is shared may be for those alone that a small one has no room for. */
 bnn_status bnn_rule_threads(bnn_checker *c, const bnn_layer_case *k) {
-    static const int rows[] = {16, 300};
+    enum { FEW_ROWS = 16, LEAST = 66, MOST = 300 };
+    const int rows[] = {FEW_ROWS, bnn_case_times(bnn_case_layer(k), 7 * FEWEST_REPEATS, LEAST, MOST)};
     for (int i = 0; i < 2 && !bnn_checker_broken(c); i++) BNN_TRY(threads_over(c, k, rows[i]));
     return BNN_OK;
 }
