@@ -127,7 +127,7 @@ static bnn_status threads_over(bnn_checker *c, const bnn_layer_case *k, int rows
     for (; open < 2 * MOST_THREADS && s == BNN_OK; open += s == BNN_OK) {
         worker *here = &w[open / 2];
         s = bnn_case_open(k, rows, (uint64_t)(60 + open / 2), open % 2 ? &here->now : &here->alone);
-        here->repeats = bnn_case_times(bnn_case_layer(k), 3 * rows, FEWEST_REPEATS, REPEATS);
+        here->repeats = bnn_case_times(bnn_case_layer(k), 3 * rows, FEWEST_REPEATS, rows > 64 ? REPEATS / 10 : REPEATS);
         if (s == BNN_OK && open % 2 == 0) bnn_layer_pass_gradient(&here->alone);
     }
     for (int threads = 1; threads <= MOST_THREADS && s == BNN_OK; threads *= 2) s = run_at_once(c, w, threads);
@@ -138,7 +138,7 @@ static bnn_status threads_over(bnn_checker *c, const bnn_layer_case *k, int rows
 
 /* Many rows, too: a buffer that is shared may be for those alone that a small one has no room for. */
 bnn_status bnn_rule_threads(bnn_checker *c, const bnn_layer_case *k) {
-    enum { FEW_ROWS = 16, LEAST = 66, MOST = 300 };
+    enum { FEW_ROWS = 16, LEAST = 66, MOST = 130 };
     const int rows[] = {FEW_ROWS, bnn_case_times(bnn_case_layer(k), 7 * FEWEST_REPEATS, LEAST, MOST)};
     for (int i = 0; i < 2 && !bnn_checker_broken(c); i++) BNN_TRY(threads_over(c, k, rows[i]));
     return BNN_OK;
