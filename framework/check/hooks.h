@@ -52,6 +52,7 @@ typedef struct {
     size_t n;     /* entries */
     bool lent;    /* hooks may read it only */
     bool doubles;
+    bool unbounded; /* may hold numbers that are not finite */
 } bnn_array;
 
 typedef struct {

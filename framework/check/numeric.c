@@ -136,6 +136,10 @@ bnn_fit_of_draws bnn_draws_fit(double (*density)(double x, void *of), void *of, 
     qsort(x, (size_t)first, sizeof *x, ascending);
     qsort(x + first, (size_t)(n - first), sizeof *x, ascending);
     for (int i = 0; i < BINS - 1; i++) b.edge[i] = x[(int)(first * gsl_cdf_ugaussian_P(-3 + 6.0 * i / (BINS - 2)))];
+    /* Cut tails end at one place, where they must not lie upon the edge. */
+    const double median = x[first / 2], beyond = 3.25 / 3;
+    b.edge[0] = median + beyond * (b.edge[0] - median);
+    b.edge[BINS - 2] = median + beyond * (b.edge[BINS - 2] - median);
     fill_bins(density, of, n - first, x + first, &b);
     set_chi_square(&b, n - first, &fit);
     set_measures(&b, n - first, &fit);

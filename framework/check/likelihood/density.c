@@ -39,6 +39,10 @@ static double mass_of(bnn_likelihood_case *k) {
 
 bnn_status bnn_likelihood_density(bnn_checker *c, void *of) {
     bnn_likelihood_case *k = of;
+    if (k->l.y_dim > 2) {
+        bnn_checker_skip(c, "more than two targets: `together` samples them");
+        return BNN_OK;
+    }
     double mass = mass_of(k);
     char guess[BNN_GUESS_TEXT];
     if (!(fabs(mass - 1) <= 10 * ROUNDING))
@@ -65,8 +69,9 @@ static void compare_slopes(bnn_checker *c, bnn_likelihood_case *k, const char *h
     double worst = 0;
     for (int i = 0; i < n; i++) {
         char guess[BNN_GUESS_TEXT];
-        double slope = bnn_difference(value, k, &at[i], NULL), is = gradient[i], off = fabs(is - slope) / (1 + fabs(slope));
-        if (off <= SLOPE_TOLERANCE || off <= worst) continue;
+        bool bent;
+        double slope = bnn_difference(value, k, &at[i], &bent), is = gradient[i], off = fabs(is - slope) / (1 + fabs(slope));
+        if (off <= SLOPE_TOLERANCE || off <= worst || (k->far && bent)) continue;
         worst = off;
         c->now.outcome = BNN_HOLDS;
         bnn_checker_break(c, "gradient of %s to %s[%d]: the hook says %.6g, differences say %.6g%s", hook, name, i, is, slope,
@@ -86,6 +91,21 @@ bnn_status bnn_likelihood_gradient(bnn_checker *c, void *of) {
     compare_slopes(c, k, "nll", nll_of, "f", k->n * k->out, k->f, k->df);
     if (!bnn_checker_broken(c)) compare_slopes(c, k, "nll", nll_of, "theta", k->l.n_theta, k->theta, k->dtheta);
     return BNN_OK;
+}
+
+/* Ten times the outputs, twice the own parameters, targets up to 20 sd away: gradients, and log p from both hooks. */
+bnn_status bnn_likelihood_far(bnn_checker *c, void *of) {
+    bnn_likelihood_case *k = of;
+    k->far = true;
+    for (int i = 0; i < k->n * k->out; i++) k->f[i] *= 10;
+    for (int i = 0; i < k->l.n_theta; i++) k->theta[i] *= 2;
+    k->type->observe(&k->l, k->n, k->f, NULL, k->theta, &(bnn_observation){.mean = k->mean, .var = k->var});
+    for (int i = 0; !k->is_class && i < k->n * k->l.y_dim; i++) {
+        double var = (double)k->var[i];
+        k->y[i] = (bnn_real)((double)k->mean[i] + (i % 3 - 1) * (i % 2 ? 20 : 8) * (isfinite(var) ? sqrt(var) : 1));
+    }
+    BNN_TRY(bnn_likelihood_gradient(c, k));
+    return bnn_checker_broken(c) ? BNN_OK : bnn_likelihood_observe(c, k);
 }
 
 /* a is at scale 1, b at this scale. */
@@ -203,12 +223,13 @@ static void find_units(bnn_likelihood_case *k, units *u) {
 
 /* Compares nll with that where y is measured in other units: y_mean and y_sd times factor, the options times its powers. */
 static double nll_in_other_units(bnn_likelihood_case *k, const units *u, const double power[MOST_UNITS]) {
-    double kept[MOST_UNITS], mean[2] = {k->y_mean[0], k->y_mean[1]}, sd[2] = {k->y_sd[0], k->y_sd[1]};
+    double kept[MOST_UNITS], mean[BNN_MOST_TARGETS], sd[BNN_MOST_TARGETS];
+    memcpy(mean, k->y_mean, sizeof mean), memcpy(sd, k->y_sd, sizeof sd);
     for (int i = 0; i < u->n; i++) {
         kept[i] = *field(&k->l, &u->option[i]);
         *field(&k->l, &u->option[i]) *= pow(factor, power[i]);
     }
-    for (int i = 0; i < 2; i++) k->y_mean[i] *= factor, k->y_sd[i] *= factor;
+    for (int i = 0; i < BNN_MOST_TARGETS; i++) k->y_mean[i] *= factor, k->y_sd[i] *= factor;
     double nll = nll_bound_again(k, NULL);
     for (int i = 0; i < u->n; i++) *field(&k->l, &u->option[i]) = kept[i];
     memcpy(k->y_mean, mean, sizeof mean);
@@ -229,10 +250,30 @@ static double nearest_in_other_units(bnn_likelihood_case *k, const units *u, dou
     return best;
 }
 
+/* The variance of a target is not that of another one's unit. */
+static void compare_other_targets(bnn_checker *c, bnn_likelihood_case *k) {
+    double before[BNN_MOST_TARGETS], unused;
+    nll_bound_again(k, &unused);
+    for (int d = 0; d < k->l.y_dim; d++) before[d] = (double)k->var[d];
+    for (int d = 0; d < k->l.y_dim && k->l.y_dim > 1; d++) {
+        double kept = k->y_sd[d];
+        k->y_sd[d] *= factor;
+        nll_bound_again(k, &unused);
+        k->y_sd[d] = kept;
+        for (int e = 0; e < k->l.y_dim; e++)
+            if (e != d && isfinite(before[e]) && (double)k->var[e] != before[e])
+                bnn_checker_break(c,
+                                  "the variance of target %d is %.6g, and %.6g with y_sd[%d] times %g: is it converted with its own y_sd?",
+                                  e, before[e], (double)k->var[e], d, factor);
+    }
+    nll_bound_again(k, NULL);
+}
+
 bnn_status bnn_likelihood_units(bnn_checker *c, void *of) {
     bnn_likelihood_case *k = of;
     units u = {0};
     char names[128] = "";
+    if (!k->is_class) compare_other_targets(c, k);
     double nll = nll_of(k), none[MOST_UNITS] = {0}, rounding = 10 * ROUNDING * (1 + fabs(nll));
     find_units(k, &u);
     for (int i = 0; i < u.n; i++) {

@@ -9,8 +9,9 @@
 #include <string.h>
 
 enum { ROWS = 5 };
-static const double usual_y_mean[] = {0.4, -1.3}, usual_y_sd[] = {1.7, 0.6};
-static const bnn_data_kind kinds_of_data[] = {{"1-D", 1, 0}, {"2-D", 2, 0}, {"2 classes", 1, 2}, {"3 classes", 1, 3}};
+static const double usual_y_mean[] = {0.4, -1.3, 20, 0.003}, usual_y_sd[] = {1.7, 0.6, 23, 0.04};
+static const bnn_data_kind kinds_of_data[] = {{"1-D", 1, 0},       {"2-D", 2, 0},       {"3-D", 3, 0},      {"4-D", 4, 0},
+                                              {"2 classes", 1, 2}, {"3 classes", 1, 3}, {"4 classes", 1, 4}};
 enum { N_DATA = sizeof kinds_of_data / sizeof *kinds_of_data };
 
 /* ---------------------------------------------------------------- cases */
@@ -48,6 +49,7 @@ static bnn_status add_arrays(bnn_likelihood_case *k) {
     k->df = bnn_hooks_reals(h, "df", n * out, false), k->dtheta = bnn_hooks_reals(h, "dtheta", own, false);
     k->mean = bnn_hooks_reals(h, "mean", n * dim, false), k->var = bnn_hooks_reals(h, "var", n * dim, false);
     k->pit = bnn_hooks_reals(h, "pit", n * (size_t)k->l.pit_dim, false), k->logp = bnn_hooks_doubles(h, "logp", n);
+    if (k->var && !h->out_of_memory) h->array[h->n_arrays - 3].unbounded = true; /* where the density has no variance */
     k->drawn = bnn_hooks_reals(h, "y", n * y_dim, false), k->root = bnn_hooks_reals(h, "root", n * out * out, false);
     k->f_mean = bnn_hooks_doubles(h, "mean of f", n * out), k->f_cov = bnn_hooks_doubles(h, "cov of f", n * out * out);
     k->averages = bnn_hooks_doubles(h, "averages", n * (4 * dim + 1));
@@ -58,8 +60,8 @@ bnn_targets bnn_data_targets(const bnn_data_kind *data, const double *y_mean, co
     return (bnn_targets){bnn_shape_vector(data->y_dim), data->n_classes, y_mean, y_sd};
 }
 
-bnn_status bnn_likelihood_case_open(const bnn_likelihood_type *type, const char *spec, const bnn_data_kind *data, const double y_sd[2],
-                                    uint64_t seed, bnn_likelihood_case *k) {
+bnn_status bnn_likelihood_case_open(const bnn_likelihood_type *type, const char *spec, const bnn_data_kind *data,
+                                    const double y_sd[BNN_MOST_TARGETS], uint64_t seed, bnn_likelihood_case *k) {
     *k = (bnn_likelihood_case){
         .type = type, .spec = spec, .data = data, .is_class = data->n_classes > 0, .n = ROWS, .to = ROWS, .scale = 0.7};
     memcpy(k->y_mean, usual_y_mean, sizeof k->y_mean);
@@ -231,7 +233,7 @@ static bnn_status stays_finite(bnn_checker *c, void *of) {
 }
 
 static bnn_status state(bnn_checker *c, void *of) {
-    static const double other_y_sd[] = {0.3, 5};
+    static const double other_y_sd[] = {0.3, 5, 1, 70};
     bnn_likelihood_case *k = of, other;
     bnn_record r;
     bnn_status s = bnn_record_take(&k->hooks, &r);
@@ -300,10 +302,10 @@ static bnn_status row_number(bnn_checker *c, void *of) {
     enum { N = 64 };
     bnn_likelihood_case *k = of;
     int d = k->l.y_dim;
-    bnn_real first[2] = {0}, *y = k->drawn;
+    bnn_real first[BNN_MOST_TARGETS] = {0}, *y = k->drawn;
     bool alike = true, same = true;
     for (uint64_t r = 0; r < N; r++) {
-        bnn_real low[2] = {0};
+        bnn_real low[BNN_MOST_TARGETS] = {0};
         k->type->draw(&k->l, 1, k->f, k->theta, bnn_rng_seed(8), r, y);
         memcpy(low, y, (size_t)d * sizeof *y);
         if (r == 0) memcpy(first, low, sizeof first);
@@ -320,10 +322,22 @@ static bnn_status row_number(bnn_checker *c, void *of) {
 
 /* ---------------------------------------------------------------- the suite */
 
+/* The rules of numbers that hold whatever the options are. */
+static bnn_status at_values(bnn_checker *c, bnn_likelihood_case *k) {
+    static bnn_case_rule *const numbers[] = {bnn_likelihood_density, bnn_likelihood_gradient, bnn_likelihood_observe,
+                                             bnn_likelihood_moments, bnn_likelihood_draws,    bnn_likelihood_units};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers && !bnn_checker_broken(c); i++) BNN_TRY(numbers[i](c, k));
+    if (!bnn_checker_broken(c)) c->now.outcome = BNN_HOLDS;
+    return BNN_OK;
+}
+
+static bnn_status values(bnn_checker *c);
+
 static const bnn_table_rule rules[] = {
     {{"metadata", "name, summary, hooks, capabilities and check specs are there, and what bind makes is possible"}, .once = metadata},
     {{"options", "every option takes its preset and its ends, refuses what is beyond them by name, and leaves the others alone"},
      .once = bnn_object_rule_options},
+    {{"values", "with each option at three values within its range the rules of its numbers hold"}, .once = values},
     {{"data", "bind refuses data that it cannot model with a sentence"}, .once = data},
     {{"print", "the printed options are those that were given, and make the same likelihood"}, .on_case = print},
     {{"bounds", "no hook writes outside its arrays or into what it is only lent"}, .on_case = bounds},
@@ -339,9 +353,15 @@ static const bnn_table_rule rules[] = {
      .on_case = bnn_likelihood_scale},
     {{"adds", "df is set, dtheta is added to"}, .on_case = bnn_likelihood_adds},
     {{"observe", "log p of each row is minus its nll, and what is not wanted does not change the rest"}, .on_case = bnn_likelihood_observe},
-    {{"moments", "mean and variance are those of the density"}, .on_case = bnn_likelihood_moments},
+    {{"moments", "mean and variance are those of the density, which has none where inf or NaN is said"}, .on_case = bnn_likelihood_moments},
     {{"pit", "pit is the probability of a smaller y under the density"}, .on_case = bnn_likelihood_pit},
-    {{"draws", "draws follow the density"}, .on_case = bnn_likelihood_draws},
+    {{"draws", "draws follow the density: their spread to one percent, and their tails"}, .on_case = bnn_likelihood_draws},
+    {{"neighbours", "draws of rows, and of streams, have nothing in common"}, .on_case = bnn_likelihood_neighbours},
+    {{"together", "several targets are drawn together as their density has them, whose mass is 1"}, .on_case = bnn_likelihood_together},
+    {{"sizes", "of 1 to 100000 rows each is as alone, and nll their sum, in arrays that have no room for more"},
+     .on_case = bnn_likelihood_sizes},
+    {{"far", "gradients and log p hold far from the start: at ten times the outputs, with targets up to 20 sd away"},
+     .on_case = bnn_likelihood_far},
     {{"noise", "noise_sd is the sd of y given f, and own parameters are log variances where LOG_VARIANCE says so"},
      .on_case = bnn_likelihood_noise},
     {{"units", "options in the units of y are converted with y_mean and y_sd, and nothing else depends on them"},
@@ -359,22 +379,31 @@ enum { N_RULES = sizeof rules / sizeof *rules };
 
 static const bnn_rule *rule_at(int i) { return i >= 0 && i < N_RULES ? &rules[i].rule : NULL; }
 
-/* Data that are refused are left out: metadata and data tell of them. */
+/* Data that are refused are left out: metadata and data tell of them. rule NULL: those of `values`. */
+static bnn_status on_data(bnn_checker *c, const bnn_table_rule *rule, const char *spec, const bnn_data_kind *data) {
+    bnn_likelihood_case k;
+    if (rule) bnn_checker_come_to(c, &rule->rule, spec, data->name);
+    bnn_status status = bnn_likelihood_case_open((const bnn_likelihood_type *)c->type, spec, data, usual_y_sd, 1, &k);
+    if (status < 0) return status == BNN_ERR_MEMORY ? status : BNN_OK;
+    status = rule ? bnn_run_case(c, rule, k.spec, k.data->name, &k) : at_values(c, &k);
+    bnn_likelihood_case_close(&k);
+    return status;
+}
+
 static bnn_status cases(bnn_checker *c, const bnn_table_rule *rule) {
     for (int s = 0; c->type->checks[s]; s++)
-        for (int d = 0; d < N_DATA; d++) {
-            bnn_likelihood_case k;
-            bnn_checker_come_to(c, &rule->rule, c->type->checks[s], kinds_of_data[d].name);
-            bnn_status status =
-                bnn_likelihood_case_open((const bnn_likelihood_type *)c->type, c->type->checks[s], &kinds_of_data[d], usual_y_sd, 1, &k);
-            if (status == BNN_ERR_MEMORY) return status;
-            if (status < 0) continue;
-            status = bnn_run_case(c, rule, k.spec, k.data->name, &k);
-            bnn_likelihood_case_close(&k);
-            if (status < 0) return status;
-        }
+        for (int d = 0; d < N_DATA; d++) BNN_TRY(on_data(c, rule, c->type->checks[s], &kinds_of_data[d]));
     return BNN_OK;
 }
+
+static bnn_status at_option(bnn_checker *c, const char *spec, void *of) {
+    (void)of;
+    for (int d = 0; d < N_DATA && !bnn_checker_broken(c); d++)
+        if (kinds_of_data[d].y_dim == 1) BNN_TRY(on_data(c, NULL, spec, &kinds_of_data[d]));
+    return BNN_OK;
+}
+
+static bnn_status values(bnn_checker *c) { return bnn_object_rule_values(c, at_option, NULL); }
 
 static bnn_status run(bnn_checker *c) { return bnn_run_table(c, N_RULES, rules, cases); }
 

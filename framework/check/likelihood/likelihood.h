@@ -13,6 +13,8 @@ typedef struct {
     int y_dim, n_classes;
 } bnn_data_kind;
 
+enum { BNN_MOST_TARGETS = 4 };
+
 enum {
     BNN_NLL,
     BNN_OBSERVE,
@@ -33,11 +35,12 @@ typedef struct {
     const bnn_data_kind *data;
     bnn_likelihood l;
     bool is_class;
-    double y_mean[2], y_sd[2];
+    double y_mean[BNN_MOST_TARGETS], y_sd[BNN_MOST_TARGETS];
     int n, out, dim; /* rows; out_dim and mean_dim */
     /* rows from .. to are what the hooks are called on; row 0 has the number row0. */
     int from, to;
     uint64_t row0;
+    bool far; /* a slope that changes within the step of the differences is left out */
     double scale;
     bnn_real *f, *y, *theta;           /* lent */
     bnn_real *df, *dtheta, *initial;   /* of nll and logp; of init and draw_theta_given */
@@ -51,8 +54,8 @@ typedef struct {
 /* What these data say of y. */
 bnn_targets bnn_data_targets(const bnn_data_kind *data, const double *y_mean, const double *y_sd);
 /* Failures other than BNN_ERR_MEMORY mean that bind refuses these data. */
-bnn_status bnn_likelihood_case_open(const bnn_likelihood_type *type, const char *spec, const bnn_data_kind *data, const double y_sd[2],
-                                    uint64_t seed, bnn_likelihood_case *out);
+bnn_status bnn_likelihood_case_open(const bnn_likelihood_type *type, const char *spec, const bnn_data_kind *data,
+                                    const double y_sd[BNN_MOST_TARGETS], uint64_t seed, bnn_likelihood_case *out);
 void bnn_likelihood_case_close(bnn_likelihood_case *k);
 /* Correlated outputs for marginal: means f, covariances c (I/5 + 3 u u^T), u_a = (a+1)/out, c wider from row to row. */
 void bnn_case_fill_outputs(bnn_likelihood_case *k);
@@ -76,10 +79,14 @@ double bnn_target_density(double y, void *of);
 typedef bnn_status bnn_case_rule(bnn_checker *c, void *k);
 /* density.c: nll as a density */
 bnn_case_rule bnn_likelihood_density, bnn_likelihood_gradient, bnn_likelihood_scale, bnn_likelihood_adds, bnn_likelihood_units,
-    bnn_likelihood_hyperprior, bnn_likelihood_theta_given, bnn_likelihood_curvature;
+    bnn_likelihood_hyperprior, bnn_likelihood_theta_given, bnn_likelihood_curvature, bnn_likelihood_far;
 /* observe.c: what the other hooks say, against that density */
 bnn_case_rule bnn_likelihood_observe, bnn_likelihood_moments, bnn_likelihood_pit, bnn_likelihood_draws, bnn_likelihood_noise,
     bnn_likelihood_marginal;
+/* joint.c: many rows at once, several targets together */
+bnn_case_rule bnn_likelihood_neighbours, bnn_likelihood_together, bnn_likelihood_sizes;
+/* y[n, y_dim]: draws of rows 0 .. n-1 with the outputs of row 0. */
+bnn_status bnn_case_draw_many(const bnn_likelihood_case *k, uint64_t stream, int n, bnn_real *y);
 /* maps.c */
 bnn_status bnn_likelihood_maps(bnn_checker *c);
 

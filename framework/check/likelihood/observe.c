@@ -68,9 +68,48 @@ static double moment_of(bnn_target target, double centre, int power) {
     return bnn_integral_line(moment_at, &(moment){target, centre, power}, -INFINITY, INFINITY);
 }
 
+/* The second moment within +-10^power, or with a first power the mean of |y|. */
+typedef struct {
+    bnn_target target;
+    int power;
+} absolute;
+
+static double absolute_at(double y, void *of) {
+    absolute *m = of;
+    double p = bnn_target_density(y, &m->target);
+    return p > 0 ? p * pow(fabs(y), m->power) : 0;
+}
+
+static bool grows(bnn_target target, int power) {
+    absolute m = {target, power};
+    double part[2] = {0};
+    for (int i = 0; i < 2; i++) {
+        double from = i ? 1e5 : 1e4, to = 10 * from;
+        part[i] = bnn_integral_line(absolute_at, &m, from, to) + bnn_integral_line(absolute_at, &m, -to, -from);
+    }
+    return part[1] > 0.99 * part[0] && part[1] > 1e-6;
+}
+
+/* A variance of inf or NaN promises that the density has none; the mean is then asked for where there is one. */
+static void check_promise(bnn_checker *c, const bnn_likelihood_case *k, int d) {
+    bnn_target target = {k, d};
+    char guess[BNN_GUESS_TEXT];
+    if (!grows(target, 2)) bnn_checker_break(c, "observe makes var[%d] %g, but the density has a variance", d, (double)k->var[d]);
+    if (!isfinite((double)k->mean[d])) bnn_checker_break(c, "observe makes mean[%d] %g", d, (double)k->mean[d]);
+    if (grows(target, 1)) return;
+    double mean = moment_of(target, 0, 1);
+    if (!(fabs((double)k->mean[d] - mean) <= 10 * ROUNDING * (1 + fabs(mean))))
+        bnn_checker_break(c, "observe makes mean[%d] %.6g, the density has %.6g%s", d, (double)k->mean[d], mean,
+                          bnn_ratio_guess((double)k->mean[d], mean, NAN, 0, guess));
+}
+
 static void compare_with_density(bnn_checker *c, const bnn_likelihood_case *k, int d) {
     char guess[BNN_GUESS_TEXT];
     bnn_target target = {k, d};
+    if (!isfinite((double)k->var[d])) {
+        check_promise(c, k, d);
+        return;
+    }
     double mean = moment_of(target, 0, 1), var = moment_of(target, mean, 2);
     if (!(fabs((double)k->mean[d] - mean) <= 10 * ROUNDING * (1 + fabs(mean))))
         bnn_checker_break(c, "observe makes mean[%d] %.6g, the density has %.6g%s", d, (double)k->mean[d], mean,
@@ -87,9 +126,34 @@ static void compare_with_class(bnn_checker *c, const bnn_likelihood_case *k, int
     if (k->var[y] != 0) bnn_checker_break(c, "observe makes var[%d] %.6g: there is none of class probabilities", y, (double)k->var[y]);
 }
 
+/* Of many targets the means and variances of draws, where there are any. */
+static bnn_status compare_with_draws(bnn_checker *c, const bnn_likelihood_case *k) {
+    enum { N = 40000 };
+    int dim = k->l.y_dim;
+    bnn_real *y = bnn_guarded_new((size_t)N * (size_t)dim);
+    bnn_status s = y ? bnn_case_draw_many(k, 4, N, y) : bnn_oom("a rule");
+    for (int d = 0; s == BNN_OK && d < dim && isfinite((double)k->var[d]); d++) {
+        moments m = {0}, m2 = {0};
+        char guess[BNN_GUESS_TEXT];
+        for (int i = 0; i < N; i++) {
+            double away = (double)y[i * dim + d] - (double)k->mean[d];
+            moments_add(&m, away), moments_add(&m2, away * away);
+        }
+        if (!(fabs(moments_z(&m, 0)) <= MOST_Z))
+            bnn_checker_break(c, "observe makes mean[%d] %.6g, %d draws have %.6g (standard error %.2g)", d, (double)k->mean[d], N,
+                              (double)k->mean[d] + m.mean, sqrt(moments_var(&m) / N));
+        if (!(fabs(moments_z(&m2, (double)k->var[d])) <= MOST_Z))
+            bnn_checker_break(c, "observe makes var[%d] %.6g, %d draws have %.6g (standard error %.2g)%s", d, (double)k->var[d], N, m2.mean,
+                              sqrt(moments_var(&m2) / N), bnn_ratio_guess((double)k->var[d], m2.mean, NAN, 0, guess));
+    }
+    bnn_guarded_free(y);
+    return s;
+}
+
 bnn_status bnn_likelihood_moments(bnn_checker *c, void *of) {
     bnn_likelihood_case *k = of;
     k->type->observe(&k->l, 1, k->f, NULL, k->theta, &(bnn_observation){.mean = k->mean, .var = k->var});
+    if (k->l.y_dim > 2) return compare_with_draws(c, k);
     for (int d = 0; d < k->dim; d++) (k->is_class ? compare_with_class : compare_with_density)(c, k, d);
     return BNN_OK;
 }
@@ -100,6 +164,10 @@ bnn_status bnn_likelihood_pit(bnn_checker *c, void *of) {
     bnn_likelihood_case *k = of;
     if (k->l.pit_dim == 0) {
         bnn_checker_skip(c, "there is no continuous distribution function: pit_dim is 0");
+        return BNN_OK;
+    }
+    if (k->l.y_dim > 2) {
+        bnn_checker_skip(c, "more than two targets");
         return BNN_OK;
     }
     k->type->draw(&k->l, 1, k->f, k->theta, bnn_rng_seed(4), 0, k->drawn);
@@ -115,14 +183,6 @@ bnn_status bnn_likelihood_pit(bnn_checker *c, void *of) {
 
 /* ---------------------------------------------------------------- draws */
 
-/* x[n]: draws of target d of row 0. */
-static void draw_all(bnn_likelihood_case *k, int d, int n, double *x) {
-    for (int s = 0; s < n; s++) {
-        k->type->draw(&k->l, 1, k->f, k->theta, bnn_rng_seed(6), (uint64_t)s, k->drawn);
-        x[s] = (double)k->drawn[d];
-    }
-}
-
 static void count_classes(bnn_checker *c, bnn_likelihood_case *k, int n, const double *x) {
     double chi_square = 0;
     for (int y = 0; y < k->l.n_classes; y++) {
@@ -137,19 +197,24 @@ static void count_classes(bnn_checker *c, bnn_likelihood_case *k, int n, const d
 }
 
 bnn_status bnn_likelihood_draws(bnn_checker *c, void *of) {
-    enum { DRAWS = 4000 };
     bnn_likelihood_case *k = of;
-    double *x = malloc(DRAWS * sizeof *x);
-    if (!x) return bnn_oom("a rule");
-    for (int d = 0; d < k->l.y_dim; d++) {
-        draw_all(k, d, DRAWS, x);
-        if (k->is_class)
-            count_classes(c, k, DRAWS, x);
-        else
-            bnn_check_draws(c, bnn_target_density, &(bnn_target){k, d}, 0, DRAWS, x);
+    int dim = k->l.y_dim, n = dim == 1 ? 100000 : 20000; /* of two targets the density is an integral */
+    if (dim > 2) {
+        bnn_checker_skip(c, "more than two targets: `together` asks for their draws");
+        return BNN_OK;
     }
-    free(x);
-    return BNN_OK;
+    double *x = malloc((size_t)n * sizeof *x);
+    bnn_real *y = bnn_guarded_new((size_t)n * (size_t)dim);
+    bnn_status s = x && y ? bnn_case_draw_many(k, 0, n, y) : bnn_oom("a rule");
+    for (int d = 0; s == BNN_OK && d < dim; d++) {
+        for (int i = 0; i < n; i++) x[i] = (double)y[i * dim + d];
+        if (k->is_class)
+            count_classes(c, k, n, x);
+        else
+            bnn_check_draws(c, bnn_target_density, &(bnn_target){k, d}, 0, n, x);
+    }
+    free(x), bnn_guarded_free(y);
+    return s;
 }
 
 /* ---------------------------------------------------------------- noise */

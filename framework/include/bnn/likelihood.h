@@ -53,7 +53,7 @@ typedef struct bnn_likelihood {
 /* Outputs that the predictive loop needs for n rows under one draw of the parameters. NULL entries are not wanted. */
 typedef struct {
     bnn_real *mean; /* [n, mean_dim] E[y | f] */
-    bnn_real *var;  /* [n, mean_dim] Var[y | f]; 0 for class probabilities */
+    bnn_real *var;  /* [n, mean_dim] Var[y | f]; inf or NaN: the density has none; 0 for class probabilities */
     double *logp;   /* [n, sites] log p(y | f) in nats, of standardised y; NaN where it is void; y must be given */
     bnn_real *pit;  /* [n, pit_dim] P(Y <= y | f); quantiles of predictions are found by asking for it alone, at points of their choice */
 } bnn_observation;
