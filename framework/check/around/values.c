@@ -85,7 +85,8 @@ static bnn_status works(bnn_checker *c, const bnn_layer_case *k, void *of) {
     static bnn_layer_rule *const once[] = {bnn_rule_roles, bnn_rule_drawn, bnn_rule_keep, bnn_rule_entropy, bnn_check_kl_by_quadrature};
     bnn_layer_case here = *k;
     (void)of;
-    for (here.mode = BNN_MEAN; here.mode <= BNN_DRAW; here.mode++)
+    const bnn_mode last = bnn_case_has_cap(k, BNN_STOCHASTIC) ? BNN_DRAW : BNN_MEAN; /* without noise the modes are one */
+    for (here.mode = BNN_MEAN; here.mode <= last; here.mode++)
         for (size_t i = 0; i < sizeof in_modes / sizeof *in_modes && !bnn_checker_broken(c); i++)
             BNN_TRY(bnn_case_ask(c, &here, in_modes[i]));
     for (size_t i = 0; i < sizeof once / sizeof *once && !bnn_checker_broken(c); i++) BNN_TRY(bnn_case_ask(c, k, once[i]));
