@@ -98,7 +98,7 @@ static bnn_status judge_world(bnn_checker *c, const bnn_engine_case *k, const st
     bnn_case_rows rows;
     bnn_case_sample d;
     BNN_TRY(bnn_case_targets_open(ROWS, w->targets, w->classes, 1, &rows));
-    bnn_status s = bnn_case_sample_open(k->spec, &w->texts, rows.data, FITS, DRAWS, &d);
+    bnn_status s = bnn_case_sample_open(k->spec, &w->texts, rows.data, k->claim->error < 0.05 ? FITS : 1, DRAWS, &d);
     if (s == BNN_OK) {
         c->note = w->what;
         s = judge(c, k, &d, rows.data);

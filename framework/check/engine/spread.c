@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { W = BNN_LINE, FITS = 12, DRAWS = 30000, FEW_FITS = 2, FEW_DRAWS = 4000 };
+enum { W = BNN_LINE, FITS = 12, DRAWS = 30000, FEW_FITS = 1, FEW_DRAWS = 4000 };
 
 /* ---------------------------------------------------------------- standard normal numbers */
 
