@@ -299,7 +299,7 @@ bnn_status bnn_rule_learned_noise(bnn_checker *c, const bnn_engine_case *k) {
     bnn_engine *e;
     const bnn_texts texts = {.net = "dense", .likelihood = "gaussian:sd=0.3,shape=2", .prior = "gauss:sd=0.7"};
     int finds = k->claim->finds;
-    bool variational = finds == BNN_FINDS_MEAN_FIELD && k->type->type.caps & BNN_ONE_THETA;
+    bool variational = finds == BNN_FINDS_MEAN_FIELD && !k->type->held; /* around the mode of another it need not be */
     if (finds != BNN_FINDS_MODE && finds != BNN_FINDS_GATED && !variational) {
         bnn_checker_skip(c, "what it claims of a noise is asked by identities, if at all");
         return BNN_OK;
