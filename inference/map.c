@@ -21,7 +21,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
 static const char *const checks[] = {"map:epochs=20,batch=16", "map:epochs=40,batch=16,level=10", NULL};
 
 static const bnn_claim claims[] = {{"map:epochs=2000,lr=0.05,optimizer=sgd{momentum=0.9}", BNN_FINDS_MODE, 0.002},
-                                   {"map:epochs=3000,batch=8,lr=0.02,schedule=cosine", BNN_FINDS_MODE, 0.02},
+                                   {"map:epochs=8000,batch=8,lr=0.02,schedule=cosine", BNN_FINDS_MODE, 0.02},
                                    {NULL, 0, 0}};
 
 const bnn_engine_type bnn_engine_map = {
