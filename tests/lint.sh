@@ -129,7 +129,7 @@ check_rooms() {
 }
 
 check_top() {
-    allowed='framework layers inference experiments tests docs meson.build meson_options.txt README.md LICENSE'
+    allowed='framework layers inference experiments tests docs meson.build meson_options.txt README.md LICENSE SECURITY.md CHANGELOG.md CITATION.cff'
     names=$(git ls-files 2>/dev/null | cut -d/ -f1 | sort -u | grep -v '^\.')
     [ -e .git ] && [ -n "$names" ] || names=$(ls | grep -v '^build')
     printf '%s\n' $names | grep -Evx "$(printf '%s' "$allowed" | tr ' ' '|')" | offend 'the top level holds what the house allows, nothing else'

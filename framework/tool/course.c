@@ -43,7 +43,9 @@ static bool is_due(const tool_interval *every, double now, double last, int step
 
 /* ---- signals ---- */
 
-static volatile sig_atomic_t caught;
+static volatile sig_atomic_t caught, asked; /* to end; to write a checkpoint */
+
+static void note_request(int number) { asked = number; }
 
 static void catch_signal(int number) {
     caught = number;
@@ -55,6 +57,8 @@ void tool_signals_listen(void) {
     struct sigaction action = {.sa_handler = catch_signal, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = note_request;
+    sigaction(SIGUSR1, &action, NULL);
 }
 
 bool tool_signals_caught(void) { return caught != 0; }
@@ -195,6 +199,19 @@ static void log_step(const tool_course *c, FILE **log, bool epoch) {
     *log = NULL;
 }
 
+/* Says whether a checkpoint is due, or was asked for. */
+static bool is_wanted(const tool_course *c, double last) {
+    bool wanted = asked || is_due(&c->every, tool_seconds(), last, c->run->steps);
+    asked = 0;
+    return wanted;
+}
+
+/* Says whether there is time for a step, and for the file, as the longest step, with its checkpoint, took it; a first step is always made,
+ * so that who comes back often comes to the end. */
+static bool has_time(const tool_course *c, double longest) {
+    return c->deadline == 0 || longest == 0 || tool_seconds() + 2 * longest < c->deadline;
+}
+
 bnn_status tool_course_run(const tool_course *c, const bnn_data *train) {
     bnn_run *run = c->run;
     FILE *log;
@@ -202,16 +219,18 @@ bnn_status tool_course_run(const tool_course *c, const bnn_data *train) {
     tool_signals_listen();
     tool_progress progress = tool_progress_start("fit");
     bnn_status s = BNN_OK;
-    double share, last = tool_seconds();
-    while (s == BNN_OK && !run->complete && !caught) {
+    double share, longest = 0, last = tool_seconds();
+    while (s == BNN_OK && !run->complete && !caught && has_time(c, longest)) {
         int epochs = run->history.epochs;
+        double began = tool_seconds();
         if ((s = bnn_run_step(run, train, &share)) < 0) break;
         tool_progress_show(&progress, share);
         log_step(c, &log, run->history.epochs > epochs);
-        if (!run->complete && is_due(&c->every, tool_seconds(), last, run->steps)) {
+        if (!run->complete && is_wanted(c, last)) {
             checkpoint(c);
             last = tool_seconds();
         }
+        longest = fmax(longest, tool_seconds() - began);
     }
     tool_progress_end(&progress);
     if (log) fclose(log);

@@ -229,18 +229,20 @@ typedef struct {
 /* "30s", "5min", "2h", "10epochs"; prints the sentence and leaves the program where text is none. */
 tool_interval tool_interval_parse(const char *option, const char *text);
 
-/* The course of a fit: progress, a log of JSON lines (NULL: none), checkpoints to path; SIGINT and SIGTERM end it after a step. */
+/* The course of a fit: progress, a log of JSON lines (NULL: none), checkpoints to path, also where SIGUSR1 asks for one; SIGINT and SIGTERM
+ * end it after a step, and a deadline, in tool_seconds (0: none), before one that would not be in time. */
 typedef struct {
     const tool_job *job;
     const bnn_table *table;
     int split;
     const char *path, *log;
     tool_interval every;
+    double deadline;
     bnn_run *run;
 } tool_course;
 /* Refuses, without --force, a log that holds anything but lines of this run. */
 bnn_status tool_course_check_log(const tool_course *course);
-/* Steps the run to its end, or until a signal: then it is not complete. */
+/* Steps the run to its end, or until a signal or the deadline: then it is not complete. */
 bnn_status tool_course_run(const tool_course *course, const bnn_data *train);
 bnn_status tool_course_stop(const tool_course *course); /* writes a run that was stopped, and says how to go on */
 

@@ -49,7 +49,7 @@ commands = [
     ('info', ['info', '--json', 'run.h5'], None),
     ('report', ['report', 'compared.h5', '-f', '-o', 'out.html'], 'out.html'),
     ('calibrate', ['calibrate', 'classes.h5', '-t', '1', '-S', '5', '-f', '-o', 'out.h5'], 'out.h5'),
-    ('ood', ['ood', 'run.h5', '--in', 't.csv', '--out', 'new.csv', '-t', '1', '-S', '5', '-f', '-o', 'out.h5'], 'out.h5'),
+    ('ood', ['ood', 'run.h5', '--in', 't.csv', '--out', 'new.csv', '--score', 'distance', '-t', '1', '-S', '5', '-f', '-o', 'out.h5'], 'out.h5'),
     ('attack', ['attack', 'classes.h5', '--eps', '0.1', '-t', '1', '-S', '5', '-f', '-o', 'out.h5'], 'out.h5'),
     ('shift', ['shift', 't.h5', '--noise', '0.1', '-f', '-o', 'out.h5'], 'out.h5'),
     ('acquire', ['acquire', 'run.h5', '-d', 'new.csv', '-n', '2', '-t', '1', '-S', '5', '-f', '-o', 'out.h5'], 'out.h5'),
@@ -124,8 +124,8 @@ def complaint(done, output, old):
     said = done.stderr.decode(errors='replace')
     left = set(os.listdir('.')) - here
     for name in left: shutil.rmtree(name) if os.path.isdir(name) else os.remove(name)
-    if left: return f'{sorted(left)} is left'
     if done.returncode not in (good.returncode, 2): return f'exit status {done.returncode}'
+    if left: return f'{sorted(left)} is left'
     if done.returncode == good.returncode:
         if any(not line.startswith('bnn: ') for line in said.splitlines()): return 'something was said'
         if untimed(done.stdout) != untimed(good.stdout): return f'another answer: {set(done.stdout.splitlines()) ^ set(good.stdout.splitlines())}'

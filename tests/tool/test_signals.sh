@@ -24,6 +24,19 @@ for signal in INT:130 TERM:143; do
     check 'nothing is left beside it' no_leftovers
 done
 
+# A fit that is to end in time, again and again: a step is made each time.
+brief='mc_dropout:epochs=20,batch=16'
+whole "$brief"
+rm -f part.h5
+status=1 ends=0
+while [ $status = 1 ] && [ $((ends += 1)) -le 21 ]; do fit run "$brief" --max-time 0.001s --resume -o part.h5; done
+check 'time after time, it comes to its end' [ $status = 0 ]
+check 'as if it had never stopped' equal whole.h5 part.h5
+fit run "$long" --max-time 0.2s -o in_time.h5
+check 'out of time: exit status 1' [ $status = 1 ]
+check 'and a sentence on how to go on' grep -Eqx 'bnn: stopped after step [0-9]+; wrote in_time.h5 \(partial\): the same command with --resume goes on' "$err"
+refuses "--max-time: '0s' is no time" fit -d r.h5 --net "$net" --engine map --max-time 0s -o new.h5
+
 whole "$short"
 rm -f part.h5 part.log
 fit start "$short" --log part.log -o part.h5
@@ -35,6 +48,19 @@ check 'asked to end, and resumed: as if it had never stopped' equal whole.h5 par
 check 'with the same log' cmp -s whole.log part.log
 fit works "$short" --resume --log part.log -o part.h5
 says 'part.h5: is complete'
+
+# A signal that schedulers send before they end a job asks for a checkpoint, and the fit goes on.
+rm -f part.h5 part.log
+fit start "$long" --checkpoint-every 0s --log part.log -o part.h5
+until [ -s part.log ]; do sleep 0.01; done
+check 'no checkpoint is written' [ ! -e part.h5 ]
+after 0 USR1
+tries=0
+until [ -e part.h5 ] || [ $((tries += 1)) = 500 ]; do sleep 0.01; done
+check 'SIGUSR1: a checkpoint' readable part.h5
+check 'and the fit goes on' kill -0 $pid
+after 0 TERM
+ended
 
 # Before anything predicts, the file says how far it is, too.
 fit start 'grid_search:engine=mc_dropout{epochs=1000000,batch=16},grid={p=0.1|0.2}' -o search.h5

@@ -12,6 +12,8 @@ typedef struct {
     int split;
     bool split_given, resume;
     tool_interval every;
+    double deadline; /* of --max-time */
+    bool partial;    /* it came, or a signal, before the fit was complete */
     unsigned keep;
     const char *log;
     double budget; /* seconds; 0: as usual */
@@ -22,7 +24,7 @@ typedef struct {
     const tool_course *course;
 } request;
 
-enum { EVERY = 256, RESUME, LOG, KEEP, FROM, BUDGET, STRICT };
+enum { EVERY = 256, RESUME, LOG, KEEP, FROM, BUDGET, STRICT, MAX_TIME };
 
 static const struct argp_option options[] = {
     {"split", 'k', "K", 0,
@@ -37,6 +39,10 @@ static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "the run file to write", 0},
     {"checkpoint-every", EVERY, "TIME", 0,
      "write the run so far to FILE this often: 30s, 5min, 10epochs, which are steps of a search (default: 5min; 0s: never)", 3},
+    {"max-time", MAX_TIME, "TIME", 0,
+     "end before so much time has passed, such as 55min; a fit that is not complete then is in FILE so far, the exit status is 1, and the "
+     "same command with --resume goes on",
+     3},
     {"resume", RESUME, NULL, 0, "go on with the run that FILE holds, if it is there", 3},
     {"strict", STRICT, NULL, 0, "end with status 1 where a verdict is bad", 3},
     {"log", LOG, "FILE", 0, "write a line of JSON for every step", 3},
@@ -54,6 +60,10 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case 'e': r->engine = arg; return 0;
     case 'o': r->out = arg; return 0;
     case EVERY: r->every = tool_interval_parse("--checkpoint-every", arg); return 0;
+    case MAX_TIME:
+        r->deadline = tool_seconds() + tool_interval_parse("--max-time", arg).seconds;
+        if (r->deadline <= tool_seconds()) tool_misuse(state, "--max-time: '%s' is no time, such as 55min", arg);
+        return 0;
     case RESUME: r->resume = true; return 0;
     case LOG: r->log = arg; return 0;
     case KEEP: r->keep = tool_keep_parse(arg); return 0;
@@ -144,7 +154,14 @@ static bnn_status is_same(const void *context, const char *path) {
 static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *train, const bnn_data *test) {
     bnn_run *run;
     BNN_TRY(open_run(r, table, train, &run));
-    tool_course course = {.job = &r->job, .table = table, .split = r->split, .path = r->out, .log = r->log, .every = r->every, .run = run};
+    tool_course course = {.job = &r->job,
+                          .table = table,
+                          .split = r->split,
+                          .path = r->out,
+                          .log = r->log,
+                          .every = r->every,
+                          .deadline = r->deadline,
+                          .run = run};
     bool was_complete = run->complete;
     bnn_status s = r->keep ? bnn_predict_keeps(run->engine) : BNN_OK;
     if (s == BNN_OK) s = tool_course_check_log(&course);
@@ -159,6 +176,7 @@ static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *t
     else if (s == BNN_OK)
         s = run->complete ? tool_finish(&r->job, table, r->split, run, train, test, r->keep, r->out, &r->bad) : tool_course_stop(&course);
     if (s == BNN_OK && run->complete && !was_complete && !test) say_unscored(r);
+    r->partial = !run->complete;
     bnn_run_free(run);
     return s;
 }
@@ -223,7 +241,7 @@ static int run(int argc, char **argv) {
     tool_parse(&argp, argc, argv, &r);
     if (fit(&r) < 0) return tool_fail();
     tool_signals_obey();
-    return r.strict && r.bad > 0;
+    return r.partial || (r.strict && r.bad > 0);
 }
 
 const command command_fit = {.name = "fit", .summary = "fit a network by an engine and write a run file", .run = run};

@@ -74,30 +74,22 @@ static bnn_status save(const char *path, const char *const *lines, const char *n
     return s;
 }
 
-/* Does something with the path and the lines of each file, up to the first failure. */
-static bnn_status each_file(const char *folder, const char *const *template, const char *name,
-                            bnn_status (*act)(const char *path, const char *const *lines, const char *name)) {
+static bnn_status save_files(const char *folder, const char *const *template, const char *name) {
     bnn_status s = BNN_OK;
     while (s == BNN_OK && *template) {
         char *path = path_of(folder, *template, name);
-        s = path ? act(path, template + 1, name) : out_of_memory();
+        s = path ? save(path, template + 1, name) : out_of_memory();
         free(path);
         while (*template ++) continue;
     }
     return s;
 }
 
-static bnn_status show(const char *path, const char *const *lines, const char *name) {
-    (void)lines, (void)name;
-    printf(" %s", strrchr(path, '/') + 1);
-    return BNN_OK;
-}
-
 /* Under another name first: the folder is there with all its files, or not at all. */
 static bnn_status write_folder(const request *r, const char *const *template) {
     bnn_draft *draft;
     BNN_TRY(bnn_draft_open(r->folder, true, &draft));
-    bnn_status s = each_file(bnn_draft_name(draft), template, r->name, save);
+    bnn_status s = save_files(bnn_draft_name(draft), template, r->name);
     if (s == BNN_OK) return bnn_draft_commit(draft);
     bnn_draft_drop(draft);
     return s;
@@ -118,7 +110,11 @@ static bnn_status make(bnn_kind kind, const request *r, const char *const *templ
     BNN_TRY(tool_output_ready(r->folder));
     BNN_TRY(write_folder(r, template));
     printf("wrote %s:", r->folder);
-    each_file(r->folder, template, r->name, show);
+    for (const char *const *file = template; *file; file++) {
+        putchar(' ');
+        put_line(stdout, *file, r->name);
+        while (*++file) continue;
+    }
     printf("\nnext: cd %s && make check\n", r->folder);
     return BNN_OK;
 }
