@@ -4,6 +4,7 @@
  * prints what it predicts, or ends with one sentence.
  */
 #include <bnn/bnn.h>
+#include <signal.h>
 #include <stdio.h>
 
 typedef struct {
@@ -44,6 +45,7 @@ static void release(objects *o) {
 int main(int argc, char **argv) {
     objects o = {0};
     double ll = 0;
+    signal(SIGXFSZ, SIG_IGN); /* of the process, which the library does not change: a limit is a failed write */
     bnn_status s = argc == 3 ? bnn_plugin_load(argv[2], NULL) : bnn_fail(BNN_ERR_OPTION, "facade DATA.h5 PLUGIN");
     if (s == BNN_OK) s = fit(&o, argv[1]);
     if (s == BNN_OK) s = predict(&o, &ll);
