@@ -41,15 +41,15 @@ void bnn_marginals_free(bnn_marginals *m); /* NULL is allowed */
 /* Distance of two that are finished, over the same rows. */
 bnn_distance bnn_marginals_distance(const bnn_marginals *a, const bnn_marginals *b);
 
-/* How many numbers a finished one is made of, for files: [n, width, draws] of real y, [n, width] of classes. */
+/* The numbers that a finished one is made of, for files: [n, width, draws] of real y, [n, width] of classes. */
 typedef struct {
     int n, width; /* rows; targets, or classes times pixels */
     int draws;    /* BNN_MARGINAL_DRAWS; 0: of classes */
     int sites;    /* pixels of a map of classes, else 1 */
 } bnn_marginals_shape;
-bnn_marginals_shape bnn_marginals_look(const bnn_marginals *m);
-size_t bnn_marginals_count(bnn_marginals_shape shape);
-void bnn_marginals_copy(const bnn_marginals *m, double *out);
+bnn_marginals_shape bnn_marginals_look(const bnn_marginals *m);   /* how many those of m are */
+size_t bnn_marginals_count(bnn_marginals_shape shape);            /* all of them */
+void bnn_marginals_copy(const bnn_marginals *m, double *numbers); /* in the order of the shape */
 /* Makes one of such numbers, which has the same distances. */
 bnn_status bnn_marginals_restore(bnn_marginals_shape shape, const double *numbers, bnn_marginals **out);
 

@@ -169,7 +169,8 @@ static herr_t visit_attribute(hid_t id, const char *name, const H5A_info_t *info
 
 static void visit_attributes(joiner *j, const char *object, bool write) {
     place p = {j, object, write};
-    if (is_fine(j)) H5Aiterate_by_name(j->r[0].file, object, H5_INDEX_CRT_ORDER, H5_ITER_INC, NULL, visit_attribute, &p, H5P_DEFAULT);
+    if (is_fine(j) && H5Aiterate_by_name(j->r[0].file, object, H5_INDEX_CRT_ORDER, H5_ITER_INC, NULL, visit_attribute, &p, H5P_DEFAULT) < 0)
+        bnn_h5_refuse(&j->w, bnn_fail(BNN_ERR_FILE, "%s: the attributes of %s cannot be read", j->r[0].path, object));
 }
 
 /* ---- datasets ---- */
