@@ -191,7 +191,7 @@ check 'nothing is left beside them' no_leftovers
 
 # ---------------------------------------------------------------- a comparison that is stopped
 
-# compared COMMAND ARGUMENT...: distances are from hmc, so that a split is kept when all of its fits are done.
+# compared COMMAND ARGUMENT...: distances are from hmc, whose fit of a split is done before or after the other one.
 compared() {
     what=$1
     shift

@@ -61,6 +61,8 @@ compared works --part 1/2 -o half.1.h5
 compared works --part 2/2 -o half.2.h5
 works merge half.2.h5 half.1.h5 p.3.h5 -o halves.h5
 check 'parts of other cuts are, too' equal whole.h5 halves.h5
+works merge p.1.h5 half.1.h5 half.2.h5 -o halves.h5
+check 'a distance that one of two files knows is not lost' equal whole.h5 halves.h5
 works report halves.h5 -o report.html
 compared works --part 2/5 -o p.2.h5
 compared works --part 2/5 --resume -o p.2.h5
