@@ -49,7 +49,7 @@ framework/tool/templates/likelihood | -                          | likelihood.h 
 framework/tool/templates/prior | -                               | kernels.h prior.h                                                 |
 framework/tool/templates/optimizer | -                           | optimizer.h                                                       |
 layers                    | -                                    | convolution.h layer.h gaussian.h gate.h kernels.h norm.h window.h        |
-inference                 | -                                    | curvature.h descent.h engine.h evidence.h holder.h jobs.h metrics.h minibatch.h optimizer.h predict.h rng.h sampler.h sgmcmc.h stored.h | gsl
+inference                 | -                                    | curvature.h descent.h engine.h evidence.h file.h holder.h jobs.h metrics.h minibatch.h optimizer.h predict.h rng.h sampler.h sgmcmc.h stored.h | gsl
 experiments               |                                      | acquire.h attack.h bandit.h bnn.h calibrate.h data.h detect.h distance.h fit.h metrics.h selective.h shift.h |
 tests/check/mutants       | -                                    | engine.h gate.h gaussian.h jobs.h kernels.h layer.h likelihood.h optimizer.h prior.h | gsl
 '

@@ -40,8 +40,6 @@ bnn_layer_rule bnn_rule_kl, bnn_rule_entropy;
 bnn_layer_rule bnn_check_kl_by_quadrature;
 /* Names the array in which two passes of the same case differ, or NULL. */
 const char *bnn_difference_of_passes(const bnn_layer_pass *a, const bnn_layer_pass *b);
-/* exercise.c: for the rules of every kind */
-bnn_exercise bnn_exercise_layer;
 /* Gaussian weights are known by the names of their blocks: w ~ N(mu, softplus(rho)^2) for blocks NAME_mu and NAME_rho of equal size, both
  * VARIATIONAL. Where NAME_rho of block b begins in theta; -1 if block b is no NAME_mu. */
 int bnn_rho_of(const bnn_layer *l, int b);

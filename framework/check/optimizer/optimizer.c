@@ -272,11 +272,11 @@ static bnn_status run(bnn_checker *c) {
 }
 
 static bnn_status exercise(bnn_checker *c, const char *spec, uint64_t *digest) {
-    optimizer_case k;
+    bnn_optimizer_case k;
     *digest = BNN_DIGEST;
-    BNN_TRY(case_open((const bnn_optimizer_type *)c->type, spec, &k));
+    BNN_TRY(bnn_optimizer_case_open((const bnn_optimizer_type *)c->type, spec, &k));
     bnn_status s = bnn_hooks_digest(&k.hooks, digest);
-    case_close(&k);
+    bnn_optimizer_case_close(&k);
     return s;
 }
 
