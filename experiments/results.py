@@ -214,7 +214,7 @@ def make_page():
     for name, one in claims.items():
         said = [(claim, *verdict(claim, records.get((name, claim["run"]), {"values": {}})["values"])) for claim in one["claims"]]
         count = [sum(met is True for *_, met in said), sum(met is False for *_, met in said), sum(word.startswith("not comp") for _, word, _ in said), sum(word == "not run" for _, word, _ in said)]
-        table.append(f"| [{name}](#{name}) | {len(said)} | " + " | ".join(str(n or "") for n in count) + " |")
+        table.append(f"| {name} | {len(said)} | " + " | ".join(str(n or "") for n in count) + " |")
         short += [f"- {name}, {claim['text']}: {word}" for claim, word, met in said if met is False]
     lines = [HEAD, "| experiment | claims | met | not met | not comparable | not run |", "|---|---|---|---|---|---|", *table, ""]
     lines += (["Not met:", "", *short, ""] if short else [])

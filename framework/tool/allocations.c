@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * allocations.c: stands before malloc and its relatives, counts, fills what is new where it is asked to, and passes on to those that come
- * next: the C library's, or those of a library that the user loads before it.
+ * allocations.c: stands before malloc and its relatives and passes on to those that come next: the C library's, or those of a library that
+ * the user loads before it. Once it is asked to watch, it counts, and fills what is new.
  */
 #include "allocations.h"
 
@@ -26,7 +26,11 @@ uint64_t (*const tool_allocations)(void) = NULL;
 int64_t (*const tool_live)(void) = NULL;
 void (*const tool_poison)(int byte) = NULL;
 
+void tool_watch_allocations(void) {}
+
 #else
+
+static bool watched;
 
 static _Thread_local uint64_t count;
 static int64_t live;    /* of all threads */
@@ -39,6 +43,11 @@ static void set_poison(int byte) { __atomic_store_n(&poison, byte, __ATOMIC_RELA
 uint64_t (*const tool_allocations)(void) = counted;
 int64_t (*const tool_live)(void) = alive;
 void (*const tool_poison)(int byte) = set_poison;
+
+void tool_watch_allocations(void) { __atomic_store_n(&watched, true, __ATOMIC_RELAXED); }
+
+/* What is not watched is passed on by a jump, so that who comes next sees who called. */
+static bool passes_on(void) { return !__atomic_load_n(&watched, __ATOMIC_RELAXED); }
 
 /* Finds the next definition of a function, once; a pointer read or written by several threads at once is the same one. */
 static void *next(void **found, const char *name) {
@@ -70,41 +79,58 @@ int posix_memalign(void **out, size_t alignment, size_t size);
 
 void *malloc(size_t size) {
     static void *found;
-    return made((__extension__(void *(*)(size_t)) next(&found, "malloc"))(size), 0, size);
+    void *(*pass)(size_t) = __extension__(void *(*)(size_t)) next(&found, "malloc");
+    if (passes_on()) return pass(size);
+    return made(pass(size), 0, size);
 }
 
 void *calloc(size_t n, size_t size) {
     static void *found;
-    return made((__extension__(void *(*)(size_t, size_t)) next(&found, "calloc"))(n, size), SIZE_MAX, n && size ? 1 : 0);
+    void *(*pass)(size_t, size_t) = __extension__(void *(*)(size_t, size_t)) next(&found, "calloc");
+    if (passes_on()) return pass(n, size);
+    return made(pass(n, size), SIZE_MAX, n && size ? 1 : 0);
 }
 
 void *realloc(void *old, size_t size) {
     static void *found;
+    void *(*pass)(void *, size_t) = __extension__(void *(*)(void *, size_t)) next(&found, "realloc");
+    if (passes_on()) return pass(old, size);
     size_t held = old ? malloc_usable_size(old) : 0;
-    void *memory = made((__extension__(void *(*)(void *, size_t)) next(&found, "realloc"))(old, size), held, size);
+    void *memory = made(pass(old, size), held, size);
     if (old && (memory || size == 0)) __atomic_sub_fetch(&live, 1, __ATOMIC_RELAXED);
     return memory;
 }
 
 void free(void *memory) {
     static void *found;
+    void (*pass)(void *) = __extension__(void (*)(void *)) next(&found, "free");
+    if (passes_on()) {
+        pass(memory);
+        return;
+    }
     if (memory) __atomic_sub_fetch(&live, 1, __ATOMIC_RELAXED);
-    (__extension__(void (*)(void *)) next(&found, "free"))(memory);
+    pass(memory);
 }
 
 void *aligned_alloc(size_t alignment, size_t size) {
     static void *found;
-    return made((__extension__(void *(*)(size_t, size_t)) next(&found, "aligned_alloc"))(alignment, size), 0, size);
+    void *(*pass)(size_t, size_t) = __extension__(void *(*)(size_t, size_t)) next(&found, "aligned_alloc");
+    if (passes_on()) return pass(alignment, size);
+    return made(pass(alignment, size), 0, size);
 }
 
 void *memalign(size_t alignment, size_t size) {
     static void *found;
-    return made((__extension__(void *(*)(size_t, size_t)) next(&found, "memalign"))(alignment, size), 0, size);
+    void *(*pass)(size_t, size_t) = __extension__(void *(*)(size_t, size_t)) next(&found, "memalign");
+    if (passes_on()) return pass(alignment, size);
+    return made(pass(alignment, size), 0, size);
 }
 
 int posix_memalign(void **out, size_t alignment, size_t size) {
     static void *found;
-    int failure = (__extension__(int (*)(void **, size_t, size_t)) next(&found, "posix_memalign"))(out, alignment, size);
+    int (*pass)(void **, size_t, size_t) = __extension__(int (*)(void **, size_t, size_t)) next(&found, "posix_memalign");
+    if (passes_on()) return pass(out, alignment, size);
+    int failure = pass(out, alignment, size);
     made(failure ? NULL : *out, 0, size);
     return failure;
 }

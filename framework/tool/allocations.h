@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * allocations.h: counts allocations, in programs that link allocations.c: for bnn_check_options.
+ * allocations.h: counts allocations, in programs that link allocations.c and ask for it: for bnn_check_options.
  */
 #ifndef BNN_ALLOCATIONS_H
 #define BNN_ALLOCATIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* Nothing is counted or filled before. */
+void tool_watch_allocations(void);
 
 /* Counter of the calling thread's allocations, of the allocations of all threads that are not freed yet, and what fresh memory is filled
  * with (below 0: nothing); NULL where malloc is another's (sanitizers bring their own). */

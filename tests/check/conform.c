@@ -52,6 +52,7 @@ END_TEST
 int main(int argc, char **argv) {
     bnn_entry r;
     int n = 0;
+    tool_watch_allocations();
     for (int i = 1; i < argc; i++)
         if (bnn_plugin_load(argv[i], NULL) < 0) return fprintf(stderr, "%s\n", bnn_error()), 2;
     while (find_type(n, &r)) n++;

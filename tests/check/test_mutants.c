@@ -142,6 +142,7 @@ END_TEST
 
 int main(int argc, char **argv) {
     int n = 0;
+    tool_watch_allocations();
     if (argc < 3) return 2;
     page_path = argv[1];
     for (int i = 2; i < argc; i++)

@@ -62,6 +62,7 @@ for command in $commands; do
     show | check) arguments=dense ;;
     fit) arguments='-d r.h5 --net dense --engine map -o new.h5' ;;
     compare) arguments='-d r.h5 --net dense --engine map' ;;
+    merge) arguments='r.h5 -o new.h5' ;;
     diff) arguments='r.h5 r.h5' ;;
     new-*) arguments=fresh ;;
     complete) arguments=fit ;;

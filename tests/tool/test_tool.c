@@ -106,8 +106,8 @@ START_TEST(mistakes_get_one_sentence) {
     write_files();
     says("import csv a.csv -o a.h5", 0, "");
     refuses("frobnicate", "unknown command 'frobnicate': there are import, split, info, list, show, fit, import-weights, predict, "
-                          "evaluate, calibrate, ood, attack, shift, acquire, bandit, diagnose, compare, report, diff, bench, sbc, check, "
-                          "new-layer, new-engine, new-likelihood, new-prior, new-optimizer, man, complete");
+                          "evaluate, calibrate, ood, attack, shift, acquire, bandit, diagnose, compare, report, merge, diff, bench, sbc, "
+                          "check, new-layer, new-engine, new-likelihood, new-prior, new-optimizer, man, complete");
     refuses("import csv none.csv -o b.h5", "none.csv: No such file or directory");
     refuses("import csv gap.csv -o b.h5",
             "gap.csv: row 2, column 'x': value is missing: its row can be left out (--missing drop) or the mean "

@@ -224,6 +224,7 @@ _Noreturn static void be_child(const tool_request *r, const tool_findings *befor
     shut_in(printed);
     printed_before = lseek(printed, 0, SEEK_END);
     shared->pid = getpid();
+    tool_watch_allocations();
     tool_out_of_memory = &shared->starved;
     if (check_types(r, before, from) < 0)
         tell_refusal();

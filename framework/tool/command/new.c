@@ -49,12 +49,14 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 static bnn_status out_of_memory(void) { return bnn_fail(BNN_ERR_MEMORY, "out of memory"); }
 
-/* The file that a template is written to: "name.c" is called like the type. */
+/* The name of a file, in two parts: "name.c" is called like the type. */
+static bool is_named(const char *file) { return strncmp(file, "name.", strlen("name.")) == 0; }
+static const char *head_of(const char *file, const char *name) { return is_named(file) ? name : ""; }
+static const char *rest_of(const char *file) { return is_named(file) ? file + strlen("name") : file; }
+
 static char *path_of(const char *folder, const char *file, const char *name) {
-    static const char mark[] = "name.";
-    bool named = strncmp(file, mark, strlen(mark)) == 0;
     char *path;
-    return asprintf(&path, "%s/%s%s", folder, named ? name : "", named ? file + strlen("name") : file) < 0 ? NULL : path;
+    return asprintf(&path, "%s/%s%s", folder, head_of(file, name), rest_of(file)) < 0 ? NULL : path;
 }
 
 static void put_line(FILE *out, const char *line, const char *name) {
@@ -111,8 +113,7 @@ static bnn_status make(bnn_kind kind, const request *r, const char *const *templ
     BNN_TRY(write_folder(r, template));
     printf("wrote %s:", r->folder);
     for (const char *const *file = template; *file; file++) {
-        putchar(' ');
-        put_line(stdout, *file, r->name);
+        printf(" %s%s", head_of(*file, r->name), rest_of(*file));
         while (*++file) continue;
     }
     printf("\nnext: cd %s && make check\n", r->folder);
