@@ -12,7 +12,7 @@
 #if BNN_REAL_IS_DOUBLE
 #define GRADIENT_TOLERANCE 1e-7 /* relative to the largest entry */
 #define ENTRY_TOLERANCE 1e-6    /* of one entry, ... */
-#define BLOCK_TOLERANCE 1e-8    /* ... and of the largest of its block */
+#define BLOCK_TOLERANCE 1e-7    /* ... and of the largest of its block */
 #define SLOPE_TOLERANCE 1e-7    /* of a value that comes as a double */
 #define DIFFERENCE_STEP 0x1p-12
 #define KINK_TOLERANCE 3e-7 /* of the slope: a kink that moves it less is none */

@@ -57,7 +57,7 @@ static void init(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {
 
 /* One in-place change of a standard normal number. */
 static bnn_real shaped(const bnn_layer *l, bnn_real e) {
-    if (has(l, 11)) return (bnn_real)fmax(-3, fmin((double)e, 3));
+    if (has(l, 11)) return (bnn_real)fmax(-2.999, fmin((double)e, 2.999));
     if (has(l, 12)) return (bnn_real)(sqrt(3) * erf((double)e / sqrt(2)));
     return has(l, 10) ? (bnn_real)1.02 * e : e;
 }
