@@ -144,6 +144,17 @@ static int conclude(const request *r, const tool_findings *findings) {
     return status ? status : broken;
 }
 
+static int check(const request *r) {
+    tool_findings findings;
+    tool_plugins_say();
+    bnn_status s = tool_watch(&r->of, &findings);
+    if (s == BNN_OK && r->json) s = print_json(&findings);
+    for (int i = 0; s == BNN_OK && !r->json && i < findings.n; i++) print_text(&findings.type[i], r->of.name != NULL);
+    int status = s < 0 ? tool_fail() : conclude(r, &findings);
+    tool_findings_free(&findings);
+    return status;
+}
+
 static int run(int argc, char **argv) {
     const struct argp argp = {
         .options = options,
@@ -156,16 +167,9 @@ static int run(int argc, char **argv) {
                "is broken, 1: a rule is broken, 2: misuse, a plugin that cannot be loaded, or a type that has ended the process.\v"
                "Examples:\n  bnn check dense\n  bnn check ./swish.so\n  bnn check concrete_dropout --rule moments\n  bnn check --rules"};
     tool_plugins plugins;
-    tool_findings findings;
     request r = {.of = {.plugins = &plugins, .kind = -1, .limit = 20}};
     tool_parse_alone(&argp, argc, argv, &r, &plugins);
-    if (r.rules) return list_rules(&r);
-    tool_plugins_say();
-    bnn_status s = tool_watch(&r.of, &findings);
-    if (s == BNN_OK && r.json) s = print_json(&findings);
-    for (int i = 0; s == BNN_OK && !r.json && i < findings.n; i++) print_text(&findings.type[i], r.of.name != NULL);
-    int status = s < 0 ? tool_fail() : conclude(&r, &findings);
-    tool_findings_free(&findings);
+    int status = r.rules ? list_rules(&r) : check(&r);
     free(plugins.file);
     return status;
 }
