@@ -247,7 +247,7 @@ static int blocks(bnn_engine *e, bnn_block *out) {
 
 static const char *const checks[] = {"svgd:particles=3,epochs=20,batch=16", "svgd:particles=1,epochs=20,batch=16,optimizer=sgd", NULL};
 
-static const bnn_claim claims[] = {{"svgd:particles=40,batch=1000,epochs=1600,lr=0.3,optimizer=sgd{momentum=0.9}", BNN_FINDS_POSTERIOR, 0.1},
+static const bnn_claim claims[] = {{"svgd:particles=40,batch=1000,epochs=3000,lr=0.3,optimizer=sgd{momentum=0.9}", BNN_FINDS_POSTERIOR, 0.1},
                                    {NULL, 0, 0}};
 
 const bnn_engine_type bnn_engine_svgd = {
