@@ -234,3 +234,11 @@ void bnn_layer_pass_gradient(bnn_layer_pass *p) {
     bnn_layer_pass_finish(p);
     bnn_layer_pass_penalty(p);
 }
+
+void bnn_digest_pass(uint64_t *digest, const bnn_layer_pass *p) {
+    size_t n = (size_t)p->n;
+    bnn_digest_add(digest, p->y, n * p->d_out * sizeof *p->y);
+    for (int i = 0; i < p->l->n_in; i++) bnn_digest_add(digest, p->dx[i], n * p->d_in[i] * sizeof *p->dx[i]);
+    bnn_digest_add(digest, p->dtheta, (size_t)p->l->n_theta * sizeof *p->dtheta);
+    bnn_digest_add(digest, &p->penalty, sizeof p->penalty);
+}

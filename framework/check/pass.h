@@ -58,6 +58,8 @@ void bnn_layer_pass_absorb(bnn_layer_pass *p, int n);        /* of a layer that 
 double bnn_layer_pass_forward(bnn_layer_pass *p, int cut);
 /* All hooks; gradients are added to what dx, dtheta and dpass hold. */
 void bnn_layer_pass_gradient(bnn_layer_pass *p);
+/* Adds what a pass has left: y, dx, dtheta and the penalty. */
+void bnn_digest_pass(uint64_t *digest, const bnn_layer_pass *p);
 void bnn_layer_pass_zero_gradients(bnn_layer_pass *p);
 
 #endif

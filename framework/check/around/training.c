@@ -24,12 +24,8 @@ bnn_status bnn_rule_training(bnn_checker *c, const bnn_layer_case *k) {
         bnn_checker_skip(c, "COUPLED: what it does without training is asked apart");
         return BNN_OK;
     }
-    BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 121, &in));
-    bnn_status s = bnn_case_open(k, BNN_CASE_ROWS, 121, &out);
-    if (s == BNN_OK) {
-        compare_streams(c, &in, &out);
-        bnn_layer_pass_close(&out);
-    }
-    bnn_layer_pass_close(&in);
-    return s;
+    BNN_TRY(bnn_case_open_both(k, BNN_CASE_ROWS, 121, &in, &out));
+    compare_streams(c, &in, &out);
+    bnn_layer_pass_close(&out), bnn_layer_pass_close(&in);
+    return BNN_OK;
 }

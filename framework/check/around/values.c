@@ -11,32 +11,17 @@
 
 /* ---------------------------------------------------------------- what a network does */
 
-/* FNV-1a over bytes. */
-static uint64_t mix(uint64_t hash, const void *bytes, size_t n) {
-    for (size_t i = 0; i < n; i++) hash = (hash ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3u;
-    return hash;
-}
-
-static uint64_t mix_pass(uint64_t hash, bnn_layer_pass *p) {
-    size_t n = (size_t)p->n, real = sizeof(bnn_real);
-    bnn_layer_pass_zero_gradients(p);
-    bnn_layer_pass_gradient(p);
-    hash = mix(hash, p->y, n * p->d_out * real);
-    for (int i = 0; i < p->l->n_in; i++) hash = mix(hash, p->dx[i], n * p->d_in[i] * real);
-    hash = mix(hash, p->dtheta, (size_t)p->l->n_theta * real);
-    return mix(hash, &p->penalty, sizeof p->penalty);
-}
-
-static uint64_t mix_state(uint64_t hash, bnn_layer_pass *p) {
+static void add_state(uint64_t *digest, bnn_layer_pass *p) {
     const bnn_layer_type *type = bnn_layer_vtable(p->l);
     bnn_real dkeep[BNN_MAX_GATE_THETA] = {0};
     if (type->keep) {
         double keep = type->keep(p->l, p->theta, dkeep);
-        hash = mix(mix(hash, &keep, sizeof keep), dkeep, sizeof dkeep);
+        bnn_digest_add(digest, &keep, sizeof keep);
+        bnn_digest_add(digest, dkeep, sizeof dkeep);
     }
-    if (!type->absorb) return hash;
+    if (!type->absorb) return;
     bnn_layer_pass_absorb(p, p->n);
-    return mix(hash, p->theta, (size_t)p->l->n_theta * sizeof(bnn_real));
+    bnn_digest_add(digest, p->theta, (size_t)p->l->n_theta * sizeof *p->theta);
 }
 
 /* A number that tells what the node does in every mode, in training and without; networks that differ have others. */
@@ -44,16 +29,18 @@ static bnn_status fingerprint(const bnn_layer_case *k, uint64_t *out) {
     const bnn_layer *l = bnn_case_layer(k);
     const bnn_plan *plan = &l->plan;
     const int sizes[] = {bnn_layer_size_out(l), l->n_theta, plan->pass, plan->cache_row, plan->scratch_row, plan->scratch_pass};
-    uint64_t hash = mix(0xcbf29ce484222325u, sizes, sizeof sizes);
+    *out = BNN_DIGEST;
+    bnn_digest_add(out, sizes, sizeof sizes);
     for (int i = 0; i < 6; i++) {
         bnn_layer_pass p;
         BNN_TRY(bnn_layer_pass_open(k->net->net, k->node, BNN_CASE_ROWS, (bnn_mode)(i % 3), bnn_rng_seed(140), &p));
         p.io.train = i < 3;
-        hash = mix_pass(hash, &p);
-        if (i == 0) hash = mix_state(hash, &p);
+        bnn_layer_pass_zero_gradients(&p);
+        bnn_layer_pass_gradient(&p);
+        bnn_digest_pass(out, &p);
+        if (i == 0) add_state(out, &p);
         bnn_layer_pass_close(&p);
     }
-    *out = hash;
     return BNN_OK;
 }
 

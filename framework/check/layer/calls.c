@@ -220,16 +220,12 @@ bnn_status bnn_rule_rows(bnn_checker *c, const bnn_layer_case *k) {
         bnn_checker_skip(c, "COUPLED: the rows interact in training");
         return BNN_OK;
     }
-    BNN_TRY(bnn_case_open(k, N, 71, &whole));
-    bnn_status s = bnn_case_open(k, N, 71, &cut);
-    if (s == BNN_OK) {
-        bnn_layer_pass_gradient(&whole);
-        for (int i = 0; i < cuts; i++)
-            for (int swapped = 0; swapped < 2; swapped++) compare_cut(c, &whole, &cut, bnn_case_pick(i, cuts, N + 1), swapped);
-        bnn_layer_pass_close(&cut);
-    }
-    bnn_layer_pass_close(&whole);
-    return s;
+    BNN_TRY(bnn_case_open_both(k, N, 71, &whole, &cut));
+    bnn_layer_pass_gradient(&whole);
+    for (int i = 0; i < cuts; i++)
+        for (int swapped = 0; swapped < 2; swapped++) compare_cut(c, &whole, &cut, bnn_case_pick(i, cuts, N + 1), swapped);
+    bnn_layer_pass_close(&cut), bnn_layer_pass_close(&whole);
+    return BNN_OK;
 }
 
 /* Rows of many blocks against those of the same numbers plus 2^32. Gates drop rarely: only blocks that differ among themselves tell. */

@@ -30,6 +30,14 @@ static inline bnn_status bnn_case_open(const bnn_layer_case *k, int n, uint64_t 
     return BNN_OK;
 }
 
+/* Two that are equal, both of them or none. */
+static inline bnn_status bnn_case_open_both(const bnn_layer_case *k, int n, uint64_t seed, bnn_layer_pass *a, bnn_layer_pass *b) {
+    BNN_TRY(bnn_case_open(k, n, seed, a));
+    bnn_status s = bnn_case_open(k, n, seed, b);
+    if (s < 0) bnn_layer_pass_close(a);
+    return s;
+}
+
 /* Rows interact: COUPLED, and in training. */
 static inline bool bnn_case_is_coupled(const bnn_layer_case *k) { return bnn_case_has_cap(k, BNN_COUPLED) && !k->predicting; }
 

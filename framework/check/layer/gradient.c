@@ -161,20 +161,16 @@ static void compare_hooks(bnn_checker *c, bnn_layer_pass *p, bnn_layer_pass *q) 
 
 bnn_status bnn_rule_adds(bnn_checker *c, const bnn_layer_case *k) {
     bnn_layer_pass p, q;
-    BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 2, &p));
-    bnn_status s = bnn_case_open(k, BNN_CASE_ROWS, 2, &q);
-    if (s == BNN_OK) {
-        compare_hooks(c, &p, &q);
-        bnn_layer_pass_zero_gradients(&q);
-        prefill(q.dpass, (size_t)q.l->plan.dpass);
-        bnn_layer_pass_start(&q, true);
-        bnn_layer_pass_rows(&q, 0, BNN_CASE_ROWS, false);
-        bnn_layer_pass_rows(&q, 0, BNN_CASE_ROWS, true);
-        compare_added(c, "backward", "dpass", (size_t)q.l->plan.dpass, p.dpass, q.dpass);
-        bnn_layer_pass_close(&q);
-    }
-    bnn_layer_pass_close(&p);
-    return s;
+    BNN_TRY(bnn_case_open_both(k, BNN_CASE_ROWS, 2, &p, &q));
+    compare_hooks(c, &p, &q);
+    bnn_layer_pass_zero_gradients(&q);
+    prefill(q.dpass, (size_t)q.l->plan.dpass);
+    bnn_layer_pass_start(&q, true);
+    bnn_layer_pass_rows(&q, 0, BNN_CASE_ROWS, false);
+    bnn_layer_pass_rows(&q, 0, BNN_CASE_ROWS, true);
+    compare_added(c, "backward", "dpass", (size_t)q.l->plan.dpass, p.dpass, q.dpass);
+    bnn_layer_pass_close(&q), bnn_layer_pass_close(&p);
+    return BNN_OK;
 }
 
 /* ---------------------------------------------------------------- gradients that are not wanted */
@@ -215,15 +211,11 @@ static void take_one_away(bnn_checker *c, const bnn_layer_pass *p, bnn_layer_pas
 
 bnn_status bnn_rule_unwanted(bnn_checker *c, const bnn_layer_case *k) {
     bnn_layer_pass p, q;
-    BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 3, &p));
-    bnn_status s = bnn_case_open(k, BNN_CASE_ROWS, 3, &q);
-    if (s == BNN_OK) {
-        take_away(c, &p, &q);
-        for (int i = 0; q.l->n_in > 1 && i < q.l->n_in; i++) take_one_away(c, &p, &q, i);
-        bnn_layer_pass_close(&q);
-    }
-    bnn_layer_pass_close(&p);
-    return s;
+    BNN_TRY(bnn_case_open_both(k, BNN_CASE_ROWS, 3, &p, &q));
+    take_away(c, &p, &q);
+    for (int i = 0; q.l->n_in > 1 && i < q.l->n_in; i++) take_one_away(c, &p, &q, i);
+    bnn_layer_pass_close(&q), bnn_layer_pass_close(&p);
+    return BNN_OK;
 }
 
 /* ---------------------------------------------------------------- penalty */
@@ -258,16 +250,12 @@ bnn_status bnn_rule_penalty(bnn_checker *c, const bnn_layer_case *k) {
         bnn_checker_skip(c, "there is no penalty hook");
         return BNN_OK;
     }
-    BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 4, &one));
-    bnn_status s = bnn_case_open(k, BNN_CASE_ROWS, 4, &other);
-    if (s == BNN_OK) {
-        memset(one.c, 0, BNN_CASE_ROWS * one.d_out * sizeof *one.c);
-        penalty_at(&one, 1);
-        penalty_at(&other, 0.3);
-        compare_scales(c, &one, &other);
-        s = compare_theta(c, k, &one);
-        bnn_layer_pass_close(&other);
-    }
-    bnn_layer_pass_close(&one);
+    BNN_TRY(bnn_case_open_both(k, BNN_CASE_ROWS, 4, &one, &other));
+    memset(one.c, 0, BNN_CASE_ROWS * one.d_out * sizeof *one.c);
+    penalty_at(&one, 1);
+    penalty_at(&other, 0.3);
+    compare_scales(c, &one, &other);
+    bnn_status s = compare_theta(c, k, &one);
+    bnn_layer_pass_close(&other), bnn_layer_pass_close(&one);
     return s;
 }

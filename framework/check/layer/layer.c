@@ -152,20 +152,15 @@ static bnn_status run(bnn_checker *c) {
 
 /* ---------------------------------------------------------------- all nodes of a type in every mode, for the rules of every kind */
 
-static void add_reals(uint64_t *digest, const bnn_real *a, size_t n) { bnn_digest_add(digest, a, n * sizeof *a); }
-
 static bnn_status add_pass(const bnn_layer_case *k, uint64_t *digest) {
     bnn_layer_pass p;
     BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 90, &p));
     p.undefined = 0; /* what stands in arrays of the pass is asked by `undefined` */
     bnn_layer_pass_gradient(&p);
-    add_reals(digest, p.y, (size_t)p.n * p.d_out);
-    for (int i = 0; i < p.l->n_in; i++) add_reals(digest, p.dx[i], (size_t)p.n * p.d_in[i]);
     if (k->type->score) bnn_layer_pass_score(&p, 0.7);
-    add_reals(digest, p.dtheta, (size_t)p.l->n_theta);
-    if (k->type->absorb) k->type->absorb(p.l, &p.io, p.theta);
-    add_reals(digest, p.theta, (size_t)p.l->n_theta);
-    bnn_digest_add(digest, &p.penalty, sizeof p.penalty);
+    if (k->type->absorb) bnn_layer_pass_absorb(&p, p.n);
+    bnn_digest_pass(digest, &p);
+    bnn_digest_add(digest, p.theta, (size_t)p.l->n_theta * sizeof *p.theta);
     bnn_layer_pass_close(&p);
     return BNN_OK;
 }

@@ -81,21 +81,17 @@ static void same(bnn_checker *c, const char *name, size_t n, const bnn_real *a, 
 /* Two passes that differ in what the memory held before. */
 bnn_status bnn_rule_undefined(bnn_checker *c, const bnn_layer_case *k) {
     bnn_layer_pass a, b;
-    BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 41, &a));
-    bnn_status s = bnn_case_open(k, BNN_CASE_ROWS, 41, &b);
-    if (s == BNN_OK) {
-        b.undefined = 7;
-        bnn_layer_pass_gradient(&a);
-        bnn_layer_pass_gradient(&b);
-        same(c, "y", BNN_CASE_ROWS * a.d_out, b.y, a.y);
-        for (int i = 0; i < a.l->n_in; i++) same(c, "dx", BNN_CASE_ROWS * a.d_in[i], b.dx[i], a.dx[i]);
-        same(c, "dtheta", (size_t)a.l->n_theta, b.dtheta, a.dtheta);
-        if (memcmp(&a.penalty, &b.penalty, sizeof a.penalty) != 0)
-            bnn_checker_break(c, "the penalty is %.6g or %.6g, depending on what scratch and pass held before", b.penalty, a.penalty);
-        bnn_layer_pass_close(&b);
-    }
-    bnn_layer_pass_close(&a);
-    return s;
+    BNN_TRY(bnn_case_open_both(k, BNN_CASE_ROWS, 41, &a, &b));
+    b.undefined = 7;
+    bnn_layer_pass_gradient(&a);
+    bnn_layer_pass_gradient(&b);
+    same(c, "y", BNN_CASE_ROWS * a.d_out, b.y, a.y);
+    for (int i = 0; i < a.l->n_in; i++) same(c, "dx", BNN_CASE_ROWS * a.d_in[i], b.dx[i], a.dx[i]);
+    same(c, "dtheta", (size_t)a.l->n_theta, b.dtheta, a.dtheta);
+    if (memcmp(&a.penalty, &b.penalty, sizeof a.penalty) != 0)
+        bnn_checker_break(c, "the penalty is %.6g or %.6g, depending on what scratch and pass held before", b.penalty, a.penalty);
+    bnn_layer_pass_close(&b), bnn_layer_pass_close(&a);
+    return BNN_OK;
 }
 
 /* The first pass may set up what is set up once for all (threads of large products). */
@@ -172,27 +168,23 @@ bnn_status bnn_rule_finite(bnn_checker *c, const bnn_layer_case *k) {
 /* No rows in the middle of others: nothing is written but scratch. */
 bnn_status bnn_rule_empty(bnn_checker *c, const bnn_layer_case *k) {
     bnn_layer_pass p, before;
-    BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 44, &p));
-    bnn_status s = bnn_case_open(k, BNN_CASE_ROWS, 44, &before);
-    if (s == BNN_OK) {
-        bnn_layer_pass *both[] = {&p, &before};
-        for (int i = 0; i < 2; i++) {
-            bnn_layer_pass_start(both[i], true);
-            bnn_layer_pass_rows(both[i], 0, BNN_CASE_ROWS, false);
-            bnn_layer_pass_rows(both[i], 0, BNN_CASE_ROWS, true);
-        }
-        bnn_layer_pass_rows(&p, 2, 2, false);
-        bnn_layer_pass_rows(&p, 2, 2, true);
-        size_t rows = BNN_CASE_ROWS * sizeof(bnn_real), one = sizeof(bnn_real);
-        if (memcmp(p.y, before.y, rows * p.d_out) != 0) bnn_checker_break(c, "forward over no rows changes y");
-        if (memcmp(p.cache, before.cache, rows * (size_t)p.l->plan.cache_row) != 0)
-            bnn_checker_break(c, "a call over no rows changes the cache");
-        for (int i = 0; i < p.l->n_in; i++)
-            if (memcmp(p.dx[i], before.dx[i], rows * p.d_in[i]) != 0) bnn_checker_break(c, "backward over no rows changes dx[%d]", i);
-        if (memcmp(p.dtheta, before.dtheta, one * (size_t)p.l->n_theta) != 0) bnn_checker_break(c, "backward over no rows changes dtheta");
-        if (memcmp(p.dpass, before.dpass, one * (size_t)p.l->plan.dpass) != 0) bnn_checker_break(c, "backward over no rows changes dpass");
-        bnn_layer_pass_close(&before);
+    BNN_TRY(bnn_case_open_both(k, BNN_CASE_ROWS, 44, &p, &before));
+    bnn_layer_pass *both[] = {&p, &before};
+    for (int i = 0; i < 2; i++) {
+        bnn_layer_pass_start(both[i], true);
+        bnn_layer_pass_rows(both[i], 0, BNN_CASE_ROWS, false);
+        bnn_layer_pass_rows(both[i], 0, BNN_CASE_ROWS, true);
     }
-    bnn_layer_pass_close(&p);
-    return s;
+    bnn_layer_pass_rows(&p, 2, 2, false);
+    bnn_layer_pass_rows(&p, 2, 2, true);
+    size_t rows = BNN_CASE_ROWS * sizeof(bnn_real), one = sizeof(bnn_real);
+    if (memcmp(p.y, before.y, rows * p.d_out) != 0) bnn_checker_break(c, "forward over no rows changes y");
+    if (memcmp(p.cache, before.cache, rows * (size_t)p.l->plan.cache_row) != 0)
+        bnn_checker_break(c, "a call over no rows changes the cache");
+    for (int i = 0; i < p.l->n_in; i++)
+        if (memcmp(p.dx[i], before.dx[i], rows * p.d_in[i]) != 0) bnn_checker_break(c, "backward over no rows changes dx[%d]", i);
+    if (memcmp(p.dtheta, before.dtheta, one * (size_t)p.l->n_theta) != 0) bnn_checker_break(c, "backward over no rows changes dtheta");
+    if (memcmp(p.dpass, before.dpass, one * (size_t)p.l->plan.dpass) != 0) bnn_checker_break(c, "backward over no rows changes dpass");
+    bnn_layer_pass_close(&before), bnn_layer_pass_close(&p);
+    return BNN_OK;
 }

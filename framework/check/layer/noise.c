@@ -14,20 +14,16 @@
 static bnn_status depends_on_noise(const bnn_layer_case *k, bool *depends) {
     enum { STREAMS = 32 };
     bnn_layer_pass a, b;
-    BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 80, &a));
-    bnn_status s = bnn_case_open(k, BNN_CASE_ROWS, 80, &b);
-    if (s == BNN_OK) {
-        bnn_layer_pass_forward(&a, BNN_CASE_ROWS);
-        *depends = false;
-        for (uint64_t i = 0; i < STREAMS && !*depends; i++) {
-            b.io.rng = bnn_rng_split(bnn_rng_seed(81), i);
-            bnn_layer_pass_forward(&b, BNN_CASE_ROWS);
-            *depends = memcmp(a.y, b.y, BNN_CASE_ROWS * a.d_out * sizeof(bnn_real)) != 0;
-        }
-        bnn_layer_pass_close(&b);
+    BNN_TRY(bnn_case_open_both(k, BNN_CASE_ROWS, 80, &a, &b));
+    bnn_layer_pass_forward(&a, BNN_CASE_ROWS);
+    *depends = false;
+    for (uint64_t i = 0; i < STREAMS && !*depends; i++) {
+        b.io.rng = bnn_rng_split(bnn_rng_seed(81), i);
+        bnn_layer_pass_forward(&b, BNN_CASE_ROWS);
+        *depends = memcmp(a.y, b.y, BNN_CASE_ROWS * a.d_out * sizeof(bnn_real)) != 0;
     }
-    bnn_layer_pass_close(&a);
-    return s;
+    bnn_layer_pass_close(&b), bnn_layer_pass_close(&a);
+    return BNN_OK;
 }
 
 /* All nodes of the type in one net; notes the modes with noise. */

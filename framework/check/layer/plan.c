@@ -118,14 +118,10 @@ bnn_status bnn_rule_quiet(bnn_checker *c, const bnn_layer_case *k) {
         bnn_checker_skip(c, "the plan does not say quiet");
         return BNN_OK;
     }
-    BNN_TRY(bnn_case_open(k, N, 112, &first));
-    bnn_status s = bnn_case_open(k, N, 112, &other);
-    if (s == BNN_OK) {
-        compare_streams(c, &first, &other);
-        bnn_layer_pass_close(&other);
-    }
-    bnn_layer_pass_close(&first);
-    return s;
+    BNN_TRY(bnn_case_open_both(k, N, 112, &first, &other));
+    compare_streams(c, &first, &other);
+    bnn_layer_pass_close(&other), bnn_layer_pass_close(&first);
+    return BNN_OK;
 }
 
 /* ---------------------------------------------------------------- what is drawn */

@@ -90,17 +90,23 @@ static bool grows(bnn_target target, int power) {
     return part[1] > 0.99 * part[0] && part[1] > 1e-6;
 }
 
+/* Returns that of the density. */
+static double compare_mean(bnn_checker *c, const bnn_likelihood_case *k, bnn_target target) {
+    double mean = moment_of(target, 0, 1), is = (double)k->mean[target.d];
+    char guess[BNN_GUESS_TEXT];
+    if (!(fabs(is - mean) <= 10 * ROUNDING * (1 + fabs(mean))))
+        bnn_checker_break(c, "observe makes mean[%d] %.6g, the density has %.6g%s", target.d, is, mean,
+                          bnn_ratio_guess(is, mean, NAN, 0, guess));
+    return mean;
+}
+
 /* A variance of inf or NaN promises that the density has none; the mean is then asked for where there is one. */
 static void check_promise(bnn_checker *c, const bnn_likelihood_case *k, int d) {
     bnn_target target = {k, d};
-    char guess[BNN_GUESS_TEXT];
     if (!grows(target, 2)) bnn_checker_break(c, "observe makes var[%d] %g, but the density has a variance", d, (double)k->var[d]);
     if (!isfinite((double)k->mean[d])) bnn_checker_break(c, "observe makes mean[%d] %g", d, (double)k->mean[d]);
     if (grows(target, 1)) return;
-    double mean = moment_of(target, 0, 1);
-    if (!(fabs((double)k->mean[d] - mean) <= 10 * ROUNDING * (1 + fabs(mean))))
-        bnn_checker_break(c, "observe makes mean[%d] %.6g, the density has %.6g%s", d, (double)k->mean[d], mean,
-                          bnn_ratio_guess((double)k->mean[d], mean, NAN, 0, guess));
+    compare_mean(c, k, target);
 }
 
 static void compare_with_density(bnn_checker *c, const bnn_likelihood_case *k, int d) {
@@ -110,10 +116,7 @@ static void compare_with_density(bnn_checker *c, const bnn_likelihood_case *k, i
         check_promise(c, k, d);
         return;
     }
-    double mean = moment_of(target, 0, 1), var = moment_of(target, mean, 2);
-    if (!(fabs((double)k->mean[d] - mean) <= 10 * ROUNDING * (1 + fabs(mean))))
-        bnn_checker_break(c, "observe makes mean[%d] %.6g, the density has %.6g%s", d, (double)k->mean[d], mean,
-                          bnn_ratio_guess((double)k->mean[d], mean, NAN, 0, guess));
+    double mean = compare_mean(c, k, target), var = moment_of(target, mean, 2);
     if (!(fabs((double)k->var[d] - var) <= 10 * ROUNDING * (1 + var)))
         bnn_checker_break(c, "observe makes var[%d] %.6g, the density has the variance %.6g%s", d, (double)k->var[d], var,
                           bnn_spread_guess((double)k->var[d], var, 0, 1e-3, guess));

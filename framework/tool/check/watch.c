@@ -70,7 +70,7 @@ static void tell_refusal(void) {
     tell(&e);
 }
 
-/* ---------------------------------------------------------------- the child */
+/* ---------------------------------------------------------------- what a child says of its rules */
 
 typedef struct {
     bnn_kind kind;
