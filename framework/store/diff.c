@@ -199,15 +199,9 @@ static void compare_dimensions(walk *k, const char *object, hid_t a, hid_t b) {
 
 /* ---- the walk ---- */
 
-/* Leaves out what HDF5 and netCDF keep for themselves (compare_dimensions sees its meaning), and what may differ between equal results. */
+/* Leaves out what the libraries keep for themselves (compare_dimensions sees its meaning), and what may differ between equal results. */
 static bool is_left_out(const char *attribute) {
-    static const char *const names[] = {"CLASS",          "NAME",
-                                        "REFERENCE_LIST", "DIMENSION_LIST",
-                                        "_Netcdf4Dimid",  "_Netcdf4Coordinates",
-                                        "_NCProperties",  "creation_library_version"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(attribute, names[i]) == 0) return true;
-    return false;
+    return bnn_h5_is_bookkeeping(attribute) || strcmp(attribute, "creation_library_version") == 0;
 }
 
 /* Both sides of one object. */

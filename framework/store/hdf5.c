@@ -808,6 +808,14 @@ static bool are_lists(hid_t type, hid_t space, int rank) {
 }
 
 /* Reads DIMENSION_LIST itself, since H5DSiterate_scales takes its length on trust. */
+bool bnn_h5_is_bookkeeping(const char *attribute) {
+    static const char *const names[] = {"CLASS",        "NAME", "REFERENCE_LIST", "DIMENSION_LIST", "_Netcdf4Dimid", "_Netcdf4Coordinates",
+                                        "_NCProperties"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(attribute, names[i]) == 0) return true;
+    return false;
+}
+
 bool bnn_h5_scales(hid_t dataset_id, int rank, void (*each)(void *context, int axis, hid_t scale), void *context) {
     hid_t id = rank > 0 && H5Aexists(dataset_id, "DIMENSION_LIST") > 0 ? H5Aopen(dataset_id, "DIMENSION_LIST", H5P_DEFAULT) : -1;
     if (id < 0) return true;

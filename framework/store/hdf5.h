@@ -118,6 +118,8 @@ uint64_t bnn_h5_get_u64(bnn_h5_reader *r, const char *object, const char *name);
 /* Calls each(context, axis, scale) for every dimension scale of a dataset, scale < 0 where its reference leads nowhere; false: what the
  * dataset says of its scales cannot be read. */
 bool bnn_h5_scales(hid_t dataset, int rank, void (*each)(void *context, int axis, hid_t scale), void *context);
+/* An attribute that HDF5 or netCDF keeps for itself, of dimensions and their scales. */
+bool bnn_h5_is_bookkeeping(const char *attribute);
 /* Room that a reader fills: NULL, and the failure sticks, when there is none. */
 void *bnn_h5_room(bnn_h5_reader *r, size_t count, size_t size);
 

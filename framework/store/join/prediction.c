@@ -29,15 +29,12 @@ static bool is_fine(joiner *j) {
 
 /* ---- attributes ---- */
 
-/* Those that HDF5 and netCDF keep for themselves, and those that the joined file gets otherwise. */
+/* Those that the libraries keep for themselves, and those that the joined file gets otherwise. */
 static bool is_own(const char *object, const char *name) {
-    static const char *const names[] = {"CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST"};
     static const char *const of_root[] = {"schema", "schema_version", "creation_library", "creation_library_version", "part"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0) return true;
     for (size_t i = 0; strcmp(object, "/") == 0 && i < sizeof of_root / sizeof *of_root; i++)
         if (strcmp(name, of_root[i]) == 0) return true;
-    return strncmp(name, "_N", 2) == 0;
+    return bnn_h5_is_bookkeeping(name);
 }
 
 typedef struct {
@@ -56,9 +53,8 @@ static attribute_form form_of(const bnn_h5_reader *r, const char *object, const 
 /* "seed_text" beside the 64 bits of "seed". */
 static bool is_text_of_number(bnn_h5_reader *r, const char *object, const char *name) {
     char base[BNN_H5_PATH];
-    size_t n = strlen(name), ending = strlen("_text");
-    if (n <= ending || strcmp(name + n - ending, "_text") != 0) return false;
-    snprintf(base, sizeof base, "%.*s", (int)(n - ending), name);
+    if (!bnn_ends_with(name, "_text")) return false;
+    snprintf(base, sizeof base, "%.*s", (int)(strlen(name) - strlen("_text")), name);
     return bnn_h5_has_attribute(r, object, base) && form_of(r, object, base).class == H5T_INTEGER;
 }
 

@@ -182,9 +182,8 @@ static int run(int argc, char **argv) {
         .args_doc = "PART.h5...",
         .doc =
             "Joins files that --part has made, in any order, into the file that one process would have written. A part may be there twice. "
-            "Files of other work, data or seeds, of another version or another instruction set are refused. Exit status 0: joined, 1: "
-            "parts "
-            "are missing, and the commands that make them are printed, 2: a failure.\v"
+            "Files of other work, data or seeds, of another version or another instruction set are refused. Exit status 0: joined, "
+            "1: parts are missing, and the commands that make them are printed, 2: a failure.\v"
             "Examples:\n"
             "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine hmc --engine laplace --part 1/2 -o far.1.h5\n"
             "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine hmc --engine laplace --part 2/2 -o far.2.h5\n"
