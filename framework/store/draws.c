@@ -282,7 +282,7 @@ static bnn_status prepare(bnn_draws *d, const bnn_predict_options *options) {
         return bnn_fail(BNN_ERR_OPTION, "every draw of every map of classes would be too much to keep: keep the posterior alone");
     if (d->keep & BNN_KEEP_POSTERIOR && options->mode == BNN_ROWS)
         return bnn_fail(BNN_ERR_OPTION, "with fresh noise for every row there are no draws of the weights that could be kept");
-    d->n_chains = type->n_chains ? type->n_chains(d->engine) : 1;
+    d->n_chains = bnn_engine_chains(d->engine);
     BNN_TRY(find_members(d, options->samples));
     d->per_chain = samples / d->n_chains;
     if (d->keep & BNN_KEEP_POSTERIOR) BNN_TRY(find_variables(d));

@@ -66,8 +66,7 @@ typedef struct {
 } selection;
 
 static selection select_draws(const bnn_engine *engine, const bnn_column *c, const bnn_draws *draws) {
-    const bnn_engine_type *type = bnn_engine_vtable(engine);
-    int chains = type->n_chains ? type->n_chains(engine) : 1, n = c->length / chains;
+    int chains = bnn_engine_chains(engine), n = c->length / chains;
     selection s = {.chains = chains, .stored = n, .n = n};
     if (draws) s.number = bnn_draws_numbers(draws, &s.n);
     return s;

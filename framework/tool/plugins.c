@@ -64,8 +64,7 @@ static void compare(const char *path, const bnn_plugin_record *record) {
         if (strcmp(now->name, record->name) == 0 && strcmp(now->version, record->version) == 0 && strcmp(now->sha256, record->sha256) != 0)
             fprintf(stderr,
                     "bnn: warning: %s: was made with plugin %s %s of SHA-256 %s, %s has the same version and other bytes (%s): their "
-                    "author says "
-                    "that both compute the same\n",
+                    "author says that both compute the same\n",
                     tool_line(path), record->name, record->version, record->sha256, tool_line(now->path), now->sha256);
 }
 

@@ -197,7 +197,7 @@ static const bnn_real *draw_at(const taken *t, int s) { return t->theta + (size_
 static void check_numbers(bnn_checker *c, const bnn_engine *e) {
     const bnn_engine_type *t = bnn_engine_vtable(e);
     bnn_column column[BNN_MAX_COLUMNS];
-    int draws = t->n_draws ? t->n_draws(e) : 0, chains = t->n_chains ? t->n_chains(e) : 1, n = t->columns ? t->columns(e, column) : 0;
+    int draws = t->n_draws ? t->n_draws(e) : 0, chains = bnn_engine_chains(e), n = t->columns ? t->columns(e, column) : 0;
     if (chains < 1 || (t->n_draws && draws % chains != 0))
         bnn_checker_break(c, "%d draws do not fall into %d chains of equal length", draws, chains);
     if (n < 0 || n > BNN_MAX_COLUMNS) bnn_checker_break(c, "there are %d columns, 0 to %d are possible", n, BNN_MAX_COLUMNS);

@@ -172,7 +172,7 @@ static bnn_status place_twice(const placed *p, double size, const bnn_data *data
 /* The first chain whose newest draws differ; -1: none. */
 static bnn_status first_apart(const bnn_engine *a, const bnn_engine *b, int *chain) {
     const bnn_engine_type *type = bnn_engine_vtable(a);
-    int chains = type->n_chains ? type->n_chains(a) : 1, length = type->n_draws(a) / chains;
+    int chains = bnn_engine_chains(a), length = type->n_draws(a) / chains;
     size_t n = (size_t)a->model->n_theta;
     bnn_real *x = calloc(2 * n + 1, sizeof *x), *y = x + n;
     bnn_status s = x ? BNN_OK : bnn_oom("a rule");

@@ -77,7 +77,7 @@ static bool stands_in(const copies *s, size_t n, const bnn_real *theta) {
 static bnn_status take_draws(watched *w) {
     bnn_real *spare = w->before;
     w->before = w->theta, w->draws_before = w->draws;
-    w->draws = w->type->n_draws(w->e), w->chains = w->type->n_chains ? w->type->n_chains(w->e) : 1;
+    w->draws = w->type->n_draws(w->e), w->chains = bnn_engine_chains(w->e);
     free(spare);
     w->theta = calloc((size_t)(w->draws > 0 ? w->draws : 0) * w->n + 1, sizeof *w->theta);
     if (!w->theta) return bnn_oom("a rule");
@@ -245,7 +245,7 @@ static bnn_status next_draws(const tuned *t, int block, size_t at, bnn_real **ou
     bnn_status s = rebuild(t, block, at, &e);
     size_t n = s == BNN_OK ? (size_t)e->model->n_theta : 0;
     if (s == BNN_OK) s = step_on(e, t->data, type->n_draws(e), &more);
-    int chains = s == BNN_OK && type->n_chains ? type->n_chains(e) : 1, length = s == BNN_OK ? type->n_draws(e) / chains : 0;
+    int chains = s == BNN_OK ? bnn_engine_chains(e) : 1, length = s == BNN_OK ? type->n_draws(e) / chains : 0;
     *out = calloc((size_t)chains * n + 1, sizeof **out);
     if (s == BNN_OK && !*out) s = bnn_oom("a rule");
     for (int i = 0; s == BNN_OK && i < chains; i++) s = type->draw(e, (i + 1) * length - 1, bnn_case_stream(i), *out + (size_t)i * n);
@@ -264,7 +264,7 @@ static bnn_status know(tuned *t) {
     const bnn_model *m = t->e->model;
     const bnn_engine_type *type = t->k->type;
     const bnn_objective u = {.n_total = t->data->n, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN};
-    int chains = type->n_chains ? type->n_chains(t->e) : 1, length = type->n_draws(t->e) / chains;
+    int chains = bnn_engine_chains(t->e), length = type->n_draws(t->e) / chains;
     bnn_workspace *ws;
     bnn_real *theta = calloc((size_t)m->n_theta + 1, sizeof *theta);
     bnn_status s = theta ? bnn_workspace_new(m->net, t->data->n, BNN_TO_THETA, &ws) : bnn_oom("a rule");
@@ -286,9 +286,8 @@ static bnn_status try_entries(bnn_checker *c, const tuned *t) {
     size_t n = (size_t)t->e->model->n_theta, bytes = 0;
     bnn_real *plain = NULL;
     int tried = 0;
-    int chains = t->k->type->n_chains ? t->k->type->n_chains(t->e) : 1;
     BNN_TRY(next_draws(t, -1, 0, &plain));
-    bytes = (size_t)chains * n * sizeof *plain;
+    bytes = (size_t)bnn_engine_chains(t->e) * n * sizeof *plain;
     bnn_status s = BNN_OK;
     for (int b = 0; b < t->later.n && s == BNN_OK; b++) {
         const bnn_block *now = &t->later.block[b], *then = &t->first.block[b];

@@ -167,6 +167,12 @@ typedef struct bnn_engine_type {
 /* The vtable of an engine. */
 static inline const bnn_engine_type *bnn_engine_vtable(const bnn_engine *e) { return (const bnn_engine_type *)e->object.type; }
 
+/* Chains into which its draws fall: 1 without the hook. */
+static inline int bnn_engine_chains(const bnn_engine *e) {
+    const bnn_engine_type *type = bnn_engine_vtable(e);
+    return type->n_chains ? type->n_chains(e) : 1;
+}
+
 /* Parses the spec, adapts the network, builds the model for the data and opens the engine. The streams follow from rng alone. */
 bnn_status bnn_engine_new(const char *spec, const bnn_texts *texts, const bnn_data *data, bnn_rng rng, bnn_engine **out);
 bnn_status bnn_engine_step(bnn_engine *engine, const bnn_data *data, bnn_step *out); /* one step, timed */

@@ -34,7 +34,7 @@ int bnn_predict_stored(const bnn_engine *engine, int s, int samples) {
         s -= taken;
     }
     if (!type->n_draws) return s;
-    int chains = type->n_chains ? type->n_chains(engine) : 1, length = type->n_draws(engine) / chains, taken = samples / chains;
+    int chains = bnn_engine_chains(engine), length = type->n_draws(engine) / chains, taken = samples / chains;
     return s / taken * length + (int)((int64_t)(s % taken) * length / taken);
 }
 
@@ -71,7 +71,7 @@ int bnn_predict_samples(const bnn_engine *engine, int samples) {
     if (type->type.caps & BNN_POINT) return 1;
     if (is_closed(engine)) return 0;
     if (!type->n_draws) return samples;
-    int chains = type->n_chains ? type->n_chains(engine) : 1, stored = type->n_draws(engine);
+    int chains = bnn_engine_chains(engine), stored = type->n_draws(engine);
     if (stored < samples) samples = stored;
     return samples < chains ? chains : samples / chains * chains;
 }
