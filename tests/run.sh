@@ -34,7 +34,7 @@ if [ "$1" != fast ]; then
         r-base-core r-cran-ncdf4 r-cran-hdf5r r-bioc-rhdf5 octave octave-netcdf fonts-freefont-otf
     suite build-double 'once system' -Dwerror=true -Dreal=double
     CC=clang suite build-clang 'once precision system' -Dwerror=true -Dgemm=reference
-    suite build-sanitize 'once precision experiments' -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debug -Doptimization=1 -Db_ndebug=false
+    suite build-sanitize 'once precision' -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debug -Doptimization=1 -Db_ndebug=false
 fi
 build build -Dwerror=true
 exec meson test -C build --print-errorlogs --timeout-multiplier 4
