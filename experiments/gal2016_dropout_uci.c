@@ -102,8 +102,8 @@ static void print_mean(const char *name, const protocol *q, size_t offset) {
     int n = q->n_splits;
     for (int i = 0; i < n; i++) mean += *(const double *)((const char *)&q->test[i] + offset) / n;
     for (int i = 0; i < n; i++) squares += pow(*(const double *)((const char *)&q->test[i] + offset) - mean, 2);
-    printf("%s %.4f\n", name, mean);
-    if (n > 1) printf("%s_se %.4f\n", name, sqrt(squares / (n - 1) / n));
+    printf("%s %.5g\n", name, mean);
+    if (n > 1) printf("%s_se %.2g\n", name, sqrt(squares / (n - 1) / n));
 }
 
 static bnn_status open_protocol(int argc, char **argv, protocol *q) {

@@ -72,10 +72,10 @@ static void report(const study *s) {
     static const char *const name[] = {"grid", "concrete"};
     double se, gradients[2];
     for (int which = GRID; which <= CONCRETE; which++) {
-        printf("rmse_%s %.4f\n", name[which], mean(s->n_splits, s->rmse[which], &se));
-        printf("rmse_%s_se %.4f\n", name[which], se);
-        printf("ll_%s %.4f\n", name[which], mean(s->n_splits, s->ll[which], &se));
-        printf("ll_%s_se %.4f\n", name[which], se);
+        printf("rmse_%s %.5g\n", name[which], mean(s->n_splits, s->rmse[which], &se));
+        printf("rmse_%s_se %.2g\n", name[which], se);
+        printf("ll_%s %.5g\n", name[which], mean(s->n_splits, s->ll[which], &se));
+        printf("ll_%s_se %.2g\n", name[which], se);
         gradients[which] = mean(s->n_splits, s->gradients[which], &se);
         printf("gradients_%s %.0f\n", name[which], gradients[which]);
     }

@@ -121,8 +121,8 @@ static void print(const char *arm, const char *what, int n, const double *value)
     double mean = 0, squares = 0;
     for (int i = 0; i < n; i++) mean += value[i] / n;
     for (int i = 0; i < n; i++) squares += pow(value[i] - mean, 2);
-    printf("%s_%s %.4f\n", arm, what, mean);
-    if (n > 1) printf("%s_%s_se %.4f\n", arm, what, sqrt(squares / (n - 1) / n));
+    printf("%s_%s %.5g\n", arm, what, mean);
+    if (n > 1) printf("%s_%s_se %.2g\n", arm, what, sqrt(squares / (n - 1) / n));
 }
 
 static bnn_status tables(const char *path, const char *range) {
