@@ -373,6 +373,11 @@ def check_torch(f):
         archive.writestr("net/data.pkl", b"")
     (f.folder / "old.pt").write_bytes(b"\x80\x02}q\x00.")
     np.save(f.at("one.npy"), layers[0][0])
+    np.savez(f.at("empty.npz"), **{"fc.weight": np.zeros((0, 3))})
+    f.refuses("empty.npz: fc.weight: holds no number, as one of its dimensions is 0", "import-weights", "empty.npz", "--net", "dense", "-o", "no.h5")
+    with h5py.File(f.at("empty.weights.h5"), "w") as file:
+        file["layers/dense/vars/0"] = np.zeros((3, 0))
+    f.refuses("/layers/dense/vars/0: holds no number, as one of its dimensions is 0", "import-weights", "empty.weights.h5", "--net", "dense", "-o", "no.h5")
     np.savez(f.at("object.npz"), **{"fc.weight": np.array([{}])})
     (f.folder / "saved_model").mkdir()
     (f.folder / "broken.json").write_text('{"weight_map": ')

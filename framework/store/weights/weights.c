@@ -76,9 +76,10 @@ bnn_status bnn_weights_add(bnn_weights *w, const char *name, const char *given, 
 bnn_status bnn_weights_room(const char *where, bnn_weight *array) {
     double count = 1;
     for (int i = 0; i < array->shape.rank; i++) count *= array->shape.d[i];
+    if (count == 0) return bnn_fail(BNN_ERR_SHAPE, "%s: holds no number, as one of its dimensions is 0", where);
     bnn_status s = bnn_memory_check(count * sizeof(double), "the weights", "they are too large");
     if (s < 0) return bnn_note(s, "%s", where);
-    array->value = calloc((size_t)count + 1, sizeof *array->value);
+    array->value = calloc((size_t)count, sizeof *array->value);
     return array->value ? BNN_OK : bnn_oom("%s", where);
 }
 
