@@ -141,6 +141,19 @@ def stripped(library):
         return Path(out.name).stat().st_size
 
 
+def rooms_of_library(build):
+    """Bytes of code and data in the object files of libbnn, by room; those of the inner loops by instruction set."""
+    sizes = Counter()
+    for command in json.loads((build / "compile_commands.json").read_text()):
+        target = re.match(r"framework/(?:lib(?:bnn|cold)|kernels/libkernels_?(\w*))\.", command["output"])
+        if target:
+            file = (Path(command["directory"]) / command["file"]).resolve()
+            inside = room(str(file.relative_to(TREE))) if file.is_relative_to(TREE) else None
+            code, data = subprocess.run(["size", build / command["output"]], check=True, capture_output=True, text=True).stdout.splitlines()[1].split()[:2]
+            sizes[" ".join(filter(None, (inside or "framework/types", target[1])))] += int(code) + int(data)
+    return sizes
+
+
 def main(build):
     files = sources()
     framework = [file for file in files if file.startswith("framework/")]
@@ -171,6 +184,7 @@ def main(build):
     for name in ("libbnn.so", "libbnn_check.so"):
         for library in build.rglob(name):
             say(f"stripped {name}, kB", round(stripped(library) / 1000))
+    print("code and data of libbnn by room, kB:", ", ".join(f"{name} {round(size / 1000)}" for name, size in rooms_of_library(build).most_common()))
     say("lines of framework/, *.c and *.h", sum(len((TREE / file).read_text().splitlines()) for file in framework))
     say("public headers", sum(file.startswith("framework/include/bnn/") for file in files))
     say("pairs of places with six equal lines", pairs(runs(files)))

@@ -10,8 +10,13 @@
 #include "simd_vector.h"
 #include <stdalign.h>
 
-/* The tile of the result kept in registers: at most MOST vectors wide, and as many rows as leave room for the vectors of b. */
-enum { MOST = 4 };
+/* The tile of the result kept in registers: at most MOST vectors wide, and as many rows as leave room for the vectors of b. In the
+ * sixteen short registers of old x86 processors two are as fast as four. */
+#if defined __x86_64__ && VB == 16
+#define MOST 2
+#else
+#define MOST 4
+#endif
 #define MR(nv) (VB == 64 ? ((nv) == 4 ? 6 : 8) : (nv) == 4 ? 3 : (nv) == 3 ? 4 : 6)
 #define KC (VB == 64 ? 160 : 256) /* depth of a panel of b: with three vectors it fits the first cache */
 
@@ -90,22 +95,29 @@ INLINE void tile(const int mr, const int nv, int last, const bool whole, const w
     DEFINE_PANEL(picked_##nv, nv, false, PICKED)      \
     DEFINE_PANEL(whole_along_##nv, nv, true, ALONG)   \
     DEFINE_PANEL(whole_across_##nv, nv, true, ACROSS) \
-    DEFINE_PANEL(whole_picked_##nv, nv, true, PICKED)
-DEFINE_PANEL(shifted_1, 1, true, SHIFTED)
-DEFINE_PANEL(shifted_2, 2, true, SHIFTED)
-DEFINE_PANEL(shifted_3, 3, true, SHIFTED)
-DEFINE_PANEL(shifted_4, 4, true, SHIFTED)
+    DEFINE_PANEL(whole_picked_##nv, nv, true, PICKED) \
+    DEFINE_PANEL(shifted_##nv, nv, true, SHIFTED)
 DEFINE_PANELS(1)
 DEFINE_PANELS(2)
+#if MOST > 2
 DEFINE_PANELS(3)
 DEFINE_PANELS(4)
+#endif
 
 typedef void panel(const panel_of *g, int m, int last);
-#define PANELS(nv)                                                                                         \
-    {                                                                                                      \
-        {along_##nv, across_##nv, picked_##nv}, { whole_along_##nv, whole_across_##nv, whole_picked_##nv } \
+/* [vectors - 1][whole][walk] */
+#define PANELS(nv)                                                                                                       \
+    {                                                                                                                    \
+        {along_##nv, across_##nv, picked_##nv}, { whole_along_##nv, whole_across_##nv, whole_picked_##nv, shifted_##nv } \
     }
-static panel *const panels[MOST][2][3] = {PANELS(1), PANELS(2), PANELS(3), PANELS(4)};
+static panel *const panels[MOST][2][4] = {
+    PANELS(1),
+    PANELS(2),
+#if MOST > 2
+    PANELS(3),
+    PANELS(4),
+#endif
+};
 
 /* v[VL][VL] to its transpose: each perfect shuffle of all elements turns the bits (row, column) of their addresses by one. */
 INLINE void transpose(vreal v[VL]) {
@@ -139,7 +151,7 @@ static void pack_rows(int n, int k, const bnn_real *b, ptrdiff_t br, int width, 
 }
 
 /* Vectors in the next panel of a result that has so many left. Three make the best use of the loads; a lonely fourth goes with them. */
-static int panel_width(int vectors) { return vectors == 4 ? 4 : vectors < 3 ? vectors : 3; }
+static int panel_width(int vectors) { return vectors <= MOST ? vectors : MOST < 3 ? MOST : 3; }
 
 /* A stretch of the depth from p on, k long, of m rows from i on: c += a b. The first stretch begins with init. */
 static void stretch(const bnn_product *g, const panel_of *of, int i, int m, int p, bool packed_rows) {
@@ -192,7 +204,6 @@ static void product(const bnn_product *g) {
 }
 
 static void shifted(const bnn_product *g) {
-    static panel *const of_width[MOST] = {shifted_1, shifted_2, shifted_3, shifted_4};
     for (int left = g->n / VL, j = 0, nv; left > 0; left -= nv, j += nv * VL) {
         nv = panel_width(left);
         const panel_of part = {.k = g->k,
@@ -205,7 +216,7 @@ static void shifted(const bnn_product *g) {
                                .ir = g->ir,
                                .c = g->c + j,
                                .cr = g->cr};
-        of_width[nv - 1](&part, g->m, VL);
+        panels[nv - 1][true][SHIFTED](&part, g->m, VL);
     }
 }
 
