@@ -160,6 +160,7 @@ has engine n samples accuracy balanced_accuracy auc f1 nll brier ece ece_debiase
 says '"code": "few_rows_for_ece"'
 works compare -d c3.h5 --net "$net" --engine map:epochs=5 --engine mc_dropout:epochs=5 --splits 0 --samples 10
 says 'accuracy (se)'
+check 'scores of each class' [ "$(grep -cE '^[xyz]$|precision \(se\) +recall \(se\) +auc \(se\)' "$out")" = 6 ]
 
 works fit -d c2.h5 --net "$net" --likelihood bernoulli --engine map:epochs=30 -o c2run.h5
 works evaluate c2run.h5 --json

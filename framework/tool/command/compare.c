@@ -590,24 +590,48 @@ static void print_engine(const bnn_comparison *c, int e, double grid) {
     putchar('\n');
 }
 
-/* Scores with a unit, of one of several targets. */
-static void print_target(const bnn_comparison *c, int target) {
-    static const size_t scores[] = {offsetof(bnn_metrics, rmse), offsetof(bnn_metrics, crps), offsetof(bnn_metrics, coverage[17])};
+/* The scores that are shown of one target, of one class, and of one class of maps. */
+enum { SHOWN = 3 };
+typedef struct {
+    const char *name;
+    size_t offset;
+} shown_score;
+static const shown_score of_target[SHOWN] = {{"rmse", offsetof(bnn_metrics, rmse)},
+                                             {"crps", offsetof(bnn_metrics, crps)},
+                                             {"coverage_90", offsetof(bnn_metrics, coverage[17])}},
+                         of_class[SHOWN] = {{"precision", offsetof(bnn_metrics, precision)},
+                                            {"recall", offsetof(bnn_metrics, recall)},
+                                            {"auc", offsetof(bnn_metrics, auc)}},
+                         of_map[SHOWN] = {{"iou", offsetof(bnn_metrics, iou)},
+                                          {"precision", offsetof(bnn_metrics, precision)},
+                                          {"recall", offsetof(bnn_metrics, recall)}};
+
+/* Scores of one of several targets, which have a unit, or of one class. */
+static void print_one(const bnn_comparison *c, int one, const shown_score *score) {
     char letter[8];
     if (c->target)
-        printf("%s\n", tool_line(c->target[target]));
+        printf("%s\n", tool_line(c->target[one]));
     else
-        printf("target %d\n", target + 1);
-    printf("    %20s  %20s  %20s\n", "rmse (se)", "crps (se)", "coverage_90 (se)");
+        printf(c->is_class ? "class %d\n" : "target %d\n", c->is_class ? one : one + 1);
+    printf("   ");
+    for (int i = 0; i < SHOWN; i++) printf(" %15s (se)%s", score[i].name, i < SHOWN - 1 ? " " : "\n");
     for (int e = 0; e < c->n_engines; e++) {
         printf("%-3s", report_letter(e, letter));
-        for (size_t i = 0; i < sizeof scores / sizeof *scores; i++) {
-            double se, mean = report_mean(c, e, (report_quantity){REPORT_METRIC, scores[i], target + 1}, &se);
+        for (int i = 0; i < SHOWN; i++) {
+            double se, mean = report_mean(c, e, (report_quantity){REPORT_METRIC, score[i].offset, one + 1}, &se);
             print_mean(mean, se);
         }
         putchar('\n');
     }
     putchar('\n');
+}
+
+static void print_each(const bnn_comparison *c) {
+    if (c->is_class && c->n_targets > TOOL_MOST_CLASSES)
+        printf("scores of each of the %d classes: `bnn info --json` of the file, or --json here\n\n", c->n_targets);
+    else
+        for (int i = 0; i < c->n_targets; i++)
+            print_one(c, i, !c->is_class ? of_target : c->engine[0].metrics->of & BNN_SCORE_MAPS ? of_map : of_class);
 }
 
 /* What speaks against an engine, notes left out, by its fit of the first split. */
@@ -639,7 +663,7 @@ static void print_table(const bnn_comparison *c) {
     putchar('\n');
     for (int e = 0; e < c->n_engines; e++) print_engine(c, e, grid);
     putchar('\n');
-    for (int t = 0; !c->is_class && t < c->n_targets; t++) print_target(c, t);
+    print_each(c);
     for (int e = 0; e < c->n_engines; e++) {
         printf("%-3s %s\n", report_letter(e, letter), tool_line(c->engine[e].label));
         if (*c->engine[e].remark) printf("    split %d: %s\n", c->split[0], tool_line(c->engine[e].remark));

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN = 3, MOST_CLASSES = 20, NAME_TEXT = 24 };
+enum { SHOWN = 3, NAME_TEXT = 24 };
 static const int shown[SHOWN] = {9, 17, 18}; /* levels: 50, 90, 95 % */
 
 const bnn_score *tool_scores_first(const bnn_metrics *m) {
@@ -94,7 +94,7 @@ static void print_each_map(const bnn_prediction *p, const bnn_data *data, const 
 
 static void print_each_class(const bnn_prediction *p, const bnn_data *data, const bnn_metrics *each) {
     char number[NAME_TEXT];
-    if (p->mean_dim > MOST_CLASSES) {
+    if (p->mean_dim > TOOL_MOST_CLASSES) {
         printf("  scores of each of the %d classes: `bnn evaluate --json`\n", p->mean_dim);
         return;
     }

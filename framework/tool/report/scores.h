@@ -8,6 +8,9 @@
 #include <bnn/metrics.h>
 #include <jansson.h>
 
+/* Scores of each class are told as text where there are no more classes. */
+enum { TOOL_MOST_CLASSES = 20 };
+
 /* Whose rows the scores are of: "training", "test" or "new" (neither of the fit). A score of rows that were fitted says nothing of others.
  */
 bnn_status tool_scores_print(const char *rows, const bnn_prediction *p, const bnn_data *data, const bnn_metrics *m);
