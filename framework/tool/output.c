@@ -67,12 +67,17 @@ bnn_status tool_output_appends(const char *path) {
     return errno || access(path, W_OK) < 0 ? cannot(path) : BNN_OK;
 }
 
-bnn_status tool_output_hdf5(const char *path) {
+bool tool_output_is_hdf5(const char *path) {
     static const char *const suffixes[] = {".h5", ".hdf5", ".nc"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+        if (bnn_ends_with(path, suffixes[i])) return true;
+    return false;
+}
+
+bnn_status tool_output_hdf5(const char *path) {
     if (strcmp(path, "-") == 0) return bnn_fail(BNN_ERR_OPTION, "-o -: an HDF5 file cannot go to standard output: name a FILE.h5");
     BNN_TRY(tool_output_ready(path));
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
-        if (bnn_ends_with(path, suffixes[i])) return BNN_OK;
+    if (tool_output_is_hdf5(path)) return BNN_OK;
     return bnn_fail(BNN_ERR_OPTION, "%s: is written as HDF5, and is to be named so: FILE.h5 (or .hdf5, .nc)", path);
 }
 

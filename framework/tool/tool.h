@@ -186,6 +186,7 @@ bnn_status tool_answer_write(const tool_answer *answer, const char *path); /* pa
 bnn_status tool_output_ready(const char *path);
 /* The same of an HDF5 file: refuses standard output, and a name that ends in neither .h5, .hdf5 nor .nc. */
 bnn_status tool_output_hdf5(const char *path);
+bool tool_output_is_hdf5(const char *path); /* the name ends so */
 /* Refuses a place where lines cannot be appended to a file, or to what else is there. */
 bnn_status tool_output_appends(const char *path);
 /* Refuses an output that is also `other`, which is called `what`: the data would be lost to what was made of them. NULLs are apart. */

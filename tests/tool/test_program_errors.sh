@@ -218,7 +218,7 @@ refuses "--quantiles: '0.5;0.6' is no number between 0 and 1" predict run.h5 --q
 refuses "--draws: '0' is not a whole number from 1" predict run.h5 --draws 0
 refuses '--draws: an HDF5 file keeps draws with --keep predictive' predict run.h5 --draws 3 -o new.h5
 refuses '--interval and --quantiles: classes have probabilities' predict c3run.h5 --interval 0.5
-for output in answer.txt answer answer.h5.csv.gz; do refuses "$output: neither .h5 nor .csv" predict run.h5 -o "$output"; done
+for output in answer.txt answer answer.h5.csv.gz; do refuses "$output: neither .csv nor .h5 (or .hdf5, .nc)" predict run.h5 -o "$output"; done
 refuses "--split: 'x' is not a whole number" predict run.h5 --split x
 refuses 'r.h5: split 5 was asked for, but the data have 5' evaluate run.h5 --split 5
 refuses 'whole.h5: split 0 was asked for, but the data have 0' predict run.h5 --data whole.h5 --split 0

@@ -31,7 +31,7 @@ static const struct argp_option options[] = {
     {"draws", DRAWS, "N", 0, "N draws of the target for each row, too: columns draw1, draw2, ... of a CSV", 0},
     {"probabilities", PROBABILITIES, NULL, 0, "of maps of classes the probability of every class, too", 0},
     {"part", PART, "I/N", 0, "predict the I-th of N parts of the rows, into file.h5: `bnn merge` joins the files of all parts", 0},
-    {"output", 'o', "FILE", 0, "file.h5 or file.csv; - is CSV to standard output (default)", 0},
+    {"output", 'o', "FILE", 0, "file.h5 (or .hdf5, .nc) or file.csv; - is CSV to standard output (default)", 0},
     {0}};
 
 /* Numbers between 0 and 1 with commas between them; returns how many. */
@@ -163,7 +163,8 @@ static bnn_status predict_rows(request *r, bnn_prediction **p) {
 
 static bnn_status check_output(const request *r) {
     if (r->out) BNN_TRY(tool_output_ready(r->out));
-    if (!is_csv(r) && !bnn_ends_with(r->out, ".h5")) return bnn_fail(BNN_ERR_OPTION, "%s: neither .h5 nor .csv", r->out);
+    if (!is_csv(r) && !tool_output_is_hdf5(r->out))
+        return bnn_fail(BNN_ERR_OPTION, "%s: neither .csv nor .h5 (or .hdf5, .nc)", r->out);
     if (r->keep && is_csv(r)) return bnn_fail(BNN_ERR_OPTION, "--keep: draws go to an HDF5 file: name one with -o FILE.h5");
     if (r->part.n && (is_csv(r) || r->keep || r->noise == BNN_ROWS))
         return bnn_fail(
