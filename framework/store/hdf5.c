@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/word.h"
 #include "hdf5.h"
 
 #include <bnn/escape.h>
@@ -314,7 +315,8 @@ static int open_dims(const bnn_h5_writer *w, const char *group, const char *dims
     return rank;
 }
 
-static void put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, const void *data, const char *dims, bool maps) {
+static void put(bnn_h5_writer *w, const char *group, const char *name, hid_t type, hid_t memory, const void *data, const char *dims,
+                bool maps) {
     if (w->status < 0) return;
     char path[BNN_H5_PATH];
     bnn_h5_join(path, group, name);
@@ -325,7 +327,6 @@ static void put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_ki
         w->status = bnn_fail(BNN_ERR_FILE, "%s: dataset %s lacks one of its dimensions '%s'", w->path, path, dims);
         return;
     }
-    hid_t type = file_type(kind), memory = memory_type(kind);
     hid_t id = maps ? dataset_in(w, path, type, memory, data, rank, extent, storage_of_maps(type, rank, extent))
                     : dataset(w, path, type, memory, data, rank, extent);
     for (int i = 0; i < rank; i++) {
@@ -336,11 +337,11 @@ static void put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_ki
 }
 
 void bnn_h5_put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, const void *data, const char *dims) {
-    put(w, group, name, kind, data, dims, false);
+    put(w, group, name, file_type(kind), memory_type(kind), data, dims, false);
 }
 
 void bnn_h5_put_maps(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, const char *dims) {
-    put(w, group, name, kind, NULL, dims, true);
+    put(w, group, name, file_type(kind), memory_type(kind), NULL, dims, true);
 }
 
 int bnn_h5_dim_size(const bnn_h5_writer *w, const char *group, const char *name) {
@@ -388,19 +389,24 @@ static char *as_utf8(const char *text) {
     return copy;
 }
 
+/* Owned, text by text; NULL, and the failure sticks, where there is no memory. */
+static char **copy_texts(bnn_h5_writer *w, size_t n, const char *const *texts) {
+    char **copy = calloc(n + 1, sizeof *copy);
+    bool made = copy;
+    for (size_t i = 0; made && i < n; i++) made = (copy[i] = as_utf8(texts[i]));
+    if (made) return copy;
+    bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for texts", w->path));
+    bnn_texts_free(copy, (int)n);
+    return NULL;
+}
+
 /* extent NULL: one text. */
 static void put_texts(bnn_h5_writer *w, const char *object, const char *name, const hsize_t *extent, const char *const *texts) {
     size_t n = extent ? *extent : 1;
     hid_t type = text_type();
-    char **copy = calloc(n + 1, sizeof *copy);
-    bool made = copy;
-    for (size_t i = 0; made && i < n; i++) made = (copy[i] = as_utf8(texts[i]));
-    if (made)
-        attribute(w, object, name, type, type, extent, copy);
-    else
-        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for texts", w->path));
-    for (size_t i = 0; copy && i < n; i++) free(copy[i]);
-    free(copy);
+    char **copy = copy_texts(w, n, texts);
+    if (copy) attribute(w, object, name, type, type, extent, copy);
+    bnn_texts_free(copy, (int)n);
     H5Tclose(type);
 }
 
@@ -408,6 +414,15 @@ void bnn_h5_text(bnn_h5_writer *w, const char *object, const char *name, const c
 
 void bnn_h5_texts(bnn_h5_writer *w, const char *object, const char *name, int n, char *const *texts) {
     put_texts(w, object, name, (const hsize_t[]){(hsize_t)n}, (const char *const *)texts);
+}
+
+void bnn_h5_put_texts(bnn_h5_writer *w, const char *group, const char *name, int n, char *const *texts, const char *dim) {
+    if (w->status < 0) return;
+    hid_t type = text_type();
+    char **copy = copy_texts(w, (size_t)n, (const char *const *)texts);
+    if (copy) put(w, group, name, type, type, copy, dim, false);
+    bnn_texts_free(copy, n);
+    H5Tclose(type);
 }
 
 void bnn_h5_ints(bnn_h5_writer *w, const char *object, const char *name, int n, const int *values) {
@@ -751,6 +766,32 @@ static void read_attribute(bnn_h5_reader *r, const char *object, const char *nam
     H5Tclose(type), H5Aclose(id);
 }
 
+/* HDF5 allocates texts with malloc, so they are ours; one that was never written is NULL. Frees all after a failure. */
+static char **finish_texts(bnn_h5_reader *r, int n, char **texts) {
+    for (int i = 0; i < n; i++)
+        if (r->status == BNN_OK && !texts[i] && !(texts[i] = strdup("")))
+            r->status = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for texts", r->path);
+    if (r->status == BNN_OK) return texts;
+    bnn_texts_free(texts, n);
+    return NULL;
+}
+
+char **bnn_h5_read_texts(bnn_h5_reader *r, const char *object, int n) {
+    hsize_t extent[H5S_MAX_RANK];
+    int rank;
+    hid_t id = open_dataset(r, object, &rank, extent), type = id < 0 ? -1 : H5Dget_type(id);
+    if (id < 0) return NULL;
+    hid_t in_memory = text_type();
+    H5Tset_cset(in_memory, H5Tget_cset(type));
+    if (rank != 1 || extent[0] != (hsize_t)n || H5Tis_variable_str(type) <= 0)
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset %s does not hold %d texts", r->path, object, n);
+    char **texts = bnn_h5_room(r, (size_t)n, sizeof *texts);
+    if (texts && H5Dread(id, in_memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, texts) < 0)
+        r->status = bnn_fail(BNN_ERR_FILE, "%s: dataset %s cannot be read: the file is damaged", r->path, object);
+    H5Tclose(in_memory), H5Tclose(type), close_object(id);
+    return texts ? finish_texts(r, n, texts) : NULL;
+}
+
 char **bnn_h5_get_texts(bnn_h5_reader *r, const char *object, const char *name, int n) {
     int found = bnn_h5_count_attribute(r, object, name); /* before there is room for n, which another part of the file says */
     if (r->status == BNN_OK && found != n)
@@ -758,13 +799,7 @@ char **bnn_h5_get_texts(bnn_h5_reader *r, const char *object, const char *name, 
     char **texts = bnn_h5_room(r, (size_t)n, sizeof *texts);
     if (!texts) return NULL;
     read_attribute(r, object, name, H5T_STRING, -1, n, texts);
-    for (int i = 0; i < n; i++) /* HDF5 allocates the texts with malloc: they are ours; one never written is NULL */
-        if (r->status == BNN_OK && !texts[i] && !(texts[i] = strdup("")))
-            r->status = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for texts", r->path);
-    if (r->status == BNN_OK) return texts;
-    for (int i = 0; i < n; i++) free(texts[i]);
-    free(texts);
-    return NULL;
+    return finish_texts(r, n, texts);
 }
 
 char *bnn_h5_get_text(bnn_h5_reader *r, const char *object, const char *name) {

@@ -56,6 +56,8 @@ int bnn_h5_dim_size(const bnn_h5_writer *w, const char *group, const char *name)
 void bnn_h5_put(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, const void *data, const char *dims);
 /* Room for a dataset that parts of whole rows will fill, in their order: each row has chunks of its own, deflated. */
 void bnn_h5_put_maps(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, const char *dims);
+/* A dataset of texts on one dimension, with the character set and the length of those of attributes. Octave's `load` gives up at it. */
+void bnn_h5_put_texts(bnn_h5_writer *w, const char *group, const char *name, int n, char *const *texts, const char *dim);
 /* The part of a dataset that begins at start[rank] and extends over count[rank]. */
 void bnn_h5_put_part(bnn_h5_writer *w, const char *group, const char *name, bnn_h5_kind kind, int rank, const int *start, const int *count,
                      const void *data);
@@ -104,6 +106,8 @@ int bnn_h5_length(bnn_h5_reader *r, const char *object); /* of a 1-D dataset */
 void bnn_h5_get(bnn_h5_reader *r, const char *object, bnn_h5_kind kind, size_t count, void *out);
 /* Reads the part that begins at start[rank] and extends over count[rank]. */
 void bnn_h5_get_part(bnn_h5_reader *r, const char *object, bnn_h5_kind kind, int rank, const int *start, const int *count, void *out);
+/* The n texts of a dataset; owned, NULL after a failure. */
+char **bnn_h5_read_texts(bnn_h5_reader *r, const char *object, int n);
 /* Bytes of an entry of a dataset whose type says no more than how many they are; 0: it has another type. */
 size_t bnn_h5_opaque_bytes(bnn_h5_reader *r, const char *object);
 void bnn_h5_get_bytes(bnn_h5_reader *r, const char *object, size_t count, size_t size, void *out); /* of such a dataset */

@@ -21,8 +21,8 @@ void bnn_store_put_schema(bnn_h5_writer *w, const bnn_schema *schema);
 /* The schema of a file with x_size features, owned; NULL: it has none, or after a failure. */
 bnn_schema *bnn_store_get_schema(bnn_h5_reader *r, int x_size);
 
-/* The columns that rows are known by, as attributes of the dimension obs_id: id_names, and id_0, id_1, ... with a text for each of the n
- * rows (NULL: all of the table). */
+/* The columns that rows are known by, as coordinates on the dimension obs_id: datasets id_0, id_1, ... with a text for each of the n rows
+ * (NULL: all of the table), whose long_name is the column's. */
 void bnn_store_put_ids(bnn_h5_writer *w, const char *group, const bnn_table *table, int n, const int *rows);
 void bnn_store_get_ids(bnn_h5_reader *r, bnn_table *table);
 

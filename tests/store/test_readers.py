@@ -567,6 +567,58 @@ def other_language(bnn, names, *words):
     return {name: line[0] == "ran" for name, line in zip(names, said)}
 
 
+# ---------------------------------------------------------------- ids
+
+def by_xarray(path, engine):
+    group = module("xarray").open_dataset(path, group="prediction", engine=engine)
+    assert set(group.coords) >= {"id_0", "id_1"}, group
+    by_id = group.swap_dims(obs_id="id_1")["mean"]
+    return group.id_0.attrs["long_name"], group.id_0.values, by_id.sel(id_1="row 7").item()
+
+
+def by_netcdf4(path):
+    with module("netCDF4").Dataset(path) as file:
+        group = file["prediction"]
+        return group["id_0"].long_name, group["id_0"][:], group["mean"][list(group["id_1"][:]).index("row 7"), 0]
+
+
+def by_h5py(path):
+    with h5py.File(path) as file:
+        group = file["prediction"]
+        return group["id_0"].attrs["long_name"], group["id_0"].asstr()[()], group["mean"][list(group["id_1"].asstr()[()]).index("row 7"), 0]
+
+
+def by_ncdump(path):
+    text = tool("ncdump", "-v", "/prediction/id_0,/prediction/id_1,/prediction/mean", "-p", "9,17", path)
+    texts = {name: re.findall(r'"(.*?)"|_', re.search(rf"^ *{name} =(.*?) ;$", text, re.S | re.M)[1]) for name in ("id_0", "id_1")}
+    means = re.search(r"^ *mean =(.*?) ;$", text, re.S | re.M)[1].replace(",", " ").split()
+    return re.search(r'id_0:long_name = "(.*?)"', text)[1], texts["id_0"], float(means[texts["id_1"].index("row 7")])
+
+
+def check_ids(bnn):
+    """Ids, some of them twice, one empty, one not ASCII, are a coordinate of the rows. Returns the readers that ran."""
+    towns = ["Zürich", "", "T 1", "a,b", "T 1", "Zürich", "007", "x", "y", "z"]
+    with open(bnn.at("towns.csv"), "w", encoding="utf-8") as file:
+        print("the town,key,a,y", file=file)
+        for i, town in enumerate(towns):
+            print(f'"{town}",row {i},{i},{i * i % 7}', file=file)
+    bnn("fit", "-d", "towns.csv", "--target", "y", "--id", "the town,key", "--net", "dense", "--engine", "map:epochs=3", "-o", "towns.nc")
+    bnn("predict", "towns.nc", "-d", "towns.csv", "-o", "ids.nc")
+    bnn("info", "--lint", "ids.nc")
+    printed_mean = list(csv.reader(io.StringIO(bnn("predict", "towns.nc", "-d", "towns.csv"))))[8][2]
+    readers = {"h5py": by_h5py, "netCDF4": by_netcdf4, "ncdump": by_ncdump, "xarray h5netcdf": lambda path: by_xarray(path, "h5netcdf"),
+               "xarray netcdf4": lambda path: by_xarray(path, "netcdf4")}
+    ran = []
+    for name, read in readers.items():
+        try:
+            column, texts, mean = read(bnn.at("ids.nc"))
+        except Missing:
+            continue
+        assert column == "the town" and list(texts) == towns and np.isclose(mean, float(printed_mean), rtol=1e-14), (name, column, texts, mean)
+        ran.append(name)
+    return ran
+
+
 # ---------------------------------------------------------------- all of it
 
 def by_file(entries):
@@ -628,6 +680,7 @@ def main(program, table):
         for run in ("map.h5", "stopped.h5", "imported.h5"):
             check_forward(bnn, run, bnn("predict", run))
         ran, files = check_files(bnn, values, texts)
+        print(f"ids: {', '.join(check_ids(bnn))}")
         skipped = [name for name in ran if not ran[name]]
         print(f"{len(files)} files, {len(values)} printed arrays, {len(texts)} printed texts")
         print(f"readers: {sum(ran.values())} of {len(ran)} ran" + ("; skipped: " + ", ".join(skipped) if skipped else ""))

@@ -7,7 +7,6 @@
 #include "store/parts.h"
 
 #include <bnn/file.h>
-#include <ctype.h>
 #include <hdf5_hl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,26 +109,6 @@ static void write_attribute(joiner *j, const char *object, const char *name, att
         bnn_h5_number(&j->w, object, name, bnn_h5_get_number(r, object, name));
 }
 
-/* "id_0", "id_1", ...: a text for each row. */
-static bool is_of_rows(const char *object, const char *name) {
-    const char *dim = strrchr(object, '/');
-    return dim && strcmp(dim + 1, rows_dim) == 0 && strncmp(name, "id_", 3) == 0 && isdigit((unsigned char)name[3]);
-}
-
-static void join_texts(joiner *j, const char *object, const char *name) {
-    int all = 0, at = 0;
-    for (int i = 0; i < j->n; i++) all += bnn_h5_count_attribute(&j->r[i], object, name);
-    char **texts = is_fine(j) ? bnn_h5_room(&j->r[0], (size_t)all, sizeof *texts) : NULL;
-    for (int i = 0; texts && i < j->n; i++) {
-        int n = bnn_h5_count_attribute(&j->r[i], object, name);
-        char **one = bnn_h5_get_texts(&j->r[i], object, name, n);
-        if (one) memcpy(texts + at, one, (size_t)n * sizeof *texts), at += n;
-        free(one);
-    }
-    if (texts && is_fine(j)) bnn_h5_texts(&j->w, object, name, all, texts);
-    bnn_texts_free(texts, at);
-}
-
 /* An attribute must be the same in all files. */
 static void agree(joiner *j, const char *object, const char *name, attribute_form form) {
     char *first = print_attribute(&j->r[0], object, name, form);
@@ -154,12 +133,8 @@ static herr_t visit_attribute(hid_t id, const char *name, const H5A_info_t *info
     joiner *j = p->j;
     if (is_own(p->object, name) || is_text_of_number(&j->r[0], p->object, name)) return 0;
     attribute_form form = form_of(&j->r[0], p->object, name);
-    if (is_of_rows(p->object, name)) {
-        if (p->write) join_texts(j, p->object, name);
-    } else {
-        agree(j, p->object, name, form);
-        if (p->write && is_fine(j)) write_attribute(j, p->object, name, form);
-    }
+    agree(j, p->object, name, form);
+    if (p->write && is_fine(j)) write_attribute(j, p->object, name, form);
     return j->w.status < 0;
 }
 
@@ -176,7 +151,7 @@ typedef struct {
     size_t size; /* bytes of a number in memory */
     int rank;
     hsize_t extent[H5S_MAX_RANK];
-    bool is_dim, on_rows;
+    bool is_dim, on_rows, is_text;
     char dims[4 * BNN_H5_PATH]; /* names of the dimensions, with blanks between them */
 } dataset_form;
 
@@ -207,6 +182,7 @@ static dataset_form look(bnn_h5_reader *r, const char *object, const char *name)
     dataset_form f = {0};
     hid_t id = H5Dopen2(r->file, object, H5P_DEFAULT), type = H5Dget_type(id), space = H5Dget_space(id);
     f.is_dim = H5DSis_scale(id) > 0;
+    f.is_text = H5Tget_class(type) == H5T_STRING;
     f.rank = H5Sget_simple_extent_ndims(space);
     if (f.rank >= 0) H5Sget_simple_extent_dims(space, f.extent, NULL);
     find_kind(&f, type);
@@ -235,7 +211,7 @@ static bool look_at_all(joiner *j, const char *object, const char *name, dataset
         }
         dataset_form one = look(&j->r[i], object, name);
         if (i == 0) *f = one;
-        bool same = one.kind == f->kind && one.rank == f->rank && strcmp(one.dims, f->dims) == 0;
+        bool same = one.kind == f->kind && one.is_text == f->is_text && one.rank == f->rank && strcmp(one.dims, f->dims) == 0;
         for (int k = f->on_rows; same && k < f->rank; k++) same = one.extent[k] == f->extent[k];
         if (!same)
             j->r[i].status =
@@ -269,24 +245,44 @@ static void put_maps(joiner *j, const char *group, const char *name, const datas
     bnn_h5_put_part(&j->w, group, name, f->kind, f->rank, start, extent, v);
 }
 
+/* Texts stand on the rows. */
+static void join_texts(joiner *j, const char *group, const char *name, const char *object, size_t count) {
+    char **all = bnn_h5_room(&j->r[0], count, sizeof *all);
+    size_t at = 0;
+    for (int i = 0; all && i < j->n && is_fine(j); i++) {
+        const dataset_form f = look(&j->r[i], object, name);
+        size_t n = count_of(&f);
+        char **one = bnn_h5_read_texts(&j->r[i], object, (int)n);
+        if (one) memcpy(all + at, one, n * sizeof *all), at += n;
+        free(one);
+    }
+    if (all && is_fine(j)) bnn_h5_put_texts(&j->w, group, name, (int)count, all, rows_dim);
+    bnn_texts_free(all, (int)at);
+}
+
+static void join_numbers(joiner *j, const char *group, const char *name, const char *object, const dataset_form *f, size_t count) {
+    char *v = gather(j, object, name, f, count);
+    if (is_fine(j) && v) {
+        if (f->is_dim)
+            bnn_h5_dim(&j->w, group, name, (int)count, f->kind, v);
+        else if (strstr(f->dims, " row column"))
+            put_maps(j, group, name, f, count, v);
+        else
+            bnn_h5_put(&j->w, group, name, f->kind, v, f->dims);
+    }
+    free(v);
+}
+
 static void join_dataset(joiner *j, const char *group, const char *name) {
     char object[BNN_H5_PATH];
     dataset_form f;
     size_t count;
     bnn_h5_join(object, group, name);
     if (!look_at_all(j, object, name, &f, &count)) return;
-    char *v = gather(j, object, name, &f, count);
-    if (!is_fine(j) || !v) {
-        free(v);
-        return;
-    }
-    if (f.is_dim)
-        bnn_h5_dim(&j->w, group, name, (int)count, f.kind, v);
-    else if (strstr(f.dims, " row column"))
-        put_maps(j, group, name, &f, count, v);
+    if (f.is_text)
+        join_texts(j, group, name, object, count);
     else
-        bnn_h5_put(&j->w, group, name, f.kind, v, f.dims);
-    free(v);
+        join_numbers(j, group, name, object, &f, count);
     visit_attributes(j, object, true);
 }
 

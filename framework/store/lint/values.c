@@ -6,6 +6,7 @@
 #include "lint.h"
 
 #include <bnn/escape.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,8 +41,14 @@ static const char *why_not(hid_t type) {
     return class == H5T_FLOAT && size == 2 ? "f16, which h5wasm cannot read" : "numbers of another size";
 }
 
+/* Ids of rows, which other readers than Octave's `load` want as a coordinate. */
+static bool is_id(const bnn_lint_object *o) {
+    return strncmp(o->name, "id_", 3) == 0 && isdigit((unsigned char)o->name[3]) && H5Tis_variable_str(o->type) > 0 &&
+           H5Tget_cset(o->type) == H5T_CSET_UTF8;
+}
+
 static void dataset_type(bnn_lint_walk *w, const bnn_lint_object *o) {
-    if (!is_plain(o->type)) bnn_lint_find(w, "holds %s", why_not(o->type));
+    if (!is_plain(o->type) && !is_id(o)) bnn_lint_find(w, "holds %s", why_not(o->type));
 }
 
 static bool is_state(const bnn_lint_walk *w, const bnn_lint_object *o) {
@@ -161,7 +168,7 @@ static bool is_void(const bnn_lint_object *o, const bnn_lint_attribute *a) {
 
 static void reserved_name(bnn_lint_walk *w, const bnn_lint_object *o, const bnn_lint_attribute *a) {
     static const char *const names[] = {"scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned", "coordinates"};
-    if (is_void(o, a)) return;
+    if (is_void(o, a) || (o->kind == H5I_GROUP && strcmp(a->name, "coordinates") == 0)) return;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(a->name, names[i]) == 0) bnn_lint_find(w, "is there");
 }
@@ -196,7 +203,7 @@ static void unsigned_attribute(bnn_lint_walk *w, const bnn_lint_object *o, const
 }
 
 static const bnn_lint_rule rules[] = {
-    {BNN_LINT_DATASET, "datasets hold f64, f32, i64, i32, i8, u8 or u64, little-endian", dataset_type, NULL},
+    {BNN_LINT_DATASET, "datasets hold f64, f32, i64, i32, i8, u8 or u64, little-endian, those of ids UTF-8 text", dataset_type, NULL},
     {BNN_LINT_DATASET, "u64, which R cannot hold, is for the state of engines", unsigned_dataset, NULL},
     {BNN_LINT_DATASET, "a dataset is a number or an array, or netCDF and h5netcdf fail", dataset_space, NULL},
     {BNN_LINT_DATASET, "arrays stand in the file itself, contiguous, and chunked only from 16 KiB on", layout, NULL},

@@ -262,11 +262,24 @@ bnn_status bnn_schema_load(const char *path, bnn_schema **out) {
 
 /* ---- ids ---- */
 
+/* Names of datasets, which hdf5r wants of plain letters; that of the column is their long_name. */
 enum { ID_NAME = 24 };
 
 static const char *id_name(int k, char name[ID_NAME]) {
     snprintf(name, ID_NAME, "id_%d", k);
     return name;
+}
+
+/* By this attribute of the group xarray takes them for coordinates. */
+static void put_coordinates(bnn_h5_writer *w, const char *at, int n) {
+    char *text, name[ID_NAME];
+    FILE *out = bnn_text_open(&text, NULL);
+    for (int k = 0; out && k < n; k++) fprintf(out, "%s%s", k ? " " : "", id_name(k, name));
+    if (out && bnn_text_close(out, &text))
+        bnn_h5_text(w, at, "coordinates", text);
+    else
+        bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for ids", w->path));
+    free(text);
 }
 
 void bnn_store_put_ids(bnn_h5_writer *w, const char *at, const bnn_table *t, int n, const int *rows) {
@@ -277,26 +290,38 @@ void bnn_store_put_ids(bnn_h5_writer *w, const char *at, const bnn_table *t, int
         bnn_h5_refuse(w, bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for ids", w->path));
         return;
     }
-    bnn_h5_texts(w, bnn_h5_join(path, at, "obs_id"), "id_names", t->n_ids, t->id_names);
+    put_coordinates(w, at, t->n_ids);
     for (int k = 0; k < t->n_ids; k++) {
         char **column = t->ids + (size_t)k * (size_t)t->n;
         for (int i = 0; i < n; i++) ids[i] = column[rows ? rows[i] : i];
-        bnn_h5_texts(w, path, id_name(k, name), n, ids);
+        bnn_h5_put_texts(w, at, id_name(k, name), n, ids, "obs_id");
+        bnn_h5_text(w, bnn_h5_join(path, at, name), "long_name", t->id_names[k]);
     }
     free(ids);
 }
 
+static int count_ids(bnn_h5_reader *r) {
+    char name[ID_NAME], path[BNN_H5_PATH];
+    int n = 0;
+    while (bnn_h5_has(r, bnn_h5_join(path, "/", id_name(n, name)))) n++;
+    return n;
+}
+
 void bnn_store_get_ids(bnn_h5_reader *r, bnn_table *t) {
-    char name[ID_NAME];
+    char name[ID_NAME], path[BNN_H5_PATH];
     size_t n = (size_t)t->n;
-    if (!bnn_h5_has_attribute(r, "/obs_id", "id_names")) return;
-    int count = bnn_h5_count_attribute(r, "/obs_id", "id_names");
-    t->id_names = bnn_h5_get_texts(r, "/obs_id", "id_names", count);
-    t->ids = t->id_names ? bnn_h5_room(r, (size_t)count * n, sizeof *t->ids) : NULL;
-    t->n_ids = t->id_names ? count : 0;
-    for (int k = 0; t->ids && k < count; k++) {
-        char **column = bnn_h5_get_texts(r, "/obs_id", id_name(k, name), t->n);
+    int count = count_ids(r);
+    if (bnn_h5_has_attribute(r, "/obs_id", "id_names"))
+        r->status = bnn_fail(BNN_ERR_FORMAT, "%s: its ids are those of an older bnn: import the table again", r->path);
+    if (count == 0) return;
+    t->id_names = bnn_h5_room(r, (size_t)count, sizeof *t->id_names);
+    t->ids = bnn_h5_room(r, (size_t)count * n, sizeof *t->ids);
+    t->n_ids = t->id_names && t->ids ? count : 0;
+    for (int k = 0; k < t->n_ids; k++) {
+        bnn_h5_join(path, "/", id_name(k, name));
+        char **column = bnn_h5_read_texts(r, path, t->n);
         if (column) memcpy(t->ids + (size_t)k * n, column, n * sizeof *column);
         free(column);
+        t->id_names[k] = bnn_h5_get_text(r, path, "long_name");
     }
 }
