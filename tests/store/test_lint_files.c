@@ -592,7 +592,8 @@ START_TEST(types_of_numbers) {
         char sentence[256];
         type_at_work = types[i].make();
         change("run.h5", dataset_of_type);
-        snprintf(sentence, sizeof sentence, "/cost/v: holds %s: datasets hold f64, f32, i64, i32, i8, u8 or u64, little-endian, those of ids UTF-8 text",
+        snprintf(sentence, sizeof sentence,
+                 "/cost/v: holds %s: datasets hold f64, f32, i64, i32, i8, u8 or u64, little-endian, those of ids UTF-8 text",
                  types[i].found);
         has(files_path("bad.h5"), 1, (const char *const[]){sentence});
         snprintf(sentence, sizeof sentence,
@@ -654,7 +655,8 @@ START_TEST(storage) {
         {"run.h5", large_chunks, {"/cost/v: has chunks of 1048584 bytes: chunks have 1 MiB at most"}},
         {"run.h5",
          chunked_text,
-         {"/cost/v: holds texts, at which Octave gives up: datasets hold f64, f32, i64, i32, i8, u8 or u64, little-endian, those of ids UTF-8 text",
+         {"/cost/v: holds texts, at which Octave gives up: datasets hold f64, f32, i64, i32, i8, u8 or u64, little-endian, those of ids "
+          "UTF-8 text",
           "/cost/v: is cut into chunks, but holds pointers: texts and lists are contiguous: there is nothing in pointers to compress"}},
         {"run.h5",
          other_filter,

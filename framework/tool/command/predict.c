@@ -163,8 +163,7 @@ static bnn_status predict_rows(request *r, bnn_prediction **p) {
 
 static bnn_status check_output(const request *r) {
     if (r->out) BNN_TRY(tool_output_ready(r->out));
-    if (!is_csv(r) && !tool_output_is_hdf5(r->out))
-        return bnn_fail(BNN_ERR_OPTION, "%s: neither .csv nor .h5 (or .hdf5, .nc)", r->out);
+    if (!is_csv(r) && !tool_output_is_hdf5(r->out)) return bnn_fail(BNN_ERR_OPTION, "%s: neither .csv nor .h5 (or .hdf5, .nc)", r->out);
     if (r->keep && is_csv(r)) return bnn_fail(BNN_ERR_OPTION, "--keep: draws go to an HDF5 file: name one with -o FILE.h5");
     if (r->part.n && (is_csv(r) || r->keep || r->noise == BNN_ROWS))
         return bnn_fail(
