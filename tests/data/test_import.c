@@ -169,7 +169,8 @@ START_TEST(csv_is_refused) {
     refused("a,b\n1,2\n3,4,5\n", &usual, "data.csv: line 3 has 3 fields, the lines before have 2");
     refused("a,b\n\"1\n\",2\n3\n", &usual, "data.csv: line 4 has 1 field, the lines before have 2");
     refused("a,b\n1,\"2\n3,4\n", &usual, "data.csv: line 2: a quoted field has no closing quote");
-    refused("a,b\n1,\"2\"x\n", &usual, "data.csv: line 2: a quoted field goes on behind its closing quote");
+    refused("a,b\n1,\"2\"x\n", &usual,
+            "data.csv: line 2: a quoted field goes on behind its closing quote; a quote within it is written twice");
     refused(
         "a,b\n1,2\n,4\n", &usual,
         "data.csv: row 2, column 'a': value is missing: its row can be left out (--missing drop) or the mean put there (--missing mean)");

@@ -144,6 +144,8 @@ START_TEST(other_files_are_refused_by_what_they_are) {
     refused("\x89HDF\r\n", HOW(0), "t.csv: is an HDF5 file, not a text");
     refused("{\"a\": 1}\n", HOW(0), "t.csv: is JSON: write it as CSV first");
     refused("[{\"a\": 1}]\n", HOW(0), "t.csv: is JSON: write it as CSV first");
+    refused("[\n  {\n    \"a\": 1\n  }\n]\n", HOW(0), "t.csv: is JSON: write it as CSV first");
+    refused("\xEF\xBB\xBF\n<Table border=1><tr>\n", HOW(0), "t.csv: is a page of HTML: save its table as CSV first");
     refused("\x89PNG\r\n\x1a\n", HOW(0), "t.csv: is a picture: name the folder that it is in");
     refused("\xFF\xD8\xFF\xE0", HOW(0), "t.csv: is a picture: name the folder that it is in");
     refused("@relation x\n@data\n1,2\n", HOW(0), "t.csv: is an ARFF file of Weka: write it as CSV first");
@@ -184,6 +186,8 @@ START_TEST(layouts_of_programs_are_read) {
         {"a;b;y\n1,0;2;3,0\n4;5,0;6\n", {.decimal = ','}, "marked_numbers: marks: 1 number of column 'a'"},
         {"1,0;2,0;3,0\n4,0;5,0;6,0\n", {.decimal = ','}, "delimiter: delimiter: ';' (guessed)\n"},
         {"\"a\",\"b\",\"y\"\n\"1,0\",\"2\",\"3,0\"\n4,5,6\n", {.decimal = ','}, "delimiter: delimiter: ',' (guessed)\n"},
+        {"a,b,y\n\"1,0\",2,\"3,0\"\n4,\"5,0\",6\n", {.decimal = ','}, "delimiter: delimiter: ',' (guessed)\n"},
+        {"a,b,y\n1,2,3\n4,5,6\n\x1A", {0}, "delimiter: delimiter: ',' (guessed)\n"},
         {"a b y\n1,0 2,0 3,0\n4,0 5,0 6\n", {.decimal = ','}, "delimiter: delimiter: blanks (guessed)\n"},
         {"a\u00A0,b,y\n1,2\u00A0,3\n4,5,6\n", {0}, ""}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -350,61 +354,67 @@ START_TEST(marks_are_read_where_they_are_asked_for) {
 }
 END_TEST
 
+static const struct {
+    const char *first, *second, *sentence;
+} marked[] = {{"1,234", "2,345", "'1,234' is no number as it stands: with --thousands , it is 1234, with --decimal , it is 1.234"},
+              {"1,234", "0,5", "row 2"},
+              {"0,17", "2,3", "'0,17' is 0.17 with --decimal ,"},
+              {"1.234,5", "2,3", "'1.234,5' is 1234.5 with --decimal , --thousands ."},
+              {"1.234.567", "2,3", "'1.234.567' is 1234567 with --decimal , --thousands ."},
+              {"1 234", "2", "'1 234' is 1234 with --thousands ' '"},
+              {"12%", "15%", "'12%' is a percentage"},
+              {"=\"012\"", "=A1+2", "'=\"012\"' is a formula"},
+              {"5\u00B11", "6 +/- 2", "'5\u00B11' is a number with its error"},
+              {"48\u00B051\u2032N", "49\u00B0N", "is a number in parts"},
+              {"5'11\"", "6'2\"", "'5'11\"' is a number in parts"},
+              {"PT1H30M", "P2DT5S", "'PT1H30M' is a date or a time"},
+              {"$12", "$1,300.50", "'$12' has a mark of currency"},
+              {"12 \u20AC", "13 \u20AC", "has a mark of currency"},
+              {"1.0D+02", "7.0D-01", "'1.0D+02' has an exponent of Fortran, which is no number here: write E for D"},
+              {"12 kg", "13 kg", "'12 kg' is a number with a unit"},
+              {"12kg", "500g", "'12kg' is a number with a unit"},
+              {"(12)", "13", "'(12)' is a number in brackets"},
+              {"($1,300.00)", "$1,250.00", "'($1,300.00)' is a number in brackets"},
+              {"R$ 1.250,00", "R$ 13", "has a mark of currency"},
+              {"12 kr", "13 kr", "has a mark of currency"},
+              {"'12'", "'1.5'", "''12'' is a number in single quotes: take them away"},
+              {"\u221212", "13", "has another minus"},
+              {"\u2212$12", "$13", "has another minus"},
+              {"0x1F", "0x2F", "'0x1F' is a hexadecimal number"},
+              {"2020-01-31", "2020-02-01",
+               "'2020-01-31' is a date or a time: leave the column out (--drop), carry it through (--id), or split it into numbers"},
+              {"31.1.2020", "1.2.2020", "is a date or a time"},
+              {"1/31/20", "2/1/20", "is a date or a time"},
+              {"2020-01", "2020-02", "is a date or a time"},
+              {"2020-01-31T10:00:00+01:00", "2020-02-01T10:00:00Z", "is a date or a time"},
+              {"9:30", "10:15:30.5", "is a date or a time"},
+              {"9:30 pm", "10:15 AM", "is a date or a time"},
+              {"Jan 31 2020", "Feb 1 2020", "is a date or a time"},
+              {"5. Januar 2020", "6. M\u00E4rz 2020", "is a date or a time"},
+              {"31-Jan-20", "01-Feb-20", "is a date or a time"},
+              {"3 f\u00E9vrier 2021", "14 ao\u00FBt 2019", "is a date or a time"},
+              {"31 de enero de 2020", "1 de mayo de 2020, 9:30", "is a date or a time"},
+              {"31 \u044F\u043D\u0432\u0430\u0440\u044F 2020", "1 \u043C\u0430\u044F 2020 \u0433.", "is a date or a time"},
+              {"2020\u5E741\u670831\u65E5", "2021\u5E742\u67083\u65E5", "is a date or a time"},
+              {"20200131T120000Z", "20200201T0930", "is a date or a time"},
+              {"2020-W05", "2020W06", "is a date or a time"},
+              {"2020-Q1", "Q2 2021", "is a date or a time"},
+              {"2020-01-31 12:00 CET", "2020-01-31 12:00 +2", "is a date or a time"},
+              {"9 am", "5:45 p.m.", "is a date or a time"},
+              {"1h30m", "2 h 5 min", "is a date or a time"},
+              {"1,23,456.5", "12,34,567.0", "'1,23,456.5' is 123456.5 with --thousands ,"},
+              {"1\u2009234.5", "12\u2009345.0", "is 1234.5 with --thousands ' '"},
+              {"\u0661\u0662", "\u0663,\u0664", "is a number in other digits than 0 to 9"},
+              {"\uFF11\uFF12.\uFF15", "-\uFF13", "is a number in other digits than 0 to 9"}};
+
 START_TEST(numbers_with_marks_are_refused_with_the_way_out) {
-    static const struct {
-        const char *first, *second, *sentence;
-    } cases[] = {{"1,234", "2,345", "'1,234' is no number as it stands: with --thousands , it is 1234, with --decimal , it is 1.234"},
-                 {"1,234", "0,5", "row 2"},
-                 {"0,17", "2,3", "'0,17' is 0.17 with --decimal ,"},
-                 {"1.234,5", "2,3", "'1.234,5' is 1234.5 with --decimal , --thousands ."},
-                 {"1.234.567", "2,3", "'1.234.567' is 1234567 with --decimal , --thousands ."},
-                 {"1 234", "2", "'1 234' is 1234 with --thousands ' '"},
-                 {"12%", "15%", "'12%' is a percentage"},
-                 {"$12", "$1,300.50", "'$12' has a mark of currency"},
-                 {"12 \u20AC", "13 \u20AC", "has a mark of currency"},
-                 {"1.0D+02", "7.0D-01", "'1.0D+02' has an exponent of Fortran, which is no number here: write E for D"},
-                 {"12 kg", "13 kg", "'12 kg' is a number with a unit"},
-                 {"12kg", "500g", "'12kg' is a number with a unit"},
-                 {"(12)", "13", "'(12)' is a number in brackets"},
-                 {"($1,300.00)", "$1,250.00", "'($1,300.00)' is a number in brackets"},
-                 {"R$ 1.250,00", "R$ 13", "has a mark of currency"},
-                 {"12 kr", "13 kr", "has a mark of currency"},
-                 {"'12'", "'1.5'", "''12'' is a number in single quotes: take them away"},
-                 {"\u221212", "13", "has another minus"},
-                 {"\u2212$12", "$13", "has another minus"},
-                 {"0x1F", "0x2F", "'0x1F' is a hexadecimal number"},
-                 {"2020-01-31", "2020-02-01",
-                  "'2020-01-31' is a date or a time: leave the column out (--drop), carry it through (--id), or split it into numbers"},
-                 {"31.1.2020", "1.2.2020", "is a date or a time"},
-                 {"1/31/20", "2/1/20", "is a date or a time"},
-                 {"2020-01", "2020-02", "is a date or a time"},
-                 {"2020-01-31T10:00:00+01:00", "2020-02-01T10:00:00Z", "is a date or a time"},
-                 {"9:30", "10:15:30.5", "is a date or a time"},
-                 {"9:30 pm", "10:15 AM", "is a date or a time"},
-                 {"Jan 31 2020", "Feb 1 2020", "is a date or a time"},
-                 {"5. Januar 2020", "6. M\u00E4rz 2020", "is a date or a time"},
-                 {"31-Jan-20", "01-Feb-20", "is a date or a time"},
-                 {"3 f\u00E9vrier 2021", "14 ao\u00FBt 2019", "is a date or a time"},
-                 {"31 de enero de 2020", "1 de mayo de 2020, 9:30", "is a date or a time"},
-                 {"31 \u044F\u043D\u0432\u0430\u0440\u044F 2020", "1 \u043C\u0430\u044F 2020 \u0433.", "is a date or a time"},
-                 {"2020\u5E741\u670831\u65E5", "2021\u5E742\u67083\u65E5", "is a date or a time"},
-                 {"20200131T120000Z", "20200201T0930", "is a date or a time"},
-                 {"2020-W05", "2020W06", "is a date or a time"},
-                 {"2020-Q1", "Q2 2021", "is a date or a time"},
-                 {"2020-01-31 12:00 CET", "2020-01-31 12:00 +2", "is a date or a time"},
-                 {"9 am", "5:45 p.m.", "is a date or a time"},
-                 {"1h30m", "2 h 5 min", "is a date or a time"},
-                 {"1,23,456.5", "12,34,567.0", "'1,23,456.5' is 123456.5 with --thousands ,"},
-                 {"1\u2009234.5", "12\u2009345.0", "is 1234.5 with --thousands ' '"},
-                 {"\u0661\u0662", "\u0663,\u0664", "is a number in other digits than 0 to 9"},
-                 {"\uFF11\uFF12.\uFF15", "-\uFF13", "is a number in other digits than 0 to 9"}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < sizeof marked / sizeof *marked; i++)
         for (int target = 0; target < 2; target++) {
             char text[200];
             bnn_table *t;
-            snprintf(text, sizeof text, target ? "a;y\n1;%s\n2;%s\n" : "a;y\n%s;1\n%s;2\n", cases[i].first, cases[i].second);
+            snprintf(text, sizeof text, target ? "a;y\n1;%s\n2;%s\n" : "a;y\n%s;1\n%s;2\n", marked[i].first, marked[i].second);
             ck_assert_int_lt(bnn_import_csv(files_write("t.csv", text), &HOW(.delimiter = ';'), NULL, &t), 0);
-            ck_assert_msg(strstr(bnn_error(), target ? ", column 'y': '" : ", column 'a': '") && strstr(bnn_error(), cases[i].sentence),
+            ck_assert_msg(strstr(bnn_error(), target ? ", column 'y': '" : ", column 'a': '") && strstr(bnn_error(), marked[i].sentence),
                           "%s", bnn_error());
             files_remove();
         }
@@ -417,6 +427,11 @@ START_TEST(a_mark_among_numbers_is_refused) {
     refused("a,y\n1,1\n2,2\n3,3\n5o,4\n", HOW(0), "t.csv: row 4, column 'a': '5o' is not a number");
     refused("a,y\n1,1\n2,2\n3,3\n-,4\n", HOW(0),
             "t.csv: row 4, column 'a': '-' is not a number; if it stands for a missing value, say --na -");
+    refused("a,y\n1,1\n2,2\n3,3\n\\N,4\n", HOW(0),
+            "t.csv: row 4, column 'a': '\\N' is not a number; if it stands for a missing value, say --na \\N");
+    refused("a,y\n1,1\n2,2\n3,3\n<0.5,4\n", HOW(0),
+            "t.csv: row 4, column 'a': '<0.5' is a bound, which is no number here: put a value in its place, or say --na for what is not "
+            "known");
     refused("# made\na,y\n1,1\n\n2,2\n3,x\n", HOW(0), "t.csv: row 3 (line 6), column 'y': 'x' is not a number");
 }
 END_TEST
@@ -494,6 +509,9 @@ START_TEST(missing_values_are_refused_left_out_or_told) {
     r = read_text("a,y\n1,1\n-9,2\nnone,3\n4,4\n", HOW(.na = "-9,none", .missing = BNN_MISSING_DROP));
     ck_assert_int_eq(r.table->n, 2);
     done(r);
+    r = read_text("a,b,y\n1,5,1.5\n2,5,7\n4,6,?\n", HOW(.missing = BNN_MISSING_DROP));
+    says(r, "!constant: constant columns, of which nothing can be learned: b"); /* in the rows that are left */
+    done(r);
     r = read_text("a,y\n1,1\n-999,2\n4,4\n", HOW(.na = "-999", .missing = BNN_MISSING_MEAN));
     const double told[] = {1, 0, 2.5, 1, 4, 0};
     for (int i = 0; i < 6; i++) ck_assert_double_eq(r.table->x[i], told[i]);
@@ -540,6 +558,10 @@ START_TEST(what_looks_wrong_is_said) {
                  {"a,y\n1,5\n", "!one_row: the table has one row"},
                  {"a,b,c,y\n1,5,2,3\n7,3,3,4\n", "!few_rows: the table has 2 rows, fewer than its 3 features"},
                  {"n,y\na,1\nb,2\nc,3\nd,4\ne,5\nf,6\ng,7\nh,8\ni,9\nj,10\n", "!looks_like_id: column 'n' looks like a name or an id"},
+                 {"a,n\n0,a\n1,b\n2,c\n3,d\n4,e\n5,f\n6,g\n7,h\n8,i\n9,i\n",
+                  "!many_classes: the target 'n' has 9 classes in 10 rows: too few of each to learn from\n"},
+                 {"a,y\n1,5\ntwo,7\n3,8\n2,9\nfour,1\nsix,2\n",
+                  "!numbers_among_texts: column 'a' holds 3 numbers among texts such as 'two': all are categories\n"},
                  {"a,y\n.1,yes\n.2,no\n", "classes: classes: 'y' holds 2: no, yes\n"},
                  {"a,y\n1,5\n7,8\n", "target: target: 'y', the last column (guessed)\n"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -558,6 +580,11 @@ START_TEST(codes_that_lose_digits_are_said) {
          "leave it out (--drop) or carry it through (--id)\n");
     says(r, "!looks_like_code: column 'account' holds codes such as '90071992547409931', which is read as the number 90071992547409936");
     is_silent(r, "'size'"); /* 10^20 is a double */
+    done(r);
+    r = read_text("k,y\n90071992547409931,1\n90071992547409932,2\n90071992547409933,4\n", HOW(0));
+    says(r, "!looks_like_code: column 'k' holds codes such as '90071992547409931'");
+    is_silent(r, "looks_like_index");
+    is_silent(r, "constant");
     done(r);
     r = read_text(text, HOW(.id = "account", .levels = "zip"));
     is_silent(r, "looks_like_code");

@@ -57,6 +57,16 @@ static int by_letters(const void *a, const void *b) {
     return order ? order : strcmp(x, y);
 }
 
+/* Numbers among words, which may be what they are mixed up with. */
+static bnn_status doubt_numbers(const bnn_inference *in, const bnn_schema_column *column) {
+    int c = column->place - 1;
+    const bnn_column_facts *f = &in->facts[c];
+    if (f->texts == 0 || f->numbers == 0 || in->levels[c] || (in->how->classes && column->role == BNN_COLUMN_TARGET)) return BNN_OK;
+    return WARN("numbers_among_texts", "column '%s' holds %d number%s among texts such as '%.40s': all are %s", column->name, f->numbers,
+                f->numbers == 1 ? "" : "s", bnn_sheet_cell(in->sheet, f->first_text, c),
+                column->role == BNN_COLUMN_TARGET ? "classes" : "categories");
+}
+
 static bnn_status doubt_levels(const bnn_inference *in, const bnn_schema_column *column) {
     size_t n = (size_t)column->n_levels;
     char **sorted = malloc(n * sizeof *sorted);
@@ -70,7 +80,11 @@ static bnn_status doubt_levels(const bnn_inference *in, const bnn_schema_column 
                      sorted[l - 1], sorted[l]);
     free(sorted);
     int rows = in->sheet->rows;
-    if (s == BNN_OK && rows >= 10 && 2 * column->n_levels > rows)
+    bool many = s == BNN_OK && rows >= 10 && 2 * column->n_levels > rows;
+    if (many && column->role == BNN_COLUMN_TARGET)
+        s = WARN("many_classes", "the target '%s' has %d classes in %d rows: too few of each to learn from%s", column->name,
+                 column->n_levels, rows, in->how->classes ? "; without --classes it is taken as a number" : "");
+    else if (many)
         s = WARN("looks_like_id",
                  "column '%s' looks like a name or an id, with %d different texts in %d rows: leave it out (--drop) or carry it "
                  "through (--id)",
@@ -83,12 +97,15 @@ static const char *way_out(const bnn_inference *in) {
     return in->sheet->listed ? "leave it out of index_features.txt" : "leave it out (--drop) or carry it through (--id)";
 }
 
+/* Codes of more digits than a number keeps: what is read of them says nothing about them. */
+static bool has_long_codes(const bnn_column_facts *f) { return f->first_code >= 0 && f->greatest > 0x1p53; }
+
 /* 0, 1, 2, ... in the order of the rows, or in another; or called so. */
 static bool looks_like_index(const bnn_inference *in, int c) {
     static const char *const names[] = {"id", "index", "idx", "row", "rowid", "row_id", "row_number", "nr", "no", "no.", "#", "unnamed: 0"};
     const bnn_column_facts *f = &in->facts[c];
     int rows = in->sheet->rows;
-    if (f->texts > 0 || !f->whole || rows < 3 || f->numbers < rows) return false;
+    if (f->texts > 0 || !f->whole || rows < 3 || f->numbers < rows || has_long_codes(f)) return false;
     if (f->steps) return true;
     double middle = (f->least + f->greatest) / 2;
     if ((f->least == 0 || f->least == 1) && f->greatest - f->least == rows - 1 && f->sum == rows * middle && rows >= 10) return true;
@@ -171,7 +188,7 @@ static bool is_constant(const bnn_inference *in, int c) {
 static bnn_status doubt_constants(const bnn_inference *in) {
     char list[LIST] = "";
     for (int c = 0; c < in->sheet->cols; c++)
-        if (is_feature(in, c) && is_constant(in, c)) bnn_list_add(list, sizeof list, in->sheet->name[c]);
+        if (is_feature(in, c) && is_constant(in, c) && !has_long_codes(&in->facts[c])) bnn_list_add(list, sizeof list, in->sheet->name[c]);
     return *list ? WARN("constant", "constant columns, of which nothing can be learned: %s", list) : BNN_OK;
 }
 
@@ -250,7 +267,10 @@ bnn_status bnn_inference_doubts(const bnn_inference *in) {
     for (int k = 0; k < in->schema->n; k++)
         if (in->schema->column[k].kind == BNN_COLUMN_LEVELS) BNN_TRY(tell_levels(in, &in->schema->column[k]));
     for (int k = 0; k < in->schema->n; k++)
-        if (in->schema->column[k].kind == BNN_COLUMN_LEVELS) BNN_TRY(doubt_levels(in, &in->schema->column[k]));
+        if (in->schema->column[k].kind == BNN_COLUMN_LEVELS) {
+            BNN_TRY(doubt_numbers(in, &in->schema->column[k]));
+            BNN_TRY(doubt_levels(in, &in->schema->column[k]));
+        }
     for (int c = 0; c < in->sheet->cols; c++)
         if (is_feature(in, c)) BNN_TRY(doubt_feature(in, c));
     for (int c = 0; c < in->sheet->cols; c++)

@@ -302,7 +302,7 @@ static void see_mark(meaning *m, const bnn_mark *mark, int row) {
         m->one_unit = m->one_unit && strcmp(m->unit, mark->unit) == 0, m->known_units = m->known_units && mark->known_unit;
     } else if (mark->kind == BNN_MARK_DATE) {
         m->dates++;
-    } else if (mark->kind == BNN_MARK_NONE) {
+    } else if (mark->kind == BNN_MARK_NONE || mark->kind == BNN_MARK_BOUND) { /* "<30" and ">30" may be categories */
         m->words++;
     } else if (mark->kind != BNN_MARK_ABSENT) {
         m->numbers++;
@@ -467,7 +467,9 @@ static bnn_status infer(bnn_inference *in) {
     find_facts(in);
     BNN_TRY(check_missing(in));
     for (int c = 0; c < in->sheet->cols; c++) BNN_TRY(check_kind(in, c));
+    int rows = in->sheet->rows;
     if (in->how->missing == BNN_MISSING_DROP) BNN_TRY(drop_rows(in));
+    if (in->sheet->rows < rows) find_facts(in);
     BNN_TRY(make_schema(in));
     return bnn_inference_doubts(in);
 }

@@ -36,6 +36,10 @@ typedef enum {
     BNN_MARK_QUOTES,   /* "'12'" */
     BNN_MARK_MINUS,    /* a minus that is not that of ASCII */
     BNN_MARK_HEX,      /* "0x1F" */
+    BNN_MARK_FORMULA,  /* "=A1+1", ="012" */
+    BNN_MARK_ERROR,    /* "5\u00B11" */
+    BNN_MARK_BOUND,    /* "<0.5" */
+    BNN_MARK_PARTS,    /* "5'11", "48\u00B051\u2032N" */
     BNN_MARK_DIGITS,   /* digits of another script */
     BNN_MARK_UNIT,     /* "12 kg" */
     BNN_MARK_DATE,     /* a date, a time, or both */

@@ -75,6 +75,20 @@ static bool is_duration(const char *p) {
     return parts > 1;
 }
 
+/* "P3DT4H", "PT1H30M", "P1Y2M", "P2W" of ISO 8601. */
+static bool is_iso_duration(const char *p) {
+    int parts = 0;
+    bool time = false;
+    if (*p++ != 'P') return false;
+    for (; *p; parts++) {
+        if (*p == 'T' && !time) time = true, p++;
+        size_t digits = strspn(p, "0123456789.,");
+        if (digits == 0 || !p[digits] || !strchr(time ? "HMS" : "YMWD", p[digits])) return false;
+        p += digits + 1;
+    }
+    return parts > 0;
+}
+
 static bool ends_date(const char *p) { return !*p || ((*p == 'T' || *p == ' ') && is_time(p + 1)); }
 
 /* Year, month and day in numbers, in any order, by one mark: "2020-01-31", "31.1.2020", "1/31/20"; or "2020-01". */
@@ -265,20 +279,60 @@ static bool has_unit(const char *text, bnn_mark *mark) {
     return true;
 }
 
+/* "5\u00B11", "5 +- 1", "5+/-1". */
+static bool has_error(const char *text) {
+    static const char *const signs[] = {"\u00B1", "+/-", "+-"};
+    char number[64], error[64];
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        const char *at = strstr(text, signs[i]);
+        if (at && cut(text, at, number) && is_any_number(number) && cut(at + strlen(signs[i]), text + strlen(text), error))
+            return is_any_number(error);
+    }
+    return false;
+}
+
+/* "5'11\"", "48\u00B051\u2032N": whole numbers, each with its mark, where the last may have a quarter of heaven instead. */
+static bool has_parts(const char *text) {
+    static const char *const marks[] = {"'", "\"", "\u00B0", "\u00BA", "\u2032", "\u2033", "\u2019", "\u201D"};
+    enum { MARKS = sizeof marks / sizeof *marks };
+    const char *p = text + (*text == '-' || *text == '+');
+    int parts = 0;
+    while (is_digit(*p)) {
+        size_t i = 0;
+        p += strspn(p, "0123456789.,");
+        while (i < MARKS && strncmp(p, marks[i], strlen(marks[i])) != 0) i++;
+        if (i == MARKS) break;
+        parts++, p += strlen(marks[i]), p += *p == ' ';
+    }
+    p += *p && strchr("NSEWO", *p);
+    return parts > 0 && !*p;
+}
+
+/* "<0.5", ">= 10", "\u22645": of a number it is only known on which side it lies. */
+static bool is_bound(const char *text) {
+    static const char *const signs[] = {"<=", ">=", "<", ">", "\u2264", "\u2265"};
+    char plain[64];
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        size_t n = strlen(signs[i]);
+        if (strncmp(text, signs[i], n) == 0) return cut(text + n, text + strlen(text), plain) && is_any_number(plain);
+    }
+    return false;
+}
+
 static bool is_hex(const char *text) {
     const char *p = text + (*text == '-' || *text == '+');
     return p[0] == '0' && (p[1] == 'x' || p[1] == 'X') && p[2] && !p[2 + strspn(p + 2, "0123456789abcdefABCDEF")];
 }
 
 static bool is_absent(const char *text) {
-    static const char *const words[] = {"-",   "--",  "---", ".",      "none",    "missing", "unknown", "n.a.",
-                                        "n/d", "nil", "nd",  "#null!", "#value!", "#div/0!", "#ref!",   NULL};
+    static const char *const words[] = {"-",   "--", "---",  ".",      "none",  "missing", "unknown", "n.a.",    "n/d",   "nil", "nd",
+                                        "\\n", "..", "n.d.", "#name?", "#num!", "#null!",  "#value!", "#div/0!", "#ref!", NULL};
     return is_one_of(text, strlen(text), words);
 }
 
 static bool is_date(const char *text) {
     return is_date_of_numbers(text) || is_date_of_words(text) || is_date_of_one_word(text) || is_date_around_words(text) || is_time(text) ||
-           is_duration(text);
+           is_duration(text) || is_iso_duration(text);
 }
 
 /* Digits of other scripts, Arabic, Persian, Devanagari and wide ones, and marks. */
@@ -318,6 +372,10 @@ bnn_mark bnn_mark_of(const char *text) {
                 : in_quotes(text)                ? BNN_MARK_QUOTES
                 : has_other_minus(text)          ? BNN_MARK_MINUS
                 : is_hex(text)                   ? BNN_MARK_HEX
+                : *text == '='                   ? BNN_MARK_FORMULA
+                : has_error(text)                ? BNN_MARK_ERROR
+                : is_bound(text)                 ? BNN_MARK_BOUND
+                : has_parts(text)                ? BNN_MARK_PARTS
                 : is_date(text)                  ? BNN_MARK_DATE
                 : has_unit(text, &mark)          ? BNN_MARK_UNIT
                                                  : BNN_MARK_NONE;
@@ -362,6 +420,11 @@ void bnn_mark_advice(const bnn_mark *mark, const char *text, char *advice, size_
         [BNN_MARK_QUOTES] = "is a number in single quotes: take them away",
         [BNN_MARK_MINUS] = "has another minus than -, before the digits: write that one",
         [BNN_MARK_HEX] = "is a hexadecimal number: write it with decimal digits, or leave the column out (--drop)",
+        [BNN_MARK_FORMULA] = "is a formula: save the values of the spreadsheet, or leave the column out (--drop)",
+        [BNN_MARK_ERROR] = "is a number with its error: give the error a column of its own, or leave the column out (--drop)",
+        [BNN_MARK_BOUND] = "is a bound, which is no number here: put a value in its place, or say --na for what is not known",
+        [BNN_MARK_PARTS] =
+            "is a number in parts, such as degrees and minutes or feet and inches: make one of it, or leave the column out (--drop)",
         [BNN_MARK_DIGITS] = "is a number in other digits than 0 to 9: write it with these, or leave the column out (--drop)",
         [BNN_MARK_UNIT] =
             "is a number with a unit: take the unit away (its place is the name of the column), or leave the column out (--drop)",

@@ -78,7 +78,8 @@ static bnn_status quoted_field(reader *r, char **end) {
     r->at = p + 1, *end = to;
     while (is_blank(r, *r->at)) r->at++;
     if (r->stop[(unsigned char)*r->at] || (r->delimiter == ' ' && r->at > p + 1)) return BNN_OK;
-    return bnn_fail(BNN_ERR_FORMAT, "%s: line %d: a quoted field goes on behind its closing quote", r->sheet->path, r->at_line);
+    return bnn_fail(BNN_ERR_FORMAT, "%s: line %d: a quoted field goes on behind its closing quote; a quote within it is written twice",
+                    r->sheet->path, r->at_line);
 }
 
 /* One field; *last: its line ends behind it. */
@@ -186,14 +187,19 @@ static const char *delimiter_name(char delimiter, char text[4]) {
     return text;
 }
 
-/* How often c stands outside quotes in one line; *at goes on to the next. The mark of decimals is no delimiter unless beside a quote. */
+/* Says whether p may be the mark of decimals of a number: a digit stands behind it, and none or the end of a field before it. */
+static bool may_be_decimal(const char *line, const char *p) {
+    return p[1] >= '0' && p[1] <= '9' && (p == line || strchr("0123456789+- \t;|", p[-1]));
+}
+
+/* How often c stands outside quotes in one line; *at goes on to the next. The mark of decimals is a delimiter where no number has it. */
 static int count_in_line(const reader *r, const char **at, char c) {
     int count = 0;
     bool quoted = false, begin = true;
     const char *p = *at;
     for (; *p && (quoted || *p != '\n'); p++) {
         if (*p == '"' && (quoted || begin)) quoted = !quoted;
-        count += *p == c && !quoted && (c != r->how->decimal || p[1] == '"' || (p > *at && p[-1] == '"'));
+        count += *p == c && !quoted && (c != r->how->decimal || !may_be_decimal(*at, p));
         begin = *p == c || *p == ' ' || *p == '"';
     }
     *at = *p ? p + 1 : p;

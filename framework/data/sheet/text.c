@@ -122,14 +122,16 @@ static void skip(bytes *b, size_t n) {
     memmove(b->at, b->at + n, b->size + 1);
 }
 
-/* What other programs may have written there by mistake. */
-static bnn_status check_kind(const bytes *b) {
+#define KIND(begin, sentence) \
+    { begin, sizeof begin - 1, sentence }
+
+/* What other programs may have written there by mistake: known by the first bytes. */
+static const char *kind_of_bytes(const bytes *b) {
     static const struct {
         const char *begin;
         size_t size;
         const char *sentence;
     } kinds[] = {
-#define KIND(begin, sentence) {begin, sizeof begin - 1, sentence}
         KIND("PK\3\4", "is a zip archive, such as a workbook of Excel: save it as CSV first"),
         KIND("\x89HDF", "is an HDF5 file, not a text"),
         KIND("\x89PNG", "is a picture: name the folder that it is in"),
@@ -142,22 +144,39 @@ static bnn_status check_kind(const bytes *b) {
              "is compressed by xz: only gzip is read"),
         KIND("\x28\xB5\x2F\xFD", "is compressed by zstd: only gzip is read"),
         KIND("\xFF\xFE\0\0", "is UTF-32: save it as UTF-8"),
-        KIND("{\"", "is JSON: write it as CSV first"),
-        KIND("[{", "is JSON: write it as CSV first"),
-        KIND("[[", "is JSON: write it as CSV first"),
-        KIND("@relation", "is an ARFF file of Weka: write it as CSV first"),
-        KIND("@RELATION", "is an ARFF file of Weka: write it as CSV first"),
-        KIND("<?xml", "is XML: write it as CSV first"),
-        KIND("<html", "is a page of HTML: save its table as CSV first"),
-        KIND("<!DOCTYPE", "is a page of HTML: save its table as CSV first"),
-        KIND("%PDF", "is a PDF: write its table as CSV first"),
-#undef KIND
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (b->size >= kinds[i].size && memcmp(b->at, kinds[i].begin, kinds[i].size) == 0)
-            return bnn_fail(BNN_ERR_FORMAT, "%s: %s", b->path, kinds[i].sentence);
-    return BNN_OK;
+        if (b->size >= kinds[i].size && memcmp(b->at, kinds[i].begin, kinds[i].size) == 0) return kinds[i].sentence;
+    return NULL;
 }
+
+/* Texts that are no tables: known by their first letters, small or large, with blanks between them or without. */
+static const char *kind_of_text(const bytes *b) {
+    static const char html[] = "is a page of HTML: save its table as CSV first", json[] = "is JSON: write it as CSV first";
+    static const struct {
+        const char *begin;
+        size_t size;
+        const char *sentence;
+    } kinds[] = {KIND("{\"", json),
+                 KIND("[{", json),
+                 KIND("[[", json),
+                 KIND("@relation", "is an ARFF file of Weka: write it as CSV first"),
+                 KIND("<html", html),
+                 KIND("<!doctype", html),
+                 KIND("<table", html),
+                 KIND("<?xml", "is XML: write it as CSV first"),
+                 KIND("%pdf", "is a PDF: write its table as CSV first")};
+    char head[16] = "";
+    size_t n = 0;
+    for (size_t i = 0; i < b->size && n < sizeof head; i++)
+        if (!strchr(" \t\r\n", b->at[i])) head[n++] = (char)(b->at[i] >= 'A' && b->at[i] <= 'Z' ? b->at[i] - 'A' + 'a' : b->at[i]);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (n >= kinds[i].size && memcmp(head, kinds[i].begin, kinds[i].size) == 0) return kinds[i].sentence;
+    return NULL;
+}
+#undef KIND
+
+static bnn_status check_kind(const bytes *b, const char *kind) { return kind ? bnn_fail(BNN_ERR_FORMAT, "%s: %s", b->path, kind) : BNN_OK; }
 
 /* Says whether bytes without a mark are UTF-16, whose letters of ASCII, of which a table has many, have a 0 at this place of the two. */
 static bool has_wide_letters(const bytes *b, int place) {
@@ -172,13 +191,18 @@ static bool has_wide_letters(const bytes *b, int place) {
 
 static bnn_status decode(bytes *b) {
     const uint8_t *p = b->at;
-    BNN_TRY(check_kind(b));
+    BNN_TRY(check_kind(b, kind_of_bytes(b)));
     bool little = b->size >= 2 && p[0] == 0xFF && p[1] == 0xFE, big = b->size >= 2 && p[0] == 0xFE && p[1] == 0xFF;
     if (little || big) return skip(b, 2), from_utf16(b, big);
     if (has_wide_letters(b, 1)) return from_utf16(b, false);
     if (has_wide_letters(b, 0)) return from_utf16(b, true);
     if (b->size >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) skip(b, 3);
     return bnn_is_utf8((const char *)b->at) ? BNN_OK : from_latin1(b);
+}
+
+/* Ctrl-Z, with which DOS ends a text. */
+static void take_off_end(bytes *b) {
+    if (b->size > 1 && b->at[b->size - 1] == 0x1A) b->at[--b->size] = '\0';
 }
 
 /* ---- ends of lines ---- */
@@ -200,6 +224,8 @@ bnn_status bnn_text_read(const char *path, bnn_remarks *remarks, char **text) {
     *text = NULL;
     bnn_status s = read_file(&b, path);
     if (s == BNN_OK) s = decode(&b);
+    if (s == BNN_OK) s = check_kind(&b, kind_of_text(&b));
+    if (s == BNN_OK) take_off_end(&b);
     if (s == BNN_OK && memchr(b.at, '\0', b.size)) s = bnn_fail(BNN_ERR_FORMAT, "%s: is not a text file", b.path);
     if (s == BNN_OK) unify_lines(&b);
     if (s < 0)
