@@ -10,13 +10,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* A picture, or a map of labels, as it stands in a file. */
+/* A picture, or a map of labels, as it stands in a file, upright. */
 typedef struct {
     int width, height;
-    int channels; /* 1: grey, or labels; 3: red, green, blue */
-    bool deep;    /* has 16 bits a number, of which the upper ones are read, rounded */
-    bool turned;  /* says that it is to be turned when it is looked at (EXIF); it is read as it is stored */
-    uint8_t *v;   /* [height, width, channels] owned, by malloc; NULL: the head alone was read */
+    int channels;    /* 1: grey, or labels; 3: red, green, blue */
+    bool deep;       /* has 16 bits a number, of which the upper ones are read, rounded */
+    int orientation; /* 1 to 8 (EXIF): how it was turned from what is stored; 1: not at all */
+    uint8_t *v;      /* [height, width, channels] owned, by malloc; NULL: the head alone was read */
 } bnn_picture;
 
 /* What is wanted of a file. */
@@ -29,9 +29,13 @@ typedef enum {
 /* Reads a file, told by its content. Refuses, by name, what is neither PNG nor JPEG or is damaged, pictures in CMYK or with transparent
  * pixels, and as a map of labels what has colours or was compressed with losses. */
 bnn_status bnn_picture_read(const char *path, bnn_picture_part part, bnn_picture *out);
+/* The orientation that a block of EXIF tells (tag 0x112 of its first directory); 1 where it tells none. */
+int bnn_picture_orientation(const uint8_t *block, unsigned size);
+/* Turns what was read as it is stored. */
+bnn_status bnn_picture_turn(const char *path, bnn_picture *picture);
 /* Makes room for v, and says so where there is none. */
 bnn_status bnn_picture_room(const char *path, bnn_picture *out);
-/* The same of a file that stands at its beginning. */
+/* The same of a file that stands at its beginning, as it is stored. */
 bnn_status bnn_picture_read_png(const char *path, FILE *file, bnn_picture_part part, bnn_picture *out);
 bnn_status bnn_picture_read_jpeg(const char *path, FILE *file, bnn_picture_part part, bnn_picture *out);
 

@@ -180,11 +180,12 @@ static bnn_status load_like(const char *path, const bnn_run *like, const tool_re
     return s < 0 ? bnn_note(s, "%s", path) : BNN_OK;
 }
 
-/* A folder without the table of the UCI layout. */
+/* One picture, or a folder without the table of the UCI layout. */
 static bool is_pictures(const char *path) {
     char table[4096];
     struct stat about;
-    return is_folder(path) && snprintf(table, sizeof table, "%s/data.txt", path) < (int)sizeof table && stat(table, &about) < 0;
+    if (!is_folder(path)) return bnn_import_is_picture(path);
+    return snprintf(table, sizeof table, "%s/data.txt", path) < (int)sizeof table && stat(table, &about) < 0;
 }
 
 /* Pictures of the size, the colours and the classes that a run was fitted to. */
@@ -193,14 +194,12 @@ static bnn_status read_pictures(const char *path, const bnn_run *like, tool_read
     const bnn_shape *x = like ? &like->engine->model->x_shape : NULL;
     char shape[BNN_SHAPE_TEXT];
     if (x && x->rank != 3)
-        return bnn_fail(
-            BNN_ERR_SHAPE,
-            "%s: has no data.txt, as folders of the UCI layout have, and the run was fitted to rows of shape %s, not to pictures", path,
-            bnn_shape_print(*x, shape));
+        return bnn_fail(BNN_ERR_SHAPE, "%s: %s, and the run was fitted to rows of shape %s, not to pictures", path,
+                        is_folder(path) ? "has no data.txt, as folders of the UCI layout have" : "is a picture",
+                        bnn_shape_print(*x, shape));
     if (x) how.channels = x->d[0], how.height = x->d[1], how.width = x->d[2];
     if (x && x->d[0] != 1 && x->d[0] != 3)
-        return bnn_fail(BNN_ERR_SHAPE, "%s: is a folder of pictures, which have 1 or 3 channels, and the run was fitted to %d", path,
-                        x->d[0]);
+        return bnn_fail(BNN_ERR_SHAPE, "%s: pictures have 1 or 3 channels, and the run was fitted to %d", path, x->d[0]);
     if (like) how.classes = (const char *const *)like->names.classes, how.n_classes = like->names.n_classes;
     BNN_TRY(bnn_import_pictures(&how, NULL, out));
     reading->text = path;
@@ -216,7 +215,7 @@ static bnn_status read_text(const char *path, const bnn_run *like, tool_reading 
                                           : bnn_import_csv(path, &reading->csv, NULL, out);
     if (s < 0) return s;
     if (!folder) reading->text = path;
-    if (!folder && like && !like->schema)
+    if (!folder && !pictures && like && !like->schema)
         BNN_TRY(bnn_remarks_add(reading->csv.remarks, BNN_REMARK_NOTE, "columns_unnamed",
                                 "columns: taken in the order in which they stand, as those of the fit have no names"));
     memcpy((*out)->sha256, (*out)->raw_sha256, sizeof(*out)->sha256); /* the file that it is known by */

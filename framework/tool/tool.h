@@ -93,8 +93,8 @@ void tool_print_remarks(const bnn_remarks *remarks, FILE *notes);
 /* Prints "wrote data.h5: 60 rows, features [2], target y, 0 splits", or what else was done with it. */
 void tool_print_table(FILE *out, const char *did, const char *path, const bnn_table *table);
 
-/* The rows that a command works on: a data file, which is told by its content, a folder of the UCI layout or of pictures, or a table of texts ("-" is
- * standard input). Columns are matched by name to those that `like` was fitted to, and stand in their order where those had no names; NULL:
+/* The rows that a command works on: a data file or a picture, which are told by their content, a folder of the UCI layout or of pictures,
+ * or a table of texts ("-" is standard input). Columns are matched by name to those that `like` was fitted to, and stand in their order where those had no names; NULL:
  * nothing was fitted. Remarks wait for tool_reading_say. */
 bnn_status tool_reading_table(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **out);
 /* Says what was found, once it is clear that the command does its work, and frees the remarks: notes, and of a table of texts that is new

@@ -38,6 +38,10 @@ class Folder:
         done = subprocess.run([self.program, *map(str, words)], cwd=self.folder, capture_output=True, text=True)
         assert done.returncode == 2 and sentence in done.stderr, f"{' '.join(map(str, words))}: {done.returncode}, {done.stderr}"
 
+    def gif(self, name):
+        (self.folder / name).write_bytes(b"GIF89a\6\0\4\0")
+        return name
+
     def predicted(self, *words):
         lines = subprocess.run([self.program, "predict", *map(str, words)], cwd=self.folder, capture_output=True, text=True, check=True).stdout
         return {row["path"]: row for row in csv.DictReader(lines.splitlines())}
@@ -70,6 +74,8 @@ def main(program):
             for where in "new", "large", "bent":
                 got = f.predicted(run, "-d", where)
                 assert {path: row["class"] for path, row in got.items()} == {f"{name}.png": name for name in CLASSES}, got
+        assert f.predicted("run.h5", "-d", "new/light.png")["light.png"]["class"] == "light"  # one alone
+        f.refuses("table.gif: is a GIF picture, and PNG and JPEG are read: convert it", "predict", "run.h5", "-d", f.gif("table.gif"))
         assert "bent/dark.png is 4x9 and becomes 6x4, which changes its shape" in f.bnn("predict", "run.h5", "-d", "bent", "-o", "bent.csv")
         said = f.bnn("import", "images", "train", "--test", "test", "--balance", "--size", "3x2", "--range", "-o", "even.h5")
         assert "features [1x2x3]" in said, said
@@ -78,6 +84,7 @@ def main(program):
         f.refuses("others/pink: is of a class that the fit does not know", "predict", "run.h5", "-d", "others")
         (f.folder / "table.csv").write_text("a,b,y\n" + "".join(f"{i},{i * i % 7},{i % 2}\n" for i in range(20)))
         f.bnn("fit", "-d", "table.csv", "--net", "dense", "-e", "map:epochs=2", "-o", "table.h5")
+        f.refuses("new/dark.png: is a picture, and the run was fitted to rows of shape [2], not to pictures", "predict", "table.h5", "-d", "new/dark.png")
         f.refuses("new: has no data.txt, as folders of the UCI layout have, and the run was fitted to rows of shape [2], not to pictures", "predict", "table.h5", "-d", "new")
 
 

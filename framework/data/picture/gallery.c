@@ -240,8 +240,18 @@ static bool has_folders(const listing *l) {
     return has;
 }
 
+/* A file in the place of a folder: one picture to predict. */
+static bnn_status add_alone(bnn_gallery *g, const source *from) {
+    const char *slash = strrchr(from->folder, '/');
+    bnn_exhibit one = {.path = strdup(from->folder), .id = strdup(slash ? slash + 1 : from->folder), .class = -1, .role = from->role};
+    if (one.path && one.id) return add(g, one);
+    free(one.path), free(one.id);
+    return bnn_oom("the names of pictures");
+}
+
 static bnn_status add_source(bnn_gallery *g, const source *from) {
     listing l;
+    if (from->role == BNN_TRAIN && !from->annotations && bnn_import_is_picture(from->folder)) return add_alone(g, from);
     bnn_status s = list(from->folder, &l);
     bool classes = s == BNN_OK && !from->annotations && has_folders(&l);
     if (s == BNN_OK && from->role != BNN_TRAIN && !from->annotations && (classes ? g->n_classes == 0 : true))

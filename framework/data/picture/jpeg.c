@@ -31,27 +31,11 @@ static void on_message(j_common_ptr jpeg, int level) {
     if (level < 0 && code != JWRN_EXTRANEOUS_DATA && code != JWRN_ADOBE_XFORM && code != JWRN_JFIF_MAJOR) on_error(jpeg);
 }
 
-/* A number of `bytes` bytes in a block of EXIF; 0 behind its end. */
-static unsigned number_at(const uint8_t *block, unsigned size, bool large_first, unsigned at, unsigned bytes) {
-    unsigned value = 0;
-    if (at > size || bytes > size - at) return 0;
-    for (unsigned i = 0; i < bytes; i++) value |= (unsigned)block[at + i] << 8 * (large_first ? bytes - 1 - i : i);
-    return value;
-}
-
-/* Says whether the orientation in a block of EXIF (its tag 0x112, in the first directory) is another than 1, upright. */
-static bool is_turned(const uint8_t *exif, unsigned size) {
-    enum { HEAD = 6, ENTRY = 12, ORIENTATION = 0x112 };
-    if (size < HEAD + 8 || memcmp(exif, "Exif\0\0", HEAD) != 0) return false;
-    const uint8_t *block = exif + HEAD;
-    const bool large_first = block[0] == 'M';
-    size -= HEAD;
-    unsigned directory = number_at(block, size, large_first, 4, 4), n = number_at(block, size, large_first, directory, 2);
-    for (unsigned i = 0; i < n && directory < size; i++) {
-        unsigned at = directory + 2 + ENTRY * i;
-        if (number_at(block, size, large_first, at, 2) == ORIENTATION) return number_at(block, size, large_first, at + 8, 2) > 1;
-    }
-    return false;
+/* The orientation that a marker tells; 1, upright, where it is not of EXIF. */
+static int orientation_of(jpeg_saved_marker_ptr marker) {
+    enum { HEAD = 6 };
+    if (marker->data_length < HEAD || memcmp(marker->data, "Exif\0\0", HEAD) != 0) return 1;
+    return bnn_picture_orientation(marker->data + HEAD, marker->data_length - HEAD);
 }
 
 static bnn_status check_kind(const reader *r) {
@@ -68,7 +52,8 @@ static void read_all(reader *r, FILE *file) {
     jpeg_read_header(&r->jpeg, TRUE);
     if ((r->status = check_kind(r)) < 0) return;
     r->out->width = (int)r->jpeg.image_width, r->out->height = (int)r->jpeg.image_height, r->out->channels = r->jpeg.num_components;
-    for (jpeg_saved_marker_ptr m = r->jpeg.marker_list; m; m = m->next) r->out->turned |= is_turned(m->data, m->data_length);
+    for (jpeg_saved_marker_ptr m = r->jpeg.marker_list; m && r->out->orientation == 1; m = m->next)
+        r->out->orientation = orientation_of(m);
     if (r->part == BNN_PICTURE_HEAD || (r->status = bnn_picture_room(r->path, r->out)) < 0) return;
     r->jpeg.out_color_space = r->out->channels == 3 ? JCS_RGB : JCS_GRAYSCALE;
     r->jpeg.dct_method = JDCT_ISLOW; /* the same bits on every processor */

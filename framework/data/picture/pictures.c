@@ -193,7 +193,7 @@ static bnn_status say_heads(const work *w) {
     const int grey = count_grey(w);
     for (int i = 0; i < w->gallery.n; i++) {
         deep += w->head[i].deep;
-        if (w->head[i].turned && turned++ == 0) a_turned = i;
+        if (w->head[i].orientation != 1 && turned++ == 0) a_turned = i;
     }
     if (w->frame.channels == 3 && grey > 0)
         BNN_TRY(bnn_remarks_add(w->how->remarks, BNN_REMARK_NOTE, "pictures_grey",
@@ -202,10 +202,10 @@ static bnn_status say_heads(const work *w) {
         BNN_TRY(bnn_remarks_add(w->how->remarks, BNN_REMARK_NOTE, "pictures_rounded",
                                 "depth: %d pictures have 16 bits a number, and were rounded to 8", deep));
     if (turned > 0)
-        BNN_TRY(
-            bnn_remarks_add(w->how->remarks, BNN_REMARK_WARNING, "pictures_turned",
-                            "orientation: %d pictures say that they are to be turned (EXIF), such as %s, and were read as they are stored",
-                            turned, w->gallery.picture[a_turned].path));
+        BNN_TRY(bnn_remarks_add(w->how->remarks, has_maps(w) ? BNN_REMARK_WARNING : BNN_REMARK_NOTE, "pictures_turned",
+                                "orientation: %d pictures were turned as they say (EXIF), such as %s%s", turned,
+                                w->gallery.picture[a_turned].path,
+                                has_maps(w) ? ": their labels are taken for those of what is turned" : ""));
     return BNN_OK;
 }
 

@@ -84,6 +84,13 @@ static bnn_status take_pixels(const reader *r, int channels) {
     return BNN_OK;
 }
 
+/* A block of EXIF that stands behind the pixels is not seen. */
+static void find_orientation(reader *r) {
+    png_uint_32 size;
+    png_bytep exif;
+    if (png_get_eXIf_1(r->png, r->info, &size, &exif)) r->out->orientation = bnn_picture_orientation(exif, size);
+}
+
 static void read_all(reader *r) {
     png_init_io(r->png, r->file);
     png_read_info(r->png, r->info);
@@ -91,6 +98,7 @@ static void read_all(reader *r) {
     r->out->width = (int)png_get_image_width(r->png, r->info), r->out->height = (int)png_get_image_height(r->png, r->info);
     r->out->channels = color & PNG_COLOR_MASK_COLOR && r->part != BNN_PICTURE_LABELS ? 3 : 1;
     r->out->deep = png_get_bit_depth(r->png, r->info) == 16;
+    find_orientation(r);
     if (r->part == BNN_PICTURE_HEAD) return;
     if (r->part == BNN_PICTURE_LABELS && (r->status = check_labels(r->path, color)) < 0) return;
     ask(r, color);

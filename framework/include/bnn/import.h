@@ -27,7 +27,8 @@ bnn_status bnn_import_idx(const bnn_idx_files *files, const bnn_import_about *ab
 /* Folders of pictures. All zeros beside `folder` read it as it is. */
 typedef struct {
     size_t size;                        /* of this struct */
-    const char *folder;                 /* folders with the pictures of a class; or, with annotations, pictures; or pictures to predict */
+    const char *folder;                 /* folders with the pictures of a class; or, with annotations, pictures; or pictures to predict,
+                                         * which may be one file */
     const char *annotations;            /* a folder of PNGs that are called like the pictures, with a label for each pixel; NULL: none */
     const char *validation, *test;      /* further folders like it, whose pictures have these roles in one split; NULL: none */
     const char *validation_annotations; /* their maps of labels */
@@ -44,6 +45,8 @@ typedef struct {
     bnn_remarks *remarks;               /* takes what was guessed and what is odd; NULL: nobody asks */
 } bnn_picture_folders;
 
+/* Says whether a file begins like a picture, also of a kind that is not read: bnn_import_pictures refuses those by the name of their kind. */
+bool bnn_import_is_picture(const char *path);
 /* PNG and JPEG, as bytes in the order of their paths, which become their ids; classes are called like the folders, sorted by bytes.
  * Scaled by BNN_SCALE_CHANNEL unless `range` is set. Refuses by name what is damaged, transparent or in CMYK, and pictures of several sizes
  * without one to bring them to. raw_sha256 is that of the lines that sha256sum prints of the pictures. */
