@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const bnn_hook hooks[] = {BNN_HOOK(bnn_likelihood_type, bind), BNN_HOOK(bnn_likelihood_type, nll), BNN_HOOK(bnn_likelihood_type, observe), BNN_HOOK(bnn_likelihood_type, draw), {0}};
+static const bnn_hook hooks[] = {BNN_HOOK(bnn_likelihood_type, bind),
+                                 BNN_HOOK(bnn_likelihood_type, nll),
+                                 BNN_HOOK(bnn_likelihood_type, observe),
+                                 BNN_HOOK(bnn_likelihood_type, draw),
+                                 {0}};
 
 const bnn_contract bnn_contract_likelihood = {.name = "likelihood", .size = sizeof(bnn_likelihood_type), .required = hooks};
 
@@ -22,10 +26,18 @@ static bnn_status bind(bnn_likelihood *l) {
 }
 
 bnn_status bnn_likelihood_new(const char *spec, const bnn_targets *y, bnn_likelihood *out) {
-    bnn_likelihood l = {.y_shape = y->shape, .n_classes = y->n_classes, .y_mean = y->mean, .y_sd = y->sd, .sites = 1};
-    l.y_dim = bnn_shape_size(y->shape);
+    return bnn_likelihood_new_for(spec, y, 0, NULL, NULL, out);
+}
+
+bnn_status bnn_likelihood_new_for(const char *spec, const bnn_targets *targets, int n, const bnn_real *y, const double *weight,
+                                  bnn_likelihood *out) {
+    bnn_likelihood l = {
+        .y_shape = targets->shape, .n_classes = targets->n_classes, .y_mean = targets->mean, .y_sd = targets->sd, .sites = 1};
+    l.y_dim = bnn_shape_size(targets->shape);
     BNN_TRY(bnn_object_parse(BNN_LIKELIHOOD, spec, &l.object));
-    bnn_status s = bind(&l);
+    const bnn_likelihood_type *type = bnn_likelihood_vtable(&l);
+    bnn_status s = n > 0 && type->settle ? type->settle(&l, n, y, weight) : BNN_OK;
+    if (s == BNN_OK) s = bind(&l);
     if (s < 0) {
         bnn_note(s, "likelihood '%s'", l.object.type->name);
         bnn_likelihood_free(&l);

@@ -43,7 +43,7 @@ static bnn_status bind(bnn_model *m, const bnn_texts *texts, const bnn_data *dat
     BNN_TRY(bnn_scaling_copy(&data->scaling, &m->scaling));
     BNN_TRY(bnn_prior_new(texts->prior, &m->prior));
     bnn_targets y = {data->y_shape, data->n_classes, m->scaling.y_mean, m->scaling.y_sd};
-    BNN_TRY(bnn_likelihood_new(texts->likelihood, &y, &m->likelihood));
+    BNN_TRY(bnn_likelihood_new_for(texts->likelihood, &y, data->y ? data->n : 0, data->y, data->weight, &m->likelihood));
     bnn_net_env env = {.x_shape = data->x_shape, .out = m->likelihood.out, .prior = &m->prior};
     BNN_TRY(bnn_net_new(texts->net, &env, &m->net));
     m->x_shape = data->x_shape;

@@ -11,7 +11,8 @@
 /* ---------------------------------------------------------------- options */
 
 static const struct argp_option options[] = {
-    {"data", 'd', "FILE", 0, "a table of texts (CSV; - is standard input), a picture or a folder of them, or a data file made by `bnn import`", 1},
+    {"data", 'd', "FILE", 0,
+     "a table of texts (CSV; - is standard input), a picture or a folder of them, or a data file made by `bnn import`", 1},
     {"net", 'n', "TEXT", 0, "the network, such as 'dense:50; relu; dense'; every engine takes the same plain text (fit: default auto)", 1},
     {"likelihood", 'l', "TEXT", 0, "observation model (default: gaussian with learned noise, or categorical for classes)", 1},
     {"prior", 'p', "TEXT", 0, "prior over weights (default: gauss)", 1},

@@ -6,7 +6,9 @@
 
 static const struct argp_option options[] = {
     {"data", 'd', "FILE", 0,
-     "a table of texts (CSV; - is standard input), a picture or a folder of them, or a data file, matched by names of columns (default: that of the fit)", 1},
+     "a table of texts (CSV; - is standard input), a picture or a folder of them, or a data file, matched by names of columns (default: "
+     "that of the fit)",
+     1},
     {"split", 'k', "K", 0, "test rows of split K, or 'all' (default: the run's own split; all rows of another file)", 1},
     {"samples", 'S', "S", 0, "draws of the predictive distribution (default: 1000)", 1},
     {"seed", 's', "N", 0, "seed (default: 1)", 1},

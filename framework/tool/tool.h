@@ -72,7 +72,8 @@ bnn_status tool_plugins_load(const tool_plugins *plugins, void (*loads)(const ch
 /* Warns where a run was made with a plugin of the same version as one that is loaded, but of other bytes. */
 void tool_plugins_compare(const char *path);
 void tool_plugins_say(void); /* warns of files in BNN_PLUGIN_PATH that are passed over */
-/* From now on this plugin is being loaded (NULL: none is): should it end the program, or not come back, it is named and the exit status is 2. */
+/* From now on this plugin is being loaded (NULL: none is): should it end the program, or not come back, it is named and the exit status
+ * is 2. */
 void tool_plugins_guard(const char *path);
 
 /* Whole numbers with a range, for options; prints the sentence and leaves the program with status 2 where text is none: "--seed: 'x' is not
@@ -94,8 +95,8 @@ void tool_print_remarks(const bnn_remarks *remarks, FILE *notes);
 void tool_print_table(FILE *out, const char *did, const char *path, const bnn_table *table);
 
 /* The rows that a command works on: a data file or a picture, which are told by their content, a folder of the UCI layout or of pictures,
- * or a table of texts ("-" is standard input). Columns are matched by name to those that `like` was fitted to, and stand in their order where those had no names; NULL:
- * nothing was fitted. Remarks wait for tool_reading_say. */
+ * or a table of texts ("-" is standard input). Columns are matched by name to those that `like` was fitted to, and stand in their order
+ * where those had no names; NULL: nothing was fitted. Remarks wait for tool_reading_say. */
 bnn_status tool_reading_table(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **out);
 /* Says what was found, once it is clear that the command does its work, and frees the remarks: notes, and of a table of texts that is new
  * (NULL: it is not) what came in, to a stream. */

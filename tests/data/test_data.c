@@ -418,7 +418,8 @@ START_TEST(classes_may_weigh_the_same) {
     t->y[0] = 1;
     REFUSED(bnn_table_balance(t), "class 0 (without a name) has no training rows, which could weigh as much as those of another");
     ck_assert_ptr_null(t->weight);
-    REFUSED(bnn_table_balance(map), "rows have weights, and pixels have none: classes of maps cannot weigh the same");
+    REFUSED(bnn_table_balance(map), "rows have weights, and pixels have none: let classes of maps weigh the same in the fit (--likelihood "
+                                    "categorical:weights=balanced)");
     REFUSED(bnn_table_balance(real), "the targets are no classes, which could weigh the same");
     bnn_table_free(t), bnn_table_free(map), bnn_table_free(real);
 }

@@ -491,12 +491,11 @@ START_TEST(maps_that_do_not_fit_are_refused) {
 END_TEST
 
 int main(void) {
-    return run_tests("pictures",
-                     (const TTest *const[]){png_of_every_kind_is_read, labels_of_every_kind_are_read, jpeg_is_read,
-                                            orientation_is_followed, labels_are_of_the_turned_picture, one_picture_is_read_alone,
-                                            what_is_no_picture_is_refused_by_name, sizes_are_means_of_areas_and_lines_between_centres,
-                                            colours_become_grey, labels_are_those_of_the_nearest_pixel, folders_are_classes,
-                                            further_folders_are_a_split, pictures_of_several_sizes_want_one, classes_may_be_given,
-                                            places_of_pictures_are_checked, parts_of_a_set_are_no_classes, pictures_have_maps_of_labels,
-                                            maps_that_do_not_fit_are_refused, NULL});
+    return run_tests("pictures", (const TTest *const[]){
+                                     png_of_every_kind_is_read, labels_of_every_kind_are_read, jpeg_is_read, orientation_is_followed,
+                                     labels_are_of_the_turned_picture, one_picture_is_read_alone, what_is_no_picture_is_refused_by_name,
+                                     sizes_are_means_of_areas_and_lines_between_centres, colours_become_grey,
+                                     labels_are_those_of_the_nearest_pixel, folders_are_classes, further_folders_are_a_split,
+                                     pictures_of_several_sizes_want_one, classes_may_be_given, places_of_pictures_are_checked,
+                                     parts_of_a_set_are_no_classes, pictures_have_maps_of_labels, maps_that_do_not_fit_are_refused, NULL});
 }

@@ -257,6 +257,82 @@ START_TEST(void_pixels_count_nowhere) {
 }
 END_TEST
 
+/* A pixel of class c counts w_c times in nll and df, and void ones not at all; observe knows no weights. */
+START_TEST(classes_have_weights) {
+    static const double weight[CLASSES] = {0.5, 2, 7};
+    maps m;
+    bnn_likelihood weighted;
+    bnn_targets y = {{.rank = 2, .d = {HEIGHT, WIDTH}}, CLASSES, y_mean, y_sd};
+    bnn_real df[2][MAPS * CLASSES * SITES];
+    double logp[2][MAPS * SITES], sum = 0;
+    maps_open(&m);
+    m.y[4] = -1;
+    ck_assert_int_eq(bnn_likelihood_new("categorical:weights=0.5/2/7", &y, &weighted), BNN_OK);
+    const bnn_likelihood_type *t = bnn_likelihood_vtable(&m.map);
+    t->nll(&m.map, MAPS, m.f, m.y, NULL, 0.3, df[0], NULL);
+    const double nll = t->nll(&weighted, MAPS, m.f, m.y, NULL, 0.3, df[1], NULL);
+    t->observe(&m.map, MAPS, m.f, m.y, NULL, &(bnn_observation){.logp = logp[0]});
+    t->observe(&weighted, MAPS, m.f, m.y, NULL, &(bnn_observation){.logp = logp[1]});
+    for (int i = 0; i < MAPS * SITES; i++) {
+        const double w = m.y[i] < 0 ? 0 : weight[(int)m.y[i]];
+        if (w > 0) sum -= w * logp[0][i];
+        ck_assert(isnan(logp[0][i]) ? isnan(logp[1][i]) : logp[0][i] == logp[1][i]);
+        for (int c = 0; c < CLASSES; c++) {
+            const int at = (i / SITES * CLASSES + c) * SITES + i % SITES;
+            ck_assert_double_eq_tol((double)df[1][at], w * (double)df[0][at], 10 * ROUNDING * (1 + w));
+        }
+    }
+    ck_assert_double_eq_tol(nll, sum, 10 * ROUNDING * sum);
+    bnn_likelihood_free(&weighted), maps_close(&m);
+}
+END_TEST
+
+/* Root C of one pixel: sum_c C[c,a] C[c,b] = (p . w) (diag(p) - p p^T), here of p = 1/3 each. */
+START_TEST(weights_are_in_the_curvature) {
+    bnn_likelihood l;
+    bnn_real f[CLASSES] = {0}, root[CLASSES * CLASSES];
+    ck_assert_int_eq(of_columns("categorical:weights=0.5/2/6.5", 1, CLASSES, &l), BNN_OK);
+    bnn_likelihood_vtable(&l)->curvature(&l, 1, f, NULL, root);
+    for (int a = 0; a < CLASSES; a++)
+        for (int b = 0; b < CLASSES; b++) {
+            double sum = 0;
+            for (int c = 0; c < CLASSES; c++) sum += (double)root[c * CLASSES + a] * (double)root[c * CLASSES + b];
+            ck_assert_double_eq_tol(sum, 3 * ((a == b) / 3.0 - 1 / 9.0), 100 * ROUNDING);
+        }
+    bnn_likelihood_free(&l);
+}
+END_TEST
+
+/* Of 12 pixels two are void, seven of class 0 and three of class 2: 10 / (2 x 7) and 10 / (2 x 3), and 1 for the class without any; of the
+ * first map alone 5 / (2 x 3) and 5 / (2 x 2). */
+START_TEST(balanced_weights_are_those_of_the_rows) {
+    bnn_likelihood l;
+    bnn_targets of_map = {{.rank = 2, .d = {HEIGHT, WIDTH}}, CLASSES, y_mean, y_sd};
+    const bnn_real y[MAPS * SITES] = {0, 0, -1, 0, 2, 2, 0, 0, 0, -1, 0, 2};
+    ck_assert_int_eq(bnn_likelihood_new_for("categorical:weights=balanced", &of_map, MAPS, y, NULL, &l), BNN_OK);
+    char *text = bnn_object_print(&l.object, false);
+    ck_assert_str_eq(text, "categorical:weights=0.714286/1/1.66667");
+    free(text), bnn_likelihood_free(&l);
+    const double weight[MAPS] = {1, 0};
+    ck_assert_int_eq(bnn_likelihood_new_for("categorical:weights=balanced", &of_map, MAPS, y, weight, &l), BNN_OK);
+    text = bnn_object_print(&l.object, false);
+    ck_assert_str_eq(text, "categorical:weights=0.833333/1/1.25");
+    free(text), bnn_likelihood_free(&l);
+}
+END_TEST
+
+START_TEST(wrong_weights_are_refused) {
+    static const char *const wrong[] = {"balanced", "1/2", "1/2/3/4", "1/-2/3", "1/2/x", "1/2/inf", "", "1//2"};
+    bnn_likelihood l;
+    char spec[64];
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(spec, sizeof spec, "categorical:weights=%s", wrong[i]);
+        ck_assert_int_lt(of_columns(spec, 1, CLASSES, &l), 0);
+        ck_assert_ptr_nonnull(strstr(bnn_error(), "numbers from 0 on with / between them"));
+    }
+}
+END_TEST
+
 START_TEST(maps_are_for_those_that_take_them) {
     bnn_likelihood l;
     bnn_targets y = {{.rank = 2, .d = {HEIGHT, WIDTH}}, 2, y_mean, y_sd};
@@ -273,6 +349,10 @@ int main(void) {
                                   a_map_of_classes_is_its_pixels,
                                   pixels_of_a_map_have_nothing_to_do_with_each_other,
                                   void_pixels_count_nowhere,
+                                  classes_have_weights,
+                                  weights_are_in_the_curvature,
+                                  balanced_weights_are_those_of_the_rows,
+                                  wrong_weights_are_refused,
                                   maps_are_for_those_that_take_them,
                                   refusals_name_the_way_out,
                                   NULL};

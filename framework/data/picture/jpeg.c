@@ -52,8 +52,7 @@ static void read_all(reader *r, FILE *file) {
     jpeg_read_header(&r->jpeg, TRUE);
     if ((r->status = check_kind(r)) < 0) return;
     r->out->width = (int)r->jpeg.image_width, r->out->height = (int)r->jpeg.image_height, r->out->channels = r->jpeg.num_components;
-    for (jpeg_saved_marker_ptr m = r->jpeg.marker_list; m && r->out->orientation == 1; m = m->next)
-        r->out->orientation = orientation_of(m);
+    for (jpeg_saved_marker_ptr m = r->jpeg.marker_list; m && r->out->orientation == 1; m = m->next) r->out->orientation = orientation_of(m);
     if (r->part == BNN_PICTURE_HEAD || (r->status = bnn_picture_room(r->path, r->out)) < 0) return;
     r->jpeg.out_color_space = r->out->channels == 3 ? JCS_RGB : JCS_GRAYSCALE;
     r->jpeg.dct_method = JDCT_ISLOW; /* the same bits on every processor */

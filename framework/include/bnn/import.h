@@ -45,7 +45,8 @@ typedef struct {
     bnn_remarks *remarks;               /* takes what was guessed and what is odd; NULL: nobody asks */
 } bnn_picture_folders;
 
-/* Says whether a file begins like a picture, also of a kind that is not read: bnn_import_pictures refuses those by the name of their kind. */
+/* Says whether a file begins like a picture, also of a kind that is not read: bnn_import_pictures refuses those by the name of their kind.
+ */
 bool bnn_import_is_picture(const char *path);
 /* PNG and JPEG, as bytes in the order of their paths, which become their ids; classes are called like the folders, sorted by bytes.
  * Scaled by BNN_SCALE_CHANNEL unless `range` is set. Refuses by name what is damaged, transparent or in CMYK, and pictures of several sizes

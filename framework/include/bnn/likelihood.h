@@ -118,10 +118,17 @@ typedef struct bnn_likelihood_type {
     /* OPTIONAL: as draw_theta_given, of rows with the weights weight[n]. */
     void (*draw_theta_weighted)(const bnn_likelihood *, int n, const double *weight, const bnn_real *f, const bnn_real *y, bnn_rng rng,
                                 bnn_real *theta);
+
+    /* OPTIONAL: before bind, of a fit: sets the options that its rows decide, y[n, y_dim], as written, with the weights weight[n] (NULL:
+     * 1). What is printed, saved and opened again are the options that it has set. */
+    bnn_status (*settle)(bnn_likelihood *, int n, const bnn_real *y, const double *weight);
 } bnn_likelihood_type;
 
 /* Parses a spec and binds it. Fails where it does not fit the data. Mean and sd of y are borrowed and must outlive the likelihood. */
 bnn_status bnn_likelihood_new(const char *spec, const bnn_targets *y, bnn_likelihood *out);
+/* The same for the rows of a fit, y[n, size of the shape] with the weights weight[n] (NULL: 1), which options may ask. */
+bnn_status bnn_likelihood_new_for(const char *spec, const bnn_targets *targets, int n, const bnn_real *y, const double *weight,
+                                  bnn_likelihood *out);
 void bnn_likelihood_free(bnn_likelihood *likelihood); /* frees what is inside */
 /* The hook nll of rows with the weights weight[n]: a row's -log p and its gradients count weight times. NULL: once. */
 double bnn_likelihood_nll(const bnn_likelihood *likelihood, int n, const double *weight, const bnn_real *f, const bnn_real *y,

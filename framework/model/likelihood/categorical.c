@@ -5,18 +5,77 @@
  *   -log p(y | f) = logsumexp(f) - f_y                    f [n,C,sites]; y [n,sites] class indices 0 .. C-1, or -1: void
  *   df_c = exp(f_c - logsumexp(f)) - [c = y]              df = 0 where y is void
  *
+ * With weights of classes -log p(y | f) and df count w_y times in the objective, as if each row or pixel of class c were w_c of them.
+ * Scores and predictions know no weights. The curvature is its mean over y, (sum_c p_c w_c) (diag(p) - p p^T).
+ *
  * A row with a map of classes [H,W] has H W sites, and the network ends with [C,H,W].
  */
 #include <bnn/kernels.h>
 #include <bnn/likelihood.h>
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+typedef struct {
+    char *weights;
+} conf;
+
+static const bnn_option options[] = {
+    BNN_OPT_TEXT(conf, weights, "none",
+                 "of the classes in the fit, with / between them; balanced: all classes weigh the same, by the rows or pixels of the fit"),
+    {0}};
+
+static bool is_weights(const bnn_likelihood *l, const char *text) { return strcmp(((const conf *)l->object.conf)->weights, text) == 0; }
+
+/* "0.5/2/8": one number from 0 on for each class. */
+static bnn_status read_weights(bnn_likelihood *l) {
+    const char *text = ((const conf *)l->object.conf)->weights;
+    double *weight = calloc((size_t)l->n_classes, sizeof *weight);
+    if (!(l->own = weight)) return bnn_oom("weights of classes");
+    const char *at = text;
+    for (int c = 0; c < l->n_classes; c++) {
+        char *end;
+        weight[c] = bnn_number_read(at, &end);
+        if (end == at || !(weight[c] >= 0 && isfinite(weight[c])) || *end != (c + 1 < l->n_classes ? '/' : '\0'))
+            return bnn_fail(BNN_ERR_OPTION, "weights: '%s' is neither none nor balanced, nor %d numbers from 0 on with / between them",
+                            text, l->n_classes);
+        at = end + 1;
+    }
+    return BNN_OK;
+}
+
+static void close(bnn_likelihood *l) { free(l->own); }
+
+/* Text of the weights n / (classes that there are x n_c), whose mean over all n rows or pixels is 1; void ones are none of them. */
+static char *print_balanced(int classes, const double *count) {
+    double all = 0, there = 0;
+    for (int c = 0; c < classes; c++) all += count[c], there += count[c] > 0;
+    char *text = malloc((size_t)classes * BNN_NUMBER_TEXT), *to = text;
+    for (int c = 0; text && c < classes; c++)
+        to += bnn_print(to, BNN_NUMBER_TEXT, "%s%.6g", c > 0 ? "/" : "", count[c] > 0 ? all / (there * count[c]) : 1);
+    return text;
+}
+
+static bnn_status settle(bnn_likelihood *l, int n, const bnn_real *y, const double *weight) {
+    if (l->n_classes == 0 || !is_weights(l, "balanced")) return BNN_OK;
+    double *count = calloc((size_t)l->n_classes, sizeof *count);
+    for (size_t i = 0; count && i < (size_t)n * (size_t)l->y_dim; i++)
+        if (y[i] >= 0) count[(int)y[i]] += weight ? weight[i / (size_t)l->y_dim] : 1;
+    char *text = count ? print_balanced(l->n_classes, count) : NULL;
+    free(count);
+    if (!text) return bnn_oom("weights of classes");
+    conf *c = l->object.conf;
+    free(c->weights);
+    c->weights = text;
+    return BNN_OK;
+}
 
 static bnn_status bind(bnn_likelihood *l) {
     if (l->n_classes < 2) return bnn_fail(BNN_ERR_SHAPE, "needs class indices as targets, but the data have real ones: use gaussian");
     l->sites = l->y_dim;
     l->out_dim = l->mean_dim = l->n_classes * l->sites;
+    if (!is_weights(l, "none")) BNN_TRY(read_weights(l));
     if (l->sites == 1) return BNN_OK;
     l->out = (bnn_shape){.rank = l->y_shape.rank + 1, .d = {l->n_classes}};
     if (l->y_shape.rank > 3) return bnn_fail(BNN_ERR_SHAPE, "takes maps of classes of three dimensions at most, not %d", l->y_shape.rank);
@@ -102,8 +161,9 @@ static size_t at(const bnn_likelihood *l, int c) { return (size_t)c * (size_t)l-
 /* The site that is number i of all sites of all rows: its row's outputs and its place among them. */
 static size_t place_of(const bnn_likelihood *l, int i) { return (size_t)(i / l->sites) * (size_t)l->out_dim + (size_t)(i % l->sites); }
 
-/* Sum of -log p of some sites, whose logsumexp is all[n]; df holds scale times the softmax. */
-static double against(const sites *s, const bnn_real *f, const bnn_real *y, const double *all, double scale, bnn_real *df) {
+/* Sum of -log p of some sites, whose logsumexp is all[n], by the weights of their classes (NULL: 1); df holds scale times the softmax. */
+static double against(const sites *s, const double *weight, const bnn_real *f, const bnn_real *y, const double *all, double scale,
+                      bnn_real *df) {
     double total = 0;
     for (int i = 0; i < s->n; i++) {
         const size_t here = (size_t)i * s->lane;
@@ -112,8 +172,10 @@ static double against(const sites *s, const bnn_real *f, const bnn_real *y, cons
             continue;
         }
         const size_t target = here + (size_t)(int)y[i] * s->step;
-        total += all[i] - (double)f[target];
-        if (df) df[target] -= (bnn_real)scale;
+        const double times = weight ? weight[(int)y[i]] : 1;
+        total += times * (all[i] - (double)f[target]);
+        for (size_t c = 0; df && weight && c < (size_t)s->classes; c++) df[here + c * s->step] *= (bnn_real)times;
+        if (df) df[target] -= (bnn_real)(scale * times);
     }
     return total;
 }
@@ -127,7 +189,7 @@ static double nll(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_r
         size_t place;
         sites s = sites_at(l, from, end, &place);
         softmax(&s, f + place, scale, df ? df + place : NULL, all);
-        total += against(&s, f + place, y + from, all, scale, df ? df + place : NULL);
+        total += against(&s, l->own, f + place, y + from, all, scale, df ? df + place : NULL);
         from += s.n;
     }
     return total;
@@ -166,6 +228,14 @@ static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_re
     }
 }
 
+/* Mean weight of a site's class, which is drawn from p. */
+static double mean_weight(const bnn_likelihood *l, const bnn_real *p) {
+    const double *weight = l->own;
+    double sum = 0;
+    for (int c = 0; weight && c < l->n_classes; c++) sum += weight[c] * (double)p[at(l, c)];
+    return weight ? sum : 1;
+}
+
 /* Of each site diag(p) - p p^T = sum_c p_c (e_c - p) (e_c - p)^T; sites have nothing to do with each other. */
 static void curvature(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_real *root) {
     const sites one = {.lane = 1, .step = (size_t)l->sites, .n = 1, .classes = l->n_classes};
@@ -176,8 +246,9 @@ static void curvature(const bnn_likelihood *l, int n, const bnn_real *f, const b
     for (int i = 0; i < n * l->sites; i++) {
         bnn_real *mine = root + (size_t)(i / l->sites) * out * out, *p = mine + at(l, 0) * out + (size_t)(i % l->sites) * (out + 1);
         softmax(&one, f + place_of(l, i), 1, p, &all); /* in the first row, which is overwritten last */
+        const double times = mean_weight(l, p);
         for (int c = l->n_classes - 1; c >= 0; c--) {
-            double share = sqrt((double)p[at(l, c)]);
+            double share = sqrt(times * (double)p[at(l, c)]);
             for (int k = l->n_classes - 1; k >= 0; k--) p[at(l, c) * out + at(l, k)] = (bnn_real)(share * ((c == k) - (double)p[at(l, k)]));
         }
     }
@@ -219,11 +290,13 @@ static const char *const checks[] = {"categorical", NULL};
 
 const bnn_likelihood_type bnn_likelihood_categorical = {
     .type = {BNN_TYPE(bnn_likelihood_type), .name = "categorical", .summary = "one of several classes, from logits; or a map of them",
-             .reference = "Bishop 2006, eq. 4.104", .checks = checks},
+             .reference = "Bishop 2006, eq. 4.104", .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .settle = settle,
     .bind = bind,
     .nll = nll,
     .observe = observe,
     .curvature = curvature,
     .marginal = marginal,
     .draw = draw,
+    .close = close,
 };
