@@ -267,6 +267,7 @@ for set in base avx2; do
     export BNN_SIMD=$set
     works bench mc_uci train_cd_uci hmc_uci gemm conv_shapes --seconds 0.01
     says gemm/1024x1024x1024
+    says ' % of the roof ('
 done
 unset BNN_SIMD
 works list engines

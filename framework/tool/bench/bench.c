@@ -38,8 +38,10 @@ static const bench_job jobs[] = {
 /* ---- the report ---- */
 
 typedef struct {
-    double seconds, peak; /* of a round; of one core, 0: not measured yet */
-    json_t *json;         /* an array, or NULL: lines are printed */
+    double seconds;   /* of a round */
+    double peak;      /* multiply-adds of one core, 0: not measured yet */
+    double bandwidth; /* bytes that it gets from memory, likewise */
+    json_t *json;     /* an array, or NULL: lines are printed */
 } report;
 
 static double peak_of(report *r) {
@@ -47,20 +49,47 @@ static double peak_of(report *r) {
     return r->peak;
 }
 
-/* flops 0: not a matter of arithmetic. cores: those whose peak the share is of. */
-static void put(report *r, const char *job, const char *unit, double rate, double flops, int cores) {
-    double share = flops > 0 ? flops / (cores * peak_of(r)) : 0;
+static double bandwidth_of(report *r) {
+    if (r->bandwidth == 0) r->bandwidth = bench_bandwidth();
+    return r->bandwidth;
+}
+
+/* What the arithmetic of a job is held against. flops 0: it is not a matter of arithmetic. */
+typedef struct {
+    double flops; /* a second */
+    int cores;    /* whose peak the share is of */
+    double bytes; /* a second, that one core has to move at least; 0: not counted */
+} effort;
+
+static void put_json(const report *r, json_t *line, const effort *e, double roof) {
+    if (e->flops > 0) tool_json_set(line, "gflops", json_real(e->flops / 1e9));
+    if (e->flops > 0) tool_json_set(line, "share_of_peak", json_real(e->flops / (e->cores * r->peak)));
+    if (e->bytes > 0) {
+        tool_json_set(line, "flops_per_byte", json_real(e->flops / e->bytes));
+        tool_json_set(line, "roof", json_string(roof < r->peak ? "memory" : "arithmetic"));
+        tool_json_set(line, "share_of_roof", json_real(e->flops / roof));
+    }
+    tool_json_append(r->json, line);
+}
+
+/* The roof is what the job can reach by its flops a byte: the peak, or as many as come with the bytes that memory gives. */
+static void put_effort(report *r, const char *job, const char *unit, double rate, const effort *e) {
+    const double peak = e->flops > 0 ? peak_of(r) : 0, roof = e->bytes > 0 ? fmin(peak, e->flops / e->bytes * bandwidth_of(r)) : peak;
     if (r->json) {
-        json_t *line = json_pack("{s:s, s:s, s:f}", "job", job, "unit", unit, "rate", rate);
-        if (flops > 0) tool_json_set(line, "gflops", json_real(flops / 1e9));
-        if (flops > 0) tool_json_set(line, "share_of_peak", json_real(share));
-        tool_json_append(r->json, line);
+        put_json(r, json_pack("{s:s, s:s, s:f}", "job", job, "unit", unit, "rate", rate), e, roof);
         return;
     }
     printf("%-28s %10.4g %-10s", job, rate, unit);
-    if (flops > 0) printf(" %8.4g GFLOP/s %5.1f %% of peak", flops / 1e9, 100 * share);
+    if (e->flops > 0) printf(" %8.4g GFLOP/s %5.1f %% of peak", e->flops / 1e9, 100 * e->flops / (e->cores * peak));
+    if (e->bytes > 0)
+        printf(", %5.1f flops/byte: %5.1f %% of the roof (%s)", e->flops / e->bytes, 100 * e->flops / roof,
+               roof < peak ? "memory" : "arithmetic");
     putchar('\n');
     fflush(stdout);
+}
+
+static void put(report *r, const char *job, const char *unit, double rate, double flops, int cores) {
+    put_effort(r, job, unit, rate, &(effort){.flops = flops, .cores = cores});
 }
 
 /* ---- jobs on networks ---- */
@@ -234,6 +263,8 @@ static bnn_status conv_shapes(report *r) {
         const char *name;
         void (*run)(void *conv);
     } ways[] = {{"y", bench_conv_y}, {"dx", bench_conv_dx}, {"dw", bench_conv_dw}};
+    if (bandwidth_of(r) == 0) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    put(r, "conv/memory", "bytes/s", bandwidth_of(r), 0, 1);
     int threads = tool_threads(1);
     bnn_status s = BNN_OK;
     for (size_t i = 0; s == BNN_OK && i < sizeof shapes / sizeof *shapes; i++) {
@@ -245,7 +276,7 @@ static bnn_status conv_shapes(report *r) {
         for (int way = 0; s == BNN_OK && way < 3; way++) {
             double rate = best_rate(ways[way].run, &c, 1, r->seconds / 3);
             snprintf(name, sizeof name, "conv/%dx%dx%d-%d,%d/%s", d[0], d[1], d[2], d[3], d[4], ways[way].name);
-            put(r, name, "images/s", rate, rate * c.flops, 1);
+            put_effort(r, name, "images/s", rate, &(effort){.flops = rate * c.flops, .cores = 1, .bytes = rate * c.bytes});
         }
         bench_conv_close(&c);
     }
@@ -345,7 +376,9 @@ static int run(int argc, char **argv) {
                                      .parser = parse,
                                      .args_doc = "[JOB...]",
                                      .doc = "Measures how fast this machine runs bnn: best rate, and share of the peak of its fused "
-                                            "multiply-adds. Results are checked against plain loops before they are timed.\v"
+                                            "multiply-adds; of convolutions of one image also the share of their roof, which is that peak, "
+                                            "or less where memory does not give "
+                                            "the bytes for it. Results are checked against plain loops before they are timed.\v"
                                             "Jobs: mc_uci, mc_mnist, mc_wide (prediction); train_uci, train_mnist, train_cd, train_cd_uci, "
                                             "train_bbb, train_bbb_uci, hmc_uci, conv (steps of a fit); gemm, conv_shapes, rng, scaling, "
                                             "memory, start.\n\nExamples:\n  bnn bench\n"

@@ -48,7 +48,7 @@ double bench_since(bnn_stopwatch started);
 typedef struct {
     bnn_conv g;
     bnn_real *x, *w, *y, *dx, *dw; /* y is dy, too */
-    double flops;                  /* of each of the three ways through it */
+    double flops, bytes;           /* of each of the three ways through it; bytes of x, y and the kernel, each moved once */
 } bench_conv;
 bnn_status bench_conv_open(const bnn_conv *g, bench_conv *out);
 void bench_conv_close(bench_conv *c);
@@ -62,5 +62,8 @@ void bench_conv_dw(void *c);
 /* Floating-point operations a second of a loop of fused multiply-adds on one core; loading: with the loads of a product's tile beside them.
  */
 double bench_peak(bool loading);
+
+/* Bytes a second that one core reads and writes where no cache holds them: a copy, counted on both sides. 0: there was no memory. */
+double bench_bandwidth(void);
 
 #endif

@@ -20,8 +20,12 @@ static bnn_real *normals(uint64_t seed, size_t n) {
 
 bnn_status bench_conv_open(const bnn_conv *g, bench_conv *out) {
     const size_t x = size_of_x(g), w = size_of_w(g), y = pixels_of_y(g);
-    *out = (bench_conv){
-        .g = *g, .x = normals(1, x), .w = normals(2, w), .y = normals(3, y * (size_t)g->out), .flops = 2.0 * (double)w * (double)y};
+    *out = (bench_conv){.g = *g,
+                        .x = normals(1, x),
+                        .w = normals(2, w),
+                        .y = normals(3, y * (size_t)g->out),
+                        .flops = 2.0 * (double)w * (double)y,
+                        .bytes = (double)((x + w + y * (size_t)g->out) * sizeof(bnn_real))};
     out->dx = bnn_reals_new(x), out->dw = bnn_reals_new(w);
     if (out->x && out->w && out->y && out->dx && out->dw) return BNN_OK;
     bench_conv_close(out);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool by_processor;
 
@@ -143,5 +144,20 @@ double bench_peak(bool loading) {
         double flops = bnn_fma_flops(1 << 21, loading);
         best = fmax(best, flops / bench_since(started));
     }
+    return best;
+}
+
+double bench_bandwidth(void) {
+    const size_t bytes = (size_t)1 << 27; /* more than caches hold */
+    char *block = malloc(2 * bytes);
+    double best = 0;
+    if (!block) return 0;
+    memset(block, 1, 2 * bytes);
+    for (int round = 0; round < 5; round++) {
+        bnn_stopwatch started = bnn_stopwatch_start();
+        memcpy(block + round % 2 * bytes, block + (1 - round % 2) * bytes, bytes);
+        best = fmax(best, 2.0 * (double)bytes / bench_since(started));
+    }
+    free(block);
     return best;
 }
