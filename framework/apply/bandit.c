@@ -295,8 +295,10 @@ bnn_status bnn_bandit(const bnn_environment *environment, const bnn_bandit_confi
 
 double bnn_regret_mean(const bnn_regret *r, int point, double *se) {
     double mean = 0, squares = 0;
-    for (int i = 0; i < r->runs; i++) mean += r->regret[i * r->n_points + point] / r->runs;
-    for (int i = 0; i < r->runs; i++) squares += pow(r->regret[i * r->n_points + point] - mean, 2);
+    const double *at = r->regret + point;
+    const size_t apart = (size_t)r->n_points;
+    for (int i = 0; i < r->runs; i++) mean += at[(size_t)i * apart] / r->runs;
+    for (int i = 0; i < r->runs; i++) squares += pow(at[(size_t)i * apart] - mean, 2);
     *se = r->runs > 1 ? sqrt(squares / (r->runs - 1.0) / r->runs) : NAN;
     return mean;
 }

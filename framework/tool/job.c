@@ -89,7 +89,7 @@ bnn_provenance tool_provenance(const tool_job *job, const bnn_table *table, int 
     static char finished[TIME_TEXT];
     return (bnn_provenance){.command = job->command,
                             .data_path = job->data,
-                            .data_sha256 = table->sha256,
+                            .data_sha256 = table ? table->sha256 : NULL,
                             .weights_path = job->weights ? job->weights->path : NULL,
                             .weights_sha256 = job->weights ? job->weights->sha256 : NULL,
                             .split = split,

@@ -280,6 +280,7 @@ void tool_referral_print(const tool_referral *asked, const bnn_prediction *p);
 
 /* A table of what is there; NULL: not measured. */
 void tool_print_detections(bnn_detection *const of[BNN_ROW_SCORES]);
+void tool_print_played(const bnn_played *played); /* the regret at ten steps, and at the end */
 
 void tool_print_cost(const char *what, const bnn_cost *cost);
 

@@ -24,9 +24,26 @@
 
 /* ---- files of every kind ---- */
 
-enum { DATA, CLASSES, IMAGES, RUN, DRAWS, PART, SEARCH, REFIT, PREDICTION, COMPARISON, CALIBRATED, DETECTION, N_KINDS };
-static const char *const kinds[N_KINDS] = {"data.h5",   "classes.h5", "images.h5",     "run.h5",        "draws.h5",      "part.h5",
-                                           "search.h5", "refit.h5",   "prediction.h5", "comparison.h5", "calibrated.h5", "detection.h5"};
+enum {
+    DATA,
+    CLASSES,
+    IMAGES,
+    RUN,
+    DRAWS,
+    PART,
+    SEARCH,
+    REFIT,
+    PREDICTION,
+    COMPARISON,
+    CALIBRATED,
+    DETECTION,
+    REGRET,
+    ACQUISITION,
+    N_KINDS
+};
+static const char *const kinds[N_KINDS] = {"data.h5",       "classes.h5",   "images.h5", "run.h5",        "draws.h5",
+                                           "part.h5",       "search.h5",    "refit.h5",  "prediction.h5", "comparison.h5",
+                                           "calibrated.h5", "detection.h5", "regret.h5", "acquisition.h5"};
 static const char *const begun[N_KINDS] = {[PART] = "map:epochs=30", [SEARCH] = NESTED, [REFIT] = STOPPER};
 static const int stopped[N_KINDS] = {[PART] = 3, [SEARCH] = 1, [REFIT] = 20};
 
@@ -130,6 +147,17 @@ static void make_calibrated(const basis *b) {
     bnn_data_free(rows);
 }
 
+static void make_choices(const basis *b) {
+    int step[2] = {5, 10}, row[2] = {3, 0};
+    double curves[4] = {1, 2, 1, 4}, ends[2] = {0, 1};
+    bnn_regret regret = {.runs = 2, .n_points = 2, .step = step, .regret = curves, .reward = ends, .gradients = ends};
+    char rule[] = "greedy", none[] = "";
+    bnn_played played = {.game = rule, .policy = rule, .epsilon = NAN, .engine = none, .head = none, .seed = 1, .regret = &regret};
+    bnn_acquisition chosen = {.by = rule, .pool = 9, .n = 2, .row = row, .score = ends};
+    OK(bnn_played_save(&played, NULL, files_path(kinds[REGRET])));
+    OK(bnn_acquisition_save(&chosen, b->table, NULL, files_path(kinds[ACQUISITION])));
+}
+
 static basis files_open(void) {
     basis b;
     omp_set_num_threads(1); /* a team of threads does not survive a fork */
@@ -138,6 +166,7 @@ static basis files_open(void) {
     make_checkpoints(&b);
     make_comparison();
     make_calibrated(&b);
+    make_choices(&b);
     return b;
 }
 
@@ -187,6 +216,8 @@ static int try_all(const char *path, int kind, const basis *b) {
     bnn_lint *lint;
     bnn_comparison *c;
     bnn_detection *of[BNN_ROW_SCORES];
+    bnn_played *played;
+    bnn_acquisition *chosen;
     int taken = told(bnn_file_schema(path, schema), path);
     if (told(bnn_table_load(path, &t), path)) taken++, bnn_table_free(t);
     if (told(bnn_outline_load(path, &outline), path)) taken++, bnn_outline_free(&outline);
@@ -196,6 +227,8 @@ static int try_all(const char *path, int kind, const basis *b) {
     if (told(bnn_comparison_load(path, &c), path)) taken++, bnn_comparison_free(c);
     if (told(bnn_detections_load(path, of), path))
         for (int k = 0; k < BNN_ROW_SCORES; k++) taken += of[k] != NULL, bnn_detection_free(of[k]);
+    if (told(bnn_played_load(path, &played), path)) taken++, bnn_played_free(played);
+    if (told(bnn_acquisition_load(path, &chosen), path)) taken++, bnn_acquisition_free(chosen);
     if (told(bnn_file_diff(path, files_path(kinds[kind]), &same, where, sizeof where), path)) taken++;
     bnn_config config = config_of(begun[kind] ? begun[kind] : "map");
     if (told(bnn_run_resume(path, &config, b->rows, &(bnn_origin){.split = -1}, &run), path)) taken++, go_on(run, b), bnn_run_free(run);

@@ -174,6 +174,18 @@ def comparisons(bnn):
         assert np.allclose(np.transpose(scores), table, rtol=1e-4), (scores, table)
 
 
+def choices(bnn):
+    said = json.loads(bnn("bandit", "--game", "wheel", "--policy", "random", "--steps", 40, "--runs", 2, "--json", "-o", "regret.h5"))
+    yield printed("regret.h5", "regret/step", "step", said["step"])
+    yield printed("regret.h5", "regret/regret", "run step", said["regret_of_runs"])
+    yield printed("regret.h5", "regret/mean", "step", said["regret"])
+    yield printed("regret.h5", "regret/se", "step", said["regret_se"])
+    yield printed("regret.h5", "regret/reward", "run", said["reward_of_runs"])
+    said = json.loads(bnn("acquire", "run.h5", "--split", "all", "-n", 5, "--samples", DRAWS, "--json", "--scores", "chosen.h5"))
+    yield printed("chosen.h5", "chosen/obs_id", "obs_id", np.subtract(said["rows"], 1))
+    yield printed("chosen.h5", "chosen/score", "obs_id", said["scores"])
+
+
 def data(bnn, table):
     bnn.boston(table)
     bnn.kinds()
@@ -673,7 +685,7 @@ def check_files(bnn, values, texts):
 def main(program, table):
     with tempfile.TemporaryDirectory() as folder:
         bnn = Program(program, folder)
-        entries = [*data(bnn, table), *runs(bnn), *checkpoints(bnn), *predictions(bnn), *comparisons(bnn)]
+        entries = [*data(bnn, table), *runs(bnn), *checkpoints(bnn), *predictions(bnn), *comparisons(bnn), *choices(bnn)]
         values, texts = ([e for e in entries if isinstance(e, kind)] for kind in (Value, Text))
         more_runs(bnn, table)
         bnn("import-weights", "map.h5", "-d", "boston.h5", "--net", NET, "-o", "imported.h5")

@@ -18,7 +18,24 @@ for threads in 1 3; do
 done
 works bandit c3.csv --game guesses --target kind $agent -e map --head last_layer --policy greedy
 says 'guesses, greedy, map, with a head: regret in 1 run'
-works bandit --game wheel --delta 0.5 $agent -e map --policy epsilon --epsilon 0.1
+works bandit --game wheel --delta 0.5 $agent -e map --policy epsilon --epsilon 0.1 -o wheel.h5
+says 'wheel, epsilon 0.1, map: regret in 1 run'
+says 'wrote wheel.h5'
+works bandit m.h5 $agent --runs 3 -o eaten.h5
+refuses 'eaten.h5: is there already' bandit m.h5 $agent --runs 3 -o eaten.h5
+works info --lint eaten.h5
+works info eaten.h5
+says 'eaten.h5: mushrooms, thompson, bayes_by_backprop: regret in 3 runs'
+works info --json eaten.h5
+check 'a file has the curves that were printed' json 'all(d[k] == v for k, v in json.load(open("one.json")).items() if k != "data")'
+if command -v gnuplot >/dev/null; then
+    works report eaten.h5 wheel.h5 -o eaten.html
+    check 'each game has a figure' [ "$(grep -c '<h3>Regret</h3>' eaten.html)" = 2 ]
+    check 'an agent has its row' grep -q 'name">epsilon 0.1, map</span>' eaten.html
+    refuses "m.h5: holds 'bnn-data', expected 'bnn-regret'" report eaten.h5 m.h5 -o both.html
+else
+    echo "skipped: gnuplot is not installed"
+fi
 works bandit m.csv --target kind $agent -e 'last_layer:engine=map{steps=50}' --anew
 refuses '--good: which class of c2.csv can be eaten?' bandit c2.csv --target kind
 refuses "--good: 'cat' is none of the classes" bandit c2.csv --target kind --good cat
@@ -42,7 +59,17 @@ awk 'NR == 1 { print "name," $0 } NR > 1 { print "row" NR - 1 "," $0 }' c3.csv >
 works acquire c.h5 --pool named.csv --id name -n 2 --by random
 says 'name'
 cp "$out" names
-works acquire c.h5 --pool named.csv --id name -n 2 --by random -o ask.h5
+works acquire c.h5 --pool named.csv --id name -n 2 --by random -o ask.h5 --scores chosen.h5
+says 'wrote chosen.h5'
+works info --lint chosen.h5
+works info chosen.h5
+says 'chosen.h5: 2 rows chosen of 60 by random'
+check 'it has the rows in their order' [ "$(awk 'NR > 2 { print "row" $1 }' "$out" | tr '\n' ' ')" = "$(awk 'NR > 2 { print $3 }' names | tr '\n' ' ')" ]
+if command -v gnuplot >/dev/null; then
+    works report chosen.h5 -o chosen.html
+    check 'a page has a row for each' [ "$(grep -c '<th scope="row">' chosen.html)" = 2 ]
+fi
+refuses 'ask.h5: is the file of rows' acquire c.h5 --pool named.csv --id name -o ask.h5 --scores ask.h5
 works info --lint ask.h5
 works predict c.h5 --data ask.h5 -o ask.csv
 check 'the file has the rows in their order' [ "$(awk -F, 'NR > 1 { print $1 }' ask.csv | tr '\n' ' ')" = "$(awk 'NR > 2 { print $3 }' names | tr '\n' ' ')" ]

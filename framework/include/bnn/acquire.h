@@ -2,13 +2,15 @@
  *
  * acquire.h: which rows of a pool are worth a target, by what a run does not know of them: active learning.
  *
- *   entropy    H[p] of the mean probabilities                                              (classes)
- *   bald       what one target would say of the parameters: of classes H[p] - E_s H[p_s]; of real targets the sum of log(1 + var_epistemic
- * / var_aleatoric) / 2, which is that of a Gaussian                             (Houlsby et al. 2011) variance   of classes sum_c
- * Var_s[p_sc]; of real targets the epistemic variance, in units of the variance of y in training batchbald  what the targets of a whole
- * batch would say together, row by row the one that adds most: of classes H[y_1..y_b] - sum_i E_s H[p_s,i]; of one real target log det(1 +
- * K) / 2 with K_ij = Cov_s[mu_si, mu_sj] / (sd_i sd_j), the noise's sd (Kirsch, van Amersfoort & Gal 2019). Joint entropies are exact up to
- * BNN_ACQUIRE_CASES cases of the batch, beyond that means over as many cases that are drawn random     any
+ *   entropy    H[p] of the mean probabilities; of classes alone
+ *   bald       what one target would say of the parameters (Houlsby et al. 2011): of classes H[p] - E_s H[p_s];
+ *              of real targets the sum of log(1 + var_epistemic / var_aleatoric) / 2, which is that of a Gaussian
+ *   variance   of classes sum_c Var_s[p_sc]; of real targets the epistemic variance, in units of the variance of y in training
+ *   batchbald  what the targets of a whole batch would say together, row by row the one that adds most (Kirsch, van Amersfoort & Gal 2019):
+ *              of classes H[y_1..y_b] - sum_i E_s H[p_s,i]; of one real target log det(1 + K) / 2 with
+ *              K_ij = Cov_s[mu_si, mu_sj] / (sd_i sd_j), the noise's sd. Joint entropies are exact up to BNN_ACQUIRE_CASES cases of the
+ *              batch, beyond that means over as many cases that are drawn
+ *   random     any
  *
  * The first three take the rows with the largest scores, the first one of equals.
  */

@@ -6,6 +6,7 @@
 #ifndef BNN_STORE_H
 #define BNN_STORE_H
 
+#include <bnn/bandit.h>
 #include <bnn/detect.h>
 #include <bnn/diagnose.h>
 #include <bnn/distance.h>
@@ -218,6 +219,35 @@ typedef struct {
 bnn_status bnn_detections_save(const bnn_detections *detections, const bnn_provenance *provenance, const char *path);
 /* What such a file has of each score, owned (bnn_detection_free); NULL: it was not measured. */
 bnn_status bnn_detections_load(const char *path, bnn_detection *of[BNN_ROW_SCORES]);
+
+/* How an agent fared (bnn/bandit.h). Texts are never NULL where it is loaded; NULL is saved as "". */
+typedef struct {
+    char *game;           /* the world in which it acted */
+    char *policy;         /* how it chose: a name of bnn_policy_names */
+    double epsilon;       /* probability of an action at random; NaN: its policy has none */
+    char *engine, *head;  /* how it was fitted; "": not at all, and without a head */
+    uint64_t seed;        /* of all that is random */
+    bnn_regret *regret;   /* of its runs */
+} bnn_played;
+
+/* Schema "bnn-regret". */
+bnn_status bnn_played_save(const bnn_played *played, const bnn_provenance *provenance, const char *path);
+bnn_status bnn_played_load(const char *path, bnn_played **out);
+void bnn_played_free(bnn_played *played); /* frees it with all it owns; NULL is allowed */
+
+/* Rows that were chosen from a pool (bnn/acquire.h). */
+typedef struct {
+    char *by;      /* a name of bnn_acquire_rule_names */
+    int pool, n;   /* rows of the pool, and of them chosen */
+    int *row;      /* [n] their places in the pool's table, from 0, in the order in which they were taken */
+    double *score; /* [n] what they were taken for, as bnn_acquire has it */
+} bnn_acquisition;
+
+/* Schema "bnn-acquisition". table: of the pool, whose id columns go along. */
+bnn_status bnn_acquisition_save(const bnn_acquisition *acquisition, const bnn_table *table, const bnn_provenance *provenance,
+                                const char *path);
+bnn_status bnn_acquisition_load(const char *path, bnn_acquisition **out);
+void bnn_acquisition_free(bnn_acquisition *acquisition); /* frees it with all it owns; NULL is allowed */
 
 /* "bnn-data", "bnn-run", ... into schema[32], or a failure that says what the file is not. */
 bnn_status bnn_file_schema(const char *path, char schema[32]);

@@ -10,18 +10,18 @@ typedef struct {
     tool_rerun in;
     bnn_acquire_options how;
     int n;
-    const char *out; /* NULL: none */
+    const char *out, *scores; /* NULL: none */
     bool json;
-    int *chosen;
-    double *score;
+    bnn_acquisition found;
 } request;
 
-enum { POOL = 256, BY, JSON };
+enum { POOL = 256, BY, SCORES, JSON };
 
 static const struct argp_option options[] = {
     {"pool", POOL, "FILE", 0, "rows to choose from, the same as --data; their targets, if any, are not looked at", 0},
     {"rows", 'n', "N", 0, "rows to choose (default: 10)", 0},
     {"by", BY, "RULE", 0, "entropy (of classes), bald (default), batchbald, variance or random", 0},
+    {"scores", SCORES, "FILE.h5", 0, "write which rows were chosen, and what for, as a file that `bnn report` shows", 0},
     {"json", JSON, NULL, 0, "print one JSON object", 0},
     {"output", 'o', "FILE.h5", 0, "write the rows as a data file, in the order in which they were chosen", 0},
     {0}};
@@ -36,18 +36,17 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         for (int k = 0; bnn_acquire_rule_names[k]; k++)
             if (strcmp(arg, bnn_acquire_rule_names[k]) == 0) return r->how.rule = (bnn_acquire_rule)k, 0;
         tool_misuse(state, "--by: there is no rule '%s'", arg);
+    case SCORES: r->scores = arg; return 0;
     case JSON: r->json = true; return 0;
     case 'o': r->out = arg; return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
 
-static int row_of(const request *r, int k) { return r->in.rows->rows[r->chosen[k]] + 1; }
-
 /* The id columns of a row; NULL: there are none. */
 static const char *id_of(const request *r, int k, int column) {
     const bnn_table *t = r->in.table;
-    return column < t->n_ids ? t->ids[(size_t)column * (size_t)t->n + (size_t)(row_of(r, k) - 1)] : NULL;
+    return column < t->n_ids ? t->ids[(size_t)column * (size_t)t->n + (size_t)r->found.row[k]] : NULL;
 }
 
 static void print_text(const request *r) {
@@ -55,58 +54,85 @@ static void print_text(const request *r) {
            bnn_acquire_rule_names[r->how.rule], "row", r->how.rule == BNN_ACQUIRE_BATCHBALD ? "together" : "score");
     for (int c = 0; c < r->in.table->n_ids; c++) printf("  %s", tool_line(r->in.table->id_names[c]));
     for (int k = 0; k < r->n; k++) {
-        printf("\n  %8d %12.6g", row_of(r, k), r->score[k]);
+        printf("\n  %8d %12.6g", r->found.row[k] + 1, r->found.score[k]);
         for (int c = 0; id_of(r, k, c); c++) printf("  %s", tool_line(id_of(r, k, c)));
     }
     printf("\n");
 }
 
+void tool_json_acquisition(json_t *o, const bnn_acquisition *a) {
+    json_t *rows = json_array();
+    for (int k = 0; k < a->n; k++) tool_json_append(rows, json_integer(a->row[k] + 1));
+    tool_json_set(o, "pool_rows", json_integer(a->pool));
+    tool_json_set(o, "by", tool_json_text(a->by));
+    tool_json_set(o, "rows", rows);
+    tool_json_set(o, "scores", tool_json_numbers(a->score, a->n));
+}
+
 static bnn_status print_json(const request *r) {
-    json_t *o = json_object(), *rows = json_array();
-    for (int k = 0; k < r->n; k++) tool_json_append(rows, json_integer(row_of(r, k)));
+    json_t *o = json_object();
     tool_json_set(o, "engine", tool_json_text(r->in.run->engine_text));
     tool_json_set(o, "pool", tool_json_text(r->in.data_used));
-    tool_json_set(o, "pool_rows", json_integer(r->in.rows->n));
     tool_json_set(o, "fitted", json_integer(r->in.fitted));
-    tool_json_set(o, "by", json_string(bnn_acquire_rule_names[r->how.rule]));
-    tool_json_set(o, "rows", rows);
-    tool_json_set(o, "scores", tool_json_numbers(r->score, r->n));
+    tool_json_acquisition(o, &r->found);
     return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 }
 
-static bnn_status save(const request *r) {
-    int *rows = malloc((size_t)r->n * sizeof *rows);
+static bnn_status save_rows(const request *r) {
     bnn_data *data = NULL;
     bnn_table *table = NULL;
-    if (!rows) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
-    for (int k = 0; k < r->n; k++) rows[k] = row_of(r, k) - 1;
-    bnn_status s = bnn_data_new(r->in.table, r->n, rows, bnn_run_scaling(r->in.run), &data);
+    bnn_status s = bnn_data_new(r->in.table, r->n, r->found.row, bnn_run_scaling(r->in.run), &data);
     if (s == BNN_OK) s = bnn_data_table(data, &table);
     if (s == BNN_OK) s = tool_output_claim_table(r->out, table);
     if (s == BNN_OK) s = bnn_table_save(table, r->out);
     bnn_table_free(table);
     bnn_data_free(data);
-    free(rows);
     return s;
 }
 
-static bnn_status acquire(request *r) {
-    if (r->out) BNN_TRY(tool_output_hdf5(r->out));
-    BNN_TRY(tool_output_apart(r->out, r->in.run_path, "the run file"));
-    BNN_TRY(tool_rerun_open(&r->in));
-    BNN_TRY(tool_output_apart(r->out, r->in.data_used, "the data file"));
+static bnn_status save_scores(const request *r) {
+    bnn_provenance provenance = tool_provenance(&r->in.job, r->in.table, r->in.split_used);
+    provenance.run_path = r->in.run_path, provenance.run_sha256 = r->in.run_sha256;
+    return bnn_acquisition_save(&r->found, r->in.table, &provenance, r->scores);
+}
+
+static bnn_status check_output(const request *r, const char *out) {
+    if (!out) return BNN_OK;
+    BNN_TRY(tool_output_hdf5(out));
+    BNN_TRY(tool_output_apart(out, r->in.run_path, "the run file"));
+    return tool_output_apart(out, r->in.data, "the data file");
+}
+
+static bnn_status choose(request *r) {
+    bnn_acquisition *found = &r->found;
     if (r->n > r->in.rows->n)
         return bnn_fail(BNN_ERR_OPTION, "%s: %d rows cannot be taken from a pool of %d", r->in.data_used, r->n, r->in.rows->n);
-    r->chosen = malloc((size_t)r->n * sizeof *r->chosen), r->score = malloc((size_t)r->n * sizeof *r->score);
-    if (!r->chosen || !r->score) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    *found = (bnn_acquisition){.by = (char *)bnn_acquire_rule_names[r->how.rule], .pool = r->in.rows->n, .n = r->n};
+    found->row = malloc((size_t)r->n * sizeof *found->row), found->score = malloc((size_t)r->n * sizeof *found->score);
+    if (!found->row || !found->score) return bnn_oom("an acquisition");
     r->how.samples = r->in.job.samples, r->how.seed = r->in.job.seed;
-    bnn_status s = bnn_acquire(r->in.run, r->in.rows, &r->how, r->n, r->chosen, r->score);
+    bnn_status s = bnn_acquire(r->in.run, r->in.rows, &r->how, r->n, found->row, found->score);
     if (s < 0) return bnn_note(s, "%s", r->in.data_used);
-    if (r->out) BNN_TRY(save(r));
+    for (int k = 0; k < r->n; k++) found->row[k] = r->in.rows->rows[found->row[k]];
+    return BNN_OK;
+}
+
+static bnn_status acquire(request *r) {
+    BNN_TRY(check_output(r, r->out));
+    BNN_TRY(check_output(r, r->scores));
+    BNN_TRY(tool_output_apart(r->scores, r->out, "the file of rows"));
+    if (r->scores) BNN_TRY(tool_output_claim(r->scores, NULL, NULL, NULL));
+    BNN_TRY(tool_rerun_open(&r->in));
+    BNN_TRY(tool_output_apart(r->out, r->in.data_used, "the data file"));
+    BNN_TRY(tool_output_apart(r->scores, r->in.data_used, "the data file"));
+    BNN_TRY(choose(r));
+    if (r->out) BNN_TRY(save_rows(r));
+    if (r->scores) BNN_TRY(save_scores(r));
     tool_rerun_say(&r->in, r->json ? stderr : stdout);
     if (r->json) return print_json(r);
     print_text(r);
     if (r->out) printf("wrote %s\n", tool_line(r->out));
+    if (r->scores) printf("wrote %s\n", tool_line(r->scores));
     return BNN_OK;
 }
 
@@ -128,7 +154,7 @@ static int run(int argc, char **argv) {
     tool_job_open(&r.in.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);
     bnn_status s = acquire(&r);
-    free(r.chosen), free(r.score);
+    free(r.found.row), free(r.found.score);
     tool_rerun_close(&r.in);
     return s < 0 ? tool_fail() : 0;
 }

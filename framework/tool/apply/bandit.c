@@ -12,6 +12,7 @@ typedef struct {
     tool_reading reading;
     bnn_bandit_config how;
     const char *path, *good; /* of the table, NULL: none; a class by name, NULL: the usual one */
+    const char *out;         /* NULL: none */
     int game;
     double delta;
     bool json;
@@ -51,6 +52,7 @@ static const struct argp_option options[] = {
     {"seed", 's', "N", 0, "seed (default: 1); contexts and rewards are the same for every agent", 0},
     {"threads", 't', "N", 0, "threads (default: all cores); the same seed gives the same bits at any number", 0},
     {"json", JSON, NULL, 0, "print one JSON object, with the curve of each run", 0},
+    {"output", 'o', "FILE.h5", 0, "write the curves; `bnn report` draws several agents into one figure", 0},
     {0}};
 
 static double number(const struct argp_state *state, const char *option, const char *text, double most) {
@@ -94,6 +96,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case GOOD: r->good = arg; return 0;
     case DELTA: r->delta = number(state, "delta", arg, 1); return 0;
     case JSON: r->json = true; return 0;
+    case 'o': r->out = arg; return 0;
     case 'n':
     case 'l':
     case 'p':
@@ -101,7 +104,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case 't': return tool_job_argp.parser(key, arg, &(struct argp_state){.input = &r->job});
     case ARGP_KEY_ARG:
         if (state->arg_num > 0) return ARGP_ERR_UNKNOWN;
-        r->path = arg;
+        r->path = r->job.data = arg;
         return 0;
     case ARGP_KEY_END:
         if (r->game != WHEEL && !r->path) tool_misuse(state, "which table? Its rows are the contexts");
@@ -146,53 +149,36 @@ static bnn_status open_world(request *r) {
 
 /* ---- the answer ---- */
 
-static void print_text(const request *r) {
-    const bnn_regret *g = r->regret;
-    double se, reward = 0, gradients = 0;
-    printf("%s, %s%s%s%s: regret in %d run%s\n  %8s %12s %10s\n", games[r->game], bnn_policy_names[r->how.policy],
-           r->how.policy == BNN_POLICY_RANDOM ? "" : ", ", r->how.policy == BNN_POLICY_RANDOM ? "" : r->how.engine,
-           r->how.head ? ", with a head" : "", g->runs, g->runs == 1 ? "" : "s", "steps", "regret", "se");
-    for (int k = 0; k < g->n_points; k++) {
-        if ((k + 1) * 10 % g->n_points >= 10 && k + 1 != g->n_points) continue;
-        double mean = bnn_regret_mean(g, k, &se);
-        printf("  %8d %12.1f", g->step[k], mean);
-        if (isnan(se))
-            printf(" %10s\n", "");
-        else
-            printf(" %10.1f\n", se);
-    }
-    for (int i = 0; i < g->runs; i++) reward += g->reward[i] / g->runs, gradients += g->gradients[i] / g->runs;
-    printf("reward %.1f and %.0f gradients a run\n", reward, gradients);
+/* Texts stay those of the request. */
+static bnn_played played_of(const request *r) {
+    const bnn_bandit_config *how = &r->how;
+    const bool fits = how->policy != BNN_POLICY_RANDOM;
+    return (bnn_played){.game = (char *)games[r->game],
+                        .policy = (char *)bnn_policy_names[how->policy],
+                        .epsilon = how->policy == BNN_POLICY_EPSILON ? how->epsilon : NAN,
+                        .engine = (char *)(fits ? how->engine : ""),
+                        .head = (char *)(fits && how->head ? how->head : ""),
+                        .seed = how->seed,
+                        .regret = r->regret};
 }
 
-static json_t *curves(const bnn_regret *g) {
-    json_t *list = json_array();
-    for (int i = 0; i < g->runs; i++) tool_json_append(list, tool_json_numbers(g->regret + (size_t)i * (size_t)g->n_points, g->n_points));
-    return list;
-}
-
-static bnn_status print_json(const request *r) {
-    const bnn_regret *g = r->regret;
-    json_t *o = json_object(), *step = json_array(), *mean = json_array(), *ses = json_array();
-    for (int k = 0; k < g->n_points; k++) {
-        double se, m = bnn_regret_mean(g, k, &se);
-        tool_json_append(step, json_integer(g->step[k]));
-        tool_json_append(mean, tool_json_number(m));
-        tool_json_append(ses, tool_json_number(se));
-    }
-    tool_json_set(o, "game", json_string(games[r->game]));
+static bnn_status print_json(const request *r, const bnn_played *played) {
+    json_t *o = json_object();
     tool_json_set(o, "data", tool_json_text(r->path));
-    tool_json_set(o, "policy", json_string(bnn_policy_names[r->how.policy]));
-    tool_json_set(o, "engine", tool_json_text(r->how.policy == BNN_POLICY_RANDOM ? NULL : r->how.engine));
-    tool_json_set(o, "head", tool_json_text(r->how.head));
-    tool_json_set(o, "runs", json_integer(g->runs));
-    tool_json_set(o, "step", step);
-    tool_json_set(o, "regret", mean);
-    tool_json_set(o, "regret_se", ses);
-    tool_json_set(o, "regret_of_runs", curves(g));
-    tool_json_set(o, "reward_of_runs", tool_json_numbers(g->reward, g->runs));
-    tool_json_set(o, "gradients_of_runs", tool_json_numbers(g->gradients, g->runs));
+    tool_json_played(o, played);
     return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+}
+
+static bnn_status save(const request *r, const bnn_played *played) {
+    bnn_provenance provenance = tool_provenance(&r->job, r->table, -1);
+    return bnn_played_save(played, &provenance, r->out);
+}
+
+static bnn_status check_output(const request *r) {
+    if (!r->out) return BNN_OK;
+    BNN_TRY(tool_output_hdf5(r->out));
+    BNN_TRY(tool_output_apart(r->out, r->path, "the data file"));
+    return tool_output_claim(r->out, NULL, NULL, NULL);
 }
 
 /* Runs go at about the same pace: the first one stands for all. */
@@ -201,6 +187,7 @@ static void show(void *context, int run, double share) {
 }
 
 static bnn_status act(request *r) {
+    BNN_TRY(check_output(r));
     BNN_TRY(open_world(r));
     r->how.net = r->job.net, r->how.likelihood = r->job.likelihood, r->how.prior = r->job.prior, r->how.seed = r->job.seed;
     r->progress = tool_progress_start("acting");
@@ -208,14 +195,17 @@ static bnn_status act(request *r) {
     bnn_status s = bnn_bandit(&r->world, &r->how, &r->regret);
     tool_progress_end(&r->progress);
     BNN_TRY(s);
+    const bnn_played played = played_of(r);
+    if (r->out) BNN_TRY(save(r, &played));
     tool_reading_say(&r->reading, NULL, r->json ? stderr : stdout);
-    if (r->json) return print_json(r);
-    print_text(r);
+    if (r->json) return print_json(r, &played);
+    tool_print_played(&played);
+    if (r->out) printf("wrote %s\n", tool_line(r->out));
     return BNN_OK;
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_reading_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {{&tool_reading_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
@@ -229,7 +219,7 @@ static int run(int argc, char **argv) {
             "it brings nothing. guesses: 1 for the right class. wheel (Riquelme et al. 2018): much for one action in a corner that is "
             "seldom seen.\n\n"
             "Examples:\n  bnn bandit mushrooms.csv --target class --runs 10\n  "
-            "bnn bandit mushrooms.csv --target class -e map --policy epsilon --epsilon 0.05\n  "
+            "bnn bandit mushrooms.csv --target class -e map --policy epsilon --epsilon 0.05 -o epsilon.h5\n  "
             "bnn bandit --game wheel -e map --head last_layer:noise=evidence"};
     request r = {.how = {.size = sizeof r.how, .epsilon = 0.05, .engine = "bayes_by_backprop"}, .delta = 0.95};
     tool_job_open(&r.job, argc, argv);

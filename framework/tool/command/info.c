@@ -236,6 +236,24 @@ static bnn_status print_detections(const char *path) {
     return BNN_OK;
 }
 
+static bnn_status print_played(const char *path) {
+    bnn_played *p;
+    BNN_TRY(bnn_played_load(path, &p));
+    printf("%s: ", tool_line(path));
+    tool_print_played(p);
+    bnn_played_free(p);
+    return BNN_OK;
+}
+
+static bnn_status print_acquisition(const char *path) {
+    bnn_acquisition *a;
+    BNN_TRY(bnn_acquisition_load(path, &a));
+    printf("%s: %d rows chosen of %d by %s\n  %8s %12s\n", tool_line(path), a->n, a->pool, tool_line(a->by), "row", "score");
+    for (int k = 0; k < a->n; k++) printf("  %8d %12.6g\n", a->row[k] + 1, a->score[k]);
+    bnn_acquisition_free(a);
+    return BNN_OK;
+}
+
 static bnn_status print_file(const char *path) {
     char schema[32];
     BNN_TRY(bnn_file_schema(path, schema));
@@ -244,6 +262,8 @@ static bnn_status print_file(const char *path) {
     if (strcmp(schema, "bnn-comparison") == 0) return print_comparison(path);
     if (strcmp(schema, "bnn-prediction") == 0) return print_prediction(path);
     if (strcmp(schema, "bnn-detection") == 0) return print_detections(path);
+    if (strcmp(schema, "bnn-regret") == 0) return print_played(path);
+    if (strcmp(schema, "bnn-acquisition") == 0) return print_acquisition(path);
     return bnn_fail(BNN_ERR_FORMAT, "%s: has the schema '%s', which this bnn does not know", path, schema);
 }
 
@@ -323,13 +343,13 @@ static bnn_status print_json(const request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp argp = {.options = options,
-                                     .parser = parse,
-                                     .args_doc = "FILE.h5...",
-                                     .doc =
-                                         "Says what is in a file of bnn: data, a run, predictions, a detection or a comparison.\v"
-                                         "The files are HDF5: h5ls, h5dump, ncdump, xarray and h5py open them, too.\n\nExamples:\n  bnn "
-                                         "info boston.h5\n  bnn info run.h5\n  bnn info --lint boston.h5 run.h5\n  bnn info --json run.h5"};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "FILE.h5...",
+        .doc = "Says what is in a file of bnn: data, a run, predictions, a detection, a regret, an acquisition or a comparison.\v"
+               "The files are HDF5: h5ls, h5dump, ncdump, xarray and h5py open them, too.\n\nExamples:\n  bnn "
+               "info boston.h5\n  bnn info run.h5\n  bnn info --lint boston.h5 run.h5\n  bnn info --json run.h5"};
     request r = {0};
     int status = 0;
     tool_parse(&argp, argc, argv, &r);

@@ -294,6 +294,22 @@ static bnn_status describe_detections(const char *path, json_t *o) {
     return BNN_OK;
 }
 
+static bnn_status describe_played(const char *path, json_t *o) {
+    bnn_played *p;
+    BNN_TRY(bnn_played_load(path, &p));
+    tool_json_played(o, p);
+    bnn_played_free(p);
+    return BNN_OK;
+}
+
+static bnn_status describe_acquisition(const char *path, json_t *o) {
+    bnn_acquisition *a;
+    BNN_TRY(bnn_acquisition_load(path, &a));
+    tool_json_acquisition(o, a);
+    bnn_acquisition_free(a);
+    return BNN_OK;
+}
+
 bnn_status tool_describe(const char *path, json_t **out) {
     static const struct {
         const char *schema;
@@ -303,6 +319,8 @@ bnn_status tool_describe(const char *path, json_t **out) {
                  {"bnn-model", describe_run},
                  {"bnn-prediction", describe_prediction},
                  {"bnn-detection", describe_detections},
+                 {"bnn-regret", describe_played},
+                 {"bnn-acquisition", describe_acquisition},
                  {"bnn-comparison", describe_comparison}};
     char schema[32];
     BNN_TRY(bnn_file_schema(path, schema));

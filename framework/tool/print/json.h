@@ -20,6 +20,8 @@ json_t *tool_json_verdicts(const bnn_remarks *verdicts); /* a list; null where n
 json_t *tool_json_scores(const bnn_metrics *metrics);
 void tool_json_comparison(json_t *object, const bnn_comparison *comparison); /* its settings, and scores and costs of each fit */
 json_t *tool_json_detections(bnn_detection *const of[BNN_ROW_SCORES]);       /* a list, with the curves */
+void tool_json_played(json_t *object, const bnn_played *played);             /* the agent, and the curves of its runs */
+void tool_json_acquisition(json_t *object, const bnn_acquisition *a);        /* the rule, rows counted from 1, and their scores */
 json_t *tool_json_calibration(const bnn_calibration *c);                     /* null: there is none */
 /* Adds "calibration" and, of a conformal one, "conformal": what it does on these rows. */
 bnn_status tool_calibration_set(json_t *object, const bnn_calibration *c, const bnn_prediction *p, const bnn_data *rows);

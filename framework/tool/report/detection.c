@@ -15,11 +15,6 @@ typedef struct {
     bnn_detection *of[BNN_ROW_SCORES];
 } found;
 
-bool report_is_detection(const char *path) {
-    char schema[32];
-    return bnn_file_schema(path, schema) == BNN_OK && strcmp(schema, "bnn-detection") == 0;
-}
-
 static void write_table(FILE *html, const found *f) {
     fputs("<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\" class=\"who\">score</th><th scope=\"col\">auroc</th><th "
           "scope=\"col\">standard error</th><th scope=\"col\">average precision</th><th scope=\"col\">fpr at 95 "

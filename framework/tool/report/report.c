@@ -96,15 +96,30 @@ static bnn_status write_out(const char *page, size_t size, const char *path) {
     return BNN_OK;
 }
 
+typedef bnn_status page_of_files(FILE *html, char *const *file, int n);
+
+/* The page that files of the first one's kind have to themselves; NULL: they have none. */
+static page_of_files *own_page(const char *path) {
+    static const struct {
+        const char *schema;
+        page_of_files *write;
+    } pages[] = {{"bnn-detection", report_detections}, {"bnn-regret", report_regrets}, {"bnn-acquisition", report_acquisitions}};
+    char schema[32];
+    if (bnn_file_schema(path, schema) < 0) return NULL;
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+        if (strcmp(schema, pages[i].schema) == 0) return pages[i].write;
+    return NULL;
+}
+
 /* The whole page is made in memory, so that a failure writes nothing. */
 static bnn_status report(const request *r, shown *of) {
     char *page = NULL;
     size_t size = 0;
-    const bool detection = report_is_detection(r->file[0]);
-    if (!detection) BNN_TRY(load(r, of));
+    page_of_files *own = own_page(r->file[0]);
+    if (!own) BNN_TRY(load(r, of));
     FILE *html = bnn_text_open(&page, &size);
     if (!html) return bnn_oom("a report");
-    bnn_status s = detection ? report_detections(html, r->file, r->n_files) : write_page(html, r, of);
+    bnn_status s = own ? own(html, r->file, r->n_files) : write_page(html, r, of);
     if (!bnn_text_close(html, &page) && s == BNN_OK) s = bnn_oom("a report");
     if (s == BNN_OK) s = write_out(page, size, r->out);
     free(page);
@@ -142,7 +157,8 @@ static int run(int argc, char **argv) {
         .doc = "Writes one HTML page that shows what comparisons found: a table of scores and costs, and figures of calibration, of the "
                "predictive sd against the errors made, of the course of training and of the cost. A run with predictions is shown as a "
                "comparison of one engine. Of predicted maps of classes it shows picture, truth, prediction, aleatoric and epistemic "
-               "uncertainty side by side, for the images that are least and most certain; what `bnn ood -o` wrote has a page of its own.\v"
+               "uncertainty side by side, for the images that are least and most certain; what `bnn ood -o`, `bnn bandit -o` and "
+               "`bnn acquire --scores` wrote has a page of its own.\v"
                "The page holds everything it needs, follows the light or dark setting of its reader, and can be mailed or printed. The "
                "figures are drawn by gnuplot, which must be in the PATH (`apt install gnuplot-nox`).\n\n"
                "Examples:\n"
@@ -150,6 +166,7 @@ static int run(int argc, char **argv) {
                "  bnn report cmp.h5\n"
                "  bnn report boston.h5 concrete.h5 energy.h5 -o uci.html\n"
                "  bnn report run.h5 -o run.html\n"
+               "  bnn report thompson.h5 epsilon.h5 -o regret.html\n"
                "  bnn predict maps_run.h5 -d new.h5 -o answer.h5 && bnn report answer.h5 -o answer.html"};
     request r = {.out = "report.html"};
     tool_parse(&argp, argc, argv, &r);

@@ -2,7 +2,7 @@
  *
  * report.h: the parts of `bnn report`. report.c reads the files and writes the page, page.c its words and numbers, figures.c
  * says what is drawn, plot.c has gnuplot draw it; rows.c has what every test row has a part in, chains.c Markov chains, pairs.c what
- * engines differ by, maps.c maps of classes.
+ * engines differ by, maps.c maps of classes; detection.c and choices.c have pages of their own.
  */
 #ifndef BNN_REPORT_H
 #define BNN_REPORT_H
@@ -63,9 +63,10 @@ int report_best(const bnn_comparison *c);
 /* Its figures. Fails where gnuplot does. */
 bnn_status report_figures(FILE *html, const bnn_comparison *c, int number);
 
-/* Files of detections (`bnn ood`): says whether one is such a file, and writes their page. */
-bool report_is_detection(const char *path);
+/* Pages of n files of one kind: what `bnn ood`, `bnn bandit` and `bnn acquire` wrote. */
 bnn_status report_detections(FILE *html, char *const *file, int n);
+bnn_status report_regrets(FILE *html, char *const *file, int n);
+bnn_status report_acquisitions(FILE *html, char *const *file, int n);
 
 /* ---------------------------------------------------------------- a plot */
 

@@ -3,7 +3,7 @@
  * detection.c: files of schema "bnn-detection".
  */
 #include "base/word.h"
-#include "parts.h"
+#include "store/parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
