@@ -6,6 +6,8 @@
 
 #include <bnn/detect.h>
 #include <bnn/fit.h>
+#include <bnn/jobs.h>
+#include <bnn/metrics.h>
 #include <bnn/predict.h>
 #include <bnn/selective.h>
 #include <math.h>
@@ -13,14 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OF_CLASSES = 1, OF_REALS = 2 };
+enum { OF_CLASSES = 1, OF_REALS = 2, OF_MAPS = 4 };
 
-/* Finds a score of row i in its prediction; NULL: it takes more than that. */
+/* Finds a score of row i in its prediction, of maps that of pixel i of all; NULL: it takes more than that. */
 static double max_probability(const bnn_prediction *p, const bnn_scaling *scaling, int i) {
     (void)scaling;
-    const double *q = p->mean + (size_t)i * (size_t)p->mean_dim;
+    const int sites = p->sites > 1 ? p->sites : 1;
+    const double *q = p->mean + (size_t)(i / sites) * (size_t)p->mean_dim + (size_t)(i % sites);
     double most = q[0];
-    for (int c = 1; c < p->mean_dim; c++) most = q[c] > most || isnan(q[c]) ? q[c] : most;
+    for (int c = sites; c < p->mean_dim; c += sites) most = q[c] > most || isnan(q[c]) ? q[c] : most;
     return 1 - most;
 }
 
@@ -59,10 +62,10 @@ static const struct {
     unsigned of;
     double (*find)(const bnn_prediction *, const bnn_scaling *, int i);
 } kinds[BNN_ROW_SCORES] = {
-    [BNN_ROW_MAX_PROBABILITY] = {"max_probability", OF_CLASSES, max_probability},
-    [BNN_ROW_ENTROPY] = {"entropy", OF_CLASSES, entropy},
-    [BNN_ROW_MUTUAL_INFORMATION] = {"mutual_information", OF_CLASSES, mutual_information},
-    [BNN_ROW_EXPECTED_ENTROPY] = {"expected_entropy", OF_CLASSES, expected_entropy},
+    [BNN_ROW_MAX_PROBABILITY] = {"max_probability", OF_CLASSES | OF_MAPS, max_probability},
+    [BNN_ROW_ENTROPY] = {"entropy", OF_CLASSES | OF_MAPS, entropy},
+    [BNN_ROW_MUTUAL_INFORMATION] = {"mutual_information", OF_CLASSES | OF_MAPS, mutual_information},
+    [BNN_ROW_EXPECTED_ENTROPY] = {"expected_entropy", OF_CLASSES | OF_MAPS, expected_entropy},
     [BNN_ROW_VARIANCE] = {"variance", OF_CLASSES | OF_REALS, variance},
     [BNN_ROW_EPISTEMIC_VARIANCE] = {"epistemic_variance", OF_REALS, epistemic_variance},
     [BNN_ROW_ENERGY] = {"energy", 0, NULL},
@@ -77,13 +80,27 @@ bool bnn_row_score_find(const char *name, bnn_row_score *out) {
     return false;
 }
 
-static unsigned kind_of(bool classes) { return classes ? OF_CLASSES : OF_REALS; }
+static unsigned kind_of(bool classes, int sites) { return !classes ? OF_REALS : sites > 1 ? OF_MAPS : OF_CLASSES; }
+
+/* Means over the pixels whose class is known, which are left when a prediction has given its maps away. */
+static bnn_status of_known_pixels(const bnn_prediction *p, bnn_row_score score, double *uncertainty) {
+    if (!p->map_sums) return bnn_fail(BNN_ERR_DATA, "the uncertainty of a map is that of its pixels whose class is known, and none is");
+    for (int i = 0; i < p->n; i++) {
+        bnn_image_scores of;
+        bnn_metrics_image(p, i, &of);
+        uncertainty[i] = score == BNN_ROW_MAX_PROBABILITY      ? 1 - of.confidence
+                         : score == BNN_ROW_ENTROPY            ? of.entropy
+                         : score == BNN_ROW_MUTUAL_INFORMATION ? of.mutual_information
+                                                               : of.entropy - of.mutual_information;
+    }
+    return BNN_OK;
+}
 
 bnn_status bnn_prediction_uncertainty(const bnn_prediction *p, const bnn_data *data, bnn_row_score score, double *uncertainty) {
-    BNN_TRY(bnn_refuse_maps(p->sites, "the uncertainty of a row is"));
-    if (!(kinds[score].of & kind_of(p->is_class)))
-        return bnn_fail(BNN_ERR_OPTION, "'%s' cannot be told of a prediction of %s", kinds[score].name,
-                        p->is_class ? "classes" : "real targets");
+    const char *what = !p->is_class ? "real targets" : p->sites > 1 ? "maps of classes" : "classes";
+    if (!(kinds[score].of & kind_of(p->is_class, p->sites)))
+        return bnn_fail(BNN_ERR_OPTION, "'%s' cannot be told of a prediction of %s", kinds[score].name, what);
+    if (p->sites > 1) return of_known_pixels(p, score, uncertainty);
     for (int i = 0; i < p->n; i++) uncertainty[i] = kinds[score].find(p, &data->scaling, i);
     return BNN_OK;
 }
@@ -122,6 +139,32 @@ static void finish_energy(const energies *e, const bnn_prediction *p, double *ou
     for (int i = 0; i < p->n; i++) out[i] = e->lost ? NAN : (double)e->sum[i] / UNIT / p->samples;
 }
 
+/* ---- of maps ---- */
+
+typedef struct {
+    const bnn_prediction *rows;
+    int from;
+    bnn_row_scores *out;
+} pictures;
+
+static bnn_status score_picture(void *context, int row) {
+    const pictures *of = context;
+    const int sites = of->rows->sites;
+    for (int k = 0; k < BNN_ROW_SCORES; k++) {
+        double sum = 0;
+        if (!of->out->of[k]) continue;
+        for (int i = 0; i < sites; i++) sum += kinds[k].find(of->rows, NULL, row * sites + i);
+        of->out->of[k][of->from + row] = sum / sites;
+    }
+    return BNN_OK;
+}
+
+/* Takes some rows of maps: the scores of a picture are the means over all of its pixels. */
+static bnn_status take_pictures(void *context, int from, const bnn_prediction *rows) {
+    pictures of = {rows, from, context};
+    return bnn_jobs_run(rows->n, score_picture, &of);
+}
+
 /* ---- all of them ---- */
 
 static bnn_status check(const bnn_row_scores *s) {
@@ -134,10 +177,10 @@ static bnn_status check(const bnn_row_scores *s) {
 
 static bnn_status make_room(const bnn_model *m, bool distance, bnn_row_scores *s) {
     const bnn_likelihood *l = &m->likelihood;
-    unsigned of = kind_of(l->n_classes > 0);
+    unsigned of = kind_of(l->n_classes > 0, l->sites);
     for (int k = 0; k < BNN_ROW_SCORES; k++) {
-        bool wanted = k == BNN_ROW_DISTANCE ? distance
-                      : k == BNN_ROW_ENERGY ? l->n_classes > 1 && l->out_dim == l->n_classes
+        bool wanted = k == BNN_ROW_DISTANCE ? distance && l->sites <= 1
+                      : k == BNN_ROW_ENERGY ? l->n_classes > 1 && l->out_dim == l->n_classes && l->sites <= 1
                                             : kinds[k].of & of;
         if (wanted && !(s->of[k] = malloc(((size_t)s->n + 1) * sizeof(double)))) return bnn_oom("scores of %d rows", s->n);
     }
@@ -151,6 +194,8 @@ static bnn_status compute(const bnn_engine *fitted, const bnn_data *rows, const 
     bnn_predict_options how = *options;
     energies e = {.width = m->likelihood.out_dim};
     bnn_sink sink = {take_energy, &e};
+    bnn_taker taker = {take_pictures, s};
+    const bool maps = m->likelihood.sites > 1;
     if (how.sink) return bnn_fail(BNN_ERR_OPTION, "scores of rows take the draws of their prediction: leave options.sink NULL");
     BNN_TRY(make_room(m, train != NULL, s));
     if (s->of[BNN_ROW_ENERGY]) {
@@ -158,11 +203,13 @@ static bnn_status compute(const bnn_engine *fitted, const bnn_data *rows, const 
         if (!e.sum) return bnn_oom("energies of %d rows", s->n);
         how.sink = &sink;
     }
+    if (maps) how.taker = &taker; /* all maps at once would take more memory than there may be */
     bnn_status status = bnn_predict(fitted, rows, &how, &p);
-    for (int k = 0; status == BNN_OK && k < BNN_ROW_SCORES; k++)
+    for (int k = 0; status == BNN_OK && !maps && k < BNN_ROW_SCORES; k++)
         for (int i = 0; s->of[k] && kinds[k].find && i < s->n; i++) s->of[k][i] = kinds[k].find(p, &m->scaling, i);
     if (status == BNN_OK && e.sum) finish_energy(&e, p, s->of[BNN_ROW_ENERGY]);
-    if (status == BNN_OK && train) status = bnn_features_distance(fitted, rows, train, options->seed, s->of[BNN_ROW_DISTANCE]);
+    if (status == BNN_OK && s->of[BNN_ROW_DISTANCE])
+        status = bnn_features_distance(fitted, rows, train, options->seed, s->of[BNN_ROW_DISTANCE]);
     free(e.sum);
     bnn_prediction_free(p);
     return status == BNN_OK ? check(s) : status;
@@ -180,7 +227,6 @@ bnn_status bnn_row_scores_new(const bnn_run *run, const bnn_data *rows, const bn
     *out = NULL;
     const bnn_engine *fitted = bnn_engine_fitted(run->engine);
     if (!fitted) return bnn_fail(BNN_ERR_STATE, "engine '%s' has not been fitted yet", run->engine->object.type->name);
-    BNN_TRY(bnn_refuse_maps(fitted->model->likelihood.sites, "scores of what is out of distribution are"));
     bnn_row_scores *s = calloc(1, sizeof *s);
     if (!s) return bnn_oom("scores of %d rows", rows->n);
     s->n = rows->n;

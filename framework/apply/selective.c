@@ -136,10 +136,20 @@ static double loss_of_reals(const bnn_prediction *p, const bnn_data *data, int i
     return sum;
 }
 
+static bnn_status losses_of_maps(const bnn_prediction *p, double *loss) {
+    for (int i = 0; i < p->n; i++) {
+        bnn_image_scores of;
+        bnn_metrics_image(p, i, &of);
+        if (of.pixels == 0) return bnn_fail(BNN_ERR_DATA, "the map of row %d has no pixel whose class is known: leave it out", i + 1);
+        loss[i] = 1 - of.accuracy;
+    }
+    return BNN_OK;
+}
+
 bnn_status bnn_prediction_losses(const bnn_prediction *p, const bnn_data *data, double *loss) {
-    BNN_TRY(bnn_refuse_maps(p->sites, "withholding answers is"));
     if (!data->y || !p->has_target) return bnn_fail(BNN_ERR_DATA, "losses need targets");
     if (p->n != data->n) return bnn_fail(BNN_ERR_SHAPE, "%d rows were predicted, the data have %d", p->n, data->n);
+    if (p->sites > 1) return losses_of_maps(p, loss);
     for (int i = 0; i < p->n; i++) loss[i] = (p->is_class ? loss_of_class : loss_of_reals)(p, data, i);
     return BNN_OK;
 }

@@ -198,10 +198,31 @@ def check_parts(bnn):
         bnn("diff", "whole.h5", "joined.h5")
 
 
+def check_pictures(bnn):
+    """Scores of a picture are means over its pixels: over all of them where it is told from others, over those whose class is known where it is referred."""
+    bnn("predict", "run.h5", "-d", "maps.h5", "-k", 0, "-S", 3, "-o", "pictures.h5")
+    bnn("shift", "maps.h5", "--noise", "0.5", "-o", "strange.h5")
+    found = json.loads(bnn("ood", "run.h5", "-S", 3, "--out", "strange.h5", "--json", "-o", "told.h5"))
+    assert [s["score"] for s in found["scores"]] == ["max_probability", "entropy", "mutual_information", "expected_entropy"], found
+    refused(bnn, ["ood", "run.h5", "-S", "3", "--out", "strange.h5", "--score", "distance"], "'distance' is not defined for this run")
+    asked = "evaluate", "run.h5", "-S", 3, "--json", "--referral"
+    with h5py.File(bnn.at("pictures.h5")) as file, h5py.File(bnn.at("told.h5")) as told:
+        maps = {name: file["prediction"][name][()] for name in ("entropy", "mutual_information", "accuracy", "confidence", "mean_entropy")}
+        for name in "entropy", "mutual_information":
+            assert np.allclose(told["in"][name][()], maps[name].mean(axis=(1, 2)), rtol=1e-5), name
+    for by, uncertainty in ("max_probability", 1 - maps["confidence"]), ("entropy", maps["mean_entropy"]):
+        referral = json.loads(bnn(*asked, 0.5, "--referral-by", by))["referral"]
+        kept = np.argsort(uncertainty)[: len(uncertainty) - len(uncertainty) // 2]
+        assert referral["kept"] == len(kept) and abs(referral["accuracy"] - maps["accuracy"][kept].mean()) < 1e-6, referral
+        assert abs(referral["accuracy_of_all"] - maps["accuracy"].mean()) < 1e-6, referral
+    refused(bnn, ["evaluate", "run.h5", "-S", "3", "--referral", "0.2", "--referral-by", "energy"], "'energy' cannot be told of a prediction of maps of classes")
+    refused(bnn, ["evaluate", "run.h5", "-S", "3", "--referral-risk", "0.2"], "losses that are 0 or 1")
+
+
 def check_others(bnn):
     """What is made for rows of one class refuses maps in a sentence, and takes classes of images that are kept as bytes."""
     no_maps = "for rows with one class or real targets, not for maps of classes"
-    for words in (["calibrate", "-o", "x.h5"], ["ood", "--out", "maps.h5"], ["attack", "--eps", "0.1", "-o", "x.h5"], ["evaluate", "--referral", "0.2"], ["evaluate", "--referral-risk", "0.2"]):
+    for words in (["calibrate", "-o", "x.h5"], ["attack", "--eps", "0.1", "-o", "x.h5"]):
         refused(bnn, [words[0], "run.h5", "-S", "3", *words[1:]], no_maps)
     refused(bnn, ["shift", "maps.h5", "--rotate", "20", "-o", "x.h5"], "rotate would leave the maps of classes where they are")
     bnn("shift", "maps.h5", "--noise", "0.05", "-o", "noisy.h5")
@@ -231,6 +252,7 @@ def main():
         check_page(bnn, a)
         check_comparison(bnn, a)
         check_parts(bnn)
+        check_pictures(bnn)
         check_others(bnn)
         parts = []
         for i, rows in enumerate((range(24, 29), range(29, 36))):

@@ -3,8 +3,11 @@
  * detect.h: scores of single rows that say how little a run knows of them, and how well a score tells rows of another kind from the usual
  * ones.
  *
- * Scores are of the run's own draws, whatever its calibration (calibrate.h). Every score is larger for a row that the run knows less of. p
- * = mean probabilities, f_s = outputs under draw s, nats: classes  max_probability    1 - max_c p_c entropy            H[p]
+ * Scores are of the run's own draws, whatever its calibration (calibrate.h). Every score is larger for a row that the run knows less of.
+ * p = mean probabilities, f_s = outputs under draw s, nats:
+ *
+ *   classes  max_probability    1 - max_c p_c
+ *            entropy            H[p]
  *            mutual_information H[p] - E_s H[p_s]
  *            expected_entropy   E_s H[p_s]
  *            variance           sum_c Var_s[p_sc]
@@ -52,7 +55,8 @@ typedef struct {
 } bnn_row_scores;
 
 /* Predicts the rows and scores them; targets of the rows are not looked at. rows must be scaled by the run's scaling, as bnn_run_predict
- * has it; options are those of the prediction, whose sink is taken. train: the training rows, for the distance; NULL: it is not wanted. The
+ * has it; options are those of the prediction, whose sink is taken, and of maps its taker. A map of classes has the means over all of its
+ * pixels, of probabilities and entropies alone. train: the training rows, for the distance; NULL: it is not wanted. The
  * same bits at any number of threads. Refuses a score that is not a number, naming it and the row. */
 bnn_status bnn_row_scores_new(const bnn_run *run, const bnn_data *rows, const bnn_data *train, const bnn_predict_options *options,
                               bnn_row_scores **out);

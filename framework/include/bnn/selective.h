@@ -54,9 +54,11 @@ bnn_status bnn_refer_to_risk(const bnn_selection *selection, double risk, double
 double bnn_share_bound(double wrong, int n, double confidence);
 
 /* loss[n] of a prediction with targets: 1 where the most probable class is wrong, else 0; the squared error of the mean in the units of y,
- * of several targets the mean of each in units of its variance in training. */
+ * of several targets the mean of each in units of its variance in training; of a map of classes the share of its pixels that are wrong,
+ * of those whose class is known, of which it has one at least. */
 bnn_status bnn_prediction_losses(const bnn_prediction *prediction, const bnn_data *data, double *loss);
-/* uncertainty[n] of a prediction by one of the scores of detect.h that need no more than it. */
+/* uncertainty[n] of a prediction by one of the scores of detect.h that need no more than it; of a map of classes the mean over its pixels
+ * whose class is known, so that it needs targets. */
 bnn_status bnn_prediction_uncertainty(const bnn_prediction *prediction, const bnn_data *data, bnn_row_score score, double *uncertainty);
 
 #ifdef __cplusplus

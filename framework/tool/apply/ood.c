@@ -70,9 +70,10 @@ static bnn_status open_out(request *r) {
     return r->out_rows->n > 0 ? BNN_OK : bnn_fail(BNN_ERR_DATA, "%s: there are no rows to tell apart from the others", r->out);
 }
 
-/* Distances are left out where the training rows are gone, unless they were asked for by name. */
+/* Distances are left out of maps, and where the training rows are gone, unless they were asked for by name. */
 static bnn_status open_training(request *r) {
-    if (!is_wanted(r, BNN_ROW_DISTANCE)) return BNN_OK;
+    const bool maps = tool_taker(r->in.run->engine) != NULL;
+    if (!is_wanted(r, BNN_ROW_DISTANCE) || maps) return BNN_OK;
     bnn_status s = tool_rerun_training(&r->in, &r->own_table, &r->train);
     if (s == BNN_OK || r->score || s == BNN_ERR_MEMORY) return s;
     return bnn_remarks_add(r->remarks, BNN_REMARK_WARNING, "no_distance", "no distance to the training rows: %s", bnn_error());
@@ -180,7 +181,8 @@ static int run(int argc, char **argv) {
                "others are.\v"
                "Of classes: max_probability (1 - the largest), entropy, mutual_information, expected_entropy, variance (of the "
                "probabilities over draws), energy. Of real targets: variance and epistemic_variance, in units of the variance of y in "
-               "training. Of both: distance, Mahalanobis's to the training rows in what the last layer sees.\n\n"
+               "training. Of both: distance, Mahalanobis's to the training rows in what the last layer sees. Of maps of "
+               "classes: the means over pixels of probabilities and entropies.\n\n"
                "Examples:\n  bnn ood run.h5 --out other.csv\n  bnn ood run.h5 --in test.h5 --out other.h5 --score entropy --json"};
     request r = {.json = false};
     tool_job_open(&r.in.job, argc, argv);

@@ -34,7 +34,11 @@ bnn_status tool_referral_open(tool_referral *asked, const bnn_prediction *p, con
     return status == BNN_OK ? refer(asked, asked->selection, &asked->found) : status;
 }
 
-static const char *name_of(const bnn_prediction *p) { return p->is_class ? "accuracy" : p->mean_dim > 1 ? "rmse (in sd)" : "rmse"; }
+/* Of maps every picture counts once, however many of its pixels are known. */
+static const char *name_of(const bnn_prediction *p) {
+    if (p->is_class) return p->sites > 1 ? "mean accuracy" : "accuracy";
+    return p->mean_dim > 1 ? "rmse (in sd)" : "rmse";
+}
 
 void tool_referral_print(const tool_referral *asked, const bnn_prediction *p) {
     const bnn_selection *s = asked->selection;
