@@ -41,8 +41,9 @@ typedef struct {
     const char *left;        /* why rules are left without a verdict; a suite that stops early says it here */
 } bnn_checker;
 
-/* Makes objects of the type, calls their hooks and frees them; *digest: of all that came out, the same bits each time. */
-typedef bnn_status bnn_exercise(bnn_checker *c, const char *spec, uint64_t *digest);
+/* Makes objects of the type, calls their hooks and frees them; *digest: of all that came out, the same bits each time. turn 0: on a few
+ * rows; other turns: on other numbers each, and of layers on many rows. */
+typedef bnn_status bnn_exercise(bnn_checker *c, const char *spec, int turn, uint64_t *digest);
 
 typedef struct {
     const bnn_rule *(*rule)(int i); /* NULL behind the last */

@@ -263,6 +263,17 @@ bnn_status bnn_hooks_stay_finite(bnn_checker *c, bnn_hooks *h, const char *when)
     return s;
 }
 
+void bnn_hooks_turn(bnn_hooks *h, int entries) {
+    for (int i = 0; i < h->n_arrays; i++) {
+        const bnn_array *a = &h->array[i];
+        for (int k = 0; k < entries && a->lent && !a->doubles && a->n > 1; k++) {
+            bnn_real first = a->at[0];
+            memmove(a->at, a->at + 1, (a->n - 1) * sizeof *a->at);
+            a->at[a->n - 1] = first;
+        }
+    }
+}
+
 bnn_status bnn_hooks_digest(bnn_hooks *h, uint64_t *digest) {
     bnn_contents before;
     BNN_TRY(bnn_contents_keep(h, &before));

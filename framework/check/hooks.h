@@ -83,6 +83,8 @@ bnn_status bnn_hooks_stay_in_bounds(bnn_checker *c, bnn_hooks *h);
 bnn_status bnn_hooks_allocate_nothing(bnn_checker *c, bnn_hooks *h);
 bnn_status bnn_hooks_stay_finite(bnn_checker *c, bnn_hooks *h, const char *when);
 
+/* Turns what is lent of reals by so many entries: other numbers, as possible as they were. */
+void bnn_hooks_turn(bnn_hooks *h, int entries);
 /* Adds what every hook returns and leaves in the arrays. */
 bnn_status bnn_hooks_digest(bnn_hooks *h, uint64_t *digest);
 

@@ -28,6 +28,7 @@ typedef struct {
     bnn_real *dw, *drawn;    /* [N] */
     bnn_real *dmean, *dsd;   /* [N] */
     double s;                /* log variance */
+    uint64_t stream;         /* of draws */
     bnn_hooks hooks;
 } prior_case;
 
@@ -47,7 +48,7 @@ static bool call(void *of, int hook) {
     k->hooks.value = 0;
     switch (hook) {
     case LOGP: k->hooks.value = logp_of(k, N, k->w, k->dw); return true;
-    case DRAW: t->draw(&k->prior, &k->block, bnn_rng_seed(2), N, k->drawn); return true;
+    case DRAW: t->draw(&k->prior, &k->block, bnn_rng_seed(k->stream), N, k->drawn); return true;
     case KL:
         if (t->kl_gaussian) k->hooks.value = kl_of(k, N, k->dmean, k->dsd);
         return t->kl_gaussian != NULL;
@@ -58,10 +59,10 @@ static bool call(void *of, int hook) {
         if (t->logp_scale) k->hooks.value = t->logp_scale(&k->prior, &k->block, k->s, &ds) + ds;
         return t->logp_scale != NULL;
     case DRAW_SCALE:
-        if (t->draw_scale) k->hooks.value = t->draw_scale(&k->prior, &k->block, bnn_rng_seed(2));
+        if (t->draw_scale) k->hooks.value = t->draw_scale(&k->prior, &k->block, bnn_rng_seed(k->stream));
         return t->draw_scale != NULL;
     case DRAW_SCALE_GIVEN:
-        if (t->draw_scale_given) k->hooks.value = t->draw_scale_given(&k->prior, &k->block, N, k->w, bnn_rng_seed(2));
+        if (t->draw_scale_given) k->hooks.value = t->draw_scale_given(&k->prior, &k->block, N, k->w, bnn_rng_seed(k->stream));
         return t->draw_scale_given != NULL;
     default:
         if (t->sd) k->hooks.value = t->sd(&k->prior, &k->block);
@@ -78,7 +79,7 @@ static void case_close(prior_case *k) {
 static bnn_status case_open(const bnn_prior_type *type, const char *spec, bool weight, prior_case *k) {
     static const double w[N] = {-2.5, -1, -0.4, -0.15, 0.2, 0.7, 1, 3}, mean[N] = {0, 0.7, -2, 1, 0.3, -0.8, 0.05, 1.2},
                         sd[N] = {0.9, 0.05, 0.5, 2, 0.1, 0.4, 1, 0.03};
-    *k = (prior_case){.type = type, .weight = weight, .block = blocks[weight], .s = 0.3};
+    *k = (prior_case){.type = type, .weight = weight, .block = blocks[weight], .s = 0.3, .stream = 2};
     k->hooks = (bnn_hooks){.name = hook_names, .call = call, .of = k};
     BNN_TRY(bnn_prior_new(spec, &k->prior));
     bnn_hooks *h = &k->hooks;
@@ -699,12 +700,14 @@ static bnn_status values(bnn_checker *c) { return bnn_object_rule_values(c, at_o
 
 static bnn_status run(bnn_checker *c) { return bnn_run_table(c, N_RULES, rules, cases); }
 
-static bnn_status exercise(bnn_checker *c, const char *spec, uint64_t *digest) {
+static bnn_status exercise(bnn_checker *c, const char *spec, int turn, uint64_t *digest) {
     bnn_status s = BNN_OK;
     *digest = BNN_DIGEST;
     for (int weight = 0; weight < 2 && s == BNN_OK; weight++) {
         prior_case k;
         BNN_TRY(case_open((const bnn_prior_type *)c->type, spec, weight, &k));
+        bnn_hooks_turn(&k.hooks, turn);
+        k.s += turn, k.stream += (uint64_t)turn;
         s = bnn_hooks_digest(&k.hooks, digest);
         case_close(&k);
     }

@@ -6,6 +6,7 @@
 #include "resources.h"
 
 #include "numeric.h"
+#include "statics.h"
 #include <fcntl.h>
 #include <float.h>
 #include <omp.h>
@@ -26,7 +27,7 @@ static bnn_status returned(bnn_checker *c, bnn_exercise *exercise, const char *s
         return BNN_OK;
     }
     for (int i = 0; i < TIMES; i++) {
-        BNN_TRY(exercise(c, spec, &digest));
+        BNN_TRY(exercise(c, spec, 0, &digest));
         live[i] = c->options->live();
     }
     int64_t first = live[2] - live[1], second = live[3] - live[2];
@@ -47,13 +48,44 @@ static bnn_status fresh(bnn_checker *c, bnn_exercise *exercise, const char *spec
     }
     for (int i = 0; i < 2 && s == BNN_OK; i++) {
         c->options->poison(bytes[i]);
-        s = exercise(c, spec, &digest[i]);
+        s = exercise(c, spec, 0, &digest[i]);
         c->options->poison(-1);
     }
     if (s == BNN_OK && digest[0] != digest[1])
         bnn_checker_break(c,
                           "the results are others where fresh memory holds bytes of 0xff than where it holds 0: is something read that was "
                           "allocated and not written?");
+    return s;
+}
+
+/* ---------------------------------------------------------------- static memory */
+
+/* The first time may set up what stays. */
+static bnn_status take_turns(bnn_checker *c, bnn_exercise *exercise, const char *spec, bnn_statics *statics) {
+    enum { SETTING_UP = 1 };
+    uint64_t digest;
+    for (int i = 0; i < SETTING_UP + BNN_STATICS_TAKEN; i++) {
+        BNN_TRY(exercise(c, spec, 1 + i % 2, &digest));
+        if (i >= SETTING_UP) BNN_TRY(bnn_statics_take(statics, i - SETTING_UP));
+    }
+    return BNN_OK;
+}
+
+static bnn_status statics(bnn_checker *c, bnn_exercise *exercise, const char *spec) {
+    bnn_statics of;
+    char name[96] = "";
+    if (!bnn_statics_find(c->type, &of)) {
+        bnn_checker_skip(c, "it is the program's own type, and not the only one that writes to its static memory");
+        return BNN_OK;
+    }
+    bnn_status s = take_turns(c, exercise, spec, &of);
+    size_t n = s == BNN_OK ? bnn_statics_changed(&of, name, sizeof name) : 0;
+    if (n > 0)
+        bnn_checker_break(c,
+                          "%zu byte%s of static memory, the first in %s, hold other numbers after other inputs: hooks that run at once in "
+                          "two threads write there over each other",
+                          n, n == 1 ? "" : "s", name);
+    bnn_statics_free(&of);
     return s;
 }
 
@@ -116,9 +148,9 @@ static void compare(bnn_checker *c, const bnn_surroundings *a, const bnn_surroun
 static bnn_status process(bnn_checker *c, bnn_exercise *exercise, const char *spec) {
     bnn_surroundings now;
     uint64_t digest;
-    BNN_TRY(exercise(c, spec, &digest));
+    BNN_TRY(exercise(c, spec, 0, &digest));
     int files = count_files();
-    BNN_TRY(exercise(c, spec, &digest));
+    BNN_TRY(exercise(c, spec, 0, &digest));
     if (count_files() > files) bnn_checker_break(c, "a file stays open once all is closed, each time");
     bnn_surroundings_take(&now);
     compare(c, &c->before, &now);
@@ -135,6 +167,7 @@ static const struct {
 } rules[] = {
     {{"returned", "what is allocated is free again once all is closed"}, returned},
     {{"fresh", "nothing depends on what fresh memory holds"}, fresh},
+    {{"statics", "hooks leave nothing of their inputs in static memory, which all threads share"}, statics},
     {{"process", "handlers of signals, locale, environment, folder, files and the mode of floating-point numbers stay; nothing is printed"},
      process},
 };

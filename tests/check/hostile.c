@@ -63,6 +63,13 @@ static void read_fresh(void) {
 static bool shares; /* a buffer of all threads for calls of many rows */
 static void share(void) { shares = true; }
 
+static bool remembers; /* what came out of a hook last, where all threads would put it */
+static bnn_real remembered;
+static void remember(void) { remembers = true; }
+static void come_out(bnn_real number) {
+    if (remembers) remembered = number;
+}
+
 static void nothing(int signal) { (void)signal; }
 static void handle(void) { signal(SIGTERM, nothing); }
 static void round_down(void) { fesetround(FE_DOWNWARD); }
@@ -101,7 +108,7 @@ static const struct {
              {"handle", handle},     {"round", round_down},
              {"trap", trap},         {"locale", localise},
              {"move", move},         {"set", set},
-             {"hold", hold}};
+             {"hold", hold},         {"remember", remember}};
 
 static void pass(const char *hook) {
     const char *what = getenv("HOSTILE"), *where = what ? strchr(what, ' ') : NULL;
@@ -137,18 +144,25 @@ static void close_layer(bnn_layer *l) {
     if (layer->close) layer->close(l);
 }
 static bnn_status open_engine(bnn_engine *e, const bnn_data *data) { return pass("open"), engine->open(e, data); }
-static bnn_status step_engine(bnn_engine *e, const bnn_data *data, bnn_step *out) { return pass("step"), engine->step(e, data, out); }
+static bnn_status step_engine(bnn_engine *e, const bnn_data *data, bnn_step *out) {
+    bnn_status s = (pass("step"), engine->step(e, data, out));
+    if (s == BNN_OK && out->theta) come_out(out->theta[0]);
+    return s;
+}
 static void close_engine(bnn_engine *e) { pass("close"), engine->close(e); }
 static int blocks(bnn_engine *e, bnn_block *out) { return pass("blocks"), engine->blocks(e, out); }
 static void observe(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta,
                     const bnn_observation *out) {
     pass("observe"), likelihood->observe(l, n, f, y, theta, out);
+    if (n > 0 && out->mean) come_out(out->mean[0]);
 }
 static void draw(const bnn_prior *p, const bnn_prior_block *b, bnn_rng rng, int n, bnn_real *out) {
     pass("draw"), prior->draw(p, b, rng, n, out);
+    if (n > 0) come_out(out[0]);
 }
 static void step(const bnn_optimizer *o, double lr, uint64_t t, int n, bnn_real *theta, const bnn_real *g, bnn_real *state, size_t stride) {
     pass("step_optimizer"), optimizer->step(o, lr, t, n, theta, g, state, stride);
+    if (n > 0) come_out(theta[0]);
 }
 
 static bnn_layer_type hostile_layer;

@@ -82,6 +82,12 @@ breaks 'leak observe' likelihood returned "returned           FAIL  'hostile': "
 breaks 'fresh forward' layer fresh "fresh              FAIL  'input:5; hostile:3': the results are others where fresh memory holds bytes of 0xff"
 breaks 'share forward' layer threads "threads            FAIL  'input:5; hostile:3' in MEAN: with "
 says ' threads at once y differs in '
+breaks 'share forward' layer statics "statics            FAIL  'input:5; hostile:3': "
+says " bytes of static memory, the first in 'shared"
+for deed in 'step engine' 'observe likelihood' 'draw prior' 'step_optimizer optimizer'; do
+    breaks "remember ${deed% *}" "${deed#* }" statics "statics            FAIL  'hostile': "
+    says " static memory, the first in 'remembered', hold"
+done
 breaks 'handle draw' prior process "process            FAIL  'hostile': the signal 'Terminated' has another handler than before"
 breaks 'round forward' layer process "process            FAIL  'input:5; hostile:3': the rounding of numbers is another than before"
 breaks 'trap draw' prior process "process            FAIL  'hostile': floating-point exceptions are signals"

@@ -408,12 +408,12 @@ static bnn_status values(bnn_checker *c) { return bnn_object_rule_values(c, at_o
 static bnn_status run(bnn_checker *c) { return bnn_run_table(c, N_RULES, rules, cases); }
 
 /* On all data that it takes. */
-static bnn_status exercise(bnn_checker *c, const char *spec, uint64_t *digest) {
+static bnn_status exercise(bnn_checker *c, const char *spec, int turn, uint64_t *digest) {
     bnn_status s = BNN_OK;
     *digest = BNN_DIGEST;
     for (int d = 0; d < N_DATA && (s == BNN_OK || s != BNN_ERR_MEMORY); d++) {
         bnn_likelihood_case k;
-        s = bnn_likelihood_case_open((const bnn_likelihood_type *)c->type, spec, &kinds_of_data[d], usual_y_sd, 1, &k);
+        s = bnn_likelihood_case_open((const bnn_likelihood_type *)c->type, spec, &kinds_of_data[d], usual_y_sd, (uint64_t)(1 + turn), &k);
         if (s < 0) continue;
         s = bnn_hooks_digest(&k.hooks, digest);
         bnn_likelihood_case_close(&k);

@@ -271,10 +271,11 @@ static bnn_status run(bnn_checker *c) {
     return bnn_run_table(c, 1, rules, cases);
 }
 
-static bnn_status exercise(bnn_checker *c, const char *spec, uint64_t *digest) {
+static bnn_status exercise(bnn_checker *c, const char *spec, int turn, uint64_t *digest) {
     bnn_optimizer_case k;
     *digest = BNN_DIGEST;
     BNN_TRY(bnn_optimizer_case_open((const bnn_optimizer_type *)c->type, spec, &k));
+    bnn_hooks_turn(&k.hooks, turn);
     bnn_status s = bnn_hooks_digest(&k.hooks, digest);
     bnn_optimizer_case_close(&k);
     return s;

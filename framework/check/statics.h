@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * statics.h (private): the static memory of the shared object that a type is from, before and after its hooks. Who writes there writes for
+ * all threads at once, which shows on one thread, too, however threads are scheduled.
+ */
+#ifndef BNN_CHECK_STATICS_H
+#define BNN_CHECK_STATICS_H
+
+#include <bnn/registry.h>
+
+enum { BNN_MOST_STATICS = 8, BNN_STATICS_TAKEN = 3 };
+
+/* The writable segments of a shared object, and what they held each time that they were taken. */
+typedef struct {
+    char path[512];
+    uintptr_t base; /* where the object is loaded */
+    int n;
+    struct {
+        const unsigned char *at;
+        size_t size;
+        unsigned char *held[BNN_STATICS_TAKEN];
+    } segment[BNN_MOST_STATICS];
+} bnn_statics;
+
+/* false: the type is the program's own, whose memory others write to. */
+bool bnn_statics_find(const bnn_type *type, bnn_statics *out);
+/* Takes what they hold now, the time-th time. */
+bnn_status bnn_statics_take(bnn_statics *s, int time);
+void bnn_statics_free(bnn_statics *s);
+
+/* The bytes that differ from the first time to the second; not counted are numbers that went up by one step from the first time to the
+ * second and from there to the third: they count calls. *name: of the variable that the first is in, or where it stands in the file. */
+size_t bnn_statics_changed(const bnn_statics *s, char *name, size_t size);
+
+#endif
