@@ -160,14 +160,14 @@ static void describe(loaded *l, const bnn_plugin_descriptor *d) {
     l->plugin.n = d->n;
 }
 
-static bnn_status add(const char *path, void *handle, loaded **out) {
+static bnn_status add(const char *path, void *handle, bool in_place, loaded **out) {
     const bnn_plugin_descriptor *d = NULL;
     bnn_status s = get_descriptor(handle, &d);
     if (s < 0) return bnn_note(s, "%s", path);
     loaded *l = new_loaded(path, d->n);
     if (!l) return out_of_memory(path);
     s = bnn_file_sha256(path, l->plugin.sha256);
-    if (s == BNN_OK && (s = bnn_types_add_from(l->plugin.path, d->n, d->types)) < 0) bnn_note(s, "%s", path);
+    if (s == BNN_OK && (s = bnn_types_add_from(l->plugin.path, in_place, d->n, d->types)) < 0) bnn_note(s, "%s", path);
     if (s < 0) {
         free_loaded(l);
         return s;
@@ -184,17 +184,20 @@ static loaded *find_loaded(const void *handle) {
     return NULL;
 }
 
-bnn_status bnn_plugin_load(const char *path, const bnn_plugin **out) {
+static bnn_status load(const char *path, bool in_place, const bnn_plugin **out) {
     void *handle = NULL;
     bnn_status s = BNN_OK;
     BNN_TRY(open_library(path, &handle));
     loaded *l = find_loaded(handle);
     bool was_there = l != NULL;
-    if (!was_there) s = add(path, handle, &l);
+    if (!was_there) s = add(path, handle, in_place, &l);
     if (was_there || s < 0) dlclose(handle); /* it is counted how often a library was opened */
     if (s == BNN_OK && out) *out = &l->plugin;
     return s;
 }
+
+bnn_status bnn_plugin_load(const char *path, const bnn_plugin **out) { return load(path, false, out); }
+bnn_status bnn_plugin_load_in_place(const char *path, const bnn_plugin **out) { return load(path, true, out); }
 
 /* ---- folders and lists ---- */
 

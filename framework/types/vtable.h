@@ -34,7 +34,8 @@ bnn_status bnn_vtable_check(bnn_kind kind, const bnn_type *type);
 /* Extends a vtable that is shorter than this library's: *copy, owned, has NULL for the hooks that it lacks. Else *copy stays. */
 bnn_status bnn_vtable_extend(bnn_kind kind, const bnn_type *type, bnn_type **copy);
 
-/* bnn_types_add, of types that come from somewhere: origin, borrowed for ever, is told where a name is taken. */
-bnn_status bnn_types_add_from(const char *origin, int n, const bnn_entry *entries);
+/* bnn_types_add, of types that come from somewhere: origin, borrowed for ever, is told where a name is taken. in_place: none is; a type takes
+ * the place of the one of its name. */
+bnn_status bnn_types_add_from(const char *origin, bool in_place, int n, const bnn_entry *entries);
 
 #endif

@@ -76,6 +76,11 @@ done
 refuses "r.csv: is not a shared library" list --plugin r.csv
 refuses "none.so: No such file or directory" list --plugin none.so
 refuses "layer 'swish' exists already, in $swish" list --plugin "$swish" --plugin "$plugins/swish_twin.so"
+warns "swish_twin.so: layer 'swish' exists already, in $swish: what is checked stands in its place" check "$plugins/swish_twin.so" --plugin "$swish" --rule print
+says 'layer swish: 1 ok'
+warns "duplicate.so: prior 'gauss' exists already: what is checked" check "$plugins/duplicate.so" --rule print
+says 'prior gauss: '
+refuses "twins.so: prior 'wrong' exists already, in $plugins/twins.so" check "$plugins/twins.so" --rule print
 refuses "option '--plugin' requires an argument" list --plugin
 
 # ---------------------------------------------------------------- at work

@@ -46,7 +46,7 @@ typedef struct {
 
 /* A vtable of any kind as a bnn_entry. */
 #define BNN_ENTRY(kind, vtable_type, vtable) \
-    {kind, &_Generic(&(vtable), vtable_type * : (vtable), const vtable_type * : (vtable)).type}
+    { kind, &_Generic(&(vtable), vtable_type * : (vtable), const vtable_type * : (vtable)).type }
 
 /* A plugin of several types, of any kinds:
  *   BNN_PLUGIN("zoo", BNN_LAYER_ENTRY(bnn_layer_swish), BNN_PRIOR_ENTRY(bnn_prior_horseshoe))
@@ -88,12 +88,17 @@ struct bnn_plugin {
     const bnn_entry *types; /* [n] as they stand in the registry */
 };
 
-/* Loads the files of a list "FILE:FOLDER:..."; of a folder all that end in ".so", by name. What cannot be a library without a look inside (a
- * pipe, a folder in a folder, a file that may not be read or has over 1 GiB) is passed over, with a remark; remarks may be NULL. The first
- * failure ends it; what was loaded before stays. The library does not look at the environment: the program passes BNN_PLUGIN_PATH here. */
+/* Loads the files of a list "FILE:FOLDER:..."; of a folder all that end in ".so", by name. What cannot be a library without a look inside
+ * (a pipe, a folder in a folder, a file that may not be read or has over 1 GiB) is passed over, with a remark; remarks may be NULL. The
+ * first failure ends it; what was loaded before stays. The library does not look at the environment: the program passes BNN_PLUGIN_PATH
+ * here. */
 bnn_status bnn_plugin_load_path(const char *paths, bnn_remarks *remarks);
 /* Calls `file` with each of them instead, up to its first failure. */
 bnn_status bnn_plugin_files(const char *paths, bnn_status (*file)(void *context, const char *path), void *context, bnn_remarks *remarks);
+
+/* As bnn_plugin_load (bnn.h), but a type takes the place of one of its name, which is not found any more: for programs that look at a
+ * plugin alone, such as one that checks it. */
+bnn_status bnn_plugin_load_in_place(const char *path, const bnn_plugin **out);
 
 const bnn_plugin *bnn_plugin_at(int i); /* in the order of loading; NULL behind the last */
 

@@ -27,9 +27,9 @@ static const double most_memory = 2.0 * (1 << 30), most_of_thread = 16 << 20; /*
 
 /* ---------------------------------------------------------------- what children say */
 
-/* Steps of a child. Behind LOADS comes REFUSED or the next step; behind DONE nothing but its end. */
+/* Steps of a child. Behind LOADS comes REFUSED, CLASHES or the next step; behind DONE nothing but its end. */
 typedef struct {
-    enum { LOADS, STARTS, CHECKS, RUNS, FINDS, REFUSED, DONE } step;
+    enum { LOADS, CLASHES, STARTS, CHECKS, RUNS, FINDS, REFUSED, DONE } step;
     bnn_kind kind;
     int number;      /* of types, of the type, of the rule */
     char name[1024]; /* path, type or spec */
@@ -64,8 +64,8 @@ static void tell_name(int step, bnn_kind kind, int number, const char *name) {
     tell(&e);
 }
 
-static void tell_refusal(void) {
-    event e = {.step = REFUSED};
+static void tell_failure(int step) {
+    event e = {.step = step};
     put(e.sentence, sizeof e.sentence, bnn_error());
     tell(&e);
 }
@@ -187,14 +187,21 @@ static bnn_status check_type(const tool_request *r, bnn_entry entry, int number,
     return BNN_OK;
 }
 
+/* The file that is to be checked: its types, whatever names there are already. */
+static bnn_status load_file(const char *path, const bnn_plugin **file) {
+    loads(path);
+    bnn_status s = bnn_plugin_load(path, file);
+    if (s != BNN_ERR_NAME) return s;
+    tell_failure(CLASHES);
+    loads(path);
+    return bnn_plugin_load_in_place(path, file);
+}
+
 static bnn_status check_types(const tool_request *r, const tool_findings *before, int from) {
     const bnn_plugin *file = NULL;
     int n;
     BNN_TRY(tool_plugins_load(r->plugins, loads));
-    if (tool_is_file(r->name)) {
-        loads(r->name);
-        BNN_TRY(bnn_plugin_load(r->name, &file));
-    }
+    if (tool_is_file(r->name)) BNN_TRY(load_file(r->name, &file));
     bnn_entry *types = find_types(r, file, &n);
     bnn_status s = n > 0 ? BNN_OK : none_found(r, file);
     if (s == BNN_OK) tell_name(STARTS, 0, n, "");
@@ -227,7 +234,7 @@ _Noreturn static void be_child(const tool_request *r, const tool_findings *befor
     tool_watch_allocations();
     tool_out_of_memory = &shared->starved;
     if (check_types(r, before, from) < 0)
-        tell_refusal();
+        tell_failure(REFUSED);
     else
         tell_name(DONE, 0, 0, "");
     exit(0);
@@ -322,6 +329,7 @@ static bnn_status hear(watcher *w, const event *e) {
     w->at = *e;
     w->spent = 0;
     switch (e->step) {
+    case CLASHES: put(w->out->clash, sizeof w->out->clash, e->sentence); return BNN_OK;
     case STARTS: w->types = e->number; return BNN_OK;
     case CHECKS: w->from = e->number, w->run.step = CHECKS; return add_type(w->out, e);
     case RUNS: w->run = *e, show(w); return BNN_OK;

@@ -32,9 +32,11 @@ typedef struct {
 
 typedef struct {
     int n;
-    tool_checked *type; /* [n] */
-    char printed[160];  /* beginning of the first line that plugins have printed; "" if none */
-    char unloaded[256]; /* how it went wrong to unload a plugin, once all was checked; "": it did not */
+    tool_checked *type;                                /* [n] */
+    char printed[160];                                 /* beginning of the first line that plugins have printed; "" if none */
+    char clash[sizeof((bnn_verdict *)NULL)->sentence]; /* why the file is no plugin beside the types that there are, in whose place its own
+                                                          were checked; "": it is */
+    char unloaded[256];                                /* how it went wrong to unload a plugin, once all was checked; "": it did not */
 } tool_findings;
 
 /* Checks all types that were asked for. Fails where nothing can be checked: a plugin cannot be loaded, or there is no such type or rule. */

@@ -132,6 +132,11 @@ static int conclude(const request *r, const tool_findings *findings) {
     const char *of = tool_is_file(r->of.name) ? r->of.name : "plugins";
     bool broken = false;
     int status = 0;
+    if (*findings->clash)
+        fprintf(
+            stderr,
+            "bnn: warning: %s: what is checked stands in its place, and other commands refuse the plugin until it has a name of its own\n",
+            findings->clash);
     if (*findings->printed) fprintf(stderr, "bnn: warning: %s: printed as it was checked: \"%s\"\n", tool_line(of), findings->printed);
     for (int i = 0; i < findings->n; i++) {
         const tool_checked *type = &findings->type[i];
