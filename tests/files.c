@@ -8,11 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static char folder[64];
+static char folder[192];
 
 static void make_folder(void) {
     if (*folder) return;
-    snprintf(folder, sizeof folder, "/tmp/bnn-test-XXXXXX");
+    const char *above = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/bnn-test-XXXXXX", above ? above : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(folder));
 }
 

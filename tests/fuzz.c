@@ -13,6 +13,8 @@ uint64_t fuzz_draw(uint64_t below) { /* splitmix64 */
     return (z ^ z >> 31) % below;
 }
 
+void fuzz_begin(uint64_t i) { state = i * UINT64_C(0x2545F4914F6CDD1D); }
+
 fuzz_loop fuzz_start(int files) {
     const char *from = getenv("BNN_FUZZ_FROM"), *seconds = getenv("BNN_FUZZ_SECONDS");
     fuzz_loop l = {.i = from ? strtoull(from, NULL, 10) : 0, .stop = seconds ? time(NULL) + atol(seconds) : 0};
@@ -22,7 +24,7 @@ fuzz_loop fuzz_start(int files) {
 
 bool fuzz_next(fuzz_loop *l) {
     if (l->stop ? time(NULL) >= l->stop : l->i >= l->end) return false;
-    state = l->i++ * UINT64_C(0x2545F4914F6CDD1D);
+    fuzz_begin(l->i++);
     return true;
 }
 
@@ -56,4 +58,24 @@ static void make_mistake(fuzz_content *c, const char *const *words, size_t n_wor
 
 void fuzz_mistakes(fuzz_content *c, const char *const *words, size_t n_words) {
     for (uint64_t k = fuzz_draw(8); k > 0; k--) make_mistake(c, words, n_words);
+}
+
+bnn_csv_options fuzz_csv_options(void) {
+    static const char *const columns[] = {NULL, NULL, NULL, "a", "y", "1", "2,3", "none", "\"a", ",", "y,a"};
+    enum { N = sizeof columns / sizeof *columns };
+    return (bnn_csv_options){.size = sizeof(bnn_csv_options),
+                             .targets = columns[fuzz_draw(N)],
+                             .drop = fuzz_draw(4) ? NULL : columns[fuzz_draw(N)],
+                             .classes = fuzz_draw(4) == 0,
+                             .header = (bnn_header)fuzz_draw(3),
+                             .id = fuzz_draw(4) ? NULL : columns[fuzz_draw(N)],
+                             .weight = fuzz_draw(4) ? NULL : columns[fuzz_draw(N)],
+                             .delimiter = fuzz_draw(3) ? '\0' : ",; \t|"[fuzz_draw(5)],
+                             .decimal = "\0.,"[fuzz_draw(3)],
+                             .thousands = fuzz_draw(3) ? '\0' : ", '"[fuzz_draw(3)],
+                             .comment = fuzz_draw(4) ? NULL : "#",
+                             .na = fuzz_draw(4) ? NULL : "-,1",
+                             .missing = (bnn_missing)fuzz_draw(3),
+                             .levels = fuzz_draw(4) ? NULL : columns[fuzz_draw(N)],
+                             .format = fuzz_draw(4) ? BNN_TEXT_GUESS : (bnn_text_format)fuzz_draw(3)};
 }

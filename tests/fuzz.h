@@ -7,6 +7,7 @@
 #ifndef FUZZ_H
 #define FUZZ_H
 
+#include <bnn/import.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,7 +15,10 @@
 
 enum { FUZZ_ROOM = 1 << 16 };
 
+void fuzz_begin(uint64_t i);        /* file number i; fuzz_next does it */
 uint64_t fuzz_draw(uint64_t below); /* the next random number of this file */
+
+bnn_csv_options fuzz_csv_options(void); /* drawn by fuzz_draw */
 
 /* Files to try next: i counts from where the caller says. */
 typedef struct {

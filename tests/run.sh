@@ -5,6 +5,9 @@
 #   sh tests/run.sh fast     the default build only
 #   sh tests/run.sh long     in the default build what takes long: 200 kills of fits on their way; every change of every part of a file; faults seeded into
 #                            the sources, each of which some test has to find; the commands of the README on a bare machine (tests/bare.sh, as root)
+#   sh tests/run.sh fuzz [SECONDS [TARGET...]]
+#                            readers and kernels on bytes that nobody meant, with clang's libFuzzer and sanitizers: each target of tests/fuzz (default: all) for so long
+#                            (default: 60); inputs that break something stay in build-fuzz/found
 # Of the caller's environment only what `clean` in experiments/setup.sh names gets in. What no build changes is tested in the default one alone (tests/meson.build).
 set -e
 cd "$(dirname "$0")/.."
@@ -24,6 +27,16 @@ suite() {
     meson test -C "$folder" $(printf -- ' --no-suite %s' $without) --quiet --print-errorlogs --timeout-multiplier 4 # for machines that have other work
 }
 
+if [ "$1" = fuzz ]; then
+    need clang libomp-dev
+    shift
+    seconds=${1:-60}
+    [ $# = 0 ] || shift
+    targets=$(printf 'tests/fuzz/fuzz_%s ' $(ls tests/fuzz/corpus))
+    CC=clang build build-fuzz -Dwerror=true -Dgemm=reference -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debug -Doptimization=1 \
+        -Dc_args='-fsanitize=fuzzer-no-link -fno-sanitize-recover=undefined'
+    exec sh tests/fuzz/fuzz.sh build-fuzz "$seconds" "$@"
+fi
 if [ "$1" = long ]; then
     need debootstrap chromium chromium-driver python3-selenium slurm-wlm munge parallel
     build build -Dwerror=true

@@ -111,7 +111,7 @@ static bnn_status check_descriptor(const bnn_plugin_descriptor *d) {
                         real_name(sizeof(bnn_real)));
     if (d->size < sizeof *d)
         return bnn_fail(BNN_ERR_ABI, "has a descriptor of %u bytes, expected %zu: is it made by BNN_PLUGIN?", d->size, sizeof *d);
-    if (d->n < 1) return bnn_fail(BNN_ERR_ABI, "is a plugin without a type");
+    if (d->n < 1 || !d->types) return bnn_fail(BNN_ERR_ABI, "is a plugin without a type");
     if (d->name && !bnn_is_word(d->name))
         return bnn_fail(BNN_ERR_NAME, "'%s' cannot be the name of a plugin: it takes letters, digits and _", d->name);
     if (d->version && !is_version(d->version))
@@ -126,6 +126,7 @@ static bnn_status get_descriptor(void *handle, const bnn_plugin_descriptor **out
         return bnn_fail(BNN_ERR_ABI,
                         "is a shared library, but no plugin: it has no bnn_plugin_describe, which BNN_PLUGIN and its like make");
     *out = describe();
+    if (!*out) return bnn_fail(BNN_ERR_ABI, "describes nothing: is its bnn_plugin_describe made by BNN_PLUGIN?");
     return check_descriptor(*out);
 }
 

@@ -62,8 +62,19 @@ static const char *wrong_with(const bnn_option *o, size_t conf_size) {
     return o->offset + size > conf_size ? "its field outside of conf: is conf_size set?" : NULL;
 }
 
+/* Whether groups hold groups deeper than anybody would write: one that holds itself has no end. */
+static bool is_deep(const bnn_option *table, int left) {
+    for (const bnn_option *o = table; o && o->name; o++)
+        if (o->kind == BNN_OPTION_GROUP && (left == 0 || is_deep(o->group, left - 1))) return true;
+    return false;
+}
+
 static bnn_status check_options(bnn_kind kind, const bnn_type *type) {
+    enum { DEEPEST = 6 };
     bnn_option o, other;
+    if (is_deep(type->options, DEEPEST))
+        return bnn_fail(BNN_ERR_ABI, "%s '%s': groups of options hold each other, or over %d are in one another", bnn_kind_name(kind),
+                        type->name, DEEPEST);
     for (int i = 0; bnn_options_at(type->options, i, &o); i++) {
         const char *wrong = wrong_with(&o, type->conf_size);
         if (wrong) return bnn_fail(BNN_ERR_ABI, "%s '%s': option '%s' has %s", bnn_kind_name(kind), type->name, o.name, wrong);

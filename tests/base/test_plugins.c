@@ -44,7 +44,9 @@ static const struct {
                             ? "computes in double, this library in float: build it with this library's headers"
                             : "computes in float, this library in double: build it with this library's headers"},
     {"short_descriptor", "has a descriptor of 16 bytes, expected 40: is it made by BNN_PLUGIN?"},
+    {"no_descriptor", "describes nothing: is its bnn_plugin_describe made by BNN_PLUGIN?"},
     {"no_types", "is a plugin without a type"},
+    {"no_list", "is a plugin without a type"},
     {"name_of_plugin", "'so-so' cannot be the name of a plugin: it takes letters, digits and _"},
     {"version_of_plugin", "'1 or 2' cannot be a version: it takes printable characters without blanks"},
     {"unknown_kind", "there is no kind 17 of types: 0 to 4 are known"},
@@ -58,6 +60,7 @@ static const struct {
     {"option_outside", "prior 'wrong': option 'sd' has its field outside of conf: is conf_size set?"},
     {"option_kind", "prior 'wrong': option 'sd' has an unknown kind"},
     {"option_shared", "prior 'wrong': option 'mean' has a part of the field of 'sd' in conf"},
+    {"option_endless", "prior 'wrong': groups of options hold each other, or over 6 are in one another"},
     {"no_hook", "prior 'wrong' lacks the hook draw"},
     {"half_of_a_pair", "prior 'wrong' lacks the hook logp_scale (beside n_scales)"},
     {"draw_alone", "prior 'wrong' lacks the hook logp_scale (beside draw_scale_given)"},

@@ -74,26 +74,6 @@ static void check_result(uint64_t i, bnn_status status, bnn_table *t) {
     bnn_table_free(t);
 }
 
-static bnn_csv_options any_options(void) {
-    static const char *const columns[] = {NULL, NULL, NULL, "a", "y", "1", "2,3", "none", "\"a", ",", "y,a"};
-    enum { N = sizeof columns / sizeof *columns };
-    return (bnn_csv_options){.size = sizeof(bnn_csv_options),
-                             .targets = columns[fuzz_draw(N)],
-                             .drop = fuzz_draw(4) ? NULL : columns[fuzz_draw(N)],
-                             .classes = fuzz_draw(4) == 0,
-                             .header = (bnn_header)fuzz_draw(3),
-                             .id = fuzz_draw(4) ? NULL : columns[fuzz_draw(N)],
-                             .weight = fuzz_draw(4) ? NULL : columns[fuzz_draw(N)],
-                             .delimiter = fuzz_draw(3) ? '\0' : ",; \t|"[fuzz_draw(5)],
-                             .decimal = "\0.,"[fuzz_draw(3)],
-                             .thousands = fuzz_draw(3) ? '\0' : ", '"[fuzz_draw(3)],
-                             .comment = fuzz_draw(4) ? NULL : "#",
-                             .na = fuzz_draw(4) ? NULL : "-,1",
-                             .missing = (bnn_missing)fuzz_draw(3),
-                             .levels = fuzz_draw(4) ? NULL : columns[fuzz_draw(N)],
-                             .format = fuzz_draw(4) ? BNN_TEXT_GUESS : (bnn_text_format)fuzz_draw(3)};
-}
-
 static const char *const texts[] = {"a,b,y\n1,2,3\n4,5,6\n7,8,9.5\n",
                                     "a;b;y\n1,5;2;3,25\n-2,5;\"x\";4\n",
                                     "\"a\"\t\"b c\"\t\"y\"\r\n\"1\"\t\"red\"\tyes\r\n2\tblue\tno\r\n",
@@ -123,7 +103,7 @@ START_TEST(tables_of_texts) {
     for (fuzz_loop l = fuzz_start(FILES); fuzz_next(&l);) {
         fuzz_content c = any_text();
         make_mistakes(&c);
-        bnn_csv_options how = any_options();
+        bnn_csv_options how = fuzz_csv_options();
         bnn_table *t = NULL;
         bnn_status s = bnn_import_csv(files_write_bytes("t.csv", c.bytes, c.n), &how, NULL, &t);
         check_result(l.i - 1, s, t);

@@ -9,8 +9,10 @@ enum {
     other_abi,        /* of the plugin */
     other_abi_inside, /* of one type */
     other_precision,
+    no_descriptor,
     short_descriptor,
     no_types,
+    no_list,
     name_of_plugin,
     version_of_plugin,
     unknown_kind,
@@ -24,6 +26,7 @@ enum {
     option_outside,
     option_kind,
     option_shared,
+    option_endless, /* a group that holds itself */
     no_hook,
     half_of_a_pair,
     draw_alone, /* of scales that have no density */
@@ -69,9 +72,11 @@ void nobody_has_this(void);
 void (*const bnn_needed)(void) = nobody_has_this;
 #endif
 
-static const bnn_option options[] = {
+static const bnn_option options[4];
+static const bnn_option options[4] = {
     {.name = "sd", .kind = IS(option_kind) ? 99 : BNN_OPTION_REAL, .offset = IS(option_outside) ? 4 : 0, .preset = "1", .help = "unused"},
-    {.name = IS(option_shared) ? "mean" : NULL, .kind = BNN_OPTION_INT, .offset = 4, .preset = "1", .help = "unused"},
+    {.name = IS(option_shared) || IS(option_endless) ? "mean" : NULL, .kind = BNN_OPTION_INT, .offset = 4, .preset = "1", .help = "unused"},
+    {.name = IS(option_endless) ? "more" : NULL, .kind = BNN_OPTION_GROUP, .group = options},
     {0}};
 static const char *const checks[] = {"wrong", NULL};
 
@@ -116,7 +121,7 @@ static const bnn_plugin_descriptor descriptor = {.abi = IS(other_abi) ? BNN_ABI 
                                                  .n = IS(no_types)                ? 0
                                                       : IS(twins) || IS(half_bad) ? 2
                                                                                   : 1,
-                                                 .types = types,
+                                                 .types = IS(no_list) ? NULL : types,
                                                  .name = IS(name_of_plugin) ? "so-so" : NULL,
                                                  .version = IS(version_of_plugin) ? "1 or 2" : NULL};
 
@@ -124,4 +129,4 @@ static const bnn_plugin_descriptor descriptor = {.abi = IS(other_abi) ? BNN_ABI 
 #define bnn_plugin_describe describe_something_else
 #endif
 const bnn_plugin_descriptor *bnn_plugin_describe(void);
-const bnn_plugin_descriptor *bnn_plugin_describe(void) { return &descriptor; }
+const bnn_plugin_descriptor *bnn_plugin_describe(void) { return IS(no_descriptor) ? NULL : &descriptor; }

@@ -4,13 +4,13 @@
  */
 #include "files.h"
 #include "fuzz.h"
+#include "fuzz/archives.h"
 
 #include <bnn/store.h>
 #include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 static const char *const words[] = {
     "{",      "}",     "\"",     ",",     ":",        "(",       ")",     "'",     "<f4",           ">f8",  "|O",      "True",
@@ -40,55 +40,15 @@ static void check_reader(uint64_t i, const char *path) {
 
 /* ---------------------------------------------------------------- zip archives */
 
-static void put(fuzz_content *c, uint32_t number, size_t bytes) {
-    for (size_t i = 0; i < bytes; i++) fuzz_append(c, &(unsigned char){(unsigned char)(number >> 8 * i)}, 1);
-}
-
-/* What a local header and a directory's entry have in common, from the flags to the length of the extra field. */
-static void put_about(fuzz_content *c, const fuzz_content *entry, const char *name) {
-    put(c, 0, 2), put(c, 0, 2), put(c, 0, 2), put(c, 33, 2); /* stored, on the first of 1980 */
-    put(c, (uint32_t)crc32(0, (const unsigned char *)entry->bytes, (unsigned)entry->n), 4);
-    put(c, (uint32_t)entry->n, 4), put(c, (uint32_t)entry->n, 4), put(c, (uint32_t)strlen(name), 2), put(c, 0, 2);
-}
-
-/* An archive of n entries, whose checksums are right. */
-static void zip(fuzz_content *c, int n, const fuzz_content *entries, const char *const *names) {
-    uint32_t at[4];
-    c->n = 0;
-    for (int i = 0; i < n; i++) {
-        at[i] = (uint32_t)c->n;
-        fuzz_append(c, "PK\3\4", 4), put(c, 20, 2), put_about(c, &entries[i], names[i]);
-        fuzz_append(c, names[i], strlen(names[i])), fuzz_append(c, entries[i].bytes, entries[i].n);
-    }
-    uint32_t directory = (uint32_t)c->n;
-    for (int i = 0; i < n; i++) {
-        fuzz_append(c, "PK\1\2", 4), put(c, 20, 2), put(c, 20, 2), put_about(c, &entries[i], names[i]);
-        put(c, 0, 2), put(c, 0, 2), put(c, 0, 2), put(c, 0, 4), put(c, at[i], 4), fuzz_append(c, names[i], strlen(names[i]));
-    }
-    uint32_t size = (uint32_t)c->n - directory;
-    fuzz_append(c, "PK\5\6", 4), put(c, 0, 4), put(c, (uint32_t)n, 2), put(c, (uint32_t)n, 2), put(c, size, 4), put(c, directory, 4),
-        put(c, 0, 2);
-}
-
-/* An .npy of n numbers 0. */
-static void npy(fuzz_content *c, const char *type, const char *turned, const char *shape, int bytes) {
-    static const char zeros[256];
-    char head[128];
-    int n = snprintf(head, sizeof head, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }", type, turned, shape);
-    fuzz_set(c, "\x93NUMPY\1", 8); /* with the 0 of the minor version */
-    put(c, (uint32_t)n, 2);
-    fuzz_append(c, head, (size_t)n), fuzz_append(c, zeros, (size_t)bytes);
-}
-
 static fuzz_content entries[3], archive;
 
 START_TEST(arrays_of_numpy) {
     static const char *const names[][3] = {{"fc1.weight.npy", "fc1.bias.npy", "out.weight.npy"}, {"arr_0.npy", "arr_1.npy", "arr_2.npy"}};
     for (fuzz_loop l = fuzz_start(3000); fuzz_next(&l);) {
-        npy(&entries[0], "<f4", "False", "(3, 2)", 24), npy(&entries[1], ">f2", "False", "(3,)", 6),
-            npy(&entries[2], "<f8", "True", "(1, 3)", 24);
+        archives_npy(&entries[0], "<f4", "False", "(3, 2)", 24), archives_npy(&entries[1], ">f2", "False", "(3,)", 6),
+            archives_npy(&entries[2], "<f8", "True", "(1, 3)", 24);
         if (fuzz_draw(2)) fuzz_mistakes(&entries[fuzz_draw(3)], words, N_WORDS);
-        zip(&archive, 3, entries, names[fuzz_draw(2)]);
+        archives_zip(&archive, 3, entries, names[fuzz_draw(2)]);
         if (fuzz_draw(2)) fuzz_mistakes(&archive, words, N_WORDS);
         check_reader(l.i - 1, files_write_bytes("net.npz", archive.bytes, archive.n));
     }
@@ -96,29 +56,17 @@ START_TEST(arrays_of_numpy) {
 }
 END_TEST
 
+START_TEST(arrays_without_numbers) {
+    bnn_weights *w;
+    archives_npy(&entries[0], "<f4", "False", "(0, 2)", 0);
+    archives_zip(&archive, 1, entries, (const char *const[]){"out.weight.npy"});
+    REFUSED(bnn_weights_load(files_write_bytes("net.npz", archive.bytes, archive.n), &w),
+            "net.npz: out.weight: holds no numbers: one of its extents is 0");
+    files_remove();
+}
+END_TEST
+
 /* ---------------------------------------------------------------- HDF5 */
-
-static void put_array(hid_t file, const char *path, int rank, const hsize_t *extent) {
-    static const float values[16] = {0.5F, 1, -1};
-    hid_t list = H5Pcreate(H5P_LINK_CREATE), space = H5Screate_simple(rank, extent, NULL);
-    H5Pset_create_intermediate_group(list, 1);
-    hid_t d = H5Dcreate2(file, path, H5T_IEEE_F32LE, space, list, H5P_DEFAULT, H5P_DEFAULT);
-    ck_assert_int_ge(H5Dwrite(d, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), 0);
-    H5Dclose(d), H5Sclose(space), H5Pclose(list);
-}
-
-/* model.weights.h5 of Keras 3, as bytes. */
-static void keras(fuzz_content *c) {
-    const char *path = files_path("keras.h5");
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    put_array(file, "/layers/dense/vars/0", 2, (const hsize_t[]){2, 3});
-    put_array(file, "/layers/dense/vars/1", 1, (const hsize_t[]){3});
-    put_array(file, "/layers/sequential/layers/dense/vars/0", 2, (const hsize_t[]){3, 1});
-    H5Fclose(file);
-    FILE *in = fopen(path, "rb");
-    c->n = fread(c->bytes, 1, FUZZ_ROOM, in);
-    fclose(in);
-}
 
 static const char model[] = "{\"config\": {\"layers\": [{\"class_name\": \"Dense\"}, {\"class_name\": \"Sequential\", \"config\": "
                             "{\"layers\": [{\"class_name\": \"Dense\"}]}}]}}";
@@ -126,11 +74,11 @@ static const char model[] = "{\"config\": {\"layers\": [{\"class_name\": \"Dense
 /* The description of the model has mistakes; HDF5's own bytes are test_damage.c's. */
 START_TEST(archives_of_keras) {
     static const char *const names[] = {"config.json", "model.weights.h5"};
-    keras(&entries[1]);
+    archives_keras(&entries[1]);
     for (fuzz_loop l = fuzz_start(1000); fuzz_next(&l);) {
         fuzz_set(&entries[0], model, sizeof model - 1);
         fuzz_mistakes(&entries[0], words, N_WORDS);
-        zip(&archive, 2, entries, names);
+        archives_zip(&archive, 2, entries, names);
         check_reader(l.i - 1, files_write_bytes("net.keras", archive.bytes, archive.n));
     }
     files_remove();
@@ -140,7 +88,7 @@ END_TEST
 START_TEST(shards) {
     static const char index[] = "{\"metadata\": {}, \"weight_map\": {\"/layers/dense/vars\": \"keras.h5\", \"/layers/dense_1/vars\": "
                                 "[\"keras.h5\", \"net_00000.weights.h5\"]}}";
-    keras(&entries[0]);
+    archives_keras(&entries[0]);
     for (fuzz_loop l = fuzz_start(1000); fuzz_next(&l);) {
         fuzz_set(&archive, index, sizeof index - 1);
         fuzz_mistakes(&archive, words, N_WORDS);
@@ -177,4 +125,7 @@ START_TEST(groups) {
 }
 END_TEST
 
-int main(void) { return run_tests("fuzz_weights", (const TTest *const[]){arrays_of_numpy, archives_of_keras, shards, groups, NULL}); }
+int main(void) {
+    return run_tests("fuzz_weights",
+                     (const TTest *const[]){arrays_of_numpy, arrays_without_numbers, archives_of_keras, shards, groups, NULL});
+}
