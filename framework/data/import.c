@@ -4,52 +4,10 @@
 #include "sheet.h"
 
 #include <bnn/file.h>
-#include <bnn/number.h>
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* "-12.5e3" with so few digits that one rounding gives the nearest double (Clinger 1990): whole / 10^k and whole * 10^k are exact up to
- * 2^53 and 10^22. False for everything else, which may be a number as well. */
-static bool read_short(const char *p, double *value) {
-    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    enum { MOST_DIGITS = 18, MOST_POWER = 22 };
-    bool negative = *p == '-', point = false;
-    uint64_t whole = 0;
-    int digits = 0, exponent = 0, e = 0;
-    p += *p == '-' || *p == '+';
-    for (; (*p >= '0' && *p <= '9') || (*p == '.' && !point); p++) {
-        if (*p == '.') {
-            point = true;
-            continue;
-        }
-        whole = 10 * whole + (uint64_t)(*p - '0');
-        exponent -= point;
-        if (++digits > MOST_DIGITS) return false;
-    }
-    if (digits > 0 && (*p == 'e' || *p == 'E')) {
-        bool below = *++p == '-';
-        p += *p == '-' || *p == '+';
-        if (*p < '0' || *p > '9') return false;
-        for (; *p >= '0' && *p <= '9' && e < 1000; p++) e = 10 * e + (*p - '0');
-        exponent += below ? -e : e;
-    }
-    if (*p || digits == 0 || whole > UINT64_C(1) << 53 || exponent < -MOST_POWER || exponent > MOST_POWER) return false;
-    double size = exponent < 0 ? (double)whole / power[-exponent] : (double)whole * power[exponent];
-    *value = negative ? -size : size;
-    return true;
-}
-
-bool bnn_import_number(const char *text, double *value) {
-    char *end;
-    if (read_short(text, value)) return true;
-    const char *p = text + (*text == '-' || *text == '+');
-    if (!*p || !strchr("0123456789.iInN", *p) || strpbrk(p, "xX")) return false;
-    *value = bnn_number_read(text, &end);
-    return *end == '\0';
-}
 
 static bool set(char **to, const char *text) {
     char *copy = strdup(text ? text : "");

@@ -31,11 +31,6 @@ size_t bnn_workspace_lanes_bytes(const bnn_net *net, int lanes, size_t n_theta) 
            (size_t)lanes * (bnn_workspace_bytes(net, 1, BNN_TO_THETA) + n_theta * sizeof(bnn_real));
 }
 
-void bnn_lanes_free(bnn_workspace *ws) {
-    for (int k = 0; k < ws->n_lanes; k++) bnn_workspace_free(ws->lane[k]);
-    free(ws->lane), free(ws->row_grad);
-}
-
 int bnn_workspace_lanes(const bnn_workspace *ws) { return ws->n_lanes; }
 
 bnn_workspace *bnn_workspace_lane(const bnn_net *net, const bnn_workspace *ws, int k, bnn_real **grad) {

@@ -102,10 +102,15 @@ bnn_status bnn_workspace_new(const bnn_net *net, int rows, bnn_reach reach, bnn_
     return BNN_OK;
 }
 
+static void free_lanes(bnn_workspace *ws) {
+    for (int k = 0; k < ws->n_lanes; k++) bnn_workspace_free(ws->lane[k]);
+    free(ws->lane), free(ws->row_grad);
+}
+
 void bnn_workspace_free(bnn_workspace *ws) {
     if (!ws) return;
     bnn_prune_free(ws);
-    bnn_lanes_free(ws);
+    free_lanes(ws);
     free(ws->block);
     free(ws->io);
     free(ws->x);

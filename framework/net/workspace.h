@@ -48,6 +48,4 @@ bool bnn_prune_forward(const bnn_net *net, bnn_workspace *ws, int i);
 void bnn_rows_run(const bnn_layer *l, bnn_io *io, void (*hook)(const bnn_layer *, bnn_io *));
 size_t bnn_rows_parts(const bnn_layer *l, size_t rows); /* at least 1 */
 
-void bnn_lanes_free(bnn_workspace *ws); /* lanes.c */
-
 #endif

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/picture.h"
 
+#include <bnn/cost.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+bnn_status bnn_picture_room(const char *path, bnn_picture *out) {
+    double bytes = (double)out->width * out->height * out->channels;
+    BNN_TRY(bnn_memory_check(bytes, path, "take a smaller picture"));
+    out->v = malloc((size_t)bytes + 1);
+    return out->v ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for its pixels", path);
+}
 
 /* The pixels of a row, or of a column, that a new one is made of: from `first` on, with these shares. */
 typedef struct {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/picture.h"
 
-#include <bnn/cost.h>
 #include <bnn/import.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -42,13 +41,6 @@ bool bnn_import_is_picture(const char *path) {
     size_t n = file ? fread(begin, 1, sizeof begin, file) : 0;
     if (file) fclose(file);
     return find_kind(begin, n) && memchr(begin, 0, n);
-}
-
-bnn_status bnn_picture_room(const char *path, bnn_picture *out) {
-    double bytes = (double)out->width * out->height * out->channels;
-    BNN_TRY(bnn_memory_check(bytes, path, "take a smaller picture"));
-    out->v = malloc((size_t)bytes + 1);
-    return out->v ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for its pixels", path);
 }
 
 static bnn_status read_open(const char *path, FILE *file, bnn_picture_part part, bnn_picture *out) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * cells.c: one cell as a number, or as a value that is missing; a number as a cell.
+ * cells.c: one cell as a number, or as a value that is missing; a number as a cell; sentences on a cell.
  */
 #include "data/import.h"
 #include "infer.h"
@@ -8,11 +8,76 @@
 #include <math.h>
 #include <string.h>
 
+static bnn_status fail_at(const bnn_sheet *s, int row, int c, const char *format, va_list args) {
+    char sentence[1024];
+    bnn_print_list(sentence, sizeof sentence, format, args);
+    if (s->line[row] == row + 1 + s->named)
+        return bnn_fail(BNN_ERR_DATA, "%s: row %d, column '%s': %s", s->path, row + 1, s->name[c], sentence);
+    return bnn_fail(BNN_ERR_DATA, "%s: row %d (line %d), column '%s': %s", s->path, row + 1, s->line[row], s->name[c], sentence);
+}
+
+bnn_status bnn_sheet_fail(const bnn_sheet *s, int row, int c, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    bnn_status status = fail_at(s, row, c, format, args);
+    va_end(args);
+    return status;
+}
+
+bnn_status bnn_cell_fail(const bnn_inference *in, int row, int c, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    bnn_status status = fail_at(in->sheet, row, c, format, args);
+    va_end(args);
+    return status;
+}
+
 static int small(char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (unsigned char)c; }
 
 int bnn_letters_compare(const char *a, const char *b) {
     while (*a && small(*a) == small(*b)) a++, b++;
     return small(*a) - small(*b);
+}
+
+/* "-12.5e3" with so few digits that one rounding gives the nearest double (Clinger 1990): whole / 10^k and whole * 10^k are exact up to
+ * 2^53 and 10^22. False for everything else, which may be a number as well. */
+static bool read_short(const char *p, double *value) {
+    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    enum { MOST_DIGITS = 18, MOST_POWER = 22 };
+    bool negative = *p == '-', point = false;
+    uint64_t whole = 0;
+    int digits = 0, exponent = 0, e = 0;
+    p += *p == '-' || *p == '+';
+    for (; (*p >= '0' && *p <= '9') || (*p == '.' && !point); p++) {
+        if (*p == '.') {
+            point = true;
+            continue;
+        }
+        whole = 10 * whole + (uint64_t)(*p - '0');
+        exponent -= point;
+        if (++digits > MOST_DIGITS) return false;
+    }
+    if (digits > 0 && (*p == 'e' || *p == 'E')) {
+        bool below = *++p == '-';
+        p += *p == '-' || *p == '+';
+        if (*p < '0' || *p > '9') return false;
+        for (; *p >= '0' && *p <= '9' && e < 1000; p++) e = 10 * e + (*p - '0');
+        exponent += below ? -e : e;
+    }
+    if (*p || digits == 0 || whole > UINT64_C(1) << 53 || exponent < -MOST_POWER || exponent > MOST_POWER) return false;
+    double size = exponent < 0 ? (double)whole / power[-exponent] : (double)whole * power[exponent];
+    *value = negative ? -size : size;
+    return true;
+}
+
+bool bnn_import_number(const char *text, double *value) {
+    char *end;
+    if (read_short(text, value)) return true;
+    const char *p = text + (*text == '-' || *text == '+');
+    if (!*p || !strchr("0123456789.iInN", *p) || strpbrk(p, "xX")) return false;
+    *value = bnn_number_read(text, &end);
+    return *end == '\0';
 }
 
 bool bnn_sheet_missing(const char *text, const char *na) {

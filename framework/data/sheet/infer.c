@@ -18,30 +18,6 @@ static bnn_status no_memory(const bnn_inference *in) {
     return bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for its columns", in->sheet->path);
 }
 
-static bnn_status fail_at(const bnn_sheet *s, int row, int c, const char *format, va_list args) {
-    char sentence[1024];
-    bnn_print_list(sentence, sizeof sentence, format, args);
-    if (s->line[row] == row + 1 + s->named)
-        return bnn_fail(BNN_ERR_DATA, "%s: row %d, column '%s': %s", s->path, row + 1, s->name[c], sentence);
-    return bnn_fail(BNN_ERR_DATA, "%s: row %d (line %d), column '%s': %s", s->path, row + 1, s->line[row], s->name[c], sentence);
-}
-
-bnn_status bnn_sheet_fail(const bnn_sheet *s, int row, int c, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    bnn_status status = fail_at(s, row, c, format, args);
-    va_end(args);
-    return status;
-}
-
-bnn_status bnn_cell_fail(const bnn_inference *in, int row, int c, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    bnn_status status = fail_at(in->sheet, row, c, format, args);
-    va_end(args);
-    return status;
-}
-
 /* ---- which column is what ---- */
 
 static const char *option_of(int role) {
