@@ -7,7 +7,6 @@
 #include "parts.h"
 #include "run/predict/maps.h"
 
-#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -63,7 +62,7 @@ static void fill(const bnn_prediction *p, const bnn_real *y, const pixels *to) {
         const double *q = p->mean + i / sites * all + i % sites;
         to->class[i] = bnn_map_class_of(q, bnn_prediction_width(p), p->sites);
         to->entropy[i] = bnn_prediction_entropy(p, (int)i);
-        to->information[i] = fmax(0, to->entropy[i] - p->expected_entropy[i]);
+        to->information[i] = bnn_prediction_mutual_information(p, (int)i);
         if (y) to->y[i] = (double)y[i];
     }
 }
