@@ -210,8 +210,8 @@ static bnn_status predict(request *r) {
     if (s == BNN_OK) s = predict_rows(r, &p);
     if (s == BNN_OK) tool_rerun_say(&r->rerun, r->out ? stdout : stderr);
     if (s == BNN_OK) say_calibration(r, r->out ? stdout : stderr);
-    if (s == BNN_OK && r->out && p->samples > 0) printf("predicted %d rows with %d draws, wrote %s\n", p->n, p->samples, r->out);
-    if (s == BNN_OK && r->out && p->samples == 0) printf("predicted %d rows in closed form, wrote %s\n", p->n, r->out);
+    if (s == BNN_OK && r->out && p->samples > 0) printf("predicted %d rows with %d draws, wrote %s\n", p->n, p->samples, tool_line(r->out));
+    if (s == BNN_OK && r->out && p->samples == 0) printf("predicted %d rows in closed form, wrote %s\n", p->n, tool_line(r->out));
     bnn_prediction_free(p);
     tool_rerun_close(&r->rerun);
     return s;
