@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/file.h>
 
+#include "word.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -280,11 +281,10 @@ static void sync_folder(const char *path) {
 
 /* A name of this process's own beside a path, with the same suffix: RUN.1a2b3c4d.h5; NULL: out of memory. */
 static char *name_beside(const char *path) {
-    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    const char *ending = bnn_ending(path);
     char random[DIGITS + 1], *beside;
     name_at_random(random);
-    int stem = dot ? (int)(dot - path) : (int)strlen(path);
-    return asprintf(&beside, "%.*s.%s%s", stem, path, random, path + stem) < 0 ? NULL : beside;
+    return asprintf(&beside, "%.*s.%s%s", (int)(ending - path), path, random, ending) < 0 ? NULL : beside;
 }
 
 /* What another process wrote stays; this one's is not lost either. */

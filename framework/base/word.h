@@ -18,6 +18,12 @@ static inline bool bnn_ends_with(const char *text, const char *end) {
     return n > k && strcmp(text + n - k, end) == 0;
 }
 
+/* The ending of the last name of a path, from its point on, also where it is the whole name; the end of the path where there is none. */
+static inline const char *bnn_ending(const char *path) {
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    return dot ? dot : path + strlen(path);
+}
+
 char **bnn_texts_copy(const char *const *texts, int n); /* owned; NULL: out of memory, or texts are NULL */
 void bnn_texts_free(char **texts, int n);               /* the list and its n texts; NULLs are allowed */
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/word.h"
 #include "vtable.h"
 
 #include <bnn/file.h>
@@ -202,10 +203,7 @@ bnn_status bnn_plugin_load_in_place(const char *path, const bnn_plugin **out) { 
 
 /* ---- folders and lists ---- */
 
-static int is_library(const struct dirent *entry) {
-    const char *ending = strrchr(entry->d_name, '.');
-    return ending && strcmp(ending, ".so") == 0;
-}
+static int is_library(const struct dirent *entry) { return strcmp(bnn_ending(entry->d_name), ".so") == 0; }
 
 /* Sorts by bytes, whatever the locale. */
 static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }

@@ -53,17 +53,14 @@ static bool is_folder(const char *path) {
 static bool is_called_picture(const char *name) {
     static const char *const ends[] = {"png",  "jpg",  "jpeg", "jpe",  "gif", "bmp", "tif",
                                        "tiff", "webp", "heic", "avif", "jp2", "ppm", "pgm"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof ends / sizeof *ends; i++)
-        if (bnn_letters_compare(dot + 1, ends[i]) == 0) return true;
+    const char *ending = bnn_ending(name);
+    for (size_t i = 0; *ending && i < sizeof ends / sizeof *ends; i++)
+        if (bnn_letters_compare(ending + 1, ends[i]) == 0) return true;
     return false;
 }
 
 /* The length of a name without its ending. */
-static size_t stem(const char *name) {
-    const char *dot = strrchr(name, '.');
-    return dot ? (size_t)(dot - name) : strlen(name);
-}
+static size_t stem(const char *name) { return (size_t)(bnn_ending(name) - name); }
 
 static bnn_status skip(bnn_gallery *g, const char *folder, const char *name) {
     g->skipped++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool/pieces/launch.h"
 
+#include "base/word.h"
 #include "tool/pieces/part.h"
 #include "tool/tool.h"
 
@@ -23,20 +24,14 @@ typedef struct {
     char program[PATH_MAX], folder[PATH_MAX];
 } job;
 
-/* The path before its ending, owned; NULL: out of memory. */
-static char *stem_of(const char *path) {
-    const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
-    return strndup(path, dot && (!slash || dot > slash) ? (size_t)(dot - path) : strlen(path));
-}
-
 static bnn_status open_job(job *j, const char *line, const char *out) {
     ssize_t n = readlink("/proc/self/exe", j->program, sizeof j->program - 1);
     if (n < 0 || !getcwd(j->folder, sizeof j->folder))
         return bnn_fail(BNN_ERR_FILE, "the program, or the folder that it runs in, cannot be named to other machines");
     j->program[n] = '\0';
     j->command = line + strlen("bnn");
-    if (!(j->stem = stem_of(out))) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
-    j->ending = out + strlen(j->stem);
+    j->ending = bnn_ending(out);
+    if (!(j->stem = strndup(out, (size_t)(j->ending - out)))) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     return BNN_OK;
 }
 

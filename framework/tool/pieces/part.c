@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool/pieces/part.h"
 
+#include "base/word.h"
 #include "tool/tool.h"
 
 #include <ctype.h>
@@ -80,8 +81,8 @@ char *tool_part_name(const char *path, int of, int i) {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *found = NULL;
     for (const char *at = base; (at = strstr(at, number)); at++)
         if ((at == base || !isdigit((unsigned char)at[-1])) && !isdigit((unsigned char)at[length])) found = at;
-    const char *dot = strrchr(base, '.');
+    const char *ending = bnn_ending(path);
     bool made = found ? asprintf(&name, "%.*s%d%s", (int)(found - path), path, i, found + length) >= 0
-                      : asprintf(&name, "%.*s.%d%s", (int)((dot ? dot : base + strlen(base)) - path), path, i, dot ? dot : "") >= 0;
+                      : asprintf(&name, "%.*s.%d%s", (int)(ending - path), path, i, ending) >= 0;
     return made ? name : NULL;
 }
