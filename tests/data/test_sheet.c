@@ -273,7 +273,10 @@ START_TEST(rows_of_libsvm_are_read) {
     done(r);
     refused("1 1:2\nx 1:2\n", HOW(0), "t.csv: line 2: the label 'x' is not a number");
     refused("1 1:2\n1 1:a\n", HOW(0), "t.csv: line 2: '1:a' is no index:value");
-    refused("1 1:2\n1 qid:1\n", HOW(0), "t.csv: line 2: 'qid:1' is no index:value");
+    refused("1 1:2\n1 qid:1\n", HOW(0), "t.csv: line 2: 'qid:1' is the query of a ranking, which is not read: take it away");
+    refused("1 qid:1 1:2\n1 qid:1 1:3\n", HOW(0), "t.csv: line 1: 'qid:1' is the query of a ranking, which is not read: take it away");
+    refused("1 1:2 2:inf\n1 2:1\n", HOW(0), "t.csv: line 1: '2:inf' is no index:value");
+    refused("yes 1:2 2:1\nno 2:1\n", HOW(0), "t.csv: line 1: the label 'yes' is not a number");
     refused("1 1:2\n1 2:1 2:3\n", HOW(0), "t.csv: line 2: index 2 stands behind 2: indices are to grow");
     r = read_text("a b\n1 2:3\n4 5:6\n", HOW(.targets = "a")); /* texts with a colon */
     is_silent(r, "libsvm");

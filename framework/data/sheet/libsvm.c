@@ -69,6 +69,24 @@ static bool has_indices(const bnn_schema *like) {
     return like;
 }
 
+static bool is_query(const char *word, size_t length) { return length > 4 && strncmp(word, "qid:", 4) == 0; }
+
+/* "12:", whatever stands behind it, or the query of a ranking. */
+static bool has_key(const char *word, size_t length) {
+    size_t digits = strspn(word, "0123456789");
+    return (digits > 0 && digits < length && word[digits] == ':') || is_query(word, length);
+}
+
+/* Says whether the rest of a line is one of such a row, if not a right one: two indices and values stand for a label that is none. */
+static bool is_like_row(line *l, char *word, size_t length, bool labelled) {
+    int right = 0;
+    for (; length > 0; word = next_word(l, &length)) {
+        if (!has_key(word, length)) return false;
+        right += index_of(word, length) >= 0;
+    }
+    return right > (labelled ? 0 : 1);
+}
+
 bool bnn_libsvm_recognise(const char *text, const bnn_schema *like) {
     line l = {.at = (char *)text};
     bool bare = has_indices(like);
@@ -76,14 +94,10 @@ bool bnn_libsvm_recognise(const char *text, const bnn_schema *like) {
     do {
         char *word = next_word(&l, &length);
         if (length == 0) continue; /* an empty line, or a comment */
-        if (is_number(word, length))
-            word = next_word(&l, &length);
-        else if (!bare)
-            return false;
-        int n = 0;
-        for (; length > 0; word = next_word(&l, &length), n++)
-            if (index_of(word, length) < 0) return false;
-        if (n > 0) return true;
+        bool labelled = is_number(word, length);
+        if (!labelled && !bare && has_key(word, length)) return false;
+        if (labelled || !bare) word = next_word(&l, &length);
+        if (length > 0) return is_like_row(&l, word, length, labelled || bare);
     } while (next_line(&l));
     return false;
 }
@@ -104,6 +118,9 @@ static bnn_status check_line(const char *path, line *l, extent *e) {
                         word);
     for (; length > 0; word = next_word(l, &length)) {
         int index = index_of(word, length), shown = length < 40 ? (int)length : 40;
+        if (is_query(word, length))
+            return bnn_fail(BNN_ERR_DATA, "%s: line %d: '%.*s' is the query of a ranking, which is not read: take it away", path, l->number,
+                            shown, word);
         if (index < 0) return bnn_fail(BNN_ERR_DATA, "%s: line %d: '%.*s' is no index:value", path, l->number, shown, word);
         if (index <= before)
             return bnn_fail(BNN_ERR_DATA, "%s: line %d: index %d stands behind %d: indices are to grow", path, l->number, index, before);
