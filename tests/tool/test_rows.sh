@@ -202,6 +202,8 @@ for command in predict evaluate; do refuses 't.csv has changed since run.h5 was 
 awk -F, -v OFS=, 'NR == 1 { print $0, "mean_y", "row", "\"the, name\""; next } { print $0, "m" NR, "r" NR, "\"n, " NR "\"" }' t.csv >named.csv
 works fit -d named.csv --target y --id 'code,mean_y,row,8' --missing mean --net "$net" --engine map:epochs=5 -o named.h5
 works predict named.h5 -d named.csv -o named_answer.csv
+works predict named.h5 -d named.csv -o "$(printf 'an\033swer.csv')"
+check 'the name of a file is escaped where it is printed' grep -q '^predicted 79 rows with 1 draw, wrote an\\x1bswer.csv$' "$out"
 check 'ids stand before the answer, none of them called as one of its columns is' grep -q '^code,id_mean_y,row,"the, name",mean_y,sd_y,lo90_y,' named_answer.csv
 rows=$(sed 1d named_answer.csv | awk -F, '$1 == "c" NR && $2 == "m" NR + 1 && $3 == "r" NR + 1 && $4 "," $5 == "\"n, " NR + 1 "\""' | wc -l)
 check 'every row has its own' [ "$rows" = 79 ]

@@ -44,7 +44,7 @@ static bnn_status print_data(const char *path) {
                        : t->y_shape.rank > 1 ? "maps of classes"
                        : t->n_classes        ? "classification"
                                              : "regression";
-    printf("%s: data, %d rows, features %s, %s\n", tool_line(path), t->n, bnn_shape_print(t->x_shape, shape), task);
+    printf("%s: data, %d row%s, features %s, %s\n", tool_line(path), t->n, t->n == 1 ? "" : "s", bnn_shape_print(t->x_shape, shape), task);
     print_text("title", t->title);
     print_text("source", t->source);
     print_text("license", t->license);

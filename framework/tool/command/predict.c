@@ -161,6 +161,15 @@ static bnn_status predict_rows(request *r, bnn_prediction **p) {
     return s;
 }
 
+static void say_written(const request *r, const bnn_prediction *p) {
+    printf("predicted %d row%s ", p->n, p->n == 1 ? "" : "s");
+    if (p->samples > 0)
+        printf("with %d draw%s", p->samples, p->samples == 1 ? "" : "s");
+    else
+        printf("in closed form");
+    printf(", wrote %s\n", tool_line(r->out));
+}
+
 static bnn_status check_output(const request *r) {
     if (r->out) BNN_TRY(tool_output_ready(r->out));
     if (!is_csv(r) && !tool_output_is_hdf5(r->out)) return bnn_fail(BNN_ERR_OPTION, "%s: neither .csv nor .h5 (or .hdf5, .nc)", r->out);
@@ -210,8 +219,7 @@ static bnn_status predict(request *r) {
     if (s == BNN_OK) s = predict_rows(r, &p);
     if (s == BNN_OK) tool_rerun_say(&r->rerun, r->out ? stdout : stderr);
     if (s == BNN_OK) say_calibration(r, r->out ? stdout : stderr);
-    if (s == BNN_OK && r->out && p->samples > 0) printf("predicted %d rows with %d draws, wrote %s\n", p->n, p->samples, tool_line(r->out));
-    if (s == BNN_OK && r->out && p->samples == 0) printf("predicted %d rows in closed form, wrote %s\n", p->n, tool_line(r->out));
+    if (s == BNN_OK && r->out) say_written(r, p);
     bnn_prediction_free(p);
     tool_rerun_close(&r->rerun);
     return s;

@@ -27,7 +27,7 @@ static const char *name_of(const bnn_prediction *p, const bnn_data *data, int k,
 /* ---------------------------------------------------------------- text */
 
 static void print_rows(const char *rows, const bnn_prediction *p, const bnn_metrics *m) {
-    printf("%s%s: %d rows, ", rows, strcmp(rows, "test") == 0 ? "" : " rows", m->n);
+    printf("%s%s: %d row%s, ", rows, strcmp(rows, "test") == 0 ? "" : " rows", m->n, m->n == 1 ? "" : "s");
     if (m->weight != m->n) printf("of weight %.6g, ", m->weight);
     if (p->samples > 0)
         printf("%d draw%s\n", p->samples, p->samples == 1 ? "" : "s");
