@@ -120,6 +120,10 @@ START_TEST(ids_are_carried_through) {
     ck_assert_str_eq(t->ids[0], "mon");
     REFUSED(read_like("colour,length\nred,1\n", like, &(bnn_csv_options){sizeof(bnn_csv_options), .id = "length"}, &other),
             "new.csv: column 'length' is one that was fitted: it is no id");
+    REFUSED(read_like("colour,length\nred,1\n", like, &(bnn_csv_options){sizeof(bnn_csv_options), .drop = "length"}, &other),
+            "new.csv: column 'length' is one that was fitted: it cannot be left out");
+    REFUSED(read_like("colour,length,y\nred,1,2\n", like, &(bnn_csv_options){sizeof(bnn_csv_options), .drop = "y"}, &other),
+            "new.csv: column 'y' is one that was fitted: it cannot be left out but by --target none");
     bnn_table_free(t), bnn_table_free(like);
     files_remove();
 }

@@ -224,6 +224,8 @@ START_TEST(a_header_of_numbers_is_the_word_of_the_caller) {
 END_TEST
 
 START_TEST(ragged_rows_are_refused) {
+    refused("Report of 2020,,,\n,,,\na,b,c,y\n1,2,3,4\n5,6,7,8\n", HOW(0),
+            "t.csv: line 1 holds nothing but 'Report of 2020': if it is a title, take it away, else say --header yes or no");
     refused("My table\na,b,y\n1,2,3\n", HOW(0),
             "t.csv: line 2 has 1 field, the lines before have 2; if the first line is a title, take it away");
     refused("a,b,y\n1,2,3\n# note\n4,5,6\n", HOW(0),

@@ -175,9 +175,21 @@ static bnn_status remark_header(const head *h, bool of_numbers) {
                                            : "header: none, the first line holds values (guessed)");
 }
 
+/* One text beside empty fields: a title that a spreadsheet has written above its table. */
+static bnn_status refuse_title(const head *h) {
+    const bnn_sheet *s = h->sheet;
+    int texts = 0, at = 0;
+    for (int c = 0; c < h->first; c++)
+        if (*s->cell[c]) texts++, at = c;
+    if (h->how->header != BNN_HEADER_GUESS || h->first < 3 || s->rows < 2 || texts != 1 || is_number(h, s->cell[at])) return BNN_OK;
+    return bnn_fail(BNN_ERR_FORMAT, "%s: line %d holds nothing but '%.40s': if it is a title, take it away, else say --header yes or no",
+                    s->path, s->line[0], s->cell[at]);
+}
+
 bnn_status bnn_sheet_name_columns(bnn_sheet *s, int first, const bnn_csv_options *how, const bnn_schema *like) {
     head h = {.sheet = s, .how = how, .like = like, .first = first};
     bool of_numbers = false;
+    BNN_TRY(refuse_title(&h));
     s->row_names = first < s->cols;
     s->named = s->row_names || has_header(&h, &of_numbers);
     BNN_TRY(remark_header(&h, of_numbers));

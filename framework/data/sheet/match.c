@@ -102,6 +102,21 @@ static bnn_status check_twins(const bnn_sheet *s, const bnn_schema *schema) {
     return BNN_OK;
 }
 
+typedef struct {
+    const bnn_schema *schema;
+    const bnn_sheet *sheet;
+} fitted;
+
+static bnn_status check_dropped(void *context, int column) {
+    const fitted *f = context;
+    const char *name = f->sheet->name[column];
+    for (int k = 0; k < f->schema->n; k++)
+        if (f->schema->column[k].role != BNN_COLUMN_ID && strcmp(f->schema->column[k].name, name) == 0)
+            return bnn_fail(BNN_ERR_NAME, "%s: column '%s' is one that was fitted: it cannot be left out%s", f->sheet->path, name,
+                            f->schema->column[k].role == BNN_COLUMN_TARGET ? " but by --target none" : "");
+    return BNN_OK;
+}
+
 static bnn_status remark_others(const bnn_sheet *s, const bnn_schema *schema, bnn_remarks *remarks) {
     char names[512] = "";
     for (int c = 0; c < s->cols; c++)
@@ -134,6 +149,7 @@ static bnn_status leave_rows_out(bnn_sheet *s, const bnn_schema *schema, const b
 bnn_status bnn_sheet_match(bnn_sheet *sheet, const bnn_schema *schema, const bnn_csv_options *how) {
     BNN_TRY(name_columns(sheet, schema, how->remarks));
     BNN_TRY(check_twins(sheet, schema));
+    BNN_TRY(bnn_sheet_columns(sheet, how->drop, check_dropped, &(fitted){schema, sheet}));
     BNN_TRY(remark_others(sheet, schema, how->remarks));
     return how->missing == BNN_MISSING_DROP ? leave_rows_out(sheet, schema, how) : BNN_OK;
 }
