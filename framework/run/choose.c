@@ -10,11 +10,14 @@
 #define FLOPS_A_SECOND 20e9  /* of one core in the products of small networks */
 #define FLOPS_OF_PIXELS 28e9 /* the same in convolutions and what stands between them */
 #define SECONDS_A_PASS 4e-6  /* of a gradient on no rows */
+#define SECONDS_A_ROW 1.1e-6 /* of an update of Kronecker factors, beside their products */
+#define SECONDS_A_CUBE 8e-9  /* of the eigenvalues of such a factor, times its order cubed */
 enum {
     HIDDEN = 50,
     WIDE = 400,
     MOST_TABLE_FEATURES = 400,
     LARGE = 5000 /* rows */,
+    UPDATES = 200 /* of a curvature in a fit of laplace, one an epoch at most */,
     LEAST_SIDE = 12 /* pixels that two poolings leave something of */
 };
 enum { FIRST = 16, SECOND = 32, LAST = 64 /* channels and units of the network of pictures */ };
@@ -22,14 +25,15 @@ enum { FIRST = 16, SECOND = 32, LAST = 64 /* channels and units of the network o
 /* An engine at a length, the best first. Its fit takes so many gradients, and no fewer than so many epochs of them. */
 typedef struct {
     const char *engine, *net, *prior, *likelihood; /* likelihood: of real targets */
+    int laplaces;                                  /* fits of laplace, whose updates come on top of the gradients */
     double gradients, epochs;
     int batch; /* rows of a gradient; 0: all */
     const char *because;
 } candidate;
 
 #define SAMPLED(lengths) \
-    "hmc:" lengths ",scales=noncentred,target_accept=0.9", "dense:50; tanh; dense", "hierarchical", "gaussian:sd=0.05,shape=0.25"
-#define DESCENDED(engine, net) engine, net, "gauss", NULL
+    "hmc:" lengths ",scales=noncentred,target_accept=0.9", "dense:50; tanh; dense", "hierarchical", "gaussian:sd=0.05,shape=0.25", 0
+#define DESCENDED(engine, net) engine, net, "gauss", NULL, 0
 #define TABLE_NET "dense:50; relu; dense"
 #define WIDE_NET "flatten; dense:400; relu; dense:400; relu; dense"
 #define PICTURE_NET "conv2d:16,padding=1; relu; maxpool2d; conv2d:32,padding=1; relu; maxpool2d; flatten; dense:64; relu; dense"
@@ -53,13 +57,20 @@ static const candidate of_tables[] = {
     DROPOUT,
 };
 
-/* On thousands of rows short chains do not arrive, and chains on minibatches run hot; rows held out are many. Passes over these count as
- * gradients here. */
+#define MODE "laplace{engine=map{lr=0.005,steps=50000}}"
+#define LAPLACES(fits, engine, because) \
+    { engine, TABLE_NET, "gauss", NULL, fits, (fits)*5e4, (fits)*20, 128, because }
+
+/* On thousands of rows short chains do not arrive, and chains on minibatches run hot. Long descents do arrive, also where there is next to
+ * no noise, and the evidence keeps them from too little of it. Of dropout, passes over the rows held out count as gradients here. */
 static const candidate of_large_tables[] = {
     LONG_CHAINS,
     CHAINS,
+    LAPLACES(5, "ensemble:engine=" MODE, "chains that arrive are beyond the budget, an ensemble of five long fits of laplace is not"),
+    LAPLACES(3, "ensemble:members=3,engine=" MODE, "chains that arrive are beyond the budget, three long fits of laplace are not"),
+    LAPLACES(1, "laplace:engine=map{lr=0.005,steps=50000}", "chains and ensembles are beyond the budget, a long fit of laplace is not"),
     {DESCENDED("held_out_dropout:steps=40000", TABLE_NET), 8e4, 8, 128,
-     "chains that arrive are beyond the budget, a long fit of dropout that is learned on rows held out is not"},
+     "chains and laplace are beyond the budget, a long fit of dropout that is learned on rows held out is not"},
     DROPOUT,
 };
 
@@ -107,22 +118,30 @@ static double products(const bnn_data *d, kind k) {
     return 9 * in * FIRST + 9 * FIRST * SECOND * pixels / 4 + SECOND * pixels / 16 * LAST + LAST * out;
 }
 
+/* The updates of one fit of laplace on a table, for each output a pass over all rows: what a row takes, its squares, and the eigenvalues
+ * of all factors. */
+static double seconds_of_updates(double epochs, const bnn_data *d) {
+    double in = bnn_shape_size(d->x_shape), out = d->n_classes > 0 ? d->n_classes : d->y_dim;
+    double squares = 2 * (in * in + HIDDEN * HIDDEN + out * out), cubes = in * in * in + 2.0 * HIDDEN * HIDDEN * HIDDEN;
+    return fmin(UPDATES, epochs) * (d->n * out * (SECONDS_A_ROW + squares / FLOPS_A_SECOND) + SECONDS_A_CUBE * cubes);
+}
+
 /* A gradient is three products (forward, of the weights, of the inputs) of two operations. */
 static double seconds_of(const candidate *c, const bnn_data *d, kind k) {
     double rows = c->batch > 0 && c->batch < d->n ? c->batch : d->n;
     double gradients = fmax(c->gradients, c->epochs * d->n / rows);
-    return gradients * (6 * products(d, k) * rows / (k == PICTURES ? FLOPS_OF_PIXELS : FLOPS_A_SECOND) + SECONDS_A_PASS);
+    double seconds = gradients * (6 * products(d, k) * rows / (k == PICTURES ? FLOPS_OF_PIXELS : FLOPS_A_SECOND) + SECONDS_A_PASS);
+    return c->laplaces > 0 ? seconds + c->laplaces * seconds_of_updates(gradients / c->laplaces * rows / d->n, d) : seconds;
 }
 
 #define LIST(c) (*n = (int)(sizeof(c) / sizeof *(c)), (c))
 
-/* The last one of those of tables, dropout, does not know weights of rows. */
+/* Those by dropout, the last ones of those of tables, do not know weights of rows. */
 static const candidate *candidates_of(const bnn_data *d, kind k, int *n) {
     if (k == PICTURES) return LIST(of_pictures);
     if (k == MANY_FEATURES) return LIST(of_many_features);
-    if (!d->weight && d->n > LARGE) return LIST(of_large_tables);
-    const candidate *c = LIST(of_tables);
-    if (d->weight) --*n;
+    const candidate *c = d->n > LARGE ? LIST(of_large_tables) : LIST(of_tables);
+    if (d->weight) *n -= d->n > LARGE ? 2 : 1;
     return c;
 }
 

@@ -355,33 +355,45 @@ START_TEST(options_of_other_editions) {
 }
 END_TEST
 
-/* Engines on 6000 rows: chains that arrive, or dropout; where rows have weights, those that know them. */
+/* Engines on 6000 rows: chains that arrive, fits of laplace, whose updates many features make dear, or dropout; where rows have weights,
+ * those that know them. */
 START_TEST(an_engine_is_chosen_by_the_rows) {
-    enum { MANY = 6000 };
+    enum { MANY = 6000, WIDE = 200 };
     static const struct {
         double budget;
         bool weighs;
+        int features;
         const char *engine, *length;
-    } chosen[] = {{1000, false, "hmc", "steps=500"},
-                  {20, false, "held_out_dropout", "steps=40000"},
-                  {0.1, false, "held_out_dropout", "steps=8000"},
-                  {20, true, "hmc", "steps=150"},
-                  {0.1, true, "sghmc", ""}};
-    static double x[MANY], y[MANY], weight[MANY];
-    for (int i = 0; i < MANY; i++) x[i] = i % 97, y[i] = i % 89, weight[i] = 1 + i % 2;
+    } chosen[] = {{1000, false, 1, "hmc", "steps=500"},
+                  {20, false, 1, "ensemble:engine=laplace", "members=5"},
+                  {10, false, 1, "ensemble:engine=laplace", "members=3"},
+                  {3, false, 1, "laplace", "steps=50000"},
+                  {1, false, 1, "held_out_dropout", "steps=40000"},
+                  {0.1, false, 1, "held_out_dropout", "steps=8000"},
+                  {60, false, WIDE, "laplace", "steps=50000"},
+                  {30, false, WIDE, "held_out_dropout", "steps=8000"},
+                  {20, true, 1, "ensemble:engine=laplace", "members=5"},
+                  {0.1, true, 1, "laplace", "steps=50000"}};
+    static double x[MANY * WIDE], y[MANY], weight[MANY];
+    for (int i = 0; i < MANY * WIDE; i++) x[i] = i % 97;
+    for (int i = 0; i < MANY; i++) y[i] = i % 89, weight[i] = 1 + i % 2;
     for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++) {
         bnn_table *t;
         bnn_data *rows;
         bnn_run *run;
-        OK(bnn_table_from(
-            &(bnn_arrays){
-                .size = sizeof(bnn_arrays), .n = MANY, .x_size = 1, .y_dim = 1, .x = x, .y = y, .weight = chosen[i].weighs ? weight : NULL},
-            &t));
+        OK(bnn_table_from(&(bnn_arrays){.size = sizeof(bnn_arrays),
+                                        .n = MANY,
+                                        .x_size = chosen[i].features,
+                                        .y_dim = 1,
+                                        .x = x,
+                                        .y = y,
+                                        .weight = chosen[i].weighs ? weight : NULL},
+                          &t));
         OK(bnn_data_range(t, 0, MANY, NULL, &rows));
         OK(bnn_run_new(&(bnn_config){sizeof(bnn_config), .seed = 1, .engine = "auto", .budget = chosen[i].budget}, rows, &run));
         ck_assert_msg(strncmp(bnn_run_engine(run), chosen[i].engine, strlen(chosen[i].engine)) == 0 &&
                           strstr(bnn_run_engine(run), chosen[i].length),
-                      "%g s: %s", chosen[i].budget, bnn_run_choice(run));
+                      "%g s: %s, %s", chosen[i].budget, bnn_run_engine(run), bnn_run_choice(run));
         bnn_run_free(run), bnn_data_free(rows), bnn_table_free(t);
     }
 }
