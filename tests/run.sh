@@ -5,6 +5,7 @@
 #   sh tests/run.sh fast     the default build only
 #   sh tests/run.sh long     in the default build what takes long: 200 kills of fits on their way; every change of every part of a file; faults seeded into
 #                            the sources, each of which some test has to find; the commands of the README on a bare machine (tests/bare.sh, as root)
+#   sh tests/run.sh threads  all engines under ThreadSanitizer, with clang and its OpenMP runtime, whose archer says what waits for what; part of long
 #   sh tests/run.sh fuzz [SECONDS [TARGET...]]
 #                            readers and kernels on bytes that nobody meant, with clang's libFuzzer and sanitizers: each target of tests/fuzz (default: all) for so long
 #                            (default: 60); inputs that break something stay in build-fuzz/found
@@ -27,6 +28,18 @@ suite() {
     meson test -C "$folder" $(printf -- ' --no-suite %s' $without) --quiet --print-errorlogs --timeout-multiplier 4 # for machines that have other work
 }
 
+threads() {
+    need clang libomp-dev
+    targets=bnn
+    CC=clang build build-threads -Dwerror=true -Dgemm=reference -Db_sanitize=thread -Db_lundef=false -Dbuildtype=debug -Doptimization=1
+    python3 tests/tool/test_threads.py build-threads/bnn races
+    targets=""
+}
+
+if [ "$1" = threads ]; then
+    threads
+    exit
+fi
 if [ "$1" = fuzz ]; then
     need clang libomp-dev
     shift
@@ -40,7 +53,9 @@ fi
 if [ "$1" = long ]; then
     need debootstrap chromium chromium-driver python3-selenium slurm-wlm munge parallel
     build build -Dwerror=true
-    exec meson test -C build --suite long --print-errorlogs
+    threads || failed=1
+    meson test -C build --suite long --print-errorlogs || failed=1
+    exit ${failed:-0}
 fi
 if [ "$1" != fast ]; then
     need g++ doxygen python3-clang clang libomp-dev groff-base man-db mandoc hdf5-tools netcdf-bin python3-h5py python3-netcdf4 python3-h5netcdf python3-xarray python3-pandas python3-matplotlib python3-tables \
