@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gibbs.h"
+#include "model/shards.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---------------------------------------------------------------- runs */
 
@@ -70,24 +72,41 @@ static bool is_prior(const bnn_gibbs *g, const bnn_gibbs_run *r) {
 
 /* ---------------------------------------------------------------- draws */
 
-void bnn_gibbs_draw(const bnn_gibbs *g, bnn_workspace *ws, const bnn_data *data, bnn_rng rng, bnn_real *theta) {
-    const bnn_model *m = g->model;
-    const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&m->likelihood);
-    if (m->likelihood.n_theta > 0 && likelihood->draw_theta_given) {
-        bnn_net_prepare(m->net, ws, theta, BNN_MEAN, true, (bnn_rng){0});
-        const bnn_real *f = bnn_net_forward(m->net, ws, data->n, 0, data->x);
-        bnn_real *own = theta + m->net->n_theta;
-        if (data->weight)
-            likelihood->draw_theta_weighted(&m->likelihood, data->n, data->weight, f, data->y, bnn_rng_split(rng, 0), own);
-        else
-            likelihood->draw_theta_given(&m->likelihood, data->n, f, data->y, bnn_rng_split(rng, 0), own);
+/* f[n, out] of all rows, shard after shard. */
+static void outputs(const bnn_model *m, bnn_workspace *ws, const bnn_data *data, const bnn_real *theta, bnn_real *f) {
+    const size_t in = (size_t)bnn_shape_size(m->x_shape), out = (size_t)m->likelihood.out_dim;
+    bnn_net_prepare(m->net, ws, theta, BNN_MEAN, true, (bnn_rng){0});
+    for (int from = 0, length = bnn_shards_length(data->n); from < data->n; from += length) {
+        int n = data->n - from < length ? data->n - from : length;
+        const bnn_real *y = bnn_net_forward(m->net, ws, n, (uint64_t)from, data->x + (size_t)from * in);
+        memcpy(f + (size_t)from * out, y, (size_t)n * out * sizeof *f);
     }
+}
+
+static bnn_status draw_likelihood(const bnn_model *m, bnn_workspace *ws, const bnn_data *data, bnn_rng rng, bnn_real *theta) {
+    const bnn_likelihood_type *likelihood = bnn_likelihood_vtable(&m->likelihood);
+    bnn_real *f = malloc(((size_t)data->n * (size_t)m->likelihood.out_dim + 1) * sizeof *f), *own = theta + m->net->n_theta;
+    if (!f) return bnn_oom("the output of the network");
+    if (data->n > 0) outputs(m, ws, data, theta, f);
+    if (data->weight)
+        likelihood->draw_theta_weighted(&m->likelihood, data->n, data->weight, f, data->y, rng, own);
+    else
+        likelihood->draw_theta_given(&m->likelihood, data->n, f, data->y, rng, own);
+    free(f);
+    return BNN_OK;
+}
+
+bnn_status bnn_gibbs_draw(const bnn_gibbs *g, bnn_workspace *ws, const bnn_data *data, bnn_rng rng, bnn_real *theta) {
+    const bnn_model *m = g->model;
+    if (m->likelihood.n_theta > 0 && bnn_likelihood_vtable(&m->likelihood)->draw_theta_given)
+        BNN_TRY(draw_likelihood(m, ws, data, bnn_rng_split(rng, 0), theta));
     for (int i = 0; i < g->n; i++) {
         const bnn_gibbs_run *r = &g->run[i];
         if (!r->drawn_given) continue;
         theta[r->scale] = (bnn_real)bnn_prior_vtable(&m->prior)->draw_scale_given(&m->prior, &r->block, r->length, theta + r->offset,
                                                                                   bnn_rng_split(rng, (uint64_t)i + 1));
     }
+    return BNN_OK;
 }
 
 void bnn_gibbs_place(const bnn_gibbs *g, const bnn_real *theta, double *q) {

@@ -40,8 +40,9 @@ typedef struct bnn_gibbs {
 bnn_status bnn_gibbs_open(const bnn_model *model, bool noncentred, bnn_gibbs *out);
 void bnn_gibbs_close(bnn_gibbs *g);
 
-/* Draws all that are drawn, one after the other given the rest: first the likelihood's, from one forward pass over the rows in ws. */
-void bnn_gibbs_draw(const bnn_gibbs *g, bnn_workspace *ws, const bnn_data *data, bnn_rng rng, bnn_real *theta);
+/* Draws all that are drawn, one after the other given the rest: first the likelihood's, from one forward pass over the rows in ws, which is
+ * one of model/shards.h. */
+bnn_status bnn_gibbs_draw(const bnn_gibbs *g, bnn_workspace *ws, const bnn_data *data, bnn_rng rng, bnn_real *theta);
 
 /* Copies what is drawn from theta to q[n_theta]. */
 void bnn_gibbs_place(const bnn_gibbs *g, const bnn_real *theta, double *q);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gibbs.h"
+#include "model/shards.h"
 #include <bnn/sampler.h>
 
 #include <math.h>
@@ -38,7 +39,7 @@ static bnn_status open_posterior(bnn_engine *e, int k, const bnn_data *data) {
     for (int i = 0; i < c->n; i++) c->z[k].q[i] = (double)s->theta[i];
     p->theta = calloc((size_t)c->n, sizeof *p->theta);
     if (!p->theta) return bnn_oom("sampling");
-    return data->n > 0 ? bnn_workspace_new(e->model->net, data->n, BNN_TO_THETA, &p->ws) : BNN_OK;
+    return data->n > 0 ? bnn_shards_workspace_new(e->model, data->n, &p->ws) : BNN_OK;
 }
 
 /* Draws the scales given the weights, and lets the metric follow them. */
@@ -49,7 +50,7 @@ static bnn_status move(bnn_chains *c, int k, bnn_rng rng, int tuning) {
     bnn_real *theta = c->h[k].theta;
     double *curvature = s->curvature + k * s->gibbs->n, *var = c->var + (size_t)k * (size_t)c->n;
     for (int i = 0; i < c->n; i++) theta[i] = (bnn_real)z->q[i];
-    bnn_gibbs_draw(s->gibbs, p->ws, p->data, rng, theta);
+    BNN_TRY(bnn_gibbs_draw(s->gibbs, p->ws, p->data, rng, theta));
     bnn_gibbs_place(s->gibbs, theta, z->q);
     if (s->gibbs->noncentred) bnn_gibbs_leave(s->gibbs, z->q), p->noncentred = s->gibbs;
     bnn_phase_update(&c->h[k], z);
@@ -84,7 +85,8 @@ bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_sampler_conf *of, bnn_
     const bnn_model *m = engine->model;
     const bnn_chains_conf *conf = &of->chains;
     size_t chains = (size_t)conf->chains;
-    double each = (double)bnn_workspace_bytes(m->net, data->n, BNN_TO_THETA) + (double)m->n_theta * sizeof(bnn_real);
+    double outputs = of->scales != BNN_SCALES_JOINT ? (double)data->n * m->likelihood.out_dim : 0;
+    double each = (double)bnn_shards_workspace_bytes(m, data->n) + (outputs + m->n_theta) * sizeof(bnn_real);
     BNN_TRY(bnn_memory_check(bnn_chains_bytes(conf, rule, m->n_theta) + conf->chains * each, "sampling",
                              "keep fewer draws, thin more, or run fewer chains"));
     BNN_TRY(bnn_chains_open(&s->chains, conf, rule, m->n_theta, bnn_rng_split(engine->rng, BNN_STREAM_STEP)));

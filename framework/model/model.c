@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "shards.h"
+
 #include <bnn/jobs.h>
 #include <bnn/model.h>
 
@@ -412,21 +414,13 @@ bnn_status bnn_model_set_prior_prec(bnn_model *model, int b, const bnn_real *the
     return BNN_OK;
 }
 
-/* Says whether the rows of a batch may go through the network in any pieces. */
-static bool in_pieces(const bnn_net *net) {
-    if (bnn_net_stateful(net) >= 0) return false;
-    for (int i = 0; i < net->n_nodes; i++)
-        if (net->node[i].layer.object.type->caps & BNN_COUPLED) return false;
-    return true;
-}
-
 /* Rows that go through the network together. A batch whose activations fit neither the first cache nor half of a second one goes in pieces
  * that fit the first; so only of networks that are narrow enough, and of layers that take rows one by one and remember none. */
 static int rows_together(const bnn_net *net, int m) {
     enum { FIRST = 40 << 10, HALF_SECOND = 256 << 10, UNIT = 24 }; /* bytes; rows: a multiple of the tiles of kernels.c */
     size_t row = bnn_workspace_bytes(net, UNIT, BNN_TO_THETA) / UNIT;
     int rows = (int)(FIRST / (row + 1)) / UNIT * UNIT;
-    if (!in_pieces(net)) return m;
+    if (!bnn_shards_may_cut(net)) return m;
     return rows == 0 || (size_t)m * row <= HALF_SECOND ? m : rows;
 }
 
@@ -435,21 +429,25 @@ static int rows_together(const bnn_net *net, int m) {
 static int lanes_of(const bnn_model *m, int rows) {
     enum { LEAST = 256 << 10, ROOM = 512 << 20, MOST = 16, TIMES = 4 }; /* bytes; times the parameters */
     size_t row = bnn_workspace_bytes(m->net, 1, BNN_TO_THETA);
-    if (rows < 2 || row < LEAST || row < TIMES * (size_t)m->n_theta * sizeof(bnn_real) || !in_pieces(m->net)) return 0;
+    if (rows < 2 || row < LEAST || row < TIMES * (size_t)m->n_theta * sizeof(bnn_real) || !bnn_shards_may_cut(m->net)) return 0;
     int most = row < ROOM / MOST ? MOST : row < ROOM ? (int)(ROOM / row) : 1, rounds = (rows + most - 1) / most;
     return (rows + rounds - 1) / rounds;
 }
 
 bnn_status bnn_model_workspace_new(const bnn_model *model, int rows, bnn_workspace **out) {
     int lanes = lanes_of(model, rows);
-    return lanes > 0 ? bnn_workspace_new_lanes(model->net, lanes, (size_t)model->n_theta, out)
-                     : bnn_workspace_new(model->net, rows, BNN_TO_THETA, out);
+    if (lanes == 0) return bnn_shards_workspace_new(model, rows, out);
+    bnn_workspace *ws;
+    BNN_TRY(bnn_workspace_new_lanes(model->net, lanes, (size_t)model->n_theta, &ws));
+    BNN_TRY(bnn_shards_open(model, rows, &ws));
+    *out = ws;
+    return BNN_OK;
 }
 
 size_t bnn_model_workspace_bytes(const bnn_model *model, int rows) {
     int lanes = lanes_of(model, rows);
-    return lanes > 0 ? bnn_workspace_lanes_bytes(model->net, lanes, (size_t)model->n_theta)
-                     : bnn_workspace_bytes(model->net, rows, BNN_TO_THETA);
+    return lanes > 0 ? bnn_workspace_lanes_bytes(model->net, lanes, (size_t)model->n_theta) + bnn_shards_bytes(model, rows)
+                     : bnn_shards_workspace_bytes(model, rows);
 }
 
 /* The rows of a batch on their way through the network. */
@@ -486,17 +484,30 @@ static void run_lanes(void *context, int first, int n) {
     }
 }
 
-/* All m rows, in rounds of as many as there are lanes. */
-static double run_rounds(batch *b, int m, bnn_real *grad) {
+/* m rows from `from` on, in rounds of as many as there are lanes. */
+static double run_rounds(batch *b, int from, int m, bnn_real *grad) {
     enum { MOST = 16 };
     double nll[MOST], total = 0;
     const int lanes = bnn_workspace_lanes(b->ws);
     b->nll = nll;
-    for (b->first = 0; b->first < m; b->first += lanes) {
-        int n = m - b->first < lanes ? m - b->first : lanes;
+    for (b->first = from; b->first < from + m; b->first += lanes) {
+        int left = from + m - b->first, n = left < lanes ? left : lanes;
         bnn_parts_run(n, 1, run_lanes, b);
         for (int k = 0; k < n; k++) total += b->per_row * nll[k];
         if (grad) bnn_workspace_gather(b->model->net, b->ws, n, grad);
+    }
+    return total;
+}
+
+/* m rows from `from` on. The score function takes the nll of all rows before any goes back. */
+static double run_stretch(void *context, int from, int m, bnn_real *grad) {
+    batch *b = context;
+    const bool score = grad && b->objective->estimator == BNN_SCORE_FUNCTION;
+    double total = 0;
+    if (bnn_workspace_lanes(b->ws) > 0) return run_rounds(b, from, m, grad);
+    for (int first = from, piece = score ? m : rows_together(b->model->net, m); first < from + m; first += piece) {
+        int left = from + m - first;
+        total += b->per_row * run_rows(b, b->ws, first, left < piece ? left : piece, grad && !score, grad);
     }
     return total;
 }
@@ -509,12 +520,8 @@ bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objec
     bnn_terms terms = {0};
     terms.prior = objective->kl_weight * prior_all(model, theta, share, grad);
     bnn_net_prepare(net, ws, theta, objective->mode, true, rng);
-    const bool score = grad && objective->estimator == BNN_SCORE_FUNCTION; /* which takes the nll of all rows */
-    if (bnn_workspace_lanes(ws) > 0)
-        terms.nll = run_rounds(&b, m, grad);
-    else
-        for (int from = 0, piece = score ? m : rows_together(net, m); from < m; from += piece)
-            terms.nll += per_row * run_rows(&b, ws, from, m - from < piece ? m - from : piece, grad && !score, grad);
+    const bool score = grad && objective->estimator == BNN_SCORE_FUNCTION;
+    terms.nll = bnn_shards_cut(ws, m) ? bnn_shards_sum(model, ws, m, run_stretch, &b, grad) : run_stretch(&b, 0, m, grad);
     if (score) bnn_net_score(net, ws, scale * (terms.nll - objective->baseline), grad);
     terms.kl = objective->kl_weight * bnn_net_penalty(net, ws, share, grad);
     return terms;

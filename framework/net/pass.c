@@ -111,6 +111,7 @@ void bnn_workspace_free(bnn_workspace *ws) {
     if (!ws) return;
     bnn_prune_free(ws);
     free_lanes(ws);
+    free(ws->shards);
     free(ws->block);
     free(ws->io);
     free(ws->x);

@@ -34,6 +34,7 @@ struct bnn_workspace {
     int n_lanes;
     bnn_real *row_grad; /* [n_lanes, n_theta] of the rows in the lanes */
     size_t n_theta;
+    struct bnn_shards *shards; /* one block of memory of model/shards.c; NULL: no rows are cut into shards */
 };
 
 /* Makes room, if a pass without gradients can leave anything out of this network. */

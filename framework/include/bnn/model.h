@@ -122,9 +122,10 @@ typedef struct {
     const double *weight;    /* [m] of the rows of this batch; NULL: each weighs 1 */
 } bnn_objective;
 
-/* A workspace for U and its gradient on up to `rows` rows. Where a row is much work on few parameters, as an image in a network of
- * convolutions, rows go side by side in it, and their gradients are added in the order of rows, in place of one sum over all of them. Not for
- * BNN_SCORE_FUNCTION. */
+/* A workspace for U and its gradient on up to `rows` rows, and for nothing else. Where a row is much work on few parameters, as an image in a
+ * network of convolutions, rows go side by side in it, and their gradients are added in the order of rows, in place of one sum over all of
+ * them. More than 4224 rows are cut into shards, each with a gradient of its own, which are added in double over a tree; unless layers see
+ * several rows. Not for BNN_SCORE_FUNCTION. */
 bnn_status bnn_model_workspace_new(const bnn_model *model, int rows, bnn_workspace **out);
 size_t bnn_model_workspace_bytes(const bnn_model *model, int rows); /* bytes that it takes */
 

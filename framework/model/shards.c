@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "shards.h"
+#include "net/workspace.h"
+
+#include <bnn/jobs.h>
+#include <bnn/kernels.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MOST_NODES = 32,
+    UNIT = 192
+}; /* nodes that wait: no more than an int has bits; rows: a multiple of 24 and of 64, tiles and panels */
+
+/* A tree that is added up from left to right: two nodes of as many leaves become one as soon as the second is there, and what is left in
+ * the end is added from right to left. */
+struct bnn_shards {
+    size_t length;          /* numbers in a node: of a gradient, of what its pass leaves, and an nll */
+    int n;                  /* nodes that wait */
+    int leaves[MOST_NODES]; /* under each */
+    double *node;           /* [nodes that may wait, length] */
+    bnn_real *leaf;         /* [length - 1] of one shard, without its nll */
+};
+
+/* ---- the tree ---- */
+
+/* Numbers that a sum takes in: of a node, or of a leaf where node is NULL. */
+typedef struct {
+    double *to;
+    const double *node;
+    const bnn_real *leaf;
+} addition;
+
+BNN_LOOP static void add_node(size_t n, const double *restrict from, double *restrict to) {
+    for (size_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+BNN_LOOP static void add_leaf(size_t n, const bnn_real *restrict from, double *restrict to) {
+    for (size_t i = 0; i < n; i++) to[i] += (double)from[i];
+}
+
+static void add_part(void *context, int from, int n) {
+    const addition *a = context;
+    if (a->node)
+        add_node((size_t)n, a->node + from, a->to + from);
+    else
+        add_leaf((size_t)n, a->leaf + from, a->to + from);
+}
+
+static void add(size_t n, addition a) {
+    enum { PART = 1 << 15 };
+    bnn_parts_run((int)n, PART, add_part, &a);
+}
+
+static double *last_node(const bnn_shards *t) { return t->node + (size_t)(t->n - 1) * t->length; }
+
+static void join_last(bnn_shards *t) {
+    add(t->length, (addition){.to = last_node(t) - t->length, .node = last_node(t)});
+    t->n--;
+    t->leaves[t->n - 1] += t->leaves[t->n];
+}
+
+/* Takes in what stands in the leaf, and its nll. Beside a node that is a leaf, too, it needs none of its own. */
+static void add_shard(bnn_shards *t, double nll) {
+    if (t->n == 0 || t->leaves[t->n - 1] > 1) {
+        t->leaves[t->n++] = 0;
+        memset(last_node(t), 0, t->length * sizeof *t->node);
+    }
+    add(t->length - 1, (addition){.to = last_node(t), .leaf = t->leaf});
+    last_node(t)[t->length - 1] += nll;
+    t->leaves[t->n - 1]++;
+    while (t->n > 1 && t->leaves[t->n - 2] == t->leaves[t->n - 1]) join_last(t);
+}
+
+/* ---- room ---- */
+
+bool bnn_shards_may_cut(const bnn_net *net) {
+    for (int i = 0; i < net->n_nodes; i++)
+        if (net->node[i].layer.object.type->caps & BNN_COUPLED) return false;
+    return bnn_net_stateful(net) < 0;
+}
+
+/* Shards of m rows, at most. */
+static int most_shards(int m) { return m / BNN_SHARD_ROWS + (m % BNN_SHARD_ROWS > 0); }
+
+int bnn_shards_length(int m) { return m > BNN_SHARD_ROWS ? (m - 1) / most_shards(m) / UNIT * UNIT + UNIT : m; }
+
+static size_t numbers_of_a_shard(const bnn_model *m) {
+    size_t n = (size_t)m->n_theta;
+    for (int i = 0; i < m->net->n_nodes; i++) n += (size_t)m->net->node[i].layer.plan.dpass;
+    return n;
+}
+
+/* Nodes that wait, at most, while the shards of so many rows are added. */
+static size_t most_nodes(int rows) {
+    size_t bits = 0;
+    for (int shards = most_shards(rows); shards > 0; shards /= 2) bits++;
+    return bits;
+}
+
+size_t bnn_shards_bytes(const bnn_model *model, int rows) {
+    size_t n = numbers_of_a_shard(model);
+    if (rows <= BNN_SHARD_ROWS || !bnn_shards_may_cut(model->net)) return 0;
+    return sizeof(bnn_shards) + most_nodes(rows) * (n + 1) * sizeof(double) + n * sizeof(bnn_real);
+}
+
+bnn_status bnn_shards_open(const bnn_model *model, int rows, bnn_workspace **ws) {
+    size_t bytes = bnn_shards_bytes(model, rows);
+    if (bytes == 0) return BNN_OK;
+    bnn_shards *t = calloc(1, bytes);
+    if (!t) {
+        bnn_workspace_free(*ws);
+        return bnn_oom("sums over %d rows take %.1f MB", rows, (double)bytes / 1e6);
+    }
+    t->node = (double *)(t + 1);
+    t->leaf = (bnn_real *)(t->node + most_nodes(rows) * (numbers_of_a_shard(model) + 1));
+    (*ws)->shards = t;
+    return BNN_OK;
+}
+
+static int rows_at_once(const bnn_model *m, int rows) {
+    return rows > BNN_SHARD_ROWS && bnn_shards_may_cut(m->net) ? BNN_SHARD_ROWS : rows;
+}
+
+bnn_status bnn_shards_workspace_new(const bnn_model *model, int rows, bnn_workspace **out) {
+    bnn_workspace *ws;
+    BNN_TRY(bnn_workspace_new(model->net, rows_at_once(model, rows), BNN_TO_THETA, &ws));
+    BNN_TRY(bnn_shards_open(model, rows, &ws));
+    *out = ws;
+    return BNN_OK;
+}
+
+size_t bnn_shards_workspace_bytes(const bnn_model *model, int rows) {
+    return bnn_workspace_bytes(model->net, rows_at_once(model, rows), BNN_TO_THETA) + bnn_shards_bytes(model, rows);
+}
+
+/* ---- the sum ---- */
+
+bool bnn_shards_cut(const bnn_workspace *ws, int m) { return ws->shards && m > BNN_SHARD_ROWS; }
+
+/* Moves what the pass of a shard leaves for finish behind its gradient. */
+static void take_pass(const bnn_net *net, bnn_workspace *ws, bnn_real *to) {
+    for (int i = 0; i < net->n_nodes; i++) {
+        size_t n = (size_t)net->node[i].layer.plan.dpass;
+        if (n == 0) continue;
+        memcpy(to, ws->io[i].dpass, n * sizeof *to);
+        memset(ws->io[i].dpass, 0, n * sizeof *to);
+        to += n;
+    }
+}
+
+/* Hands out the sum: to the gradient, and to finish. */
+static void give(const bnn_model *m, bnn_workspace *ws, bnn_real *grad) {
+    const double *from = ws->shards->node;
+    for (int i = 0; i < m->n_theta; i++) grad[i] = (bnn_real)((double)grad[i] + from[i]);
+    from += m->n_theta;
+    for (int i = 0; i < m->net->n_nodes; i++)
+        for (int k = 0; k < m->net->node[i].layer.plan.dpass; k++) ws->io[i].dpass[k] = (bnn_real)*from++;
+}
+
+double bnn_shards_sum(const bnn_model *model, bnn_workspace *ws, int m, bnn_rows_nll *nll, void *context, bnn_real *grad) {
+    bnn_shards *t = ws->shards;
+    t->n = 0;
+    t->length = (grad ? numbers_of_a_shard(model) : 0) + 1;
+    for (int from = 0, length = bnn_shards_length(m); from < m; from += length) {
+        if (grad) memset(t->leaf, 0, (size_t)model->n_theta * sizeof *t->leaf);
+        double own = nll(context, from, m - from < length ? m - from : length, grad ? t->leaf : NULL);
+        if (grad) take_pass(model->net, ws, t->leaf + model->n_theta);
+        add_shard(t, own);
+    }
+    while (t->n > 1) join_last(t);
+    if (grad) give(model, ws, grad);
+    return t->node[t->length - 1];
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * shards.h (private): sums over many rows, cut into shards: stretches of rows whose length follows from their number alone. Each has a
+ * gradient of its own, which begins at 0, and these are added in double over a binary tree whose shape follows from the number of shards.
+ * So a sum keeps its bits wherever its shards are made, and errors of rounding grow with the rows of a shard, not with all of them. Of a
+ * set with no more rows than a shard nothing is changed.
+ */
+#ifndef BNN_SHARDS_H
+#define BNN_SHARDS_H
+
+#include <bnn/model.h>
+
+typedef struct bnn_shards bnn_shards;
+
+enum { BNN_SHARD_ROWS = 4224 }; /* at most. Adding a gradient of P numbers is little beside the 6 P flops of each of so many rows. */
+
+/* Says whether the rows of a batch may go through the network in any pieces. */
+bool bnn_shards_may_cut(const bnn_net *net);
+/* Rows of all shards of m rows but the last: as even as multiples of the rows of tiles and panels (kernels.c) can be. */
+int bnn_shards_length(int m);
+
+/* A workspace for U and its gradient on up to `rows` rows that go together, shard after shard: one shard of them at a time. */
+bnn_status bnn_shards_workspace_new(const bnn_model *model, int rows, bnn_workspace **out);
+size_t bnn_shards_workspace_bytes(const bnn_model *model, int rows); /* bytes that it takes */
+
+/* Gives a workspace room for the sums of more rows than a shard has, which bnn_workspace_free frees; nothing where there are fewer. A
+ * failure frees it with all it owns. */
+bnn_status bnn_shards_open(const bnn_model *model, int rows, bnn_workspace **ws);
+size_t bnn_shards_bytes(const bnn_model *model, int rows); /* bytes that it takes */
+
+/* The nll of n rows from `from` on; grad[n_theta] += its gradient, or NULL: not wanted. */
+typedef double bnn_rows_nll(void *context, int from, int n, bnn_real *grad);
+/* Says whether m rows are cut in this workspace. */
+bool bnn_shards_cut(const bnn_workspace *ws, int m);
+/* The sum over m rows that are; what the passes of the shards leave for finish is their sum, too. */
+double bnn_shards_sum(const bnn_model *model, bnn_workspace *ws, int m, bnn_rows_nll *nll, void *context, bnn_real *grad);
+
+#endif

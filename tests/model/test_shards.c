@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * test_shards.c: U of more rows than a shard has: the sum of its shards over a tree that is written out here, the same as one sum within
+ * rounding and the same bits at any number of threads; of fewer rows the bits of one sum.
+ */
+#include "files.h"
+#include "model/shards.h"
+
+#include <bnn/engine.h>
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+
+enum { IN = 5, SHARD = BNN_SHARD_ROWS };
+
+/* Numbers of rows, and what shards all of them have but the last: multiples of 192. */
+static const struct { int rows, length; } cuts[] = {{SHARD + 1, 2304}, {2 * SHARD, SHARD}, {3 * SHARD - 1, SHARD}, {6 * SHARD + 1, 3648}};
+
+/* Rows, a model of them, and both kinds of workspaces. */
+typedef struct {
+    bnn_table *table;
+    bnn_data *data;
+    bnn_model *model;
+    bnn_workspace *cut, *whole;
+    int rows, length; /* length: of shards */
+    double *weight;   /* [rows] or NULL */
+    bnn_real *theta, *grad, *expected;
+} problem;
+
+static void problem_open(int rows, int in, const char *net, const char *prior, problem *p) {
+    *p = (problem){.table = table_new(rows, in, 0, 1), .rows = rows};
+    p->data = data_new(p->table);
+    OK(bnn_model_new(&(bnn_texts){net, "gaussian:shape=0", prior}, p->data, &p->model));
+    OK(bnn_model_workspace_new(p->model, rows, &p->cut));
+    OK(bnn_workspace_new(p->model->net, rows, BNN_TO_THETA, &p->whole));
+    const size_t n = (size_t)p->model->n_theta;
+    p->theta = reals_new(n), p->grad = reals_new(n), p->expected = reals_new(n);
+    bnn_model_init(p->model, bnn_rng_seed(3), p->theta);
+}
+
+static void problem_close(problem *p) {
+    reals_free(p->theta), reals_free(p->grad), reals_free(p->expected);
+    bnn_workspace_free(p->cut), bnn_workspace_free(p->whole);
+    bnn_model_free(p->model);
+    bnn_data_free(p->data);
+    bnn_table_free(p->table);
+}
+
+static double nll(const problem *p, bnn_workspace *ws, int from, int n, bnn_real *grad) {
+    const bnn_objective objective = {
+        .n_total = n, .scale = 1, .kl_weight = 1, .mode = BNN_ROWS, .weight = p->weight ? p->weight + from : NULL};
+    const size_t in = (size_t)bnn_shape_size(p->model->x_shape);
+    return bnn_model_u(p->model, ws, &objective, bnn_rng_seed(4), p->theta, n, p->data->x + (size_t)from * in, p->data->y + from, grad).nll;
+}
+
+/* The longest stretch of twice as many shards as the one before it that leaves any, and the rest. */
+static double tree(const problem *p, int first, int n, double *grad) {
+    const int length = p->length, size = p->model->n_theta;
+    int left = 1;
+    if (n == 1) {
+        const int from = first * length, rows = p->rows - from < length ? p->rows - from : length;
+        const double sum = nll(p, p->whole, from, rows, p->expected);
+        for (int i = 0; i < size; i++) grad[i] = (double)p->expected[i];
+        return sum;
+    }
+    while (2 * left < n) left *= 2;
+    double *rest = malloc((size_t)size * sizeof *rest);
+    const double a = tree(p, first, left, grad), b = tree(p, first + left, n - left, rest);
+    for (int i = 0; i < size; i++) grad[i] += rest[i];
+    free(rest);
+    return a + b;
+}
+
+/* The weights of the first shard leave so few digits to the others that it shows in which order these are added. */
+START_TEST(the_sum_is_a_tree_of_shards) {
+    problem p;
+    problem_open(cuts[_i].rows, IN, "dense:3; tanh; dense", "gauss:sd=1e12,bias_sd=1e12", &p);
+    p.length = cuts[_i].length;
+    const int n = p.model->n_theta;
+    double *expected = malloc((size_t)n * sizeof *expected);
+    p.weight = malloc((size_t)p.rows * sizeof *p.weight);
+    for (int i = 0; i < p.rows; i++) p.weight[i] = i < p.length ? 1e16 : 1;
+    const double sum = tree(&p, 0, (p.rows - 1) / p.length + 1, expected);
+    ck_assert(nll(&p, p.cut, 0, p.rows, p.grad) == sum);
+    for (int i = 0; i < n; i++)
+        ck_assert_msg(p.grad[i] == (bnn_real)expected[i], "%d is %.17g, not %.17g", i, (double)p.grad[i], expected[i]);
+    ck_assert(nll(&p, p.cut, 0, p.rows, NULL) == sum);
+    free(expected), free(p.weight);
+    problem_close(&p);
+}
+END_TEST
+
+static const char *const nets[] = {"dense:3; tanh; dense", "dropout:0.2; dense:3; relu; concrete_dropout:0.1,0.5; dense",
+                                   "gaussian_dense:3,estimator=weight; tanh; gaussian_dense:estimator=flipout"};
+
+static void compare(problem *p, double tolerance) {
+    double most = 0;
+    const double a = nll(p, p->cut, 0, p->rows, p->grad), b = nll(p, p->whole, 0, p->rows, p->expected);
+    ck_assert_msg(fabs(a - b) <= tolerance * b, "the nll is %.17g, not %.17g", a, b);
+    for (int i = 0; i < p->model->n_theta; i++) most = fmax(most, fabs((double)p->expected[i]));
+    for (int i = 0; i < p->model->n_theta; i++)
+        ck_assert_msg(fabs((double)p->grad[i] - (double)p->expected[i]) <= tolerance * most, "%d is %.17g, not %.17g", i,
+                      (double)p->grad[i], (double)p->expected[i]);
+}
+
+/* One sum rounds with each row, so the tolerance is of it. */
+START_TEST(shards_are_one_sum_within_rounding) {
+    problem p;
+    problem_open(2 * SHARD + 5, IN, nets[_i], "gauss", &p);
+    compare(&p, 300 * ROUNDING);
+    problem_close(&p);
+}
+END_TEST
+
+START_TEST(one_shard_has_the_bits_of_one_sum) {
+    problem p;
+    problem_open(SHARD, IN, nets[_i], "gauss", &p);
+    compare(&p, 0);
+    problem_close(&p);
+}
+END_TEST
+
+/* Memory tells: all rows are in it where layers see several of them. */
+START_TEST(rows_that_see_each_other_are_not_cut) {
+    bnn_table *table;
+    bnn_data *data;
+    bnn_model *model[2];
+    const int rows[] = {0, 1};
+    OK(bnn_table_new_images(2, (bnn_shape){3, {1, 2, 2}}, (bnn_shape){2, {2, 2}}, 2, &table));
+    OK(bnn_data_new(table, 2, rows, NULL, &data));
+    OK(bnn_model_new(&(bnn_texts){"conv2d:2,kernel=1; relu; conv2d:kernel=1", "categorical", "gauss"}, data, &model[0]));
+    OK(bnn_model_new(&(bnn_texts){"conv2d:2,kernel=1; batchnorm2d; relu; conv2d:kernel=1", "categorical", "gauss"}, data, &model[1]));
+    for (int k = 0; k < 2; k++) {
+        const size_t few = bnn_model_workspace_bytes(model[k], SHARD), many = bnn_model_workspace_bytes(model[k], 3 * SHARD);
+        ck_assert_msg(k == 0 ? many < 2 * few : many > 2 * few, "%d: %zu bytes, then %zu", k, few, many);
+        bnn_model_free(model[k]);
+    }
+    bnn_data_free(data);
+    bnn_table_free(table);
+}
+END_TEST
+
+START_TEST(threads_do_not_change_bits) {
+    problem p;
+    problem_open(SHARD + 1, 7, "dense:3700; relu; dense", "gauss", &p); /* a gradient that is added in two parts */
+    const size_t bytes = (size_t)p.model->n_theta * sizeof *p.grad;
+    omp_set_num_threads(1);
+    const double alone = nll(&p, p.cut, 0, p.rows, p.expected);
+    for (int threads = 2; threads <= 4; threads++) {
+        omp_set_num_threads(threads);
+        ck_assert(nll(&p, p.cut, 0, p.rows, p.grad) == alone);
+        ck_assert_mem_eq(p.grad, p.expected, bytes);
+    }
+    ck_assert(bnn_model_workspace_bytes(p.model, 100 * p.rows) < 2 * bnn_model_workspace_bytes(p.model, p.rows));
+    problem_close(&p);
+}
+END_TEST
+
+/* Residuals of the rows of the second shard are ten times as large: a noise that is drawn given all of them tells. */
+START_TEST(noise_is_drawn_given_the_rows_of_all_shards) {
+    enum { ROWS = SHARD + 1, LENGTH = 2304 };
+    const bnn_texts texts = {"dense", "gaussian", "gauss"};
+    bnn_engine *e;
+    bnn_step step = {0};
+    bnn_table *table = table_new(ROWS, 1, 0, 1);
+    bnn_data *data = data_new(table);
+    bnn_real theta[3];
+    for (int i = 0; i < ROWS; i++) data->y[i] = i < LENGTH ? 0 : 10 * data->x[i];
+    OK(bnn_engine_new("hmc:scales=gibbs,steps=1,step=1e-9,chains=1,samples=1,warmup=0", &texts, data, bnn_rng_seed(1), &e));
+    while (!step.done) OK(bnn_engine_step(e, data, &step));
+    OK(bnn_engine_draw(e, 0, bnn_rng_seed(1), theta));
+    double squares = 0;
+    for (int i = 0; i < ROWS; i++) squares += pow((double)(data->y[i] - theta[0] * data->x[i] - theta[1]), 2);
+    ck_assert_double_eq_tol(exp((double)theta[2]), squares / ROWS, 0.1 * squares / ROWS);
+    bnn_engine_free(e);
+    bnn_data_free(data);
+    bnn_table_free(table);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("shards");
+    TCase *rows = tcase_create("rows");
+    tcase_add_loop_test(rows, the_sum_is_a_tree_of_shards, 0, 4);
+    tcase_add_loop_test(rows, shards_are_one_sum_within_rounding, 0, 3);
+    tcase_add_loop_test(rows, one_shard_has_the_bits_of_one_sum, 0, 3);
+    tcase_add_test(rows, rows_that_see_each_other_are_not_cut);
+    tcase_add_test(rows, threads_do_not_change_bits);
+    tcase_add_test(rows, noise_is_drawn_given_the_rows_of_all_shards);
+    tcase_set_timeout(rows, 120);
+    suite_add_tcase(suite, rows);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
