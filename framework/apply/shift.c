@@ -84,7 +84,7 @@ static bnn_status shift_images(bnn_table *t, const bnn_shift *shift) {
     static void (*const ways[])(const canvas *, const double *, double *) = {rotate, roll, blur};
     const char *name = bnn_shift_names[shift->kind];
     if (t->x_shape.rank != 3) return bnn_fail(BNN_ERR_SHAPE, "%s is of images, but a row of the table is a vector of features", name);
-    if (t->y_dim > 1 && t->n_classes > 0 && shift->kind <= BNN_SHIFT_ROLL)
+    if (bnn_is_map(t->y_shape) && shift->kind <= BNN_SHIFT_ROLL)
         return bnn_fail(BNN_ERR_OPTION, "%s would leave the maps of classes where they are: blur and noise are for images that have some",
                         name);
     if (shift->kind == BNN_SHIFT_ROLL && shift->strength != floor(shift->strength))

@@ -84,7 +84,7 @@ static void change_row(const changed *c, int k) {
     const bnn_minibatch *b = c->b;
     const int channels = c->data->x_shape.d[0], height = c->data->x_shape.d[1], width = c->data->x_shape.d[2];
     const size_t plane = (size_t)height * (size_t)width;
-    const bool map = c->data->n_classes > 0 && c->data->y_shape.rank == 2;
+    const bool map = bnn_is_map(c->data->y_shape);
     bnn_real *x = b->x + (size_t)k * b->in, *y = b->y + (size_t)k * b->y_dim, u[NUMBERS];
     const bnn_real *from_x = b->plain_x + (size_t)k * b->in, *from_y = b->plain_y + (size_t)k * b->y_dim;
     bnn_rng_uniform(c->rng, (uint64_t)b->order[c->from + k], 1, NUMBERS, u);

@@ -12,16 +12,14 @@
 
 /* ---- tables ---- */
 
-/* Says whether a row of y is a map of classes. */
-static bool is_map(bnn_shape y_shape, int n_classes) { return n_classes > 0 && y_shape.rank > 1; }
-
 /* A table with neither x nor pixels; pixel: bytes of a number of x to come. */
 static bnn_status new_table(int n, bnn_shape x_shape, bnn_shape y_shape, int n_classes, size_t pixel, bnn_table **out) {
     *out = NULL;
     size_t width = (size_t)bnn_shape_size(x_shape), rows = (size_t)n;
     int y_dim = bnn_shape_size(y_shape);
     if (n < 0 || width == 0 || y_dim < 0) return bnn_fail(BNN_ERR_SHAPE, "a table needs at least one feature");
-    if (n_classes > 0 && y_dim != 1 && !is_map(y_shape, n_classes))
+    if (n_classes <= 0 && bnn_is_map(y_shape)) return bnn_fail(BNN_ERR_SHAPE, "a map is of classes, and there are none");
+    if (n_classes > 0 && y_dim != 1 && !bnn_is_map(y_shape))
         return bnn_fail(BNN_ERR_SHAPE, "a table of classes has one target column, not %d", y_dim);
     if (n_classes > BNN_MOST_CLASSES) return bnn_fail(BNN_ERR_SHAPE, "a table has %d classes at most, not %d", BNN_MOST_CLASSES, n_classes);
     BNN_TRY(
@@ -107,7 +105,7 @@ static bnn_status check_row(const bnn_table *t, int row) {
         return bnn_fail(BNN_ERR_DATA, "row %d: the weight %g is not a finite number from 0 on", row + 1, t->weight[row]);
     int width = bnn_shape_size(t->x_shape);
     const double *x = t->x ? t->x + (size_t)row * (size_t)width : NULL, *y = t->y_dim ? t->y + (size_t)row * (size_t)t->y_dim : NULL;
-    const int least = is_map(t->y_shape, t->n_classes) ? -1 : 0;
+    const int least = bnn_is_map(t->y_shape) ? -1 : 0;
     for (int i = 0; x && i < width; i++)
         if (!isfinite(x[i]))
             return bnn_fail(BNN_ERR_DATA, "row %d, column %s: %g is not a finite number", row + 1, column_name(t, i, text), x[i]);

@@ -135,7 +135,7 @@ static void copy_rows(const pair *p, int void_label, int from, bnn_table *t) {
 }
 
 static bnn_status name_classes(bnn_table *t) {
-    const bool map = t->y_shape.rank > 1;
+    const bool map = bnn_is_map(t->y_shape);
     t->y_names = map ? NULL : calloc(1, sizeof *t->y_names), t->class_names = calloc((size_t)t->n_classes, sizeof *t->class_names);
     bool done = t->class_names && (map || (t->y_names && (t->y_names[0] = strdup("label"))));
     for (int c = 0; done && c < t->n_classes; c++) done = asprintf(&t->class_names[c], "%d", c) >= 0;

@@ -143,7 +143,7 @@ static bool is_counted(const bnn_table *t, int row) { return t->n_splits == 0 ||
 
 static bnn_status check_balance(const bnn_table *t) {
     if (t->n_classes == 0) return bnn_fail(BNN_ERR_DATA, "the targets are no classes, which could weigh the same");
-    if (t->y_shape.rank > 1)
+    if (bnn_is_map(t->y_shape))
         return bnn_fail(BNN_ERR_DATA, "rows have weights, and pixels have none: let classes of maps weigh the same in the fit "
                                       "(--likelihood categorical:weights=balanced)");
     return t->weight ? bnn_fail(BNN_ERR_DATA, "the rows have weights already") : BNN_OK;

@@ -48,7 +48,7 @@ static bool is_auto(const char *text) { return !text || strcmp(text, "auto") == 
 static bnn_status fill_choice(bnn_config *config, const bnn_data *data, bnn_choice *choice) {
     bool open = is_auto(config->engine);
     char map[BNN_SHAPE_TEXT];
-    if (is_auto(config->net) && data->y_shape.rank > 1)
+    if (is_auto(config->net) && bnn_is_map(data->y_shape))
         return bnn_fail(BNN_ERR_OPTION,
                         "no network is chosen for maps of classes: name one that keeps the %s pixels, such as "
                         "'conv2d:16,padding=1; relu; conv2d:kernel=1'",

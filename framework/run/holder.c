@@ -86,7 +86,7 @@ bnn_status bnn_holder_step(bnn_engine *outer, bnn_engine *inner, const bnn_data 
 }
 
 bnn_status bnn_holder_score(bnn_engine *inner, const bnn_data *rows, int samples, uint64_t seed, double *ll) {
-    const bool maps = rows->n_classes > 0 && rows->y_dim > 1; /* whose scores are made on the way */
+    const bool maps = bnn_is_map(rows->y_shape); /* whose scores are made on the way */
     const bnn_taker nobody = {0};
     bnn_predict_options how = {sizeof how, .samples = samples, .seed = seed, .taker = maps ? &nobody : NULL};
     bnn_prediction *prediction;

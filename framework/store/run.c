@@ -48,7 +48,7 @@ static void put_state(bnn_h5_writer *w, const bnn_run *run) {
 static void put_scaling(bnn_h5_writer *w, const bnn_model *m) {
     bnn_h5_group(w, "/scaling");
     bnn_h5_ints(w, "/scaling", "x_shape", m->x_shape.rank, m->x_shape.d);
-    if (m->likelihood.y_shape.rank > 1) bnn_h5_ints(w, "/scaling", "y_shape", m->likelihood.y_shape.rank, m->likelihood.y_shape.d);
+    if (bnn_is_map(m->likelihood.y_shape)) bnn_h5_ints(w, "/scaling", "y_shape", m->likelihood.y_shape.rank, m->likelihood.y_shape.d);
     bnn_h5_ints(w, "/scaling", "n_classes", 1, &m->likelihood.n_classes);
     bnn_h5_text(w, "/scaling", "formula", "(value - mean) / sd, over the training rows, divisor n");
     bnn_h5_dim(w, "/scaling", "feature", m->scaling.x_size, BNN_H5_INT, NULL);

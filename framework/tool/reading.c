@@ -133,7 +133,7 @@ void tool_print_remarks(const bnn_remarks *remarks, FILE *notes) {
 void tool_print_table(FILE *out, const char *did, const char *path, const bnn_table *t) {
     char shape[BNN_SHAPE_TEXT];
     fprintf(out, "%s %s: %d row%s, features %s", did, tool_line(path), t->n, t->n == 1 ? "" : "s", bnn_shape_print(t->x_shape, shape));
-    if (t->y_shape.rank > 1)
+    if (bnn_is_map(t->y_shape))
         fprintf(out, ", maps of %d classes", t->n_classes);
     else if (t->n_classes)
         fprintf(out, ", target %s with %d classes", tool_line(t->y_names[0]), t->n_classes);

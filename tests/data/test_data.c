@@ -394,6 +394,8 @@ START_TEST(void_is_for_maps) {
     OK(bnn_table_new_images(1, map->x_shape, bnn_shape_vector(1), 4, &one));
     one->y[0] = -1;
     REFUSED(bnn_table_check(one), "row 1, column 'target': -1 is not a class from 0 to 3");
+    bnn_table *real;
+    REFUSED(bnn_table_new_images(1, map->x_shape, map->y_shape, 0, &real), "a map is of classes, and there are none");
     bnn_data_free(d), bnn_table_free(map), bnn_table_free(one);
 }
 END_TEST

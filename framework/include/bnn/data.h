@@ -54,6 +54,9 @@ struct bnn_table {
 /* Number i of x[n, size(x_shape)], whether it is kept as a byte or not. */
 static inline double bnn_table_value(const bnn_table *t, size_t i) { return t->pixels ? t->pixels[i] : t->x[i]; }
 
+/* Says whether targets of this shape are maps of classes: no others have more than one dimension. */
+static inline bool bnn_is_map(bnn_shape y_shape) { return y_shape.rank > 1; }
+
 enum {
     BNN_MOST_CLASSES = 1000000 /* largest n_classes of a table */
 };

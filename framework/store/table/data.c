@@ -56,15 +56,13 @@ static void put_meanings(bnn_h5_writer *w, const bnn_table *t) {
 
 enum { MOST_OF_MAP = 128 }; /* classes that a byte with a sign holds */
 
-static bool is_map(const bnn_table *t) { return t->n_classes > 0 && t->y_shape.rank > 1; }
-
 /* CF wants flag_values in the type of what they are flags of. */
 static void put_flag_values(bnn_h5_writer *w, const bnn_table *t) {
     int *values = calloc((size_t)t->n_classes, sizeof *values);
     int8_t codes[MOST_OF_MAP];
     for (int c = 0; values && c < t->n_classes; c++) values[c] = c;
     for (int c = 0; c < MOST_OF_MAP; c++) codes[c] = (int8_t)c;
-    if (is_map(t))
+    if (bnn_is_map(t->y_shape))
         bnn_h5_codes(w, "/y", "flag_values", t->n_classes, codes);
     else if (values)
         bnn_h5_ints(w, "/y", "flag_values", t->n_classes, values);
@@ -90,7 +88,7 @@ static void put_map(bnn_h5_writer *w, const bnn_table *t) {
 
 static void put_y(bnn_h5_writer *w, const bnn_table *t) {
     if (t->y_dim == 0) return;
-    if (is_map(t)) {
+    if (bnn_is_map(t->y_shape)) {
         put_map(w, t);
         return;
     }
@@ -122,8 +120,9 @@ static bnn_status check_map(const bnn_table *t) {
 
 bnn_status bnn_table_save(const bnn_table *t, const char *path) {
     bnn_status checked = bnn_table_check(t);
-    if (checked == BNN_OK && is_map(t)) checked = check_map(t);
-    if (checked == BNN_OK && t->y_dim > 0 && !is_map(t) && !t->y_names) checked = bnn_fail(BNN_ERR_STATE, "the targets have no names");
+    if (checked == BNN_OK && bnn_is_map(t->y_shape)) checked = check_map(t);
+    if (checked == BNN_OK && t->y_dim > 0 && !bnn_is_map(t->y_shape) && !t->y_names)
+        checked = bnn_fail(BNN_ERR_STATE, "the targets have no names");
     if (checked < 0) return bnn_note(checked, "%s", path);
     bnn_h5_writer w;
     bnn_h5_create(&w, path);
@@ -210,7 +209,7 @@ static void get_columns(bnn_h5_reader *r, bnn_table *t) {
     if (bnn_h5_has_attribute(r, "/feature", "labels")) t->x_names = bnn_h5_get_texts(r, "/feature", "labels", width);
     if (t->y_dim > 0) {
         bnn_h5_get(r, "/y", BNN_H5_DOUBLE, (size_t)t->n * (size_t)t->y_dim, t->y);
-        if (!is_map(t)) t->y_names = bnn_h5_get_texts(r, "/output", "labels", t->y_dim);
+        if (!bnn_is_map(t->y_shape)) t->y_names = bnn_h5_get_texts(r, "/output", "labels", t->y_dim);
         if (bnn_h5_has_attribute(r, "/y", "labels")) t->class_names = bnn_h5_get_texts(r, "/y", "labels", t->n_classes);
     }
     if (!is_image(t) && bnn_h5_has_attribute(r, "/x", "shape")) bnn_store_get_shape(r, "/x", "shape", width, &t->x_shape);

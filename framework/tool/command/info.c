@@ -32,7 +32,7 @@ static void print_columns(const bnn_table *t) {
 static void print_classes(const bnn_table *t) {
     for (int c = 0; c < t->n_classes; c++) {
         printf("  class %-5d %-24s %lld %s\n", c, t->class_names ? tool_line(t->class_names[c]) : "", tool_class_count(t, c),
-               t->y_shape.rank > 1 ? "pixels" : "rows");
+               bnn_is_map(t->y_shape) ? "pixels" : "rows");
     }
 }
 
@@ -40,10 +40,10 @@ static bnn_status print_data(const char *path) {
     bnn_table *t;
     char shape[BNN_SHAPE_TEXT];
     BNN_TRY(bnn_table_load(path, &t));
-    const char *task = t->y_dim == 0         ? "no targets"
-                       : t->y_shape.rank > 1 ? "maps of classes"
-                       : t->n_classes        ? "classification"
-                                             : "regression";
+    const char *task = t->y_dim == 0            ? "no targets"
+                       : bnn_is_map(t->y_shape) ? "maps of classes"
+                       : t->n_classes           ? "classification"
+                                                : "regression";
     printf("%s: data, %d row%s, features %s, %s\n", tool_line(path), t->n, t->n == 1 ? "" : "s", bnn_shape_print(t->x_shape, shape), task);
     print_text("title", t->title);
     print_text("source", t->source);

@@ -91,7 +91,7 @@ static json_t *classes_of(const bnn_table *t) {
     for (int i = 0; i < t->n_classes; i++) {
         json_t *one = json_object();
         put_text(one, "name", t->class_names ? t->class_names[i] : NULL);
-        put_whole(one, t->y_shape.rank > 1 ? "pixels" : "rows", tool_class_count(t, i));
+        put_whole(one, bnn_is_map(t->y_shape) ? "pixels" : "rows", tool_class_count(t, i));
         tool_json_append(list, one);
     }
     return list;
