@@ -17,7 +17,9 @@ for kind in layer engine likelihood prior optimizer; do
     refuses "bnn: odd_1: exists already, and stays: name another folder with -o" new-$kind odd_1
     works new-$kind odd_1 -o elsewhere//
     check 'another folder' diff -r odd_1 elsewhere
-    rm -r odd_1 elsewhere
+    works new-$kind odd_1 -o 'two words'
+    says "next: cd 'two words' && make check"
+    rm -r odd_1 elsewhere 'two words'
 done
 
 mkdir there && : >file && ln -s nowhere link

@@ -170,6 +170,9 @@ done
 run merge r.1.numbers.h5 r.4.numbers.h5 -o new.h5
 check 'status 1 says that rows are missing' [ $status = 1 -a ! -e new.h5 ]
 check 'with the commands that predict them' grep -qxF "  bnn predict numbers.h5 -d numbers.csv --samples 10 --quantiles 0.1 --part 3/4 -o r.3.numbers.h5" "$err"
+cp r.1.numbers.h5 'first rows.1.h5'
+run merge 'first rows.1.h5' r.4.numbers.h5 -o new.h5
+check 'whose files are one word to a shell' grep -qF -- " --part 2/4 -o 'first rows.2.h5'" "$err"
 works merge r.1.numbers.h5 r.4.numbers.h5 --partial -o some.numbers.h5
 works predict numbers.h5 -d numbers.csv --samples 11 --quantiles 0.1 --part 2/4 -o other.h5
 refuses 'r.1.numbers.h5 and other.h5 do not go together: samples is' merge r.1.numbers.h5 other.h5 r.3.numbers.h5 r.4.numbers.h5 -o new.h5

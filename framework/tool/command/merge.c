@@ -44,7 +44,9 @@ static void print_command(const bnn_makers *makers, tool_part part, const char *
     char *name = tool_part_name(path, part.i, i);
     fputs("  ", stderr);
     tool_part_command(stderr, tool_line(bnn_makers_command(makers)), without);
-    fprintf(stderr, " --part %d/%d -o %s\n", i, part.n, name ? name : "FILE.h5");
+    fprintf(stderr, " --part %d/%d -o ", i, part.n);
+    tool_argument_write(stderr, name ? name : "FILE.h5");
+    fputc('\n', stderr);
     free(name);
 }
 

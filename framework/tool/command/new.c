@@ -111,12 +111,14 @@ static bnn_status make(bnn_kind kind, const request *r, const char *const *templ
         return bnn_fail(BNN_ERR_FILE, "%s: exists already, and stays: name another folder with -o", r->folder);
     BNN_TRY(tool_output_ready(r->folder));
     BNN_TRY(write_folder(r, template));
-    printf("wrote %s:", r->folder);
+    printf("wrote %s:", tool_line(r->folder));
     for (const char *const *file = template; *file; file++) {
         printf(" %s%s", head_of(*file, r->name), rest_of(*file));
         while (*++file) continue;
     }
-    printf("\nnext: cd %s && make check\n", r->folder);
+    fputs("\nnext: cd ", stdout);
+    tool_argument_write(stdout, r->folder);
+    puts(" && make check");
     return BNN_OK;
 }
 
