@@ -429,6 +429,8 @@ END_TEST
 START_TEST(a_mark_among_numbers_is_refused) {
     refused("a,y\n1,1\n2,2\n3,3\n12%,4\n", HOW(0),
             "t.csv: row 4, column 'a': '12%' is a percentage, which is no number here: take the % away, or leave the column out (--drop)");
+    refused("a,y\ncm,s\n2,2\n3,3\n5,4\n", HOW(0),
+            "t.csv: row 1, column 'a': 'cm' is not a number; if its line is one more header, such as that of units, take it away");
     refused("a,y\n1,1\n2,2\n3,3\n5o,4\n", HOW(0), "t.csv: row 4, column 'a': '5o' is not a number");
     refused("a,y\n1,1\n2,2\n3,3\n-,4\n", HOW(0),
             "t.csv: row 4, column 'a': '-' is not a number; if it stands for a missing value, say --na -");

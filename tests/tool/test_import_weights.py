@@ -382,6 +382,7 @@ def check_torch(f):
     (f.folder / "saved_model").mkdir()
     (f.folder / "broken.json").write_text('{"weight_map": ')
     (f.folder / "tensors.safetensors").write_bytes(b"\x08" + bytes(7) + b'{"fc": 1}')
+    (f.folder / "net.onnx").write_bytes(b"\x08\x07\x12\x07pytorch")
     (f.folder / "cut.npz").write_bytes((f.folder / "f8.npz").read_bytes()[:-40])
     damaged = bytearray((f.folder / "f8.npz").read_bytes())
     damaged[damaged.index(b"NUMPY") + 200] ^= 1
@@ -396,6 +397,7 @@ def check_torch(f):
         "saved_model": "is a folder, such as TensorFlow's: save the model in one file",
         "broken.json": "is no file of weights: it begins as JSON",
         "tensors.safetensors": "is a file of safetensors: save the arrays by name",
+        "net.onnx": "is a file of ONNX: save the arrays by name",
         "cut.npz": "is truncated or damaged",
         "damaged.npz": "entry net.z.weight.npy of the archive cannot be read: it is damaged",
     }.items():

@@ -309,7 +309,8 @@ static bnn_status refuse_cell(const bnn_inference *in, int row, int c) {
     bnn_mark mark = bnn_mark_of(text);
     if (mark.kind == BNN_MARK_UNIT && !mark.known_unit && in->facts[c].numbers > 0) mark.kind = BNN_MARK_NONE; /* 5o */
     bnn_mark_advice(&mark, text, advice, sizeof advice);
-    return bnn_cell_fail(in, row, c, "%s", advice);
+    bool units = row == 0 && mark.kind == BNN_MARK_NONE && in->facts[c].texts == 1 && in->facts[c].numbers > 1;
+    return bnn_cell_fail(in, row, c, "%s%s", advice, units ? "; if its line is one more header, such as that of units, take it away" : "");
 }
 
 /* Numbers, or texts; a few texts among numbers are mistakes, and numbers with marks no values of their own. */

@@ -141,6 +141,8 @@ static bnn_status read_file(bnn_weights *w) {
     if (head[0] == 0x80 && head[1] > 0 && head[1] < 6) return bnn_fail(BNN_ERR_FORMAT, "%s: is a pickle of Python: %s", w->path, npz);
     if (head[8] == '{' && memcmp(head + 4, "\0\0\0", 4) == 0)
         return bnn_fail(BNN_ERR_FORMAT, "%s: is a file of safetensors: %s", w->path, npz);
+    if (head[0] == 8 && head[2] == 0x12) /* its version, and who has made it */
+        return bnn_fail(BNN_ERR_FORMAT, "%s: is a file of ONNX: %s", w->path, npz);
     if (head[0] == '{') return bnn_weights_read_shards(w, w->path);
     return bnn_weights_read_hdf5(w, w->path, NULL, 0, NULL);
 }
