@@ -166,7 +166,7 @@ def comparisons(bnn):
         words = [word for engine in engines for word in ("--engine", engine)]
         said = bnn("compare", "-d", data, "--net", NET, "--samples", DRAWS, *words, "--splits", "0-1", "-o", out)
         yield Text(out, "/scores/engine", "labels", re.findall(r"^[A-C]   (\S+)$", said, re.M))
-        gradients = np.array(re.findall(r"^[A-C] .*?(\d+) +\S+$", said, re.M), int)
+        gradients = np.array(re.findall(r"^[A-C] .*?(\d+) +\S+$", said.split("\n\n")[1], re.M), int)
         yield printed(out, "cost/gradients", "engine split", np.repeat(gradients, 2).reshape(3, 2))
         with h5py.File(bnn.at(out)) as file:
             scores = [file["scores"][name][()].mean(axis=1) for name in ("rmse" if data == "boston.h5" else "accuracy", "ll")]
