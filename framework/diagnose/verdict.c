@@ -4,6 +4,7 @@
  * and where they are from).
  */
 #include "run/predict/maps.h"
+#include <bnn/descent.h>
 #include <bnn/diagnose.h>
 
 #include <gsl/gsl_cdf.h>
@@ -26,8 +27,22 @@ static double level(const bnn_history *h, int from, int to, double *squared_erro
     return mean;
 }
 
+/* Gradients of the descent on minibatches that an engine is, or holds; 0: of none, or where its parameters were given. */
+static uint64_t gradients_of(bnn_engine *engine) {
+    const bnn_data *rows;
+    while (engine && bnn_engine_vtable(engine)->held) engine = bnn_engine_vtable(engine)->held(engine, 0, &rows);
+    return engine && bnn_engine_vtable(engine)->type.caps & BNN_TAKES ? engine->cost.gradients : 0;
+}
+
+/* Whether U was where it ended at half of the fit already, when no schedule had made steps small. */
+static bool was_soon_level(const bnn_history *h, double rows) {
+    double unused;
+    int tenth = h->n / 10;
+    return tenth > 1 && level(h, h->n / 2, h->n / 2 + tenth, &unused) - level(h, h->n - tenth, h->n, &unused) < BNN_LEVEL * rows;
+}
+
 /* U over the last tenth of the fit against a tenth before it. A schedule of the step size that ends makes the last steps small, so
- * neighbouring tenths at the end would always agree. */
+ * neighbouring tenths at the end would always agree; and a short fit as a whole is made of small steps. */
 static bnn_status judge_course(const bnn_run *run, double rows, bnn_remarks *out) {
     const bnn_history *h = &run->history;
     int tenth = h->n < 20 ? 1 : h->n / 10, from = (int)(BNN_FALL_FROM * h->n);
@@ -35,13 +50,19 @@ static bnn_status judge_course(const bnn_run *run, double rows, bnn_remarks *out
                                                                                                               */
     if (h->n > 0 && !isfinite(energy(h, h->n - 1)))
         return bnn_remarks_add(out, BNN_REMARK_BAD, "diverged", "U is not finite at the end: take a smaller step size (lr)");
-    if (h->n < 2 || stopped || bnn_has_chains(run->engine)) return BNN_OK;
+    if (h->n < 1 || stopped || bnn_has_chains(run->engine)) return BNN_OK;
     double early, late, before = level(h, from, from + tenth, &early), end = level(h, h->n - tenth, h->n, &late);
     double fall = before - end, error = sqrt(early + late);
-    if (fall < BNN_MOST_FALL * rows || fall < 3 * error) return BNN_OK;
-    return bnn_remarks_add(out, fall > 5 * BNN_MOST_FALL * rows ? BNN_REMARK_BAD : BNN_REMARK_WARNING, "not_converged",
-                           "U still fell by %.2f nats a row over the last third of the fit: it has not converged; give it more steps",
-                           fall / rows);
+    if (fall >= BNN_MOST_FALL * rows && fall >= 3 * error && h->n > 1)
+        return bnn_remarks_add(out, fall > 5 * BNN_MOST_FALL * rows ? BNN_REMARK_BAD : BNN_REMARK_WARNING, "not_converged",
+                               "U still fell by %.2f nats a row over the last third of the fit: it has not converged; give it more steps",
+                               fall / rows);
+    uint64_t gradients = gradients_of(run->engine);
+    if (gradients == 0 || gradients >= BNN_FEW_STEPS || was_soon_level(h, rows)) return BNN_OK;
+    return bnn_remarks_add(out, BNN_REMARK_WARNING, "not_converged",
+                           "%d steps are too few to take the weights far from where they began: give it more (steps, epochs), or smaller "
+                           "minibatches (batch)",
+                           (int)gradients);
 }
 
 /* A noise that has shrunk far below what the targets vary by, with parameters enough to pass through every row. */

@@ -101,6 +101,28 @@ START_TEST(each_fault_gets_its_verdict) {
 }
 END_TEST
 
+/* A few dozen steps, of which the schedule makes the last ones small: U falls by little at the end of them, converged or not. They are
+ * enough where U was level at half of them. */
+START_TEST(few_steps_are_said) {
+    static const struct {
+        const char *engine;
+        bool said;
+    } tried[] = {{"map:epochs=1", true},
+                 {"map:epochs=30,lr=0.01", true},
+                 {"ensemble:engine=map{epochs=60},members=2", true},
+                 {"laplace:engine=map{epochs=30,lr=0.01}", true},
+                 {"map:epochs=100", false},
+                 {"map:epochs=90,lr=0.3,lr_noise=0.3", false}};
+    bnn_table *t = world(7, 0.3, TRAIN_ROWS, 1);
+    for (size_t i = 0; i < sizeof tried / sizeof *tried; i++) {
+        bnn_remarks *r = judge(tried[i].engine, "gaussian", t);
+        ck_assert_msg(says(r, "not_converged") == tried[i].said, "%s", tried[i].engine);
+        bnn_remarks_free(r);
+    }
+    bnn_table_free(t);
+}
+END_TEST
+
 /* The last rows, all of one class, are predicted as this class: no better by their own shares, of which that class has all. */
 START_TEST(rows_of_one_class_are_no_sample_of_all) {
     enum { ROWS_OF_CLASSES = 60, TRAIN = 40 };
@@ -187,7 +209,7 @@ START_TEST(worlds_tell_false_alarms_from_true_ones) {
 END_TEST
 
 int main(void) {
-    return run_tests("verdict", (const TTest *const[]){good_fits_get_no_verdict, each_fault_gets_its_verdict,
+    return run_tests("verdict", (const TTest *const[]){good_fits_get_no_verdict, each_fault_gets_its_verdict, few_steps_are_said,
                                                        rows_of_one_class_are_no_sample_of_all, no_posterior_is_said,
                                                        rows_count_by_their_weight, worlds_tell_false_alarms_from_true_ones, NULL});
 }

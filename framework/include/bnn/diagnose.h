@@ -125,7 +125,7 @@ bnn_status bnn_diagnosis_spread(const bnn_diagnosis *diagnosis, bnn_quantity_of 
  *
  * Whether an answer should be believed, as remarks (remark.h), by one rule for all engines. Thresholds and their sources: docs/verdicts.md.
  *
- *   not_converged    U still fell over the last third of the fit
+ *   not_converged    U still fell over the last third of the fit, or a descent had few steps and was not level at half of them
  *   diverged         U or a log-likelihood is not finite, or far below that of an answer that does not look at x
  *   worse_than_mean  the log-likelihood is below that of the mean and sd of the training rows, or of the shares of the classes
  *   overconfident, underconfident    90 % intervals hold too few, too many of the targets
@@ -146,6 +146,7 @@ bnn_status bnn_diagnosis_spread(const bnn_diagnosis *diagnosis, bnn_quantity_of 
 #define BNN_COLLAPSE 5          /* times the noise that a mean may be off by */
 enum {
     BNN_FEW_ROWS = 30,   /* fitted or scored */
+    BNN_FEW_STEPS = 100, /* of a descent */
     BNN_JUDGED_ROWS = 30 /* whose predictions are asked whether chains have met */
 };
 
