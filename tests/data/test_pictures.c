@@ -368,7 +368,7 @@ START_TEST(pictures_of_several_sizes_want_one) {
     uint8_t grey[] = {50, 50, 50, 50};
     zoo(), plain("zoo/b/3.png", 8, 2, 200), png("zoo/b/grey.png", 2, 2, 8, PNG_COLOR_TYPE_GRAY, false, grey, 2);
     refused((bnn_picture_folders){.folder = files_path("zoo")}, "zoo/b/3.png: is 8x2, and ");
-    refused((bnn_picture_folders){.folder = files_path("zoo")}, "zoo/a-c/x.png is 4x4: a size to bring all to has to be said (--size 4x4)");
+    refused((bnn_picture_folders){.folder = files_path("zoo")}, "zoo/a-c/x.png is 4x4: a size to bring all to has to be said (bnn import images --size 4x4)");
     bnn_table *t = import((bnn_picture_folders){.folder = files_path("zoo"), .width = 3, .height = 2}, &r);
     ck_assert(bnn_shape_equal(t->x_shape, (bnn_shape){.rank = 3, .d = {3, 2, 3}}));
     ck_assert(t->pixels[3 * 18] == 200 && t->pixels[4 * 18 + 17] == 50);

@@ -75,6 +75,7 @@ def main(program):
                 got = f.predicted(run, "-d", where)
                 assert {path: row["class"] for path, row in got.items()} == {f"{name}.png": name for name in CLASSES}, got
         assert f.predicted("run.h5", "-d", "new/light.png")["light.png"]["class"] == "light"  # one alone
+        assert "classes: none" not in f.bnn("predict", "run.h5", "-d", "new")  # new pictures are not expected to tell their class
         f.refuses("table.gif: is a GIF picture, and PNG and JPEG are read: convert it", "predict", "run.h5", "-d", f.gif("table.gif"))
         assert "bent/dark.png is 4x9 and becomes 6x4, which changes its shape" in f.bnn("predict", "run.h5", "-d", "bent", "-o", "bent.csv")
         said = f.bnn("import", "images", "train", "--test", "test", "--balance", "--size", "3x2", "--range", "-o", "even.h5")

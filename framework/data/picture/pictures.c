@@ -53,7 +53,8 @@ static bnn_status choose_frame(work *w) {
     const bnn_picture_folders *how = w->how;
     const int unlike = find_unlike(w);
     if (unlike >= 0 && how->width == 0)
-        return bnn_fail(BNN_ERR_SHAPE, "%s: is %dx%d, and %s is %dx%d: a size to bring all to has to be said (--size %dx%d)",
+        return bnn_fail(BNN_ERR_SHAPE,
+                        "%s: is %dx%d, and %s is %dx%d: a size to bring all to has to be said (bnn import images --size %dx%d)",
                         w->gallery.picture[unlike].path, w->head[unlike].width, w->head[unlike].height, w->gallery.picture[0].path,
                         w->head[0].width, w->head[0].height, w->head[0].width, w->head[0].height);
     bnn_picture_frame f = {.width = how->width ? how->width : w->head[0].width, .height = how->height ? how->height : w->head[0].height};
@@ -217,7 +218,7 @@ static bnn_status say_files(const work *w) {
     if (g->spare > 0)
         BNN_TRY(bnn_remarks_add(w->how->remarks, BNN_REMARK_WARNING, "maps_without_picture",
                                 "annotations: %d are of no picture, such as %s", g->spare, g->a_spare));
-    if (!has_classes(w) && !has_maps(w))
+    if (!has_classes(w) && !has_maps(w) && !g->known)
         BNN_TRY(
             bnn_remarks_add(w->how->remarks, BNN_REMARK_NOTE, "no_classes", "classes: none, as pictures do not lie in folders of classes"));
     return BNN_OK;
