@@ -295,7 +295,81 @@ void bnn_conv_add(const bnn_conv *g, int n, const bnn_real *x, const bnn_real *w
     run(&s);
 }
 
+/* ---------------------------------------------------------------- dy to dx of small images */
+
+/* Of an image whose y is much smaller than its x most of a sweep over x would meet zeros. There what each tap of the kernel gives all
+ * pixels of y, columns[plane, tap][pixel] = sum over o of w[o][plane, tap] dy[o][pixel], is a product, whose rows are then added where they
+ * belong. */
+typedef struct {
+    const bnn_conv *g;
+    const bnn_real *dy, *w;
+    bnn_real *dx;
+    int rows, columns; /* of y */
+    int planes;        /* of x, whose columns have room together */
+} columns;
+
+static columns columns_of(const bnn_conv *g) {
+    columns c = {.g = g, .rows = bnn_conv_side(g, g->height), .columns = bnn_conv_side(g, g->width)};
+    const size_t plane = area(g->kernel, g->kernel) * area(c.rows, c.columns);
+    c.planes = plane > RESULT ? 0 : smaller(g->in, RESULT / (int)plane);
+    return c;
+}
+
+/* Says whether the sweeps would go over half as many pixels again as y has, of columns that have room. */
+static bool is_small(const columns *c) {
+    const bnn_conv *g = c->g;
+    return c->planes > 0 && g->kernel > 1 && 2 * area(g->height, g->width + g->kernel - 1) > 3 * area(c->rows, c->columns);
+}
+
+/* Adds a tap's row[rows,columns] to the pixels of a plane of dx that it has been read from. */
+static void add_tap(const columns *c, const bnn_real *row, int i, int j, bnn_real *plane) {
+    const bnn_conv *g = c->g;
+    const int left = smaller(c->columns, j < g->padding ? up(g->padding - j, g->stride) : 0),
+              right = smaller(c->columns, larger(left, up(g->width + g->padding - j, g->stride)));
+    for (int r = 0; r < c->rows; r++, row += c->columns) {
+        const int y = r * g->stride + i - g->padding;
+        if (y < 0 || y >= g->height) continue;
+        bnn_real *to = plane + (ptrdiff_t)y * g->width + (j - g->padding);
+        if (g->stride == 1)
+            add_row(right - left, row + left, to + left);
+        else
+            for (int q = left; q < right; q++) to[(ptrdiff_t)q * g->stride] += row[q];
+    }
+}
+
+static void add_columns(void *context, int first, int n) {
+    alignas(64) bnn_real column[RESULT];
+    const columns *c = context;
+    const bnn_conv *g = c->g;
+    const int taps = g->kernel * g->kernel, pixels = c->rows * c->columns;
+    for (int image = first; image < first + n; image++)
+        for (int plane = 0; plane < g->in; plane += c->planes) {
+            const int planes = smaller(c->planes, g->in - plane);
+            const bnn_product p = {.m = planes * taps,
+                                   .n = pixels,
+                                   .k = g->out,
+                                   .a = c->w + (ptrdiff_t)plane * taps * (g->by_output ? 1 : g->out),
+                                   .ar = g->by_output ? 1 : g->out,
+                                   .ak = g->by_output ? (ptrdiff_t)g->in * taps : 1,
+                                   .b = c->dy + (size_t)image * (size_t)g->out * (size_t)pixels,
+                                   .br = pixels,
+                                   .bk = 1,
+                                   .c = column,
+                                   .cr = pixels};
+            bnn_kernels_simd_of(bnn_simd_level())->product(&p);
+            bnn_real *to = c->dx + ((size_t)image * (size_t)g->in + (size_t)plane) * area(g->height, g->width);
+            for (int t = 0; t < planes * taps; t++)
+                add_tap(c, column + t * pixels, t % taps / g->kernel, t % g->kernel, to + (size_t)(t / taps) * area(g->height, g->width));
+        }
+}
+
 void bnn_conv_dx(const bnn_conv *g, int n, const bnn_real *dy, const bnn_real *w, bnn_real *dx) {
+    columns c = columns_of(g);
+    if (is_small(&c)) {
+        c.dy = dy, c.w = w, c.dx = dx;
+        bnn_parts_run(n, is_shared(g, n) ? 1 : larger(1, n), add_columns, &c);
+        return;
+    }
     for (int phase = 0; phase < g->stride * g->stride; phase++) {
         const side down = back_side(g, g->height, phase / g->stride), across = back_side(g, g->width, phase % g->stride);
         if (down.taps == 0 || across.taps == 0 || down.n <= 0 || across.n <= 0) continue; /* no pixel of y has read these */
