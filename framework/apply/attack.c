@@ -226,6 +226,7 @@ static bnn_status open_box(attack *a) {
     size_t D = (size_t)bnn_shape_size(t->x_shape);
     double *all = malloc(3 * D * sizeof *all);
     if (!all) return bnn_oom("an attack");
+    bool varies = false;
     a->box = (box){all, all + D, all + 2 * D};
     for (size_t j = 0; j < D; j++) {
         bool image = t->scale == BNN_SCALE_RANGE;
@@ -236,7 +237,10 @@ static bnn_status open_box(attack *a) {
         }
         double range = image ? t->range : high - low;
         a->box.low[j] = low, a->box.high[j] = high, a->box.unit[j] = a->how.as_measured || !(range > 0) ? 1 : range;
+        varies |= high > low;
     }
+    if (!varies)
+        return bnn_fail(BNN_ERR_DATA, "no column of these rows varies, and none is to leave its range: attack them in a table with others");
     return BNN_OK;
 }
 

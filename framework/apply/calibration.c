@@ -7,6 +7,7 @@
 #include "base/sized.h"
 #include <bnn/fit.h>
 #include <bnn/number.h>
+#include <bnn/remark.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +123,35 @@ bnn_status bnn_calibrate(const bnn_run *run, const bnn_data *rows, const bnn_cal
     bnn_status s = bnn_calibration_fit(p, rows, &o, out);
     bnn_prediction_free(p);
     return s;
+}
+
+/* ---- doubts ---- */
+
+static bnn_status doubt_temperature(double temperature, bnn_remarks *remarks) {
+    bool hot = temperature > 1;
+    if (fabs(log(temperature)) < log(BNN_HOTTEST) - 1e-6) return BNN_OK;
+    return bnn_remarks_add(remarks, BNN_REMARK_WARNING, "temperature_at_end", "the temperature ended at %g, the %s that is looked at: %s",
+                           temperature, hot ? "highest" : "lowest",
+                           hot ? "the probabilities say nothing of the classes of these rows"
+                               : "every row is right, and too few of them say how sure the run may be");
+}
+
+bnn_status bnn_calibration_remark(const bnn_calibration *c, const bnn_data *rows, bnn_remarks *remarks) {
+    int absent = 0, first = -1;
+    if (!calibrators[c->method]->classes) return BNN_OK;
+    if (c->method == BNN_CALIBRATE_TEMPERATURE) BNN_TRY(doubt_temperature(c->value[0], remarks));
+    for (int k = c->dim - 1; k >= 0; k--) {
+        bool any = false;
+        for (int i = 0; i < rows->n && !any; i++) any = (int)rows->y[i] == k;
+        if (!any) absent++, first = k;
+    }
+    if (absent == 0) return BNN_OK;
+    char **name = rows->table ? rows->table->class_names : NULL;
+    char number[16];
+    bnn_print(number, sizeof number, "%d", first);
+    return bnn_remarks_add(remarks, BNN_REMARK_WARNING, "absent_class",
+                           "%d of %d classes, the first of them '%s', have no row to calibrate on: what is said of them is a guess", absent,
+                           c->dim, name ? name[first] : number);
 }
 
 /* ---- what a file may hold ---- */

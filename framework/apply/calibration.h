@@ -9,6 +9,8 @@
 #include <bnn/data.h>
 #include <bnn/predict.h>
 
+enum { BNN_HOTTEST = 20 }; /* temperatures are looked for from the inverse of this up to it */
+
 typedef struct {
     const char *name;
     bool classes, conformal;

@@ -72,7 +72,7 @@ static bnn_status fit_temperature(const bnn_prediction *p, const bnn_data *rows,
     enum { STEPS = 200 };
     loss l = {p, rows, malloc((size_t)p->mean_dim * sizeof(double))};
     if (!l.q) return bnn_oom("probabilities");
-    double low = -log(20), high = log(20);
+    double low = -log(BNN_HOTTEST), high = log(BNN_HOTTEST);
     for (int i = 0; i < STEPS && high - low > 1e-10; i++) { /* golden section */
         double part = (high - low) * (3 - sqrt(5)) / 2, a = low + part, b = high - part;
         if (nll_at(a, &l) <= nll_at(b, &l))

@@ -110,8 +110,9 @@ bnn_status bnn_prediction_uncertainty(const bnn_prediction *p, const bnn_data *d
 /* Sums over draws, which come in any order and from several threads: in whole numbers of 2^-24 nats, whose sum has no order. */
 typedef struct {
     int width;
+    double most;          /* nats: energies of a larger size count as this, so that the sum over draws has room */
     _Atomic int64_t *sum; /* [rows] */
-    _Atomic bool lost;    /* an energy was not finite */
+    _Atomic bool lost;    /* an energy was not a number */
 } energies;
 
 static const double UNIT = 1 << 24;
@@ -127,10 +128,10 @@ static bnn_status take_energy(void *context, const bnn_drawn *drawn) {
     energies *e = context;
     for (int i = 0; i < drawn->n; i++) {
         double energy = -log_sum_exp(drawn->f + (size_t)i * (size_t)e->width, e->width);
-        if (!(fabs(energy) < 1e9))
+        if (isnan(energy))
             e->lost = true;
         else
-            e->sum[drawn->row + i] += llrint(energy * UNIT);
+            e->sum[drawn->row + i] += llrint(fmin(fmax(energy, -e->most), e->most) * UNIT);
     }
     return BNN_OK;
 }
@@ -171,7 +172,8 @@ static bnn_status check(const bnn_row_scores *s) {
     for (int k = 0; k < BNN_ROW_SCORES; k++)
         for (int i = 0; s->of[k] && i < s->n; i++)
             if (isnan(s->of[k][i]))
-                return bnn_fail(BNN_ERR_NUMERIC, "score '%s' of row %d is not a number: its prediction is not finite", kinds[k].name, i);
+                return bnn_fail(BNN_ERR_NUMERIC, "score '%s' of row %d is not a number: its prediction is not finite", kinds[k].name,
+                                i + 1);
     return BNN_OK;
 }
 
@@ -200,6 +202,7 @@ static bnn_status compute(const bnn_engine *fitted, const bnn_data *rows, const 
     BNN_TRY(make_room(m, train != NULL, s));
     if (s->of[BNN_ROW_ENERGY]) {
         e.sum = calloc((size_t)s->n + 1, sizeof *e.sum);
+        e.most = ldexp(1, 62) / UNIT / fmax(1, bnn_predict_samples(fitted, options->samples));
         if (!e.sum) return bnn_oom("energies of %d rows", s->n);
         how.sink = &sink;
     }

@@ -150,8 +150,7 @@ static bool is_folder(const char *path) {
     return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
 }
 
-/* A pipe is text: looking at it would take from it. */
-static bool is_hdf5(const char *path) {
+bool tool_is_hdf5(const char *path) {
     static const char signature[] = "\211HDF\r\n\032\n";
     enum { LENGTH = sizeof signature - 1 };
     char begin[LENGTH];
@@ -225,7 +224,7 @@ static bnn_status read_text(const char *path, const bnn_run *like, tool_reading 
 bnn_status tool_reading_table(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **out) {
     *out = NULL;
     if (!reading->csv.remarks) BNN_TRY(bnn_remarks_new(&reading->csv.remarks));
-    if (!is_hdf5(path)) return read_text(path, like, reading, out);
+    if (!tool_is_hdf5(path)) return read_text(path, like, reading, out);
     if (reading->used && !like) return bnn_fail(BNN_ERR_OPTION, "%s: is of tables of text, and %s is a data file", reading->used, path);
     return load_like(path, like, reading, out);
 }

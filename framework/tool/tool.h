@@ -98,6 +98,7 @@ void tool_print_table(FILE *out, const char *did, const char *path, const bnn_ta
  * or a table of texts ("-" is standard input). Columns are matched by name to those that `like` was fitted to, and stand in their order
  * where those had no names; NULL: nothing was fitted. Remarks wait for tool_reading_say. */
 bnn_status tool_reading_table(const char *path, const bnn_run *like, tool_reading *reading, bnn_table **out);
+bool tool_is_hdf5(const char *path); /* false of a pipe: looking at it would take from it */
 /* Says what was found, once it is clear that the command does its work, and frees the remarks: notes, and of a table of texts that is new
  * (NULL: it is not) what came in, to a stream. */
 void tool_reading_say(tool_reading *reading, const bnn_table *table, FILE *notes);

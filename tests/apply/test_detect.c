@@ -338,8 +338,8 @@ START_TEST(a_file_gives_back_what_was_measured) {
 END_TEST
 
 START_TEST(scores_that_are_no_numbers_are_refused) {
-    static const char *const says[] = {"score 'variance' of row 0 is not a number: its prediction is not finite",
-                                       "score 'max_probability' of row 0 is not a number: its prediction is not finite"};
+    static const char *const says[] = {"score 'variance' of row 1 is not a number: its prediction is not finite",
+                                       "score 'max_probability' of row 1 is not a number: its prediction is not finite"};
     for (int k = 0; k < 2; k++) {
         world w;
         bnn_row_scores *s;

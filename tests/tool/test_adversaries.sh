@@ -39,6 +39,8 @@ works attack two.h5 --split all --eps 0.1
 says 'rmse / sd'
 refuses 'one target cannot serve 2' attack two.h5 --eps 0.1 --towards 1
 awk -F, 'NR == 1 { print "a,b" } NR > 1 { print $1 "," $2 }' c3.csv >bare.csv
+head -2 c3.csv >alone.csv
+refuses 'alone.csv: no column of these rows varies' attack c.h5 --data alone.csv --eps 0.1
 refuses 'bare.csv: has no targets' attack c.h5 --data bare.csv --target none --eps 0.1
 
 # Shifts, and the course of scores over them.
@@ -73,6 +75,7 @@ check 'of the same splits the same test rows' json '[s["rows"] for s in d["serie
 works evaluate c.h5 --data noisy.h5
 refuses 'roll is by a whole number' shift i.h5 --roll 0.5 -o x.h5
 refuses 'rotate is of images' shift c3t.h5 --rotate 5 -o x.h5
+refuses 'c3.csv: is no data file: `bnn import csv FILE --like RUN.h5' shift c3.csv --missing a -o x.h5
 refuses "there is no feature 'kind'" shift c3t.h5 --missing kind -o x.h5
 refuses 'one shift at a time' shift i.h5 --roll 1 --rotate 5 -o x.h5
 refuses 'which shift' shift i.h5 -o x.h5

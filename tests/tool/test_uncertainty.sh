@@ -24,6 +24,10 @@ check 'targets of the rows out are not looked at' json '[s["auroc"] for s in d["
 works import csv far.csv --target kind -o far.h5
 works ood c.h5 --out far.h5 --json
 check 'nor are those of a data file' json '[s["auroc"] for s in d["scores"]] == [s["auroc"] for s in json.load(open("far.json"))["scores"]]'
+awk -F, 'NR > 1 { $3 = "new" NR % 3 } 1' OFS=, far.csv >far3.csv
+works import csv far3.csv --target kind -o far3.h5
+works ood c.h5 --out far3.h5 --json
+check 'nor other classes, as many as the run has' json '[s["auroc"] for s in d["scores"]] == [s["auroc"] for s in json.load(open("far.json"))["scores"]]'
 works ood c.h5 --out far.csv --score entropy --json
 check 'one score alone' json '[s["score"] for s in d["scores"]] == ["entropy"]'
 works ood c.h5 --out far.csv -o found.h5
@@ -44,6 +48,8 @@ refuses 'found.h5: is there already: --force replaces it' ood c.h5 --out far.csv
 refuses '--out: rows of another kind are needed' ood c.h5
 refuses "--score: there is no score 'entropie'" ood c.h5 --out far.csv --score entropie
 refuses "--score: 'epistemic_variance' is not defined for this run" ood c.h5 --out far.csv --score epistemic_variance
+awk -F, 'NR > 1 { $1 = 1e12 * $1 } 1' OFS=, far.csv >huge.csv
+works ood c.h5 --out huge.csv --score energy
 works ood c.h5 --split all --out far.csv
 says 'of the 60 rows in were fitted'
 cp c3.csv moved.csv && sed -i '2d' c3.csv
@@ -134,6 +140,12 @@ check 'sets are measured' json 'd["conformal"]["coverage"] >= 0.7 and d["conform
 works calibrate c.h5 --on more.csv --method raps --penalty 0.2 --rank 2 --level 0.7 -o raps.h5
 works info --json raps.h5
 check 'a file says of its penalty' json 'd["calibration"]["penalty"] == 0.2 and d["calibration"]["rank"] == 2'
+awk -F, 'NR == 1 || ($3 == "x" && n++ < 12)' moved.csv >x_alone.csv
+works calibrate c.h5 --on x_alone.csv --method isotonic -o alone.h5
+says "warning: absent_class: 2 of 3 classes, the first of them 'y', have no row to calibrate on"
+awk -F, 'NR > 1 { $3 = $3 == "x" ? "y" : "x" } 1' OFS=, x_alone.csv >wrong.csv
+works calibrate c.h5 --on wrong.csv -o hot.h5 --json
+check 'a temperature at the end of the range is said' json '[r["code"] for r in d["remarks"]] == ["temperature_at_end", "absent_class"] and abs(d["calibration"]["values"][0] - 20) < 1e-6'
 refuses 'fit.csv: 200 of the 200 rows were fitted, and say nothing of others' calibrate y.h5 -d fit.csv --split all -o no.h5
 refuses "held.csv: 'lac' calibrates classes, and these are real targets" calibrate y.h5 --on held.csv --method lac -o no.h5
 refuses 'held.csv: the run is calibrated already (cqr at level 0.9 on 200 rows)' calibrate cqr.h5 --on held.csv -o no.h5

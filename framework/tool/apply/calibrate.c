@@ -11,6 +11,7 @@ typedef struct {
     bnn_calibrate_options how;
     const char *method, *out;
     bool json;
+    bnn_remarks *remarks; /* doubts about the rows that it was calibrated on */
 } request;
 
 enum { ON = 256, METHOD, LEVEL, PENALTY, RANK, JSON };
@@ -107,6 +108,7 @@ static bnn_status print_json(const request *r, const bnn_calibration *c) {
     tool_json_set(o, "on", tool_json_text(r->rerun.data_used));
     tool_json_set(o, "split", json_integer(r->rerun.split_used));
     tool_json_set(o, "output", tool_json_text(r->out));
+    tool_json_set(o, "remarks", tool_json_verdicts(r->remarks));
     return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 }
 
@@ -124,8 +126,11 @@ static bnn_status calibrate(request *r) {
     if (s < 0) return s;
     tool_rerun_say(&r->rerun, r->json ? stderr : stdout);
     const bnn_calibration *c = bnn_run_calibration(r->rerun.run);
+    BNN_TRY(bnn_remarks_new(&r->remarks));
+    BNN_TRY(bnn_calibration_remark(c, r->rerun.rows, r->remarks));
     if (r->json) return print_json(r, c);
     printf("calibrated by %s of %s, wrote %s\n", bnn_calibration_print(c, text), tool_line(r->rerun.data_used), tool_line(r->out));
+    tool_print_verdicts(bnn_remarks_count(r->remarks) > 0 ? r->remarks : NULL);
     return BNN_OK;
 }
 
@@ -150,6 +155,7 @@ static int run(int argc, char **argv) {
     tool_job_open(&r.rerun.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);
     bnn_status s = calibrate(&r);
+    bnn_remarks_free(r.remarks);
     tool_rerun_close(&r.rerun);
     return s < 0 ? tool_fail() : 0;
 }

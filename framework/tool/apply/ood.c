@@ -64,7 +64,9 @@ static bnn_status open_out(request *r) {
     BNN_TRY(tool_reading_split(&r->reading, r->out_table, split));
     if (split >= r->out_table->n_splits && split >= 0)
         return bnn_fail(BNN_ERR_OPTION, "%s: split %d was asked for, but the data have %d", r->out, split, r->out_table->n_splits);
-    bnn_status s = bnn_run_check_names(run, r->out_table);
+    bnn_table features = *r->out_table; /* borrows all but what it knows of targets */
+    features.y_dim = features.n_classes = 0;
+    bnn_status s = bnn_run_check_names(run, &features);
     if (s == BNN_OK) s = bnn_data_split(r->out_table, split, BNN_TEST, bnn_run_scaling(run), &r->out_rows);
     if (s < 0) return bnn_note(s, "%s", r->out);
     return r->out_rows->n > 0 ? BNN_OK : bnn_fail(BNN_ERR_DATA, "%s: there are no rows to tell apart from the others", r->out);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct {
     const char *file, *out;
@@ -63,6 +64,9 @@ static bnn_status shift(const request *r) {
     bnn_table *table;
     BNN_TRY(tool_output_hdf5(r->out));
     BNN_TRY(tool_output_apart(r->out, r->file, "the data file"));
+    if (access(r->file, R_OK) == 0 && !tool_is_hdf5(r->file))
+        return bnn_fail(BNN_ERR_FORMAT, "%s: is no data file: `bnn import csv FILE --like RUN.h5 -o DATA.h5` makes one of a table",
+                        r->file);
     BNN_TRY(bnn_table_load(r->file, &table));
     bnn_status s = bnn_table_shift(table, &r->how);
     if (s < 0) bnn_note(s, "%s", r->file);
