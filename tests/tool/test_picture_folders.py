@@ -83,6 +83,7 @@ def main(program):
         assert json.loads(f.bnn("info", "--json", "even.h5"))["weight"] == 65  # as many training rows of each class: 1 each
         png(f.folder / "others" / "pink" / "1.png", 6, 4, 90)
         f.refuses("others/pink: is of a class that the fit does not know", "predict", "run.h5", "-d", "others")
+        assert "out: 1 rows of others" in f.bnn("ood", "run.h5", "--in", "data.h5", "--out", "others")
         (f.folder / "table.csv").write_text("a,b,y\n" + "".join(f"{i},{i * i % 7},{i % 2}\n" for i in range(20)))
         f.bnn("fit", "-d", "table.csv", "--net", "dense", "-e", "map:epochs=2", "-o", "table.h5")
         f.refuses("new/dark.png: is a picture, and the run was fitted to rows of shape [2], not to pictures", "predict", "table.h5", "-d", "new/dark.png")
