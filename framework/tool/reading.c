@@ -199,8 +199,7 @@ static bnn_status read_pictures(const char *path, const bnn_run *like, tool_read
     if (x) how.channels = x->d[0], how.height = x->d[1], how.width = x->d[2];
     if (x && x->d[0] != 1 && x->d[0] != 3)
         return bnn_fail(BNN_ERR_SHAPE, "%s: pictures have 1 or 3 channels, and the run was fitted to %d", path, x->d[0]);
-    const bool unasked = reading->csv.targets && strcmp(reading->csv.targets, "none") == 0; /* folders may be of any class */
-    if (like && !unasked) how.classes = (const char *const *)like->names.classes, how.n_classes = like->names.n_classes;
+    if (like && !reading->any_class) how.classes = (const char *const *)like->names.classes, how.n_classes = like->names.n_classes;
     BNN_TRY(bnn_import_pictures(&how, NULL, out));
     reading->text = path;
     return BNN_OK;

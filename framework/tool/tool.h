@@ -86,6 +86,7 @@ typedef struct {
     bnn_csv_options csv; /* its remarks are the caller's to set, or those of tool_reading_table */
     const char *used;    /* the first of the options that was given, such as "--target"; NULL: none was */
     const char *text;    /* set by tool_reading_table: the path of a table of texts; NULL: there was none */
+    bool any_class;      /* folders of pictures may be of classes that the run does not know: nobody looks at them */
 } tool_reading;
 extern const struct argp tool_reading_argp;
 

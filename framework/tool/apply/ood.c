@@ -59,6 +59,7 @@ static bnn_status open_out(request *r) {
     r->reading.csv = r->in.reading.csv;
     r->reading.csv.remarks = NULL;
     r->reading.csv.targets = "none";
+    r->reading.any_class = true;
     BNN_TRY(tool_reading_table(r->out, run, &r->reading, &r->out_table));
     int split = r->out_split ? tool_split(r->out_split) : -1;
     BNN_TRY(tool_reading_split(&r->reading, r->out_table, split));
