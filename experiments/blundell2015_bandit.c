@@ -16,7 +16,8 @@
  *   ours, one run of 12,000 steps (regret, of it in the last tenth): by chance 59720, 6250; epsilon 5 % 8905, 665; 1 % 5205, 265;
  *   0 % 4735, 185; Bayes by Backprop 5020, 120; the last layer 5965, 195 (with noise=evidence)
  *   means of several such runs (standard errors): 8 of epsilon 1 % 5666 (286), 0 % 5021 (501); 3 of Bayes by Backprop 5697 (436). So many
- *   steps do not tell these agents apart; a whole run of 50,000 takes about 10 s of one core for epsilon, 80 for Bayes by Backprop
+ *   steps do not tell these agents apart; a whole run of 50,000 takes about 10 s of one core for epsilon, 80 for Bayes by Backprop.
+ *   With one layer of 50 units, 3 runs of 50,000: 0 % 6352 (514); Bayes by Backprop with gauss:sd=0.3 8373 (954), which is not below it
  *
  * usage: blundell2015_bandit [--smoke | MUSHROOM.h5 [RUNS [STEPS]]]     (10 runs of 50,000 steps)
  *        MUSHROOM.h5: bnn import csv agaricus-lepiota.data --no-header --target 1 -o MUSHROOM.h5, with --missing mean or "?" as a kind

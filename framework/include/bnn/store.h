@@ -232,7 +232,7 @@ typedef struct {
 
 /* Schema "bnn-regret". */
 bnn_status bnn_played_save(const bnn_played *played, const bnn_provenance *provenance, const char *path);
-bnn_status bnn_played_load(const char *path, bnn_played **out);
+bnn_status bnn_played_load(const char *path, bnn_played **out); /* from such a file, owned */
 void bnn_played_free(bnn_played *played); /* frees it with all it owns; NULL is allowed */
 
 /* Rows that were chosen from a pool (bnn/acquire.h). */
@@ -246,7 +246,7 @@ typedef struct {
 /* Schema "bnn-acquisition". table: of the pool, whose id columns go along. */
 bnn_status bnn_acquisition_save(const bnn_acquisition *acquisition, const bnn_table *table, const bnn_provenance *provenance,
                                 const char *path);
-bnn_status bnn_acquisition_load(const char *path, bnn_acquisition **out);
+bnn_status bnn_acquisition_load(const char *path, bnn_acquisition **out); /* from such a file, owned */
 void bnn_acquisition_free(bnn_acquisition *acquisition); /* frees it with all it owns; NULL is allowed */
 
 /* "bnn-data", "bnn-run", ... into schema[32], or a failure that says what the file is not. */
