@@ -61,8 +61,8 @@ static const char *const adamw_checks[] = {"adamw", "adamw:decay=0", "adamw:deca
 
 static const bnn_optimizer_type adamw = {
     .type = {BNN_TYPE(bnn_optimizer_type), .name = "adamw", .summary = "adam with decoupled weight decay",
-             .reference = "Loshchilov & Hutter 2019, algorithm 2", .caps = BNN_OPTIMIZER_DECAYS | BNN_OPTIMIZER_EVEN, .conf_size = sizeof(conf),
-             .options = options, .checks = adamw_checks},
+             .reference = "Loshchilov & Hutter 2019, algorithm 2", .caps = BNN_OPTIMIZER_EVEN,
+             /* that it decays its option tells */ .conf_size = sizeof(conf), .options = options, .checks = adamw_checks},
     .state_per_theta = 2,
     .step = step,
 };

@@ -101,12 +101,27 @@ static bnn_status works_as_it_is(bnn_checker *c, const bnn_layer_case *k, bool *
     return BNN_OK;
 }
 
-/* A refusal names the node and the shape of one of its inputs: the ones that the text gives, in brackets. */
+static bool is_in_word(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.';
+}
+
+/* A shape stands in brackets, or as a word of its own, such as the number of units of a vector. */
+static bool names_shape(const char *sentence, const char *shape) {
+    char word[32];
+    size_t n = (size_t)snprintf(word, sizeof word, "%.*s", (int)strlen(shape) - 2, shape + 1);
+    for (const char *at = sentence; (at = strstr(at, word)); at++) {
+        bool begins = at == sentence || !is_in_word(at[-1]);
+        if (begins && (at[n] == '.' || !is_in_word(at[n]))) return true;
+    }
+    return false;
+}
+
+/* A refusal names the node and the shape of one of its inputs. */
 static void check_refusal(bnn_checker *c, const char *text, const char *const shapes[]) {
     char node[96];
     bool named = false;
     snprintf(node, sizeof node, "(%s): ", c->type->name);
-    for (int i = 0; shapes[i]; i++) named |= strstr(bnn_error(), shapes[i]) != NULL;
+    for (int i = 0; shapes[i]; i++) named |= names_shape(bnn_error(), shapes[i]);
     if (!strstr(bnn_error(), node)) bnn_checker_break(c, "'%s' is refused without the node: %s", text, bnn_error());
     if (!named) bnn_checker_break(c, "'%s' is refused without the shape %s: %s", text, shapes[0], bnn_error());
 }

@@ -130,7 +130,7 @@ static bnn_status zero(bnn_checker *c, void *of) {
     bnn_real kept[N];
     memcpy(kept, k->theta, sizeof kept);
     memset(k->g, 0, N * sizeof *k->g);
-    if (bnn_optimizer_case_says(k, BNN_OPTIMIZER_DECAYS)) {
+    if (k->decays) {
         decays_alike(c, k);
         return BNN_OK;
     }
@@ -229,13 +229,15 @@ static const bnn_table_rule rules[] = {
     {{"state", "the same call gives the same bits: all that is kept is in the state"}, .on_case = state},
     {{"finite", "theta and state are finite with gradients of 0, 1e-30 and 1e15"}, .on_case = stays_finite},
     {{"parts", "the parameters may be stepped in parts, unless BY_BLOCKS says that they are not"}, .on_case = parts},
-    {{"zero", "from zero state a zero gradient leaves theta where it is, or under DECAYS shrinks all of it alike"}, .on_case = zero},
+    {{"zero", "from zero state a zero gradient leaves theta where it is, or shrinks all of it alike, where DECAYS or an option says so"},
+     .on_case = zero},
     {{"step_size", "a step size of 0 moves nothing, and twice the step size moves twice as far"}, .on_case = step_size},
     {{"count", "t counts from 1: the first step and very late ones go downhill"}, .on_case = count},
     {{"descent", "a small first step lowers a quadratic"}, .on_case = descent},
     {{"converges", "4000 steps take quadratics of condition 4 and 100 to a millionth, or ten times as many"},
      .on_case = bnn_rule_converges},
-    {{"decoupled", "steps do not depend on where theta stands, but for the decay that DECAYS says"}, .on_case = bnn_rule_decoupled},
+    {{"decoupled", "steps do not depend on where theta stands, but for the decay that DECAYS or an option says"},
+     .on_case = bnn_rule_decoupled},
     {{"mirror", "where theta and its gradients have the other sign, so have the steps"}, .on_case = bnn_rule_mirror},
     {{"tails", "each of 1, 8, 13, 65 and 1031 parameters is stepped as one of seven"}, .on_case = bnn_rule_tails},
     {{"constant",

@@ -19,6 +19,7 @@ typedef struct {
     double lr;
     uint64_t t;
     int planes, n, stride;
+    bool decays;                 /* theta shrinks without a gradient: DECAYS says it, or some option that may be 0 turns it off then */
     bnn_real *theta, *g, *state; /* [n], [n] lent, [planes, stride] of which n are used */
     bnn_hooks hooks;
 } bnn_optimizer_case;
