@@ -91,7 +91,9 @@ static bnn_status compare_bits(bnn_checker *c, const bnn_layer_case *k, bnn_mode
 /* ---------------------------------------------------------------- the law of one row */
 
 /* What is measured of each draw. r: the distance of a unit from its y in MEAN, in sd, cut at 4, where a Gaussian has nothing to lose. */
-enum { SQUARE, FOURTH, TAIL, PAIRS, N_MEASURED = PAIRS + MOST_UNITS - 1 };
+enum { N_LAGS = 6 };
+enum { SQUARE, FOURTH, TAIL, APART, PAIRS = APART + N_LAGS, N_MEASURED = PAIRS + MOST_UNITS - 1 };
+static const size_t lags[N_LAGS] = {2, 4, 8, 16, 32, 64}; /* of units further apart than the next */
 static const double gaussian[] = {1, 3, 0.0026998};
 static const char *const measured_names[] = {"mean square", "mean fourth power", "share beyond 3 sd"};
 
@@ -101,14 +103,19 @@ typedef struct {
     moments m[N_MEASURED];
 } law;
 
+static double away(const bnn_layer_pass *p, const law *w, size_t u) {
+    double r = w->sd[u] > 0 ? ((double)p->y[u] - w->centre[u]) / w->sd[u] : 0;
+    return fmax(-4, fmin(r, 4));
+}
+
 static void add_draw(const bnn_layer_pass *p, law *w) {
     double sum[PAIRS] = {0}, last = 0, units = (double)p->d_out;
     for (size_t u = 0; u < p->d_out; u++) {
-        double r = w->sd[u] > 0 ? ((double)p->y[u] - w->centre[u]) / w->sd[u] : 0;
-        r = fmax(-4, fmin(r, 4));
+        double r = away(p, w, u);
         sum[SQUARE] += r * r / units, sum[FOURTH] += r * r * r * r / units, sum[TAIL] += (fabs(r) > 3) / units;
         if (u > 0 && u < MOST_UNITS) moments_add(&w->m[PAIRS + u - 1], last * r);
         last = r;
+        for (int i = 0; i < N_LAGS && u >= lags[i]; i++) sum[APART + i] += r * away(p, w, u - lags[i]) / (units - (double)lags[i]);
     }
     for (int i = 0; i < PAIRS; i++) moments_add(&w->m[i], sum[i]);
 }
@@ -129,6 +136,9 @@ static void break_measure(bnn_checker *c, int i, const char *mode, const moments
     if (i == SQUARE)
         bnn_checker_break(c, "in %s y is spread %.4g times as wide as %s (standard error %.2g)", mode, sqrt(m->mean / should), of,
                           error / (2 * sqrt(m->mean * should)));
+    else if (i >= APART && i < PAIRS)
+        bnn_checker_break(c, "in %s units that are %zu apart have the correlation %.3g (standard error %.2g), of %s it is %.3g", mode,
+                          lags[i - APART], m->mean, error, of, should);
     else if (i < PAIRS)
         bnn_checker_break(c, "in %s the %s of y - E[y] in sd is %.4g (standard error %.2g), of %s it is %.4g", mode, measured_names[i],
                           m->mean, error, of, should);
@@ -139,6 +149,7 @@ static void break_measure(bnn_checker *c, int i, const char *mode, const moments
 
 static void compare_with_gaussian(bnn_checker *c, const law *w, const char *mode, const double *correlation, int pairs) {
     for (int i = 0; i < PAIRS + pairs; i++) {
+        if (i >= APART && i < PAIRS) continue; /* compared with the other mode */
         double should = i < PAIRS ? gaussian[i] : correlation[i - PAIRS], off = fabs(w->m[i].mean - should);
         if (off > bnn_most_z(N_MEASURED) * sqrt(moments_var(&w->m[i]) / w->m[i].n) + 100 * ROUNDING)
             break_measure(c, i, mode, &w->m[i], should, "the sd of the weights imply");

@@ -124,25 +124,49 @@ static bnn_status works(bnn_checker *c, const bnn_layer_case *k) {
     return BNN_OK;
 }
 
-static bnn_status at_width(bnn_checker *c, const bnn_layer_case *k, int width, bool *found) {
+/* The node in a network of this text, if it is larger there: values and gradients, and where that is quick the joint law of the noise. */
+static bnn_status at_text(bnn_checker *c, const bnn_layer_case *k, const char *text, const char *note, bool *found) {
     bnn_spec_net net;
-    char note[48], *text = with_input(k->spec, width);
     bnn_status s = text ? bnn_spec_net_open(text, &net) : BNN_ERR_SHAPE;
-    free(text);
     if (s < 0) return s == BNN_ERR_MEMORY ? s : BNN_OK;
     bnn_layer_case wide = *k;
     wide.net = &net;
     wide.most_entries = bnn_case_times(bnn_case_layer(&wide), 20 * BNN_CASE_ROWS, 6, 32);
-    if (bnn_layer_size_in(bnn_case_layer(&wide)) > bnn_layer_size_in(bnn_case_layer(k))) {
-        snprintf(note, sizeof note, "with %d inputs", width);
+    const bnn_layer *there = bnn_case_layer(&wide), *here = bnn_case_layer(k);
+    if (bnn_layer_size_in(there) > bnn_layer_size_in(here) || bnn_layer_size_out(there) > bnn_layer_size_out(here)) {
+        const bool quick = bnn_case_times(there, 1, 0, 8192) == 8192;
         c->note = note;
         *found = true;
         s = works(c, &wide);
-        if (s == BNN_OK && !bnn_checker_broken(c) && bnn_case_layer(&wide)->n_theta > 0 && k->mode == BNN_MEAN)
-            s = bnn_check_kl_by_quadrature(c, &wide);
+        if (s == BNN_OK && !bnn_checker_broken(c) && there->n_theta > 0 && k->mode == BNN_MEAN) s = bnn_check_kl_by_quadrature(c, &wide);
+        if (s == BNN_OK && !bnn_checker_broken(c) && quick && k->mode == BNN_DRAW) s = bnn_case_ask(c, &wide, bnn_rule_joint);
         c->note = NULL;
     }
     bnn_spec_net_close(&net);
+    return s;
+}
+
+static bnn_status at_width(bnn_checker *c, const bnn_layer_case *k, int width, bool *found) {
+    char note[48], *text = with_input(k->spec, width);
+    snprintf(note, sizeof note, "with %d inputs", width);
+    bnn_status s = at_text(c, k, text, note, found);
+    free(text);
+    return s;
+}
+
+/* With options that make more units than the check specs have. */
+static bnn_status at_units(bnn_checker *c, const bnn_layer_case *k, bool *found) {
+    enum { UNITS = 70 };
+    bnn_option o;
+    bnn_status s = BNN_OK;
+    for (int i = 0; bnn_options_at(k->type->type.options, i, &o) && s == BNN_OK && !bnn_checker_broken(c); i++) {
+        char value[BNN_NUMBER_TEXT], note[96], *text;
+        if (o.kind != BNN_OPTION_INT) continue;
+        BNN_TRY(bnn_spec_with_option(&k->type->type, k->spec, o.name, bnn_number_print(UNITS, value), &text));
+        snprintf(note, sizeof note, "with option '%s' at %d", o.name, UNITS);
+        s = at_text(c, k, text, note, found);
+        free(text);
+    }
     return s;
 }
 
@@ -154,6 +178,7 @@ bnn_status bnn_rule_wide(bnn_checker *c, const bnn_layer_case *k) {
     }
     BNN_TRY(at_width(c, k, 131, &found));
     if (!image && !bnn_checker_broken(c)) BNN_TRY(at_width(c, k, 1027, &found));
+    if (!image && !bnn_checker_broken(c)) BNN_TRY(at_units(c, k, &found));
     if (!found) bnn_checker_skip(c, "a wider input makes no wider layer of this node, or is refused");
     return BNN_OK;
 }

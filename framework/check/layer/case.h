@@ -17,6 +17,7 @@ typedef struct {
     int node;
     bnn_mode mode;
     bool predicting;  /* without training: what COUPLED layers do there is asked apart, of others it is the same */
+    bool far;         /* a slope that changes within the step of the differences is left out */
     int most_entries; /* of an array whose gradients are looked at; 0: as many as there is time for */
 } bnn_layer_case;
 

@@ -30,7 +30,9 @@ static double drop_of(const bnn_layer_pass *p) {
 typedef struct {
     bnn_layer_pass *p;
     bnn_real *before; /* [n, d_out] y where nothing is moved */
-    double size;      /* sum of |c y| over outputs that some call found moved: rounding moves J by about epsilon times this */
+    double size;      /* sum of |c y| over outputs that some call found moved, and far away of the penalty, too: rounding moves J by about
+                       * epsilon times this */
+    bool far;
 } probe;
 
 static double moved_j(void *of) {
@@ -43,6 +45,7 @@ static double moved_j(void *of) {
         j += (double)p->c[i] * away;
         size += away == 0 ? 0 : fabs((double)p->c[i] * (double)p->y[i]);
     }
+    if (at->far) size += fabs(p->scale * p->penalty);
     at->size = fmax(at->size, size);
     return p->scale * p->penalty + j;
 }
@@ -62,7 +65,7 @@ static bnn_status compare_piece(bnn_checker *c, const bnn_layer_case *k, bnn_lay
     const int possible = bnn_case_times(p->l, p->n, FEWEST_ENTRIES, of->n);
     const int m = k->most_entries > 0 && k->most_entries < possible ? k->most_entries : possible;
     size_t outputs = (size_t)p->n * p->d_out;
-    probe at = {.p = p, .before = malloc((outputs + 1) * sizeof(bnn_real))};
+    probe at = {.p = p, .far = k->far, .before = malloc((outputs + 1) * sizeof(bnn_real))};
     double *slope = calloc((size_t)m + 1, sizeof *slope), *floor = calloc((size_t)m + 1, sizeof *floor), largest = 0;
     bool *kinked = calloc((size_t)m + 1, sizeof *kinked), ok = at.before && slope && floor && kinked;
     int worst = -1;
@@ -75,7 +78,7 @@ static bnn_status compare_piece(bnn_checker *c, const bnn_layer_case *k, bnn_lay
     }
     for (int j = 0; ok && j < m; j++) {
         double off = fabs((double)of->gradient[bnn_case_pick(j, m, of->n)] - slope[j]);
-        if (kinked[j] && bnn_case_has_cap(k, BNN_KINKED)) continue;
+        if (kinked[j] && (k->far || bnn_case_has_cap(k, BNN_KINKED))) continue;
         if (off <= ENTRY_TOLERANCE * fabs(slope[j]) + BLOCK_TOLERANCE * largest + floor[j]) continue;
         if (worst < 0 || !(off <= fabs((double)of->gradient[bnn_case_pick(worst, m, of->n)] - slope[worst]))) worst = j;
     }
@@ -108,6 +111,27 @@ static bnn_status compare_inputs(bnn_checker *c, const bnn_layer_case *k, bnn_la
     return BNN_OK;
 }
 
+/* At `times` its own parameters; not where that leaves numbers too large for differences. */
+static bnn_status far_gradient(bnn_checker *c, const bnn_layer_case *k, int times) {
+    enum { SOME = 12 };
+    bnn_layer_pass p;
+    bnn_layer_case far = *k;
+    char note[64];
+    BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 2, &p));
+    for (int b = 0, i = 0; b < p.l->plan.n_params; b++)
+        for (int n = bnn_param_size(&p.l->plan.param[b]); n > 0; n--, i++)
+            if (p.l->plan.param[b].role != BNN_STATE) p.theta[i] *= (bnn_real)times;
+    snprintf(note, sizeof note, "at %d times the parameters", times);
+    if (!c->note) c->note = note;
+    far.most_entries = k->most_entries > 0 && k->most_entries < SOME ? k->most_entries : SOME;
+    far.far = true;
+    bnn_layer_pass_gradient(&p);
+    bnn_status s = compare_theta(c, &far, &p);
+    if (c->note == note) c->note = NULL;
+    bnn_layer_pass_close(&p);
+    return s;
+}
+
 bnn_status bnn_rule_gradient(bnn_checker *c, const bnn_layer_case *k) {
     bnn_layer_pass p;
     BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 1, &p));
@@ -116,6 +140,8 @@ bnn_status bnn_rule_gradient(bnn_checker *c, const bnn_layer_case *k) {
     bnn_layer_pass_gradient(&p);
     bnn_status s = compare_theta(c, k, &p);
     if (s == BNN_OK) s = compare_inputs(c, k, &p);
+    for (int sign = -1; sign <= 1 && s == BNN_OK && p.l->n_theta > 0 && !bnn_checker_broken(c); sign += 2)
+        s = far_gradient(c, k, 10 * sign);
     bnn_layer_pass_close(&p);
     return s;
 }

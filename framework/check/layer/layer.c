@@ -48,7 +48,7 @@ static const struct {
     {{"function", "without noise for each row, equal rows give equal outputs"}, MEAN | DRAW, bnn_rule_function},
     {{"rows", "the rows may be cut anywhere and come in any order"}, MODES, bnn_rule_rows},
     {{"sizes", "of 19, 257, 4097 and 100000 rows at once each is as alone, in arrays that have no room for more"}, MODES, bnn_rule_sizes},
-    {{"wide", "the rules hold with 131 and 1027 inputs, too"}, MODES, bnn_rule_wide},
+    {{"wide", "the rules hold with 131 and 1027 inputs, and with 70 units, too"}, MODES, bnn_rule_wide},
     {{"row_number", "the noise of a row belongs to all 64 bits of its number"}, ROWS, bnn_rule_row_number},
     {{"training", "without training a layer that is not COUPLED does the same"}, MODES, bnn_rule_training},
     {{"noise", "the output depends on the noise where STOCHASTIC says so, and never in MEAN"}, TYPE, bnn_rule_noise},

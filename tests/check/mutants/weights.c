@@ -58,6 +58,9 @@ static void forward(const bnn_layer *l, bnn_io *io) {
     bnn_rng_normal(bnn_rng_split(io->rng, 1), io->row0, io->n, (int)d, e);
 #if MUTANT == 5
     for (size_t i = 0; i < n; i++) e[i] *= (bnn_real)0.5;
+#elif MUTANT == 13
+    for (size_t i = 0; i < n; i++)
+        if (i % d >= 32) e[i] = e[i - 32];
 #endif
     for (size_t i = 0; i < n; i++)
 #if MUTANT == 4
@@ -89,6 +92,9 @@ static void backward(const bnn_layer *l, bnn_io *io) {
 static void add_drho(size_t d, const bnn_io *io, const bnn_real *dsd, bnn_real scale) {
     bnn_real slope[MOST_UNITS];
     bnn_vec_sigmoid(d, io->theta + d, slope);
+#if MUTANT == 14
+    for (size_t i = 0; i < d; i++) slope[i] *= io->theta[d + i] < 6;
+#endif
     for (size_t i = 0; i < d; i++) io->dtheta[d + i] += scale * dsd[i] * slope[i];
 }
 
