@@ -26,6 +26,7 @@ static bool works; /* HDF5 has started */
 static int depth;
 static H5E_auto2_t printer;
 static void *printer_context;
+static unsigned loads; /* kinds of plugins that HDF5 may load otherwise: what a file asks for is no reason to run code */
 
 /* Without H5dont_atexit a full disk ends in a crash when HDF5 cleans up at exit; a second start after one that failed is a crash too. */
 static void start(void) {
@@ -40,11 +41,16 @@ bnn_status bnn_h5_begin(const char *path) {
     if (depth++ > 0) return BNN_OK;
     H5Eget_auto2(H5E_DEFAULT, &printer, &printer_context);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    H5PLget_loading_state(&loads);
+    H5PLset_loading_state(0);
     return BNN_OK;
 }
 
 void bnn_h5_end(void) {
-    if (works && --depth == 0) H5Eset_auto2(H5E_DEFAULT, printer, printer_context);
+    if (works && --depth == 0) {
+        H5Eset_auto2(H5E_DEFAULT, printer, printer_context);
+        H5PLset_loading_state(loads);
+    }
     pthread_mutex_unlock(&lock);
 }
 
@@ -499,10 +505,16 @@ static bnn_status check_schema(bnn_h5_reader *r, const char *schema) {
     return r->status;
 }
 
-bnn_status bnn_h5_open_any(bnn_h5_reader *r, const char *path) {
+bnn_status bnn_h5_open_unchecked(bnn_h5_reader *r, const char *path) {
     *r = (bnn_h5_reader){.path = path, .file = -1};
     r->status = bnn_h5_begin(path);
     if (r->status == BNN_OK) r->status = open_file(r);
+    return r->status < 0 ? bnn_h5_close(r) : BNN_OK;
+}
+
+bnn_status bnn_h5_open_any(bnn_h5_reader *r, const char *path) {
+    BNN_TRY(bnn_h5_open_unchecked(r, path));
+    r->status = bnn_h5_check_inside(r->file, path);
     return r->status < 0 ? bnn_h5_close(r) : BNN_OK;
 }
 
@@ -511,7 +523,8 @@ bnn_status bnn_h5_open_image(bnn_h5_reader *r, const char *path, const void *byt
     r->status = bnn_h5_begin(path);
     if (r->status == BNN_OK) { /* HDF5 does not change what it is told not to copy and opens for reading */
         r->file = H5LTopen_file_image((void *)bytes, size, H5LT_FILE_IMAGE_DONT_COPY | H5LT_FILE_IMAGE_DONT_RELEASE);
-        if (r->file < 0) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: is not an HDF5 file, or a damaged one", path);
+        r->status =
+            r->file < 0 ? bnn_fail(BNN_ERR_FORMAT, "%s: is not an HDF5 file, or a damaged one", path) : bnn_h5_check_inside(r->file, path);
     }
     return r->status < 0 ? bnn_h5_close(r) : BNN_OK;
 }

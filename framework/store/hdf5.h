@@ -77,6 +77,10 @@ bnn_status bnn_h5_commit(bnn_h5_writer *w);
 int bnn_h5_seal(const char *path);
 /* Refuses what is no plain file, one that is shorter or longer than its head says, and one that does not have its checksum. */
 bnn_status bnn_h5_check_seal(const char *path);
+/* Refuses an open file that leads out of itself: links to other files, numbers in other files, datasets put together of others, and filters
+ * that HDF5 would load. */
+bnn_status bnn_h5_check_inside(hid_t file, const char *path);
+const char *bnn_h5_leads_out(hid_t dataset); /* what is wrong with one in that way; NULL: nothing */
 
 typedef struct {
     const char *path;
@@ -87,6 +91,8 @@ typedef struct {
 /* schema NULL: any of bnn's; several are separated by '|'. */
 bnn_status bnn_h5_open(bnn_h5_reader *r, const char *path, const char *schema);
 bnn_status bnn_h5_open_any(bnn_h5_reader *r, const char *path); /* whoever wrote it */
+/* Likewise, to be looked at, not to be read: also a file that leads out of itself. */
+bnn_status bnn_h5_open_unchecked(bnn_h5_reader *r, const char *path);
 /* Bytes in memory that stay until the file is closed; path is for sentences. */
 bnn_status bnn_h5_open_image(bnn_h5_reader *r, const char *path, const void *bytes, size_t size);
 bnn_status bnn_h5_close(bnn_h5_reader *r); /* returns the reader's status */
@@ -130,9 +136,10 @@ void *bnn_h5_room(bnn_h5_reader *r, size_t count, size_t size);
 /* "<group>/<name>" into path; returns path. */
 const char *bnn_h5_join(char path[BNN_H5_PATH], const char *group, const char *name);
 
-/* Takes the lock (again) and silences HDF5 in this thread. Fails where HDF5 has not started; the lock is held then, too. path is for the
+/* Takes the lock (again) and silences HDF5 in this thread, which loads no plugins until
+ * bnn_h5_end. Fails where HDF5 has not started; the lock is held then, too. path is for the
  * sentence. */
 bnn_status bnn_h5_begin(const char *path);
-void bnn_h5_end(void); /* gives it back, and the host its printer of errors */
+void bnn_h5_end(void); /* gives it back, and the host its printer of errors, and its plugins */
 
 #endif

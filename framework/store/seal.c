@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * seal.c: a checksum behind the end of each file.
+ * seal.c: what is looked at before the content of a file is read: a checksum behind its end, and whether it leads out of itself.
  *
  * HDF5 does not look for damage in what it reads: one wrong byte among its addresses can crash it. So what is damaged is found before HDF5
  * sees it: behind the last byte that belongs to HDF5 stands one line, "bnn-crc32=" and the CRC-32 of all before it. Readers of HDF5 do not
@@ -83,4 +83,56 @@ bnn_status bnn_h5_check_seal(const char *path) {
     bnn_status s = check(fd, path);
     close(fd);
     return s;
+}
+
+/* ---- what leads out of a file ---- */
+
+/* What is looked through, and the first offence. */
+typedef struct {
+    const char *path;
+    bnn_status status;
+} guard;
+
+static const char *wrong_with(hid_t list) {
+    unsigned flags;
+    if (H5Pget_layout(list) == H5D_VIRTUAL)
+        return "is put together of datasets elsewhere, which are not followed: write its numbers themselves";
+    if (H5Pget_external_count(list) > 0) return "keeps its numbers in another file, which is not followed: write them into this one";
+    for (int i = 0; i < H5Pget_nfilters(list); i++)
+        if (H5Pget_filter2(list, (unsigned)i, &flags, NULL, NULL, 0, NULL, NULL) >= H5Z_FILTER_RESERVED)
+            return "is compressed by a filter that HDF5 would load as a plugin, which it may not: compress it with gzip";
+    return NULL;
+}
+
+const char *bnn_h5_leads_out(hid_t dataset) {
+    hid_t list = H5Dget_create_plist(dataset);
+    const char *wrong = list < 0 ? NULL : wrong_with(list);
+    if (list >= 0) H5Pclose(list);
+    return wrong;
+}
+
+/* An object that cannot be opened is told of by who wants it. */
+static herr_t check_object(guard *g, hid_t root, const char *name) {
+    hid_t id = H5Oopen(root, name, H5P_DEFAULT);
+    const char *wrong = id >= 0 && H5Iget_type(id) == H5I_DATASET ? bnn_h5_leads_out(id) : NULL;
+    if (wrong) g->status = bnn_fail(BNN_ERR_FORMAT, "%s: dataset /%s %s", g->path, name, wrong);
+    if (id >= 0) H5Oclose(id);
+    return wrong ? -1 : 0;
+}
+
+/* A soft link is a path in its file: it leads no further than the others. */
+static herr_t check_link(hid_t root, const char *name, const H5L_info_t *about, void *context) {
+    guard *g = context;
+    if (about->type == H5L_TYPE_HARD) return check_object(g, root, name);
+    if (about->type == H5L_TYPE_SOFT) return 0;
+    g->status = bnn_fail(BNN_ERR_FORMAT, "%s: /%s is a link to another file, which is not followed: put what it leads to into this one",
+                         g->path, name);
+    return -1;
+}
+
+bnn_status bnn_h5_check_inside(hid_t file, const char *path) {
+    guard g = {.path = path};
+    if (H5Lvisit(file, H5_INDEX_NAME, H5_ITER_INC, check_link, &g) < 0 && g.status == BNN_OK)
+        g.status = bnn_fail(BNN_ERR_FORMAT, "%s: is damaged: HDF5 cannot list what is in it", path);
+    return g.status;
 }

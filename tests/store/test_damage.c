@@ -7,6 +7,7 @@
 #include "fuzz/kinds.h"
 #include "fuzz/places.h"
 
+#include <bnn/store.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,61 @@ START_TEST(wrong_contents_are_told) {
 }
 END_TEST
 
+/* ---- what leads out of a file ---- */
+
+static hid_t list_of(int which) {
+    hid_t list = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, (const hsize_t[]){3}, NULL);
+    if (which == 4) H5Pset_chunk(list, 1, (const hsize_t[]){3});
+    if (which == 2) H5Pset_external(list, "/etc/passwd", 0, 24);
+    if (which == 3) H5Pset_virtual(list, space, "/etc/passwd", "x", space);
+    if (which == 4) H5Pset_filter(list, 32015, H5Z_FLAG_OPTIONAL, 0, NULL); /* zstd */
+    H5Sclose(space);
+    return list;
+}
+
+/* Adds something that leads out, in this way, to a file. */
+static void lead_out(const char *path, int which) {
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    if (which == 0) H5Lcreate_external("/etc/passwd", "/", file, "/out", H5P_DEFAULT, H5P_DEFAULT);
+    if (which == 1) H5Lcreate_soft("/no such", file, "/out", H5P_DEFAULT, H5P_DEFAULT);
+    if (which >= 2) {
+        hid_t space = H5Screate_simple(1, (const hsize_t[]){3}, NULL), list = list_of(which);
+        ck_assert_int_ge(H5Dclose(H5Dcreate2(file, "/out", H5T_IEEE_F64LE, space, H5P_DEFAULT, list, H5P_DEFAULT)), 0);
+        H5Pclose(list), H5Sclose(space);
+    }
+    H5Fclose(file);
+}
+
+START_TEST(nothing_leads_out_of_a_file) {
+    static const char *const sentences[] = {
+        "bad.h5: /out is a link to another file, which is not followed: put what it leads to into this one", NULL, /* a path in the
+                                                                                                                             file, which
+                                                                                                                             leads nowhere
+                                                                                                                           */
+        "bad.h5: dataset /out keeps its numbers in another file, which is not followed: write them into this one",
+        "bad.h5: dataset /out is put together of datasets elsewhere, which are not followed: write its numbers themselves",
+        "bad.h5: dataset /out is compressed by a filter that HDF5 would load as a plugin, which it may not: compress it with gzip"};
+    bnn_table *t = table_new(4, 2, 0, 1), *read;
+    unsigned before, after;
+    t->x_names = calloc(2, sizeof *t->x_names);
+    for (int k = 0; k < 2; k++) t->x_names[k] = strdup(k ? "a" : "b");
+    t->y_names = calloc(1, sizeof *t->y_names), t->y_names[0] = strdup("y");
+    OK(bnn_table_save(t, files_path("good.h5")));
+    bytes good = read_bytes(files_path("good.h5"));
+    H5PLget_loading_state(&before);
+    for (int which = 0; which < 5; which++) {
+        lead_out(files_write_bytes("bad.h5", good.v, good.n), which);
+        bnn_status s = bnn_table_load(files_path("bad.h5"), &read);
+        ck_assert_str_eq(s < 0 ? files_sentence() : "", sentences[which] ? sentences[which] : "");
+        if (s == BNN_OK) bnn_table_free(read);
+    }
+    H5PLget_loading_state(&after);
+    ck_assert_uint_eq(before, after);
+    free(good.v), bnn_table_free(t), files_remove();
+}
+END_TEST
+
 int main(void) {
-    return run_tests("damage", (const TTest *const[]){wrong_bytes_are_found, cut_files_are_refused, wrong_contents_are_told, NULL});
+    return run_tests("damage", (const TTest *const[]){wrong_bytes_are_found, cut_files_are_refused, wrong_contents_are_told,
+                                                      nothing_leads_out_of_a_file, NULL});
 }
