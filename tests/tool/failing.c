@@ -3,7 +3,7 @@
  * failing.c: loaded before a program, lets calls fail once its main has begun: calls $FAIL_AT (from 1) to $FAIL_TO of those that count; the
  * first that does makes the file $FAIL_NOTE. Programs that it starts are spared. $FAIL_IN: allocations count, of files whose names begin
  * so, separated by colons; what the C library allocates is for whom it was called by. $FAIL_ERROR: calls of the system about files count,
- * and this is the number of the error.
+ * and this is the number of the error. $FAIL_LOCKS: every lock of a file fails, as on a file system that has none.
  */
 #undef _FILE_OFFSET_BITS /* each name of a function is its own */
 #include <dlfcn.h>
@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ static atomic_long calls;
 static const char *names, *note;
 static long first, last;
 static int error; /* of calls of the system */
+static _Bool lockless;
 static _Thread_local _Bool looking;
 
 static const char *file_of(const void *address) {
@@ -130,12 +132,27 @@ int fclose(FILE *file) {
     int fd = fileno(file), status = next(file);
     return fails_on(fd) ? EOF : status;
 }
+int flock(int fd, int how) {
+    if (!lockless) return (int)syscall(SYS_flock, fd, how);
+    errno = ENOLCK;
+    return -1;
+}
+int fcntl(int fd, int command, ...) {
+    va_list rest;
+    va_start(rest, command);
+    void *argument = va_arg(rest, void *);
+    va_end(rest);
+    if (!lockless || (command != F_SETLK && command != F_OFD_SETLK)) return (int)syscall(SYS_fcntl, fd, command, argument);
+    errno = ENOLCK;
+    return -1;
+}
 #define TWIN(name) __attribute__((alias(name)))
 int open64(const char *path, int flags, ...) TWIN("open");
 int openat64(int folder, const char *path, int flags, ...) TWIN("openat");
 ssize_t pread64(int fd, void *to, size_t n, off64_t at) TWIN("pread");
 ssize_t pwrite64(int fd, const void *from, size_t n, off64_t at) TWIN("pwrite");
 int ftruncate64(int fd, off64_t size) TWIN("ftruncate");
+int fcntl64(int fd, int command, ...) TWIN("fcntl");
 FILE *fopen64(const char *path, const char *mode) TWIN("fopen");
 
 /* ---- beginning ---- */
@@ -150,6 +167,7 @@ static int begun(int argc, char **argv, char **environment) {
     note = getenv("FAIL_NOTE");
     names = getenv("FAIL_IN");
     error = getenv("FAIL_ERROR") ? atoi(getenv("FAIL_ERROR")) : 0;
+    lockless = getenv("FAIL_LOCKS") != NULL;
     unsetenv("LD_PRELOAD");
     return begin(argc, argv, environment);
 }

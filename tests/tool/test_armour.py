@@ -6,6 +6,7 @@ HARM is one of
   memory[:LIBRARY]  the n-th allocation fails: bnn's own, or the library's (libhdf5, libgsl, libjansson)
   calls             the n-th call of the system about a file fails: input or output error, no space, quota, read only, no such file in turn
   disk              files may hold n bytes
+  writers           a neighbour writes the same file at the same time, on a file system without locks: EVERY pairs of fits
   kill              SIGKILL at a moment of a seeded generator; what the next call leaves is as if nothing had been
 EVERY is the step of n: 1 for every n until a command is no longer harmed; of kill it is the number of kills in all. FAILING is failing.so, FACADE a program that calls what bnn.h declares.
 """
@@ -188,11 +189,38 @@ def kill(name, words, output, after):
     if wrong or done.returncode != good.returncode: tell(name, f'after {after:.3f} s', wrong or 'does not work again', done)
 
 
+def readable(path):
+    return run('', ['info', path]).returncode == 0
+
+
+def write_together(k):
+    """Two fits with one output: each has written a whole file, there or, with a sentence, beside it, however they meet."""
+    global runs
+    runs += 1
+    names = set(os.listdir('.'))
+    words = ['fit', '-d', 't.h5', *small, '-e', 'map:epochs=40', '--checkpoint-every', '1epochs', '-f', '-o', 'both.h5', '-s']
+    pair = [subprocess.Popen([bnn, *words, str(2 * k + i)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                             env={**os.environ, 'LC_ALL': 'C', 'OMP_NUM_THREADS': '1', 'LD_PRELOAD': failing, 'FAIL_LOCKS': '1'}) for i in range(2)]
+    unreadable = 0
+    while any(p.poll() is None for p in pair): unreadable += os.path.exists('both.h5') and not readable('both.h5')
+    said = [p.stderr.read().decode() for p in pair]
+    beside = [m[1] for text in said for m in re.finditer(r'what this one made is (\S+\.h5)$', text, re.M)]
+    lost = [text for p, text in zip(pair, said) if p.returncode != 0 and not (p.returncode == 2 and text.startswith('bnn: both.h5: another process '))
+            and 'what this one made is' not in text]
+    left = {name for name in os.listdir('.') if '.tmp.' in name or name.endswith('.lock')} - names
+    wrong = f'{unreadable} times unreadable' if unreadable else f'lost: {lost}' if lost else f'{left} left' if left else ''
+    if not wrong and not (readable('both.h5') and all(map(readable, set(beside)))): wrong = 'a file is missing'
+    if not wrong and all(p.returncode for p in pair): wrong = 'nobody has written it'
+    if wrong: tell('fit', k, wrong, subprocess.CompletedProcess([], 0, stderr=''.join(said)))
+    for name in set(os.listdir('.')) - names: os.remove(name)
+
+
 folder = tempfile.mkdtemp()
 os.chdir(folder)
 prepare()
 draw = random.Random(1)
-for name, words, output in [c for c in commands if (not chosen or c[0] in chosen) and (c[2] or harm not in ('disk', 'kill'))]:
+for k in range(every if harm == 'writers' else 0): write_together(k)
+for name, words, output in [c for c in commands if harm != 'writers' and (not chosen or c[0] in chosen) and (c[2] or harm not in ('disk', 'kill'))]:
     if name == 'report' and not shutil.which('gnuplot'): continue
     place(name, output)
     here = set(os.listdir('.')) | {output, 'note', 'good.h5'}
