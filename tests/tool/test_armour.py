@@ -185,7 +185,8 @@ def kill(name, words, output, after):
     whole = content(output) == old or run('', ['info', output]).returncode == 0 if output.endswith('.h5') else content(output) in (old, good_content)
     if name == 'new': place(name, output)  # a folder is no output to be replaced
     done = run(name, words)
-    wrong = 'half an output' if not whole else complaint(done, output, old)
+    finished = b'is complete' in done.stdout and same(output)  # the kill came after the end
+    wrong = 'half an output' if not whole else '' if finished else complaint(done, output, old)
     if wrong or done.returncode != good.returncode: tell(name, f'after {after:.3f} s', wrong or 'does not work again', done)
 
 
