@@ -195,7 +195,10 @@ void bnn_store_get_metrics(bnn_h5_reader *r, const char *group, int n, bnn_metri
     unsigned of = scores_of(r, group);
     bool is_class = of & (BNN_SCORE_CLASSES | BNN_SCORE_CLASS | BNN_SCORE_MAPS | BNN_SCORE_MAP), gaussian = is_gaussian(r, group);
     int *rows = get_column(r, group, "rows", BNN_H5_INT, n);
-    for (int i = 0; rows && i < n; i++) m[i] = (bnn_metrics){.is_class = is_class, .of = of, .n = rows[i], .crps_gaussian = gaussian};
+    for (int i = 0; rows && i < n; i++) {
+        m[i] = (bnn_metrics){.is_class = is_class, .of = of, .n = rows[i], .crps_gaussian = gaussian};
+        if (rows[i] < 0) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: %s are of %d rows", r->path, group, rows[i]);
+    }
     free(rows);
     for (int k = 0; (score = bnn_score_at(k)); k++)
         if ((score->of & of) && !bnn_score_is_coverage(score)) get_score(r, group, score, n, m);

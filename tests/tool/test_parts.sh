@@ -187,4 +187,13 @@ refuses '--part: goes to file.h5' predict numbers.h5 -d numbers.csv --part 1/3 -
 "$bnn" predict numbers.h5 -d - --part 1/3 -o new.h5 <numbers.csv >"$out" 2>"$err"
 check 'rows of standard input have no parts' grep -qx 'bnn: -: whether all parts have the same rows cannot be told: write them to a file' "$err"
 refuses '--part: 31 parts of 30 rows cannot be made' predict numbers.h5 -d numbers.csv --part 1/31 -o new.h5
+
+# Files that were changed behind bnn's back.
+changed() { /usr/bin/python3 -c "import h5py, sys; file = h5py.File(sys.argv[1], 'r+'); $2" "$1"; }
+if /usr/bin/python3 -c 'import h5py' 2>/dev/null; then
+    cp r.1.numbers.h5 damaged.h5 && changed damaged.h5 "file.attrs['part'] = [1, 2**31 - 1]"
+    refuses 'damaged.h5: is part 1 of 2147483647' merge damaged.h5 r.2.numbers.h5 -o new.h5
+    cp p.1.h5 damaged.h5 && changed damaged.h5 "rows = file['scores/rows'][()]; rows[0, 0] = -5; file['scores/rows'][...] = rows"
+    refuses 'damaged.h5: /scores are of -5 rows' merge damaged.h5 p.2.h5 -o new.h5
+fi
 finish

@@ -127,6 +127,8 @@ bnn_status bnn_schema_load(const char *path, bnn_schema **out);
 /* Predictions alone: schema "bnn-prediction". run made them. */
 bnn_status bnn_prediction_save(const bnn_run *run, const bnn_results *results, const bnn_provenance *provenance, const char *path);
 
+enum { BNN_MOST_PARTS = 100000 }; /* that work is cut into */
+
 /* Which of n files holds which part of a prediction: file[n_parts], owned, the number of the file of each, -1: none does. A part may be there twice, as long as both files
  * are equal; files of other cuts, programs or instruction sets are refused. */
 bnn_status bnn_prediction_parts(int n, char *const *paths, int *n_parts, int **file, bnn_makers **makers);

@@ -35,10 +35,14 @@ static size_t first_point(const bnn_contestant *who, int k) {
     return at;
 }
 
-/* The points of all splits that a file has of an engine are as many as its metrics say. */
-static bnn_status check_points(const merger *m, int i) {
+/* The points of all splits that a file has of an engine are as many as its metrics say, and its scores by target of as many targets as
+ * those of the first file. */
+static bnn_status check_sizes(const merger *m, int i) {
     for (int e = 0; e < m->engines; e++) {
         bnn_contestant *who = &m->piece[i]->engine[e];
+        if (who->target && m->piece[0]->engine[e].target && m->piece[i]->n_targets != m->piece[0]->n_targets)
+            return bnn_fail(BNN_ERR_STATE, "%s and %s do not go together: scores of %d targets and of %d", m->path[0], m->path[i],
+                            m->piece[0]->n_targets, m->piece[i]->n_targets);
         if (first_point(who, m->splits) != (size_t)who->n_points)
             return bnn_fail(BNN_ERR_FORMAT, "%s: has %d points of engine %d, its scores are of %zu", m->path[i], who->n_points, e,
                             first_point(who, m->splits));
@@ -175,7 +179,7 @@ static bnn_status load(merger *m, int i, bnn_makers **makers) {
     BNN_TRY(bnn_comparison_load(m->path[i], &m->piece[i]));
     if (i == 0) m->engines = m->piece[0]->n_engines, m->splits = m->piece[0]->n_splits;
     if (i > 0) BNN_TRY(bnn_comparison_go_together(m->path[0], m->piece[0], m->path[i], m->piece[i]));
-    return check_points(m, i);
+    return check_sizes(m, i);
 }
 
 bnn_status bnn_comparison_merge(int n, char *const *paths, bnn_comparison **out, bnn_makers **makers) {

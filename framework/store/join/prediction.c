@@ -403,7 +403,7 @@ bnn_status bnn_prediction_parts(int n, char *const *paths, int *n_parts, int **f
         if ((s = bnn_h5_open(&r, paths[i], "bnn-prediction")) < 0) break;
         if (bnn_h5_has_attribute(&r, "/", "part")) bnn_h5_get_ints(&r, "/", "part", 2, part);
         bnn_store_add_maker(&r, makers);
-        if (r.status == BNN_OK && (part[0] < 1 || part[0] > part[1]))
+        if (r.status == BNN_OK && (part[0] < 1 || part[0] > part[1] || part[1] > BNN_MOST_PARTS))
             r.status = bnn_fail(BNN_ERR_FORMAT, "%s: is part %d of %d", paths[i], part[0], part[1]);
         if (r.status == BNN_OK && *n_parts > 0 && part[1] != *n_parts)
             r.status =

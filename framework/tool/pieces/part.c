@@ -4,17 +4,16 @@
 #include "base/word.h"
 #include "tool/tool.h"
 
+#include <bnn/store.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MOST_PARTS = 100000 };
 
 tool_part tool_part_parse(const char *text) {
     tool_part part;
     char end;
     if (sscanf(text, "%d/%d%c", &part.i, &part.n, &end) == 2 && isdigit((unsigned char)*text) && part.i >= 1 && part.i <= part.n &&
-        part.n <= MOST_PARTS)
+        part.n <= BNN_MOST_PARTS)
         return part;
     exit(tool_refuse("--part: '%s' is not I/N, the I-th of N parts, such as 2/7", text));
 }
