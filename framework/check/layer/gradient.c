@@ -30,7 +30,7 @@ static double drop_of(const bnn_layer_pass *p) {
 typedef struct {
     bnn_layer_pass *p;
     bnn_real *before; /* [n, d_out] y where nothing is moved */
-    double size;      /* sum of |c y| over outputs that some call found moved, and far away of the penalty, too: rounding moves J by about
+    double size;      /* sum of |c y| over outputs that some call found moved, far away over all and the penalty: rounding moves J by about
                        * epsilon times this */
     bool far;
 } probe;
@@ -43,7 +43,7 @@ static double moved_j(void *of) {
     for (size_t i = 0; i < (size_t)p->n * p->d_out; i++) {
         double away = (double)p->y[i] - (double)at->before[i];
         j += (double)p->c[i] * away;
-        size += away == 0 ? 0 : fabs((double)p->c[i] * (double)p->y[i]);
+        size += away == 0 && !at->far ? 0 : fabs((double)p->c[i] * (double)p->y[i]);
     }
     if (at->far) size += fabs(p->scale * p->penalty);
     at->size = fmax(at->size, size);
