@@ -61,7 +61,7 @@ START_TEST(arrays_without_numbers) {
     archives_npy(&entries[0], "<f4", "False", "(0, 2)", 0);
     archives_zip(&archive, 1, entries, (const char *const[]){"out.weight.npy"});
     REFUSED(bnn_weights_load(files_write_bytes("net.npz", archive.bytes, archive.n), &w),
-            "net.npz: out.weight: holds no numbers: one of its extents is 0");
+            "net.npz: out.weight: holds no number, as one of its dimensions is 0");
     files_remove();
 }
 END_TEST
