@@ -20,7 +20,8 @@
         ck_assert_msg(strstr(bnn_error(), (part)) != NULL, "the sentence is: %s", bnn_error()); \
     } while (0)
 
-/* Runs a NULL-terminated list of tests; the exit status of main. */
+/* Runs a suite, or a NULL-terminated list of tests; the exit status of main. */
+int run_suite(Suite *suite);
 int run_tests(const char *name, const TTest *const tests[]);
 
 /* Zeroed reals with sentinels behind them; reals_free asserts that they are intact. */

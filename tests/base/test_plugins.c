@@ -477,9 +477,5 @@ int main(void) {
     tcase_add_test(taken, the_first_failure_ends_a_list);
     suite_add_tcase(suite, refused);
     suite_add_tcase(suite, taken);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

@@ -63,9 +63,5 @@ int main(int argc, char **argv) {
     tcase_add_test(calls, misuse_is_refused);
     suite_add_tcase(suite, types);
     suite_add_tcase(suite, calls);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

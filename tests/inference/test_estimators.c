@@ -396,9 +396,5 @@ int main(void) {
     tcase_add_test(networks, baseline_is_the_mean_of_past_steps);
     suite_add_tcase(suite, exact);
     suite_add_tcase(suite, networks);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

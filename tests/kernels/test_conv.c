@@ -3,6 +3,7 @@
  * test_conv.c: convolutions against plain loops in double, with each instruction set; the promises of kernels.h (threads, cut of rows) bit
  * by bit; what convolutions have in common with products, and with themselves elsewhere in the image.
  */
+#include "helpers.h"
 #include "kernels/simd.h"
 #include <bnn/kernels.h>
 #include <check.h>
@@ -297,9 +298,5 @@ int main(void) {
     tcase_set_timeout(promises, 120);
     suite_add_tcase(suite, sums_are);
     suite_add_tcase(suite, promises);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

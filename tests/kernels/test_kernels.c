@@ -3,6 +3,7 @@
  * test_kernels.c: products against plain loops in double, the two promises of kernels.h (threads, cut of rows) bit by bit, vector functions
  * against libm in ulp.
  */
+#include "helpers.h"
 #include "kernels/simd.h"
 #include <bnn/kernels.h>
 #include <bnn/rng.h>
@@ -430,9 +431,5 @@ int main(void) {
     tcase_set_timeout(functions, 120);
     suite_add_tcase(suite, products);
     suite_add_tcase(suite, functions);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
  * the words has the distributions it claims. Statistical tests use fixed seeds, so they cannot fail by chance; each was seen to fail on
  * broken code.
  */
+#include "helpers.h"
 #include "kernels/simd.h"
 #include <Random123/philox.h>
 #include <bnn/gsl_rng.h>
@@ -314,9 +315,5 @@ int main(void) {
     tcase_set_timeout(statistics, 60);
     suite_add_tcase(suite, words);
     suite_add_tcase(suite, statistics);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

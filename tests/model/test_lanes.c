@@ -121,9 +121,5 @@ int main(void) {
     tcase_add_loop_test(rows, others_go_together, 0, 3);
     tcase_set_timeout(rows, 120);
     suite_add_tcase(suite, rows);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

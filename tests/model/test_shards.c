@@ -189,9 +189,5 @@ int main(void) {
     tcase_add_test(rows, noise_is_drawn_given_the_rows_of_all_shards);
     tcase_set_timeout(rows, 120);
     suite_add_tcase(suite, rows);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }
