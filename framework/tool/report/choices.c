@@ -136,7 +136,7 @@ static bnn_status draw_scores(const void *context, report_plot *plot) {
     return BNN_OK;
 }
 
-static bnn_status write_acquisition(FILE *html, const char *path, const bnn_acquisition *a, int number) {
+static bnn_status write_acquisition(FILE *html, const bnn_acquisition *a, const char *path, int number) {
     char id[32];
     snprintf(id, sizeof id, "a%d", number);
     const report_frame frame = {
@@ -159,17 +159,14 @@ static bnn_status write_acquisition(FILE *html, const char *path, const bnn_acqu
     return BNN_OK;
 }
 
-bnn_status report_acquisitions(FILE *html, char *const *file, int n) {
-    static const char *const title = "Rows that are worth a target";
-    bnn_status s = BNN_OK;
-    report_head(html, &title, 1);
-    fprintf(html, "<h1>%s</h1>\n", title);
-    for (int i = 0; s == BNN_OK && i < n; i++) {
-        bnn_acquisition *a;
-        s = bnn_acquisition_load(file[i], &a);
-        if (s == BNN_OK) s = write_acquisition(html, file[i], a, i + 1);
-        bnn_acquisition_free(a);
-    }
-    report_foot(html);
+static bnn_status write_chosen(FILE *html, const char *path, int number) {
+    bnn_acquisition *a;
+    BNN_TRY(bnn_acquisition_load(path, &a));
+    bnn_status s = write_acquisition(html, a, path, number);
+    bnn_acquisition_free(a);
     return s;
+}
+
+bnn_status report_acquisitions(FILE *html, char *const *file, int n) {
+    return report_sections(html, "Rows that are worth a target", file, n, write_chosen);
 }

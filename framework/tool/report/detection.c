@@ -77,17 +77,14 @@ static bnn_status write_section(FILE *html, const found *f, int number) {
     return BNN_OK;
 }
 
-bnn_status report_detections(FILE *html, char *const *file, int n) {
-    static const char *const title = "Rows of another kind";
-    bnn_status s = BNN_OK;
-    report_head(html, &title, 1);
-    fprintf(html, "<h1>%s</h1>\n", title);
-    for (int i = 0; s == BNN_OK && i < n; i++) {
-        found f = {.path = file[i]};
-        s = bnn_detections_load(file[i], f.of);
-        if (s == BNN_OK) s = write_section(html, &f, i + 1);
-        for (int k = 0; k < BNN_ROW_SCORES; k++) bnn_detection_free(f.of[k]);
-    }
-    report_foot(html);
+static bnn_status write_detections(FILE *html, const char *path, int number) {
+    found f = {.path = path};
+    bnn_status s = bnn_detections_load(path, f.of);
+    if (s == BNN_OK) s = write_section(html, &f, number);
+    for (int k = 0; k < BNN_ROW_SCORES; k++) bnn_detection_free(f.of[k]);
     return s;
+}
+
+bnn_status report_detections(FILE *html, char *const *file, int n) {
+    return report_sections(html, "Rows of another kind", file, n, write_detections);
 }

@@ -561,3 +561,13 @@ void report_section(FILE *html, const bnn_comparison *c, int number, int heading
     write_targets(html, c);
     report_pairs(html, c);
 }
+
+bnn_status report_sections(FILE *html, const char *title, char *const *file, int n,
+                           bnn_status (*section)(FILE *html, const char *path, int number)) {
+    bnn_status s = BNN_OK;
+    report_head(html, &title, 1);
+    fprintf(html, "<h1>%s</h1>\n", title);
+    for (int i = 0; s == BNN_OK && i < n; i++) s = section(html, file[i], i + 1);
+    report_foot(html);
+    return s;
+}

@@ -67,6 +67,9 @@ bnn_status report_figures(FILE *html, const bnn_comparison *c, int number);
 bnn_status report_detections(FILE *html, char *const *file, int n);
 bnn_status report_regrets(FILE *html, char *const *file, int n);
 bnn_status report_acquisitions(FILE *html, char *const *file, int n);
+/* A page with a section for each file, which is written by its path and its number from 1. */
+bnn_status report_sections(FILE *html, const char *title, char *const *file, int n,
+                           bnn_status (*section)(FILE *html, const char *path, int number));
 
 /* ---------------------------------------------------------------- a plot */
 
