@@ -72,11 +72,11 @@ static bool is_prior(const bnn_gibbs *g, const bnn_gibbs_run *r) {
 
 /* ---------------------------------------------------------------- draws */
 
-/* f[n, out] of all rows, shard after shard. */
+/* f[n, out] of all rows, in the stretches in which they go through the network for U. */
 static void outputs(const bnn_model *m, bnn_workspace *ws, const bnn_data *data, const bnn_real *theta, bnn_real *f) {
     const size_t in = (size_t)bnn_shape_size(m->x_shape), out = (size_t)m->likelihood.out_dim;
     bnn_net_prepare(m->net, ws, theta, BNN_MEAN, true, (bnn_rng){0});
-    for (int from = 0, length = bnn_shards_length(data->n); from < data->n; from += length) {
+    for (int from = 0, length = bnn_shards_stretch(m->net, data->n); from < data->n; from += length) {
         int n = data->n - from < length ? data->n - from : length;
         const bnn_real *y = bnn_net_forward(m->net, ws, n, (uint64_t)from, data->x + (size_t)from * in);
         memcpy(f + (size_t)from * out, y, (size_t)n * out * sizeof *f);

@@ -98,6 +98,8 @@ static size_t most_nodes(int rows) {
     return bits;
 }
 
+int bnn_shards_stretch(const bnn_net *net, int m) { return bnn_shards_may_cut(net) ? bnn_shards_length(m) : m; }
+
 size_t bnn_shards_bytes(const bnn_model *model, int rows) {
     size_t n = numbers_of_a_shard(model);
     if (rows <= BNN_SHARD_ROWS || !bnn_shards_may_cut(model->net)) return 0;

@@ -18,6 +18,8 @@ enum { BNN_SHARD_ROWS = 4224 }; /* at most. Adding a gradient of P numbers is li
 bool bnn_shards_may_cut(const bnn_net *net);
 /* Rows of all shards of m rows but the last: as even as multiples of the rows of tiles and panels (kernels.c) can be. */
 int bnn_shards_length(int m);
+/* Rows of m that go through a network together: those of a shard, or all where they may not be cut. */
+int bnn_shards_stretch(const bnn_net *net, int m);
 
 /* A workspace for U and its gradient on up to `rows` rows that go together, shard after shard: one shard of them at a time. */
 bnn_status bnn_shards_workspace_new(const bnn_model *model, int rows, bnn_workspace **out);
