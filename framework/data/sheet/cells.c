@@ -8,28 +8,15 @@
 #include <math.h>
 #include <string.h>
 
-static bnn_status fail_at(const bnn_sheet *s, int row, int c, const char *format, va_list args) {
+bnn_status bnn_sheet_fail(const bnn_sheet *s, int row, int c, const char *format, ...) {
     char sentence[1024];
+    va_list args;
+    va_start(args, format);
     bnn_print_list(sentence, sizeof sentence, format, args);
+    va_end(args);
     if (s->line[row] == row + 1 + s->named)
         return bnn_fail(BNN_ERR_DATA, "%s: row %d, column '%s': %s", s->path, row + 1, s->name[c], sentence);
     return bnn_fail(BNN_ERR_DATA, "%s: row %d (line %d), column '%s': %s", s->path, row + 1, s->line[row], s->name[c], sentence);
-}
-
-bnn_status bnn_sheet_fail(const bnn_sheet *s, int row, int c, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    bnn_status status = fail_at(s, row, c, format, args);
-    va_end(args);
-    return status;
-}
-
-bnn_status bnn_cell_fail(const bnn_inference *in, int row, int c, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    bnn_status status = fail_at(in->sheet, row, c, format, args);
-    va_end(args);
-    return status;
 }
 
 static int small(char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (unsigned char)c; }

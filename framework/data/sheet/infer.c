@@ -261,7 +261,7 @@ static bnn_status check_missing(const bnn_inference *in) {
     if (c < 0 || in->how->missing == BNN_MISSING_DROP) return BNN_OK;
     const char *way = in->role[c] == BNN_COLUMN_FEATURE ? "its row can be left out (--missing drop) or the mean put there (--missing mean)"
                                                         : "its row can be left out (--missing drop)";
-    return bnn_cell_fail(in, in->facts[c].first_missing, c, "value is missing: %s", way);
+    return bnn_sheet_fail(in->sheet, in->facts[c].first_missing, c, "value is missing: %s", way);
 }
 
 /* How the texts of a column can be meant. */
@@ -310,7 +310,8 @@ static bnn_status refuse_cell(const bnn_inference *in, int row, int c) {
     if (mark.kind == BNN_MARK_UNIT && !mark.known_unit && in->facts[c].numbers > 0) mark.kind = BNN_MARK_NONE; /* 5o */
     bnn_mark_advice(&mark, text, advice, sizeof advice);
     bool units = row == 0 && mark.kind == BNN_MARK_NONE && in->facts[c].texts == 1 && in->facts[c].numbers > 1;
-    return bnn_cell_fail(in, row, c, "%s%s", advice, units ? "; if its line is one more header, such as that of units, take it away" : "");
+    return bnn_sheet_fail(in->sheet, row, c, "%s%s", advice,
+                          units ? "; if its line is one more header, such as that of units, take it away" : "");
 }
 
 /* Numbers, or texts; a few texts among numbers are mistakes, and numbers with marks no values of their own. */
@@ -319,7 +320,8 @@ static bnn_status check_kind(const bnn_inference *in, int c) {
     int rows = in->sheet->rows - f->missing;
     if (in->levels[c]) return BNN_OK;
     if (f->first_infinite >= 0)
-        return bnn_cell_fail(in, f->first_infinite, c, "'%s' is not a finite number", bnn_sheet_cell(in->sheet, f->first_infinite, c));
+        return bnn_sheet_fail(in->sheet, f->first_infinite, c, "'%s' is not a finite number",
+                              bnn_sheet_cell(in->sheet, f->first_infinite, c));
     if (f->texts == 0 || (in->role[c] == BNN_COLUMN_TARGET && in->how->classes)) return BNN_OK;
     meaning m = find_meaning(in, c);
     int numbers = f->numbers + m.numbers;

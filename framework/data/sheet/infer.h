@@ -114,9 +114,6 @@ typedef struct {
 
 static inline char *bnn_sheet_cell(const bnn_sheet *s, int row, int c) { return s->cell[(size_t)row * (size_t)s->cols + (size_t)c]; }
 
-/* Fails with a sentence that begins with a cell, and tells its line where that does not follow from the row. */
-bnn_status bnn_cell_fail(const bnn_inference *in, int row, int c, const char *format, ...) __attribute__((format(printf, 4, 5)));
-
 /* Refuses a feature that is a target again; remarks on all that is doubtful in columns and on what became categories. */
 bnn_status bnn_inference_doubts(const bnn_inference *in);
 

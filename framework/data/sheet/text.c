@@ -122,16 +122,26 @@ static void skip(bytes *b, size_t n) {
     memmove(b->at, b->at + n, b->size + 1);
 }
 
+/* What other programs may have written in the place of a table. */
+typedef struct {
+    const char *begin;
+    size_t size;
+    const char *sentence;
+} kind;
+
 #define KIND(begin, sentence) \
     { begin, sizeof begin - 1, sentence }
 
-/* What other programs may have written there by mistake: known by the first bytes. */
+/* The sentence on bytes that begin like one of n kinds; NULL: none does. */
+static const char *find_kind(const kind *kinds, size_t n, const void *from, size_t size) {
+    for (size_t i = 0; i < n; i++)
+        if (size >= kinds[i].size && memcmp(from, kinds[i].begin, kinds[i].size) == 0) return kinds[i].sentence;
+    return NULL;
+}
+
+/* Known by the first bytes. */
 static const char *kind_of_bytes(const bytes *b) {
-    static const struct {
-        const char *begin;
-        size_t size;
-        const char *sentence;
-    } kinds[] = {
+    static const kind kinds[] = {
         KIND("PK\3\4", "is a zip archive, such as a workbook of Excel: save it as CSV first"),
         KIND("\x89HDF", "is an HDF5 file, not a text"),
         KIND("\x89PNG", "is a picture: name the folder that it is in"),
@@ -145,38 +155,32 @@ static const char *kind_of_bytes(const bytes *b) {
         KIND("\x28\xB5\x2F\xFD", "is compressed by zstd: only gzip is read"),
         KIND("\xFF\xFE\0\0", "is UTF-32: save it as UTF-8"),
     };
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (b->size >= kinds[i].size && memcmp(b->at, kinds[i].begin, kinds[i].size) == 0) return kinds[i].sentence;
-    return NULL;
+    return find_kind(kinds, sizeof kinds / sizeof *kinds, b->at, b->size);
 }
 
 /* Texts that are no tables: known by their first letters, small or large, with blanks between them or without. */
 static const char *kind_of_text(const bytes *b) {
     static const char html[] = "is a page of HTML: save its table as CSV first", json[] = "is JSON: write it as CSV first";
-    static const struct {
-        const char *begin;
-        size_t size;
-        const char *sentence;
-    } kinds[] = {KIND("{\"", json),
-                 KIND("[{", json),
-                 KIND("[[", json),
-                 KIND("@relation", "is an ARFF file of Weka: write it as CSV first"),
-                 KIND("<html", html),
-                 KIND("<!doctype", html),
-                 KIND("<table", html),
-                 KIND("<?xml", "is XML: write it as CSV first"),
-                 KIND("%pdf", "is a PDF: write its table as CSV first")};
+    static const kind kinds[] = {KIND("{\"", json),
+                                 KIND("[{", json),
+                                 KIND("[[", json),
+                                 KIND("@relation", "is an ARFF file of Weka: write it as CSV first"),
+                                 KIND("<html", html),
+                                 KIND("<!doctype", html),
+                                 KIND("<table", html),
+                                 KIND("<?xml", "is XML: write it as CSV first"),
+                                 KIND("%pdf", "is a PDF: write its table as CSV first")};
     char head[16] = "";
     size_t n = 0;
     for (size_t i = 0; i < b->size && n < sizeof head; i++)
         if (!strchr(" \t\r\n", b->at[i])) head[n++] = (char)(b->at[i] >= 'A' && b->at[i] <= 'Z' ? b->at[i] - 'A' + 'a' : b->at[i]);
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (n >= kinds[i].size && memcmp(head, kinds[i].begin, kinds[i].size) == 0) return kinds[i].sentence;
-    return NULL;
+    return find_kind(kinds, sizeof kinds / sizeof *kinds, head, n);
 }
 #undef KIND
 
-static bnn_status check_kind(const bytes *b, const char *kind) { return kind ? bnn_fail(BNN_ERR_FORMAT, "%s: %s", b->path, kind) : BNN_OK; }
+static bnn_status refuse(const bytes *b, const char *sentence) {
+    return sentence ? bnn_fail(BNN_ERR_FORMAT, "%s: %s", b->path, sentence) : BNN_OK;
+}
 
 /* Says whether bytes without a mark are UTF-16, whose letters of ASCII, of which a table has many, have a 0 at this place of the two. */
 static bool has_wide_letters(const bytes *b, int place) {
@@ -191,7 +195,7 @@ static bool has_wide_letters(const bytes *b, int place) {
 
 static bnn_status decode(bytes *b) {
     const uint8_t *p = b->at;
-    BNN_TRY(check_kind(b, kind_of_bytes(b)));
+    BNN_TRY(refuse(b, kind_of_bytes(b)));
     bool little = b->size >= 2 && p[0] == 0xFF && p[1] == 0xFE, big = b->size >= 2 && p[0] == 0xFE && p[1] == 0xFF;
     if (little || big) return skip(b, 2), from_utf16(b, big);
     if (has_wide_letters(b, 1)) return from_utf16(b, false);
@@ -224,7 +228,7 @@ bnn_status bnn_text_read(const char *path, bnn_remarks *remarks, char **text) {
     *text = NULL;
     bnn_status s = read_file(&b, path);
     if (s == BNN_OK) s = decode(&b);
-    if (s == BNN_OK) s = check_kind(&b, kind_of_text(&b));
+    if (s == BNN_OK) s = refuse(&b, kind_of_text(&b));
     if (s == BNN_OK) take_off_end(&b);
     if (s == BNN_OK && memchr(b.at, '\0', b.size)) s = bnn_fail(BNN_ERR_FORMAT, "%s: is not a text file", b.path);
     if (s == BNN_OK) unify_lines(&b);
