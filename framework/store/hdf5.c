@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "base/word.h"
 #include "hdf5.h"
+
+#include "base/word.h"
 
 #include <bnn/escape.h>
 #include <bnn/store.h>

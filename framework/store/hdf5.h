@@ -136,9 +136,8 @@ void *bnn_h5_room(bnn_h5_reader *r, size_t count, size_t size);
 /* "<group>/<name>" into path; returns path. */
 const char *bnn_h5_join(char path[BNN_H5_PATH], const char *group, const char *name);
 
-/* Takes the lock (again) and silences HDF5 in this thread, which loads no plugins until
- * bnn_h5_end. Fails where HDF5 has not started; the lock is held then, too. path is for the
- * sentence. */
+/* Takes the lock (again) and silences HDF5 in this thread, which loads no plugins until bnn_h5_end. Fails where HDF5 has not started; the
+ * lock is held then, too. path is for the sentence. */
 bnn_status bnn_h5_begin(const char *path);
 void bnn_h5_end(void); /* gives it back, and the host its printer of errors, and its plugins */
 

@@ -197,7 +197,7 @@ void bnn_store_get_metrics(bnn_h5_reader *r, const char *group, int n, bnn_metri
     int *rows = get_column(r, group, "rows", BNN_H5_INT, n);
     for (int i = 0; rows && i < n; i++) {
         m[i] = (bnn_metrics){.is_class = is_class, .of = of, .n = rows[i], .crps_gaussian = gaussian};
-        if (rows[i] < 0) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: %s are of %d rows", r->path, group, rows[i]);
+        if (r->status == BNN_OK && rows[i] < 0) r->status = bnn_fail(BNN_ERR_FORMAT, "%s: %s are of %d rows", r->path, group, rows[i]);
     }
     free(rows);
     for (int k = 0; (score = bnn_score_at(k)); k++)

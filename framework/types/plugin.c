@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "base/word.h"
 #include "vtable.h"
+
+#include "base/word.h"
 
 #include <bnn/file.h>
 #include <bnn/plugin.h>
