@@ -241,6 +241,16 @@ untimed "$out" >parts.json
 check "killed $killed times, and complete at last" [ $killed -gt 0 -a $status = 0 ]
 check 'as if it had never been killed' equal whole.h5 parts.h5
 check 'with the same numbers' cmp -s whole.json parts.json
+if python3 -c 'import h5py' 2>/dev/null; then # killed after the last fit is kept and before the whole is written
+    rm -f parts.h5
+    cp whole.h5 parts.h5
+    python3 -c 'import h5py; h5py.File("parts.h5", "r+").attrs["status"] = "partial"'
+    compared_refuses 'parts.h5: holds this comparison, stopped' --samples 20 -o parts.h5
+    compared works --resume -o parts.h5
+    check 'what lacks its end alone gets it' equal whole.h5 parts.h5
+    works info --json parts.h5
+    says '"status": "complete"'
+fi
 compared_refuses '--checkpoint-every: fits have no epochs in common' --checkpoint-every 3epochs -o parts.h5
 compared_refuses "parts.h5: was begun with samples '20', now '21' is asked for" --samples 21 --resume -o parts.h5
 compared_refuses "parts.h5: was begun with seed '1', now '2' is asked for: --force replaces it" --samples 20 --seed 2 -o parts.h5

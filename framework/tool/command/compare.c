@@ -344,6 +344,9 @@ static int count_done(const contest *c) {
     return n;
 }
 
+/* Nothing is left to fit, nor to write: the last fit that is kept as one of some leaves a file that is still to be made whole. */
+static bool is_complete(const contest *c) { return count_done(c) == count_own(c) && (c->r->part.n || !c->c->partial); }
+
 /* One fit more is done. */
 static void finish(contest *c, int e, int k, const finding *found) {
 #pragma omp critical(compare_done)
@@ -719,7 +722,7 @@ static bnn_status compare_on(contest *c, int first, int last) {
                                  c->r->n_engines * (last - first + 1));
     BNN_TRY(open_comparison(c->r, c->table, first, last, &c->c));
     BNN_TRY(open_tasks(c));
-    bool was_complete = count_done(c) == count_own(c);
+    bool was_complete = is_complete(c);
     if (c->r->out) BNN_TRY(tool_output_claim(c->r->out, "bnn-comparison", is_same, c));
     BNN_TRY(work(c));
     tool_reading_say(c->reading, c->table, c->r->json ? stderr : stdout);
