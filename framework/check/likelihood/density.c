@@ -85,16 +85,23 @@ static double gradients_at(bnn_likelihood_case *k, double scale) {
     return k->type->nll(&k->l, k->n, k->f, k->y, k->theta, scale, k->df, k->dtheta);
 }
 
+bnn_status bnn_likelihood_own_gradient(bnn_checker *c, void *of) {
+    bnn_likelihood_case *k = of;
+    gradients_at(k, 1);
+    compare_slopes(c, k, "nll", nll_of, "theta", k->l.n_theta, k->theta, k->dtheta);
+    return BNN_OK;
+}
+
 bnn_status bnn_likelihood_gradient(bnn_checker *c, void *of) {
     bnn_likelihood_case *k = of;
     gradients_at(k, 1);
     compare_slopes(c, k, "nll", nll_of, "f", k->n * k->out, k->f, k->df);
-    if (!bnn_checker_broken(c)) compare_slopes(c, k, "nll", nll_of, "theta", k->l.n_theta, k->theta, k->dtheta);
-    return BNN_OK;
+    return bnn_checker_broken(c) ? BNN_OK : bnn_likelihood_own_gradient(c, k);
 }
 
-/* Ten times the outputs, twice the own parameters, targets up to 20 sd away: gradients, and log p from both hooks. */
+/* Ten times the outputs, twice the own parameters, targets up to 60 sd away: gradients, and log p from both hooks. */
 bnn_status bnn_likelihood_far(bnn_checker *c, void *of) {
+    static const double away[] = {-20, 8, 60, -60, 20};
     bnn_likelihood_case *k = of;
     k->far = true;
     for (int i = 0; i < k->n * k->out; i++) k->f[i] *= 10;
@@ -102,7 +109,7 @@ bnn_status bnn_likelihood_far(bnn_checker *c, void *of) {
     k->type->observe(&k->l, k->n, k->f, NULL, k->theta, &(bnn_observation){.mean = k->mean, .var = k->var});
     for (int i = 0; !k->is_class && i < k->n * k->l.y_dim; i++) {
         double var = (double)k->var[i];
-        k->y[i] = (bnn_real)((double)k->mean[i] + (i % 3 - 1) * (i % 2 ? 20 : 8) * (isfinite(var) ? sqrt(var) : 1));
+        k->y[i] = (bnn_real)((double)k->mean[i] + away[i % 5] * (isfinite(var) ? sqrt(var) : 1));
     }
     BNN_TRY(bnn_likelihood_gradient(c, k));
     return bnn_checker_broken(c) ? BNN_OK : bnn_likelihood_observe(c, k);
@@ -342,58 +349,115 @@ bnn_status bnn_likelihood_hyperprior(bnn_checker *c, void *of) {
     return BNN_OK;
 }
 
-/* ---------------------------------------------------------------- own parameters given the rows */
+/* ---------------------------------------------------------------- draws of the own parameters */
 
 /* Draws of a density p have E[g dlog p/dtheta_k + dg/dtheta_k] = 0 for every bounded g (Stein's identity): g = 1, and sine and cosine of
- * each parameter. */
+ * each parameter in units of its spread. */
 enum { MOST_OWN = 4 };
 typedef struct {
+    double centre[MOST_OWN], scale[MOST_OWN];                     /* of each parameter, by the first draws */
     moments plain[MOST_OWN];                                      /* of dlog p/dtheta_k */
     moments sine[MOST_OWN][MOST_OWN], cosine[MOST_OWN][MOST_OWN]; /* [k][j], g of theta_j */
 } stein;
 
-static void add_draw(const bnn_likelihood_case *k, stein *st) {
+/* Their density: that of logp, alone or given rows of these weights. */
+enum { OWN_ALONE, OWN_GIVEN, OWN_WEIGHTED };
+static const double row_weights[] = {0.25, 3, 1, 0.5, 6};
+
+static bool has_own_draws(const bnn_likelihood_case *k, int given) {
+    const bnn_likelihood_type *t = k->type;
+    if (k->l.n_theta == 0 || k->l.n_theta > MOST_OWN) return false;
+    return given == OWN_ALONE ? t->draw_theta != NULL : given == OWN_GIVEN ? t->draw_theta_given != NULL : t->draw_theta_weighted != NULL;
+}
+
+static bnn_status draw_own(const bnn_likelihood_case *k, int given, uint64_t number) {
+    bnn_rng rng = bnn_rng_split(bnn_rng_seed(9), number);
+    if (given == OWN_ALONE) return k->type->draw_theta(&k->l, rng, k->initial);
+    if (given == OWN_GIVEN)
+        k->type->draw_theta_given(&k->l, k->n, k->f, k->y, rng, k->initial);
+    else
+        k->type->draw_theta_weighted(&k->l, k->n, row_weights, k->f, k->y, rng, k->initial);
+    return BNN_OK;
+}
+
+static void add_draw(const bnn_likelihood_case *k, int given, stein *st) {
+    const double *weight = given == OWN_WEIGHTED ? row_weights : NULL;
     int p = k->l.n_theta;
     memset(k->dtheta, 0, (size_t)p * sizeof *k->dtheta);
-    k->type->nll(&k->l, k->n, k->f, k->y, k->initial, -1, NULL, k->dtheta);
+    if (given != OWN_ALONE) bnn_likelihood_nll(&k->l, k->n, weight, k->f, k->y, k->initial, -1, NULL, k->dtheta);
     if (k->type->logp) k->type->logp(&k->l, k->initial, 1, k->dtheta);
     for (int i = 0; i < p; i++) {
         double score = (double)k->dtheta[i];
         moments_add(&st->plain[i], score);
         for (int j = 0; j < p; j++) {
-            double x = (double)k->initial[j];
-            moments_add(&st->sine[i][j], sin(x) * score + (i == j) * cos(x));
-            moments_add(&st->cosine[i][j], cos(x) * score - (i == j) * sin(x));
+            double x = ((double)k->initial[j] - st->centre[j]) / st->scale[j];
+            moments_add(&st->sine[i][j], sin(x) * score + (i == j) * cos(x) / st->scale[j]);
+            moments_add(&st->cosine[i][j], cos(x) * score - (i == j) * sin(x) / st->scale[j]);
         }
     }
 }
 
-static void compare_stein(bnn_checker *c, const moments *m, int p, int k, const char *g) {
+static void compare_stein(bnn_checker *c, const moments *m, int p, int k, int given, const char *g) {
+    static const char *const names[] = {"", " given the rows", " given rows with weights"};
     double z = moments_z(m, 0);
     if (!(fabs(z) <= bnn_most_z((size_t)(p + 2 * p * p))))
         bnn_checker_break(c,
-                          "draws of the own parameters given the rows do not follow their density: E[g dlog p/dtheta[%d] + g'] is %.4g, "
+                          "draws of the own parameters%s do not follow their density: E[g dlog p/dtheta[%d] + g'] is %.4g, "
                           "%.1f standard errors from 0, for g = %s",
-                          k, m->mean, fabs(z), g);
+                          names[given], k, m->mean, fabs(z), g);
+}
+
+static bnn_status find_spread(const bnn_likelihood_case *k, int given, stein *st) {
+    enum { FIRST = 200 };
+    moments m[MOST_OWN] = {{0}};
+    for (int s = 0; s < FIRST; s++) {
+        BNN_TRY(draw_own(k, given, (uint64_t)s));
+        for (int i = 0; i < k->l.n_theta; i++) moments_add(&m[i], (double)k->initial[i]);
+    }
+    for (int i = 0; i < k->l.n_theta; i++) st->centre[i] = m[i].mean, st->scale[i] = fmax(sqrt(moments_var(&m[i])), 1e-6);
+    return BNN_OK;
+}
+
+/* Fails where there are none: of a density that is flat. */
+static bnn_status judge_own_draws(bnn_checker *c, const bnn_likelihood_case *k, int given, int n) {
+    int p = k->l.n_theta;
+    stein st = {0};
+    BNN_TRY(find_spread(k, given, &st));
+    for (int s = 0; s < n; s++) {
+        BNN_TRY(draw_own(k, given, (uint64_t)s));
+        add_draw(k, given, &st);
+    }
+    for (int i = 0; i < p; i++) {
+        compare_stein(c, &st.plain[i], p, i, given, "1");
+        for (int j = 0; j < p; j++)
+            compare_stein(c, &st.sine[i][j], p, i, given, "sine"), compare_stein(c, &st.cosine[i][j], p, i, given, "cosine");
+    }
+    return BNN_OK;
 }
 
 bnn_status bnn_likelihood_theta_given(bnn_checker *c, void *of) {
-    enum { DRAWS = 4000 };
-    bnn_likelihood_case *k = of;
-    int p = k->l.n_theta;
-    stein st = {0};
-    if (!k->type->draw_theta_given || p == 0 || p > MOST_OWN) {
+    enum { GIVEN_DRAWS = 4000 };
+    const bnn_likelihood_case *k = of;
+    if (!has_own_draws(k, OWN_GIVEN) && !has_own_draws(k, OWN_WEIGHTED))
         bnn_checker_skip(c, "there is no draw_theta_given hook, or no own parameter, or too many");
+    for (int given = OWN_GIVEN; given <= OWN_WEIGHTED; given++)
+        if (has_own_draws(k, given)) BNN_TRY(judge_own_draws(c, k, given, GIVEN_DRAWS));
+    return BNN_OK;
+}
+
+/* With logp beside it the density is none that is flat. */
+bnn_status bnn_likelihood_theta_drawn(bnn_checker *c, void *of) {
+    enum { OWN_DRAWS = 100000 };
+    const bnn_likelihood_case *k = of;
+    if (!has_own_draws(k, OWN_ALONE)) {
+        bnn_checker_skip(c, "there is no draw_theta hook, or no own parameter, or too many");
         return BNN_OK;
     }
-    for (uint64_t s = 0; s < DRAWS; s++) {
-        k->type->draw_theta_given(&k->l, k->n, k->f, k->y, bnn_rng_split(bnn_rng_seed(9), s), k->initial);
-        add_draw(k, &st);
-    }
-    for (int i = 0; i < p; i++) {
-        compare_stein(c, &st.plain[i], p, i, "1");
-        for (int j = 0; j < p; j++) compare_stein(c, &st.sine[i][j], p, i, "sine"), compare_stein(c, &st.cosine[i][j], p, i, "cosine");
-    }
+    if (draw_own(k, OWN_ALONE, 0) == BNN_OK) return judge_own_draws(c, k, OWN_ALONE, OWN_DRAWS);
+    if (k->type->logp && k->type->logp(&k->l, k->theta, 1, NULL) != 0)
+        bnn_checker_break(c, "there is a density of the own parameters, but no draw of them: %s", bnn_error());
+    else
+        bnn_checker_skip(c, "the density of the own parameters is flat");
     return BNN_OK;
 }
 

@@ -27,8 +27,7 @@ bnn_status bnn_case_draw_many(const bnn_likelihood_case *k, uint64_t stream, int
     return BNN_OK;
 }
 
-/* Median and half of the quartiles' distance of target d, over draws y[n, y_dim]. a[n]: room. */
-static void place_of(const bnn_likelihood_case *k, int d, int n, const bnn_real *y, double *a, double *centre, double *scale) {
+void bnn_case_place(const bnn_likelihood_case *k, int d, int n, const bnn_real *y, double *a, double *centre, double *scale) {
     for (int i = 0; i < n; i++) a[i] = (double)y[i * k->l.y_dim + d];
     qsort(a, (size_t)n, sizeof *a, ascending);
     *centre = a[n / 2];
@@ -41,7 +40,7 @@ static void place_of(const bnn_likelihood_case *k, int d, int n, const bnn_real 
 static void compare_target(bnn_checker *c, const bnn_likelihood_case *k, int d, int n, const bnn_real *y, const bnn_real *other,
                            double *a) {
     double *b = a + n, *squares = b + n, centre, scale;
-    place_of(k, d, n, y, a, &centre, &scale);
+    bnn_case_place(k, d, n, y, a, &centre, &scale);
     for (int i = 0; i < n; i++) {
         a[i] = tanh(((double)y[i * k->l.y_dim + d] - centre) / scale / 2);
         b[i] = tanh(((double)other[i * k->l.y_dim + d] - centre) / scale / 2);
@@ -156,7 +155,7 @@ bnn_status bnn_likelihood_together(bnn_checker *c, void *of) {
     bnn_real *y = bnn_guarded_new((size_t)N * (size_t)k->l.y_dim);
     double *a = malloc(N * sizeof *a);
     bnn_status s = y && a ? bnn_case_draw_many(k, 3, N, y) : bnn_oom("a rule");
-    for (int d = 0; s == BNN_OK && d < k->l.y_dim; d++) place_of(k, d, N, y, a, &at.centre[d], &at.scale[d]);
+    for (int d = 0; s == BNN_OK && d < k->l.y_dim; d++) bnn_case_place(k, d, N, y, a, &at.centre[d], &at.scale[d]);
     if (s == BNN_OK) check_decay(c, k, &at);
     if (s == BNN_OK && !bnn_checker_broken(c)) compare_functions(c, k, &at, N, y);
     bnn_guarded_free(y), free(a);

@@ -79,7 +79,9 @@ double bnn_target_density(double y, void *of);
 typedef bnn_status bnn_case_rule(bnn_checker *c, void *k);
 /* density.c: nll as a density */
 bnn_case_rule bnn_likelihood_density, bnn_likelihood_gradient, bnn_likelihood_scale, bnn_likelihood_adds, bnn_likelihood_units,
-    bnn_likelihood_hyperprior, bnn_likelihood_theta_given, bnn_likelihood_curvature, bnn_likelihood_far;
+    bnn_likelihood_hyperprior, bnn_likelihood_theta_drawn, bnn_likelihood_theta_given, bnn_likelihood_curvature, bnn_likelihood_far;
+/* Breaks the verdict unless the gradient of nll to the own parameters is that of differences. */
+bnn_case_rule bnn_likelihood_own_gradient;
 /* observe.c: what the other hooks say, against that density */
 bnn_case_rule bnn_likelihood_observe, bnn_likelihood_moments, bnn_likelihood_pit, bnn_likelihood_draws, bnn_likelihood_noise,
     bnn_likelihood_marginal;
@@ -87,6 +89,10 @@ bnn_case_rule bnn_likelihood_observe, bnn_likelihood_moments, bnn_likelihood_pit
 bnn_case_rule bnn_likelihood_neighbours, bnn_likelihood_together, bnn_likelihood_sizes;
 /* y[n, y_dim]: draws of rows 0 .. n-1 with the outputs of row 0. */
 bnn_status bnn_case_draw_many(const bnn_likelihood_case *k, uint64_t stream, int n, bnn_real *y);
+/* Median and half of the quartiles' distance of target d, over draws y[n, y_dim]. a[n]: room. */
+void bnn_case_place(const bnn_likelihood_case *k, int d, int n, const bnn_real *y, double *a, double *centre, double *scale);
+/* outlying.c: the density elsewhere, measured from the middle of draws */
+bnn_case_rule bnn_likelihood_outlying;
 /* maps.c */
 bnn_status bnn_likelihood_maps(bnn_checker *c);
 
