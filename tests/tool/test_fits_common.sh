@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Sourced by test_kills.sh and test_signals.sh: fits in the background, what they may get on their way, and what stands at their output.
+# Sourced by test_kills.sh, test_signals.sh and test_outputs.sh: fits in the background, what they may get on their way, and what stands at their output.
 . "$(dirname "$0")/test_program_common.sh"
 tables
 
-# after MILLISECONDS SIGNAL...: sends each signal to $pid, and waits that long before each.
+# after SECONDS SIGNAL...: sends each signal to $pid, and waits that long before each.
 after() {
     pause=$1
     shift
@@ -21,6 +21,16 @@ ended() {
     wait $pid 2>/dev/null
     status=$?
 }
+
+# listens: waits until $pid catches SIGUSR1, the last signal that it comes to listen to.
+listens() { until grep -q '^SigCgt:.*[2367abef]..$' /proc/$pid/status; do sleep 0.01; done; }
+
+# delivered: waits until $pid has been given what was sent to it: of two signals of a kind that wait for it, it gets one.
+delivered() { while grep -q '^ShdPnd:.*[1-9a-f]' /proc/$pid/status; do sleep 0.01; done; }
+
+# grown FILE MARK: waits until FILE is another one than when its mark was taken (`mark FILE`), or $pid has ended.
+mark() { stat -c '%i %.9Y' "$1" 2>/dev/null; }
+grown() { while [ "$(mark "$1")" = "$2" ] && grep -q '^State:.[^ZX]' /proc/$pid/status 2>/dev/null; do sleep 0.01; done; }
 
 # readable FILE: whole for bnn, and for stock tools where they are.
 readable() {

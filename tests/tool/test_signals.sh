@@ -5,7 +5,7 @@
 
 # ---------------------------------------------------------------- asked to end
 
-long='mc_dropout:epochs=100000,batch=16'
+long='mc_dropout:epochs=1000000000,batch=16' # does not end by itself, however fast the machine is, and however long this test is kept from its processor
 short='mc_dropout:epochs=300,batch=16'
 
 # A fit that is asked to end writes its file, and ends as the signal would have ended it.
@@ -19,7 +19,7 @@ for signal in INT:130 TERM:143; do
     check 'one sentence says how to go on' grep -Eqx 'bnn: stopped after step [0-9]+; wrote part.h5 \(partial\): the same command with --resume goes on' "$err"
     check 'and only that' [ "$(wc -l <"$err")" = 1 ]
     works info part.h5
-    check 'the file says how far it is' grep -Eq '^part.h5: checkpoint after step [0-9]+ of about 100000 \([0-9]+ %\), 26 parameters$' "$out"
+    check 'the file says how far it is' grep -Eq '^part.h5: checkpoint after step [0-9]+ of about 1000000000 \([0-9]+ %\), 26 parameters$' "$out"
     check 'its log is whole' consecutive part.log
     check 'nothing is left beside it' no_leftovers
 done
@@ -55,12 +55,11 @@ fit start "$long" --checkpoint-every 0s --log part.log -o part.h5
 until [ -s part.log ]; do sleep 0.01; done
 check 'no checkpoint is written' [ ! -e part.h5 ]
 after 0 USR1
-tries=0
-until [ -e part.h5 ] || [ $((tries += 1)) = 500 ]; do sleep 0.01; done
+until [ -e part.h5 ]; do sleep 0.01; done
 check 'SIGUSR1: a checkpoint' readable part.h5
-check 'and the fit goes on' kill -0 $pid
 after 0 TERM
 ended
+check 'and the fit goes on' [ $status = 143 ]
 
 # Before anything predicts, the file says how far it is, too.
 fit start 'grid_search:engine=mc_dropout{epochs=1000000,batch=16},grid={p=0.1|0.2}' -o search.h5
@@ -70,26 +69,32 @@ ended
 works info search.h5
 check 'a search says how far it is' grep -Eq '^search.h5: checkpoint after step [0-9]+ of about [0-9]+ \([0-9]+ %\), before anything was fitted that predicts$' "$out"
 
-# A step of seconds: the first signal waits for its end, a second one of either kind does not.
+# A step of minutes: the first signal waits for its end, a second one of either kind does not.
 awk 'BEGIN { OFS = ","; print "a", "b", "y"; for (i = 0; i < 200000; i++) print i % 7, i % 11, i % 13 }' >many.csv
 works import csv many.csv -o many.h5
 for signals in 'INT INT' 'INT TERM' 'TERM INT'; do
-    start fit -d many.h5 --net 'dense:300; relu; dense:300; relu; dense' --engine map:epochs=3,batch=1 --threads 1 -o slow.h5
-    sleep 0.5
-    from=$(date +%s%N)
-    after 0.2 $signals
+    start fit -d many.h5 --net 'dense:1000; relu; dense:1000; relu; dense' --engine map:epochs=3,batch=1 --threads 1 -o slow.h5
+    listens
+    from=$(date +%s)
+    after 0.2 ${signals% *}
+    delivered
+    after 0.2 ${signals#* }
     ended
     check "$signals: the second one ends it" [ $status = $([ "${signals#* }" = INT ] && echo 130 || echo 143) ]
-    check "$signals: at once" [ $((($(date +%s%N) - from) / 1000000)) -lt 1500 ]
+    check "$signals: at once" [ $(($(date +%s) - from)) -lt 15 ]
     check "$signals: nothing is written" [ ! -e slow.h5 ]
     rm -f slow.h5.lock # which holds nobody up
 done
 
-# A signal that comes while the test rows are predicted waits for the file, and for what is printed.
-fit start mc_dropout:epochs=3 --samples 1000000 --log late.log -o late.h5
-until grep -q '"share":1.0' late.log 2>/dev/null; do sleep 0.01; done
-after 0 TERM
-ended
+# A signal that comes while the test rows are predicted waits for the file, and for what is printed. One that comes later still, since this test was kept from its processor, is sent again.
+tries=0 status=0
+while [ $status = 0 ] && [ $((tries += 1)) -le 10 ]; do
+    rm -f late.h5 late.log
+    fit start mc_dropout:epochs=3 --samples 300000 --log late.log -o late.h5
+    until grep -q '"share":1.0' late.log 2>/dev/null; do sleep 0.01; done
+    after 0 TERM
+    ended
+done
 check 'a signal after the last step: the exit status is its' [ $status = 143 ]
 says 'wrote late.h5'
 works info late.h5
