@@ -300,7 +300,9 @@ static bnn_status put_in_place(const bnn_draft *d, claim *c) {
     identity now = c ? look(d->path) : (identity){0};
     if (c && (c->beside || !same(&now, &c->there))) return put_beside(d, c);
     if (rename(d->name, d->path) < 0) return cannot(d->path);
-    if (c) c->there = look(d->path);
+    if (!c) return BNN_OK;
+    now = look(d->path);
+    c->there = stands_at(d->fd, AT_FDCWD, d->path) ? now : (identity){0}; /* another process may have been quicker than this look */
     return BNN_OK;
 }
 
