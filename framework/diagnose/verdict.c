@@ -280,6 +280,30 @@ static bnn_status judge_coverage(const bnn_prediction *p, const bnn_data *data, 
         100 * level, 100 * inside, p->n, 100 * fmax(level - band, 0), 100 * fmin(level + band, 1), worst < 0 ? "narrow" : "wide");
 }
 
+/* Rows whose class is not the called one against those that the probabilities of the called classes let expect. Their number has the
+ * variance of independent trials, and that of probabilities which were learned from n training rows, at most the n-th part of a trial's in
+ * their mean. Trials of which few fail are skew to the right: (z^2 - 1) / 6 is the next term of their quantile. */
+static bnn_status judge_calls(const bnn_prediction *p, const bnn_data *data, int training, bnn_remarks *out) {
+    double rows = bnn_data_weight(data), expected = 0, wrong = 0, variance = 0;
+    for (int i = 0; i < p->n; i++) {
+        const double *share = p->mean + (size_t)i * (size_t)p->mean_dim;
+        int called = bnn_prediction_class(share, p->mean_dim);
+        double doubt = fmax(1 - share[called], 0), weight = weight_of(data, i);
+        expected += weight * doubt, variance += weight * doubt * (1 - doubt);
+        wrong += weight * (called != (int)data->y[i]);
+    }
+    double z = BNN_COVERAGE_ERRORS, band = z * sqrt(variance * (training > 0 ? 1 + rows / training : 1)) + (z * z - 1) / 6;
+    if (fabs(wrong - expected) <= band) return BNN_OK;
+    bool over = wrong > expected, far = wrong - expected > 0.2 * rows;
+    return bnn_remarks_add(
+        out, far ? BNN_REMARK_BAD : BNN_REMARK_WARNING, over ? "overconfident" : "underconfident",
+        "%.3g %% of %d rows are of another class than the one called, where their probabilities let expect %.3g %%, and "
+        "chance alone gives %.3g to %.3g %%: the probabilities are too %s; mend them on rows held out (bnn calibrate), or "
+        "compare with another engine (bnn compare)",
+        100 * wrong / rows, p->n, 100 * expected / rows, 100 * fmax(expected - band, 0) / rows, 100 * fmin((expected + band) / rows, 1),
+        over ? "sure" : "unsure");
+}
+
 /* The noise against what the mean is off by, both standardised. */
 static bnn_status judge_collapse(const bnn_run *run, const bnn_prediction *p, const bnn_data *data, bnn_remarks *out) {
     const bnn_history *h = &run->history;
@@ -304,7 +328,7 @@ bnn_status bnn_judge_prediction(const bnn_run *run, const bnn_prediction *p, con
     if (p->n < BNN_FEW_ROWS)
         BNN_TRY(
             bnn_remarks_add(out, BNN_REMARK_NOTE, "few_rows", "%d rows were scored: another choice of them would give other scores", p->n));
-    if (p->is_class) return BNN_OK;
+    if (p->is_class) return p->map_sums ? BNN_OK : judge_calls(p, data, training, out); /* pixels depend on each other */
     BNN_TRY(judge_collapse(run, p, data, out));
     return judge_coverage(p, data, training, out);
 }

@@ -146,6 +146,41 @@ START_TEST(rows_of_one_class_are_no_sample_of_all) {
 }
 END_TEST
 
+/* Two classes, told by the sign of x but for one row in `wrong` of those that are fitted, and one in `later` of the others; 0: none. */
+static bnn_table *world_of_classes(int wrong, int later) {
+    double x[ROWS], y[ROWS];
+    for (int i = 0; i < ROWS; i++) {
+        int one_in = i < TRAIN_ROWS ? wrong : later;
+        x[i] = i % 2 ? 1 : -1;
+        y[i] = (x[i] > 0) != (one_in > 0 && i / 2 % one_in == 0);
+    }
+    bnn_table *t;
+    OK(bnn_table_from(&(bnn_arrays){.size = sizeof(bnn_arrays), .n = ROWS, .x_size = 1, .y_dim = 1, .n_classes = 2, .x = x, .y = y}, &t));
+    return t;
+}
+
+START_TEST(probabilities_are_held_against_the_classes) {
+    static const struct {
+        int wrong, later;
+        const char *code;
+        bnn_severity severity;
+    } tried[] = {{10, 10, NULL, BNN_REMARK_NOTE},
+                 {0, 50, NULL, BNN_REMARK_NOTE},
+                 {0, 5, "overconfident", BNN_REMARK_WARNING},
+                 {0, 2, "overconfident", BNN_REMARK_BAD},
+                 {3, 0, "underconfident", BNN_REMARK_WARNING}};
+    for (size_t i = 0; i < sizeof tried / sizeof *tried; i++) {
+        bnn_table *t = world_of_classes(tried[i].wrong, tried[i].later);
+        bnn_remarks *r = judge("map:steps=2000,lr=0.02", NULL, t);
+        bool said = tried[i].code == NULL && alarms(r) == 0;
+        for (int k = 0; tried[i].code && k < bnn_remarks_count(r); k++)
+            said |= strcmp(bnn_remark_code(r, k), tried[i].code) == 0 && bnn_remark_severity(r, k) == tried[i].severity;
+        ck_assert_msg(said, "one in %d, then one in %d: not %s", tried[i].wrong, tried[i].later, tried[i].code ? tried[i].code : "quiet");
+        bnn_remarks_free(r), bnn_table_free(t);
+    }
+}
+END_TEST
+
 /* 60 rows: a noise without a density has no posterior where 101 weights can meet them, nor have 62 biases without one. */
 START_TEST(no_posterior_is_said) {
     static const struct {
@@ -210,6 +245,7 @@ END_TEST
 
 int main(void) {
     return run_tests("verdict", (const TTest *const[]){good_fits_get_no_verdict, each_fault_gets_its_verdict, few_steps_are_said,
-                                                       rows_of_one_class_are_no_sample_of_all, no_posterior_is_said,
-                                                       rows_count_by_their_weight, worlds_tell_false_alarms_from_true_ones, NULL});
+                                                       rows_of_one_class_are_no_sample_of_all, probabilities_are_held_against_the_classes,
+                                                       no_posterior_is_said, rows_count_by_their_weight,
+                                                       worlds_tell_false_alarms_from_true_ones, NULL});
 }
