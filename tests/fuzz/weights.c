@@ -2,7 +2,7 @@
  *
  * weights.c: weights from elsewhere.
  * Input: a byte (which form), then an archive as it is (0), an array of NumPy or the description of a model of Keras in an archive whose
- * checksums are right (1, 2), or a list of shards, beside which there is one (3).
+ * checksums are right (1, 2), a list of shards, beside which there is one (3), or safetensors as they are (4).
  */
 #include "archives.h"
 #include "files.h"
@@ -36,9 +36,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     static fuzz_content keras;
     target_input in = {bytes, n};
     if (!keras.n) archives_keras(&keras);
-    unsigned form = target_byte(&in) % 4;
+    unsigned form = target_byte(&in) % 5;
     if (form == 0) return try_weights(target_file("net.npz", &in)), 0;
     if (form == 3) return try_weights(target_file("net.weights.json", &in)), 0;
+    if (form == 4) return try_weights(target_file("net.safetensors", &in)), 0;
     fuzz_set(&entries[0], in.at, in.n < FUZZ_ROOM ? in.n : FUZZ_ROOM);
     if (form == 1) {
         archives_npy(&entries[1], ">f2", "False", "(3,)", 6);

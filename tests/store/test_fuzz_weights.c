@@ -66,6 +66,26 @@ START_TEST(arrays_without_numbers) {
 }
 END_TEST
 
+/* ---------------------------------------------------------------- safetensors */
+
+START_TEST(tensors) {
+    static const char head[] = "{\"__metadata__\": {\"format\": \"pt\"}, \"fc1.weight\": {\"dtype\": \"F32\", \"shape\": [3, 2], "
+                               "\"data_offsets\": [0, 24]}, \"fc1.bias\": {\"dtype\": \"BF16\", \"shape\": [3], \"data_offsets\": "
+                               "[24, 30]}, \"out.weight\": {\"dtype\": \"I16\", \"shape\": [1, 3], \"data_offsets\": [30, 36]}}";
+    static const unsigned char numbers[36] = {1, 2, 3, 4};
+    for (fuzz_loop l = fuzz_start(3000); fuzz_next(&l);) {
+        fuzz_set(&entries[0], head, sizeof head - 1);
+        if (fuzz_draw(2)) fuzz_mistakes(&entries[0], words, N_WORDS);
+        unsigned char length[8] = {(unsigned char)entries[0].n, (unsigned char)(entries[0].n >> 8)};
+        fuzz_set(&archive, length, sizeof length);
+        fuzz_append(&archive, entries[0].bytes, entries[0].n), fuzz_append(&archive, numbers, sizeof numbers);
+        if (fuzz_draw(2)) fuzz_mistakes(&archive, words, N_WORDS);
+        check_reader(l.i - 1, files_write_bytes("net.safetensors", archive.bytes, archive.n));
+    }
+    files_remove();
+}
+END_TEST
+
 /* ---------------------------------------------------------------- HDF5 */
 
 static const char model[] = "{\"config\": {\"layers\": [{\"class_name\": \"Dense\"}, {\"class_name\": \"Sequential\", \"config\": "
@@ -127,5 +147,5 @@ END_TEST
 
 int main(void) {
     return run_tests("fuzz_weights",
-                     (const TTest *const[]){arrays_of_numpy, arrays_without_numbers, archives_of_keras, shards, groups, NULL});
+                     (const TTest *const[]){arrays_of_numpy, arrays_without_numbers, tensors, archives_of_keras, shards, groups, NULL});
 }

@@ -111,6 +111,21 @@ def bfloat16(array):
     return (upper.astype("u4") << 16).view("f4").astype(float), upper.view("V2")
 
 
+def tensors_file(path, arrays, head=None):
+    """safetensors.numpy.save_file({name: array}): the widest numbers first, then by name; head: changes the head."""
+    types = {"f2": "F16", "f4": "F32", "f8": "F64", "i8": "I64", "V2": "BF16"}
+    about, at, ordered = {"__metadata__": {"format": "pt"}}, 0, sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
+    for name in ordered:
+        array = arrays[name]
+        about[name] = {"dtype": types[array.dtype.str[1:]], "shape": array.shape, "data_offsets": [at, at + array.nbytes]}
+        at += array.nbytes
+    if head:
+        head(about)
+    text = json.dumps(about).encode()
+    text += b" " * (-len(text) % 8)
+    Path(path).write_bytes(len(text).to_bytes(8, "little") + text + b"".join(np.ascontiguousarray(arrays[name]).tobytes() for name in ordered))
+
+
 def keras_zip(path, layers, groups, config, compress=zipfile.ZIP_STORED):
     """model.save("net.keras"): weights in groups, and the description of the model, which has their order."""
     with io.BytesIO() as memory:
@@ -381,7 +396,6 @@ def check_torch(f):
     np.savez(f.at("object.npz"), **{"fc.weight": np.array([{}])})
     (f.folder / "saved_model").mkdir()
     (f.folder / "broken.json").write_text('{"weight_map": ')
-    (f.folder / "tensors.safetensors").write_bytes(b"\x08" + bytes(7) + b'{"fc": 1}')
     (f.folder / "net.onnx").write_bytes(b"\x08\x07\x12\x07pytorch")
     (f.folder / "cut.npz").write_bytes((f.folder / "f8.npz").read_bytes()[:-40])
     damaged = bytearray((f.folder / "f8.npz").read_bytes())
@@ -396,12 +410,56 @@ def check_torch(f):
         "object.npz": "array fc.weight has the type '|O', which is not known",
         "saved_model": "is a folder, such as TensorFlow's: save the model in one file",
         "broken.json": "is no file of weights: it begins as JSON",
-        "tensors.safetensors": "is a file of safetensors: save the arrays by name",
         "net.onnx": "is a file of ONNX: save the arrays by name",
         "cut.npz": "is truncated or damaged",
         "damaged.npz": "entry net.z.weight.npy of the archive cannot be read: it is damaged",
     }.items():
         f.refuses(sentence, "import-weights", path, "-d", "r.h5", "--scaling", "none", "--net", "dense:8; tanh; dense", "-o", "no.h5")
+
+
+def check_tensors(f):
+    """Safetensors hold arrays by the width of their numbers and by name: layers are in the order of their numbers, or of --order."""
+    layers = [dense(D, H), dense(H, H), dense(H, 1)]
+    net = "dense:8; tanh; dense:8; tanh; dense"
+
+    def state(names, layers):
+        return {f"{name}.{array}": value for name, (kernel, bias) in zip(names, layers) for array, value in (("weight", kernel.T), ("bias", bias))}
+
+    tensors_file(f.at("f8.safetensors"), state("024", layers))
+    tensors_file(f.at("mixed.safetensors"), {name: value.astype("f4" if "bias" in name else "f8") for name, value in state(["net.2", "net.9", "net.10"], layers).items()})
+    short = [(k.astype("f2"), b.astype("f2")) for k, b in layers]
+    tensors_file(f.at("f2.safetensors"), state(["fc1", "fc2", "fc3"], short))
+    f.imports("f8.safetensors", layers), f.imports("mixed.safetensors", layers), f.imports("f2.safetensors", [(k.astype(float), b.astype(float)) for k, b in short])
+    exact = [tuple(bfloat16(np.ascontiguousarray(a.T)) for a in pair) for pair in layers]
+    tensors_file(f.at("bf16.safetensors"), {f"{i}.{name}": given for i, pair in enumerate(exact) for name, (_, given) in zip(("weight", "bias"), pair)})
+    f.imports("bf16.safetensors", [(kernel[0].T, bias[0]) for kernel, bias in exact])
+    square = [layers[0], layers[1], layers[1], layers[2]]
+    tensors_file(f.at("named.safetensors"), state("cabd", square))
+    f.refuses("is not in the file, and the network takes several", "import-weights", "named.safetensors", "--net", "dense:8; tanh; dense:8; tanh; dense:8; tanh; dense", "-o", "no.h5")
+    f.imports("named.safetensors", square, options=("--order", "c,a,b,d"))
+    names, arrays = ("net-00001-of-00002.safetensors", "net-00002-of-00002.safetensors"), state("012", layers)
+    for i, name in enumerate(names):
+        tensors_file(f.at(name), {key: value for key, value in arrays.items() if (key[0] == "2") == i})
+    (f.folder / "net.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": {key: names[key[0] == "2"] for key in arrays}}))
+    f.imports("net.safetensors.index.json", layers)
+    whole = (f.folder / "f8.safetensors").read_bytes()
+    (f.folder / "cut.safetensors").write_bytes(whole[:-4])
+    (f.folder / "head.safetensors").write_bytes(whole[:60])
+    (f.folder / "text.safetensors").write_bytes(b"\x08" + bytes(7) + b'{"fc": 1')
+    (f.folder / "none.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
+    tensors_file(f.at("eight.safetensors"), arrays, lambda head: head["0.bias"].update(dtype="F8_E4M3"))
+    tensors_file(f.at("place.safetensors"), arrays, lambda head: head["0.bias"].update(shape=[7]))
+    tensors_file(f.at("shape.safetensors"), arrays, lambda head: head["0.bias"].update(shape=[-8]))
+    for path, sentence in {
+        "cut": "cut.safetensors: array 4.weight is cut off",
+        "head": "head.safetensors: is a file of safetensors that is cut off or damaged",
+        "text": "text.safetensors: is no file of weights: it begins as safetensors, but its head cannot be read as JSON",
+        "none": "none.safetensors: holds no weights",
+        "eight": "array 0.bias has the type 'F8_E4M3', which is not known: save it as float32",
+        "place": "array 0.bias is damaged: its place in the file is not one of its shape and type",
+        "shape": "array 0.bias is damaged: its shape has an entry that is no number, or too large",
+    }.items():
+        f.refuses(sentence, "import-weights", f"{path}.safetensors", "--net", net, "-o", "no.h5")
 
 
 def check_scaling(f, y):
@@ -497,6 +555,7 @@ def main(program):
         check_normalization(f)
         check_shards(f)
         check_torch(f)
+        check_tensors(f)
         check_scaling(f, y)
         check_classes(f, kinds)
         z = check_dropout(f)

@@ -112,12 +112,7 @@ static bool is_bfloat16(bnn_h5_reader *r, const char *path) {
 static void get_bfloat16(bnn_h5_reader *r, const char *path, size_t n, double *out) {
     unsigned char *bytes = bnn_h5_room(r, n, 2);
     if (bytes) bnn_h5_get_bytes(r, path, n, 2, bytes);
-    for (size_t i = 0; bytes && i < n; i++) {
-        uint32_t bits = (uint32_t)bytes[2 * i] << 16 | (uint32_t)bytes[2 * i + 1] << 24;
-        float value;
-        memcpy(&value, &bits, sizeof value);
-        out[i] = (double)value;
-    }
+    for (size_t i = 0; bytes && i < n; i++) out[i] = bnn_weights_number_at((bnn_weights_number){'b', 2, false}, bytes + 2 * i);
     free(bytes);
 }
 

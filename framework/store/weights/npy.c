@@ -11,9 +11,7 @@
 
 typedef struct {
     const char *file, *name;
-    char kind;   /* f, i or u */
-    int bytes;   /* of a number */
-    bool big;    /* the first byte is the highest */
+    bnn_weights_number type;
     bool turned; /* the first index runs fastest */
     bnn_shape shape;
 } head;
@@ -34,10 +32,11 @@ static bnn_status refuse(const head *h, const char *why) { return bnn_fail(BNN_E
 static bnn_status parse_type(const char *at, head *h) {
     if (!at || (*at != '\'' && *at != '"')) return refuse(h, "does not hold plain numbers: expected a type such as '<f4'");
     int n = (int)strcspn(at + 1, "'\"");
-    char order = at[1];
-    h->kind = n == 3 ? at[2] : '\0', h->bytes = n == 3 ? at[3] - '0' : 0, h->big = order == '>';
-    bool size = h->bytes == 2 || h->bytes == 4 || h->bytes == 8 || (h->bytes == 1 && h->kind != 'f');
-    if (strchr("<>|=", order) && strchr("fiu", h->kind) && h->kind && size) return BNN_OK;
+    char order = at[1], kind = n == 3 ? at[2] : '\0';
+    int bytes = n == 3 ? at[3] - '0' : 0;
+    bool size = bytes == 2 || bytes == 4 || bytes == 8 || (bytes == 1 && kind != 'f');
+    h->type = (bnn_weights_number){kind, bytes, order == '>'};
+    if (strchr("<>|=", order) && strchr("fiu", kind) && kind && size) return BNN_OK;
     return bnn_fail(BNN_ERR_FORMAT, "%s: array %s has the type '%.*s', which is not known: save it as float32", h->file, h->name,
                     n < 16 ? n : 16, at + 1);
 }
@@ -56,26 +55,6 @@ static bnn_status parse_shape(const char *at, head *h) {
         at += digits;
     }
     return *at ? BNN_OK : refuse(h, "is damaged: its shape has no end");
-}
-
-static double half(unsigned bits) {
-    int exponent = bits >> 10 & 31, fraction = bits & 1023;
-    double sign = bits >> 15 ? -1 : 1;
-    if (exponent == 31) return sign * (fraction ? __builtin_nan("") : __builtin_inf());
-    return sign * __builtin_ldexp(exponent ? 1024 + fraction : fraction, (exponent ? exponent : 1) - 25);
-}
-
-static double number_at(const head *h, const unsigned char *at) {
-    uint64_t bits = 0;
-    for (int i = 0; i < h->bytes; i++) bits |= (uint64_t)at[h->big ? h->bytes - 1 - i : i] << 8 * i;
-    int unused = 64 - 8 * h->bytes;
-    double wide;
-    float narrow;
-    uint32_t lower = (uint32_t)bits;
-    if (h->kind == 'u') return (double)bits;
-    if (h->kind == 'i') return (double)((int64_t)(bits << unused) >> unused);
-    memcpy(&wide, &bits, sizeof wide), memcpy(&narrow, &lower, sizeof narrow);
-    return h->bytes == 2 ? half((unsigned)bits) : h->bytes == 4 ? (double)narrow : wide;
 }
 
 /* Where entry i, counted with the last index fastest, stands when the first one is. */
@@ -113,19 +92,11 @@ bnn_status bnn_weights_read_npy(bnn_weights *w, const char *name, const unsigned
     bnn_status s = parse_head(text, &h);
     free(text);
     for (int i = 0; i < h.shape.rank; i++) count *= h.shape.d[i];
-    if (s == BNN_OK && count * h.bytes > (double)(size - begin)) s = refuse(&h, "is cut off: it lacks numbers of its shape");
+    size_t width = (size_t)h.type.bytes;
+    if (s == BNN_OK && count * (double)width > (double)(size - begin)) s = refuse(&h, "is cut off: it lacks numbers of its shape");
     bnn_weight array = {.shape = h.shape};
     if (s == BNN_OK) s = bnn_weights_room(name, &array);
     for (size_t i = 0; s == BNN_OK && i < (size_t)count; i++)
-        array.value[i] = number_at(&h, bytes + begin + (h.turned ? turned_place(&h.shape, i) : i) * (size_t)h.bytes);
-    const char *last;
-    char *layer = bnn_weights_cut(name, &last);
-    array.path = strdup(name), array.name = strndup(last, strcspn(last, ":"));
-    if (s == BNN_OK && !(layer && array.path && array.name)) s = bnn_oom("array %s", name);
-    if (s == BNN_OK)
-        s = bnn_weights_add(w, layer, NULL, &array);
-    else
-        free(array.path), free(array.name), free(array.value);
-    free(layer);
-    return s;
+        array.value[i] = bnn_weights_number_at(h.type, bytes + begin + (h.turned ? turned_place(&h.shape, i) : i) * width);
+    return s == BNN_OK ? bnn_weights_add_path(w, name, &array) : (free(array.value), s);
 }

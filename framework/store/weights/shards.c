@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * shards.c: weights that Keras 3 has cut over several files. NAME.weights.json lists them in weight_map, {group: file or [files]}; where it
- * lists none they are NAME_00000.weights.h5, NAME_00001.weights.h5, ... beside it.
+ * shards.c: weights that are cut over several files. Keras's NAME.weights.json lists them in weight_map, {group: file or [files]}; where it
+ * lists none they are NAME_00000.weights.h5, NAME_00001.weights.h5, ... beside it. NAME.safetensors.index.json has {array: file} there.
  */
+#include "base/word.h"
 #include "weights.h"
 
 #include <stdio.h>
@@ -74,7 +75,9 @@ bnn_status bnn_weights_read_shards(bnn_weights *w, const char *path) {
                                        : bnn_fail(BNN_ERR_FORMAT, "%s: is %s", path,
                                                   index ? "JSON, but no list of weights: it lacks 'weight_map'"
                                                         : "no file of weights: it begins as JSON, but cannot be read as such");
-    for (int i = 0; s == BNN_OK && i < list.n; i++) s = bnn_weights_read_hdf5(w, list.path[i], NULL, 0, NULL);
+    for (int i = 0; s == BNN_OK && i < list.n; i++)
+        s = bnn_ends_with(list.path[i], ".safetensors") ? bnn_weights_read_tensors(w, list.path[i])
+                                                        : bnn_weights_read_hdf5(w, list.path[i], NULL, 0, NULL);
     w->by_name = true;
     for (int i = 0; i < list.n; i++) free(list.path[i]);
     free(list.path);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * weights.c: weights that others wrote, told apart by their first bytes: HDF5 (hdf5.c), zip archives (zip.c) with arrays of NumPy (npy.c),
- * lists of shards (shards.c), and without names of layers (unnamed.c). Others that are known are refused with the way out.
+ * safetensors (tensors.c), lists of shards (shards.c), and without names of layers (unnamed.c). Others that are known are refused with the
+ * way out.
  */
 #include "weights.h"
 
@@ -73,6 +74,19 @@ bnn_status bnn_weights_add(bnn_weights *w, const char *name, const char *given, 
     return BNN_OK;
 }
 
+bnn_status bnn_weights_add_path(bnn_weights *w, const char *path, bnn_weight *array) {
+    const char *last;
+    char *layer = bnn_weights_cut(path, &last);
+    array->path = strdup(path), array->name = strndup(last, strcspn(last, ":"));
+    bnn_status s = layer && array->path && array->name ? BNN_OK : bnn_oom("array %s", path);
+    if (s == BNN_OK)
+        s = bnn_weights_add(w, layer, NULL, array);
+    else
+        free_array(array);
+    free(layer);
+    return s;
+}
+
 bnn_status bnn_weights_room(const char *where, bnn_weight *array) {
     double count = 1;
     for (int i = 0; i < array->shape.rank; i++) count *= array->shape.d[i];
@@ -139,8 +153,7 @@ static bnn_status read_file(bnn_weights *w) {
     if (memcmp(head, "\x93NUMPY", 6) == 0)
         return bnn_fail(BNN_ERR_FORMAT, "%s: is one array of NumPy without a name: save all of them by name, with np.savez", w->path);
     if (head[0] == 0x80 && head[1] > 0 && head[1] < 6) return bnn_fail(BNN_ERR_FORMAT, "%s: is a pickle of Python: %s", w->path, npz);
-    if (head[8] == '{' && memcmp(head + 4, "\0\0\0", 4) == 0)
-        return bnn_fail(BNN_ERR_FORMAT, "%s: is a file of safetensors: %s", w->path, npz);
+    if (head[8] == '{' && memcmp(head + 4, "\0\0\0", 4) == 0) return bnn_weights_read_tensors(w, w->path);
     if (head[0] == 8 && head[2] == 0x12) /* its version, and who has made it */
         return bnn_fail(BNN_ERR_FORMAT, "%s: is a file of ONNX: %s", w->path, npz);
     if (head[0] == '{') return bnn_weights_read_shards(w, w->path);

@@ -13,9 +13,13 @@
 char *bnn_weights_cut(const char *path, const char **array);
 
 /* Adds an array to the layer of this name, which is made where there is none. Takes over what the array owns, also after a failure. A
- * matrix `weight` is PyTorch's [out, in]: it becomes a kernel [in, out]. One of four dimensions becomes a kernel as it is, marked transposed.
+ * matrix `weight` is PyTorch's [out, in]: it becomes a kernel [in, out]. One of four dimensions becomes a kernel as it is, marked
+ * transposed.
  */
 bnn_status bnn_weights_add(bnn_weights *w, const char *layer, const char *given, bnn_weight *array);
+
+/* Adds an array, which has its shape and its entries, by its path in the file. Takes them over, also after a failure. */
+bnn_status bnn_weights_add_path(bnn_weights *w, const char *path, bnn_weight *array);
 
 /* Room for the entries of an array, which has its shape; where is for the sentence. */
 bnn_status bnn_weights_room(const char *where, bnn_weight *array);
@@ -36,10 +40,21 @@ bnn_status bnn_weights_read_hdf5(bnn_weights *w, const char *path, const void *b
 /* A zip archive: Keras's .keras, or NumPy's .npz. */
 bnn_status bnn_weights_read_zip(bnn_weights *w, const char *path);
 
+/* How a file of arrays holds a number. */
+typedef struct {
+    char kind; /* f: of IEEE 754; b: bfloat16, the upper half of a float; i, u: whole, with and without a sign */
+    int bytes; /* 1, 2, 4 or 8 */
+    bool big;  /* the first byte is the highest */
+} bnn_weights_number;
+double bnn_weights_number_at(bnn_weights_number type, const unsigned char *at);
+
 /* The bytes of an .npy file; name is that of the array in the archive. */
 bnn_status bnn_weights_read_npy(bnn_weights *w, const char *name, const unsigned char *bytes, size_t size);
 
-/* Keras's list of shards, NAME.weights.json. */
+/* A file of safetensors. */
+bnn_status bnn_weights_read_tensors(bnn_weights *w, const char *path);
+
+/* A list of shards: Keras's NAME.weights.json, or NAME.safetensors.index.json. */
 bnn_status bnn_weights_read_shards(bnn_weights *w, const char *path);
 
 #endif

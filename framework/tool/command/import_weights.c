@@ -168,20 +168,19 @@ static int run(int argc, char **argv) {
         .parser = parse,
         .children = children,
         .args_doc = "WEIGHTS",
-        .doc =
-            "Makes a run of a network that was trained elsewhere, so that its uncertainty can be asked for: of Keras (.keras, .h5, "
-            ".weights.h5, .weights.json with its shards), of NumPy (.npz) or HDF5 with arrays LAYER.weight [out, in] as PyTorch has them "
-            "or "
-            "LAYER/kernel [in, out], and LAYER.bias [out], or of a run of bnn. Layers go in order to those nodes of the network that have "
-            "weights; activations are in its text only. A softmax or sigmoid at the end is left out: the likelihood has it.\v"
-            "A learned noise is set to the residuals of the training rows where --data have targets; else it stays at 1 sd of y. Test "
-            "rows of the split, if any, are predicted and scored. Without --data, width and targets are those of the weights; "
-            "`--likelihood categorical` says that they are classes.\n\n"
-            "Examples:\n"
-            "  bnn import-weights keras.h5 -d boston.h5 --scaling xy --net 'dense:50; relu; dense' -o run.h5\n"
-            "  bnn import-weights keras.h5 -d boston.h5 --scaling xy --net 'dense:50; relu; dense' --engine mc_dropout:p=0.1 -o run.h5\n"
-            "  bnn import-weights torch.npz --net 'dense:64; tanh; dense' --likelihood categorical -o run.h5\n"
-            "  bnn predict run.h5 --data new.h5 -o new.csv"};
+        .doc = "Makes a run of a network that was trained elsewhere, so that its uncertainty can be asked for: of Keras (.keras, .h5, "
+               ".weights.h5, .weights.json with its shards), of NumPy (.npz), of safetensors (also .index.json with "
+               "its shards) or HDF5 with arrays LAYER.weight [out, in] as PyTorch has them or LAYER/kernel [in, out], and LAYER.bias "
+               "[out], or of a run of bnn. Layers go in order to those nodes of the network that have "
+               "weights; activations are in its text only. A softmax or sigmoid at the end is left out: the likelihood has it.\v"
+               "A learned noise is set to the residuals of the training rows where --data have targets; else it stays at 1 sd of y. Test "
+               "rows of the split, if any, are predicted and scored. Without --data, width and targets are those of the weights; "
+               "`--likelihood categorical` says that they are classes.\n\n"
+               "Examples:\n"
+               "  bnn import-weights keras.h5 -d boston.h5 --scaling xy --net 'dense:50; relu; dense' -o run.h5\n"
+               "  bnn import-weights keras.h5 -d boston.h5 --scaling xy --net 'dense:50; relu; dense' --engine mc_dropout:p=0.1 -o run.h5\n"
+               "  bnn import-weights torch.safetensors --net 'dense:64; tanh; dense' --likelihood categorical -o run.h5\n"
+               "  bnn predict run.h5 --data new.h5 -o new.csv"};
     request r = {.engine = "map", .scaling = GUESS};
     tool_job_open(&r.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);
