@@ -10,6 +10,7 @@
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_randist.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---------------------------------------------------------------- the fit */
@@ -139,6 +140,28 @@ static bnn_status ask(const bnn_engine *engine, bnn_remarks *out) {
     return inner ? ask(inner, out) : BNN_OK;
 }
 
+/* Classes of which a handful of rows were fitted; of maps it is pixels that count. */
+static bnn_status judge_rare(const bnn_data *train, bnn_remarks *out) {
+    enum { FEW = 5 };
+    int classes = train->n_classes, rarest = 0, rare = 0;
+    if (classes == 0 || train->y_dim > 1) return BNN_OK;
+    int *rows = calloc((size_t)classes, sizeof *rows);
+    if (!rows) return bnn_oom("rows of %d classes", classes);
+    for (int i = 0; i < train->n; i++) rows[(int)train->y[i]]++;
+    for (int c = 0; c < classes; c++) rare += rows[c] < FEW, rarest = rows[c] < rows[rarest] ? c : rarest;
+    int least = rows[rarest];
+    free(rows);
+    if (rare == 0) return BNN_OK;
+    char number[16];
+    snprintf(number, sizeof number, "%d", rarest);
+    const char *name = train->table->class_names ? train->table->class_names[rarest] : number;
+    return bnn_remarks_add(
+        out, BNN_REMARK_NOTE, "few_rows",
+        "%d of %d classes have fewer than %d of the rows that were fitted, '%.40s' %d: what is said of such a class rests "
+        "on the prior more than on the data",
+        rare, classes, FEW, name, least);
+}
+
 bnn_status bnn_judge_fit(const bnn_run *run, const bnn_data *train, bnn_remarks *out) {
     BNN_TRY(ask(run->engine, out));
     BNN_TRY(judge_posterior(run, train->n, out));
@@ -147,7 +170,7 @@ bnn_status bnn_judge_fit(const bnn_run *run, const bnn_data *train, bnn_remarks 
     if (train->n < BNN_FEW_ROWS)
         BNN_TRY(bnn_remarks_add(out, BNN_REMARK_WARNING, "few_rows",
                                 "%d rows were fitted: what is learned rests on the prior more than on the data", train->n));
-    return BNN_OK;
+    return judge_rare(train, out);
 }
 
 /* ---------------------------------------------------------------- chains */

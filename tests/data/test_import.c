@@ -174,11 +174,11 @@ START_TEST(csv_is_refused) {
     refused(
         "a,b\n1,2\n,4\n", &usual,
         "data.csv: row 2, column 'a': value is missing: its row can be left out (--missing drop) or the mean put there (--missing mean)");
-    refused("a,b\n1,2\n1,NA\n", &usual, "data.csv: row 2, column 'b': value is missing: its row can be left out (--missing drop)");
-    refused(
-        "a,b\n?,2\n1,3\n", &usual,
-        "data.csv: row 1, column 'a': value is missing: its row can be left out (--missing drop) or the mean put there (--missing mean)");
-    refused("a,b\n1,2\n1,NaN\n", &usual, "data.csv: row 2, column 'b': value is missing: its row can be left out (--missing drop)");
+    refused("a,b\n1,2\n1,NA\n", &usual, "data.csv: row 2, column 'b': value is missing (NA): its row can be left out (--missing drop)");
+    refused("a,b\n?,2\n1,3\n", &usual,
+            "data.csv: row 1, column 'a': value is missing (?): its row can be left out (--missing drop) or the mean put there (--missing "
+            "mean)");
+    refused("a,b\n1,2\n1,NaN\n", &usual, "data.csv: row 2, column 'b': value is missing (NaN): its row can be left out (--missing drop)");
     refused("a,b\n1,2\ninf,3\n", &usual, "data.csv: row 2, column 'a': 'inf' is not a finite number");
     refused("a,b\n1,2\n3,1e999\n", &usual, "data.csv: row 2, column 'b': '1e999' is not a finite number");
     refused("a,b\n1,2\n3,4\n5o,6\n", &usual, "data.csv: row 3, column 'a': '5o' is not a number");

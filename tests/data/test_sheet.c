@@ -432,6 +432,10 @@ START_TEST(a_mark_among_numbers_is_refused) {
     refused("a,y\ncm,s\n2,2\n3,3\n5,4\n", HOW(0),
             "t.csv: row 1, column 'a': 'cm' is not a number; if its line is one more header, such as that of units, take it away");
     refused("a,y\n1,1\n2,2\n3,3\n5o,4\n", HOW(0), "t.csv: row 4, column 'a': '5o' is not a number");
+    refused("a,y\n1,1\n2,2\n3,3\nlow,4\nhigh,4\n", HOW(0),
+            "t.csv: row 4, column 'a': 'low' is not a number; if the column holds categories, name it in --levels");
+    refused("a,y\n1,1\n2,2\n3,3\n4,low\n5,high\n", HOW(0),
+            "t.csv: row 4, column 'y': 'low' is not a number; if the column holds classes, say --classes");
     refused("a,y\n1,1\n2,2\n3,3\n-,4\n", HOW(0),
             "t.csv: row 4, column 'a': '-' is not a number; if it stands for a missing value, say --na -");
     refused("a,y\n1,1\n2,2\n3,3\n\\N,4\n", HOW(0),
@@ -499,8 +503,9 @@ END_TEST
 
 START_TEST(missing_values_are_refused_left_out_or_told) {
     static const char text[] = "a,c,y\n1,red,1\nNA,blue,2\n3,,4\nn/a,red,5\n";
-    refused(text, HOW(0),
-            "t.csv: row 2, column 'a': value is missing: its row can be left out (--missing drop) or the mean put there (--missing mean)");
+    refused(
+        text, HOW(0),
+        "t.csv: row 2, column 'a': value is missing (NA): its row can be left out (--missing drop) or the mean put there (--missing mean)");
     reading r = read_text(text, HOW(.missing = BNN_MISSING_DROP));
     says(r, "rows_left_out: rows left out: 3 of 4, for a missing value\n");
     ck_assert_int_eq(r.table->n, 1);

@@ -181,6 +181,19 @@ START_TEST(probabilities_are_held_against_the_classes) {
 }
 END_TEST
 
+START_TEST(classes_of_few_rows_are_said) {
+    bnn_table *t = world_of_classes(0, 0);
+    bnn_remarks *r = judge("map:steps=2000,lr=0.02", NULL, t);
+    ck_assert(!says(r, "few_rows"));
+    bnn_remarks_free(r);
+    t->n_classes = 4, t->y[7] = 3;
+    r = judge("map:steps=2000,lr=0.02", NULL, t);
+    ck_assert_msg(says(r, "few_rows"), "a class of one row, and one of none, are fitted without a word");
+    ck_assert_ptr_nonnull(strstr(bnn_remark_sentence(r, 0), "2 of 4 classes have fewer than 5 of the rows that were fitted, '2' 0:"));
+    bnn_remarks_free(r), bnn_table_free(t);
+}
+END_TEST
+
 /* 60 rows: a noise without a density has no posterior where 101 weights can meet them, nor have 62 biases without one. */
 START_TEST(no_posterior_is_said) {
     static const struct {
@@ -246,6 +259,6 @@ END_TEST
 int main(void) {
     return run_tests("verdict", (const TTest *const[]){good_fits_get_no_verdict, each_fault_gets_its_verdict, few_steps_are_said,
                                                        rows_of_one_class_are_no_sample_of_all, probabilities_are_held_against_the_classes,
-                                                       no_posterior_is_said, rows_count_by_their_weight,
+                                                       classes_of_few_rows_are_said, no_posterior_is_said, rows_count_by_their_weight,
                                                        worlds_tell_false_alarms_from_true_ones, NULL});
 }

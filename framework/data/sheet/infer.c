@@ -261,7 +261,9 @@ static bnn_status check_missing(const bnn_inference *in) {
     if (c < 0 || in->how->missing == BNN_MISSING_DROP) return BNN_OK;
     const char *way = in->role[c] == BNN_COLUMN_FEATURE ? "its row can be left out (--missing drop) or the mean put there (--missing mean)"
                                                         : "its row can be left out (--missing drop)";
-    return bnn_sheet_fail(in->sheet, in->facts[c].first_missing, c, "value is missing: %s", way);
+    const char *text = bnn_sheet_cell(in->sheet, in->facts[c].first_missing, c);
+    return bnn_sheet_fail(in->sheet, in->facts[c].first_missing, c, "value is missing%s%.40s%s: %s", *text ? " (" : "", text,
+                          *text ? ")" : "", way);
 }
 
 /* How the texts of a column can be meant. */
@@ -310,8 +312,12 @@ static bnn_status refuse_cell(const bnn_inference *in, int row, int c) {
     if (mark.kind == BNN_MARK_UNIT && !mark.known_unit && in->facts[c].numbers > 0) mark.kind = BNN_MARK_NONE; /* 5o */
     bnn_mark_advice(&mark, text, advice, sizeof advice);
     bool units = row == 0 && mark.kind == BNN_MARK_NONE && in->facts[c].texts == 1 && in->facts[c].numbers > 1;
+    bool words = mark.kind == BNN_MARK_NONE && in->facts[c].texts > 1 && !in->sheet->listed;
     return bnn_sheet_fail(in->sheet, row, c, "%s%s", advice,
-                          units ? "; if its line is one more header, such as that of units, take it away" : "");
+                          units ? "; if its line is one more header, such as that of units, take it away"
+                          : words && in->role[c] == BNN_COLUMN_TARGET  ? "; if the column holds classes, say --classes"
+                          : words && in->role[c] == BNN_COLUMN_FEATURE ? "; if the column holds categories, name it in --levels"
+                                                                       : "");
 }
 
 /* Numbers, or texts; a few texts among numbers are mistakes, and numbers with marks no values of their own. */

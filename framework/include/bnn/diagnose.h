@@ -133,7 +133,7 @@ bnn_status bnn_diagnosis_spread(const bnn_diagnosis *diagnosis, bnn_quantity_of 
  * posterior: a flat noise with more weights than rows, or more weights with a flat prior than rows noise_small      it is far below what
  * the targets vary by, with more parameters than rows chains_apart, few_draws, divergent, slow_energy, saturated    what bnn_diagnose finds
  *   temperature_off, cap_reached    what engines say of themselves
- *   few_rows         too few rows were fitted, or scored, to say much
+ *   few_rows         too few rows were fitted, in all or of a class, or scored, to say much
  *
  * What an engine alone knows it adds itself (hook doubts, engine.h). Each function adds to out what speaks against the run, and nothing
  * where nothing does; bnn_run_judge (bnn.h) calls them all. */
