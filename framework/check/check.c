@@ -121,7 +121,7 @@ bnn_status bnn_check(bnn_kind kind, const bnn_type *type, const bnn_check_option
     *out = (bnn_verdicts){0};
     bnn_surroundings_take(&c.before);
     bnn_status s = suite->run(&c);
-    if (s == BNN_OK && !c.stopped) s = bnn_resources_run(&c, suite->exercise);
+    if (s == BNN_OK && !c.stopped) s = bnn_resources_run(&c, suite);
     if (s == BNN_OK) s = fill_up(&c);
     if (s < 0) bnn_verdicts_free(out);
     return s;

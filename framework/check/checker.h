@@ -45,10 +45,15 @@ typedef struct {
  * rows; other turns: on other numbers each, and of layers on many rows. */
 typedef bnn_status bnn_exercise(bnn_checker *c, const char *spec, int turn, uint64_t *digest);
 
+/* Makes objects of the type, calls the hooks that may not change them on other inputs each time, and breaks the verdict where their
+ * memory has changed (statics.h). */
+typedef bnn_status bnn_share(bnn_checker *c, const char *spec);
+
 typedef struct {
     const bnn_rule *(*rule)(int i); /* NULL behind the last */
     bnn_status (*run)(bnn_checker *c);
     bnn_exercise *exercise; /* on one check spec */
+    bnn_share *share;       /* likewise */
 } bnn_suite;
 
 extern const bnn_suite bnn_suite_engine;

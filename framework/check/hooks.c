@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "hooks.h"
+#include "statics.h"
 #include "type.h"
 
 #include <stdio.h>
@@ -286,6 +287,22 @@ bnn_status bnn_hooks_digest(bnn_hooks *h, uint64_t *digest) {
     }
     bnn_contents_free(&before);
     return BNN_OK;
+}
+
+static bnn_status call_turned(void *of, int turn) {
+    uint64_t unused = BNN_DIGEST;
+    (void)turn;
+    bnn_hooks_turn(of, 1);
+    return bnn_hooks_digest(of, &unused);
+}
+
+bnn_status bnn_hooks_share(bnn_checker *c, bnn_hooks *h) {
+    bnn_owned owned;
+    BNN_TRY(bnn_owned_made(c, &owned));
+    for (int i = 0; i < h->n_arrays; i++) bnn_owned_leave(&owned, h->array[i].at);
+    bnn_status s = bnn_owned_watch(c, &owned, call_turned, h);
+    bnn_owned_free(&owned);
+    return s;
 }
 
 /* ---------------------------------------------------------------- the same call again */

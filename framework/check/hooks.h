@@ -85,6 +85,8 @@ bnn_status bnn_hooks_stay_finite(bnn_checker *c, bnn_hooks *h, const char *when)
 
 /* Turns what is lent of reals by so many entries: other numbers, as possible as they were. */
 void bnn_hooks_turn(bnn_hooks *h, int entries);
+/* The rule `statics` on an object whose memory, with the arrays, was allocated since bnn_owned_begin. */
+bnn_status bnn_hooks_share(bnn_checker *c, bnn_hooks *h);
 /* Adds what every hook returns and leaves in the arrays. */
 bnn_status bnn_hooks_digest(bnn_hooks *h, uint64_t *digest);
 

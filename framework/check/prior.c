@@ -3,6 +3,7 @@
  * prior.c: the suite of priors: weights and biases apart, since a prior may tell them apart.
  */
 #include "hooks.h"
+#include "statics.h"
 #include "type.h"
 #include <bnn/prior.h>
 
@@ -267,8 +268,9 @@ static bnn_status sd_hook(bnn_checker *c, void *of) {
     }
     double sd = k->type->sd(&k->prior, &k->block);
     if (isinf(sd) && !is_flat(k)) bnn_checker_break(c, "sd is inf, but the density is not flat");
-    for (int i = 0; isfinite(sd) && i < N; i++) {
-        double w = k->w[i], is = log_density(w, k), should = -0.5 * w * w / (sd * sd) - log(sd) - half_log_2pi;
+    for (int i = 0; isfinite(sd) && i < 2 * N; i++) { /* the weights of the case, and those of so many sd */
+        double w = i < N ? (double)k->w[i] : 20 * sd * (double)k->w[i - N], is = log_density(w, k),
+               should = -0.5 * w * w / (sd * sd) - log(sd) - half_log_2pi;
         if (!(fabs(is - should) <= 10 * ROUNDING * (1 + fabs(should))))
             bnn_checker_break(c, "sd is %.6g, but logp(%.4g) is %.6g in place of %.6g, that of N(0, sd^2)", sd, w, is, should);
     }
@@ -277,7 +279,7 @@ static bnn_status sd_hook(bnn_checker *c, void *of) {
 
 /* ---------------------------------------------------------------- draws */
 
-enum { DRAWS = 100000, SCALE_DRAWS = 20000, BLOCK = 4096 };
+enum { DRAWS = 100000, FEWER_DRAWS = 20000, SCALE_DRAWS = 20000, BLOCK = 4096 };
 
 /* x[n]: draws of blocks of BLOCK entries. */
 static bnn_status draw_many(const prior_case *k, int n, double *x) {
@@ -291,15 +293,21 @@ static bnn_status draw_many(const prior_case *k, int n, double *x) {
     return BNN_OK;
 }
 
+/* The block as it is, and with more inputs. */
 static bnn_status draws(bnn_checker *c, void *of) {
-    prior_case *k = of;
-    if (is_flat(k)) {
+    static const int inputs[] = {FAN_IN, 130, 2000}, n[] = {DRAWS, FEWER_DRAWS, FEWER_DRAWS};
+    prior_case k = *(const prior_case *)of;
+    if (is_flat(&k)) {
         bnn_checker_skip(c, "flat: there is nothing to draw from");
         return BNN_OK;
     }
     double *x = malloc(DRAWS * sizeof *x);
-    bnn_status status = x ? draw_many(k, DRAWS, x) : bnn_oom("a rule");
-    if (status == BNN_OK) bnn_check_draws(c, density, k, k->weight ? FAN_IN : 0, DRAWS, x);
+    bnn_status status = x ? BNN_OK : bnn_oom("a rule");
+    for (size_t i = 0; i < sizeof n / sizeof *n && status == BNN_OK && !bnn_checker_broken(c); i++) {
+        k.block.fan_in = inputs[i];
+        status = draw_many(&k, n[i], x);
+        if (status == BNN_OK) bnn_check_draws(c, density, &k, k.weight ? inputs[i] : 0, n[i], x);
+    }
     free(x);
     return status;
 }
@@ -464,7 +472,7 @@ static bnn_status scales(bnn_checker *c, void *of) {
     }
     int n = k->type->n_scales(&k->prior, &k->block);
     if (n < 1 || N % n != 0) bnn_checker_break(c, "n_scales cuts a block of %d reals into %d runs, which cannot be equal", N, n);
-    for (double s = -12; s <= 12; s += 1.5) {
+    for (double s = -30; s <= 30; s += 1.5) {
         const double h = 1e-4;
         double ds, unused, slope = (logp_scale(k, s + h, &unused) - logp_scale(k, s - h, &unused)) / (2 * h);
         char guess[BNN_GUESS_TEXT];
@@ -477,35 +485,50 @@ static bnn_status scales(bnn_checker *c, void *of) {
     return BNN_OK;
 }
 
-/* s given the first n weights: its density up to a factor, which mass takes out. */
+enum { LONGEST_RUN = 131 };
+
+/* s given n weights: its density up to a factor, which mass takes out. */
 typedef struct {
     const prior_case *k;
+    const bnn_real *w;
     int n;
-    double mass;
+    double most, mass; /* most: about the largest log density */
 } scale_given;
+
+static double log_given(double s, const scale_given *g) {
+    bnn_real z[LONGEST_RUN];
+    double ds;
+    for (int i = 0; i < g->n; i++) z[i] = (bnn_real)((double)g->w[i] * exp(-0.5 * s));
+    return logp_of(g->k, g->n, z, NULL) - 0.5 * g->n * s + logp_scale(g->k, s, &ds);
+}
 
 static double given_density(double s, void *of) {
     const scale_given *g = of;
-    bnn_real z[N];
-    double ds;
-    for (int i = 0; i < g->n; i++) z[i] = (bnn_real)((double)g->k->w[i] * exp(-0.5 * s));
-    return exp(logp_of(g->k, g->n, z, NULL) - 0.5 * g->n * s + logp_scale(g->k, s, &ds)) / g->mass;
+    return exp(log_given(s, g) - g->most) / g->mass;
+}
+
+static void find_mass(scale_given *g) {
+    g->most = -INFINITY, g->mass = 1;
+    for (double s = -16; s <= 16; s += 0.25) g->most = fmax(g->most, log_given(s, g));
+    g->mass = bnn_integral_line(given_density, g, -INFINITY, INFINITY);
 }
 
 static bnn_status scales_given(bnn_checker *c, void *of) {
-    static const int runs[] = {1, N};
+    static const int runs[] = {1, N, LONGEST_RUN};
     const prior_case *k = of;
+    bnn_real w[LONGEST_RUN];
     if (!k->type->draw_scale_given) {
         bnn_checker_skip(c, "there is no draw_scale_given hook");
         return BNN_OK;
     }
     double *x = malloc(SCALE_DRAWS * sizeof *x);
     if (!x) return bnn_oom("a rule");
-    for (int i = 0; i < 2; i++) {
-        scale_given g = {k, runs[i], 1};
-        g.mass = bnn_integral_line(given_density, &g, -INFINITY, INFINITY);
+    for (int i = 0; i < LONGEST_RUN; i++) w[i] = k->w[i % N];
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        scale_given g = {.k = k, .w = w, .n = runs[i]};
+        find_mass(&g);
         for (int s = 0; s < SCALE_DRAWS; s++)
-            x[s] = k->type->draw_scale_given(&k->prior, &k->block, runs[i], k->w, bnn_rng_split(bnn_rng_seed(6), (uint64_t)s));
+            x[s] = k->type->draw_scale_given(&k->prior, &k->block, runs[i], w, bnn_rng_split(bnn_rng_seed(6), (uint64_t)s));
         bnn_check_draws(c, given_density, &g, 0, SCALE_DRAWS, x);
     }
     free(x);
@@ -513,15 +536,19 @@ static bnn_status scales_given(bnn_checker *c, void *of) {
 }
 
 static bnn_status scale_draws(bnn_checker *c, void *of) {
-    const prior_case *k = of;
-    if (!k->type->draw_scale) {
+    static const int inputs[] = {FAN_IN, 130};
+    prior_case k = *(const prior_case *)of;
+    if (!k.type->draw_scale) {
         bnn_checker_skip(c, "there is no draw_scale hook");
         return BNN_OK;
     }
     double *x = malloc(SCALE_DRAWS * sizeof *x);
     if (!x) return bnn_oom("a rule");
-    for (int s = 0; s < SCALE_DRAWS; s++) x[s] = k->type->draw_scale(&k->prior, &k->block, bnn_rng_split(bnn_rng_seed(7), (uint64_t)s));
-    bnn_check_draws(c, scale_density, &(weighed_scale){k, 0}, 0, SCALE_DRAWS, x);
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+        k.block.fan_in = inputs[i];
+        for (int s = 0; s < SCALE_DRAWS; s++) x[s] = k.type->draw_scale(&k.prior, &k.block, bnn_rng_split(bnn_rng_seed(7), (uint64_t)s));
+        bnn_check_draws(c, scale_density, &(weighed_scale){&k, 0}, 0, SCALE_DRAWS, x);
+    }
     free(x);
     return BNN_OK;
 }
@@ -571,6 +598,7 @@ static void compare_sized(bnn_checker *c, const prior_case *k, const sized *b) {
     double whole[2] = {t->logp(&k->prior, &k->block, b->n, b->w, b->dw)}, sum[2] = {0}, size[2] = {0};
     bnn_real d[3];
     if (t->kl_gaussian) whole[1] = t->kl_gaussian(&k->prior, &k->block, b->n, b->mean, b->sd, b->dmean, b->dsd);
+    for (int i = 0; i < b->n; i++) b->drawn[i] = (bnn_real)NAN;
     if (!is_flat(k)) t->draw(&k->prior, &k->block, bnn_rng_seed(2), b->n, b->drawn);
     const bnn_real *const written[] = {b->dw, b->dmean, b->dsd, b->drawn};
     static const char *const names[] = {"logp writes outside dw", "kl_gaussian writes outside dmean", "kl_gaussian writes outside dsd",
@@ -581,6 +609,7 @@ static void compare_sized(bnn_checker *c, const prior_case *k, const sized *b) {
         double one = t->logp(&k->prior, &k->block, 1, b->w + i, d);
         sum[0] += one, size[0] += fabs(one);
         compare_entry(c, "dw", i, b->n, b->dw[i], d[0]);
+        if (!is_flat(k) && isnan(b->drawn[i])) bnn_checker_break(c, "draw leaves entry %d of %d as it was", i, b->n);
         if (!is_flat(k) && b->n > 8 && i > 0 && b->drawn[i] == b->drawn[i - 1] && b->drawn[i] == b->drawn[(i + b->n / 2) % b->n])
             bnn_checker_break(c, "entry %d of a draw of %d is equal to others: is each drawn?", i, b->n);
         if (!t->kl_gaussian) continue;
@@ -610,7 +639,7 @@ static bnn_status sizes(bnn_checker *c, void *of) {
 
 static bnn_status far(bnn_checker *c, void *of) {
     static const double mean[N] = {20, -20, 7, -3, 0, 50, -12, 1}, sd[N] = {0.3, 2, 10, 5, 20, 1, 1e-3, 1e-2},
-                        w[N] = {-60, -20, -12, -6, 6, 12, 20, 60};
+                        w[N] = {-60, -1000, -20, -6, 6, 12, 200, 3000};
     prior_case *k = of;
     for (int i = 0; i < N; i++) k->w[i] = (bnn_real)w[i], k->mean[i] = (bnn_real)mean[i], k->sd[i] = (bnn_real)sd[i];
     BNN_TRY(gradient(c, k));
@@ -656,7 +685,7 @@ static const bnn_table_rule rules[] = {
     {{"sizes", "blocks of 1 to 100000 entries are the sums of theirs, in arrays that have no room for more"}, .on_case = sizes},
     {{"kl", "KL of a Gaussian from the prior is that of quadrature, summed over the entries, and 0 at the prior"}, .on_case = kl},
     {{"kl_gradient", "the gradients of KL to mean and sd are those of differences"}, .on_case = kl_gradient},
-    {{"far", "gradients and KL hold far from the start: at weights of 60, means of 50, sd from 0.001 to 20"}, .on_case = far},
+    {{"far", "gradients and KL hold far from the start: at weights of 3000, means of 50, sd from 0.001 to 20"}, .on_case = far},
     {{"scales", "a block is cut into equal runs, and exp(logp_scale) integrates to 1 over the log variance, with its slope"},
      .on_case = scales},
     {{"scale_draws", "draws of a log variance follow its density"}, .on_case = scale_draws},
@@ -707,11 +736,31 @@ static bnn_status exercise(bnn_checker *c, const char *spec, int turn, uint64_t 
         prior_case k;
         BNN_TRY(case_open((const bnn_prior_type *)c->type, spec, weight, &k));
         bnn_hooks_turn(&k.hooks, turn);
-        k.s += turn, k.stream += (uint64_t)turn;
+        k.s += turn, k.stream += (uint64_t)turn, k.block.fan_in += turn;
         s = bnn_hooks_digest(&k.hooks, digest);
         case_close(&k);
     }
     return s;
 }
 
-const bnn_suite bnn_suite_prior = {.rule = rule_at, .run = run, .exercise = exercise};
+/* One prior is of many blocks. */
+static bool call_on_blocks(void *of, int hook) {
+    prior_case *k = of;
+    k->block.fan_in++, k->s += 0.1, k->stream++;
+    return call(k, hook);
+}
+
+static bnn_status share(bnn_checker *c, const char *spec) {
+    bnn_status s = BNN_OK;
+    for (int weight = 0; weight < 2 && s == BNN_OK; weight++) {
+        prior_case k;
+        bnn_owned_begin(c);
+        BNN_TRY(case_open((const bnn_prior_type *)c->type, spec, weight, &k));
+        k.hooks.call = call_on_blocks;
+        s = bnn_hooks_share(c, &k.hooks);
+        case_close(&k);
+    }
+    return s;
+}
+
+const bnn_suite bnn_suite_prior = {.rule = rule_at, .run = run, .exercise = exercise, .share = share};

@@ -18,7 +18,7 @@
 /* ---------------------------------------------------------------- memory */
 
 /* The first time may set up what stays. */
-static bnn_status returned(bnn_checker *c, bnn_exercise *exercise, const char *spec) {
+static bnn_status returned(bnn_checker *c, const bnn_suite *suite, const char *spec) {
     enum { TIMES = 4 };
     int64_t live[TIMES];
     uint64_t digest;
@@ -27,7 +27,7 @@ static bnn_status returned(bnn_checker *c, bnn_exercise *exercise, const char *s
         return BNN_OK;
     }
     for (int i = 0; i < TIMES; i++) {
-        BNN_TRY(exercise(c, spec, 0, &digest));
+        BNN_TRY(suite->exercise(c, spec, 0, &digest));
         live[i] = c->options->live();
     }
     int64_t first = live[2] - live[1], second = live[3] - live[2];
@@ -38,7 +38,7 @@ static bnn_status returned(bnn_checker *c, bnn_exercise *exercise, const char *s
     return BNN_OK;
 }
 
-static bnn_status fresh(bnn_checker *c, bnn_exercise *exercise, const char *spec) {
+static bnn_status fresh(bnn_checker *c, const bnn_suite *suite, const char *spec) {
     static const int bytes[] = {0x00, 0xff}; /* 0 and NaN */
     uint64_t digest[2];
     bnn_status s = BNN_OK;
@@ -48,7 +48,7 @@ static bnn_status fresh(bnn_checker *c, bnn_exercise *exercise, const char *spec
     }
     for (int i = 0; i < 2 && s == BNN_OK; i++) {
         c->options->poison(bytes[i]);
-        s = exercise(c, spec, 0, &digest[i]);
+        s = suite->exercise(c, spec, 0, &digest[i]);
         c->options->poison(-1);
     }
     if (s == BNN_OK && digest[0] != digest[1])
@@ -71,14 +71,13 @@ static bnn_status take_turns(bnn_checker *c, bnn_exercise *exercise, const char 
     return BNN_OK;
 }
 
-static bnn_status statics(bnn_checker *c, bnn_exercise *exercise, const char *spec) {
+/* The program's own types share its static memory with others. */
+static bnn_status look_at_statics(bnn_checker *c, const bnn_suite *suite, const char *spec, bool *looked) {
     bnn_statics of;
     char name[96] = "";
-    if (!bnn_statics_find(c->type, &of)) {
-        bnn_checker_skip(c, "it is the program's own type, and not the only one that writes to its static memory");
-        return BNN_OK;
-    }
-    bnn_status s = take_turns(c, exercise, spec, &of);
+    *looked = bnn_statics_find(c->type, &of);
+    if (!*looked) return BNN_OK;
+    bnn_status s = take_turns(c, suite->exercise, spec, &of);
     size_t n = s == BNN_OK ? bnn_statics_changed(&of, name, sizeof name) : 0;
     if (n > 0)
         bnn_checker_break(c,
@@ -87,6 +86,14 @@ static bnn_status statics(bnn_checker *c, bnn_exercise *exercise, const char *sp
                           n, n == 1 ? "" : "s", name);
     bnn_statics_free(&of);
     return s;
+}
+
+static bnn_status statics(bnn_checker *c, const bnn_suite *suite, const char *spec) {
+    bool looked;
+    BNN_TRY(look_at_statics(c, suite, spec, &looked));
+    if (c->options->list && !bnn_checker_broken(c)) return suite->share(c, spec);
+    if (!looked) bnn_checker_skip(c, "it is the program's own type, and not the only one that writes to its static memory");
+    return BNN_OK;
 }
 
 /* ---------------------------------------------------------------- the process */
@@ -145,12 +152,12 @@ static void compare(bnn_checker *c, const bnn_surroundings *a, const bnn_surroun
     if (a->alarm.it_value.tv_sec == 0 && b->alarm.it_value.tv_sec > 0) bnn_checker_break(c, "an alarm is set, which is the program's");
 }
 
-static bnn_status process(bnn_checker *c, bnn_exercise *exercise, const char *spec) {
+static bnn_status process(bnn_checker *c, const bnn_suite *suite, const char *spec) {
     bnn_surroundings now;
     uint64_t digest;
-    BNN_TRY(exercise(c, spec, 0, &digest));
+    BNN_TRY(suite->exercise(c, spec, 0, &digest));
     int files = count_files();
-    BNN_TRY(exercise(c, spec, 0, &digest));
+    BNN_TRY(suite->exercise(c, spec, 0, &digest));
     if (count_files() > files) bnn_checker_break(c, "a file stays open once all is closed, each time");
     bnn_surroundings_take(&now);
     compare(c, &c->before, &now);
@@ -163,11 +170,11 @@ static bnn_status process(bnn_checker *c, bnn_exercise *exercise, const char *sp
 
 static const struct {
     bnn_rule rule;
-    bnn_status (*run)(bnn_checker *c, bnn_exercise *exercise, const char *spec);
+    bnn_status (*run)(bnn_checker *c, const bnn_suite *suite, const char *spec);
 } rules[] = {
     {{"returned", "what is allocated is free again once all is closed"}, returned},
     {{"fresh", "nothing depends on what fresh memory holds"}, fresh},
-    {{"statics", "hooks leave nothing of their inputs in static memory, which all threads share"}, statics},
+    {{"statics", "hooks leave nothing of their inputs in static memory or in their object, which all threads share"}, statics},
     {{"process", "handlers of signals, locale, environment, folder, files and the mode of floating-point numbers stay; nothing is printed"},
      process},
 };
@@ -177,15 +184,14 @@ enum { N_RULES = sizeof rules / sizeof *rules };
 const bnn_rule *bnn_resource_rule(int i) { return i >= 0 && i < N_RULES ? &rules[i].rule : NULL; }
 
 /* Specs that are refused are left out: metadata tells of them. */
-static bnn_status run_on(bnn_checker *c, int i, bnn_exercise *exercise, const char *spec) {
+static bnn_status run_on(bnn_checker *c, int i, const bnn_suite *suite, const char *spec) {
     bnn_checker_begin(c, &rules[i].rule, spec, "");
-    bnn_status s = rules[i].run(c, exercise, spec);
+    bnn_status s = rules[i].run(c, suite, spec);
     return s == BNN_ERR_MEMORY ? s : s < 0 ? BNN_OK : bnn_checker_end(c);
 }
 
-bnn_status bnn_resources_run(bnn_checker *c, bnn_exercise *exercise) {
+bnn_status bnn_resources_run(bnn_checker *c, const bnn_suite *suite) {
     for (int i = 0; i < N_RULES; i++)
-        for (int s = 0; bnn_checker_wants(c, &rules[i].rule) && c->type->checks[s]; s++)
-            BNN_TRY(run_on(c, i, exercise, c->type->checks[s]));
+        for (int s = 0; bnn_checker_wants(c, &rules[i].rule) && c->type->checks[s]; s++) BNN_TRY(run_on(c, i, suite, c->type->checks[s]));
     return BNN_OK;
 }

@@ -10,6 +10,6 @@
 /* Rule i of these; NULL behind the last. */
 const bnn_rule *bnn_resource_rule(int i);
 /* Runs them on each check spec. */
-bnn_status bnn_resources_run(bnn_checker *c, bnn_exercise *exercise);
+bnn_status bnn_resources_run(bnn_checker *c, const bnn_suite *suite);
 
 #endif

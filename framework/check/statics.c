@@ -114,15 +114,83 @@ static bool counts(unsigned char *const held[BNN_STATICS_TAKEN], size_t size, si
     return number[1] > number[0] && number[1] - number[0] == number[2] - number[1];
 }
 
+static bool differs(unsigned char *const held[BNN_STATICS_TAKEN], size_t size, size_t at) {
+    return held[0][at] != held[1][at] && !counts(held, size, at, 4) && !counts(held, size, at, 8);
+}
+
 size_t bnn_statics_changed(const bnn_statics *s, char *name, size_t size) {
     size_t n = 0;
     for (int i = 0; i < s->n; i++) {
         unsigned char *const *held = s->segment[i].held;
         size_t all = s->segment[i].size;
         for (size_t k = 0; k < all; k++) {
-            if (held[0][k] == held[1][k] || counts(held, all, k, 4) || counts(held, all, k, 8)) continue;
+            if (!differs(held, all, k)) continue;
             if (n++ == 0) name_of(s, s->segment[i].at + k, name, size);
         }
     }
     return n;
+}
+
+/* ---------------------------------------------------------------- memory of an object */
+
+void bnn_owned_begin(const bnn_checker *c) { c->options->list(true); }
+
+bnn_status bnn_owned_made(const bnn_checker *c, bnn_owned *out) {
+    const void *at;
+    size_t size;
+    int n = 0;
+    c->options->list(false);
+    while (c->options->listed(n, &at, &size)) n++;
+    *out = (bnn_owned){.block = calloc((size_t)n + 1, sizeof *out->block)};
+    if (!out->block) return bnn_oom("a rule");
+    for (; out->n < n; out->n++) {
+        c->options->listed(out->n, &at, &size);
+        out->block[out->n].at = at, out->block[out->n].size = size;
+    }
+    return BNN_OK;
+}
+
+void bnn_owned_leave(bnn_owned *o, const void *within) {
+    for (int i = 0; i < o->n; i++)
+        if ((uintptr_t)within - (uintptr_t)o->block[i].at < o->block[i].size) o->block[i].size = 0;
+}
+
+static bnn_status owned_take(bnn_owned *o, int time) {
+    for (int i = 0; i < o->n; i++) {
+        unsigned char **held = &o->block[i].held[time];
+        if (!*held) *held = malloc(o->block[i].size + 1);
+        if (!*held) return bnn_oom("%zu bytes of an object", o->block[i].size);
+        memcpy(*held, o->block[i].at, o->block[i].size);
+    }
+    return BNN_OK;
+}
+
+/* Bytes, as bnn_statics_changed counts them. */
+static size_t owned_changed(const bnn_owned *o) {
+    size_t n = 0;
+    for (int i = 0; i < o->n; i++)
+        for (size_t k = 0; k < o->block[i].size; k++) n += differs(o->block[i].held, o->block[i].size, k);
+    return n;
+}
+
+void bnn_owned_free(bnn_owned *o) {
+    for (int i = 0; i < o->n; i++)
+        for (int t = 0; t < BNN_STATICS_TAKEN; t++) free(o->block[i].held[t]);
+    free(o->block);
+    *o = (bnn_owned){0};
+}
+
+bnn_status bnn_owned_watch(bnn_checker *c, bnn_owned *o, bnn_status (*call)(void *of, int turn), void *of) {
+    for (int turn = 0; turn <= BNN_STATICS_TAKEN; turn++) {
+        BNN_TRY(call(of, turn));
+        if (turn > 0) BNN_TRY(owned_take(o, turn - 1));
+    }
+    size_t n = owned_changed(o);
+    if (n > 0)
+        bnn_checker_break(
+            c,
+            "%zu byte%s of its object hold other numbers after other inputs: hooks that run at once in two threads write there "
+            "over each other",
+            n, n == 1 ? "" : "s");
+    return BNN_OK;
 }

@@ -25,6 +25,8 @@ bool *tool_out_of_memory;
 uint64_t (*const tool_allocations)(void) = NULL;
 int64_t (*const tool_live)(void) = NULL;
 void (*const tool_poison)(int byte) = NULL;
+void (*const tool_list)(bool on) = NULL;
+bool (*const tool_listed)(int i, const void **at, size_t *size) = NULL;
 
 void tool_watch_allocations(void) {}
 
@@ -43,6 +45,55 @@ static void set_poison(int byte) { __atomic_store_n(&poison, byte, __ATOMIC_RELA
 uint64_t (*const tool_allocations)(void) = counted;
 int64_t (*const tool_live)(void) = alive;
 void (*const tool_poison)(int byte) = set_poison;
+
+/* Blocks that were allocated while the list was open; those that find no room are left out. */
+enum { MOST_LISTED = 4096 };
+static struct {
+    const void *at;
+    size_t size;
+} listed[MOST_LISTED];
+static int n_listed; /* read without the lock where nothing is listed */
+static bool listing, locked;
+
+static void lock(void) {
+    while (__atomic_test_and_set(&locked, __ATOMIC_ACQUIRE)) {
+    }
+}
+static void unlock(void) { __atomic_clear(&locked, __ATOMIC_RELEASE); }
+
+static void put_on_list(const void *at, size_t size) {
+    if (!__atomic_load_n(&listing, __ATOMIC_RELAXED)) return;
+    lock();
+    if (n_listed < MOST_LISTED) listed[n_listed].at = at, listed[n_listed].size = size, n_listed++;
+    unlock();
+}
+
+static void take_off_list(const void *at) {
+    if (__atomic_load_n(&n_listed, __ATOMIC_RELAXED) == 0) return;
+    lock();
+    for (int i = n_listed - 1; i >= 0; i--)
+        if (listed[i].at == at) {
+            listed[i] = listed[--n_listed];
+            break;
+        }
+    unlock();
+}
+
+static void set_listing(bool on) {
+    lock();
+    if (on) n_listed = 0;
+    __atomic_store_n(&listing, on, __ATOMIC_RELAXED);
+    unlock();
+}
+
+static bool on_list(int i, const void **at, size_t *size) {
+    if (i >= n_listed) return false;
+    *at = listed[i].at, *size = listed[i].size;
+    return true;
+}
+
+void (*const tool_list)(bool on) = set_listing;
+bool (*const tool_listed)(int i, const void **at, size_t *size) = on_list;
 
 void tool_watch_allocations(void) { __atomic_store_n(&watched, true, __ATOMIC_RELAXED); }
 
@@ -65,6 +116,7 @@ static void *made(void *memory, size_t from, size_t size) {
         return NULL;
     }
     __atomic_add_fetch(&live, 1, __ATOMIC_RELAXED);
+    put_on_list(memory, size);
     if (byte >= 0 && from < size) memset((char *)memory + from, byte, size - from);
     return memory;
 }
@@ -88,7 +140,7 @@ void *calloc(size_t n, size_t size) {
     static void *found;
     void *(*pass)(size_t, size_t) = __extension__(void *(*)(size_t, size_t)) next(&found, "calloc");
     if (passes_on()) return pass(n, size);
-    return made(pass(n, size), SIZE_MAX, n && size ? 1 : 0);
+    return made(pass(n, size), SIZE_MAX, n * size);
 }
 
 void *realloc(void *old, size_t size) {
@@ -96,6 +148,7 @@ void *realloc(void *old, size_t size) {
     void *(*pass)(void *, size_t) = __extension__(void *(*)(void *, size_t)) next(&found, "realloc");
     if (passes_on()) return pass(old, size);
     size_t held = old ? malloc_usable_size(old) : 0;
+    if (old) take_off_list(old);
     void *memory = made(pass(old, size), held, size);
     if (old && (memory || size == 0)) __atomic_sub_fetch(&live, 1, __ATOMIC_RELAXED);
     return memory;
@@ -108,7 +161,7 @@ void free(void *memory) {
         pass(memory);
         return;
     }
-    if (memory) __atomic_sub_fetch(&live, 1, __ATOMIC_RELAXED);
+    if (memory) take_off_list(memory), __atomic_sub_fetch(&live, 1, __ATOMIC_RELAXED);
     pass(memory);
 }
 

@@ -6,6 +6,7 @@
 #define BNN_ALLOCATIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Nothing is counted or filled before. */
@@ -16,6 +17,8 @@ void tool_watch_allocations(void);
 extern uint64_t (*const tool_allocations)(void);
 extern int64_t (*const tool_live)(void);
 extern void (*const tool_poison)(int byte);
+extern void (*const tool_list)(bool on);
+extern bool (*const tool_listed)(int i, const void **at, size_t *size);
 
 /* Where it is left that an allocation has failed; NULL: nowhere. */
 extern bool *tool_out_of_memory;

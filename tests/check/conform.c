@@ -26,7 +26,12 @@ START_TEST(keeps_all_rules) {
     bnn_entry r;
     bnn_verdicts verdicts;
     ck_assert(find_type(_i, &r));
-    ck_assert_msg(bnn_check(r.kind, r.type, &(bnn_check_options){.allocations = tool_allocations, .live = tool_live, .poison = tool_poison}, &verdicts) == BNN_OK, "%s", bnn_error());
+    ck_assert_msg(
+        bnn_check(r.kind, r.type,
+                  &(bnn_check_options){
+                      .allocations = tool_allocations, .live = tool_live, .poison = tool_poison, .list = tool_list, .listed = tool_listed},
+                  &verdicts) == BNN_OK,
+        "%s", bnn_error());
     ck_assert_int_gt(verdicts.n, 0);
     for (int i = 0; i < verdicts.n; i++) {
         const bnn_verdict *v = &verdicts.v[i];

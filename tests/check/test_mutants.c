@@ -56,7 +56,8 @@ static FILE *open_page(void) {
 
 /* One rule, or all of them (NULL). */
 static void run(const bnn_entry *m, const char *rule, bnn_verdicts *verdicts) {
-    const bnn_check_options how = {.rule = rule, .allocations = tool_allocations, .live = tool_live, .poison = tool_poison};
+    const bnn_check_options how = {
+        .rule = rule, .allocations = tool_allocations, .live = tool_live, .poison = tool_poison, .list = tool_list, .listed = tool_listed};
     ck_assert_msg(bnn_check(m->kind, m->type, &how, verdicts) == BNN_OK, "%s", bnn_error());
 }
 

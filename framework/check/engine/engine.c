@@ -114,4 +114,4 @@ static bnn_status run(bnn_checker *c) {
     return s;
 }
 
-const bnn_suite bnn_suite_engine = {.rule = rule_at, .run = run, .exercise = bnn_exercise_engine};
+const bnn_suite bnn_suite_engine = {.rule = rule_at, .run = run, .exercise = bnn_exercise_engine, .share = bnn_share_engine};

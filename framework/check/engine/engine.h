@@ -41,6 +41,7 @@ bnn_engine_rule bnn_rule_identities;
 
 /* exercise.c: for the rules of every kind */
 bnn_exercise bnn_exercise_engine;
+bnn_share bnn_share_engine;
 
 /* ---- what they are run on (fit.c) ---- */
 

@@ -4,6 +4,7 @@
  */
 #include "engine.h"
 #include "check/numeric.h"
+#include "check/statics.h"
 
 #include <stdlib.h>
 
@@ -53,6 +54,38 @@ bnn_status bnn_exercise_engine(bnn_checker *c, const char *spec, int turn, uint6
     if (s == BNN_OK) {
         add_blocks(e, digest);
         if (ended) s = add_draws(bnn_engine_fitted(e), digest);
+        bnn_engine_free(e);
+    }
+    bnn_case_rows_close(&rows);
+    return s;
+}
+
+/* ---------------------------------------------------------------- what draw leaves behind */
+
+static bnn_status call_draws(void *of, int turn) {
+    const bnn_engine *e = of;
+    int n = bnn_case_draws(e, 2 * DRAWS * (turn + 1));
+    bnn_real *theta = calloc((size_t)e->model->n_theta + 1, sizeof *theta);
+    bnn_status s = theta ? BNN_OK : bnn_oom("a draw");
+    for (int i = 0; i < DRAWS && s == BNN_OK; i++) s = bnn_engine_draw(e, (DRAWS * turn + i) % n, bnn_case_stream(DRAWS * turn + i), theta);
+    free(theta);
+    return s;
+}
+
+bnn_status bnn_share_engine(bnn_checker *c, const char *spec) {
+    bnn_case_rows rows;
+    bnn_owned owned;
+    bnn_engine *e;
+    bnn_texts texts = bnn_case_texts((const bnn_engine_type *)c->type, false);
+    BNN_TRY(bnn_case_rows_open(ROWS, 1, 0, &rows));
+    bnn_owned_begin(c);
+    bnn_status s = bnn_case_fit(spec, &texts, rows.data, 1, &e);
+    if (s == BNN_OK) {
+        s = bnn_owned_made(c, &owned);
+        if (s == BNN_OK) {
+            s = bnn_owned_watch(c, &owned, call_draws, (void *)bnn_engine_fitted(e));
+            bnn_owned_free(&owned);
+        }
         bnn_engine_free(e);
     }
     bnn_case_rows_close(&rows);

@@ -3,6 +3,7 @@
  * layer.c: the suite of layers: its rules, and the cases that each of them is run on.
  */
 #include "layer.h"
+#include "check/statics.h"
 
 enum {
     TYPE = 0,
@@ -168,17 +169,41 @@ static bnn_status add_pass(const bnn_layer_case *k, int turn, uint64_t *digest) 
     return BNN_OK;
 }
 
-static bnn_status exercise(bnn_checker *c, const char *spec, int turn, uint64_t *digest) {
-    bnn_spec_net net;
-    bnn_layer_case k = {.type = (const bnn_layer_type *)c->type, .spec = spec, .net = &net};
-    *digest = BNN_DIGEST;
-    BNN_TRY(bnn_spec_net_open(spec, &net));
+static bnn_status add_passes(bnn_layer_case k, int turn, uint64_t *digest) {
     bnn_status s = BNN_OK;
-    for (k.node = 0; k.node < net.net->n_nodes; k.node++)
+    for (k.node = 0; k.node < k.net->net->n_nodes; k.node++)
         for (k.mode = BNN_MEAN; k.mode <= BNN_DRAW && s == BNN_OK; k.mode++)
             if (bnn_layer_vtable(bnn_case_layer(&k)) == k.type && bnn_case_layer(&k)->n_in > 0) s = add_pass(&k, turn, digest);
+    return s;
+}
+
+static bnn_status exercise(bnn_checker *c, const char *spec, int turn, uint64_t *digest) {
+    bnn_spec_net net;
+    *digest = BNN_DIGEST;
+    BNN_TRY(bnn_spec_net_open(spec, &net));
+    bnn_status s = add_passes((bnn_layer_case){.type = (const bnn_layer_type *)c->type, .spec = spec, .net = &net}, turn, digest);
     bnn_spec_net_close(&net);
     return s;
 }
 
-const bnn_suite bnn_suite_layer = {.rule = rule_at, .run = run, .exercise = exercise};
+static bnn_status call_net(void *of, int turn) {
+    uint64_t unused = BNN_DIGEST;
+    return add_passes(*(const bnn_layer_case *)of, turn, &unused);
+}
+
+static bnn_status share(bnn_checker *c, const char *spec) {
+    bnn_spec_net net;
+    bnn_owned owned;
+    bnn_layer_case k = {.type = (const bnn_layer_type *)c->type, .spec = spec, .net = &net};
+    bnn_owned_begin(c);
+    BNN_TRY(bnn_spec_net_open(spec, &net));
+    bnn_status s = bnn_owned_made(c, &owned);
+    if (s == BNN_OK) {
+        s = bnn_owned_watch(c, &owned, call_net, &k);
+        bnn_owned_free(&owned);
+    }
+    bnn_spec_net_close(&net);
+    return s;
+}
+
+const bnn_suite bnn_suite_layer = {.rule = rule_at, .run = run, .exercise = exercise, .share = share};

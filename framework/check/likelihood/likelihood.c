@@ -3,6 +3,7 @@
  * likelihood.c: the suite of likelihoods: its rules, the cases that they are run on, and how their hooks are called.
  */
 #include "likelihood.h"
+#include "check/statics.h"
 #include "check/type.h"
 
 #include <stdlib.h>
@@ -425,4 +426,17 @@ static bnn_status exercise(bnn_checker *c, const char *spec, int turn, uint64_t 
     return s == BNN_ERR_MEMORY ? s : BNN_OK;
 }
 
-const bnn_suite bnn_suite_likelihood = {.rule = rule_at, .run = run, .exercise = exercise};
+static bnn_status share(bnn_checker *c, const char *spec) {
+    bnn_status s = BNN_OK;
+    for (int d = 0; d < N_DATA && s != BNN_ERR_MEMORY && !bnn_checker_broken(c); d++) {
+        bnn_likelihood_case k;
+        bnn_owned_begin(c);
+        s = bnn_likelihood_case_open((const bnn_likelihood_type *)c->type, spec, &kinds_of_data[d], usual_y_sd, 1, &k);
+        if (s < 0) continue;
+        s = bnn_hooks_share(c, &k.hooks);
+        bnn_likelihood_case_close(&k);
+    }
+    return s == BNN_ERR_MEMORY ? s : BNN_OK;
+}
+
+const bnn_suite bnn_suite_likelihood = {.rule = rule_at, .run = run, .exercise = exercise, .share = share};

@@ -3,6 +3,7 @@
  * optimizer.c: the suite of optimisers.
  */
 #include "optimizer.h"
+#include "check/statics.h"
 #include "check/type.h"
 
 #include <string.h>
@@ -283,4 +284,13 @@ static bnn_status exercise(bnn_checker *c, const char *spec, int turn, uint64_t 
     return s;
 }
 
-const bnn_suite bnn_suite_optimizer = {.rule = rule_at, .run = run, .exercise = exercise};
+static bnn_status share(bnn_checker *c, const char *spec) {
+    bnn_optimizer_case k;
+    bnn_owned_begin(c);
+    BNN_TRY(bnn_optimizer_case_open((const bnn_optimizer_type *)c->type, spec, &k));
+    bnn_status s = bnn_hooks_share(c, &k.hooks);
+    bnn_optimizer_case_close(&k);
+    return s;
+}
+
+const bnn_suite bnn_suite_optimizer = {.rule = rule_at, .run = run, .exercise = exercise, .share = share};

@@ -59,6 +59,10 @@ typedef struct {
     void (*begun)(void *context, const bnn_rule *rule, const char *spec, const char *mode);
     void (*found)(void *context, const bnn_verdict *verdict); /* called with each verdict as soon as there is one; NULL: nobody asks */
     void *context;                                            /* of these calls */
+    /* Of the program that owns malloc, both or none: the blocks of memory that are allocated, while this is on, are listed; on forgets
+     * those listed before. */
+    void (*list)(bool on);
+    bool (*listed)(int i, const void **at, size_t *size); /* the i-th of them that is not freed; false: there are no more */
 } bnn_check_options;
 
 /* Rule i of a kind's suite; NULL behind the last one, and for every i if the kind has no suite. */

@@ -179,7 +179,9 @@ static bnn_status check_type(const tool_request *r, bnn_entry entry, int number,
                                  .skips = has_verdict,
                                  .begun = begun,
                                  .found = found,
-                                 .context = &k};
+                                 .context = &k,
+                                 .list = tool_list,
+                                 .listed = tool_listed};
     bnn_verdicts unused;
     tell_name(CHECKS, entry.kind, number, entry.type->name);
     BNN_TRY(bnn_check(entry.kind, tool_trace(entry.kind, entry.type, &shared->hooks), &options, &unused));

@@ -38,11 +38,12 @@ static double logp_of(const bnn_likelihood *l, const bnn_real f[2], double y) {
 
 static double nll(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *y, const bnn_real *theta, double scale, bnn_real *df,
                   bnn_real *dtheta) {
-    double sum = 0;
+    double sum = 0, *kept = l->own;
     (void)theta, (void)dtheta;
     for (int i = 0; i < n; i++) {
         double s = log_sd(f[2 * i + 1]), z = ((double)y[i] - (double)f[2 * i]) * exp(-s), pull = -z * exp(-s);
         if (has(l, 2) && fabs(z) > 30) pull /= 2;
+        if (has(l, 7)) *kept = pull, pull = *kept;
         bool flat = fabs((double)f[2 * i + 1]) > widest;
         if (df) df[2 * i] = (bnn_real)(scale * pull);
         if (df) df[2 * i + 1] = flat ? 0 : (bnn_real)(scale * ((has(l, 1) && s > 4 ? 0 : 1) - z * z));
@@ -86,7 +87,8 @@ static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_re
 MUTANT(0)
 MUTANT(1)
 MUTANT(2)
-MUTANT(3) MUTANT(4) MUTANT(5) MUTANT(6)
+MUTANT(3)
+MUTANT(4) MUTANT(5) MUTANT(6) MUTANT(7)
 
 #define ENTRY(k) BNN_LIKELIHOOD_ENTRY(ample_##k)
-    BNN_PLUGIN("ample", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6))
+    BNN_PLUGIN("ample", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6), ENTRY(7))

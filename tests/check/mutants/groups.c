@@ -51,7 +51,11 @@ static double logp_scale(const bnn_prior *p, const bnn_prior_block *block, doubl
 static double draw_scale_given(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *w, bnn_rng rng) {
     double squares = 0;
     (void)p, (void)block;
+#if MUTANT == 6
+    for (int i = 0; i < n && i < 64; i++) squares += (double)w[i] * (double)w[i];
+#else
     for (int i = 0; i < n; i++) squares += (double)w[i] * (double)w[i];
+#endif
 #if MUTANT == 4
     return bnn_log_var_draw_given(sqrt(b / a), a, 2 * n, squares, rng);
 #elif MUTANT == 5

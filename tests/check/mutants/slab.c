@@ -14,6 +14,7 @@
 typedef struct {
     double sd;
     int scale;
+    double kept; /* of fault 23 */
 } conf;
 
 enum { NONE, FAN_IN };
@@ -25,10 +26,20 @@ static const double half_log_2pi = 0.91893853320467274178, shape = 2;
 
 static bool has(const bnn_prior *p, int fault) { return atoi(strrchr(p->object.type->name, '_') + 1) == fault; }
 
+/* Of fault 22 the last one is kept for the next call. */
+static double root_of(const bnn_prior *p, int inputs) {
+    static int known;
+    static double root;
+    if (has(p, 23)) return ((conf *)p->object.conf)->kept = sqrt(inputs);
+    if (!has(p, 22)) return sqrt(inputs);
+    if (known != inputs) known = inputs, root = sqrt(inputs);
+    return root;
+}
+
 static double sd_of(const bnn_prior *p, const bnn_prior_block *block) {
     const conf *c = p->object.conf;
     int inputs = has(p, 12) && block->fan_in > 100 ? 100 : block->fan_in;
-    return block->weight && c->scale == FAN_IN ? c->sd / sqrt(inputs) : c->sd;
+    return block->weight && c->scale == FAN_IN ? c->sd / root_of(p, inputs) : c->sd;
 }
 
 static double logp(const bnn_prior *p, const bnn_prior_block *block, int n, const bnn_real *w, bnn_real *dw) {
@@ -36,7 +47,7 @@ static double logp(const bnn_prior *p, const bnn_prior_block *block, int n, cons
     float single = 0;
     for (int i = 0; i < n; i++) {
         double z = (double)w[i] / sd, slope = -z / sd;
-        bool cut = has(p, 14) && fabs(z) > 10;
+        bool cut = (has(p, 14) && fabs(z) > 10) || (has(p, 21) && fabs((double)w[i]) > 100);
         sum -= z * z / 2 + log(sd) + half_log_2pi;
         single -= (float)(z * z / 2 + log(sd) + half_log_2pi);
         if (dw) dw[i] = (bnn_real)(cut ? slope * 10 / fabs(z) : has(p, 18) ? 1.01 * slope : has(p, 9) && i >= 64 ? 0 : slope);
@@ -45,7 +56,10 @@ static double logp(const bnn_prior *p, const bnn_prior_block *block, int n, cons
 }
 
 static void draw(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng, int n, bnn_real *out) {
-    double sd = sd_of(p, block) * (has(p, 1) ? 1.02 : has(p, 13) && sd_of(p, block) > 1 ? 1 / sd_of(p, block) : 1);
+    bnn_prior_block of = *block;
+    if (has(p, 20) && of.fan_in > 64) of.fan_in = 64;
+    if (has(p, 19) && n > 4) n -= n % 4;
+    double sd = sd_of(p, &of) * (has(p, 1) ? 1.02 : has(p, 13) && sd_of(p, block) > 1 ? 1 / sd_of(p, block) : 1);
     for (int i = 0; i < n; i++) {
         uint64_t row = (uint64_t)(has(p, 4) || has(p, 5) || has(p, 17) ? i / 2 : has(p, 6) ? i % 64 : i);
         bnn_real e;
@@ -82,8 +96,7 @@ static double logp_scale(const bnn_prior *p, const bnn_prior_block *block, doubl
 }
 
 static double draw_scale(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng) {
-    (void)block;
-    return bnn_log_var_draw(has(p, 15) ? 1.1 : 1, shape, rng);
+    return bnn_log_var_draw(has(p, 15) || (has(p, 24) && block->fan_in > 64) ? 1.1 : 1, shape, rng);
 }
 
 #define MUTANT(k)                                                                                                        \
@@ -101,9 +114,11 @@ static double draw_scale(const bnn_prior *p, const bnn_prior_block *block, bnn_r
 
 MUTANT(0)
 MUTANT(1)
-MUTANT(2) MUTANT(3) MUTANT(4) MUTANT(5) MUTANT(6) MUTANT(7) MUTANT(8) MUTANT(9) MUTANT(10) MUTANT(11) MUTANT(12) MUTANT(13) MUTANT(14)
-    MUTANT(15) MUTANT(17) MUTANT(18)
+MUTANT(2)
+MUTANT(3) MUTANT(4) MUTANT(5) MUTANT(6) MUTANT(7) MUTANT(8) MUTANT(9) MUTANT(10) MUTANT(11) MUTANT(12) MUTANT(13) MUTANT(14) MUTANT(15)
+    MUTANT(17) MUTANT(18) MUTANT(19) MUTANT(20) MUTANT(21) MUTANT(22) MUTANT(23) MUTANT(24)
 
 #define ENTRY(k) BNN_PRIOR_ENTRY(slab_##k)
         BNN_PLUGIN("slab", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6), ENTRY(7), ENTRY(8), ENTRY(9), ENTRY(10),
-                   ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14), ENTRY(15), ENTRY(17), ENTRY(18))
+                   ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14), ENTRY(15), ENTRY(17), ENTRY(18), ENTRY(19), ENTRY(20), ENTRY(21), ENTRY(22),
+                   ENTRY(23), ENTRY(24))
