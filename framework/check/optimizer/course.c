@@ -405,13 +405,33 @@ static bnn_status try_on_spec(bnn_checker *c, const char *spec, const bnn_option
     return s;
 }
 
+/* Of an option without ends. */
+static bnn_status try_others(bnn_checker *c, const char *spec, const bnn_option *o, bool *differs) {
+    static const char *const values[] = {"1e-3", "0.7", "30", "1e4"};
+    bnn_optimizer_case preset, k;
+    bnn_status s = bnn_optimizer_case_open((const bnn_optimizer_type *)c->type, spec, &preset);
+    if (s < 0) return s == BNN_ERR_MEMORY ? s : BNN_OK;
+    wander(&preset);
+    for (size_t i = 0; i < sizeof values / sizeof *values && s == BNN_OK; i++) {
+        if ((s = bnn_optimizer_case_open(preset.type, spec, &k)) < 0) break;
+        if (bnn_options_set(k.type->type.options, k.o.object.conf, o->name, values[i]) == BNN_OK) {
+            wander(&k);
+            *differs |= memcmp(k.theta, preset.theta, N * sizeof *k.theta) != 0;
+        }
+        bnn_optimizer_case_close(&k);
+    }
+    bnn_optimizer_case_close(&preset);
+    return s;
+}
+
 bnn_status bnn_rule_effect(bnn_checker *c) {
     bnn_option o;
     for (int i = 0; bnn_options_at(c->type->options, i, &o) && !bnn_checker_broken(c); i++) {
         bool number = o.kind == BNN_OPTION_INT || o.kind == BNN_OPTION_REAL, limited = isfinite(o.min) && isfinite(o.max) && o.min < o.max;
         bool differs = false;
-        if (!(o.kind == BNN_OPTION_CHOICE || (number && limited))) continue;
-        for (int s = 0; c->type->checks[s]; s++) BNN_TRY(try_on_spec(c, c->type->checks[s], &o, &differs));
+        if (!(o.kind == BNN_OPTION_CHOICE || (number && limited) || o.kind == BNN_OPTION_REAL)) continue;
+        for (int s = 0; c->type->checks[s]; s++)
+            BNN_TRY((o.kind == BNN_OPTION_REAL && !limited ? try_others : try_on_spec)(c, c->type->checks[s], &o, &differs));
         if (!differs) bnn_checker_break(c, "option '%s' changes no step, whatever its value: is it read?", o.name);
     }
     return BNN_OK;

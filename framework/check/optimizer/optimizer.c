@@ -241,12 +241,16 @@ static const bnn_table_rule rules[] = {
      .on_case = bnn_rule_decoupled},
     {{"mirror", "where theta and its gradients have the other sign, so have the steps"}, .on_case = bnn_rule_mirror},
     {{"tails", "each of 1, 8, 13, 65 and 1031 parameters is stepped as one of seven"}, .on_case = bnn_rule_tails},
+    {{"blocks",
+      "under BY_BLOCKS a step is that of the same block in any order and of copies of it, grows no faster than the block, and leaves 0"},
+     .on_case = bnn_rule_blocks},
     {{"constant",
       "steps along a gradient that stays the same go downhill and do not rise and fall, unless UNEVEN says it; of one length under EVEN"},
      .on_case = bnn_rule_constant},
     {{"small", "where squares of gradients are held, a gradient of 0.01 is answered as one of 1, under EVEN one of 1e-4"},
      .on_case = bnn_rule_small},
-    {{"effect", "every option changes the steps, and at its ends and in its middle the first one goes downhill"}, .once = bnn_rule_effect},
+    {{"effect", "every option changes the steps, and at its ends and in its middle, where it has these, the first one goes downhill"},
+     .once = bnn_rule_effect},
 };
 
 enum { N_RULES = sizeof rules / sizeof *rules };
@@ -284,10 +288,20 @@ static bnn_status exercise(bnn_checker *c, const char *spec, int turn, uint64_t 
     return s;
 }
 
+static bool step_elsewhere(void *of, int hook) {
+    bnn_optimizer_case *k = of;
+    (void)hook;
+    k->t++;
+    bnn_optimizer_case_gradient(k);
+    bnn_optimizer_case_step(k);
+    return true;
+}
+
 static bnn_status share(bnn_checker *c, const char *spec) {
     bnn_optimizer_case k;
     bnn_owned_begin(c);
     BNN_TRY(bnn_optimizer_case_open((const bnn_optimizer_type *)c->type, spec, &k));
+    k.hooks.call = step_elsewhere;
     bnn_status s = bnn_hooks_share(c, &k.hooks);
     bnn_optimizer_case_close(&k);
     return s;

@@ -45,6 +45,8 @@ double bnn_optimizer_case_quadratic(bnn_optimizer_case *k, double least);
 /* Rules on a course of steps. */
 typedef bnn_status bnn_optimizer_rule(bnn_checker *c, void *of);
 bnn_optimizer_rule bnn_rule_decoupled, bnn_rule_mirror, bnn_rule_tails, bnn_rule_constant, bnn_rule_small, bnn_rule_converges;
+/* blocks.c: of those that take whole blocks */
+bnn_optimizer_rule bnn_rule_blocks;
 bnn_status bnn_rule_effect(bnn_checker *c);
 
 #endif
