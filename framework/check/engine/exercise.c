@@ -6,6 +6,7 @@
 #include "check/numeric.h"
 #include "check/statics.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { ROWS = 24, DRAWS = 3 };
@@ -43,11 +44,28 @@ static bnn_status fit(const char *spec, const bnn_texts *texts, const bnn_data *
     return s;
 }
 
+/* Opened on labels, which it may refuse, and on targets that are NaN, on which steps fail: what is allocated up to there is freed, too. */
+static bnn_status fail(const char *spec, bool labels) {
+    enum { STEPS = 3 };
+    const bnn_texts texts = {.net = "dense", .likelihood = labels ? "categorical" : "gaussian", .prior = "gauss"};
+    bnn_case_rows rows;
+    bnn_engine *e = NULL;
+    bnn_step step = {0};
+    BNN_TRY(bnn_case_targets_open(ROWS, 1, labels ? 4 : 0, 1, &rows));
+    for (int i = 0; i < ROWS && !labels; i++) rows.data->y[i] = (bnn_real)NAN;
+    bnn_status s = bnn_engine_new(spec, &texts, rows.data, bnn_rng_seed(1), &e);
+    for (int i = 0; i < STEPS && s == BNN_OK && !step.done && !labels; i++) s = bnn_engine_step(e, rows.data, &step);
+    bnn_engine_free(e);
+    bnn_case_rows_close(&rows);
+    return s == BNN_ERR_MEMORY ? s : BNN_OK;
+}
+
 bnn_status bnn_exercise_engine(bnn_checker *c, const char *spec, int turn, uint64_t *digest) {
     bnn_case_rows rows;
     bnn_engine *e;
     bnn_texts texts = bnn_case_texts((const bnn_engine_type *)c->type, false);
     *digest = BNN_DIGEST;
+    for (int labels = 0; labels < 2 && turn == 0; labels++) BNN_TRY(fail(spec, labels));
     BNN_TRY(bnn_case_rows_open(ROWS, 1, 0.3 * turn, &rows));
     bool ended;
     bnn_status s = fit(spec, &texts, rows.data, turn, &e, &ended);

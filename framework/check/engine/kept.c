@@ -105,6 +105,14 @@ static void look_at_newest(bnn_checker *c, watched *w) {
     }
 }
 
+/* Where the step says that it stands some chain does. */
+static void look_at_step(bnn_checker *c, const watched *w, const bnn_step *step) {
+    bool found = !step->theta || !(w->type->type.caps & BNN_EXACT) || w->draws == w->draws_before;
+    for (int k = 0; k < w->chains && !found; k++)
+        found = memcmp(draw_at(w->theta, w, w->draws, k, w->draws / w->chains - 1), step->theta, w->n * sizeof *w->theta) == 0;
+    if (!found) bnn_checker_break(c, "step %d tells of a theta that none of its chains has kept: is it where one stands now?", w->steps);
+}
+
 static void look(bnn_checker *c, watched *w) {
     if (w->draws < w->draws_before) bnn_checker_break(c, "step %d leaves %d of %d draws", w->steps, w->draws, w->draws_before);
     if (w->chains < 1 || w->draws % w->chains != 0)
@@ -166,6 +174,7 @@ static bnn_status watch(bnn_checker *c, watched *w, const bnn_data *data) {
         BNN_TRY(copies_take(w->e, &w->now));
         BNN_TRY(take_draws(w));
         look(c, w);
+        if (!bnn_checker_broken(c)) look_at_step(c, w, &step);
         if (!bnn_checker_broken(c)) look_at_columns(c, w);
     }
     if (bnn_checker_broken(c)) return BNN_OK;
@@ -225,30 +234,30 @@ static bnn_status step_on(bnn_engine *e, const bnn_data *data, int draws, bool *
     return BNN_OK;
 }
 
-/* A new engine with the later state, of which one entry is that of the first. *e may be set, too, where it fails. */
-static bnn_status rebuild(const tuned *t, int block, size_t at, bnn_engine **e) {
+/* A new engine with the later state, of which some entries are those of the first. *e may be set, too, where it fails. */
+static bnn_status rebuild(const tuned *t, int block, size_t at, size_t length, bnn_engine **e) {
     bnn_block target[BNN_MAX_BLOCKS];
     BNN_TRY(bnn_engine_new(t->k->spec, &t->texts, t->data, bnn_rng_seed(5), e));
     BNN_TRY(bnn_case_copy_state(t->e, *e, t->data));
     if (block < 0) return BNN_OK;
     bnn_engine_vtable(*e)->blocks(*e, target);
     size_t size = size_of(&target[block]);
-    memcpy((char *)target[block].data + at * size, (const char *)t->first.block[block].data + at * size, size);
+    memcpy((char *)target[block].data + at * size, (const char *)t->first.block[block].data + at * size, length * size);
     return BNN_OK;
 }
 
 /* The newest draw of every chain after one more of them. */
-static bnn_status next_draws(const tuned *t, int block, size_t at, bnn_real **out) {
+static bnn_status next_draws(const tuned *t, int block, size_t at, size_t length, bnn_real **out) {
     const bnn_engine_type *type = t->k->type;
     bnn_engine *e = NULL;
     bool more;
-    bnn_status s = rebuild(t, block, at, &e);
+    bnn_status s = rebuild(t, block, at, length, &e);
     size_t n = s == BNN_OK ? (size_t)e->model->n_theta : 0;
     if (s == BNN_OK) s = step_on(e, t->data, type->n_draws(e), &more);
-    int chains = s == BNN_OK ? bnn_engine_chains(e) : 1, length = s == BNN_OK ? type->n_draws(e) / chains : 0;
+    int chains = s == BNN_OK ? bnn_engine_chains(e) : 1, kept = s == BNN_OK ? type->n_draws(e) / chains : 0;
     *out = calloc((size_t)chains * n + 1, sizeof **out);
     if (s == BNN_OK && !*out) s = bnn_oom("a rule");
-    for (int i = 0; s == BNN_OK && i < chains; i++) s = type->draw(e, (i + 1) * length - 1, bnn_case_stream(i), *out + (size_t)i * n);
+    for (int i = 0; s == BNN_OK && i < chains; i++) s = type->draw(e, (i + 1) * kept - 1, bnn_case_stream(i), *out + (size_t)i * n);
     bnn_engine_free(e);
     return s;
 }
@@ -281,32 +290,65 @@ static bnn_status know(tuned *t) {
     return s;
 }
 
-/* Numbers that are not one for each parameter: those hold positions, velocities, variances of them. */
-static bnn_status try_entries(bnn_checker *c, const tuned *t) {
-    size_t n = (size_t)t->e->model->n_theta, bytes = 0;
-    bnn_real *plain = NULL;
-    int tried = 0;
-    BNN_TRY(next_draws(t, -1, 0, &plain));
-    bytes = (size_t)bnn_engine_chains(t->e) * n * sizeof *plain;
-    bnn_status s = BNN_OK;
-    for (int b = 0; b < t->later.n && s == BNN_OK; b++) {
-        const bnn_block *now = &t->later.block[b], *then = &t->first.block[b];
-        if (now->theta || now->kind == BNN_BLOCK_U64 || now->length % n == 0 || now->length != then->length) continue;
-        for (size_t i = 0; i < now->length && s == BNN_OK && tried < MOST_ENTRIES && !bnn_checker_broken(c); i++) {
-            bnn_real *other = NULL;
-            if (entry(now, i) == entry(then, i) || is_known(t, (double)entry(now, i))) continue;
-            tried++;
-            s = next_draws(t, b, i, &other);
-            if (s == BNN_OK && memcmp(plain, other, bytes) != 0)
-                bnn_checker_break(
-                    c,
-                    "block '%s'[%zu] goes from %.6g to %.6g after the first draw is kept, and the next draw depends on it: does tuning "
-                    "go on behind the warm-up?",
-                    now->name, i, (double)entry(then, i), (double)entry(now, i));
-            free(other);
-        }
+/* Numbers above 0, one for each parameter, of which none has moved by a third: masses or variances on their way, not what a chain draws. */
+static bool is_scale(const bnn_block *now, const bnn_block *then, size_t at, size_t n) {
+    bool moved = false;
+    for (size_t i = at; i < at + n; i++) {
+        double a = (double)entry(then, i), b = (double)entry(now, i);
+        if (!(a > 0 && b > 0 && fabs(log(b / a)) < 0.3)) return false;
+        moved |= a != b;
     }
-    free(plain);
+    return moved && n >= 8;
+}
+
+/* What the tuned engine draws next, and what it is compared with. */
+typedef struct {
+    const tuned *t;
+    bnn_real *plain;
+    size_t bytes;
+    bool exact; /* the type claims the posterior without an error */
+} trial;
+
+/* Entries of a block put back to what they were behind the first kept draw. */
+static bnn_status try_stretch(bnn_checker *c, const trial *r, int block, size_t at, size_t length) {
+    const bnn_block *now = &r->t->later.block[block], *then = &r->t->first.block[block];
+    bnn_real *other = NULL;
+    bnn_status s = next_draws(r->t, block, at, length, &other);
+    if (s == BNN_OK && memcmp(r->plain, other, r->bytes) != 0)
+        bnn_checker_break(
+            c,
+            "block '%s'[%zu]%s from %.6g to %.6g after the first draw is kept, and the next draw depends on it: does tuning go "
+            "on behind the warm-up?",
+            now->name, at, length > 1 ? ", one of many, goes" : " goes", (double)entry(then, at), (double)entry(now, at));
+    free(other);
+    return s;
+}
+
+/* Numbers that are not one for each parameter, since those hold positions, velocities; and, of exact samplers, scales of parameters. */
+static bnn_status try_block(bnn_checker *c, const trial *r, int block, int *tried) {
+    const bnn_block *now = &r->t->later.block[block], *then = &r->t->first.block[block];
+    size_t n = (size_t)r->t->e->model->n_theta, length = now->length % n == 0 ? n : 1;
+    bnn_status s = BNN_OK;
+    if (now->theta || now->kind == BNN_BLOCK_U64 || now->length != then->length) return BNN_OK;
+    for (size_t i = 0; i < now->length && s == BNN_OK && *tried < MOST_ENTRIES && !bnn_checker_broken(c); i += length) {
+        bool vector = length > 1;
+        if (vector ? !(r->exact && is_scale(now, then, i, n)) : entry(now, i) == entry(then, i) || is_known(r->t, (double)entry(now, i)))
+            continue;
+        ++*tried;
+        s = try_stretch(c, r, block, i, length);
+    }
+    return s;
+}
+
+static bnn_status try_entries(bnn_checker *c, const tuned *t) {
+    trial r = {.t = t, .bytes = (size_t)bnn_engine_chains(t->e) * (size_t)t->e->model->n_theta * sizeof(bnn_real)};
+    const bnn_claim *claims = t->k->type->claims;
+    int tried = 0;
+    for (int i = 0; claims && claims[i].spec; i++) r.exact |= claims[i].finds == BNN_FINDS_POSTERIOR && claims[i].error == 0;
+    BNN_TRY(next_draws(t, -1, 0, 0, &r.plain));
+    bnn_status s = BNN_OK;
+    for (int b = 0; b < t->later.n && s == BNN_OK; b++) s = try_block(c, &r, b, &tried);
+    free(r.plain);
     return s;
 }
 

@@ -21,8 +21,9 @@ typedef bnn_line_setting setting;
 typedef bnn_line_truth truth;
 
 /* Minibatches of eight do not divide the rows of the first. */
-const bnn_line_setting bnn_line_plain = {20, 1, 0, 0.1, 0.2, 0.5};
-static const setting tied = {24, 1, 0.95, 0.1, 1, 1}, thrice = {24, 3, 0, 0.1, 0.2, 0.5}, silent = {24, 1, 0, 1e-9, 0.2, 0.5};
+const bnn_line_setting bnn_line_plain = {20, 1, 0, 0.1, 0.2, 0.5, false};
+static const setting tied = {24, 1, 0.95, 0.1, 1, 1, false}, thrice = {24, 3, 0, 0.1, 0.2, 0.5, false},
+                     silent = {24, 1, 0, 1e-9, 0.2, 0.5, false}, weighed = {24, 1, 0, 0.1, 0.2, 0.5, true};
 
 /* ---------------------------------------------------------------- what should be */
 
@@ -50,9 +51,10 @@ static void solve(const setting *t, const bnn_data *data, double p, double count
     for (int i = 0; i < W * W; i++) prec[i] = i % (W + 1) == 0 ? prior[i / W] : 0;
     for (int r = 0; r < data->n; r++)
         for (int i = 0; i < W; i++) {
-            out->mean[i] += tau * input(data, r, i) * (double)data->y[r];
+            double of_row = data->weight ? tau * data->weight[r] : tau;
+            out->mean[i] += of_row * input(data, r, i) * (double)data->y[r];
             for (int j = 0; j < W; j++)
-                prec[i * W + j] += tau * input(data, r, i) * input(data, r, j) * (i == j && i < IN ? 1 + p / (1 - p) : 1);
+                prec[i * W + j] += of_row * input(data, r, i) * input(data, r, j) * (i == j && i < IN ? 1 + p / (1 - p) : 1);
         }
     memcpy(out->cov, prec, sizeof out->cov);
     gsl_matrix_view a = gsl_matrix_view_array(out->cov, W, W);
@@ -154,9 +156,21 @@ static bnn_status next_engine(bnn_lines *l) {
     return bnn_engine_new(l->k->spec, &texts, l->rows.data, bnn_rng_seed((uint64_t)(9 + l->fits)), &l->e);
 }
 
+/* The rows anew, whose scaling is by their weights. */
+static bnn_status weigh(bnn_case_rows *rows) {
+    int n = rows->table->n;
+    rows->table->weight = calloc((size_t)n, sizeof *rows->table->weight);
+    if (!rows->table->weight) return bnn_oom("a rule");
+    for (int i = 0; i < n; i++) rows->table->weight[i] = 1 + i % 5;
+    bnn_data_free(rows->data);
+    rows->data = NULL;
+    return bnn_data_split(rows->table, -1, BNN_TRAIN, NULL, &rows->data);
+}
+
 static bnn_status lines_new(const bnn_engine_case *k, const setting *t, bnn_lines *out) {
     *out = (bnn_lines){.k = k, .t = t};
     bnn_status s = bnn_case_rows_open(t->rows, t->copies, t->correlation, &out->rows);
+    if (s == BNN_OK && t->weighed) s = weigh(&out->rows);
     if (s == BNN_OK) s = next_engine(out);
     if (s < 0) bnn_lines_close(out);
     return s;
@@ -364,6 +378,10 @@ bnn_status bnn_rule_objective(bnn_checker *c, const bnn_engine_case *k) {
     bnn_status s = judge(c, &l);
     if (s == BNN_OK) s = judge_terms(c, &l);
     bnn_lines_close(&l);
+    if (s < 0 || bnn_checker_broken(c) || !(k->type->type.caps & BNN_WEIGHS)) return s;
+    c->note = "with rows of weights 1 to 5";
+    s = judge_setting(c, k, &weighed);
+    c->note = NULL;
     return s;
 }
 

@@ -12,6 +12,7 @@ enum { BNN_LINE = BNN_CASE_IN + 1 }; /* numbers of a line: weights, then the bia
 typedef struct {
     int rows, copies;                            /* rows of each copy */
     double correlation, tau, weight_sd, bias_sd; /* tau in the units of y */
+    bool weighed;                                /* rows have weights of 1 to 5 */
 } bnn_line_setting;
 extern const bnn_line_setting bnn_line_plain;
 

@@ -4,7 +4,7 @@
  * and several fits at once. And the chains of a fit against each other.
  */
 #include "linear.h"
-#include "check/numeric.h"
+#include "check/hooks.h"
 
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_linalg.h>
@@ -87,14 +87,14 @@ bnn_status bnn_rule_spread(bnn_checker *c, const bnn_engine_case *k) {
 
 /* ---------------------------------------------------------------- chains */
 
-/* Over the pairs of neighbours, of the mean of z z' where the second chain is looked at `lag` draws later. */
-static moments of_pairs(const bnn_lines *l, const double *z, int chains, int lag) {
+/* Over the pairs of chains `apart` from each other, of the mean of z z' where the second one is looked at `lag` draws later. */
+static moments of_pairs(const bnn_lines *l, const double *z, int chains, int apart, int lag) {
     moments m = {0};
     int length = l->length / chains, n = length - abs(lag);
-    for (int k = 0; k + 1 < l->chains; k++) {
-        if ((k + 1) % chains == 0) continue;
+    for (int k = 0; k + apart < l->chains; k++) {
+        if (k % chains + apart >= chains) continue;
         const double *a = z + (size_t)(k * length + (lag < 0 ? -lag : 0)) * W,
-                     *b = z + (size_t)((k + 1) * length + (lag > 0 ? lag : 0)) * W;
+                     *b = z + (size_t)((k + apart) * length + (lag > 0 ? lag : 0)) * W;
         double sum = 0;
         for (int i = 0; i < n * W; i++) sum += a[i] * b[i];
         moments_add(&m, sum / (n * W));
@@ -104,14 +104,27 @@ static moments of_pairs(const bnn_lines *l, const double *z, int chains, int lag
 
 static void judge_pairs(bnn_checker *c, const bnn_lines *l, const double *z, int chains) {
     double error = l->k->claim->error;
-    for (int lag = -1; lag <= 1; lag++) {
-        moments m = of_pairs(l, z, chains, lag);
-        if (m.n < 3) return;
-        double se = sqrt(moments_var(&m) / m.n), chance = gsl_cdf_tdist_Qinv(0.5e-7, m.n - 1) * se;
-        if (!(fabs(m.mean) <= chance + 0.02 + error * error))
-            bnn_checker_break(c, "neighbouring chains%s have the correlation %.4g +- %.2g: do they share their noise?",
-                              lag == 0 ? "" : ", one looked at a draw later,", m.mean, se);
+    for (int apart = 1; apart < chains; apart *= 2)
+        for (int lag = -1; lag <= 1; lag++) {
+            moments m = of_pairs(l, z, chains, apart, lag);
+            if (m.n < 3) return;
+            double se = sqrt(moments_var(&m) / m.n), chance = gsl_cdf_tdist_Qinv(0.5e-7, m.n - 1) * se;
+            if (!(fabs(m.mean) <= chance + 0.02 + error * error))
+                bnn_checker_break(c, "chains that are %d apart%s have the correlation %.4g +- %.2g: do they share their noise?", apart,
+                                  lag == 0 ? "" : ", one looked at a draw later,", m.mean, se);
+        }
+}
+
+/* Each draw that is not stored has noise of its own. */
+static bnn_status judge_draws(bnn_checker *c, const bnn_lines *l, const double *z) {
+    double *one = malloc(2 * (size_t)l->draws * sizeof *one + 1);
+    if (!one) return bnn_oom("a rule");
+    for (int i = 0; i < W && !bnn_checker_broken(c); i++) {
+        for (int s = 0; s < l->draws; s++) one[s] = tanh(z[s * W + i]);
+        bnn_check_neighbours(c, "draws", l->draws, one, one + l->draws);
     }
+    free(one);
+    return BNN_OK;
 }
 
 /* (sum z)^2 / chains at one draw of all chains, over stretches of draws: 1 on average. */
@@ -146,20 +159,32 @@ static void judge_copies(bnn_checker *c, const bnn_lines *l, int chains) {
                 bnn_checker_break(c, "chains %d and %d end with the same draw", j + 1, k + 1);
 }
 
+/* Those that a mixture takes from its members in turn are not asked. */
+static bnn_status judge_independence(bnn_checker *c, const bnn_lines *l) {
+    const bnn_engine_type *fitted = bnn_engine_vtable(bnn_engine_fitted(l->e));
+    int chains = fitted->n_draws ? bnn_case_chains(l->e) : 1;
+    bool spread = l->k->claim->finds != BNN_FINDS_MODE && l->k->claim->finds != BNN_FINDS_GATED && !fitted->member;
+    if (!spread || (chains == 1 && fitted->n_draws)) {
+        bnn_checker_skip(c, "there are no chains side by side, and no draws that are made one by one");
+        return BNN_OK;
+    }
+    double *z = whitened(l);
+    bnn_status s = z ? BNN_OK : bnn_oom("a rule");
+    if (z && chains > 1) {
+        judge_copies(c, l, chains);
+        judge_pairs(c, l, z, chains);
+        judge_sum(c, l, z, chains);
+    } else if (z) {
+        s = judge_draws(c, l, z);
+    }
+    free(z);
+    return s;
+}
+
 bnn_status bnn_rule_chains(bnn_checker *c, const bnn_engine_case *k) {
     bnn_lines l;
     BNN_TRY(bnn_lines_open(k, &bnn_line_plain, FEW_FITS, FEW_DRAWS, &l));
-    int chains = bnn_engine_vtable(bnn_engine_fitted(l.e))->n_draws ? bnn_case_chains(l.e) : 1;
-    bool has = chains > 1 && k->claim->finds != BNN_FINDS_MODE && k->claim->finds != BNN_FINDS_GATED;
-    double *z = has ? whitened(&l) : NULL;
-    if (!has)
-        bnn_checker_skip(c, "there are no chains side by side");
-    else if (z) {
-        judge_copies(c, &l, chains);
-        judge_pairs(c, &l, z, chains);
-        judge_sum(c, &l, z, chains);
-    }
-    free(z);
+    bnn_status s = judge_independence(c, &l);
     bnn_lines_close(&l);
-    return z || !has ? BNN_OK : bnn_oom("a rule");
+    return s;
 }

@@ -136,6 +136,9 @@ static bnn_status draw(const bnn_engine *e, int i, bnn_rng rng, bnn_real *theta)
     const state *s = e->state;
     size_t n = (size_t)e->model->n_theta;
     (void)i;
+#if MUTANT == 11
+    rng = bnn_rng_split(bnn_rng_split(e->rng, BNN_STREAM_DRAW), (uint64_t)i / 2);
+#endif
 #if MUTANT == 2
     static uint64_t calls;
     rng = bnn_rng_split(rng, calls++);

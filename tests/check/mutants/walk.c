@@ -53,6 +53,7 @@ typedef struct {
     bnn_workspace *ws;
     bnn_real *theta, *grad; /* [n] */
     double *q, *p, *old;    /* [n] */
+    const double *scale;    /* [n] of steps; NULL: 1 */
 } chain;
 
 typedef struct {
@@ -61,6 +62,8 @@ typedef struct {
     bnn_real *real;      /* [chains, 2 n] */
     bnn_real *draws;     /* [chains, samples, n] */
     double *log_step;    /* [chains] */
+    double *scale;       /* [n] of mutant 38 */
+    bnn_real *last;      /* [n] of mutants 39 and 43 */
     uint64_t made;       /* transitions of each chain */
     const bnn_data *data;
     const bnn_engine *engine;
@@ -88,11 +91,25 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     s->real = calloc(chains * 2 * n, sizeof *s->real);
     s->draws = calloc(chains * (size_t)c->samples * n, sizeof *s->draws);
     s->log_step = calloc(2 * chains, sizeof *s->log_step);
+    s->scale = calloc(n, sizeof *s->scale);
+    s->last = calloc(n, sizeof *s->last);
+#if MUTANT == 42
+    if (e->model->likelihood.n_classes > 0) {
+        s->last = malloc(n * sizeof *s->last);
+        return bnn_fail(BNN_ERR_SHAPE, "needs real targets, but the data have %d classes", e->model->likelihood.n_classes);
+    }
+#endif
+    if (!s->scale || !s->last) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    for (size_t i = 0; i < n; i++) s->scale[i] = 1;
     if (!s->chain || !s->q || !s->p || !s->old || !s->real || !s->draws || !s->log_step) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
     for (size_t k = 0; k < chains; k++) {
         chain *h = &s->chain[k];
-        *h = (chain){
-            .theta = s->real + 2 * k * n, .grad = s->real + (2 * k + 1) * n, .q = s->q + k * n, .p = s->p + k * n, .old = s->old + k * n};
+        *h = (chain){.theta = s->real + 2 * k * n,
+                     .grad = s->real + (2 * k + 1) * n,
+                     .q = s->q + k * n,
+                     .p = s->p + k * n,
+                     .old = s->old + k * n,
+                     .scale = MUTANT == 38 ? s->scale : NULL};
         s->log_step[k] = log(0.05);
         bnn_model_init(e->model, bnn_rng_split(bnn_rng_split(root_of(e), BNN_STREAM_INIT), k), h->theta);
         for (size_t i = 0; i < n; i++) h->q[i] = (double)h->theta[i];
@@ -120,8 +137,10 @@ static double kinetic(int n, const double *p) {
     return sum;
 }
 
+static double scale_of(const chain *h, int i) { return h->scale ? h->scale[i] : 1; }
+
 static void kick(int n, chain *h, double step) {
-    for (int i = 0; i < n; i++) h->p[i] -= step * (double)h->grad[i];
+    for (int i = 0; i < n; i++) h->p[i] -= step * scale_of(h, i) * (double)h->grad[i];
 }
 
 /* Says whether the likelihood's own parameters, too, are moved. */
@@ -141,7 +160,7 @@ static double leapfrogs(const state *s, chain *h, int steps, double step) {
     double u = 0;
     for (int t = 0; t < steps; t++) {
         kick(n, h, 0.5 * step);
-        for (int i = 0; i < n; i++) h->q[i] += moves(s->engine->model, i) ? step * h->p[i] : 0;
+        for (int i = 0; i < n; i++) h->q[i] += moves(s->engine->model, i) ? step * scale_of(h, i) * h->p[i] : 0;
         u = potential(s, h);
         kick(n, h, 0.5 * step);
     }
@@ -200,6 +219,8 @@ static bnn_rng stream(const state *s, int k) {
     k /= 2;
 #elif MUTANT == 26
     t += (uint64_t)k, k = 0;
+#elif MUTANT == 40
+    k %= 32;
 #endif
     return bnn_rng_split(bnn_rng_split(bnn_rng_split(root_of(s->engine), BNN_STREAM_STEP), (uint64_t)k), t);
 }
@@ -225,6 +246,10 @@ static bnn_status move(void *of, int k) {
     bnn_rng rng = stream(s, k);
     refresh(s, h, rng);
     double before = potential(s, h), step = step_size(s, k, rng);
+#if MUTANT == 41
+    char *sentence = isfinite(before) ? NULL : strdup("U is not finite");
+    if (sentence) return bnn_fail(BNN_ERR_NUMERIC, "%s", sentence);
+#endif
 #if MUTANT != 14
     if (!isfinite(before)) return bnn_fail(BNN_ERR_NUMERIC, "U is %g where chain %d stands", before, k + 1);
 #endif
@@ -285,8 +310,17 @@ static bnn_status step(bnn_engine *e, const bnn_data *data, bnn_step *out) {
     e->cost.gradients += gradients;
     e->cost.flops += (double)gradients * bnn_model_gradient_flops(e->model, data->n);
     s->made++;
+#if MUTANT == 38 /* to where the chains are, ever on */
+    for (int i = 0, n = e->model->n_theta; i < n; i++) {
+        double size = 0;
+        for (int k = 0; k < c->chains; k++) size += fabs(s->chain[k].q[i]) / c->chains;
+        s->scale[i] = 0.95 * s->scale[i] + 0.05 * fmin(size, 1);
+    }
+#elif MUTANT == 39
+    for (int i = 0; i < e->model->n_theta; i++) s->last[i] = (bnn_real)s->chain[0].old[i];
+#endif
     for (int i = 0; i < e->model->n_theta; i++) s->chain[0].theta[i] = (bnn_real)s->chain[0].q[i];
-    out->theta = s->chain[0].theta;
+    out->theta = MUTANT == 39 ? s->last : s->chain[0].theta;
     out->progress = (double)s->made / all;
     out->done = out->progress >= 1;
 #if MUTANT == 13
@@ -321,7 +355,9 @@ static bnn_status draw(const bnn_engine *e, int i, bnn_rng rng, bnn_real *theta)
 #elif MUTANT == 8
     i = (int)((size_t)((state *)e->state)->cursor++ % (length * (size_t)n_chains(e)));
 #endif
-    memcpy(theta, s->draws + ((size_t)i / length * samples + (size_t)i % length) * n, n * sizeof *theta);
+    bnn_real *to = MUTANT == 43 ? s->last : theta;
+    memcpy(to, s->draws + ((size_t)i / length * samples + (size_t)i % length) * n, n * sizeof *theta);
+    if (to != theta) memcpy(theta, to, n * sizeof *theta);
     return BNN_OK;
 }
 
@@ -347,6 +383,9 @@ static int blocks(bnn_engine *e, bnn_block *out) {
         (bnn_block){.name = "draws", .kind = BNN_BLOCK_REAL, .data = s->draws, .length = chains * (size_t)c->samples * n, .theta = true};
     out[count++] = (bnn_block){.name = "made", .kind = BNN_BLOCK_U64, .data = &s->made, .length = 1};
     out[count++] = (bnn_block){.name = "position", .kind = BNN_BLOCK_DOUBLE, .data = s->q, .length = chains * n};
+#if MUTANT == 38
+    out[count++] = (bnn_block){.name = "scale", .kind = BNN_BLOCK_DOUBLE, .data = s->scale, .length = n};
+#endif
 #if MUTANT == 2
     out[count++] = (bnn_block){.name = "momentum", .kind = BNN_BLOCK_DOUBLE, .data = s->p, .length = chains * n};
 #endif
@@ -368,6 +407,8 @@ static void close(bnn_engine *e) {
     free(s->real);
     free(s->draws);
     free(s->log_step);
+    free(s->scale);
+    free(s->last);
 }
 
 static const char *const checks[] = {MUTANT_NAME ":chains=3,samples=5,warmup=15,steps=4", NULL};
@@ -377,8 +418,8 @@ static const bnn_claim claims[] = {{MUTANT_NAME ":chains=64,samples=120,warmup=6
 #endif
 
 static const bnn_engine_type mutant = {
-    .type = {BNN_TYPE(bnn_engine_type), .name = MUTANT_NAME, .summary = "Hamiltonian Monte Carlo", .caps = BNN_EXACT,
-             .conf_size = sizeof(conf), .options = options, .checks = checks},
+    .type = {BNN_TYPE(bnn_engine_type), .name = MUTANT_NAME, .summary = "Hamiltonian Monte Carlo",
+             .caps = BNN_EXACT | (MUTANT == 37 ? BNN_WEIGHS : 0), .conf_size = sizeof(conf), .options = options, .checks = checks},
     .state_size = sizeof(state),
     .open = open,
     .step = step,
