@@ -492,7 +492,10 @@ static bool is_listed(const char *name, const char *list) {
 
 static bnn_status check_schema(bnn_h5_reader *r, const char *schema) {
     if (!bnn_h5_has_attribute(r, "/", "schema"))
-        return bnn_fail(BNN_ERR_FORMAT, "%s: is an HDF5 file, but not one of bnn: it has no attribute 'schema'", r->path);
+        return bnn_fail(BNN_ERR_FORMAT,
+                        "%s: is an HDF5 file, but not one of bnn: it has no attribute 'schema'; tables come as CSV, "
+                        "weights by `bnn import-weights`",
+                        r->path);
     char *found = bnn_h5_get_text(r, "/", "schema");
     if (!found) return r->status;
     if (schema && !is_listed(found, schema)) {

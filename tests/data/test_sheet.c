@@ -140,7 +140,7 @@ END_TEST
 
 START_TEST(other_files_are_refused_by_what_they_are) {
     bnn_table *t;
-    refused("PK\3\4 and so on", HOW(0), "t.csv: is a zip archive, such as a workbook of Excel: save it as CSV first");
+    refused("PK\3\4 and so on", HOW(0), "t.csv: is a zip archive, such as a workbook of Excel or arrays of NumPy: save it as CSV first");
     refused("\x89HDF\r\n", HOW(0), "t.csv: is an HDF5 file, not a text");
     refused("{\"a\": 1}\n", HOW(0), "t.csv: is JSON: write it as CSV first");
     refused("[{\"a\": 1}]\n", HOW(0), "t.csv: is JSON: write it as CSV first");
@@ -149,6 +149,14 @@ START_TEST(other_files_are_refused_by_what_they_are) {
     refused("\x89PNG\r\n\x1a\n", HOW(0), "t.csv: is a picture: name the folder that it is in");
     refused("\xFF\xD8\xFF\xE0", HOW(0), "t.csv: is a picture: name the folder that it is in");
     refused("@relation x\n@data\n1,2\n", HOW(0), "t.csv: is an ARFF file of Weka: write it as CSV first");
+    refused("\x93NUMPY\1", HOW(0), "t.csv: is an array of NumPy: write it by numpy.savetxt first");
+    refused("\x80\4\x95", HOW(0), "t.csv: is a pickle of Python: write its table as CSV first");
+    refused("RDX3\nX\n", HOW(0), "t.csv: is a file of R: write its table by write.csv first");
+    refused("MATLAB 5.0 MAT-file, Platform\n", HOW(0), "t.csv: is a file of MATLAB: write its table by writetable or csvwrite first");
+    refused("$FL2@(#) SPSS\n", HOW(0), "t.csv: is a file of SPSS: save it as CSV first");
+    refused("<stata_dta><header>\n", HOW(0), "t.csv: is a file of Stata: write it by export delimited first");
+    REFUSED(bnn_import_csv(files_write_bytes("t.csv", "\0\0\x08\3\0\0", 6), &HOW(0), NULL, &t),
+            "t.csv: is an IDX file: `bnn import idx` reads it, with the file of its labels");
     refused("<!DOCTYPE html>\n<table>\n", HOW(0), "t.csv: is a page of HTML: save its table as CSV first");
     gzFile gz = gzopen(files_path("t.csv.gz"), "wb");
     for (int i = 0; i < 2000; i++) gzprintf(gz, "%d,%d\n", i, i * i);

@@ -598,7 +598,8 @@ START_TEST(spoilt_files_are_refused) {
     spoilt(three_classes, "bad.h5: row 1, column 'y': 10 is not a class from 0 to 2");
     spoilt(many_classes, "bad.h5: n_classes of /y is 2000000, not 0 to 1000000");
     spoilt(no_classes, "bad.h5: n_classes of /y is -1, not 0 to 1000000");
-    spoilt(no_schema, "bad.h5: is an HDF5 file, but not one of bnn: it has no attribute 'schema'");
+    spoilt(no_schema, "bad.h5: is an HDF5 file, but not one of bnn: it has no attribute 'schema'; tables come as CSV, weights by `bnn "
+                      "import-weights`");
     spoilt(version_2, "bad.h5: has schema_version 2, this bnn reads 1");
     spoilt(no_x, "bad.h5: lacks dataset /x");
     spoilt(scalar_x, "bad.h5: dataset /x has 0 dimensions, expected 2");

@@ -141,8 +141,32 @@ static const char *find_kind(const kind *kinds, size_t n, const void *from, size
 
 /* Known by the first bytes. */
 static const char *kind_of_bytes(const bytes *b) {
+    static const char pickle[] = "is a pickle of Python: write its table as CSV first",
+                      r[] = "is a file of R: write its table by write.csv first",
+                      idx[] = "is an IDX file: `bnn import idx` reads it, with the file of its labels",
+                      matlab[] = "is a file of MATLAB: write its table by writetable or csvwrite first",
+                      spss[] = "is a file of SPSS: save it as CSV first";
     static const kind kinds[] = {
-        KIND("PK\3\4", "is a zip archive, such as a workbook of Excel: save it as CSV first"),
+        KIND("PK\3\4", "is a zip archive, such as a workbook of Excel or arrays of NumPy: save it as CSV first"),
+        KIND("\x93NUMPY", "is an array of NumPy: write it by numpy.savetxt first"),
+        KIND("\x80\2", pickle),
+        KIND("\x80\3", pickle),
+        KIND("\x80\4", pickle),
+        KIND("\x80\5", pickle),
+        KIND("\0\0\x08", idx),
+        KIND("\0\0\x0D", idx),
+        KIND("\0\0\x0E", idx),
+        KIND("MATLAB 5.0 MAT-file", matlab),
+        KIND("MATLAB 7.3 MAT-file", matlab),
+        KIND("RDX2\n", r),
+        KIND("RDX3\n", r),
+        KIND("X\n\0\0\0", r),
+        KIND("$FL2@(#)", spss),
+        KIND("$FL3@(#)", spss),
+        KIND("<stata_dta>", "is a file of Stata: write it by export delimited first"),
+        KIND("\0\0\0\0\0\0\0\0\0\0\0\0\xC2\xEA\x81\x60", "is a file of SAS: write it by proc export first"),
+        KIND("ARROW1\0", "is a Feather file: write it as CSV first"),
+        KIND("SQLite format 3\0", "is a database of SQLite: write its table as CSV first"),
         KIND("\x89HDF", "is an HDF5 file, not a text"),
         KIND("\x89PNG", "is a picture: name the folder that it is in"),
         KIND("\xFF\xD8\xFF", "is a picture: name the folder that it is in"),
