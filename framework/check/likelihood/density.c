@@ -58,6 +58,12 @@ static double nll_of(void *of) {
     return k->type->nll(&k->l, k->n, k->f, k->y, k->theta, 1, NULL, NULL);
 }
 
+/* Of the row that k->from is at: others may be so much larger that its differences would be lost in their rounding. */
+static double row_nll(void *of) {
+    const bnn_likelihood_case *k = of;
+    return -bnn_case_logp(k, k->from, k->y + k->from * k->l.y_dim);
+}
+
 static double logp_of(void *of) {
     bnn_likelihood_case *k = of;
     return k->type->logp(&k->l, k->theta, 1, NULL);
@@ -70,6 +76,7 @@ static void compare_slopes(bnn_checker *c, bnn_likelihood_case *k, const char *h
     for (int i = 0; i < n; i++) {
         char guess[BNN_GUESS_TEXT];
         bool bent;
+        if (value == row_nll) k->from = i / k->out;
         double slope = bnn_difference(value, k, &at[i], &bent), is = gradient[i], off = fabs(is - slope) / (1 + fabs(slope));
         if (off <= SLOPE_TOLERANCE || off <= worst || (k->far && bent)) continue;
         worst = off;
@@ -77,6 +84,7 @@ static void compare_slopes(bnn_checker *c, bnn_likelihood_case *k, const char *h
         bnn_checker_break(c, "gradient of %s to %s[%d]: the hook says %.6g, differences say %.6g%s", hook, name, i, is, slope,
                           bnn_ratio_guess(is, slope, NAN, k->n, guess));
     }
+    k->from = 0;
 }
 
 static double gradients_at(bnn_likelihood_case *k, double scale) {
@@ -95,7 +103,7 @@ bnn_status bnn_likelihood_own_gradient(bnn_checker *c, void *of) {
 bnn_status bnn_likelihood_gradient(bnn_checker *c, void *of) {
     bnn_likelihood_case *k = of;
     gradients_at(k, 1);
-    compare_slopes(c, k, "nll", nll_of, "f", k->n * k->out, k->f, k->df);
+    compare_slopes(c, k, "nll", row_nll, "f", k->n * k->out, k->f, k->df);
     return bnn_checker_broken(c) ? BNN_OK : bnn_likelihood_own_gradient(c, k);
 }
 
