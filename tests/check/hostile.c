@@ -79,6 +79,9 @@ static void move(void) { (void)!chdir("/"); }
 static void set(void) { setenv("OMP_NUM_THREADS", "1", 1); }
 static void hold(void) { (void)!dup(0); }
 
+static void shine(void) {
+    if (isatty(STDERR_FILENO)) fputs("a line for a terminal\n", stderr);
+}
 static void print(void) { puts("a line of the plugin"), fputs("a complaint of the plugin\n", stderr); }
 
 static void leave(void) { exit(0); }
@@ -108,7 +111,8 @@ static const struct {
              {"handle", handle},     {"round", round_down},
              {"trap", trap},         {"locale", localise},
              {"move", move},         {"set", set},
-             {"hold", hold},         {"remember", remember}};
+             {"hold", hold},         {"remember", remember},
+             {"shine", shine}};
 
 static void pass(const char *hook) {
     const char *what = getenv("HOSTILE"), *where = what ? strchr(what, ' ') : NULL;

@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -215,10 +216,19 @@ static bnn_status check_types(const tool_request *r, const tool_findings *before
 static void note_fork(void) { shared->forks = true; }
 static void stop_at_once(void) { _exit(0); }
 
-/* Its own group, so that what it forks ends with it; nothing from the terminal, nothing to it; no more memory than a small type needs. */
+static bool shut; /* this process is a child */
+
+/* Stands before that of the C library: a child is told that it prints to a terminal, so that what hooks print there alone is seen. */
+int isatty(int file) {
+    struct termios unused;
+    return (shut && (file == STDOUT_FILENO || file == STDERR_FILENO)) || tcgetattr(file, &unused) == 0;
+}
+
+/* Its own session, so that what it forks ends with it, and that it has no terminal; no more memory than a small type needs. */
 static void shut_in(int printed) {
     int nothing = open("/dev/null", O_RDONLY);
-    setpgid(0, 0);
+    shut = true;
+    setsid();
     pthread_atfork(note_fork, NULL, stop_at_once);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(nothing, STDIN_FILENO), dup2(printed, STDOUT_FILENO), dup2(printed, STDERR_FILENO);
