@@ -90,15 +90,50 @@ static bnn_status at_value(bnn_checker *c, const char *spec, const bnn_option *o
     return s;
 }
 
-bnn_status bnn_object_rule_values(bnn_checker *c, bnn_status (*run)(bnn_checker *c, const char *spec, void *of), void *of) {
+/* What the hooks make of all check specs with an option at some values. */
+typedef struct {
+    bnn_exercise *exercise;
+    uint64_t preset;
+    int taken;
+    bool matters;
+} effect;
+
+static bnn_status compare_with_preset(bnn_checker *c, const char *spec, void *of) {
+    effect *e = of;
+    uint64_t here;
+    bnn_status s = e->exercise(c, spec, 0, &here);
+    if (s == BNN_OK) e->taken++, e->matters |= here != e->preset;
+    return s == BNN_ERR_MEMORY ? s : BNN_OK;
+}
+
+/* Numbers are asked; a choice may be for what the exercise has none of. */
+static bnn_status look_for_effect(bnn_checker *c, const bnn_option *o, bnn_exercise *exercise) {
+    effect e = {.exercise = exercise};
+    char text[BNN_NUMBER_TEXT];
+    if (o->kind != BNN_OPTION_REAL) return BNN_OK;
+    for (int i = 0; c->type->checks[i] && !e.matters; i++) {
+        if (exercise(c, c->type->checks[i], 0, &e.preset) < 0) continue;
+        for (int v = 0; v < BNN_MOST_VALUES; v++) {
+            const char *value = bnn_option_value(o, v, text);
+            if (value) BNN_TRY(at_value(c, c->type->checks[i], o, value, compare_with_preset, &e));
+        }
+    }
+    if (e.taken > 1 && !e.matters) bnn_checker_break(c, "option '%s' changes nothing at any of %d values: is it read?", o->name, e.taken);
+    return BNN_OK;
+}
+
+bnn_status bnn_object_rule_values(bnn_checker *c, bnn_exercise *exercise, bnn_status (*run)(bnn_checker *c, const char *spec, void *of),
+                                  void *of) {
     char text[BNN_NUMBER_TEXT];
     bnn_option o;
     if (!bnn_options_at(c->type->options, 0, &o)) bnn_checker_skip(c, "there are no options");
-    for (int i = 0; bnn_options_at(c->type->options, i, &o); i++)
+    for (int i = 0; bnn_options_at(c->type->options, i, &o) && !bnn_checker_broken(c); i++) {
         for (int v = 0; v < BNN_MOST_VALUES && !bnn_checker_broken(c); v++) {
             const char *value = bnn_option_value(&o, v, text);
             if (value) BNN_TRY(at_value(c, c->type->checks[0], &o, value, run, of));
         }
+        if (!bnn_checker_broken(c)) BNN_TRY(look_for_effect(c, &o, exercise));
+    }
     return BNN_OK;
 }
 
@@ -144,7 +179,7 @@ void bnn_check_neighbours(bnn_checker *c, const char *what, int n, const double 
     for (int i = 0; i < n; i++) b[i] = (a[i] - mean) * (a[i] - mean);
     for (int squares = 0; squares < 2; squares++) {
         bnn_neighbours most = bnn_neighbours_of(n, squares ? b : a);
-        if (fabs(most.z) > bnn_most_z(64))
+        if (fabs(most.z) > bnn_most_z((size_t)n / 4))
             bnn_checker_break(c, "%s and the ones %d later have %sthe correlation %.3g (standard error %.2g): is noise shared?", what,
                               most.lag, squares ? "squares with " : "", most.correlation, 1 / sqrt(n));
     }

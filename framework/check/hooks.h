@@ -31,8 +31,9 @@ bnn_status bnn_run_case(bnn_checker *c, const bnn_table_rule *rule, const char *
 bnn_status bnn_object_rule_metadata(bnn_checker *c, uint32_t caps);
 bnn_status bnn_object_rule_options(bnn_checker *c); /* the rule `options` */
 /* The rule `values`: run is asked at the first check spec with each option at values within its range; those that are refused it leaves
- * out. */
-bnn_status bnn_object_rule_values(bnn_checker *c, bnn_status (*run)(bnn_checker *c, const char *spec, void *of), void *of);
+ * out. Of numbers some value has to change what the exercise makes of some check spec. */
+bnn_status bnn_object_rule_values(bnn_checker *c, bnn_exercise *exercise, bnn_status (*run)(bnn_checker *c, const char *spec, void *of),
+                                  void *of);
 /* The rule `print`, of an object that was made of the check spec and bound. */
 bnn_status bnn_object_rule_print(bnn_checker *c, const bnn_object *object);
 

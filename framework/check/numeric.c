@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "numeric.h"
+#include "run/predict/lags.h"
 #include <bnn/number.h>
 
 #include <gsl/gsl_cdf.h>
@@ -172,10 +173,20 @@ bnn_neighbours bnn_correlation_of(int n, const double *a, const double *b) {
 
 bnn_neighbours bnn_neighbours_of(int n, const double *a) {
     bnn_neighbours most = {0};
-    for (int lag = 1; lag <= n / 4; lag = lag < 8 ? lag + 1 : 2 * lag) {
-        bnn_neighbours here = bnn_correlation_of(n - lag, a, a + lag);
-        if (fabs(here.z) > fabs(most.z)) most = here, most.lag = lag;
+    double mean = 0;
+    size_t m = 4;
+    while (m < (size_t)n + (size_t)n / 4 + 1) m *= 2;
+    double *x = calloc(m, sizeof *x);
+    if (!x) return most;
+    for (int i = 0; i < n; i++) mean += a[i] / n;
+    for (int i = 0; i < n; i++) x[i] = a[i] - mean;
+    bnn_lag_products(m, x);
+    const bool constant = x[0] <= 1e-20 * n * mean * mean; /* to rounding */
+    for (int lag = 1; lag <= n / 4 && !constant; lag++) {
+        double correlation = x[lag] / x[0] * n / (n - lag), z = correlation * sqrt(n - lag);
+        if (fabs(z) > fabs(most.z)) most = (bnn_neighbours){lag, correlation, z};
     }
+    free(x);
     return most;
 }
 

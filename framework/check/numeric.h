@@ -99,7 +99,7 @@ static inline double moments_z(const moments *m, double expected) { return (m->m
 static inline double moments_var_z(const moments *m, double expected) { return (moments_var(m) / expected - 1) / sqrt(2 / (m->n - 1)); }
 /* z-score of the difference of two means; 0 if both are of constants that agree. */
 double bnn_moments_z_between(const moments *a, const moments *b);
-/* The lag at which numbers a[n] and the ones so much later are most alike, of 1 to 8 and powers of two up to a quarter of them. */
+/* The lag at which numbers a[n] and the ones so much later are most alike, of 1 to a quarter of them; 0 without memory. */
 typedef struct {
     int lag;
     double correlation, z;

@@ -725,8 +725,6 @@ static bnn_status at_option(bnn_checker *c, const char *spec, void *of) {
     return on_spec(c, NULL, spec, &taken);
 }
 
-static bnn_status values(bnn_checker *c) { return bnn_object_rule_values(c, at_option, NULL); }
-
 static bnn_status run(bnn_checker *c) { return bnn_run_table(c, N_RULES, rules, cases); }
 
 static bnn_status exercise(bnn_checker *c, const char *spec, int turn, uint64_t *digest) {
@@ -742,6 +740,8 @@ static bnn_status exercise(bnn_checker *c, const char *spec, int turn, uint64_t 
     }
     return s;
 }
+
+static bnn_status values(bnn_checker *c) { return bnn_object_rule_values(c, exercise, at_option, NULL); }
 
 /* One prior is of many blocks. */
 static bool call_on_blocks(void *of, int hook) {

@@ -408,8 +408,6 @@ static bnn_status at_option(bnn_checker *c, const char *spec, void *of) {
     return BNN_OK;
 }
 
-static bnn_status values(bnn_checker *c) { return bnn_object_rule_values(c, at_option, NULL); }
-
 static bnn_status run(bnn_checker *c) { return bnn_run_table(c, N_RULES, rules, cases); }
 
 /* On all data that it takes. */
@@ -425,6 +423,8 @@ static bnn_status exercise(bnn_checker *c, const char *spec, int turn, uint64_t 
     }
     return s == BNN_ERR_MEMORY ? s : BNN_OK;
 }
+
+static bnn_status values(bnn_checker *c) { return bnn_object_rule_values(c, exercise, at_option, NULL); }
 
 static bnn_status share(bnn_checker *c, const char *spec) {
     bnn_status s = BNN_OK;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ess.h"
+#include "lags.h"
 
-#include <gsl/gsl_fft_halfcomplex.h>
-#include <gsl/gsl_fft_real.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdlib.h>
@@ -31,18 +30,10 @@ bool bnn_ess_is_finite(size_t n, const double *x) {
     return true;
 }
 
-/* Adds the autocovariances of one chain, divisor n, to rho: by the theorem of Wiener and Khinchin. */
+/* Adds the autocovariances of one chain, divisor n, to rho. */
 static void add_autocovariance(const bnn_ess_room *r, size_t n, const double *x, double mean) {
     for (size_t i = 0; i < r->padded; i++) r->wave[i] = i < n ? x[i] - mean : 0;
-    gsl_fft_real_radix2_transform(r->wave, 1, r->padded);
-    r->wave[0] *= r->wave[0];
-    r->wave[r->padded / 2] *= r->wave[r->padded / 2];
-    for (size_t k = 1; k < r->padded / 2; k++) { /* real part at k, imaginary part at padded - k */
-        double *re = &r->wave[k], *im = &r->wave[r->padded - k];
-        *re = *re * *re + *im * *im;
-        *im = 0;
-    }
-    gsl_fft_halfcomplex_radix2_inverse(r->wave, 1, r->padded);
+    bnn_lag_products(r->padded, r->wave);
     for (size_t t = 0; t < n; t++) r->rho[t] += r->wave[t] / (double)n;
 }
 

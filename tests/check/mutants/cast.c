@@ -76,7 +76,8 @@ static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_re
     for (int r = 0; r < n; r++) {
         uint64_t row = row0 + (uint64_t)r;
         bnn_real e[4];
-        bnn_rng_normal(rng, has(l, 3) || has(l, 4) ? row / 2 : row, 1, d, e);
+        uint64_t of_pair = row / 200 * 100 + row % 100;
+        bnn_rng_normal(rng, has(l, 3) || has(l, 4) ? row / 2 : has(l, 16) ? of_pair : row, 1, d, e);
         for (int k = 0; k < d; k++) {
             double x = has(l, 5) ? (double)e[0] : (double)e[k];
             if (has(l, 1)) x *= 1.02;
@@ -101,9 +102,10 @@ static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_re
 
 MUTANT(0)
 MUTANT(1)
-MUTANT(2) MUTANT(3) MUTANT(4) MUTANT(5) MUTANT(6) MUTANT(7) MUTANT(8) MUTANT(9) MUTANT(10) MUTANT(11) MUTANT(12) MUTANT(13) MUTANT(14)
-    MUTANT(15)
+MUTANT(2)
+MUTANT(3) MUTANT(4) MUTANT(5) MUTANT(6) MUTANT(7) MUTANT(8) MUTANT(9) MUTANT(10) MUTANT(11) MUTANT(12) MUTANT(13) MUTANT(14) MUTANT(15)
+    MUTANT(16)
 
 #define ENTRY(k) BNN_LIKELIHOOD_ENTRY(cast_##k)
         BNN_PLUGIN("cast", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6), ENTRY(7), ENTRY(8), ENTRY(9), ENTRY(10),
-                   ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14), ENTRY(15))
+                   ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14), ENTRY(15), ENTRY(16))

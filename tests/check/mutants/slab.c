@@ -14,17 +14,21 @@
 typedef struct {
     double sd;
     int scale;
-    double kept; /* of fault 23 */
+    double shape; /* of the prior of the scale */
+    double kept;  /* of fault 23 */
 } conf;
 
 enum { NONE, FAN_IN };
 static const char *const scales[] = {"none", "fan_in", NULL};
 static const bnn_option options[] = {BNN_OPT_REAL(conf, sd, "0.8", 1e-6, 1e6, "standard deviation"),
                                      BNN_OPT_CHOICE(conf, scale, "none", scales, "fan_in divides sd by the square root of the inputs"),
+                                     BNN_OPT_REAL(conf, shape, "2", 1, 50, "of the distribution of the precision"),
                                      {0}};
-static const double half_log_2pi = 0.91893853320467274178, shape = 2;
+static const double half_log_2pi = 0.91893853320467274178;
 
 static bool has(const bnn_prior *p, int fault) { return atoi(strrchr(p->object.type->name, '_') + 1) == fault; }
+
+static double shape_of(const bnn_prior *p) { return has(p, 25) ? 2 : ((const conf *)p->object.conf)->shape; }
 
 /* Of fault 22 the last one is kept for the next call. */
 static double root_of(const bnn_prior *p, int inputs) {
@@ -61,7 +65,10 @@ static void draw(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng, 
     if (has(p, 19) && n > 4) n -= n % 4;
     double sd = sd_of(p, &of) * (has(p, 1) ? 1.02 : has(p, 13) && sd_of(p, block) > 1 ? 1 / sd_of(p, block) : 1);
     for (int i = 0; i < n; i++) {
-        uint64_t row = (uint64_t)(has(p, 4) || has(p, 5) || has(p, 17) ? i / 2 : has(p, 6) ? i % 64 : i);
+        uint64_t row = (uint64_t)(has(p, 4) || has(p, 5) || has(p, 17) ? i / 2
+                                  : has(p, 6)                          ? i % 64
+                                  : has(p, 26)                         ? i / 200 * 100 + i % 100
+                                                                       : i);
         bnn_real e;
         bnn_rng_normal(rng, row, 1, 1, &e);
         if (has(p, 17)) {
@@ -91,12 +98,12 @@ static double kl_gaussian(const bnn_prior *p, const bnn_prior_block *block, int 
 static int n_scales(const bnn_prior *p, const bnn_prior_block *block) { return (void)p, (void)block, 1; }
 
 static double logp_scale(const bnn_prior *p, const bnn_prior_block *block, double s, double *ds) {
-    (void)p, (void)block;
-    return bnn_log_var_logp(1, shape, s, ds);
+    (void)block;
+    return bnn_log_var_logp(1, shape_of(p), s, ds);
 }
 
 static double draw_scale(const bnn_prior *p, const bnn_prior_block *block, bnn_rng rng) {
-    return bnn_log_var_draw(has(p, 15) || (has(p, 24) && block->fan_in > 64) ? 1.1 : 1, shape, rng);
+    return bnn_log_var_draw(has(p, 15) || (has(p, 24) && block->fan_in > 64) ? 1.1 : 1, shape_of(p), rng);
 }
 
 #define MUTANT(k)                                                                                                        \
@@ -115,10 +122,11 @@ static double draw_scale(const bnn_prior *p, const bnn_prior_block *block, bnn_r
 MUTANT(0)
 MUTANT(1)
 MUTANT(2)
-MUTANT(3) MUTANT(4) MUTANT(5) MUTANT(6) MUTANT(7) MUTANT(8) MUTANT(9) MUTANT(10) MUTANT(11) MUTANT(12) MUTANT(13) MUTANT(14) MUTANT(15)
-    MUTANT(17) MUTANT(18) MUTANT(19) MUTANT(20) MUTANT(21) MUTANT(22) MUTANT(23) MUTANT(24)
+MUTANT(3)
+MUTANT(4) MUTANT(5) MUTANT(6) MUTANT(7) MUTANT(8) MUTANT(9) MUTANT(10) MUTANT(11) MUTANT(12) MUTANT(13) MUTANT(14) MUTANT(15) MUTANT(17)
+    MUTANT(18) MUTANT(19) MUTANT(20) MUTANT(21) MUTANT(22) MUTANT(23) MUTANT(24) MUTANT(25) MUTANT(26)
 
 #define ENTRY(k) BNN_PRIOR_ENTRY(slab_##k)
         BNN_PLUGIN("slab", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6), ENTRY(7), ENTRY(8), ENTRY(9), ENTRY(10),
                    ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14), ENTRY(15), ENTRY(17), ENTRY(18), ENTRY(19), ENTRY(20), ENTRY(21), ENTRY(22),
-                   ENTRY(23), ENTRY(24))
+                   ENTRY(23), ENTRY(24), ENTRY(25), ENTRY(26))
