@@ -89,6 +89,15 @@ static void leave_at_once(void) { _exit(0); }
 static void divide(void) { raise(SIGFPE); }
 static void jump(void) { longjmp(elsewhere, 1); }
 static void sleep_long(void) { sleep(1000); }
+/* Once: who watches stands still meanwhile, as on a machine that does. */
+static void stand_still(void) {
+    static bool stood;
+    if (stood) return;
+    stood = true;
+    kill(getppid(), SIGSTOP);
+    nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 500000000}, NULL);
+    kill(getppid(), SIGCONT);
+}
 static void crash(void) { *(volatile int *)8 = 1; }
 static void shut(void) {
     for (int i = 0; i < 64; i++) close(i);
@@ -112,7 +121,7 @@ static const struct {
              {"trap", trap},         {"locale", localise},
              {"move", move},         {"set", set},
              {"hold", hold},         {"remember", remember},
-             {"shine", shine}};
+              {"shine", shine},       {"still", stand_still}};
 
 static void pass(const char *hook) {
     const char *what = getenv("HOSTILE"), *where = what ? strchr(what, ' ') : NULL;

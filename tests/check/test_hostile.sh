@@ -44,6 +44,10 @@ check 'two rules have hung' [ "$(grep -c 'forward does not come back' "$out")" =
 says 'not run, since rules before it took all the time or memory that they may'
 check 'and every rule has its line' [ "$(wc -l <"$out")" = $(($("$bnn" check --rules --kind layer | wc -l) + 1)) ]
 
+# Time that goes by while the whole machine stands still is not the hook's.
+HOSTILE='still draw'
+works check "$hostile" --kind prior --rule draws --limit 1
+
 # Memory without end; what is limited is that of the child.
 HOSTILE='memory draw'
 run check "$hostile" --kind prior --rule stream --limit 60

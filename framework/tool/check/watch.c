@@ -9,6 +9,7 @@
 #include <bnn/escape.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -23,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_PRINTED = 16 << 20, MOST_COSTLY = 2 };
+enum { MOST_PRINTED = 16 << 20, MOST_COSTLY = 2, LOOK = 100 /* milliseconds between two looks at a child */ };
 static const double most_memory = 2.0 * (1 << 30), most_of_thread = 16 << 20; /* bytes that a child may write to */
 
 /* ---------------------------------------------------------------- what children say */
@@ -279,9 +280,10 @@ static double cpu_of(pid_t pid) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Time counts where the child works, or does nothing at all; not where other work keeps it from the processor. */
+/* Time counts where the child works, or does nothing at all; not where other work keeps it from the processor, nor for longer than one
+ * look waits: what is more, the whole machine or its share of processors stood still. */
 static void count_time(watcher *w) {
-    double now = tool_seconds(), cpu = cpu_of(w->pid), passed = now - w->looked;
+    double now = tool_seconds(), cpu = cpu_of(w->pid), passed = fmin(now - w->looked, 1e-3 * LOOK);
     w->spent += cpu - w->cpu > 0.01 * passed ? cpu - w->cpu : passed;
     w->cpu = cpu;
     w->looked = now;
@@ -358,7 +360,7 @@ static bnn_status attend(watcher *w) {
     while (!ended || w->pipe >= 0) {
         struct pollfd end = {.fd = w->pipe, .events = POLLIN};
         if (!ended && waitpid(w->pid, &w->status, WNOHANG) == w->pid) ended = true;
-        int ready = poll(&end, 1, ended ? 0 : w->pipe >= 0 ? 100 : 1);
+        int ready = poll(&end, 1, ended ? 0 : w->pipe >= 0 ? LOOK : 1);
         ssize_t got = ready > 0 ? read(w->pipe, &e, sizeof e) : 0;
         if (got == sizeof e && s == BNN_OK) {
             if ((s = hear(w, &e)) < 0) kill(w->pid, SIGKILL);
