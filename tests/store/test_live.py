@@ -62,7 +62,9 @@ def check_readers(bnn):
         if name != "h5py" and not shutil.which(name):
             skipped.append(name)
             continue
-        steps = [read(bnn.at("live.h5")) for _ in range(READINGS)]
+        steps, until = [read(bnn.at("live.h5")) for _ in range(READINGS)], time.monotonic() + 60
+        while name not in ("h5dump", "h5ls") and steps[-1] == steps[0] and time.monotonic() < until:  # a fit that is kept from its processor or its disk
+            steps.append(read(bnn.at("live.h5")))
         assert name in ("h5dump", "h5ls") or steps == sorted(steps) and steps[-1] > steps[0], f"{name}: steps {steps}"
         ran.append(name)
     with h5py.File(bnn.at("live.h5")) as file:  # who keeps it open keeps a whole one, and does not hinder the fit
