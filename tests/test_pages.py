@@ -21,6 +21,16 @@ sys.dont_write_bytecode = True
 BUILD, REAL = Path(sys.argv[1]).resolve(), sys.argv[2]
 TREE = Path(__file__).resolve().parent.parent
 MARK = "@@status "
+# Sends the signal once the program listens to it and has had a moment for its first steps: a second is none to a slow machine, and all that a fast one needs.
+TIMEOUT = """timeout() {
+    shift 2
+    "$@" &
+    until grep -q '^SigCgt:.*[2367abef]..$' /proc/$!/status; do sleep 0.01; done
+    sleep 0.1
+    kill -INT $!
+    wait $!
+    [ $? = 130 ] && return 124
+}"""
 
 
 def fences(page):
@@ -55,7 +65,7 @@ def steps(page):
 
 
 def script(walk):
-    lines = ["meson() { if [ \"$1\" = install ]; then command meson \"$@\" --no-rebuild --quiet; else command meson \"$@\"; fi; }"]
+    lines = ["meson() { if [ \"$1\" = install ]; then command meson \"$@\" --no-rebuild --quiet; else command meson \"$@\"; fi; }", TIMEOUT]
     for what, text in walk:
         if isinstance(text, str):
             lines.append(f"cat >{what} <<'END_OF_FILE'\n{text}END_OF_FILE")
