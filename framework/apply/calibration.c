@@ -234,7 +234,7 @@ static bnn_status score_stretched(const bnn_run *run, const bnn_data *rows, cons
     bnn_data there;
     bnn_prediction *before;
     bnn_predict_options how = *options;
-    how.sink = NULL, how.n_levels = 0, how.drawn = 0;
+    how.sink = NULL, how.n_levels = 0, how.drawn = 0, how.progress = NULL;
     BNN_TRY(pull_back(run->calibration, p, rows, &there));
     bnn_status s = bnn_predict(run->engine, &there, &how, &before);
     free(there.y);

@@ -10,7 +10,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,38 +35,15 @@ tool_interval tool_interval_parse(const char *option, const char *text) {
     exit(tool_refuse("%s: '%s' is not a time or a whole number of epochs, such as 30s, 5min, 10epochs; 0s is never", option, text));
 }
 
+double tool_deadline_parse(const char *option, const char *text) {
+    double now = tool_seconds(), deadline = now + tool_interval_parse(option, text).seconds;
+    if (deadline > now) return deadline;
+    exit(tool_refuse("%s: '%s' is no time, such as 55min", option, text));
+}
+
 static bool is_due(const tool_interval *every, double now, double last, int steps) {
     if (every->epochs > 0) return steps % every->epochs == 0;
     return every->seconds > 0 && now - last >= every->seconds;
-}
-
-/* ---- signals ---- */
-
-static volatile sig_atomic_t caught, asked; /* to end; to write a checkpoint */
-
-static void note_request(int number) { asked = number; }
-
-static void catch_signal(int number) {
-    caught = number;
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-}
-
-void tool_signals_listen(void) {
-    struct sigaction action = {.sa_handler = catch_signal, .sa_flags = SA_RESTART};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    action.sa_handler = note_request;
-    sigaction(SIGUSR1, &action, NULL);
-}
-
-bool tool_signals_caught(void) { return caught != 0; }
-
-void tool_signals_obey(void) {
-    if (!caught) return;
-    fflush(stdout);
-    tool_output_release();
-    raise(caught); /* its handler is the system's again */
 }
 
 /* ---- the log ---- */
@@ -201,9 +177,7 @@ static void log_step(const tool_course *c, FILE **log, bool epoch) {
 
 /* Says whether a checkpoint is due, or was asked for. */
 static bool is_wanted(const tool_course *c, double last) {
-    bool wanted = asked || is_due(&c->every, tool_seconds(), last, c->run->steps);
-    asked = 0;
-    return wanted;
+    return tool_signals_asked() || is_due(&c->every, tool_seconds(), last, c->run->steps);
 }
 
 /* Says whether there is time for a step, and for the file, as the longest step, with its checkpoint, took it; a first step is always made,
@@ -220,7 +194,7 @@ bnn_status tool_course_run(const tool_course *c, const bnn_data *train) {
     tool_progress progress = tool_progress_start("fit");
     bnn_status s = BNN_OK;
     double share, longest = 0, last = tool_seconds();
-    while (s == BNN_OK && !run->complete && !caught && has_time(c, longest)) {
+    while (s == BNN_OK && !run->complete && !tool_signals_caught() && has_time(c, longest)) {
         int epochs = run->history.epochs;
         double began = tool_seconds();
         if ((s = bnn_run_step(run, train, &share)) < 0) break;

@@ -22,7 +22,10 @@ static bnn_status predict(const tool_job *job, const bnn_run *run, unsigned keep
     if (keep) BNN_TRY(bnn_draws_open(path, keep, run->engine, results->data, &how, &results->draws));
     how.sink = bnn_draws_sink(results->draws);
     how.taker = tool_taker(run->engine);
+    tool_progress progress = tool_progress_start("predicting");
+    how.progress = tool_progress_take, how.context = &progress;
     bnn_status s = bnn_predict(run->engine, results->data, &how, prediction);
+    tool_progress_end(&progress);
     if (s == BNN_OK) s = bnn_metrics_compute(*prediction, results->data, metrics);
     results->prediction = *prediction, results->metrics = metrics;
     return s;

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 /* ---------------------------------------------------------------- options */
 
@@ -78,6 +77,7 @@ static const char *command_line(int argc, char **argv) {
 
 void tool_job_open(tool_job *job, int argc, char **argv) {
     static char started[TIME_TEXT];
+    tool_signals_tell(argv[0]);
     *job = (tool_job){.seed = 1,
                       .samples = 1000,
                       .threads = omp_get_max_threads(),
@@ -189,39 +189,6 @@ unsigned tool_keep_parse(const char *text) {
         at += length;
     }
     return keep;
-}
-
-/* ---------------------------------------------------------------- progress */
-
-double tool_seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-tool_progress tool_progress_start(const char *what) { return (tool_progress){.what = what, .started = tool_seconds()}; }
-
-void tool_progress_show(tool_progress *progress, double share) {
-    if (!isatty(STDERR_FILENO)) return;
-#pragma omp critical(tool_progress)
-    {
-        double now = tool_seconds(), spent = now - progress->started;
-        if (now - progress->shown > 0.1 && share > 0) {
-            int left = (int)(spent / share * (1 - share) + 0.5);
-            progress->shown = now;
-            char line[128];
-            int length = snprintf(line, sizeof line, "%s  %3.0f %%  %.3g %%/s  %d:%02d left", progress->what, 100 * share,
-                                  100 * share / spent, left / 60, left % 60);
-            if (length > progress->length) progress->length = length; /* the longest so far: blanks wipe what a longer line left */
-            fprintf(stderr, "\r%-*s", progress->length, line);
-            fflush(stderr);
-        }
-    }
-}
-
-void tool_progress_end(tool_progress *progress) {
-    if (progress->length > 0) fprintf(stderr, "\r%*s\r", progress->length, "");
-    progress->length = 0;
 }
 
 /* ---------------------------------------------------------------- what it cost */

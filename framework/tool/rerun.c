@@ -130,7 +130,10 @@ bnn_status tool_rerun_ask(const tool_rerun *rerun, const bnn_predict_options *as
     bnn_predict_options how = *asked;
     if (!how.taker) how.taker = tool_taker(rerun->run->engine);
     how.size = sizeof how, how.samples = rerun->job.samples, how.seed = rerun->job.seed;
+    tool_progress progress = tool_progress_start("predicting");
+    how.progress = tool_progress_take, how.context = &progress;
     bnn_status s = bnn_run_predict(rerun->run, rerun->rows, &how, out);
+    tool_progress_end(&progress);
     return s < 0 && s != BNN_ERR_FILE ? bnn_note(s, "%s", rerun->data_used) : s; /* a file is that of the draws */
 }
 

@@ -212,14 +212,18 @@ bnn_status tool_output_claim_table(const char *path, const bnn_table *table);
 /* Writes a whole file under a temporary name and renames it: an old one is lost only to a whole new one. */
 bnn_status tool_save(const char *bytes, size_t size, const char *path);
 
-/* The progress line on a terminal, nothing elsewhere: "what  45 %  0:12 left". Thread-safe. */
+/* The progress line on a terminal, "what  45 %  0:12 left"; elsewhere a sentence, once, where an hour or more is left. Thread-safe. */
 typedef struct {
     const char *what;
     double started, shown;
     int length;
+    bool announced;
 } tool_progress;
 tool_progress tool_progress_start(const char *what);
+void tool_progress_expect(tool_progress *progress, double seconds); /* of one core, before there is anything to show */
 void tool_progress_show(tool_progress *progress, double share);
+void tool_progress_take(void *progress, double share); /* the same, for calls of the library that report their share */
+void tool_progress_left(tool_progress *progress, double share, double seconds); /* where more is known than the share */
 void tool_progress_end(tool_progress *progress); /* wipes the line */
 
 int tool_threads(int n);   /* sets the number of threads; returns what it was */
@@ -232,6 +236,8 @@ typedef struct {
 } tool_interval;
 /* "30s", "5min", "2h", "10epochs"; prints the sentence and leaves the program where text is none. */
 tool_interval tool_interval_parse(const char *option, const char *text);
+/* So long a time from now, in tool_seconds, likewise. */
+double tool_deadline_parse(const char *option, const char *text);
 
 /* The course of a fit: progress, a log of JSON lines (NULL: none), checkpoints to path, also where SIGUSR1 asks for one; SIGINT and SIGTERM
  * end it after a step, and a deadline, in tool_seconds (0: none), before one that would not be in time. */
@@ -253,10 +259,15 @@ bnn_status tool_course_stop(const tool_course *course); /* writes a run that was
 /* Says why a checkpoint was not written, once for each reason, and that the work ("fit") goes on. */
 void tool_checkpoint_failed(const char *what);
 
-/* Signals that ask for an end: the first SIGINT or SIGTERM is remembered, a second one of either kind ends the program at once. */
+/* Signals of commands that write what there is: the first SIGINT or SIGTERM is remembered, a second one of either kind ends the program at
+ * once; SIGUSR1 asks for a checkpoint. */
 void tool_signals_listen(void);
 bool tool_signals_caught(void);
-void tool_signals_obey(void); /* does what the signal would have done, if there was one */
+bool tool_signals_asked(void); /* since the last call */
+void tool_signals_obey(void);  /* does what the signal would have done, if there was one */
+/* Signals of all other commands, from now on: SIGUSR1 has them say how far they are, and SIGTERM, too, which ends them. command: "bnn
+ * NAME". */
+void tool_signals_tell(const char *command);
 
 /* "posterior,predictive" as BNN_KEEP_ bits. */
 unsigned tool_keep_parse(const char *text);

@@ -121,7 +121,7 @@ static const struct {
              {"trap", trap},         {"locale", localise},
              {"move", move},         {"set", set},
              {"hold", hold},         {"remember", remember},
-              {"shine", shine},       {"still", stand_still}};
+             {"shine", shine},       {"still", stand_still}};
 
 static void pass(const char *hook) {
     const char *what = getenv("HOSTILE"), *where = what ? strchr(what, ' ') : NULL;

@@ -237,6 +237,9 @@ works info parts.h5
 says ' of 10 fits'
 refuses 'parts.h5: was stopped before all fits were done' report parts.h5 -o parts.html
 compared_refuses 'parts.h5: holds this comparison, stopped: --resume goes on with it: --force replaces it' --samples 20 -o parts.h5
+compared run --max-time 0.001s --resume -o parts.h5
+check 'out of time: exit status 1' [ $status = 1 ]
+check 'and what was done is kept' grep -Eqx 'bnn: stopped after [1-9] of 10 fits; wrote parts.h5 \(partial\): the same command with --resume goes on' "$err"
 stopped=1
 while on_its_way TERM && [ $status = 143 ] && [ $stopped -lt 20 ]; do stopped=$((stopped + 1)); done
 check "stopped $stopped times, and complete at last" [ $status = 0 ]
@@ -264,6 +267,28 @@ if python3 -c 'import h5py' 2>/dev/null; then # killed after the last fit is kep
     works info --json parts.h5
     says '"status": "complete"'
 fi
+# A fit is not waited for.
+lengthy() {
+    what=$1
+    shift
+    $what compare -d r.h5 --net "$net" --engine map:epochs=1 --engine map:epochs=1000000000,batch=1 --threads 1 --checkpoint-every 0s "$@"
+}
+lengthy run --max-time 0.2s -o long.h5
+check 'out of time within a fit: exit status 1' [ $status = 1 ]
+check 'and a sentence' grep -q '^bnn: stopped after [01] of 10 fits; ' "$err"
+rm -f long.h5
+compared_refuses "--max-time: '0s' is no time, such as 55min" --max-time 0s -o long.h5
+lengthy start -o long.h5
+until grep -q . "$err"; do sleep 0.01; done
+check 'what takes days is announced' grep -Eqx 'bnn: compare: about [0-9.]+ (hours|days|years) are left at this pace' "$err"
+after 0 USR1
+until [ -e long.h5 ]; do sleep 0.01; done
+check 'SIGUSR1 asks for what is done, and the comparison goes on' kill -0 $pid
+after 0 TERM
+ended
+check 'until it is asked to end' [ $status = 143 ]
+check 'and one sentence more' grep -qx 'bnn: stopped after 1 of 10 fits; wrote long.h5 (partial): the same command with --resume goes on' "$err"
+rm long.h5
 compared_refuses '--checkpoint-every: fits have no epochs in common' --checkpoint-every 3epochs -o parts.h5
 compared_refuses "parts.h5: was begun with samples '20', now '21' is asked for" --samples 21 --resume -o parts.h5
 compared_refuses "parts.h5: was begun with seed '1', now '2' is asked for: --force replaces it" --samples 20 --seed 2 -o parts.h5

@@ -101,6 +101,26 @@ works info late.h5
 says 'late.h5: run, '
 rm -f late.h5 late.log
 
+# Commands whose work is written as a whole say how far it is.
+fit works "$brief" -o brief.h5
+listens() { until [ $((0x$(sed -n 's/^SigCgt:\t//p' /proc/$pid/status) & 0x200)) != 0 ]; do sleep 0.01; done; }
+start predict brief.h5 --samples 10000000 --threads 1 -o far.h5
+listens
+tries=0
+until grep -q ' % done$' "$err" || [ $((tries += 1)) = 500 ]; do after 0.02 USR1; done
+check 'a prediction says how far it is' grep -Eqx 'bnn predict: goes on after [0-9]+ s, [0-9]+\.[0-9] % done' "$err"
+after 0 TERM
+ended
+check 'and where it was ended' grep -Eqx 'bnn predict: stopped after [0-9]+ s, [0-9]+\.[0-9] % done; what was not written is lost' "$err"
+check 'with the status of the signal' [ $status = 143 ]
+check 'and no file' [ ! -e far.h5 ]
+rm -f far.h5.lock
+start sbc --net dense --engine hmc:steps=100000000 --likelihood gaussian:tau=4 --threads 1
+listens
+after 0 TERM
+ended
+check 'a test of an engine likewise' grep -Eq '^bnn sbc: stopped after [0-9]+ s.*; what was not written is lost$' "$err"
+
 # ---------------------------------------------------------------- read while it is written
 
 rm -f part.h5

@@ -346,6 +346,10 @@ typedef struct {
     /* Takes the rows as they are finished, so that memory does not grow with their number: the prediction itself has scores and cost, no
      * arrays (its getters lend NULL). NULL: they stay. What all draws are kept for (quantiles, crps, draws of y) is refused with one. */
     const bnn_taker *taker;
+    /* Called after every draw, from the threads that work, with the share of all draws that are done, 0..1; not where none are needed. May
+     * be NULL. */
+    void (*progress)(void *context, double share);
+    void *context; /* handed to progress */
 } bnn_predict_options;
 
 /* data must be scaled by the run's scaling. Parallel over draws; the same bits at any number of threads. Of a calibrated run the prediction

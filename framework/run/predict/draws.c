@@ -118,6 +118,7 @@ static bnn_status add_draws(const bnn_work *w, int b, const bnn_desk *d) {
         if (w->how.by == BNN_BY_THETA) BNN_TRY(draw_theta(w, d, s, s == first));
         t->draws++;
         for (int at = 0; at < w->rows; at += w->piece) BNN_TRY(add_piece(w, d, t, s, at, bnn_work_rows(w, at)));
+        bnn_pace_add(w->pace, w->rows);
     }
     return BNN_OK;
 }

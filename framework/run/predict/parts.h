@@ -88,6 +88,18 @@ bnn_status bnn_kept_draw(const bnn_kept *kept, uint64_t seed, int base, bnn_pred
  * known. */
 bnn_status bnn_curve_answer(const bnn_kept *kept, const bnn_real *y, int base, bnn_prediction *p);
 
+/* ---- progress (predict.c) ---- */
+
+/* The draws of a whole prediction, times their rows. */
+typedef struct {
+    _Atomic int64_t done;
+    double all;
+    void (*progress)(void *context, double share); /* NULL: nobody asks */
+    void *context;
+} bnn_pace;
+
+void bnn_pace_add(bnn_pace *pace, int rows); /* a draw of so many rows is done; thread-safe */
+
 /* ---- passes (draws.c, outputs.c) ---- */
 
 /* The buffers of one piece of rows under one draw. */
@@ -114,6 +126,7 @@ typedef struct {
     int base;                      /* row of the data that is the first one of p */
     bnn_rng noise, draws, targets; /* of the layers, of the engine's draws, of y given f: split by draw */
     const bnn_sink *sink;
+    bnn_pace *pace;
     const bnn_kept_part *kept; /* NULL: outputs are not kept */
     int blocks, piece;         /* of draws; rows of a piece */
     int from, rows;            /* the stretch, in rows of the data */
@@ -142,6 +155,7 @@ typedef struct {
     int from, end;
     bnn_kept *kept; /* takes the outputs, if they are wanted, as parts that weigh `weight` together; else NULL */
     double weight;
+    bnn_pace *pace;
 } bnn_predict_part;
 
 bnn_status bnn_predict_range(const bnn_engine *fitted, const bnn_data *data, const bnn_predict_options *options,

@@ -151,6 +151,7 @@ static bnn_status predict_one(const bnn_engine *fitted, const bnn_data *data, co
                   .draws = bnn_rng_split(root, BNN_STREAM_DRAW),
                   .targets = bnn_rng_split(root, BNN_STREAM_TARGET),
                   .sink = options->sink,
+                  .pace = range->pace,
                   .desks = {.lock = PTHREAD_MUTEX_INITIALIZER},
                   .blocks = blocks_of(fitted->model, samples),
                   .piece = piece_of(fitted->model, range->end - range->from),
@@ -223,11 +224,15 @@ static bnn_status answer(const bnn_kept *kept, const bnn_data *data, const bnn_p
     return p->drawn > 0 ? bnn_kept_draw(kept, options->seed, from, p) : BNN_OK;
 }
 
+void bnn_pace_add(bnn_pace *pace, int rows) {
+    if (pace->progress) pace->progress(pace->context, (double)(pace->done += rows) / pace->all);
+}
+
 /* Predicts the rows [from, end) into p. */
 static bnn_status predict_range(const bnn_engine *fitted, const bnn_data *data, const bnn_predict_options *options, int from, int end,
-                                bnn_prediction *p) {
+                                bnn_pace *pace, bnn_prediction *p) {
     bnn_kept kept = {0};
-    bnn_predict_part range = {.from = from, .end = end, .kept = is_asked(p) ? &kept : NULL, .weight = 1};
+    bnn_predict_part range = {.from = from, .end = end, .kept = is_asked(p) ? &kept : NULL, .weight = 1, .pace = pace};
     bnn_prediction *one = NULL;
     bnn_status s = bnn_predict_range(fitted, data, options, &range, &one);
     if (s == BNN_OK) bnn_prediction_place(p, from, one);
@@ -241,10 +246,13 @@ static bnn_status predict_range(const bnn_engine *fitted, const bnn_data *data, 
 }
 
 static bnn_status predict_ranges(const bnn_engine *fitted, const bnn_data *data, const bnn_predict_options *options, bnn_prediction *p) {
+    bnn_pace pace = {.all = (double)bnn_predict_samples(fitted, options->samples) * data->n,
+                     .progress = options->progress,
+                     .context = options->context};
     int rows = range_rows(fitted, options, p), from = 0;
     do {
         int end = data->n - from < rows ? data->n : from + rows;
-        BNN_TRY(predict_range(fitted, data, options, from, end, p));
+        BNN_TRY(predict_range(fitted, data, options, from, end, &pace, p));
         from = end;
     } while (from < data->n);
     return BNN_OK;

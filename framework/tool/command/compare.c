@@ -23,11 +23,12 @@ typedef struct {
     int n_engines;
     bool resume, json;
     tool_interval every;
-    tool_part part; /* of the fits */
+    double deadline; /* of --max-time */
+    tool_part part;  /* of the fits */
     tool_launch launch;
 } request;
 
-enum { RESUME = 256, JSON, EVERY, PART, SLURM, SUBMIT, PARALLEL };
+enum { RESUME = 256, JSON, EVERY, MAX_TIME, PART, SLURM, SUBMIT, PARALLEL };
 
 static const struct argp_option options[] = {
     {"engine", 'e', "TEXT", 0, "an engine; once for each that is to be compared", 0},
@@ -38,6 +39,10 @@ static const struct argp_option options[] = {
      0},
     {"output", 'o', "FILE", 0, "comparison file to write, for `bnn report`", 0},
     {"checkpoint-every", EVERY, "TIME", 0, "write the fits that are done to FILE this often: 30s, 5min (default: 5min; 0s: never)", 3},
+    {"max-time", MAX_TIME, "TIME", 0,
+     "end before so much time has passed, such as 55min; the fits that are done then are in FILE, the exit status is 1, and the same command "
+     "with --resume makes the others, each from its beginning: give the time of several",
+     3},
     {"part", PART, "I/N", 0, "make the I-th of N parts of the fits and write them to FILE: `bnn merge` joins the files of all parts", 3},
     {"slurm", SLURM, "N", 0,
      "write FILE.slurm instead, named after FILE without its ending: an array job of N parts, and a job that joins them", 3},
@@ -65,6 +70,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         r->every = tool_interval_parse("--checkpoint-every", arg);
         if (r->every.epochs > 0) tool_misuse(state, "--checkpoint-every: fits have no epochs in common: give a time, such as 30s");
         return 0;
+    case MAX_TIME: r->deadline = tool_deadline_parse("--max-time", arg); return 0;
     case PART: r->part = tool_part_parse(arg); return 0;
     case SLURM: r->launch.slurm = (int)tool_number("--slurm", arg, 1, 100000); return 0;
     case SUBMIT: r->launch.submit = true; return 0;
@@ -92,13 +98,14 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 typedef struct {
     int n;                         /* test rows */
     double *sd, *error, *y, *last; /* [n] as in bnn_contestant, in one piece; the last one pit, of classes called */
-    double share;
+    double share, seconds; /* done of the fit, and what that took */
     bool done, restored; /* restored: by a process before this one */
     bool elsewhere;      /* it belongs to another part */
 } task;
 
 /* What a fit adds to the comparison at its end. */
 typedef struct {
+    bool made; /* it came to its end */
     bnn_metrics metrics;
     bnn_marginals *marginals; /* NULL: no distance is measured */
 } finding;
@@ -110,27 +117,54 @@ typedef struct {
     bnn_comparison *c;
     task *task; /* [n_engines, n_splits] */
     tool_progress progress;
-    double saved; /* when */
+    double saved;   /* when */
+    double longest; /* seconds that a step, or a prediction, took */
+    bool stopped;   /* before all fits were done */
 } contest;
 
 typedef struct {
     contest *contest;
     task *task;
+    double began; /* the step */
 } watch;
+
+/* Says whether nothing more is to be begun: a signal came, or there is no time for a step and for the file. */
+static bool is_over(const contest *c) {
+    double longest;
+#pragma omp critical(compare_share)
+    longest = c->longest;
+    return tool_signals_caught() || (c->r->deadline > 0 && tool_seconds() + 2 * longest >= c->r->deadline);
+}
+
+static void save_asked(contest *c);
+
+/* Seconds that the fits of an engine still take, at the pace of its slowest; 0 before one has begun. */
+static double seconds_left(const task *t, int n) {
+    double whole = 0, open = 0;
+    for (int k = 0; k < n; k++) {
+        if (t[k].restored || t[k].elsewhere) continue;
+        open += 1 - t[k].share;
+        if (t[k].share > 0) whole = fmax(whole, t[k].seconds / t[k].share);
+    }
+    return open * whole;
+}
 
 static bool show(void *context, double share) {
     watch *w = context;
     contest *c = w->contest;
     int n = c->c->n_engines * c->c->n_splits;
-    double sum = 0;
+    double sum = 0, seconds = 0, now = tool_seconds();
     int left = 0;
 #pragma omp critical(compare_share)
     {
-        w->task->share = share;
+        w->task->share = share, w->task->seconds += now - w->began;
+        c->longest = fmax(c->longest, now - w->began), w->began = now;
+        for (int e = 0; e < c->c->n_engines; e++) seconds += seconds_left(c->task + e * c->c->n_splits, c->c->n_splits);
         for (int i = 0; i < n; i++) sum += c->task[i].share, left += !c->task[i].restored && !c->task[i].elsewhere;
     }
-    tool_progress_show(&c->progress, sum / left);
-    return false;
+    tool_progress_left(&c->progress, sum / left, seconds / fmin(c->r->job.threads, left));
+    if (tool_signals_asked()) save_asked(c);
+    return is_over(c);
 }
 
 /* Of maps of classes a point is an image: doubt, and the root of the share of wrong pixels, whose mean square is read. */
@@ -246,7 +280,7 @@ static bnn_status open_distances(const request *r, bnn_comparison *c) {
 
 static bnn_status fit_and_predict(contest *c, int e, int k, const bnn_data *train, const bnn_data *test, finding *found) {
     const tool_job *job = &c->r->job;
-    watch w = {.contest = c, .task = &c->task[e * c->c->n_splits + k]};
+    watch w = {.contest = c, .task = &c->task[e * c->c->n_splits + k], .began = tool_seconds()};
     uint64_t seed = job->seed + (uint64_t)c->c->split[k]; /* the same for all engines of a split, another for every split: what chance adds
                                                              averages out */
     bnn_config config = {.net = job->net,
@@ -260,8 +294,10 @@ static bnn_status fit_and_predict(contest *c, int e, int k, const bnn_data *trai
     bnn_run *run;
     bnn_prediction *p = NULL;
     BNN_TRY(bnn_fit(&config, train, &run));
-    bnn_status s = predict(&c->c->engine[e], run->engine, test, how, &p, &found->marginals);
-    if (s == BNN_OK) s = keep(c, e, k, run, train, p, test, &found->metrics);
+    found->made = run->complete;
+    bnn_status s = found->made ? predict(&c->c->engine[e], run->engine, test, how, &p, &found->marginals) : BNN_OK;
+    if (s == BNN_OK && found->made) s = keep(c, e, k, run, train, p, test, &found->metrics);
+    show(&w, w.task->share);
     bnn_prediction_free(p);
     bnn_run_free(run);
     return s;
@@ -347,6 +383,16 @@ static int count_done(const contest *c) {
 /* Nothing is left to fit, nor to write: the last fit that is kept as one of some leaves a file that is still to be made whole. */
 static bool is_complete(const contest *c) { return count_done(c) == count_own(c) && (c->r->part.n || !c->c->partial); }
 
+static void save_done(contest *c) {
+    if (save_part(c) < 0) tool_checkpoint_failed("comparison");
+    c->saved = tool_seconds();
+}
+
+static void save_asked(contest *c) {
+#pragma omp critical(compare_done)
+    if (c->r->out && count_done(c) > 0) save_done(c);
+}
+
 /* One fit more is done. */
 static void finish(contest *c, int e, int k, const finding *found) {
 #pragma omp critical(compare_done)
@@ -357,10 +403,7 @@ static void finish(contest *c, int e, int k, const finding *found) {
         bnn_comparison_settle(c->c, k);
         c->task[e * c->c->n_splits + k].done = true;
         bool due = c->r->every.seconds > 0 && tool_seconds() - c->saved >= c->r->every.seconds;
-        if (c->r->out && due) {
-            if (save_part(c) < 0) tool_checkpoint_failed("comparison");
-            c->saved = tool_seconds();
-        }
+        if (c->r->out && due) save_done(c);
     }
 }
 
@@ -419,13 +462,13 @@ static bnn_status run_task(void *context, int i) {
     int e = i % c->c->n_engines, k = i / c->c->n_engines, split = c->c->split[k];
     bnn_data *train = NULL, *test = NULL;
     finding found = {0};
-    if (c->task[e * c->c->n_splits + k].elsewhere || is_done(c, e, k) || tool_signals_caught()) return BNN_OK;
+    if (c->task[e * c->c->n_splits + k].elsewhere || is_done(c, e, k) || is_over(c)) return BNN_OK;
     bnn_status s = tool_rows(c->table, split, NULL, &train, &test);
     if (s == BNN_OK && !test) s = bnn_fail(BNN_ERR_DATA, "there are no test rows");
     if (s == BNN_OK) s = fit_and_predict(c, e, k, train, test, &found);
     bnn_data_free(test);
     bnn_data_free(train);
-    if (s == BNN_OK)
+    if (s == BNN_OK && found.made)
         finish(c, e, k, &found);
     else
         bnn_marginals_free(found.marginals);
@@ -524,7 +567,7 @@ static void close_tasks(contest *c) {
     free(c->task);
 }
 
-/* Fits what is not done, until a signal. */
+/* Fits what is not done, until a signal or the deadline. */
 static bnn_status work(contest *c) {
     tool_signals_listen();
     c->progress = tool_progress_start("compare");
@@ -541,8 +584,9 @@ static bnn_status work(contest *c) {
 }
 
 /* Writes a comparison that was stopped, and says how to go on. */
-static bnn_status stop(const contest *c) {
+static bnn_status stop(contest *c) {
     int done = count_done(c), all = count_own(c);
+    c->stopped = true;
     if (c->r->out && done > 0) BNN_TRY(save_part(c));
     fprintf(stderr, "bnn: stopped after %d of %d fits", done, all);
     if (!c->r->out)
@@ -730,7 +774,7 @@ static bnn_status compare_on(contest *c, int first, int last) {
     return c->r->part.n ? save_piece(c, was_complete) : show_and_save(c, was_complete);
 }
 
-static bnn_status compare(request *r) {
+static bnn_status compare(request *r, bool *stopped) {
     bnn_table *table;
     contest c = {.r = r, .reading = &r->reading};
     int first, last;
@@ -741,6 +785,7 @@ static bnn_status compare(request *r) {
     if (s == BNN_OK) s = tool_reading_split(&r->reading, table, last_split(r->splits));
     if (s == BNN_OK && (s = read_splits(r->splits, table->n_splits, &first, &last)) < 0) bnn_note(s, "%s", r->job.data);
     if (s == BNN_OK) s = compare_on(&c, first, last);
+    *stopped = c.stopped;
     if (c.task) close_tasks(&c);
     bnn_comparison_free(c.c);
     bnn_table_free(table);
@@ -764,11 +809,12 @@ static int run(int argc, char **argv) {
                "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine hmc --engine laplace --part 2/7 -o far.2.h5\n"
                "  bnn report cmp.h5 -o report.html"};
     request r = {.every = {.seconds = 300}};
+    bool stopped;
     tool_job_open(&r.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);
-    if (compare(&r) < 0) return tool_fail();
+    if (compare(&r, &stopped) < 0) return tool_fail();
     tool_signals_obey();
-    return 0;
+    return stopped;
 }
 
 const command command_compare = {.name = "compare", .summary = "compare engines on the same network, data and splits", .run = run};

@@ -60,10 +60,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case 'e': r->engine = arg; return 0;
     case 'o': r->out = arg; return 0;
     case EVERY: r->every = tool_interval_parse("--checkpoint-every", arg); return 0;
-    case MAX_TIME:
-        r->deadline = tool_seconds() + tool_interval_parse("--max-time", arg).seconds;
-        if (r->deadline <= tool_seconds()) tool_misuse(state, "--max-time: '%s' is no time, such as 55min", arg);
-        return 0;
+    case MAX_TIME: r->deadline = tool_deadline_parse("--max-time", arg); return 0;
     case RESUME: r->resume = true; return 0;
     case LOG: r->log = arg; return 0;
     case KEEP: r->keep = tool_keep_parse(arg); return 0;

@@ -243,6 +243,7 @@ static int run(int argc, char **argv) {
             "y_T where it is known; p_LEVEL of each class, class, entropy, mutual_information. Of a calibrated run (bnn calibrate) "
             "probabilities, or intervals, "
             "are the calibrated ones, and of conformal sets in90_LEVEL is 1 where the class is in the set of level 0.9.\n\n"
+            "SIGUSR1 has it say how far it is. What must end within a time, as on a cluster, is predicted in parts: --part.\n\n"
             "New rows come as a table of texts or as a data file. Columns are found by name, in any order; others are left out. Their "
             "target may be there or not. What the fit did not know is refused by row and column; --unknown-level takes a level that it "
             "knew for those that it did not.\n\n"
