@@ -3,6 +3,7 @@
 #include "parts.h"
 
 #include "base/sized.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -225,7 +226,7 @@ static bnn_status answer(const bnn_kept *kept, const bnn_data *data, const bnn_p
 }
 
 void bnn_pace_add(bnn_pace *pace, int rows) {
-    if (pace->progress) pace->progress(pace->context, (double)(pace->done += rows) / pace->all);
+    if (pace->progress) pace->progress(pace->context, (double)(atomic_fetch_add(&pace->done, rows) + rows) / pace->all);
 }
 
 /* Predicts the rows [from, end) into p. */
