@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/sized.h"
+#include "run/predict/maps.h"
 #include <bnn/attack.h>
 #include <bnn/fit.h>
 #include <bnn/metrics.h>
@@ -10,7 +11,7 @@
 
 const char *const bnn_attack_method_names[] = {"fgm", "bim", "pgd", "mim", "noise", NULL};
 
-enum { PIECE = 64, USUAL_ITERATIONS = 10, USUAL_SAMPLES = 20 };
+enum { PIECE = 64, MAPS = 4 /* of a piece, whose rows are pictures */, USUAL_ITERATIONS = 10, USUAL_SAMPLES = 20 };
 
 /* Splits of the seed. */
 enum { OF_DRAWS, OF_NOISE, OF_STARTS };
@@ -33,6 +34,7 @@ typedef struct {
     const bnn_data *rows;
     bnn_attack_options how;
     double step;
+    int piece; /* rows of a piece */
     int n_sources;
     source *source;
     box box;
@@ -57,7 +59,8 @@ static void piece_close(piece *p) {
 }
 
 static bnn_status piece_open(const attack *a, int from, piece *p) {
-    size_t n = (size_t)(a->rows->n - from < PIECE ? a->rows->n - from : PIECE), most = 0, D = (size_t)bnn_shape_size(a->rows->x_shape);
+    size_t n = (size_t)(a->rows->n - from < a->piece ? a->rows->n - from : a->piece), most = 0,
+           D = (size_t)bnn_shape_size(a->rows->x_shape);
     *p = (piece){.a = a, .from = from, .n = (int)n, .D = D};
     for (int k = 0; k < a->n_sources; k++) {
         size_t n_theta = (size_t)a->source[k].engine->model->n_theta;
@@ -194,8 +197,9 @@ static bnn_status run_piece(piece *p) {
 }
 
 static bnn_status attack_piece(void *context, int i) {
+    const attack *a = context;
     piece p;
-    bnn_status s = piece_open(context, i * PIECE, &p);
+    bnn_status s = piece_open(a, i * a->piece, &p);
     if (s == BNN_OK) s = run_piece(&p);
     piece_close(&p);
     return s;
@@ -244,14 +248,14 @@ static bnn_status open_box(attack *a) {
     return BNN_OK;
 }
 
-/* Own targets, or the one that all rows are led to. */
+/* Own targets, or the one that all rows are led to, and of maps all pixels but those that nobody knows. */
 static bnn_status open_targets(attack *a, const bnn_model *m) {
     const bnn_data *rows = a->rows;
     double towards = a->how.towards;
     int classes = m->likelihood.n_classes;
     size_t n = (size_t)rows->n * (size_t)m->likelihood.y_dim;
     if (!a->how.targeted && !rows->y) return bnn_fail(BNN_ERR_DATA, "rows without targets can only be led to one: name it");
-    if (a->how.targeted && m->likelihood.y_dim != 1)
+    if (a->how.targeted && m->likelihood.y_dim != m->likelihood.sites)
         return bnn_fail(BNN_ERR_OPTION, "one target cannot serve %d: rows can only be led away from their own", m->likelihood.y_dim);
     if (a->how.targeted && classes > 0 && !(towards >= 0 && towards < classes && towards == floor(towards)))
         return bnn_fail(BNN_ERR_OPTION, "%g is no class to be led to: there are %d, counted from 0", towards, classes);
@@ -262,7 +266,7 @@ static bnn_status open_targets(attack *a, const bnn_model *m) {
         return BNN_OK;
     }
     if (classes == 0) towards = (towards - rows->scaling.y_mean[0]) / rows->scaling.y_sd[0];
-    for (size_t i = 0; i < n; i++) a->y[i] = (bnn_real)towards;
+    for (size_t i = 0; i < n; i++) a->y[i] = m->likelihood.sites > 1 && rows->y && rows->y[i] < 0 ? -1 : (bnn_real)towards;
     return BNN_OK;
 }
 
@@ -295,8 +299,7 @@ static double step_of(const bnn_attack_options *how) {
 static bnn_status open_attack(attack *a, const bnn_run *run) {
     const bnn_engine *fitted = bnn_engine_fitted(run->engine);
     if (!fitted) return bnn_fail(BNN_ERR_STATE, "nothing has been fitted yet that could be attacked");
-    BNN_TRY(bnn_refuse_maps(fitted->model->likelihood.sites, "an attack is"));
-    a->step = step_of(&a->how);
+    a->step = step_of(&a->how), a->piece = fitted->model->likelihood.sites > 1 ? MAPS : PIECE;
     BNN_TRY(open_targets(a, fitted->model));
     BNN_TRY(open_box(a));
     return add_engine(a, fitted, a->how.samples, bnn_rng_split(bnn_rng_seed(a->how.seed), OF_DRAWS));
@@ -311,7 +314,7 @@ bnn_status bnn_attack(const bnn_run *run, const bnn_data *rows, const bnn_attack
     if (s == BNN_OK) s = bnn_data_table(rows, &t);
     if (s == BNN_OK) {
         a.out = t->x;
-        s = bnn_jobs_run((rows->n + PIECE - 1) / PIECE, attack_piece, &a);
+        s = bnn_jobs_run((rows->n + a.piece - 1) / a.piece, attack_piece, &a);
     }
     free(a.source), free(a.y), free(a.box.low);
     if (s == BNN_OK)
@@ -323,21 +326,27 @@ bnn_status bnn_attack(const bnn_run *run, const bnn_data *rows, const bnn_attack
 
 /* ---------------------------------------------------------------- what it has done */
 
-static int class_of(const bnn_prediction *p, int row) {
-    return bnn_prediction_class(p->mean + (size_t)row * (size_t)p->mean_dim, p->mean_dim);
+/* Of observation i: a row, or of maps a pixel. */
+static int class_of(const bnn_prediction *p, size_t i) {
+    size_t sites = p->sites > 1 ? (size_t)p->sites : 1;
+    return bnn_map_class_of(p->mean + i / sites * (size_t)p->mean_dim + i % sites, bnn_prediction_width(p), (int)sites);
 }
 
 static void measure_classes(const bnn_data *rows, const bnn_prediction *before, const bnn_prediction *after, const bnn_attack_options *how,
                             bnn_attack_effect *out) {
-    int lost = 0, to = (int)how->towards;
-    for (int i = 0; i < rows->n; i++) {
-        int y = (int)rows->y[i], was = class_of(before, i), is = class_of(after, i);
+    double known = 0, lost = 0;
+    int to = (int)how->towards;
+    for (size_t i = 0; i < (size_t)rows->n * (size_t)rows->y_dim; i++) {
+        int y = (int)rows->y[i];
+        if (y < 0) continue; /* void */
+        int was = class_of(before, i), is = class_of(after, i);
         bool tried = how->targeted ? y != to && was != to : was == y;
-        out->tried += tried;
+        known++, out->tried += tried;
         lost += tried && (how->targeted ? is == to : is != y);
-        out->before += (double)(was == y) / rows->n, out->after += (double)(is == y) / rows->n;
+        out->before += was == y, out->after += is == y;
     }
-    out->success = out->tried > 0 ? (double)lost / out->tried : NAN;
+    out->before /= known, out->after /= known;
+    out->success = out->tried > 0 ? lost / out->tried : NAN;
 }
 
 /* Root of the mean squared error over all targets, in sd of each. */

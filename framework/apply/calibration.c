@@ -5,10 +5,12 @@
 #include "calibration.h"
 
 #include "base/sized.h"
+#include "run/predict/change.h"
 #include <bnn/fit.h>
 #include <bnn/number.h>
 #include <bnn/remark.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,12 +70,29 @@ static bnn_status check_kind(const bnn_calibrator *by, bool classes) {
                     classes ? "classes" : "real targets");
 }
 
+/* Few numbers stand for all pixels. What conformal sets promise holds of exchangeable rows, which pixels of a picture are not, and isotonic
+ * regression has a step for as many of them as there are. */
+static bnn_status check_maps(const bnn_calibrator *by, const bnn_prediction *p) {
+    char what[64];
+    if (by == &bnn_calibrator_temperature || by == &bnn_calibrator_vector) return BNN_OK;
+    snprintf(what, sizeof what, "calibration by '%s' is", by->name);
+    return bnn_refuse_maps(p->sites, what);
+}
+
+/* The weight of all rows, or of the pixels of maps whose class is known. */
+static double known_weight(const bnn_data *rows) {
+    double sum = 0;
+    for (size_t i = 0; i < (size_t)rows->n * (size_t)rows->y_dim; i++)
+        if (rows->n_classes == 0 || rows->y[i] >= 0) sum += bnn_row_weight(rows, (int)(i / (size_t)rows->y_dim));
+    return sum;
+}
+
 static bnn_status check_rows(const bnn_prediction *p, const bnn_data *rows) {
-    double weight = 0;
     if (!p->has_target || !rows->y) return bnn_fail(BNN_ERR_DATA, "rows to calibrate on need their targets");
     if (p->n != rows->n) return bnn_fail(BNN_ERR_SHAPE, "%d rows were predicted, the data have %d", p->n, rows->n);
-    for (int i = 0; i < p->n; i++) weight += bnn_row_weight(rows, i);
-    return weight > 0 ? BNN_OK : bnn_fail(BNN_ERR_DATA, "calibration needs at least one row with a weight above 0");
+    if (known_weight(rows) > 0) return BNN_OK;
+    return bnn_fail(BNN_ERR_DATA, p->sites > 1 ? "calibration needs pixels whose class is known, and there is none"
+                                               : "calibration needs at least one row with a weight above 0");
 }
 
 bnn_status bnn_calibration_new(int n, bnn_calibration **out) {
@@ -89,14 +108,14 @@ bnn_status bnn_calibration_fit(const bnn_prediction *p, const bnn_data *rows, co
     *out = NULL;
     BNN_TRY(read_options(options, &o));
     const bnn_calibrator *by = calibrators[o.method];
-    BNN_TRY(bnn_refuse_maps(p->sites, "calibration is"));
     BNN_TRY(check_kind(by, p->is_class));
+    BNN_TRY(check_maps(by, p));
     BNN_TRY(check_rows(p, rows));
     size_t most = by->most(p);
     if (most > INT32_MAX) return bnn_fail(BNN_ERR_DATA, "%d rows of %d classes are too many to calibrate on", p->n, p->mean_dim);
     bnn_calibration *c;
     BNN_TRY(bnn_calibration_new((int)most, &c));
-    c->method = o.method, c->dim = p->mean_dim, c->rows = p->n;
+    c->method = o.method, c->dim = bnn_prediction_width(p), c->rows = p->n;
     if (by->conformal) c->level = o.level, c->seed = o.seed, c->penalty = o.penalty, c->rank = o.rank;
     bnn_status s = by->fit(p, rows, c);
     if (s < 0)
@@ -142,7 +161,7 @@ bnn_status bnn_calibration_remark(const bnn_calibration *c, const bnn_data *rows
     if (c->method == BNN_CALIBRATE_TEMPERATURE) BNN_TRY(doubt_temperature(c->value[0], remarks));
     for (int k = c->dim - 1; k >= 0; k--) {
         bool any = false;
-        for (int i = 0; i < rows->n && !any; i++) any = (int)rows->y[i] == k;
+        for (size_t i = 0; i < (size_t)rows->n * (size_t)rows->y_dim && !any; i++) any = (int)rows->y[i] == k;
         if (!any) absent++, first = k;
     }
     if (absent == 0) return BNN_OK;
@@ -197,8 +216,10 @@ const bnn_calibration *bnn_run_calibration(const bnn_run *run) { return run->cal
 
 bnn_status bnn_calibration_apply(const bnn_calibration *c, const bnn_data *rows, bnn_prediction *p) {
     BNN_TRY(check_kind(calibrators[c->method], p->is_class));
-    if (c->dim != p->mean_dim)
-        return bnn_fail(BNN_ERR_SHAPE, "the calibration is of %d targets or classes, the prediction of %d", c->dim, p->mean_dim);
+    BNN_TRY(check_maps(calibrators[c->method], p));
+    if (c->dim != bnn_prediction_width(p))
+        return bnn_fail(BNN_ERR_SHAPE, "the calibration is of %d targets or classes, the prediction of %d", c->dim,
+                        bnn_prediction_width(p));
     return calibrators[c->method]->apply(c, rows, p);
 }
 
@@ -244,11 +265,32 @@ static bnn_status score_stretched(const bnn_run *run, const bnn_data *rows, cons
     return BNN_OK;
 }
 
+typedef struct {
+    const bnn_calibration *calibration;
+    const bnn_data *data;
+} applying;
+
+static bnn_status apply_to_maps(void *context, int from, bnn_prediction *maps) {
+    const applying *a = context;
+    bnn_data rows = *a->data;
+    rows.n = maps->n;
+    if (rows.y) rows.y += (size_t)from * (size_t)rows.y_dim;
+    return bnn_calibration_apply(a->calibration, &rows, maps);
+}
+
+/* Maps are calibrated as they are predicted, some at a time: their scores are summed then, and all of them are seldom kept. */
+static bnn_status predict_maps(const bnn_run *run, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out) {
+    applying a = {run->calibration, data};
+    return bnn_predict_changed(run->engine, data, options, &(bnn_changer){apply_to_maps, &a}, out);
+}
+
 bnn_status bnn_run_predict(const bnn_run *run, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out) {
     bnn_predict_options how;
     *out = NULL;
     if (!run->calibration) return bnn_predict(run->engine, data, options, out);
     BNN_TRY(bnn_sized_read("bnn_predict_options", &how, sizeof how, BNN_UP_TO(bnn_predict_options, sink), options));
+    const bnn_engine *fitted = bnn_engine_fitted(run->engine);
+    if (fitted && fitted->model->likelihood.sites > 1) return predict_maps(run, data, &how, out);
     bnn_prediction *p;
     if (how.taker) return bnn_fail(BNN_ERR_OPTION, "a calibrated run is predicted as a whole: ask without a taker");
     BNN_TRY(bnn_predict(run->engine, data, &how, &p));

@@ -31,10 +31,19 @@ static inline double bnn_target_at(const bnn_data *data, int row, int k) {
 
 static inline double bnn_row_weight(const bnn_data *data, int row) { return data->weight ? data->weight[row] : 1; }
 
+/* Where class c of observation i stands: of a row, or of maps of a pixel of all pixels. */
+static inline size_t bnn_class_at(const bnn_prediction *p, size_t i, int c) {
+    size_t sites = (size_t)(p->sites > 1 ? p->sites : 1);
+    return i / sites * (size_t)p->mean_dim + (size_t)c * sites + i % sites;
+}
+
+/* Observations of a prediction: rows, or of maps pixels. */
+static inline size_t bnn_observations(const bnn_prediction *p) { return (size_t)p->n * (size_t)(p->sites > 1 ? p->sites : 1); }
+
 /* Where a prediction has the quantiles at the two ends of the interval; false: it does not have both. */
 bool bnn_calibration_quantiles(const bnn_calibration *c, const bnn_prediction *p, int at[2]);
 
-/* Sets the probabilities q[classes] of row i and what follows from them; its mutual information stays. */
-void bnn_calibration_set_row(const bnn_data *rows, bnn_prediction *p, int i, const double *q);
+/* Sets the probabilities q[classes] of observation i and what follows from them; its mutual information stays. */
+void bnn_calibration_set(const bnn_data *rows, bnn_prediction *p, size_t i, const double *q);
 
 #endif

@@ -88,7 +88,7 @@ static bnn_status apply(const bnn_calibration *c, const bnn_data *rows, bnn_pred
             knots += 2 * (int)c->value[k], sum += q[k];
         }
         for (int k = 0; k < p->mean_dim; k++) q[k] /= sum;
-        bnn_calibration_set_row(rows, p, i, q);
+        bnn_calibration_set(rows, p, (size_t)i, q);
     }
     free(q);
     return q ? BNN_OK : bnn_oom("probabilities");

@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-void bnn_calibration_set_row(const bnn_data *rows, bnn_prediction *p, int i, const double *q) {
-    double information = bnn_prediction_mutual_information(p, i);
-    memcpy(p->mean + (size_t)i * (size_t)p->mean_dim, q, (size_t)p->mean_dim * sizeof *q);
-    p->expected_entropy[i] = fmax(0, bnn_prediction_entropy(p, i) - information);
-    if (p->has_target) p->logp[i] = log(q[(int)rows->y[i]]);
+void bnn_calibration_set(const bnn_data *rows, bnn_prediction *p, size_t i, const double *q) {
+    double information = bnn_prediction_mutual_information(p, (int)i);
+    for (int c = 0; c < bnn_prediction_width(p); c++) p->mean[bnn_class_at(p, i, c)] = q[c];
+    p->expected_entropy[i] = fmax(0, bnn_prediction_entropy(p, (int)i) - information);
+    if (p->has_target && rows->y[i] >= 0) p->logp[i] = log(q[(int)rows->y[i]]);
 }
 
 /* Probabilities and what becomes of them: p' ~ p^w exp(b). w and b of each class; step: 0 where one stands for all. */
@@ -23,10 +23,11 @@ typedef struct {
     int step;
 } powers;
 
-static void raise(const powers *by, int K, const double *p, double *q) {
+static void raise(const powers *by, const bnn_prediction *p, size_t i, double *q) {
+    const int K = bnn_prediction_width(p);
     double most = -INFINITY, sum = 0;
     for (int c = 0; c < K; c++) {
-        q[c] = by->w[c * by->step] * log(fmax(p[c], DBL_MIN)) + (by->b ? by->b[c] : 0);
+        q[c] = by->w[c * by->step] * log(fmax(p->mean[bnn_class_at(p, i, c)], DBL_MIN)) + (by->b ? by->b[c] : 0);
         most = fmax(most, q[c]);
     }
     for (int c = 0; c < K; c++) q[c] = exp(q[c] - most), sum += q[c];
@@ -34,10 +35,10 @@ static void raise(const powers *by, int K, const double *p, double *q) {
 }
 
 static bnn_status raise_all(const powers *by, const bnn_data *rows, bnn_prediction *p) {
-    double *q = malloc((size_t)p->mean_dim * sizeof *q);
-    for (int i = 0; q && i < p->n; i++) {
-        raise(by, p->mean_dim, p->mean + (size_t)i * (size_t)p->mean_dim, q);
-        bnn_calibration_set_row(rows, p, i, q);
+    double *q = malloc((size_t)bnn_prediction_width(p) * sizeof *q);
+    for (size_t i = 0; q && i < bnn_observations(p); i++) {
+        raise(by, p, i, q);
+        bnn_calibration_set(rows, p, i, q);
     }
     free(q);
     return q ? BNN_OK : bnn_oom("probabilities");
@@ -50,10 +51,12 @@ typedef struct {
     double *q; /* [K] */
 } loss;
 
-static double nll_of(const loss *l, const powers *by, int i) {
-    const bnn_prediction *p = l->p;
-    raise(by, p->mean_dim, p->mean + (size_t)i * (size_t)p->mean_dim, l->q);
-    return -bnn_row_weight(l->rows, i) * log(fmax(l->q[(int)l->rows->y[i]], DBL_MIN));
+static bool is_void(const loss *l, size_t i) { return l->rows->y[i] < 0; }
+static double weight_of(const loss *l, size_t i) { return bnn_row_weight(l->rows, (int)(i / (size_t)l->rows->y_dim)); }
+
+static double nll_of(const loss *l, const powers *by, size_t i) {
+    raise(by, l->p, i, l->q);
+    return -weight_of(l, i) * log(fmax(l->q[(int)l->rows->y[i]], DBL_MIN));
 }
 
 /* ---- temperature ---- */
@@ -61,7 +64,7 @@ static double nll_of(const loss *l, const powers *by, int i) {
 static double nll_at(double log_temperature, void *of) {
     const loss *l = of;
     double w = exp(-log_temperature), sum = 0;
-    for (int i = 0; i < l->p->n; i++) sum += nll_of(l, &(powers){&w, NULL, 0}, i);
+    for (size_t i = 0; i < bnn_observations(l->p); i++) sum += is_void(l, i) ? 0 : nll_of(l, &(powers){&w, NULL, 0}, i);
     return sum;
 }
 
@@ -70,7 +73,7 @@ static size_t one(const bnn_prediction *p) { return (void)p, 1; }
 /* Its minimum in one variable, in which it has no other (it is convex in 1/T); at an end of the range where it falls to there. */
 static bnn_status fit_temperature(const bnn_prediction *p, const bnn_data *rows, bnn_calibration *c) {
     enum { STEPS = 200 };
-    loss l = {p, rows, malloc((size_t)p->mean_dim * sizeof(double))};
+    loss l = {p, rows, malloc((size_t)bnn_prediction_width(p) * sizeof(double))};
     if (!l.q) return bnn_oom("probabilities");
     double low = -log(BNN_HOTTEST), high = log(BNN_HOTTEST);
     for (int i = 0; i < STEPS && high - low > 1e-10; i++) { /* golden section */
@@ -94,22 +97,22 @@ const bnn_calibrator bnn_calibrator_temperature = {"temperature", true, false, o
 
 /* ---- vector ---- */
 
-static size_t two_for_each(const bnn_prediction *p) { return 2 * (size_t)p->mean_dim; }
+static size_t two_for_each(const bnn_prediction *p) { return 2 * (size_t)bnn_prediction_width(p); }
 
 /* -log likelihood and prior, and where wanted their gradient. */
 static double objective(const gsl_vector *at, void *of, gsl_vector *gradient) {
     const loss *l = of;
-    int K = l->p->mean_dim;
+    int K = bnn_prediction_width(l->p);
     powers by = {at->data, at->data + K, 1};
     double sum = 0;
     for (int c = 0; c < K; c++) sum += 0.5 * (pow(by.w[c] - 1, 2) + pow(by.b[c], 2));
     for (int c = 0; gradient && c < K; c++) gradient->data[c] = by.w[c] - 1, gradient->data[K + c] = by.b[c];
-    for (int i = 0; i < l->p->n; i++) {
-        const double *p = l->p->mean + (size_t)i * (size_t)K;
+    for (size_t i = 0; i < bnn_observations(l->p); i++) {
+        if (is_void(l, i)) continue;
         sum += nll_of(l, &by, i);
         for (int c = 0; gradient && c < K; c++) {
-            double d = bnn_row_weight(l->rows, i) * (l->q[c] - (c == (int)l->rows->y[i]));
-            gradient->data[c] += d * log(fmax(p[c], DBL_MIN)), gradient->data[K + c] += d;
+            double d = weight_of(l, i) * (l->q[c] - (c == (int)l->rows->y[i])), p = l->p->mean[bnn_class_at(l->p, i, c)];
+            gradient->data[c] += d * log(fmax(p, DBL_MIN)), gradient->data[K + c] += d;
         }
     }
     return sum;
@@ -122,7 +125,7 @@ static void both(const gsl_vector *at, void *of, double *value, gsl_vector *grad
 static bnn_status fit_vector(const bnn_prediction *p, const bnn_data *rows, bnn_calibration *c) {
     enum { STEPS = 500 };
     size_t n = two_for_each(p);
-    loss l = {p, rows, malloc((size_t)p->mean_dim * sizeof(double))};
+    loss l = {p, rows, malloc(n / 2 * sizeof(double))};
     gsl_multimin_function_fdf f = {value_alone, gradient_alone, both, n, &l};
     gsl_multimin_fdfminimizer *m = gsl_multimin_fdfminimizer_alloc(gsl_multimin_fdfminimizer_vector_bfgs2, n);
     gsl_vector *start = gsl_vector_calloc(n);
@@ -140,7 +143,7 @@ static bnn_status fit_vector(const bnn_prediction *p, const bnn_data *rows, bnn_
 }
 
 static bnn_status apply_vector(const bnn_calibration *c, const bnn_data *rows, bnn_prediction *p) {
-    return raise_all(&(powers){c->value, c->value + p->mean_dim, 1}, rows, p);
+    return raise_all(&(powers){c->value, c->value + c->dim, 1}, rows, p);
 }
 
 const bnn_calibrator bnn_calibrator_vector = {"vector", true, false, two_for_each, fit_vector, apply_vector};

@@ -308,6 +308,57 @@ START_TEST(constant_columns_stay_and_images_have_their_own_range) {
 }
 END_TEST
 
+enum { MAPS = 9, PIXELS = 12, VOID = 5 }; /* more than two pieces; the pixel of each map that nobody knows */
+
+/* Grey pictures whose dark pixels are of class 0 and bright ones of class 1, by a network that sees pixels one by one. */
+static fitted fit_maps(void) {
+    fitted f;
+    OK(bnn_table_new_images(MAPS, (bnn_shape){.rank = 3, .d = {1, 3, 4}}, (bnn_shape){.rank = 2, .d = {3, 4}}, 2, &f.table));
+    for (int i = 0; i < MAPS * PIXELS; i++) {
+        f.table->pixels[i] = (uint8_t)(20 + i * 37 % 200);
+        f.table->y[i] = i % PIXELS == VOID ? -1 : f.table->pixels[i] + i % 3 * 10 > 130;
+    }
+    f.table->scale = BNN_SCALE_RANGE, f.table->range = 255;
+    OK(bnn_data_range(f.table, 0, MAPS, NULL, &f.data));
+    OK(bnn_fit(&(bnn_config){.net = "conv2d:kernel=1", .engine = "map:epochs=200,lr=0.05", .seed = 1}, f.data, &f.run));
+    return f;
+}
+
+/* Each pixel goes the whole way that its own class asks for, and one without a class stays; what is lost is counted by pixels. */
+START_TEST(pixels_of_maps_are_moved_by_their_own_class) {
+    enum { KNOWN = MAPS * (PIXELS - 1) };
+    fitted f = fit_maps();
+    const bnn_predict_options once = {sizeof once, .samples = 1};
+    for (int targeted = 0; targeted < 2; targeted++) {
+        const bnn_attack_options how = {
+            .size = sizeof how, .method = BNN_ATTACK_BIM, .eps = 0.04, .targeted = targeted, .towards = targeted};
+        bnn_table *t = attacked(&f, how);
+        bnn_data *rows;
+        bnn_prediction *before, *after;
+        bnn_attack_effect effect;
+        int right = 0, others = 0;
+        double lost = 0;
+        OK(bnn_data_range(t, 0, MAPS, bnn_run_scaling(f.run), &rows));
+        OK(bnn_run_predict(f.run, f.data, &once, &before));
+        OK(bnn_run_predict(f.run, rows, &once, &after));
+        for (int i = 0; i < MAPS * PIXELS; i++) {
+            int y = (int)f.table->y[i], at = i / PIXELS * 2 * PIXELS + i % PIXELS, was = before->mean[at] < before->mean[at + PIXELS],
+                is = after->mean[at] < after->mean[at + PIXELS];
+            bool tried = targeted ? y == 0 && was == 0 : y == was;
+            double way = y < 0 ? 0 : 255 * how.eps * (targeted || y == 0 ? 1 : -1);
+            ck_assert_double_eq_tol(t->x[i] - f.table->pixels[i], way, 1e-9);
+            right += y >= 0 && y == was, others += y >= 0 && tried, lost += y >= 0 && tried && is != was;
+        }
+        OK(bnn_attack_measure(f.data, t, before, after, &how, &effect));
+        ck_assert_int_eq(effect.tried, others);
+        ck_assert_double_eq_tol(effect.before, (double)right / KNOWN, 1e-12);
+        ck_assert(lost > 0 && fabs(effect.success - lost / others) < 1e-12 && fabs(effect.moved - how.eps) < 1e-9);
+        bnn_prediction_free(before), bnn_prediction_free(after), bnn_data_free(rows), bnn_table_free(t);
+    }
+    fitted_free(&f);
+}
+END_TEST
+
 START_TEST(what_makes_no_sense_is_refused) {
     static const struct {
         bnn_attack_options how;
@@ -342,6 +393,7 @@ int main(void) {
                                   momentum_gathers_slopes,
                                   any_number_of_threads_gives_the_same_bits,
                                   constant_columns_stay_and_images_have_their_own_range,
+                                  pixels_of_maps_are_moved_by_their_own_class,
                                   what_makes_no_sense_is_refused,
                                   NULL};
     return run_tests("attack", tests);

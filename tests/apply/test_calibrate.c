@@ -262,6 +262,60 @@ START_TEST(scaling_finds_what_was_done) {
 }
 END_TEST
 
+/* The same observations as pixels of maps, some void among them: channels first. */
+static void maps_of(const forecast *f, int sites, bnn_table *table, bnn_data *data, bnn_prediction *p) {
+    size_t n = (size_t)(f->p.n / (sites - 1)), k = (size_t)f->p.mean_dim, all = n * (size_t)sites;
+    *table = (bnn_table){.n = (int)n};
+    *data = (bnn_data){.table = table, .n = (int)n, .y_dim = sites, .n_classes = (int)k, .y = reals_new(all)};
+    *p = (bnn_prediction){.n = (int)n, .samples = 2, .mean_dim = (int)k * sites, .sites = sites, .has_target = true, .is_class = true};
+    p->mean = calloc(all * k, sizeof(double)), p->logp = calloc(all, sizeof(double)), p->expected_entropy = calloc(all, sizeof(double));
+    for (size_t i = 0, of = 0; i < all; i++) {
+        size_t row = i / (size_t)sites, site = i % (size_t)sites;
+        bool is_void = site == 1;
+        data->y[i] = is_void ? -1 : f->data->y[of];
+        for (size_t c = 0; c < k; c++) p->mean[(row * k + c) * (size_t)sites + site] = is_void ? 1.0 / (double)k : f->p.mean[of * k + c];
+        of += !is_void;
+    }
+}
+
+/* Pixels whose class is known are calibrated as rows are; void ones have no part in it, and no score. */
+START_TEST(pixels_of_maps_are_calibrated_as_rows_are) {
+    enum { SITES = 5, CLASSES = 3 };
+    const bnn_calibration_method methods[] = {BNN_CALIBRATE_TEMPERATURE, BNN_CALIBRATE_VECTOR};
+    for (int m = 0; m < 2; m++) {
+        forecast f;
+        bnn_table table;
+        bnn_data data;
+        bnn_prediction p;
+        bnn_calibrate_options o = by(methods[m]);
+        bnn_calibration *c, *of_maps;
+        sharp_world(2, &f);
+        maps_of(&f, SITES, &table, &data, &p);
+        c = calibrated(&f, methods[m]);
+        OK(bnn_calibration_fit(&p, &data, &o, &of_maps));
+        ck_assert_int_eq(of_maps->dim, CLASSES);
+        ck_assert_mem_eq(c->value, of_maps->value, (size_t)c->n * sizeof(double));
+        OK(bnn_calibration_apply(c, f.data, &f.p));
+        OK(bnn_calibration_apply(of_maps, &data, &p));
+        for (int i = 0, row = 0; i < p.n * SITES; i++) {
+            if (i % SITES == 1) continue;
+            for (int k = 0; k < CLASSES; k++)
+                ck_assert_double_eq(p.mean[(i / SITES * CLASSES + k) * SITES + i % SITES], f.p.mean[row * CLASSES + k]);
+            ck_assert_double_eq(p.logp[i], f.p.logp[row++]);
+        }
+        ck_assert_double_eq(p.logp[1], 0);
+        o.method = BNN_CALIBRATE_APS, free(of_maps);
+        REFUSED(bnn_calibration_fit(&p, &data, &o, &of_maps),
+                "calibration by 'aps' is for rows with one class or real targets, not for maps of classes");
+        for (int i = 0; i < p.n * SITES; i++) data.y[i] = -1;
+        o.method = methods[m];
+        REFUSED(bnn_calibration_fit(&p, &data, &o, &of_maps), "calibration needs pixels whose class is known, and there is none");
+        free(p.mean), free(p.logp), free(p.expected_entropy), reals_free(data.y), free(c);
+        forecast_close(&f);
+    }
+}
+END_TEST
+
 /* Of 0, 1, 0, 1 in rising order the middle two are pooled; less than 1/10 four rows do not tell. */
 START_TEST(isotonic_steps_are_those_by_hand) {
     double y[] = {0, 1, 0, 1}, x[] = {0.1, 0.2, 0.3, 0.4}, new[] = {0.15, 0.25, 0.05, 0.9}, is[] = {0.3, 0.5, 0.1, 0.9};
@@ -423,6 +477,66 @@ START_TEST(calibrations_are_kept_in_files_and_by_any_threads) {
 }
 END_TEST
 
+typedef struct {
+    int rows;
+    double mean[2 * 2 * 6]; /* of the first two maps */
+} taken;
+
+static bnn_status take_maps(void *context, int from, const bnn_prediction *rows) {
+    taken *t = context;
+    ck_assert_int_eq(from, t->rows);
+    t->rows += rows->n;
+    if (from == 0) memcpy(t->mean, rows->mean, sizeof t->mean);
+    return BNN_OK;
+}
+
+/* A network that sees bright pixels as class 1, and too surely so: scores of calibrated maps are those of the calibrated probabilities,
+ * which a taker has, too. */
+START_TEST(calibrated_maps_are_scored_as_they_are_predicted) {
+    enum { MAPS = 8, PIXELS = 6, CLASSES = 2 };
+    bnn_table *table;
+    bnn_data *data;
+    bnn_run *run;
+    bnn_calibration *c;
+    bnn_prediction *plain, *whole, *parts;
+    bnn_metrics before, after;
+    bnn_calibrate_options o = by(BNN_CALIBRATE_TEMPERATURE);
+    taken maps = {0};
+    bnn_taker taker = {take_maps, &maps};
+    bnn_predict_options how = {sizeof how, .samples = 4, .seed = 3};
+    o.samples = how.samples, o.seed = how.seed;
+    OK(bnn_table_new_images(MAPS, (bnn_shape){.rank = 3, .d = {1, 2, 3}}, (bnn_shape){.rank = 2, .d = {2, 3}}, CLASSES, &table));
+    for (int i = 0; i < MAPS * PIXELS; i++) {
+        table->pixels[i] = (uint8_t)(i * 37 % 250);
+        table->y[i] = i % 11 == 4 ? -1 : (table->pixels[i] > 120) != (i % 5 == 0);
+    }
+    OK(bnn_data_range(table, 0, MAPS, NULL, &data));
+    OK(bnn_fit(&(bnn_config){.net = "conv2d:kernel=1", .engine = "map:epochs=60,lr=0.1", .seed = 1}, data, &run));
+    OK(bnn_run_predict(run, data, &how, &plain));
+    OK(bnn_calibrate(run, data, &o, &c));
+    c->value[0] *= 2;
+    bnn_run_set_calibration(run, c);
+    OK(bnn_run_predict(run, data, &how, &whole));
+    how.taker = &taker;
+    OK(bnn_run_predict(run, data, &how, &parts));
+    ck_assert_int_eq(maps.rows, MAPS);
+    ck_assert_mem_eq(maps.mean, whole->mean, sizeof maps.mean);
+    double ll = 0, known = 0;
+    for (int i = 0; i < MAPS * PIXELS; i++) {
+        const double *p = plain->mean + i / PIXELS * CLASSES * PIXELS + i % PIXELS, odds = pow(p[PIXELS] / p[0], 1 / c->value[0]);
+        ck_assert_double_eq_tol(whole->mean[i / PIXELS * CLASSES * PIXELS + PIXELS + i % PIXELS], odds / (1 + odds), 1e-9);
+        ck_assert_int_eq(isnan(whole->logp[i]), table->y[i] < 0);
+        if (table->y[i] >= 0) ll += log((table->y[i] > 0 ? odds : 1) / (1 + odds)), known++;
+    }
+    OK(bnn_metrics_compute(plain, data, &before));
+    OK(bnn_metrics_compute(parts, data, &after));
+    ck_assert_double_eq_tol(after.ll, ll / known, 1e-9);
+    ck_assert(after.accuracy == before.accuracy && after.mean_entropy > before.mean_entropy);
+    bnn_prediction_free(plain), bnn_prediction_free(whole), bnn_prediction_free(parts);
+    bnn_run_free(run), bnn_data_free(data), bnn_table_free(table);
+}
+END_TEST
+
 START_TEST(names_lead_to_methods) {
     bnn_calibration_method method;
     for (int m = 0; m < BNN_CALIBRATIONS; m++)
@@ -440,11 +554,13 @@ int main(void) {
         sets_hold_what_the_threshold_says,
         random_ends_are_those_of_the_seed,
         scaling_finds_what_was_done,
+        pixels_of_maps_are_calibrated_as_rows_are,
         isotonic_steps_are_those_by_hand,
         what_cannot_be_calibrated_is_refused,
         a_stretched_distribution_has_its_scores,
         a_calibrated_run_is_not_calibrated_again,
         calibrations_are_kept_in_files_and_by_any_threads,
+        calibrated_maps_are_scored_as_they_are_predicted,
         names_lead_to_methods,
         NULL,
     };

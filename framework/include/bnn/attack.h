@@ -18,6 +18,8 @@
  * Lengths are shares of the range of a column: of images their range (255), of a table the largest value of a column less the smallest one
  * in it; or as measured. A column that has one value is not moved.
  *
+ * A row that is a map of classes is moved as a picture: its -log p is the sum over the pixels whose class is known.
+ *
  * Draws are those of BNN_DRAW, noise of layers included, the same in all iterations. An engine that predicts in closed form (laplace,
  * last_layer) and a point engine are one point without noise; a mixture has the draws of its members in equal parts.
  */
@@ -58,8 +60,8 @@ bnn_status bnn_attack(const bnn_run *run, const bnn_data *rows, const bnn_attack
 
 /* What an attack has done, of rows with targets. */
 typedef struct {
-    int tried;      /* rows that could be lost: predicted right before; of targeted attacks, those that are not of the class and were not
-                       predicted as it */
+    int tried;      /* rows, or of maps pixels whose class is known, that could be lost: predicted right before; of targeted attacks, those
+                       that are not of the class and were not predicted as it */
     double success; /* share of them that are predicted wrong now, or as the class; NaN of none, and of real targets */
     double before, after; /* accuracy, or, of real targets, the root of the mean squared error over all of them, in sd of each in training
                            */

@@ -21,6 +21,9 @@
  * table. An end of an interval at the distance d from the row's mean moves out
  * to sqrt(d^2 + (z mcse)^2), where mcse is the Monte Carlo error of that mean (predict.h) and z the normal quantile of the level: the noise
  * of the sampler adds its variance. It is nothing of engines without draws, and little of those with enough.
+ *
+ * Maps of classes take temperature and vector, pixel by pixel, by the likelihood of the pixels whose class is known. They do not take the
+ * others: pixels of a picture depend on each other, so that nothing could be promised of them, and isotonic has a step for each.
  */
 #ifndef BNN_CALIBRATE_H
 #define BNN_CALIBRATE_H
@@ -65,7 +68,7 @@ typedef struct {
 struct bnn_calibration {
     bnn_calibration_method method; /* that it is of */
     int dim;                       /* targets, or classes */
-    int rows;                      /* n */
+    int rows;                      /* n; of maps, pictures */
     double level;                  /* 0: none */
     double penalty;                /* of raps */
     int rank;                      /* of raps */

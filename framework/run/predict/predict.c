@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "change.h"
 #include "maps.h"
 #include "parts.h"
 
@@ -230,12 +231,13 @@ void bnn_pace_add(bnn_pace *pace, int rows) {
 }
 
 /* Predicts the rows [from, end) into p. */
-static bnn_status predict_range(const bnn_engine *fitted, const bnn_data *data, const bnn_predict_options *options, int from, int end,
-                                bnn_pace *pace, bnn_prediction *p) {
+static bnn_status predict_range(const bnn_engine *fitted, const bnn_data *data, const bnn_predict_options *options,
+                                const bnn_changer *changer, int from, int end, bnn_pace *pace, bnn_prediction *p) {
     bnn_kept kept = {0};
     bnn_predict_part range = {.from = from, .end = end, .kept = is_asked(p) ? &kept : NULL, .weight = 1, .pace = pace};
     bnn_prediction *one = NULL;
     bnn_status s = bnn_predict_range(fitted, data, options, &range, &one);
+    if (s == BNN_OK && changer) s = changer->change(changer->context, from, one);
     if (s == BNN_OK) bnn_prediction_place(p, from, one);
     if (s == BNN_OK && range.kept) s = answer(&kept, data, options, from, p);
     if (s == BNN_OK && p->map_sums) s = bnn_map_sums_add(one, data, from, p);
@@ -246,20 +248,22 @@ static bnn_status predict_range(const bnn_engine *fitted, const bnn_data *data, 
     return s;
 }
 
-static bnn_status predict_ranges(const bnn_engine *fitted, const bnn_data *data, const bnn_predict_options *options, bnn_prediction *p) {
+static bnn_status predict_ranges(const bnn_engine *fitted, const bnn_data *data, const bnn_predict_options *options,
+                                 const bnn_changer *changer, bnn_prediction *p) {
     bnn_pace pace = {.all = (double)bnn_predict_samples(fitted, options->samples) * data->n,
                      .progress = options->progress,
                      .context = options->context};
     int rows = range_rows(fitted, options, p), from = 0;
     do {
         int end = data->n - from < rows ? data->n : from + rows;
-        BNN_TRY(predict_range(fitted, data, options, from, end, &pace, p));
+        BNN_TRY(predict_range(fitted, data, options, changer, from, end, &pace, p));
         from = end;
     } while (from < data->n);
     return BNN_OK;
 }
 
-bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out) {
+bnn_status bnn_predict_changed(const bnn_engine *engine, const bnn_data *data, const bnn_predict_options *options,
+                               const bnn_changer *changer, bnn_prediction **out) {
     bnn_predict_options how;
     bnn_prediction *p = NULL;
     BNN_TRY(bnn_sized_read("bnn_predict_options", &how, sizeof how, BNN_UP_TO(bnn_predict_options, sink), options));
@@ -269,7 +273,7 @@ bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn
     BNN_TRY(check_fit(fitted->model, data));
     bnn_stopwatch since = bnn_stopwatch_start();
     bnn_status s = bnn_prediction_new(fitted->model, data->n, data->y != NULL, &how, &p);
-    if (s == BNN_OK) s = predict_ranges(fitted, data, &how, p);
+    if (s == BNN_OK) s = predict_ranges(fitted, data, &how, changer, p);
     if (s < 0) {
         bnn_prediction_free(p);
         return s;
@@ -277,4 +281,8 @@ bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn
     bnn_stopwatch_stop(since, &p->cost);
     *out = p;
     return BNN_OK;
+}
+
+bnn_status bnn_predict(const bnn_engine *engine, const bnn_data *data, const bnn_predict_options *options, bnn_prediction **out) {
+    return bnn_predict_changed(engine, data, options, NULL, out);
 }

@@ -148,7 +148,10 @@ static void print_text(const request *r) {
     printf("%s %9s\n", is_class ? "   entropy        mi" : "", "moved");
     print_row(r, 0, NULL, &r->before, r->effect[0].before);
     for (int k = 0; k < r->n_eps; k++) print_row(r, r->eps[k], &r->effect[k], &r->after[k], r->effect[k].after);
-    if (is_class) printf("%d of %d rows could be lost; success is the share of them that are\n", r->effect[0].tried, r->in.rows->n);
+    if (is_class && r->before.pixels > 0)
+        printf("%d of %.0f pixels could be lost; success is the share of them that are\n", r->effect[0].tried, r->before.pixels);
+    else if (is_class)
+        printf("%d of %d rows could be lost; success is the share of them that are\n", r->effect[0].tried, r->in.rows->n);
 }
 
 static json_t *object_of(double eps, const bnn_attack_effect *e, const bnn_metrics *m, double score) {
