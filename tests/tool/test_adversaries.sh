@@ -60,6 +60,13 @@ check 'a list with a row for each file' json '[s["strength"] for s in d["series"
 if command -v gnuplot >/dev/null; then
     works evaluate run.h5 --split all --also i30.h5 --also i180.h5 --plot course.html
     check 'a page with a figure for each score' [ "$(grep -c '<svg' course.html)" = 6 ]
+    works evaluate run.h5 --split all --referral 0.2 --plot referral.html
+    check 'a page with a figure for the risk' [ "$(grep -c '<svg' referral.html)" = 1 ]
+    works attack c.h5 --data c3.csv --eps 0.05,0.1 --plot attacks.html
+    check 'a page with a figure for each score' [ "$(grep -c '<svg' attacks.html)" = 5 ]
+    refuses 'run.h5: is the run file' evaluate run.h5 --split all --referral 0.2 --plot run.h5 --force
+    refuses 'ask for one of both' attack c.h5 --data c3.csv --eps 0.05 --plot attacks.html -o x.h5
+    refuses 'attacks.html: is there already' attack c.h5 --data c3.csv --eps 0.05 --plot attacks.html
     refuses 'course.html: is there already' evaluate run.h5 --split all --also i30.h5 --plot course.html
 fi
 works import csv c3.csv --target kind -o c3t.h5

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tool/apply/curves.h"
 #include "tool/print/json.h"
 #include "tool/tool.h"
 
@@ -12,7 +13,7 @@ enum { MOST_EPS = 64 };
 typedef struct {
     tool_rerun in;
     bnn_attack_options how;
-    const char *towards, *out; /* as given; NULL: none */
+    const char *towards, *out, *plot; /* as given; NULL: none */
     bool json;
     int n_eps;
     double eps[MOST_EPS];
@@ -21,7 +22,7 @@ typedef struct {
     bnn_table *attacked; /* by the last eps */
 } request;
 
-enum { METHOD = 256, NORM, EPS, UNIT, STEP, ITERATIONS, MOMENTUM, TOWARDS, POINT, SLOPES, JSON };
+enum { METHOD = 256, NORM, EPS, UNIT, STEP, ITERATIONS, MOMENTUM, TOWARDS, POINT, SLOPES, PLOT, JSON };
 
 static const struct argp_option options[] = {
     {"method", METHOD, "NAME", 0, "fgm (default), bim, pgd, mim, or noise, which is drawn", 0},
@@ -35,6 +36,7 @@ static const struct argp_option options[] = {
     {"towards", TOWARDS, "CLASS", 0, "lead rows to this class, or value of the target (default: away from their own)", 0},
     {"point", POINT, NULL, 0, "slopes of one point, without noise (default: the mean over draws)", 0},
     {"slopes", SLOPES, "S", 0, "draws that slopes are a mean of (default: 20)", 0},
+    {"plot", PLOT, "FILE.html", 0, "write a page with each score against the length (needs gnuplot)", 0},
     {"json", JSON, NULL, 0, "print one JSON object", 0},
     {"output", 'o', "FILE.h5", 0, "write the attacked rows, of one eps, as a data file", 0},
     {0}};
@@ -75,10 +77,12 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case TOWARDS: r->towards = arg; return 0;
     case POINT: r->how.point = true; return 0;
     case SLOPES: r->how.samples = (int)tool_number("--slopes", arg, 1, 1000000); return 0;
+    case PLOT: r->plot = arg; return 0;
     case JSON: r->json = true; return 0;
     case 'o': r->out = arg; return 0;
     case ARGP_KEY_END:
         if (r->n_eps == 0) tool_misuse(state, "--eps: how far may a row be moved?");
+        if (r->out && r->plot) tool_misuse(state, "--plot: a page has many lengths, and --output one: ask for one of both");
         if (r->out && r->n_eps > 1) tool_misuse(state, "--output: a file holds the rows of one eps, not of %d", r->n_eps);
         return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -183,6 +187,25 @@ static bnn_status print_json(const request *r) {
     return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 }
 
+/* Rows as they were stand at 0. */
+static bnn_status draw(const request *r) {
+    enum { SCORE, SUCCESS, NLL, ENTROPY, INFORMATION, CURVES };
+    const bool is_class = r->before.is_class;
+    const char *const name[CURVES] = {is_class ? "accuracy" : "rmse_sd", "success", "nll", "entropy", "mutual_information"};
+    double at[1 + MOST_EPS] = {0}, value[CURVES][1 + MOST_EPS];
+    tool_curve curve[CURVES];
+    int n = 0;
+    for (int k = 0; k <= r->n_eps; k++) {
+        const bnn_metrics *m = k ? &r->after[k - 1] : &r->before;
+        if (k) at[k] = r->eps[k - 1];
+        value[SCORE][k] = k ? r->effect[k - 1].after : r->effect[0].before, value[SUCCESS][k] = k ? r->effect[k - 1].success : 0;
+        value[NLL][k] = -m->ll, value[ENTROPY][k] = m->mean_entropy, value[INFORMATION][k] = m->mean_mutual_information;
+    }
+    for (int c = 0; c < CURVES; c++)
+        if (is_class || c == SCORE || c == NLL) curve[n++] = (tool_curve){name[c], "eps", c != NLL, 1 + r->n_eps, at, value[c]};
+    return tool_curves_page("Attacks of a run", r->in.run_path, n, curve, r->plot);
+}
+
 static bnn_status save(const request *r) {
     bnn_table *t = r->attacked;
     char *title;
@@ -197,11 +220,14 @@ static bnn_status save(const request *r) {
 
 static bnn_status attack(request *r) {
     if (r->out) BNN_TRY(tool_output_hdf5(r->out));
-    BNN_TRY(tool_output_apart(r->out, r->in.run_path, "the run file"));
+    BNN_TRY(tool_output_apart(r->out ? r->out : r->plot, r->in.run_path, "the run file"));
+    if (r->plot) BNN_TRY(tool_output_ready(r->plot));
+    if (r->plot) BNN_TRY(tool_output_claim(r->plot, NULL, NULL, NULL));
     BNN_TRY(tool_rerun_open(&r->in));
-    BNN_TRY(tool_output_apart(r->out, r->in.data_used, "the data file"));
+    BNN_TRY(tool_output_apart(r->out ? r->out : r->plot, r->in.data_used, "the data file"));
     r->how.seed = r->in.job.seed;
     BNN_TRY(attack_rows(r));
+    if (r->plot) BNN_TRY(draw(r));
     if (r->out) BNN_TRY(save(r));
     tool_rerun_say(&r->in, r->json ? stderr : stdout);
     if (r->json) return print_json(r);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * series.c: scores of one run on several files, such as one that is shifted more and more: a table, JSON, and a page with a plot.
+ * series.c: scores of one run on several files, such as one that is shifted more and more: a table, JSON, and curves.
  */
 #include "tool/apply/series.h"
 
 #include "tool/print/json.h"
-#include "tool/report/report.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -27,6 +26,7 @@ static const struct {
                {"coverage_90", "cover 90", false, true, offsetof(bnn_metrics, coverage) + 17 * sizeof(double)},
                {"sd_epistemic", "sd epi.", false, true, offsetof(bnn_metrics, sd_epistemic)}};
 enum { COLUMNS = sizeof columns / sizeof *columns };
+_Static_assert((int)COLUMNS == TOOL_SERIES_CURVES, "a curve for each column");
 
 bnn_status tool_series_take(tool_series *s, const char *file, const bnn_table *table, const bnn_metrics *metrics) {
     tool_series_row *more = realloc(s->of, (size_t)(s->n + 1) * sizeof *more), *row;
@@ -121,7 +121,7 @@ json_t *tool_series_json(const tool_series *s) {
     return list;
 }
 
-/* ---- the page ---- */
+/* ---- curves ---- */
 
 /* The strength where all that are shifted are so in one way, and a file that is not stands at 0; else the number of the file. */
 static bool is_by_strength(const tool_series *s, bnn_shift_kind *kind) {
@@ -134,41 +134,17 @@ static bool is_by_strength(const tool_series *s, bnn_shift_kind *kind) {
     return any;
 }
 
-static bnn_status draw(const tool_series *s, int k, FILE *html) {
+bnn_status tool_series_curves(const tool_series *s, tool_curve curve[TOOL_SERIES_CURVES], int *n, double **numbers) {
     bnn_shift_kind kind = BNN_SHIFT_ROTATE;
     bool by_strength = is_by_strength(s, &kind);
-    report_plot plot;
-    BNN_TRY(report_plot_open(&plot));
-    report_plot_curve(&plot, 0, 0, REPORT_LINE, "");
-    for (int i = 0; i < s->n; i++)
-        report_plot_point(&plot, !by_strength ? i + 1 : s->of[i].shifted ? s->of[i].strength : 0, score(&s->of[i].metrics, k), 0);
-    const report_frame frame = {.id = columns[k].name,
-                                .x = by_strength ? bnn_shift_names[kind] : "file",
-                                .y = columns[k].name,
-                                .alt = columns[k].name,
-                                .from_zero = columns[k].classes};
-    bnn_status status = report_plot_draw(&plot, &frame, html);
-    report_plot_close(&plot);
-    return status;
-}
-
-bnn_status tool_series_page(const tool_series *s, const char *path) {
-    char *text = NULL;
-    size_t size = 0;
-    bnn_status status = BNN_OK;
-    FILE *html = bnn_text_open(&text, &size);
-    if (!html) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
-    fputs("<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Scores against shift</title>\n<h1>", html);
-    report_text(html, s->run);
-    fputs("</h1>\n", html);
-    for (int k = 0; status == BNN_OK && k < COLUMNS; k++)
-        if (has(&s->of[0].metrics, k)) {
-            fprintf(html, "<h2>%s</h2>\n", columns[k].name);
-            status = draw(s, k, html);
-        }
-    fputs("</html>\n", html);
-    if (!bnn_text_close(html, &text) && status == BNN_OK) status = bnn_fail(BNN_ERR_MEMORY, "out of memory");
-    if (status == BNN_OK) status = tool_save(text, size, path);
-    free(text);
-    return status;
+    double *at = *numbers = malloc((1 + COLUMNS) * (size_t)s->n * sizeof *at), *value = at + s->n;
+    if (!at) return bnn_fail(BNN_ERR_MEMORY, "out of memory");
+    for (int i = 0; i < s->n; i++) at[i] = !by_strength ? i + 1 : s->of[i].shifted ? s->of[i].strength : 0;
+    for (int k = 0; k < COLUMNS; k++) {
+        if (!has(&s->of[0].metrics, k)) continue;
+        for (int i = 0; i < s->n; i++) value[i] = score(&s->of[i].metrics, k);
+        curve[(*n)++] = (tool_curve){columns[k].name, by_strength ? bnn_shift_names[kind] : "file", columns[k].classes, s->n, at, value};
+        value += s->n;
+    }
+    return BNN_OK;
 }

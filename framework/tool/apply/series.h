@@ -5,6 +5,7 @@
 #ifndef BNN_TOOL_SERIES_H
 #define BNN_TOOL_SERIES_H
 
+#include "tool/apply/curves.h"
 #include "tool/tool.h"
 #include <bnn/metrics.h>
 #include <jansson.h>
@@ -19,7 +20,6 @@ typedef struct {
 } tool_series_row;
 
 typedef struct {
-    const char *run;     /* its file */
     int n;               /* files so far */
     tool_series_row *of; /* [n] owned by the caller, once it was added to */
 } tool_series;
@@ -29,8 +29,11 @@ bnn_status tool_series_take(tool_series *series, const char *file, const bnn_tab
 /* Scores the run of a rerun on all rows of a data file, or, where it has the same rows and splits as the rerun's, on the test rows of that
  * split, with the same draws, and adds them. */
 bnn_status tool_series_add(tool_series *series, const tool_rerun *rerun, const char *file);
-void tool_series_print(const tool_series *series);                        /* a table */
-json_t *tool_series_json(const tool_series *series);                      /* a list */
-bnn_status tool_series_page(const tool_series *series, const char *path); /* each score against the strength, as HTML */
+void tool_series_print(const tool_series *series);   /* a table */
+json_t *tool_series_json(const tool_series *series); /* a list */
+
+enum { TOOL_SERIES_CURVES = 9 /* at most */ };
+/* Adds a curve of each score against the strength; their numbers are the caller's to free. */
+bnn_status tool_series_curves(const tool_series *series, tool_curve curve[TOOL_SERIES_CURVES], int *n, double **numbers);
 
 #endif

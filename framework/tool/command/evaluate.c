@@ -24,8 +24,13 @@ enum { JSON = 256, STRICT, ALSO, PLOT, REFERRAL, REFERRAL_RISK, REFERRAL_BY };
 static const struct argp_option options[] = {
     {"json", JSON, NULL, 0, "print one JSON object", 0},
     {"strict", STRICT, NULL, 0, "end with status 1 where a verdict is bad", 0},
-    {"also", ALSO, "FILE", 0, "score this file, too, such as one of `bnn shift`: all rows, or the same test rows, where it has the same splits; may be given again", 0},
-    {"plot", PLOT, "FILE.html", 0, "of --also: write a page with each score against the strength of the shift (needs gnuplot)", 0},
+    {"also", ALSO, "FILE", 0,
+     "score this file, too, such as one of `bnn shift`: all rows, or the same test rows, where it has the same splits; may be given again",
+     0},
+    {"plot", PLOT, "FILE.html", 0,
+     "write a page: of --also each score against the strength of the shift, of --referral the risk against the share that is kept (needs "
+     "gnuplot)",
+     0},
     {"referral", REFERRAL, "SHARE", 0, "score the others, too, where this share of the rows is referred, the least certain (0.2)", 0},
     {"referral-risk", REFERRAL_RISK, "RISK", 0, "of classes: refer so many that a risk below this can be promised of the others", 0},
     {"referral-by", REFERRAL_BY, "SCORE", 0,
@@ -67,7 +72,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case ALSO: add_file(r, arg); return 0;
     case PLOT: r->plot = arg; return 0;
     case ARGP_KEY_END:
-        if (r->plot && r->n_also == 0) tool_misuse(state, "--plot: of one file alone there is no course to draw: --also names others");
+        if (r->plot && r->n_also == 0 && !r->referral.wanted)
+            tool_misuse(state, "--plot: of one file alone there is no course to draw: --also names others, --referral refers rows of it");
         return 0;
     case REFERRAL:
     case REFERRAL_RISK:
@@ -113,18 +119,32 @@ static bnn_status judge(request *r, const bnn_prediction *p) {
     return bnn_run_judge(rerun->run, NULL, n, p, rerun->rows, r->verdicts);
 }
 
-/* Scores the other files, too, and draws all. */
+/* Scores the other files, too. */
 static bnn_status score_series(request *r, const bnn_metrics *m) {
     if (r->n_also == 0) return BNN_OK;
-    r->series.run = r->rerun.run_path;
     BNN_TRY(tool_series_take(&r->series, r->rerun.data_used, r->rerun.table, m));
     for (int i = 0; i < r->n_also; i++) BNN_TRY(tool_series_add(&r->series, &r->rerun, r->also[i]));
-    return r->plot ? tool_series_page(&r->series, r->plot) : BNN_OK;
+    return BNN_OK;
+}
+
+static bnn_status draw(const request *r) {
+    tool_curve curve[TOOL_SERIES_CURVES + 1];
+    double *numbers = NULL;
+    int n = 0;
+    if (!r->plot) return BNN_OK;
+    if (r->series.n > 0) BNN_TRY(tool_series_curves(&r->series, curve, &n, &numbers));
+    const bnn_selection *s = r->referral.selection;
+    if (s) curve[n++] = (tool_curve){"risk", "share that is kept", true, s->n_points, s->coverage, s->risk};
+    bnn_status status = tool_curves_page("Scores of a run", r->rerun.run_path, n, curve, r->plot);
+    free(numbers);
+    return status;
 }
 
 static bnn_status evaluate(request *r) {
     bnn_prediction *p = NULL;
     bnn_metrics m;
+    BNN_TRY(tool_output_apart(r->plot, r->rerun.run_path, "the run file"));
+    BNN_TRY(tool_output_apart(r->plot, r->rerun.data, "the data file"));
     if (r->plot) BNN_TRY(tool_output_ready(r->plot));
     if (r->plot) BNN_TRY(tool_output_claim(r->plot, NULL, NULL, NULL));
     BNN_TRY(tool_rerun_open(&r->rerun));
@@ -136,6 +156,7 @@ static bnn_status evaluate(request *r) {
     if (s == BNN_OK) s = bnn_metrics_compute(p, r->rerun.rows, &m);
     if (s == BNN_OK) s = tool_referral_open(&r->referral, p, r->rerun.rows);
     if (s == BNN_OK) s = score_series(r, &m);
+    if (s == BNN_OK) s = draw(r);
     if (s == BNN_OK) s = judge(r, p);
     if (s == BNN_OK) tool_rerun_say(&r->rerun, r->json ? stderr : stdout);
     if (s == BNN_OK && r->json) s = print_json(r, p, &m);
