@@ -88,8 +88,12 @@ static bnn_status check_layer(const bnn_weights *w, const bnn_weights_layer *lay
     if (!first)
         return bnn_fail(BNN_ERR_SHAPE, "%s: layer '%s' holds %s, but no node of the network has weights", w->path, layer->name, held);
     for (int b = 0; b < first->plan.n_params; b++) add_block(taken, first->plan.param[b].name, shape_of(&first->plan.param[b]));
-    return bnn_fail(BNN_ERR_SHAPE, "%s: layer '%s' holds %s: no node of the network takes that; '%s' (%s) takes %s", w->path, layer->name,
-                    held, first->label, first->object.type->name, taken);
+    return bnn_fail(BNN_ERR_SHAPE, "%s: layer '%s' holds %s: no node of the network takes that; '%s' (%s) takes %s%s", w->path, layer->name,
+                    held, first->label, first->object.type->name, taken,
+                    strcmp(layer->name, "/") == 0
+                        ? ": name the arrays by their layers, such as fc1.weight [out, in] or fc1.kernel [in, out], and "
+                          "fc1.bias"
+                        : "");
 }
 
 static bnn_status no_match(const bnn_weights *w, const bnn_net *net) {

@@ -374,6 +374,10 @@ def check_torch(f):
     np.savez(f.at("list.npz"), *state.values())
     np.savez(f.at("letters.npz"), **{f"{letter}{i}": value for i, pair in enumerate(layers) for letter, value in zip("Wb", pair)})
     f.imports("list.npz", layers), f.imports("letters.npz", layers)
+    for at in 0, 1:  # scikit-learn's coefs_ and intercepts_, of three layers and of two
+        some = [layers[0], layers[2]] if at else layers
+        np.savez(f.at(f"halves{at}.npz"), *(pair[0] for pair in some), *(pair[1] for pair in some))
+        f.imports(f"halves{at}.npz", some)
     square = [dense(D, D), dense(D, D)]
     np.savez(f.at("square.npz"), *(value for pair in square for value in pair))
     f.refuses("nothing says whether array 'arr_0' and those like it are [in, out] or [out, in]: name them", "import-weights", "square.npz", "--net", "dense:3; dense", "-o", "no.h5")
@@ -393,6 +397,7 @@ def check_torch(f):
     with h5py.File(f.at("empty.weights.h5"), "w") as file:
         file["layers/dense/vars/0"] = np.zeros((3, 0))
     f.refuses("/layers/dense/vars/0: holds no number, as one of its dimensions is 0", "import-weights", "empty.weights.h5", "--net", "dense", "-o", "no.h5")
+    np.savez(f.at("inner.npz"), first_W=layers[0][0], first_b=layers[0][1], first_g=layers[0][1])
     np.savez(f.at("object.npz"), **{"fc.weight": np.array([{}])})
     (f.folder / "saved_model").mkdir()
     (f.folder / "broken.json").write_text('{"weight_map": ')
@@ -404,6 +409,7 @@ def check_torch(f):
     for path, sentence in {
         "norm.npz": "layer 'bn' holds scale [8], shift [8]: no node of the network takes that",
         "kernel.npz": "dataset fc1.weight (transposed) has shape [8x3], but node 'dense_1' (dense) takes [3x8]: as it is it would fit, under the name kernel",
+        "inner.npz": "layer '/' holds first_W [3x8], first_b [8], first_g [8]: no node of the network takes that; 'dense_1' (dense) takes kernel [3x8], bias [8]: name the arrays by their layers, such as fc1.weight [out, in] or fc1.kernel [in, out], and fc1.bias",
         "net.pt": "is a file of torch.save, which only Python reads: save the arrays by name: np.savez(",
         "old.pt": "is a pickle of Python: save the arrays by name",
         "one.npy": "is one array of NumPy without a name",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * unnamed.c: arrays whose names are no layer's, as np.savez makes of a list: matrices, each with the vector that has its number ("W1",
- * "b1") or stands behind it ("arr_0", "arr_1"). Whether a matrix is [in, out] or [out, in] is what the lengths of the vectors say, which
- * have one entry for each output.
+ * "b1"), or, of all matrices before all vectors ("arr_0" to "arr_5" of three layers), its place, or that stands behind it ("arr_0",
+ * "arr_1"). Whether a matrix is [in, out] or [out, in] is what the lengths of the vectors say, which have one entry for each output.
  */
 #include "weights.h"
 
@@ -22,11 +22,19 @@ static const char *number_of(const char *name) {
     return at;
 }
 
+/* As many matrices, and then as many vectors, as scikit-learn has them in coefs_ and intercepts_. */
+static bool has_halves(const bnn_weights_layer *all) {
+    for (int k = 0; k < all->n; k++)
+        if (all->weight[k].shape.rank != (2 * k < all->n ? 2 : 1)) return false;
+    return all->n % 2 == 0;
+}
+
 /* The vector that belongs to matrix k; -1: none. */
 static int find_vector(const bnn_weights_layer *all, int k) {
     const char *number = number_of(all->weight[k].name);
     for (int i = 0; i < all->n; i++)
         if (*number && all->weight[i].shape.rank == 1 && strcmp(number_of(all->weight[i].name), number) == 0) return i;
+    if (has_halves(all)) return k + all->n / 2;
     return k + 1 < all->n && all->weight[k + 1].shape.rank == 1 ? k + 1 : -1;
 }
 
