@@ -27,7 +27,7 @@ libraries='gsl|hdf5|H5|jansson|png|jpeglib|jerror|zip|zlib|nettle|sleef|dnnl|one
 # A room stands below those that it includes, so there is no way round. A folder that is not listed belongs to the one that it is in. Behind a folder whose
 # public headers are '-', only the C library's headers may be included, as a type is one file that goes anywhere.
 rooms='
-framework/base            | bnn config cost escape file jobs number real remark status |                                                          | nettle omp
+framework/base            | bnn config cost escape file jobs number ranks real remark status |                                                          | nettle omp
 framework/types           | option plugin registry               | base                                                              |
 framework/kernels         | gsl_rng kernels rng                  | base types                                                            | dnnl gsl omp Random123 sleef
 framework/data            | data import minibatch schema         | base types kernels                                                      | gsl jerror jpeglib png zlib

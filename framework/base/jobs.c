@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bnn/jobs.h>
+#include <bnn/ranks.h>
 
 #include "team.h"
 #include <omp.h>
@@ -13,7 +14,7 @@ bnn_status bnn_jobs_run(int n, bnn_status (*job)(void *context, int i), void *co
     bnn_status status = BNN_OK;
     char *sentence = NULL;
     if (n == 1) return job(context, 0); /* a region, even of one thread, takes memory: more than a step of a small network needs */
-#pragma omp parallel for schedule(dynamic, 1) if (n > 1 && !bnn_jobs_inside())
+#pragma omp parallel for schedule(dynamic, 1) if (n > 1 && !bnn_jobs_inside() && bnn_ranks_used()->n == 1)
     for (int i = 0; i < n; i++) {
         bnn_status s = job(context, i);
         if (s == BNN_OK) continue;

@@ -4,22 +4,28 @@
 
 #include <bnn/jobs.h>
 #include <bnn/kernels.h>
+#include <bnn/ranks.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    MOST_NODES = 32,
+    MOST_NODES = 64,
     UNIT = 192
-}; /* nodes that wait: no more than an int has bits; rows: a multiple of 24 and of 64, tiles and panels */
+}; /* nodes that wait: no more than two ints have bits; rows: a multiple of 24 and of 64, tiles and panels */
 
-/* A tree that is added up from left to right: two nodes of as many leaves become one as soon as the second is there, and what is left in
- * the end is added from right to left. */
+/* Leaves of a tree: `size` of them, a power of two, from a multiple of it on. What of them is behind the last shard is not there. */
+typedef struct {
+    int first, size;
+} branch;
+
+/* A tree that is added up from left to right: two branches that are the halves of one become one as soon as the second is there. */
 struct bnn_shards {
-    size_t length;          /* numbers in a node: of a gradient, of what its pass leaves, and an nll */
-    int n;                  /* nodes that wait */
-    int leaves[MOST_NODES]; /* under each */
-    double *node;           /* [nodes that may wait, length] */
-    bnn_real *leaf;         /* [length - 1] of one shard, without its nll */
+    int shards;                /* leaves of the whole tree */
+    size_t length;             /* numbers in a node: of a gradient, of what its pass leaves, and an nll */
+    int n;                     /* nodes that wait */
+    branch branch[MOST_NODES]; /* of each */
+    double *node;              /* [nodes that may wait, length] */
+    bnn_real *leaf;            /* [length - 1] of one shard, without its nll */
 };
 
 /* ---- the tree ---- */
@@ -54,22 +60,73 @@ static void add(size_t n, addition a) {
 
 static double *last_node(const bnn_shards *t) { return t->node + (size_t)(t->n - 1) * t->length; }
 
-static void join_last(bnn_shards *t) {
-    add(t->length, (addition){.to = last_node(t) - t->length, .node = last_node(t)});
-    t->n--;
-    t->leaves[t->n - 1] += t->leaves[t->n];
+/* A place for a node behind those that wait. */
+static double *push(bnn_shards *t, branch of) {
+    t->branch[t->n++] = of;
+    return last_node(t);
+}
+
+/* Says whether the branch is the first half of one with twice as many leaves. */
+static bool is_left(branch b) { return b.first % (2 * b.size) == 0; }
+
+/* The last node becomes as large a branch as there is: on its own where no shard is behind it, else with the other half. */
+static void grow(bnn_shards *t) {
+    for (;;) {
+        branch *last = &t->branch[t->n - 1];
+        if (is_left(*last)) {
+            if (last->first == 0 || last->first + last->size < t->shards) return;
+        } else {
+            if (t->n == 1 || last[-1].size != last->size) return;
+            add(t->length, (addition){.to = last_node(t) - t->length, .node = last_node(t)});
+            t->n--;
+            last--;
+        }
+        last->size *= 2;
+    }
 }
 
 /* Takes in what stands in the leaf, and its nll. Beside a node that is a leaf, too, it needs none of its own. */
-static void add_shard(bnn_shards *t, double nll) {
-    if (t->n == 0 || t->leaves[t->n - 1] > 1) {
-        t->leaves[t->n++] = 0;
-        memset(last_node(t), 0, t->length * sizeof *t->node);
-    }
+static void add_shard(bnn_shards *t, int k, double nll) {
+    bool beside = k % 2 == 1 && t->n > 0 && t->branch[t->n - 1].size == 1;
+    if (!beside) memset(push(t, (branch){k, 1}), 0, t->length * sizeof *t->node);
     add(t->length - 1, (addition){.to = last_node(t), .leaf = t->leaf});
     last_node(t)[t->length - 1] += nll;
-    t->leaves[t->n - 1]++;
-    while (t->n > 1 && t->leaves[t->n - 2] == t->leaves[t->n - 1]) join_last(t);
+    if (beside) t->branch[t->n - 1].size = 2;
+    grow(t);
+}
+
+/* ---- the ranks ---- */
+
+/* The first shard of a rank; behind the last rank, the number of shards. */
+static int first_of(const bnn_shards *t, const bnn_ranks *ranks, int rank) { return (int)((int64_t)t->shards * rank / ranks->n); }
+
+/* The largest branch that begins with shard k and ends before `end`. */
+static branch largest(const bnn_shards *t, int k, int end) {
+    branch b = {k, 1};
+    while (is_left(b) && (k + 2 * b.size <= end || (k > 0 && end == t->shards))) b.size *= 2;
+    return b;
+}
+
+/* Takes in the nodes of shards k..end-1, which have grown where they come from. */
+static void receive(bnn_shards *t, const bnn_ranks *ranks, int from, int k, int end) {
+    while (k < end) {
+        branch b = largest(t, k, end);
+        ranks->receive(ranks->context, from, push(t, b), t->length);
+        grow(t);
+        k += b.size;
+    }
+}
+
+/* Makes the nodes of all ranks one, which all of them have in the end. Ranks hand theirs on in pairs: 1 to 0 and 3 to 2, then 2 to 0. */
+static void gather(bnn_shards *t, const bnn_ranks *ranks) {
+    const int rank = ranks->rank;
+    int step = 1;
+    for (; step < ranks->n && rank % (2 * step) == 0; step *= 2) {
+        const int from = rank + step, behind = from + step < ranks->n ? from + step : ranks->n;
+        if (from < ranks->n) receive(t, ranks, from, first_of(t, ranks, from), first_of(t, ranks, behind));
+    }
+    for (int i = 0; rank > 0 && i < t->n; i++) ranks->send(ranks->context, rank - step, t->node + (size_t)i * t->length, t->length);
+    if (ranks->n > 1) ranks->broadcast(ranks->context, t->node, t->length);
 }
 
 /* ---- room ---- */
@@ -91,11 +148,12 @@ static size_t numbers_of_a_shard(const bnn_model *m) {
     return n;
 }
 
-/* Nodes that wait, at most, while the shards of so many rows are added. */
+/* Nodes that wait, at most, while the shards of so many rows are added: those of a stretch that begins at the first one, or anywhere, and
+ * there one on its way. */
 static size_t most_nodes(int rows) {
     size_t bits = 0;
     for (int shards = most_shards(rows); shards > 0; shards /= 2) bits++;
-    return bits;
+    return bnn_ranks_used()->n > 1 ? 2 * bits + 1 : bits;
 }
 
 int bnn_shards_stretch(const bnn_net *net, int m) { return bnn_shards_may_cut(net) ? bnn_shards_length(m) : m; }
@@ -162,15 +220,19 @@ static void give(const bnn_model *m, bnn_workspace *ws, bnn_real *grad) {
 
 double bnn_shards_sum(const bnn_model *model, bnn_workspace *ws, int m, bnn_rows_nll *nll, void *context, bnn_real *grad) {
     bnn_shards *t = ws->shards;
+    const bnn_ranks *ranks = bnn_ranks_used();
+    const int length = bnn_shards_length(m);
     t->n = 0;
+    t->shards = (m - 1) / length + 1;
     t->length = (grad ? numbers_of_a_shard(model) : 0) + 1;
-    for (int from = 0, length = bnn_shards_length(m); from < m; from += length) {
+    for (int k = first_of(t, ranks, ranks->rank), end = first_of(t, ranks, ranks->rank + 1); k < end; k++) {
+        const int from = k * length;
         if (grad) memset(t->leaf, 0, (size_t)model->n_theta * sizeof *t->leaf);
         double own = nll(context, from, m - from < length ? m - from : length, grad ? t->leaf : NULL);
         if (grad) take_pass(model->net, ws, t->leaf + model->n_theta);
-        add_shard(t, own);
+        add_shard(t, k, own);
     }
-    while (t->n > 1) join_last(t);
+    gather(t, ranks);
     if (grad) give(model, ws, grad);
     return t->node[t->length - 1];
 }

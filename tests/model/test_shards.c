@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * test_shards.c: U of more rows than a shard has: the sum of its shards over a tree that is written out here, the same as one sum within
- * rounding and the same bits at any number of threads; of fewer rows the bits of one sum.
+ * rounding and the same bits at any number of threads and of processes; of fewer rows the bits of one sum.
  */
 #include "files.h"
 #include "model/shards.h"
 
 #include <bnn/engine.h>
+#include <bnn/ranks.h>
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { IN = 5, SHARD = BNN_SHARD_ROWS };
 
@@ -156,6 +161,77 @@ START_TEST(threads_do_not_change_bits) {
 }
 END_TEST
 
+/* Ranks that talk through sockets, a pair of them for two ranks. */
+enum { MOST_RANKS = 9 };
+typedef struct {
+    bnn_ranks ranks;
+    int end[MOST_RANKS][MOST_RANKS]; /* end[a][b] of a, on the way to b */
+} talk;
+
+static void talk_open(int n, talk *t) {
+    t->ranks.n = n;
+    for (int a = 0; a < n; a++)
+        for (int b = 0, pair[2]; b < a; b++) {
+            ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+            t->end[a][b] = pair[0], t->end[b][a] = pair[1];
+        }
+}
+
+static void send_to(void *context, int to, const double *number, size_t length) {
+    const talk *t = context;
+    if (write(t->end[t->ranks.rank][to], number, length * sizeof *number) != (ssize_t)(length * sizeof *number)) _exit(2);
+}
+
+static void receive_from(void *context, int from, double *number, size_t length) {
+    const talk *t = context;
+    if (recv(t->end[t->ranks.rank][from], number, length * sizeof *number, MSG_WAITALL) != (ssize_t)(length * sizeof *number)) _exit(3);
+}
+
+static void broadcast(void *context, double *number, size_t length) {
+    const talk *t = context;
+    for (int rank = 1; rank < t->ranks.n && t->ranks.rank == 0; rank++) send_to(context, rank, number, length);
+    if (t->ranks.rank > 0) receive_from(context, 0, number, length);
+}
+
+/* Weights of rows that leave few digits to one another tell another order of the sum. */
+static double *uneven_weights(int rows) {
+    double *weight = malloc((size_t)rows * sizeof *weight);
+    for (int i = 0; i < rows; i++) weight[i] = pow(10, i * 37 % 9);
+    return weight;
+}
+
+static _Noreturn void be_rank(int rank, talk *t, const problem *alone, double sum) {
+    problem p;
+    alarm(20); /* ranks that wait for each other fail */
+    t->ranks = (bnn_ranks){sizeof t->ranks, t->ranks.n, rank, t, send_to, receive_from, broadcast};
+    bnn_ranks_use(&t->ranks);
+    problem_open(alone->rows, IN, "dense:3; tanh; dense", "gauss", &p);
+    p.weight = alone->weight;
+    bool same = nll(&p, p.cut, 0, p.rows, p.grad) == sum && nll(&p, p.cut, 0, p.rows, NULL) == sum;
+    _exit(same && memcmp(p.grad, alone->grad, (size_t)p.model->n_theta * sizeof *p.grad) == 0 ? 0 : 1);
+}
+
+/* Shards, and ranks that have several of them each, one, and some none. */
+static const struct { int shards, ranks; } jobs[] = {{2, 2}, {2, 5}, {5, 2}, {7, 3}, {13, 2}, {13, 3}, {13, 5}, {13, 7}, {16, 4}, {7, 9}};
+
+START_TEST(ranks_do_not_change_bits) {
+    problem alone;
+    talk t;
+    talk_open(jobs[_i].ranks, &t);
+    problem_open(jobs[_i].shards * SHARD - 1, IN, "dense:3; tanh; dense", "gauss", &alone);
+    alone.weight = uneven_weights(alone.rows);
+    const double sum = nll(&alone, alone.cut, 0, alone.rows, alone.grad);
+    for (int rank = 0; rank < jobs[_i].ranks; rank++)
+        if (fork() == 0) be_rank(rank, &t, &alone, sum);
+    for (int rank = 0, status; rank < jobs[_i].ranks; rank++) {
+        wait(&status);
+        ck_assert_msg(status == 0, "a rank ended with status %x", (unsigned)status);
+    }
+    free(alone.weight);
+    problem_close(&alone);
+}
+END_TEST
+
 /* Residuals of the rows of the second shard are ten times as large: a noise that is drawn given all of them tells. */
 START_TEST(noise_is_drawn_given_the_rows_of_all_shards) {
     enum { ROWS = SHARD + 1, LENGTH = 2304 };
@@ -186,6 +262,7 @@ int main(void) {
     tcase_add_loop_test(rows, one_shard_has_the_bits_of_one_sum, 0, 3);
     tcase_add_test(rows, rows_that_see_each_other_are_not_cut);
     tcase_add_test(rows, threads_do_not_change_bits);
+    tcase_add_loop_test(rows, ranks_do_not_change_bits, 0, sizeof jobs / sizeof *jobs);
     tcase_add_test(rows, noise_is_drawn_given_the_rows_of_all_shards);
     tcase_set_timeout(rows, 120);
     suite_add_tcase(suite, rows);
