@@ -39,7 +39,8 @@ framework/diagnose        | diagnose distance sbc                | base types ke
 framework/apply           | acquire attack bandit calibrate detect selective shift | base types kernels data net model engine run diagnose                | gsl
 framework/store           | store                                | base types kernels data net model engine run diagnose apply             | gsl hdf5 jansson nettle zip zlib
 framework/check           | check                                | base types kernels data net model engine run diagnose apply store       | gsl omp
-framework/tool            |                                      | base types kernels data net model engine run diagnose apply store check | argp jansson omp zlib
+framework/ranks           |                                      | base                                                                  | mpi
+framework/tool            |                                      | base types kernels data net model engine run diagnose apply store check ranks | argp jansson omp zlib
 framework/net/prior       | -                                    | prior.h kernels.h                                                 | gsl
 framework/model/likelihood | -                                   | likelihood.h kernels.h                                            | gsl
 framework/engine/optimizer | -                                   | optimizer.h kernels.h                                             | gsl

@@ -6,6 +6,7 @@
 #   sh tests/run.sh long     in the default build what takes long: 200 kills of fits on their way; every change of every part of a file; faults seeded into
 #                            the sources, each of which some test has to find; the commands of the README on a bare machine (tests/bare.sh, as root)
 #   sh tests/run.sh threads  all engines under ThreadSanitizer, with clang and its OpenMP runtime, whose archer says what waits for what; part of long
+#   sh tests/run.sh ranks    fits over ranks of MPI, which the program is built with here alone (build-mpi), against the default build; part of long
 #   sh tests/run.sh fuzz [SECONDS [TARGET...]]
 #                            readers and kernels on bytes that nobody meant, with clang's libFuzzer and sanitizers: each target of tests/fuzz (default: all) for so long
 #                            (default: 60); inputs that break something stay in build-fuzz/found
@@ -36,8 +37,17 @@ threads() {
     targets=""
 }
 
-if [ "$1" = threads ]; then
-    threads
+ranks() {
+    need libopenmpi-dev openmpi-bin
+    targets=bnn
+    build build -Dwerror=true
+    build build-mpi -Dwerror=true -Dmpi=enabled
+    targets=""
+    sh "$PWD/tests/tool/test_ranks.sh" build-mpi/bnn build/bnn
+}
+
+if [ "$1" = threads ] || [ "$1" = ranks ]; then
+    $1
     exit
 fi
 if [ "$1" = fuzz ]; then
@@ -54,6 +64,7 @@ if [ "$1" = long ]; then
     need debootstrap chromium chromium-driver python3-selenium slurm-wlm munge parallel
     build build -Dwerror=true
     threads || failed=1
+    ranks || failed=1
     meson test -C build --suite long --print-errorlogs || failed=1
     exit ${failed:-0}
 fi

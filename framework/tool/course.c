@@ -50,8 +50,8 @@ static bool is_due(const tool_interval *every, double now, double last, int step
 
 static bool put(json_t *line, const char *name, double x) { return json_object_set_new(line, name, tool_json_number(x)) == 0; }
 
-/* Names a run by its work, in hexadecimal: FNV-1a of its texts, seed, data and split. */
-static void name_run(const tool_course *c, char name[17]) {
+/* Numbers a run by its work: FNV-1a of its texts, seed, data and split. */
+static uint64_t number_of(const tool_course *c) {
     const bnn_texts *t = &c->run->engine->texts;
     char numbers[64];
     snprintf(numbers, sizeof numbers, "%llu %d", (unsigned long long)c->run->seed, c->split);
@@ -59,8 +59,11 @@ static void name_run(const tool_course *c, char name[17]) {
     uint64_t hash = 0xcbf29ce484222325;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         for (size_t k = 0; k <= strlen(texts[i]); k++) hash = (hash ^ (unsigned char)texts[i][k]) * 0x100000001b3;
-    snprintf(name, 17, "%016llx", (unsigned long long)hash);
+    return hash;
 }
+
+/* The number in hexadecimal. */
+static void name_run(const tool_course *c, char name[17]) { snprintf(name, 17, "%016llx", (unsigned long long)number_of(c)); }
 
 /* One line: the step, and, of a step with parameters, the terms of its epoch. */
 static bool write_line(FILE *log, const tool_course *c, bool epoch) {
@@ -177,13 +180,26 @@ static void log_step(const tool_course *c, FILE **log, bool epoch) {
 
 /* Says whether a checkpoint is due, or was asked for. */
 static bool is_wanted(const tool_course *c, double last) {
-    return tool_signals_asked() || is_due(&c->every, tool_seconds(), last, c->run->steps);
+    bool asked = tool_signals_asked();
+    return tool_ranks_first() && (asked || is_due(&c->every, tool_seconds(), last, c->run->steps));
 }
 
 /* Says whether there is time for a step, and for the file, as the longest step, with its checkpoint, took it; a first step is always made,
  * so that who comes back often comes to the end. */
 static bool has_time(const tool_course *c, double longest) {
     return c->deadline == 0 || longest == 0 || tool_seconds() + 2 * longest < c->deadline;
+}
+
+/* Says whether there is to be another step. Ranks go on or end together, and from the same state: a clock and signals are those of the
+ * first one. */
+static bnn_status look_on(const tool_course *c, double longest, bool *goes_on) {
+    const bnn_run *run = c->run;
+    const bnn_history *h = &run->history;
+    if (run->complete) return *goes_on = false, BNN_OK;
+    const double state[] = {(double)(number_of(c) >> 12), run->steps, (double)run->cost.gradients, h->n > 0 ? h->nll[h->n - 1] : 0,
+                            h->n > 0 ? h->prior[h->n - 1] : 0};
+    *goes_on = !tool_signals_caught() && has_time(c, longest);
+    return tool_ranks_agree(sizeof state / sizeof *state, state, goes_on);
 }
 
 bnn_status tool_course_run(const tool_course *c, const bnn_data *train) {
@@ -193,11 +209,13 @@ bnn_status tool_course_run(const tool_course *c, const bnn_data *train) {
     tool_signals_listen();
     tool_progress progress = tool_progress_start("fit");
     bnn_status s = BNN_OK;
+    bool goes_on;
     double share, longest = 0, last = tool_seconds();
-    while (s == BNN_OK && !run->complete && !tool_signals_caught() && has_time(c, longest)) {
+    while ((s = look_on(c, longest, &goes_on)) == BNN_OK && goes_on) {
         int epochs = run->history.epochs;
         double began = tool_seconds();
         if ((s = bnn_run_step(run, train, &share)) < 0) break;
+        if ((s = tool_ranks_check(run->engine->object.type->name)) < 0) break;
         tool_progress_show(&progress, share);
         log_step(c, &log, run->history.epochs > epochs);
         if (!run->complete && is_wanted(c, last)) {

@@ -132,6 +132,7 @@ static int run(const command *c, int argc, char **argv) {
     char name[64];
     snprintf(name, sizeof name, "bnn %s", c->name);
     argv[0] = name;
+    if (c->over_ranks) tool_ranks_open();
     return c->run(argc, argv);
 }
 

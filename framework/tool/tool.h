@@ -31,6 +31,7 @@
 typedef struct {
     const char *name, *summary;
     int (*run)(int argc, char **argv); /* argv[0] is "bnn NAME"; returns the exit status: 0, 1 (a difference or a finding), 2 (failure) */
+    bool over_ranks;                   /* several processes may run it together, as mpirun starts them */
 } command;
 
 extern const command *const commands[]; /* NULL-terminated */
@@ -268,6 +269,18 @@ void tool_signals_obey(void);  /* does what the signal would have done, if there
 /* Signals of all other commands, from now on: SIGUSR1 has them say how far they are, and SIGTERM, too, which ends them. command: "bnn
  * NAME". */
 void tool_signals_tell(const char *command);
+
+/* The ranks of a command that mpirun has started several times (bnn/ranks.h); without MPI there is one, and all of these say so. To be
+ * called first of all: from then on all ranks but the first are silent, and one that fails ends the job. */
+void tool_ranks_open(void);
+int tool_ranks_count(void);
+bool tool_ranks_first(void);          /* this one writes and prints */
+void tool_ranks_share(bool together); /* fits are made together, or by each rank for itself */
+enum { TOOL_RANKS_STATE = 8 };        /* numbers of a state, at most */
+/* Fails on a rank whose state is not that of the first one; what that decides holds for all. */
+bnn_status tool_ranks_agree(int n, const double *state, bool *decision);
+/* Fails, after a step of an engine, where ranks had nothing to share. */
+bnn_status tool_ranks_check(const char *engine);
 
 /* "posterior,predictive" as BNN_KEEP_ bits. */
 unsigned tool_keep_parse(const char *text);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 typedef struct {
@@ -148,14 +149,28 @@ static bnn_status is_same(const void *context, const char *path) {
     return bnn_fail(BNN_ERR_STATE, "%s: holds this run, stopped after step %d: --resume goes on with it", path, steps);
 }
 
+/* Writes the run as far as it has come, and says what it is. */
+static bnn_status end_fit(request *r, bool was_complete, const bnn_data *train, const bnn_data *test) {
+    const tool_course *c = r->course;
+    if (!c->run->complete) return tool_course_stop(c);
+    if (was_complete)
+        printf("%s: is complete%s\n", tool_line(r->out), r->keep ? "; draws that it does not hold are made by `bnn predict --keep`" : "");
+    else
+        BNN_TRY(tool_finish(&r->job, c->table, r->split, c->run, train, test, r->keep, r->out, &r->bad));
+    if (!was_complete && !test) say_unscored(r);
+    return BNN_OK;
+}
+
 static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *train, const bnn_data *test) {
     bnn_run *run;
+    const bool writes = tool_ranks_first();
+    tool_ranks_share(true);
     BNN_TRY(open_run(r, table, train, &run));
     tool_course course = {.job = &r->job,
                           .table = table,
                           .split = r->split,
                           .path = r->out,
-                          .log = r->log,
+                          .log = writes ? r->log : NULL,
                           .every = r->every,
                           .deadline = r->deadline,
                           .run = run};
@@ -163,16 +178,13 @@ static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *t
     bnn_status s = r->keep ? bnn_predict_keeps(run->engine) : BNN_OK;
     if (s == BNN_OK) s = tool_course_check_log(&course);
     r->course = &course;
-    if (s == BNN_OK) s = tool_output_claim(r->out, "bnn-run|bnn-model", is_same, r);
-    if (s == BNN_OK && r->log) s = tool_output_claim_log(r->log);
+    if (s == BNN_OK && writes) s = tool_output_claim(r->out, "bnn-run|bnn-model", is_same, r);
+    if (s == BNN_OK && course.log) s = tool_output_claim_log(r->log);
     if (s == BNN_OK) s = bnn_run_doubt(run, train, r->reading.csv.remarks);
     if (s == BNN_OK) say_found(r, table, run);
     if (s == BNN_OK) s = tool_course_run(&course, train);
-    if (s == BNN_OK && was_complete)
-        printf("%s: is complete%s\n", tool_line(r->out), r->keep ? "; draws that it does not hold are made by `bnn predict --keep`" : "");
-    else if (s == BNN_OK)
-        s = run->complete ? tool_finish(&r->job, table, r->split, run, train, test, r->keep, r->out, &r->bad) : tool_course_stop(&course);
-    if (s == BNN_OK && run->complete && !was_complete && !test) say_unscored(r);
+    tool_ranks_share(false);
+    if (s == BNN_OK && writes) s = end_fit(r, was_complete, train, test);
     r->partial = !run->complete;
     bnn_run_free(run);
     return s;
@@ -189,6 +201,9 @@ static bnn_status check_outputs(const request *r) {
 }
 
 static bnn_status open_table(request *r, bnn_table **table) {
+    if (tool_ranks_count() > 1 && strcmp(r->job.data, "-") == 0)
+        return bnn_fail(BNN_ERR_OPTION, "--data -: standard input comes to one of %d ranks alone: write the rows to a file",
+                        tool_ranks_count());
     BNN_TRY(tool_table(r->job.data, r->origin, &r->reading, table));
     if (!r->split_given) r->split = (*table)->n_splits > 0 ? 0 : -1;
     if (r->resume && !*(*table)->sha256)
@@ -224,7 +239,9 @@ static int run(int argc, char **argv) {
         .children = children,
         .doc =
             "Fits a network to a table of data and writes a run file; test rows of the split, if any, are predicted and scored.\v"
-            "Text is read as `bnn import csv` reads it, and the run keeps what its columns mean: `bnn predict` reads new rows by that.\n\n"
+            "Text is read as `bnn import csv` reads it, and the run keeps what its columns mean: `bnn predict` reads new rows by that.\n"
+            "Where the program is built with MPI, `mpirun -n N bnn fit ...` shares the sums over more than 4224 rows among N ranks: the run is\n"
+            "the same, bit for bit (docs/scale.md).\n\n"
             "Examples:\n"
             "  bnn fit -d boston.csv --target medv -o run.h5\n"
             "  bnn fit -d patients.csv --target outcome --id name --missing mean --split 0 -o run.h5\n"
@@ -241,4 +258,4 @@ static int run(int argc, char **argv) {
     return r.partial || (r.strict && r.bad > 0);
 }
 
-const command command_fit = {.name = "fit", .summary = "fit a network by an engine and write a run file", .run = run};
+const command command_fit = {.name = "fit", .summary = "fit a network by an engine and write a run file", .run = run, .over_ranks = true};
