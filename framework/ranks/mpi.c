@@ -47,6 +47,8 @@ const bnn_ranks *bnn_mpi_start(void (*lost)(const char *what)) {
     return &ranks;
 }
 
+void bnn_mpi_meet(void) { check(MPI_Barrier(MPI_COMM_WORLD)); }
+
 void bnn_mpi_finish(void) { MPI_Finalize(); }
 
 void bnn_mpi_abort(int status) { MPI_Abort(MPI_COMM_WORLD, status); }

@@ -11,6 +11,8 @@
 /* The ranks of this job, or NULL: the program is built without MPI. `lost` is called, and must not come back, where a message does not
  * arrive; what says why. */
 const bnn_ranks *bnn_mpi_start(void (*lost)(const char *what));
+/* Waits until all ranks have come to this. */
+void bnn_mpi_meet(void);
 /* Ends the part of this rank in the job, once all ranks have come to this. */
 void bnn_mpi_finish(void);
 /* Ends all ranks of the job with a status. */

@@ -48,6 +48,10 @@ bool tool_ranks_first(void) { return !ranks || ranks->rank == 0; }
 
 void tool_ranks_share(bool together) { bnn_ranks_use(together ? ranks : NULL); }
 
+void tool_ranks_meet(void) {
+    if (ranks) bnn_mpi_meet();
+}
+
 bnn_status tool_ranks_agree(int n, const double *state, bool *decision) {
     double number[TOOL_RANKS_STATE + 1];
     if (tool_ranks_count() == 1) return BNN_OK;
@@ -64,10 +68,11 @@ bnn_status tool_ranks_agree(int n, const double *state, bool *decision) {
     return BNN_OK;
 }
 
-bnn_status tool_ranks_check(const char *engine) {
-    if (tool_ranks_count() == 1 || ranks->rank > 0 || bnn_mpi_received() > 0) return BNN_OK;
-    return bnn_fail(BNN_ERR_OPTION,
-                    "engine '%s' has made a step without a sum over more than %d rows, which is what ranks share: leave out mpirun, or let "
-                    "it take all of many rows together, as hmc does, and map with a batch of so many",
-                    engine, BNN_SHARD_ROWS);
+void tool_ranks_doubt(const char *engine) {
+    if (tool_ranks_count() == 1 || ranks->rank > 0 || bnn_mpi_received() > 0) return;
+    fprintf(
+        stderr,
+        "bnn: warning: engine '%s' has made a step without a sum over more than %d rows, which is what ranks share: so far all %d of them "
+        "do the same work\n",
+        engine, BNN_SHARD_ROWS, ranks->n);
 }

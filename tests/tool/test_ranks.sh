@@ -38,8 +38,12 @@ done
 
 # ---------------------------------------------------------------- what ranks do not do
 
+alone -e map:epochs=3 -o same.h5
 ranks 2 -e map:epochs=3 -o no.h5
-one_sentence "engine 'map' has made a step without a sum over more than 4224 rows"
+check 'a fit without sums to share ends' [ $status = 0 ]
+check 'and is doubted' [ "$(cat "$err")" = "bnn: warning: engine 'map' has made a step without a sum over more than 4224 rows, which is what ranks share: so far all 2 of them do the same work" ]
+works diff same.h5 no.h5
+rm no.h5
 ranks 2 -e nothing -o no.h5
 one_sentence "'nothing'"
 ranks 3 -e hmc -d - -o no.h5
@@ -61,12 +65,25 @@ check 'one rank says so' [ "$(grep -c '^bnn: stopped after step 1;' "$err")" = 1
 ranks 2 -e $long --resume -o stopped.h5
 works diff long.h5 stopped.h5
 
+# wait_for FILE: until it is there, or the job has ended.
+wait_for() { while [ ! -e "$1" ] && kill -0 $job 2>/dev/null; do sleep 0.05; done; }
+
+rm -f asked.h5
+(ranks 2 -e $long --checkpoint-every 1epochs -o asked.h5; echo $status >ended) &
+job=$!
+wait_for asked.h5
+kill -TERM "$(cat pid.0)"
+wait $job
+check 'the first rank is asked to end, and all do' [ "$(cat ended) $(grep -c '^bnn: stopped after step' "$err")" = '143 1' ]
+ranks 3 -e $long --resume -o asked.h5
+works diff long.h5 asked.h5
+
 # killed RANK N: a job over N ranks ends soon after one of them is killed, which is once a checkpoint is there, and is gone on with over two more.
 killed() {
     rm -f killed.h5
     (ranks "$2" -e $long --checkpoint-every 1epochs -o killed.h5; echo $status >ended) &
     job=$!
-    while [ ! -e killed.h5 ] && kill -0 $job 2>/dev/null; do sleep 0.05; done
+    wait_for killed.h5
     kill -KILL "$(cat pid.$1)"
     before=$(date +%s)
     wait $job
