@@ -2,6 +2,8 @@
 #include "checker.h"
 #include "resources.h"
 
+#include <assert.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,6 +128,39 @@ bnn_status bnn_check(bnn_kind kind, const bnn_type *type, const bnn_check_option
     if (s < 0) bnn_verdicts_free(out);
     return s;
 }
+
+/* ---- threads ---- */
+
+typedef struct {
+    pthread_mutex_t *gate;
+    pthread_t id;
+    void *(*work)(void *worker);
+    void *worker;
+} thread;
+
+static void *pass_gate(void *of) {
+    thread *t = of;
+    pthread_mutex_lock(t->gate);
+    pthread_mutex_unlock(t->gate);
+    return t->work(t->worker);
+}
+
+bnn_status bnn_checker_at_once(int n, void *(*work)(void *worker), void *workers, size_t size) {
+    assert(n <= BNN_MOST_AT_ONCE);
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    thread all[BNN_MOST_AT_ONCE];
+    int running = 0;
+    pthread_mutex_lock(&gate);
+    for (; running < n; running++) {
+        all[running] = (thread){.gate = &gate, .work = work, .worker = (char *)workers + (size_t)running * size};
+        if (pthread_create(&all[running].id, NULL, pass_gate, &all[running]) != 0) break;
+    }
+    pthread_mutex_unlock(&gate);
+    for (int i = 0; i < running; i++) pthread_join(all[i].id, NULL);
+    return running == n ? BNN_OK : bnn_fail(BNN_ERR_STATE, "the system refuses %d threads", n);
+}
+
+/* ---- verdicts ---- */
 
 void bnn_verdicts_free(bnn_verdicts *verdicts) {
     free(verdicts->v);

@@ -81,4 +81,8 @@ bnn_status bnn_checker_end(bnn_checker *c);
  * to hold. */
 bnn_status bnn_checker_holds(const bnn_checker *c, const bnn_rule *rule, bnn_status (*run)(bnn_checker *c), bool *holds);
 
+enum { BNN_MOST_AT_ONCE = 4 };
+/* Runs work on each of n workers, structs of `size` bytes side by side, in threads none of which begins before all are there. */
+bnn_status bnn_checker_at_once(int n, void *(*work)(void *worker), void *workers, size_t size);
+
 #endif

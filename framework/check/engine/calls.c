@@ -7,7 +7,6 @@
 #include <bnn/predict.h>
 #include <math.h>
 #include <omp.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,7 +174,7 @@ bnn_status bnn_rule_engine_threads(bnn_checker *c, const bnn_engine_case *k) {
 
 /* ---------------------------------------------------------------- draws */
 
-enum { MOST_DRAWS = 12, WORKERS = 4, REPEATS = 50 };
+enum { MOST_DRAWS = 12, WORKERS = BNN_MOST_AT_ONCE, REPEATS = 50 };
 
 /* The first draws of a fitted engine, one after the other. */
 typedef struct {
@@ -187,7 +186,6 @@ typedef struct {
 
 typedef struct {
     const taken *first;
-    pthread_t id;
     bnn_real *theta;
     int number, wrong;
 } worker;
@@ -235,11 +233,10 @@ static void *draw_at_once(void *of) {
 
 static bnn_status draw_in_threads(bnn_checker *c, const taken *t, bnn_real *room) {
     worker w[WORKERS];
-    int running = 0, wrong = 0;
+    int wrong = 0;
     for (int i = 0; i < WORKERS; i++) w[i] = (worker){.first = t, .theta = room + (size_t)i * t->size, .number = i};
-    while (running < WORKERS && pthread_create(&w[running].id, NULL, draw_at_once, &w[running]) == 0) running++;
-    for (int i = 0; i < running; i++) pthread_join(w[i].id, NULL), wrong += w[i].wrong;
-    if (running < WORKERS) return bnn_fail(BNN_ERR_STATE, "the system refuses %d threads", WORKERS);
+    BNN_TRY(bnn_checker_at_once(WORKERS, draw_at_once, w, sizeof *w));
+    for (int i = 0; i < WORKERS; i++) wrong += w[i].wrong;
     if (wrong > 0)
         bnn_checker_break(c, "with %d threads at once %d of %d draws are others: does draw write to its engine?", WORKERS, wrong,
                           WORKERS * REPEATS);

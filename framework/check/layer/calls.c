@@ -4,7 +4,6 @@
  */
 #include "layer.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,11 +80,10 @@ bnn_status bnn_rule_state(bnn_checker *c, const bnn_layer_case *k) {
 
 /* ---------------------------------------------------------------- threads */
 
-enum { MOST_THREADS = 4, FEWEST_REPEATS = 3, REPEATS = 100 };
+enum { MOST_THREADS = BNN_MOST_AT_ONCE, FEWEST_REPEATS = 3, REPEATS = 100 };
 
 typedef struct {
     bnn_layer_pass alone, now;
-    pthread_t id;
     int repeats;      /* passes */
     int wrong;        /* those with other bits */
     const char *what; /* differed in the last of them */
@@ -109,10 +107,7 @@ static void *work(void *of) {
 }
 
 static bnn_status run_at_once(bnn_checker *c, worker *w, int threads) {
-    int running = 0;
-    while (running < threads && pthread_create(&w[running].id, NULL, work, &w[running]) == 0) running++;
-    for (int t = 0; t < running; t++) pthread_join(w[t].id, NULL);
-    if (running < threads) return bnn_fail(BNN_ERR_STATE, "the system refuses %d threads", threads);
+    BNN_TRY(bnn_checker_at_once(threads, work, w, sizeof *w));
     for (int t = 0; t < threads; t++)
         if (w[t].wrong > 0)
             bnn_checker_break(c, "with %d threads at once %s differs in %d of %d passes: is something kept in a static?", threads,
