@@ -8,6 +8,7 @@ trap 'exit 1' HUP INT TERM
 mkdir "$folder/work" && cd "$folder/work" || exit 1
 out=$folder/out err=$folder/err
 passed=0 failed=0
+umask 022 # another user reads what some tests write
 export OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-Haswell}" LC_ALL=C
 
 pass() { passed=$((passed + 1)); }
