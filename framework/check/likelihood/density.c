@@ -471,27 +471,21 @@ bnn_status bnn_likelihood_theta_drawn(bnn_checker *c, void *of) {
 
 /* ---------------------------------------------------------------- curvature */
 
-/* A product of two entries of the score of row 0, weighed with the density: over y it integrates to the Fisher information. */
-typedef struct {
-    bnn_likelihood_case *k;
-    int a, b;
-} product;
-
-static double weighed(double y, void *of) {
-    const product *p = of;
+double bnn_score_product_at(double y, void *of) {
+    const bnn_score_product *p = of;
     const bnn_real here = (bnn_real)y;
     double logp = -p->k->type->nll(&p->k->l, 1, p->k->f, &here, p->k->theta, 1, p->k->df, NULL);
     return logp > -700 ? exp(logp) * (double)p->k->df[p->a] * (double)p->k->df[p->b] : 0;
 }
 
-static double fisher(const product *p) {
+static double fisher(const bnn_score_product *p) {
     double sum = 0;
-    if (!p->k->is_class) return bnn_integral_line(weighed, (void *)p, -INFINITY, INFINITY);
-    for (int y = 0; y < p->k->l.n_classes; y++) sum += weighed(y, (void *)p);
+    if (!p->k->is_class) return bnn_integral_line(bnn_score_product_at, (void *)p, -INFINITY, INFINITY);
+    for (int y = 0; y < p->k->l.n_classes; y++) sum += bnn_score_product_at(y, (void *)p);
     return sum;
 }
 
-static double square_of_root(const bnn_likelihood_case *k, int a, int b) {
+double bnn_square_of_root(const bnn_likelihood_case *k, int a, int b) {
     double sum = 0;
     for (int i = 0; i < k->out; i++) sum += (double)k->root[i * k->out + a] * (double)k->root[i * k->out + b];
     return sum;
@@ -510,7 +504,7 @@ static bnn_status sample_fisher(bnn_checker *c, bnn_likelihood_case *k) {
     }
     for (int i = 0; i < out * out; i++) {
         char guess[BNN_GUESS_TEXT];
-        double is = square_of_root(k, i / out, i % out), z = moments_z(&m[i], is);
+        double is = bnn_square_of_root(k, i / out, i % out), z = moments_z(&m[i], is);
         if (!(fabs(z) <= bnn_most_z((size_t)(out * out)) || fabs(m[i].mean - is) <= 100 * ROUNDING))
             bnn_checker_break(c, "the square of the root has %.4g at [%d,%d], draws have %.4g, %.1f standard errors away%s", is, i / out,
                               i % out, m[i].mean, fabs(z), bnn_ratio_guess(is, m[i].mean, NAN, 0, guess));
@@ -530,7 +524,7 @@ bnn_status bnn_likelihood_curvature(bnn_checker *c, void *of) {
     for (int a = 0; a < k->out; a++)
         for (int b = 0; b < k->out; b++) {
             char guess[BNN_GUESS_TEXT];
-            double is = square_of_root(k, a, b), should = fisher(&(product){k, a, b});
+            double is = bnn_square_of_root(k, a, b), should = fisher(&(bnn_score_product){k, a, b});
             if (!(fabs(is - should) <= 100 * ROUNDING * (1 + fabs(should))))
                 bnn_checker_break(c, "the square of the root has %.6g at [%d,%d], the Fisher information %.6g%s", is, a, b, should,
                                   bnn_ratio_guess(is, should, NAN, 0, guess));

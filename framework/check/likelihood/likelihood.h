@@ -91,6 +91,14 @@ bnn_case_rule bnn_likelihood_neighbours, bnn_likelihood_together, bnn_likelihood
 bnn_status bnn_case_draw_many(const bnn_likelihood_case *k, uint64_t stream, int n, bnn_real *y);
 /* Median and half of the quartiles' distance of target d, over draws y[n, y_dim]. a[n]: room. */
 void bnn_case_place(const bnn_likelihood_case *k, int d, int n, const bnn_real *y, double *a, double *centre, double *scale);
+/* A product of two entries of the score of row 0, weighed with its density: over y it integrates to the Fisher information. */
+typedef struct {
+    bnn_likelihood_case *k;
+    int a, b;
+} bnn_score_product;
+double bnn_score_product_at(double y, void *of);
+/* The same of row 0 as curvature says it, from `root`. */
+double bnn_square_of_root(const bnn_likelihood_case *k, int a, int b);
 /* outlying.c: the density elsewhere, measured from the middle of draws */
 bnn_case_rule bnn_likelihood_outlying;
 /* maps.c */

@@ -58,9 +58,35 @@ static void compare_pits(bnn_checker *c, const bnn_likelihood_case *k, placed *p
     }
 }
 
+/* ---------------------------------------------------------------- curvature */
+
+typedef struct {
+    const placed *p;
+    bnn_score_product product;
+} placed_product;
+
+static double placed_product_at(double z, void *of) {
+    placed_product *q = of;
+    return q->p->scale * bnn_score_product_at(q->p->centre + q->p->scale * z, &q->product);
+}
+
+static void compare_curvature(bnn_checker *c, bnn_likelihood_case *k, const placed *p) {
+    k->type->curvature(&k->l, 1, k->f, k->theta, k->root);
+    for (int i = 0; i < k->out * k->out; i++) {
+        placed_product q = {p, {k, i / k->out, i % k->out}};
+        char guess[BNN_GUESS_TEXT];
+        double is = bnn_square_of_root(k, q.product.a, q.product.b),
+               unit = sqrt(bnn_square_of_root(k, q.product.a, q.product.a) * bnn_square_of_root(k, q.product.b, q.product.b));
+        double should = bnn_integral_line(placed_product_at, &q, -INFINITY, INFINITY);
+        if (!(fabs(is - should) <= 100 * ROUNDING * fmax(unit, fabs(should)) + ROUNDING))
+            bnn_checker_break(c, "the square of the root has %.6g at [%d,%d], the Fisher information %.6g%s", is, q.product.a, q.product.b,
+                              should, bnn_ratio_guess(is, should, NAN, 0, guess));
+    }
+}
+
 /* ---------------------------------------------------------------- one density */
 
-static void compare_density(bnn_checker *c, const bnn_likelihood_case *k, placed *p, double *z) {
+static void compare_density(bnn_checker *c, bnn_likelihood_case *k, placed *p, double *z) {
     char guess[BNN_GUESS_TEXT];
     double mass = bnn_integral_line(placed_density, p, -INFINITY, INFINITY);
     if (!(fabs(mass - 1) <= 10 * ROUNDING))
@@ -75,10 +101,11 @@ static void compare_density(bnn_checker *c, const bnn_likelihood_case *k, placed
                           p->scale * p->scale * (var + away * away), p->scale * p->scale * square,
                           bnn_ratio_guess(var + away * away, square, NAN, 0, guess));
     if (k->l.pit_dim > 0) compare_pits(c, k, p);
+    if (k->type->curvature) compare_curvature(c, k, p);
     bnn_check_draws(c, placed_density, p, 0, DRAWS, z);
 }
 
-static bnn_status one_target(bnn_checker *c, const bnn_likelihood_case *k) {
+static bnn_status one_target(bnn_checker *c, bnn_likelihood_case *k) {
     placed p;
     bool found = false;
     double *z = malloc(DRAWS * sizeof *z);
@@ -91,6 +118,7 @@ static bnn_status one_target(bnn_checker *c, const bnn_likelihood_case *k) {
 static bnn_status classes(bnn_checker *c, bnn_likelihood_case *k) {
     BNN_TRY(bnn_likelihood_density(c, k));
     BNN_TRY(bnn_likelihood_moments(c, k));
+    if (k->type->curvature) BNN_TRY(bnn_likelihood_curvature(c, k));
     return bnn_likelihood_draws(c, k);
 }
 

@@ -73,6 +73,17 @@ static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_re
     }
 }
 
+/* Fisher information: e^(-2 s) of m, 2 of s. */
+static void curvature(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_real *root) {
+    (void)theta;
+    for (int i = 0; i < n; i++, f += 2, root += 4) {
+        double s = log_sd(f[1]);
+        root[0] = (bnn_real)exp(-(has(l, 8) ? fmax(s, -2) : s));
+        root[1] = root[2] = 0;
+        root[3] = fabs((double)f[1]) > widest ? 0 : (bnn_real)sqrt(2);
+    }
+}
+
 #define MUTANT(k)                                                                                                                    \
     static const char *const checks_##k[] = {"ample_" #k, NULL};                                                                     \
     static const bnn_likelihood_type ample_##k = {                                                                                   \
@@ -81,6 +92,7 @@ static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_re
         .nll = nll,                                                                                                                  \
         .observe = observe,                                                                                                          \
         .draw = draw,                                                                                                                \
+        .curvature = curvature,                                                                                                      \
         .close = close,                                                                                                              \
     };
 
@@ -88,7 +100,8 @@ MUTANT(0)
 MUTANT(1)
 MUTANT(2)
 MUTANT(3)
-MUTANT(4) MUTANT(5) MUTANT(6) MUTANT(7)
+MUTANT(4)
+MUTANT(5) MUTANT(6) MUTANT(7) MUTANT(8)
 
 #define ENTRY(k) BNN_LIKELIHOOD_ENTRY(ample_##k)
-    BNN_PLUGIN("ample", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6), ENTRY(7))
+    BNN_PLUGIN("ample", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6), ENTRY(7), ENTRY(8))
