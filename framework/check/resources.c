@@ -91,7 +91,11 @@ static bnn_status look_at_statics(bnn_checker *c, const bnn_suite *suite, const 
 static bnn_status statics(bnn_checker *c, const bnn_suite *suite, const char *spec) {
     bool looked;
     BNN_TRY(look_at_statics(c, suite, spec, &looked));
-    if (c->options->list && !bnn_checker_broken(c)) return suite->share(c, spec);
+    if (c->options->list && !bnn_checker_broken(c)) {
+        bnn_status s = suite->share(c, spec);
+        c->options->list(true), c->options->list(false); /* nothing is listed any more */
+        return s;
+    }
     if (!looked) bnn_checker_skip(c, "it is the program's own type, and not the only one that writes to its static memory");
     return BNN_OK;
 }

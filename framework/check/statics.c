@@ -141,7 +141,7 @@ bnn_status bnn_owned_made(const bnn_checker *c, bnn_owned *out) {
     int n = 0;
     c->options->list(false);
     while (c->options->listed(n, &at, &size)) n++;
-    *out = (bnn_owned){.block = calloc((size_t)n + 1, sizeof *out->block)};
+    *out = (bnn_owned){.options = c->options, .block = calloc((size_t)n + 1, sizeof *out->block)};
     if (!out->block) return bnn_oom("a rule");
     for (; out->n < n; out->n++) {
         c->options->listed(out->n, &at, &size);
@@ -155,8 +155,18 @@ void bnn_owned_leave(bnn_owned *o, const void *within) {
         if ((uintptr_t)within - (uintptr_t)o->block[i].at < o->block[i].size) o->block[i].size = 0;
 }
 
+static bool is_live(const bnn_owned *o, const void *block) {
+    const void *at;
+    size_t size;
+    for (int i = 0; o->options->listed(i, &at, &size); i++)
+        if (at == block) return true;
+    return false;
+}
+
+/* What a hook has freed is not the object's any more. */
 static bnn_status owned_take(bnn_owned *o, int time) {
     for (int i = 0; i < o->n; i++) {
+        if (!is_live(o, o->block[i].at)) o->block[i].size = 0;
         unsigned char **held = &o->block[i].held[time];
         if (!*held) *held = malloc(o->block[i].size + 1);
         if (!*held) return bnn_oom("%zu bytes of an object", o->block[i].size);

@@ -35,6 +35,7 @@ size_t bnn_statics_changed(const bnn_statics *s, char *name, size_t size);
 /* ---- memory of an object, which its hooks share as they do static memory ---- */
 
 typedef struct {
+    const bnn_check_options *options;
     int n;
     struct {
         const unsigned char *at;
