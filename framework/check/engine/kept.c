@@ -51,9 +51,9 @@ typedef struct {
     size_t n;                       /* parameters */
     int draws, chains, steps;       /* draws now, and in how many chains */
     bnn_real *theta, *before, *one; /* [draws, n] all of now and of the step before; [n] */
-    int draws_before;
-    copies now, then;   /* states after this step and after the one before */
-    bool *found, *late; /* [chains] the newest draw stood in a block; in one of the step before, and in none of now */
+    int draws_before, astray;       /* astray: number of the first step that tells of another place, 0: none */
+    copies now, then;               /* states after this step and after the one before */
+    bool *found, *late;             /* [chains] the newest draw stood in a block; in one of the step before, and in none of now */
 } watched;
 
 static const bnn_real *draw_at(const bnn_real *theta, const watched *w, int draws, int chain, int i) {
@@ -106,11 +106,11 @@ static void look_at_newest(bnn_checker *c, watched *w) {
 }
 
 /* Where the step says that it stands some chain does. */
-static void look_at_step(bnn_checker *c, const watched *w, const bnn_step *step) {
+static void look_at_step(watched *w, const bnn_step *step) {
     bool found = !step->theta || !(w->type->type.caps & BNN_EXACT) || w->draws == w->draws_before;
     for (int k = 0; k < w->chains && !found; k++)
         found = memcmp(draw_at(w->theta, w, w->draws, k, w->draws / w->chains - 1), step->theta, w->n * sizeof *w->theta) == 0;
-    if (!found) bnn_checker_break(c, "step %d tells of a theta that none of its chains has kept: is it where one stands now?", w->steps);
+    if (!found && w->astray == 0) w->astray = w->steps;
 }
 
 static void look(bnn_checker *c, watched *w) {
@@ -174,12 +174,14 @@ static bnn_status watch(bnn_checker *c, watched *w, const bnn_data *data) {
         BNN_TRY(copies_take(w->e, &w->now));
         BNN_TRY(take_draws(w));
         look(c, w);
-        if (!bnn_checker_broken(c)) look_at_step(c, w, &step);
+        if (!bnn_checker_broken(c)) look_at_step(w, &step);
         if (!bnn_checker_broken(c)) look_at_columns(c, w);
     }
     if (bnn_checker_broken(c)) return BNN_OK;
     judge_late(c, w);
     judge_number(c, w);
+    if (w->astray > 0)
+        bnn_checker_break(c, "step %d tells of a theta that none of its chains has kept: is it where one stands now?", w->astray);
     return BNN_OK;
 }
 
