@@ -26,7 +26,9 @@ static void transition(const void *of, bnn_hamiltonian *h, double step, bnn_rng 
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
     const conf *c = e->object.conf;
-    return bnn_sampler_open(e, &c->sampler, (bnn_transition_rule){transition, c, bnn_hmc_room(e->model->n_theta)}, data);
+    BNN_TRY(bnn_sampler_open(e, &c->sampler, (bnn_transition_rule){transition, c, bnn_hmc_room(e->model->n_theta)}, data));
+    bnn_sampler_expect(e, &c->sampler, c->steps, data);
+    return BNN_OK;
 }
 
 static const char *const checks[] = {"hmc:steps=5,chains=3,samples=4,warmup=25",

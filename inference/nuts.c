@@ -26,7 +26,9 @@ static void transition(const void *of, bnn_hamiltonian *h, double step, bnn_rng 
 
 static bnn_status open(bnn_engine *e, const bnn_data *data) {
     const conf *c = e->object.conf;
-    return bnn_sampler_open(e, &c->sampler, (bnn_transition_rule){transition, c, bnn_nuts_room(e->model->n_theta, c->max_depth)}, data);
+    BNN_TRY(bnn_sampler_open(e, &c->sampler, (bnn_transition_rule){transition, c, bnn_nuts_room(e->model->n_theta, c->max_depth)}, data));
+    bnn_sampler_expect(e, &c->sampler, 1, data); /* at least: how many there will be is not known */
+    return BNN_OK;
 }
 
 static const char *const checks[] = {"nuts:max_depth=4,chains=2,samples=4,warmup=25", NULL};

@@ -92,6 +92,8 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     s->optimizer = &c->optimizer;
     BNN_TRY(allocate(s, c, data));
     s->epochs = c->epochs > 0 ? c->epochs : bnn_minibatch_epochs(&s->batch, data, c->steps);
+    double steps = data->n > 0 ? (double)s->epochs * bnn_minibatch_count(&s->batch, data) : 0, pairs = (double)c->particles * c->particles;
+    bnn_engine_expect(e, steps * c->particles, s->batch.rows, steps * pairs * (4.0 * e->model->n_theta + 10 * log2(pairs)));
     bnn_rng init = bnn_rng_split(e->rng, BNN_STREAM_INIT);
     for (int i = 0; i < c->particles; i++) bnn_model_init(e->model, bnn_rng_split(init, (uint64_t)i), particle(s, i));
     return BNN_OK;

@@ -78,6 +78,14 @@ bnn_status bnn_memory_check(double bytes, const char *what, const char *way_out)
     return bnn_fail(BNN_ERR_MEMORY, "%s%s needs %.3g GB, %.3g GB are free; %s", what, number, all / 1e9, available / 1e9, way_out);
 }
 
+bnn_status bnn_time_check(double seconds, const char *what, const char *way_out) {
+    enum { MOST_YEARS = 100 };
+    double years = seconds / (365.25 * 86400);
+    if (years <= MOST_YEARS) return BNN_OK;
+    return bnn_fail(BNN_ERR_OPTION, "%s takes about %.3g years of one core, by the count of its operations, at most %d are begun; %s", what,
+                    years, MOST_YEARS, way_out);
+}
+
 bnn_real *bnn_reals_new(size_t n) {
     size_t bytes = (n * sizeof(bnn_real) + 64) / 64 * 64;
     bnn_real *a = aligned_alloc(64, bytes);

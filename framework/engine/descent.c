@@ -64,6 +64,8 @@ bnn_status bnn_descent_open(bnn_engine *engine, const bnn_descent_conf *conf, co
     BNN_TRY(allocate(d, data));
     d->epochs = conf->epochs > 0 ? conf->epochs : bnn_minibatch_epochs(&d->batch, data, conf->steps);
     bnn_model_init(d->model, bnn_rng_split(d->rng, BNN_STREAM_INIT), d->theta);
+    if (data->n > 0 && conf->level == 0)
+        bnn_engine_expect(engine, (double)d->epochs * bnn_minibatch_count(&d->batch, data), d->batch.rows, 0);
     return BNN_OK;
 }
 

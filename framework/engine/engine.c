@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/pace.h"
 #include "types/vtable.h"
 
 #include <bnn/engine.h>
@@ -67,6 +68,20 @@ static bnn_status fill_rows(const bnn_engine *e, const bnn_data *data) {
     return type->type.caps & BNN_TAKES || type->fitted || type->member ? BNN_OK : bnn_data_fill(data);
 }
 
+void bnn_engine_expect(bnn_engine *e, double gradients, int rows, double flops) {
+    double each = BNN_SECONDS_A_PASS + bnn_model_gradient_flops(e->model, rows) / BNN_FLOPS_A_SECOND;
+    e->seconds += gradients * each + flops / BNN_FLOPS_A_SECOND;
+}
+
+double bnn_engine_seconds(const bnn_engine *e) {
+    const bnn_engine_type *type = bnn_engine_vtable(e);
+    const bnn_data *rows = NULL;
+    const bnn_engine *one;
+    double sum = e->seconds;
+    for (int i = 0; type->held && (one = type->held((bnn_engine *)e, i, &rows)); i++) sum += bnn_engine_seconds(one);
+    return sum;
+}
+
 static bnn_status build(bnn_engine *e, const char *spec, const bnn_texts *texts, const bnn_data *data) {
     BNN_TRY(bnn_object_parse(BNN_ENGINE, spec, &e->object));
     char *adapted = NULL;
@@ -85,6 +100,7 @@ static bnn_status build(bnn_engine *e, const char *spec, const bnn_texts *texts,
     e->state = calloc(1, bnn_engine_vtable(e)->state_size);
     if (!e->plain_net || !e->texts.net || !e->texts.likelihood || !e->texts.prior || !e->state) return bnn_oom("an engine");
     s = bnn_engine_vtable(e)->open(e, data);
+    if (s == BNN_OK) s = bnn_time_check(bnn_engine_seconds(e), "the fit", "ask for fewer steps, draws, chains or members");
     return s < 0 ? bnn_note(s, "engine '%s'", e->object.type->name) : BNN_OK;
 }
 

@@ -99,6 +99,11 @@ bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_sampler_conf *of, bnn_
     return BNN_OK;
 }
 
+void bnn_sampler_expect(bnn_engine *engine, const bnn_sampler_conf *of, double leapfrogs, const bnn_data *data) {
+    const bnn_chains_conf *c = &of->chains;
+    if (data->n > 0) bnn_engine_expect(engine, c->chains * (c->warmup + (double)c->samples * c->thin) * leapfrogs, data->n, 0);
+}
+
 void bnn_sampler_close(bnn_engine *engine) {
     bnn_sampler *s = engine->state;
     for (int k = 0; s->posterior && k < s->chains.conf->chains; k++) bnn_workspace_free(s->posterior[k].ws), free(s->posterior[k].theta);

@@ -122,6 +122,9 @@ bnn_status bnn_sgmcmc_open(bnn_engine *engine, const bnn_sgmcmc_conf *conf, doub
     BNN_TRY(allocate(s, data));
     for (int k = 0; k < conf->chains; k++) BNN_TRY(open_chain(s, k, data));
     set_lengths(s, data);
+    if (data->n > 0)
+        bnn_engine_expect(engine, (double)all_epochs(s) * bnn_minibatch_count(&s->chain[0].batch, data) * conf->chains,
+                          s->chain[0].batch.rows, 0);
     return BNN_OK;
 }
 

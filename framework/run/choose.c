@@ -4,12 +4,11 @@
  */
 #include <bnn/choose.h>
 
+#include "base/pace.h"
 #include <bnn/number.h>
 #include <math.h>
 
-#define FLOPS_A_SECOND 20e9  /* of one core in the products of small networks */
-#define FLOPS_OF_PIXELS 28e9 /* the same in convolutions and what stands between them */
-#define SECONDS_A_PASS 4e-6  /* of a gradient on no rows */
+#define FLOPS_OF_PIXELS 28e9 /* in convolutions and what stands between them */
 #define SECONDS_A_ROW 1.1e-6 /* of an update of Kronecker factors, beside their products */
 #define SECONDS_A_CUBE 8e-9  /* of the eigenvalues of such a factor, times its order cubed */
 enum {
@@ -123,14 +122,14 @@ static double products(const bnn_data *d, kind k) {
 static double seconds_of_updates(double epochs, const bnn_data *d) {
     double in = bnn_shape_size(d->x_shape), out = d->n_classes > 0 ? d->n_classes : d->y_dim;
     double squares = 2 * (in * in + HIDDEN * HIDDEN + out * out), cubes = in * in * in + 2.0 * HIDDEN * HIDDEN * HIDDEN;
-    return fmin(UPDATES, epochs) * (d->n * out * (SECONDS_A_ROW + squares / FLOPS_A_SECOND) + SECONDS_A_CUBE * cubes);
+    return fmin(UPDATES, epochs) * (d->n * out * (SECONDS_A_ROW + squares / BNN_FLOPS_A_SECOND) + SECONDS_A_CUBE * cubes);
 }
 
 /* A gradient is three products (forward, of the weights, of the inputs) of two operations. */
 static double seconds_of(const candidate *c, const bnn_data *d, kind k) {
     double rows = c->batch > 0 && c->batch < d->n ? c->batch : d->n;
     double gradients = fmax(c->gradients, c->epochs * d->n / rows);
-    double seconds = gradients * (6 * products(d, k) * rows / (k == PICTURES ? FLOPS_OF_PIXELS : FLOPS_A_SECOND) + SECONDS_A_PASS);
+    double seconds = gradients * (6 * products(d, k) * rows / (k == PICTURES ? FLOPS_OF_PIXELS : BNN_FLOPS_A_SECOND) + BNN_SECONDS_A_PASS);
     return c->laplaces > 0 ? seconds + c->laplaces * seconds_of_updates(gradients / c->laplaces * rows / d->n, d) : seconds;
 }
 

@@ -209,6 +209,7 @@ bnn_status tool_course_run(const tool_course *c, const bnn_data *train) {
     BNN_TRY(open_log(c, &log));
     tool_signals_listen();
     tool_progress progress = tool_progress_start("fit");
+    if (!run->complete) tool_progress_expect(&progress, bnn_engine_seconds(run->engine) * (1 - run->progress));
     bnn_status s = BNN_OK;
     bool goes_on;
     double share, longest = 0, last = tool_seconds();
@@ -224,7 +225,9 @@ bnn_status tool_course_run(const tool_course *c, const bnn_data *train) {
             last = tool_seconds();
         }
         longest = fmax(longest, tool_seconds() - began);
+        tool_signals_wait(longest);
     }
+    tool_signals_wait(INFINITY);
     tool_progress_end(&progress);
     if (log) fclose(log);
     return s;

@@ -24,10 +24,27 @@ static volatile sig_atomic_t permille = -1; /* of the work that are done; -1: it
 
 static void note_request(int number) { asked = number; }
 
+enum { GRACE = 20 };                              /* seconds: schedulers kill after 30 */
+static volatile sig_atomic_t patience = GRACE; /* seconds from a signal to the end, whatever is on its way; 0: there is no hurry */
+
 static void catch_signal(int number) {
     caught = number;
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
+    alarm((unsigned)patience);
+}
+
+/* A step that would not end is not waited for. */
+static void give_up(int number) {
+    static const char text[] = "bnn: stopped within a step that would not end: what was written before it stays\n";
+    (void)number;
+    if (!caught || write(STDERR_FILENO, text, sizeof text - 1) < 0) return;
+    raise(caught);
+}
+
+void tool_signals_wait(double longest) {
+    patience = longest < INT32_MAX / 4 ? GRACE + (int)(2 * longest) : 0;
+    if (patience == 0) alarm(0);
 }
 
 static void listen_to(int number, void (*handler)(int)) { sigaction(number, &(struct sigaction){.sa_handler = handler, .sa_flags = SA_RESTART}, NULL); }
@@ -36,6 +53,7 @@ void tool_signals_listen(void) {
     listen_to(SIGINT, catch_signal);
     listen_to(SIGTERM, catch_signal);
     listen_to(SIGUSR1, note_request);
+    listen_to(SIGALRM, give_up);
 }
 
 bool tool_signals_caught(void) { return caught != 0; }

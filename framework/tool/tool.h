@@ -261,8 +261,9 @@ bnn_status tool_course_stop(const tool_course *course); /* writes a run that was
 void tool_checkpoint_failed(const char *what);
 
 /* Signals of commands that write what there is: the first SIGINT or SIGTERM is remembered, a second one of either kind ends the program at
- * once; SIGUSR1 asks for a checkpoint. */
+ * once, and so does a step that is on its way and does not end; SIGUSR1 asks for a checkpoint. */
 void tool_signals_listen(void);
+void tool_signals_wait(double longest); /* seconds that the longest step took: twice as long is waited for one; INFINITY: for ever */
 bool tool_signals_caught(void);
 bool tool_signals_asked(void); /* since the last call */
 void tool_signals_obey(void);  /* does what the signal would have done, if there was one */

@@ -445,6 +445,21 @@ START_TEST(what_does_not_fit_is_refused) {
     ck_assert_ptr_nonnull(strstr(bnn_error(), "engine 'map': training needs "));
     SAYS(bnn_fit(&(bnn_config){.net = "dense:100000; dense:100000; dense", .engine = "map"}, d, &run),
          "node 'dense_2' (dense): has more than 2^30 parameters or units");
+    OK(bnn_time_check(3e9, "nothing", path_out));
+    SAYS(bnn_time_check(1e18, "the moon", path_out), "the moon takes about 3.17e+10 years of one core, ");
+    static const char *const endless[] = {"ensemble:engine=map{epochs=1000000000,batch=1},members=20",
+                                          "early_stopping:engine=ensemble{engine=map{epochs=1000000000,batch=1},members=20}",
+                                          "grid_search:engine=map{epochs=1000000000,batch=1},grid={lr=1|2|3|4|5,lr_noise=1|2|3|4}",
+                                          "hmc:steps=1000000000,thin=1000",
+                                          "sgld:burnin=100000000,batch=1,chains=100",
+                                          "svgd:epochs=1000000000,batch=1"};
+    for (size_t i = 0; i < sizeof endless / sizeof *endless; i++)
+        SAYS(bnn_run_new(&(bnn_config){.net = "dense", .engine = endless[i]}, d, &run), " years of one core, ");
+    bnn_engine *one = open_engine("map:epochs=10", "dense", bnn_rng_seed(1), d),
+               *three = open_engine("ensemble:engine=map{epochs=10},members=3", "dense", bnn_rng_seed(1), d);
+    ck_assert_double_gt(bnn_engine_seconds(one), 10 * 782 * 4e-6); /* minibatches of 128 rows */
+    ck_assert_double_eq_tol(bnn_engine_seconds(three), 3 * bnn_engine_seconds(one), 1e-12);
+    bnn_engine_free(one), bnn_engine_free(three);
     bnn_data_free(d);
     bnn_table_free(t);
 }

@@ -35,6 +35,9 @@ check 'as if it had never stopped' equal whole.h5 part.h5
 fit run "$long" --max-time 0.2s -o in_time.h5
 check 'out of time: exit status 1' [ $status = 1 ]
 check 'and a sentence on how to go on' grep -Eqx 'bnn: stopped after step [0-9]+; wrote in_time.h5 \(partial\): the same command with --resume goes on' "$err"
+fit run map:epochs=1000000000,batch=1 --max-time 0.001s -o far.h5
+check 'what takes days is announced' grep -Eqx 'bnn: fit: about [0-9.]+ (hours|days|years) of one core, by the count of its operations' "$err"
+rm far.h5
 refuses "--max-time: '0s' is no time" fit -d r.h5 --net "$net" --engine map --max-time 0s -o new.h5
 
 whole "$short"
@@ -86,6 +89,17 @@ for signals in 'INT INT' 'INT TERM' 'TERM INT'; do
     rm -f slow.h5.lock # which holds nobody up
 done
 
+# A step that does not end is not waited for: an alarm, here a signal, ends it.
+start fit -d r.h5 --net "$net" --engine hmc:steps=1000000000 --threads 1 -o slow.h5
+until [ $((0x$(sed -n 's/^SigCgt:\t//p' /proc/$pid/status) & 0x2000)) != 0 ]; do sleep 0.01; done
+after 0 TERM
+until [ $((0x$(sed -n 's/^SigCgt:\t//p' /proc/$pid/status) & 0x4000)) = 0 ]; do sleep 0.01; done
+after 0 ALRM
+ended
+check 'the exit status is that of the first signal' [ $status = 143 ]
+check 'and a sentence' grep -qx 'bnn: stopped within a step that would not end: what was written before it stays' "$err"
+rm -f slow.h5.lock
+
 # A signal that comes while the test rows are predicted waits for the file, and for what is printed. One that comes later still, since this test was kept from its processor, is sent again.
 tries=0 status=0
 while [ $status = 0 ] && [ $((tries += 1)) -le 10 ]; do
@@ -103,11 +117,10 @@ rm -f late.h5 late.log
 
 # Commands whose work is written as a whole say how far it is.
 fit works "$brief" -o brief.h5
-listens() { until [ $((0x$(sed -n 's/^SigCgt:\t//p' /proc/$pid/status) & 0x200)) != 0 ]; do sleep 0.01; done; }
 start predict brief.h5 --samples 10000000 --threads 1 -o far.h5
 listens
 tries=0
-until grep -q ' % done$' "$err" || [ $((tries += 1)) = 500 ]; do after 0.02 USR1; done
+until grep -q ' % done$' "$err" || [ $((tries += 1)) = 3000 ]; do after 0.02 USR1; done
 check 'a prediction says how far it is' grep -Eqx 'bnn predict: goes on after [0-9]+ s, [0-9]+\.[0-9] % done' "$err"
 after 0 TERM
 ended

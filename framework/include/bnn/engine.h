@@ -34,6 +34,7 @@ typedef struct bnn_engine {
     bnn_rng rng;       /* the engine's root stream; split it by the purposes below */
     bnn_cost cost;     /* counts are added by the engine, times by the framework */
     void *state;       /* state_size zeroed bytes, owned by the framework; what hangs on it by the engine */
+    double seconds;    /* of one core that the whole fit takes at most, held engines apart (bnn_engine_expect); 0: it does not say */
 } bnn_engine;
 
 /* Purposes: the first split of an engine's root stream. Never renumbered: seeds would give other results. */
@@ -177,6 +178,10 @@ static inline int bnn_engine_chains(const bnn_engine *e) {
 bnn_status bnn_engine_new(const char *spec, const bnn_texts *texts, const bnn_data *data, bnn_rng rng, bnn_engine **out);
 bnn_status bnn_engine_step(bnn_engine *engine, const bnn_data *data, bnn_step *out); /* one step, timed */
 void bnn_engine_free(bnn_engine *engine);                                            /* frees it with all it owns; NULL is allowed */
+/* For engines, when they are opened: the whole fit takes at most so many gradients on so many rows each, and flops beside them. Who would
+ * take more than a century is refused, with all that it holds (bnn_time_check). */
+void bnn_engine_expect(bnn_engine *engine, double gradients, int rows, double flops);
+double bnn_engine_seconds(const bnn_engine *engine); /* of one core, as it has said, and those of the engines that it holds */
 /* The innermost engine: the one that predicts; NULL before there is one. Of a mixture itself, once all its members predict. */
 const bnn_engine *bnn_engine_fitted(const bnn_engine *engine);
 /* The k-th member of a mixture, as it predicts; NULL behind the last, and of any other engine. */

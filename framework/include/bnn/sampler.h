@@ -61,6 +61,8 @@ typedef struct {
 
 /* For an engine's open hook: fills the bnn_sampler that is the engine's state. */
 bnn_status bnn_sampler_open(bnn_engine *engine, const bnn_sampler_conf *conf, bnn_transition_rule rule, const bnn_data *data);
+/* For the same hook: bnn_engine_expect of so many leapfrogs a transition. */
+void bnn_sampler_expect(bnn_engine *engine, const bnn_sampler_conf *conf, double leapfrogs, const bnn_data *data);
 
 /* The other hooks of an engine whose state is a bnn_sampler: */
 bnn_status bnn_sampler_step(bnn_engine *engine, const bnn_data *data, bnn_step *out);       /* one transition of every chain */

@@ -3,6 +3,7 @@
 #include "maps.h"
 #include "parts.h"
 
+#include "base/pace.h"
 #include "base/sized.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -253,7 +254,9 @@ static bnn_status predict_ranges(const bnn_engine *fitted, const bnn_data *data,
     bnn_pace pace = {.all = (double)bnn_predict_samples(fitted, options->samples) * data->n,
                      .progress = options->progress,
                      .context = options->context};
+    double seconds = (double)pace.all * bnn_model_forward_flops(fitted->model, 1) / BNN_FLOPS_A_SECOND;
     int rows = range_rows(fitted, options, p), from = 0;
+    BNN_TRY(bnn_time_check(seconds, "the prediction", "take fewer draws, or fewer rows"));
     do {
         int end = data->n - from < rows ? data->n : from + rows;
         BNN_TRY(predict_range(fitted, data, options, changer, from, end, &pace, p));

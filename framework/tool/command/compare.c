@@ -159,6 +159,7 @@ static bool show(void *context, double share) {
     {
         w->task->share = share, w->task->seconds += now - w->began;
         c->longest = fmax(c->longest, now - w->began), w->began = now;
+        tool_signals_wait(c->longest);
         for (int e = 0; e < c->c->n_engines; e++) seconds += seconds_left(c->task + e * c->c->n_splits, c->c->n_splits);
         for (int i = 0; i < n; i++) sum += c->task[i].share, left += !c->task[i].restored && !c->task[i].elsewhere;
     }
@@ -573,6 +574,7 @@ static bnn_status work(contest *c) {
     c->progress = tool_progress_start("compare");
     c->saved = tool_seconds();
     bnn_status s = bnn_jobs_run(c->c->n_engines * c->c->n_splits, run_task, c);
+    tool_signals_wait(INFINITY);
     tool_progress_end(&c->progress);
     c->c->partial = count_done(c) < c->c->n_engines * c->c->n_splits;
     for (int e = 0; s == BNN_OK && !c->c->partial && e < c->c->n_engines; e++) {
