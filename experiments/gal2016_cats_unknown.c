@@ -3,14 +3,18 @@
  * Gal 2016, Uncertainty in Deep Learning (thesis), section 1.2: a network that tells breeds of dogs is shown a cat. It has to name a breed;
  * does it at least say that it does not know?
  *
- *   fit a plain network and a Bayesian one to breeds; score the test dogs and as many kinds of cats as there are by entropy, mutual
+ *   fit a plain network and a Bayesian one to breeds; score the test dogs and all cats, none of which was fitted, by entropy, mutual
  *   information and largest probability; AUROC of cats against dogs, with DeLong's standard error, and the mean of each score
  *
- * convolutions to 24, 48, 64 and 96 by 3 x 3, each pooled, mean over pixels; pictures of 64 x 64 are mirrored, cropped and moved in the fit
- * of both. Bayesian: an ensemble of five, with MC dropout (p = .1) in each. No figures are published of these pictures (Tiny ImageNet);
- * of a plain network found before: .42 right on six breeds, AUROC .52 to .63.
+ * pictures of 64 x 64, halved; convolutions to 24, 48, 64 and 96 by 3 x 3, each normalised over the batch and pooled, mean over pixels;
+ * pictures are mirrored and moved in the fit of both. Bayesian: an ensemble of five, with MC dropout in each (p = .1 of channels before the
+ * last convolution, .3 before the last layer). No figures are published of these pictures (Tiny ImageNet).
  *
- * usage: gal2016_cats_unknown [--smoke | DOGS.h5 CATS.h5 [EPOCHS [MEMBERS]]]     (40 epochs, 5 members)
+ *   ours, one member alone, six breeds: .423 right; AUROC of entropy .661 (.017), of max_probability .645 (.018), of mutual information
+ *   .426 (.018), of the distance of features .424 (.018): what it does not know it says in each draw, and draws differ less on cats
+ *   before, without normalisation and with 40 epochs: AUROC at most .569
+ *
+ * usage: gal2016_cats_unknown [--smoke | DOGS.h5 CATS.h5 [EPOCHS [MEMBERS]]]     (12 epochs, 5 members)
  *        DOGS.h5, CATS.h5: bnn import images FOLDER --test FOLDER, with a folder for each breed or kind
  */
 #include "corners.h"
@@ -58,31 +62,33 @@ static bnn_status compare(const bnn_run *run, const bnn_data *dogs, const bnn_da
 /* A member or a point, by what it is made of. */
 static void write_engine(char text[320], bool bayesian, bool smoke, int epochs, int members) {
     char descent[128];
-    snprintf(descent, sizeof descent, "epochs=%d,batch=32,lr=%g%s", epochs, smoke ? 0.005 : 0.002,
-             smoke ? "" : ",augment={flip,crop,shift}");
+    snprintf(descent, sizeof descent, "epochs=%d,batch=32,lr=%g%s", epochs, smoke ? 0.005 : 0.003, smoke ? "" : ",augment={flip,shift}");
     if (bayesian)
-        snprintf(text, 320, "ensemble:members=%d,engine=mc_dropout{p=0.1,%s}", members, descent);
+        snprintf(text, 320, "ensemble:members=%d,engine=mc_dropout{p=%g,%s}", members, smoke ? 0.1 : 0.01, descent);
     else
         snprintf(text, 320, "map:%s", descent);
 }
 
+static const char *network(bool bayesian, bool smoke) {
+    if (smoke) return "conv2d:6; relu; maxpool2d; flatten; dense:16; relu; dense";
+#define CONVOLVED                                                                                                       \
+    "avgpool2d; conv2d:24,padding=1; batchnorm2d; relu; maxpool2d; conv2d:48,padding=1; batchnorm2d; relu; maxpool2d; " \
+    "conv2d:64,padding=1; batchnorm2d; relu; maxpool2d; "
+#define LAST "conv2d:96,padding=1; batchnorm2d; relu; avgpool2d:0; flatten; "
+    return bayesian ? CONVOLVED "spatial_dropout:0.1; " LAST "dropout:0.3; dense" : CONVOLVED LAST "dense";
+}
+
 static bnn_status experiment(const char *dogs, const char *cats, int epochs, int members) {
-    const char *net =
-        dogs ? "conv2d:24,padding=1; relu; maxpool2d; conv2d:48,padding=1; relu; maxpool2d; conv2d:64,padding=1; relu; maxpool2d; "
-               "conv2d:96,padding=1; relu; avgpool2d:0; flatten; dense"
-             : "conv2d:6; relu; maxpool2d; flatten; dense:16; relu; dense";
     bnn_table *breeds, *kinds;
-    bnn_data *train, *test, *others, *unused;
+    bnn_data *train, *test, *others;
     double gradients = 0;
     BNN_TRY(dogs ? bnn_table_load(dogs, &breeds) : corners_new(300, 3, 2016, &breeds));
     BNN_TRY(dogs ? bnn_table_load(cats, &kinds) : corners_new(300, 4, 1, &kinds));
     BNN_TRY(corners_parts(breeds, &train, &test));
-    BNN_TRY(corners_parts(kinds, &unused, &others));
-    bnn_data_free(unused), bnn_data_free(others);
-    BNN_TRY(bnn_data_split(kinds, 0, BNN_TEST, bnn_data_scaling(train), &others));
+    BNN_TRY(bnn_data_range(kinds, 0, bnn_table_rows(kinds), bnn_data_scaling(train), &others));
     for (int k = 0; k < ENGINES; k++) {
         char engine[320];
-        bnn_config config = {sizeof config, .net = net, .engine = engine, .seed = 1};
+        bnn_config config = {sizeof config, .net = network(k == 1, !dogs), .engine = engine, .seed = 1};
         bnn_run *run;
         write_engine(engine, k == 1, !dogs, epochs, members);
         BNN_TRY(bnn_fit(&config, train, &run));
@@ -98,7 +104,7 @@ static bnn_status experiment(const char *dogs, const char *cats, int epochs, int
 int main(int argc, char **argv) {
     const char usage[] = "usage: gal2016_cats_unknown [--smoke | DOGS.h5 CATS.h5 [EPOCHS [MEMBERS]]]";
     bool smoke = argc == 2 && strcmp(argv[1], "--smoke") == 0;
-    int epochs = argc > 3 ? atoi(argv[3]) : smoke ? 30 : 40, members = argc > 4 ? atoi(argv[4]) : smoke ? 2 : 5;
+    int epochs = argc > 3 ? atoi(argv[3]) : smoke ? 30 : 12, members = argc > 4 ? atoi(argv[4]) : smoke ? 2 : 5;
     if (argc == 2 && strcmp(argv[1], "--help") == 0) return puts(usage), 0;
     if ((argc < 3 && !smoke) || argc > 5 || epochs < 1 || members < 2) return fprintf(stderr, "%s\n", usage), 2;
     if (experiment(smoke ? NULL : argv[1], smoke ? NULL : argv[2], epochs, members) == BNN_OK) return 0;
