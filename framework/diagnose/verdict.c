@@ -252,8 +252,17 @@ static void add_map(const bnn_prediction *p, const double *share, int row, doubl
     if (s->pixels > 0) add(gain, weight, (s->ll - plain) / s->pixels);
 }
 
+/* Nats a row by which chance sets the answer that does not look at x above another like it, 19 times of 20: twice the difference over all
+ * rows is chi-squared, a degree for each number that was learned from the training rows. Shares of classes are those of the rows that are
+ * scored, which vary, too. Of maps, whose pixels depend on each other, nothing is known. */
+static double head_start(const bnn_prediction *p, const bnn_data *data, int training) {
+    int learned = data->n_classes > 0 ? data->n_classes - 1 : 2 * data->y_dim; /* shares, or mean and sd */
+    double variance = (training > 0 ? 1.0 / training : 0) + (data->n_classes > 0 ? 1 / bnn_data_weight(data) : 0);
+    return learned > 0 && !p->map_sums ? gsl_cdf_chisq_Pinv(0.95, learned) / 2 * variance : 0;
+}
+
 /* The log density against that of an answer which does not look at x. */
-static bnn_status judge_worth(const bnn_prediction *p, const bnn_data *data, bnn_remarks *out) {
+static bnn_status judge_worth(const bnn_prediction *p, const bnn_data *data, int training, bnn_remarks *out) {
     double *share = NULL;
     difference gain = {0};
     BNN_TRY(class_shares(data, &share));
@@ -270,7 +279,7 @@ static bnn_status judge_worth(const bnn_prediction *p, const bnn_data *data, bnn
             out, BNN_REMARK_BAD, "diverged",
             "the log-likelihood is %.3g nats a %s below that of %s: the fit has failed, or its intervals are far too narrow", -gain.mean,
             unit, plain);
-    if (gain.mean + 2 * error_of(&gain) < 0)
+    if (gain.mean + 2 * error_of(&gain) + head_start(p, data, training) < 0)
         return bnn_remarks_add(
             out, BNN_REMARK_WARNING, "worse_than_mean",
             "the log-likelihood is %.2g nats a %s below that of %s: do not use it as it is; fit longer, or by another engine", -gain.mean,
@@ -347,7 +356,7 @@ static bnn_status judge_collapse(const bnn_run *run, const bnn_prediction *p, co
 
 bnn_status bnn_judge_prediction(const bnn_run *run, const bnn_prediction *p, const bnn_data *data, int training, bnn_remarks *out) {
     if (!p->has_target || p->n == 0) return BNN_OK;
-    BNN_TRY(judge_worth(p, data, out));
+    BNN_TRY(judge_worth(p, data, training, out));
     if (p->n < BNN_FEW_ROWS)
         BNN_TRY(
             bnn_remarks_add(out, BNN_REMARK_NOTE, "few_rows", "%d rows were scored: another choice of them would give other scores", p->n));

@@ -256,9 +256,26 @@ START_TEST(worlds_tell_false_alarms_from_true_ones) {
 }
 END_TEST
 
+/* Nothing can be learned from x but by chance: an answer that is right does as well as one that does not look at x, here a little better,
+ * there a little worse, and many scored rows tell which. */
+START_TEST(worlds_of_noise_are_no_alarm) {
+    bnn_alarms a;
+    bnn_sbc_config c = bnn_sbc_preset();
+    c.net = "dense", c.prior = "gauss:sd=0.05,bias_sd=1", c.engine = "laplace:evidence=none,engine=map{steps=300,lr=0.05}";
+    c.rows = 60, c.points = 600, c.replications = 60, c.draws = 100;
+    for (c.classes = 0; c.classes < 3; c.classes += 2) {
+        c.likelihood = c.classes ? "categorical" : "gaussian:shape=2,sd=1";
+        OK(bnn_alarms_run(&c, &a));
+        ck_assert_msg(a.alarmed <= 3, "%d of %d good fits of %d classes are alarmed, the first by %s", a.alarmed, a.replications, c.classes,
+                      a.alarm[0].code);
+    }
+}
+END_TEST
+
 int main(void) {
-    return run_tests("verdict", (const TTest *const[]){good_fits_get_no_verdict, each_fault_gets_its_verdict, few_steps_are_said,
-                                                       rows_of_one_class_are_no_sample_of_all, probabilities_are_held_against_the_classes,
-                                                       classes_of_few_rows_are_said, no_posterior_is_said, rows_count_by_their_weight,
-                                                       worlds_tell_false_alarms_from_true_ones, NULL});
+    return run_tests("verdict",
+                     (const TTest *const[]){good_fits_get_no_verdict, worlds_of_noise_are_no_alarm, each_fault_gets_its_verdict,
+                                            few_steps_are_said, rows_of_one_class_are_no_sample_of_all,
+                                            probabilities_are_held_against_the_classes, classes_of_few_rows_are_said, no_posterior_is_said,
+                                            rows_count_by_their_weight, worlds_tell_false_alarms_from_true_ones, NULL});
 }
