@@ -275,10 +275,9 @@ static bnn_status judge_worth(const bnn_prediction *p, const bnn_data *data, int
     const char *unit = p->map_sums ? "pixel" : "row",
                *plain = p->is_class ? "the shares of the classes" : "the mean and sd of the training rows";
     if (!isfinite(gain.mean) || gain.mean < -BNN_FAR_BELOW)
-        return bnn_remarks_add(
-            out, BNN_REMARK_BAD, "diverged",
-            "the log-likelihood is %.3g nats a %s below that of %s: the fit has failed, or its intervals are far too narrow", -gain.mean,
-            unit, plain);
+        return bnn_remarks_add(out, BNN_REMARK_BAD, "diverged",
+                               "the log-likelihood is %.3g nats a %s below that of %s: the fit has failed, or its %s", -gain.mean, unit,
+                               plain, p->is_class ? "probabilities are far too sure" : "intervals are far too narrow, or too wide");
     if (gain.mean + 2 * error_of(&gain) + head_start(p, data, training) < 0)
         return bnn_remarks_add(
             out, BNN_REMARK_WARNING, "worse_than_mean",

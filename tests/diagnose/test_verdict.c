@@ -181,6 +181,15 @@ START_TEST(probabilities_are_held_against_the_classes) {
 }
 END_TEST
 
+START_TEST(classes_that_are_all_called_wrongly_have_probabilities_not_intervals) {
+    bnn_table *t = world_of_classes(0, 1);
+    bnn_remarks *r = judge("map:steps=2000,lr=0.02", NULL, t);
+    ck_assert_str_eq(bnn_remark_code(r, 0), "diverged");
+    ck_assert_ptr_nonnull(strstr(bnn_remark_sentence(r, 0), "the fit has failed, or its probabilities are far too sure"));
+    bnn_remarks_free(r), bnn_table_free(t);
+}
+END_TEST
+
 START_TEST(classes_of_few_rows_are_said) {
     bnn_table *t = world_of_classes(0, 0);
     bnn_remarks *r = judge("map:steps=2000,lr=0.02", NULL, t);
@@ -273,9 +282,9 @@ START_TEST(worlds_of_noise_are_no_alarm) {
 END_TEST
 
 int main(void) {
-    return run_tests("verdict",
-                     (const TTest *const[]){good_fits_get_no_verdict, worlds_of_noise_are_no_alarm, each_fault_gets_its_verdict,
-                                            few_steps_are_said, rows_of_one_class_are_no_sample_of_all,
-                                            probabilities_are_held_against_the_classes, classes_of_few_rows_are_said, no_posterior_is_said,
-                                            rows_count_by_their_weight, worlds_tell_false_alarms_from_true_ones, NULL});
+    return run_tests("verdict", (const TTest *const[]){
+                                    good_fits_get_no_verdict, worlds_of_noise_are_no_alarm, each_fault_gets_its_verdict, few_steps_are_said,
+                                    rows_of_one_class_are_no_sample_of_all, probabilities_are_held_against_the_classes,
+                                    classes_that_are_all_called_wrongly_have_probabilities_not_intervals, classes_of_few_rows_are_said,
+                                    no_posterior_is_said, rows_count_by_their_weight, worlds_tell_false_alarms_from_true_ones, NULL});
 }
