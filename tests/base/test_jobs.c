@@ -5,6 +5,7 @@
 #include "helpers.h"
 
 #include <bnn/jobs.h>
+#include <bnn/ranks.h>
 #include <omp.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -104,6 +105,24 @@ START_TEST(calls_from_inside_run_serially) {
 }
 END_TEST
 
+static bnn_status next_job(void *context, int i) {
+    ck_assert(!bnn_jobs_inside()); /* so that threads help with its parts */
+    ck_assert_int_eq((*(int *)context)++, i);
+    return BNN_OK;
+}
+
+START_TEST(ranks_run_jobs_one_after_another) {
+    const bnn_ranks two = {.size = sizeof two, .n = 2};
+    int next = 0;
+    omp_set_num_threads(3);
+    bnn_ranks_use(&two);
+    ck_assert_int_eq(bnn_jobs_run(20, next_job, &next), BNN_OK);
+    bnn_ranks_use(NULL);
+    ck_assert_int_eq(next, 20);
+    ck_assert_int_eq(bnn_ranks_used()->n, 1);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- waiting */
 
 typedef struct {
@@ -163,6 +182,7 @@ int main(void) {
     const TTest *const tests[] = {parts_cover_all_once,
                                   two_callers_at_once_both_get_all,
                                   calls_from_inside_run_serially,
+                                  ranks_run_jobs_one_after_another,
                                   who_waits_sleeps,
                                   nobody_waits_for_a_helper_that_does_not_come,
                                   NULL};

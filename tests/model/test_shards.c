@@ -202,7 +202,6 @@ static double *uneven_weights(int rows) {
 
 static _Noreturn void be_rank(int rank, talk *t, const problem *alone, double sum) {
     problem p;
-    alarm(20); /* ranks that wait for each other fail */
     t->ranks = (bnn_ranks){sizeof t->ranks, t->ranks.n, rank, t, send_to, receive_from, broadcast};
     bnn_ranks_use(&t->ranks);
     problem_open(alone->rows, IN, "dense:3; tanh; dense", "gauss", &p);
