@@ -6,6 +6,7 @@
 #include "ranks/mpi.h"
 #include "tool.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ static void leave(int status, void *nothing) {
         return;
     }
     if (ranks->rank > 0) {
+        signal(SIGTERM, SIG_DFL); /* of mpirun, which is to end this wait */
         sleep(SECONDS);
         dprintf(own_error, "bnn: rank %d: %s\n", ranks->rank, *bnn_error() ? bnn_error() : "has failed");
     }

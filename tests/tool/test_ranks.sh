@@ -46,6 +46,8 @@ works diff same.h5 no.h5
 rm no.h5
 ranks 2 -e nothing -o no.h5
 one_sentence "'nothing'"
+ranks 3 -e map:lr=1e9,epochs=30,batch=29000,optimizer=sgd -o no.h5 # on all ranks, on their way
+one_sentence 'the objective is not finite'
 ranks 3 -e hmc -d - -o no.h5
 one_sentence 'standard input comes to one of 3 ranks alone'
 check 'nothing is written' [ ! -e no.h5 ]
