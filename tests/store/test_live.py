@@ -6,6 +6,7 @@ a log that is followed as `tail -f` does, also through a stop and a resumed fit.
 Readers that are not installed are skipped by name. Without h5py and NumPy a line that begins with 'skipped' is printed and the exit status is 77,
 which meson counts as skipped.
 """
+import atexit
 import json
 import re
 import shutil
@@ -48,6 +49,7 @@ READERS = {"h5py": by_h5py, "ncdump": by_tool("ncdump"), "h5dump": by_tool("h5du
 
 def start(bnn, out, *words):
     fit = subprocess.Popen([bnn.path, *map(str, (*FIT, *words)), "-o", out], cwd=bnn.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    atexit.register(fit.kill)  # it does not end by itself where a check fails
     until = time.monotonic() + 60
     while not Path(bnn.at(out)).exists() and fit.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
