@@ -18,7 +18,7 @@
  *   by chance: 4.91 a step, 2.455e5 in 50,000
  *   ours, three runs of 20,000 steps on other seeds, means (standard errors): 0 % 5455 (666), Bayes by Backprop 6975 (246). Three whole
  *   runs: 0 % 7653 (720), with learned noise 8008 (1138); Bayes by Backprop with gauss:sd=0.3 9157 (1760), which leaves 3 % of the good
- *   mushrooms to the end; the last layer, one run, 8950 where 0 % has 6470. Neither is below epsilon-greedy, as published
+ *   mushrooms to the end; the last layer, one run, 8950 where 0 % has 6470. Unlike theirs, neither is below epsilon-greedy
  *
  * A whole run takes about 11 s of one core for epsilon, 70 for each of the others.
  *
