@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 12, DEEPEST = 3, MOST_LAYERS = 3, MOST_MEMBERS = 50 /* which are opened one by one */ };
+/* Members are opened one by one, and wide layers are drawn weight by weight: what takes long is no fault. */
+enum { ROWS = 12, DEEPEST = 3, MOST_LAYERS = 3, MOST_MEMBERS = 50, WIDEST = 64 };
 
 static void write_object(FILE *out, target_input *in, bnn_kind kind, int depth);
 
@@ -27,19 +28,21 @@ static const bnn_type *type_of(bnn_kind kind, unsigned which) {
     return type;
 }
 
-static void write_end(FILE *out, const bnn_option *o, double end) {
+static void write_end(FILE *out, bnn_kind kind, const bnn_option *o, double end) {
     char text[BNN_NUMBER_TEXT];
-    fputs(bnn_number_print(strcmp(o->name, "members") == 0 && end > MOST_MEMBERS ? MOST_MEMBERS : end, text), out);
+    if (kind == BNN_LAYER && o->kind == BNN_OPTION_INT && end > WIDEST) end = WIDEST;
+    if (strcmp(o->name, "members") == 0 && end > MOST_MEMBERS) end = MOST_MEMBERS;
+    fputs(bnn_number_print(end, text), out);
 }
 
-static void write_value(FILE *out, target_input *in, const bnn_option *o, unsigned how, int depth) {
+static void write_value(FILE *out, target_input *in, bnn_kind kind, const bnn_option *o, unsigned how, int depth) {
     bool number = o->kind == BNN_OPTION_INT || o->kind == BNN_OPTION_REAL;
     int n = 0;
     while (o->choices && o->choices[n]) n++;
     if (how % 4 == 0)
         fputs(o->preset, out);
     else if (number && how % 4 < 3)
-        write_end(out, o, how % 4 == 1 ? o->min : o->max);
+        write_end(out, kind, o, how % 4 == 1 ? o->min : o->max);
     else if (n > 0 && how % 4 < 3)
         fputs(o->choices[how / 4 % (unsigned)n], out);
     else if (o->kind == BNN_OPTION_SPEC && depth < DEEPEST && how % 4 < 3)
@@ -60,7 +63,7 @@ static void write_object(FILE *out, target_input *in, bnn_kind kind, int depth) 
         unsigned how = target_byte(in);
         if (how < 128) continue;
         fprintf(out, "%s%s=", mark, o.name);
-        write_value(out, in, &o, how, depth);
+        write_value(out, in, kind, &o, how, depth);
         mark = ",";
     }
     if (depth > 0 && *mark == ',') fputs("}", out);
