@@ -343,6 +343,38 @@ START_TEST(draws_of_y_are_those_of_the_draws) {
 }
 END_TEST
 
+typedef struct {
+    int calls;
+    double last;
+} reported;
+
+/* From the threads that work. */
+static void report(void *context, double share) {
+    reported *r = context;
+#pragma omp critical(report)
+    {
+        r->calls++;
+        if (share > r->last) r->last = share;
+    }
+}
+
+START_TEST(the_share_of_draws_is_reported) {
+    static const char *const engines[] = {"mc_dropout", "ensemble:engine=mc_dropout,members=3"};
+    for (int i = 0; i < 2; i++) {
+        bnn_table *t = table_new(30, IN, 0, 1);
+        bnn_data *d = data_new(t);
+        bnn_engine *e;
+        bnn_prediction *p;
+        reported r = {0};
+        OK(bnn_engine_new(engines[i], &(bnn_texts){"dropout:0.3; dense", "gaussian", "gauss"}, d, bnn_rng_seed(1), &e));
+        OK(bnn_predict(e, d, &(bnn_predict_options){.size = sizeof(bnn_predict_options), .samples = 60, .progress = report, .context = &r}, &p));
+        ck_assert_int_eq(r.calls, 60);
+        ck_assert_double_eq(r.last, 1);
+        bnn_prediction_free(p), bnn_engine_free(e), bnn_data_free(d), bnn_table_free(t);
+    }
+}
+END_TEST
+
 /* Outputs of all draws of 3500 rows are more than 64 MB: they come in ranges, which no row knows of. */
 START_TEST(ranges_of_rows_do_not_change_bits) {
     enum { ROWS = 3500, S = 2500, SOME = 3 };
@@ -809,6 +841,7 @@ int main(void) {
                                   quantiles_and_scores_are_those_of_the_mixture,
                                   quantiles_and_scores_of_staircases,
                                   draws_of_y_are_those_of_the_draws,
+                                  the_share_of_draws_is_reported,
                                   ranges_of_rows_do_not_change_bits,
                                   what_cannot_be_asked_is_refused,
                                   one_layer_of_dropout_has_its_moments,
