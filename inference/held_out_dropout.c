@@ -208,8 +208,7 @@ static bnn_status open(bnn_engine *e, const bnn_data *data) {
     BNN_TRY(bnn_minibatch_open(data, c->batch, &s->every));
     int least = LEAST_EPOCHS * bnn_minibatch_count(&s->every, data);
     s->steps = c->steps > least ? c->steps : least;
-    bnn_engine_expect(e, s->steps, s->every.rows,
-                      (double)s->steps / c->cycle * c->draws * bnn_model_forward_flops(e->model, held_rows(s)));
+    bnn_engine_expect(e, s->steps, s->every.rows, (double)s->steps / c->cycle * c->draws * bnn_model_forward_flops(e->model, held_rows(s)));
     BNN_TRY(open_run(e, &s->run[0]));
     return open_run(e, &s->run[1]);
 }

@@ -24,7 +24,7 @@ static volatile sig_atomic_t permille = -1; /* of the work that are done; -1: it
 
 static void note_request(int number) { asked = number; }
 
-enum { GRACE = 20 };                              /* seconds: schedulers kill after 30 */
+enum { GRACE = 20 };                           /* seconds: schedulers kill after 30 */
 static volatile sig_atomic_t patience = GRACE; /* seconds from a signal to the end, whatever is on its way; 0: there is no hurry */
 
 static void catch_signal(int number) {
@@ -47,7 +47,9 @@ void tool_signals_wait(double longest) {
     if (patience == 0) alarm(0);
 }
 
-static void listen_to(int number, void (*handler)(int)) { sigaction(number, &(struct sigaction){.sa_handler = handler, .sa_flags = SA_RESTART}, NULL); }
+static void listen_to(int number, void (*handler)(int)) {
+    sigaction(number, &(struct sigaction){.sa_handler = handler, .sa_flags = SA_RESTART}, NULL);
+}
 
 void tool_signals_listen(void) {
     listen_to(SIGINT, catch_signal);

@@ -225,7 +225,7 @@ void tool_progress_expect(tool_progress *progress, double seconds); /* of one co
 void tool_progress_show(tool_progress *progress, double share);
 void tool_progress_take(void *progress, double share); /* the same, for calls of the library that report their share */
 void tool_progress_left(tool_progress *progress, double share, double seconds); /* where more is known than the share */
-void tool_progress_end(tool_progress *progress); /* wipes the line */
+void tool_progress_end(tool_progress *progress);                                /* wipes the line */
 
 int tool_threads(int n);   /* sets the number of threads; returns what it was */
 double tool_seconds(void); /* of a clock that only goes forward */

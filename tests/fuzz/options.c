@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Members are opened one by one, and wide layers are drawn weight by weight: what takes long is no fault. */
-enum { ROWS = 12, DEEPEST = 3, MOST_LAYERS = 3, MOST_MEMBERS = 50, WIDEST = 64 };
+/* Members are opened one by one, and wide layers are drawn weight by weight: what takes time and memory that are there is no fault. */
+enum { ROWS = 12, DEEPEST = 3, MOST_LAYERS = 3, MOST_MEMBERS = 5, WIDEST = 64 };
 
 static void write_object(FILE *out, target_input *in, bnn_kind kind, int depth);
 

@@ -367,7 +367,8 @@ START_TEST(the_share_of_draws_is_reported) {
         bnn_prediction *p;
         reported r = {0};
         OK(bnn_engine_new(engines[i], &(bnn_texts){"dropout:0.3; dense", "gaussian", "gauss"}, d, bnn_rng_seed(1), &e));
-        OK(bnn_predict(e, d, &(bnn_predict_options){.size = sizeof(bnn_predict_options), .samples = 60, .progress = report, .context = &r}, &p));
+        OK(bnn_predict(e, d, &(bnn_predict_options){.size = sizeof(bnn_predict_options), .samples = 60, .progress = report, .context = &r},
+                       &p));
         ck_assert_int_eq(r.calls, 60);
         ck_assert_double_eq(r.last, 1);
         bnn_prediction_free(p), bnn_engine_free(e), bnn_data_free(d), bnn_table_free(t);

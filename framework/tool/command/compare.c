@@ -40,7 +40,8 @@ static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "comparison file to write, for `bnn report`", 0},
     {"checkpoint-every", EVERY, "TIME", 0, "write the fits that are done to FILE this often: 30s, 5min (default: 5min; 0s: never)", 3},
     {"max-time", MAX_TIME, "TIME", 0,
-     "end before so much time has passed, such as 55min; the fits that are done then are in FILE, the exit status is 1, and the same command "
+     "end before so much time has passed, such as 55min; the fits that are done then are in FILE, the exit status is 1, and the same "
+     "command "
      "with --resume makes the others, each from its beginning: give the time of several",
      3},
     {"part", PART, "I/N", 0, "make the I-th of N parts of the fits and write them to FILE: `bnn merge` joins the files of all parts", 3},
@@ -98,9 +99,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 typedef struct {
     int n;                         /* test rows */
     double *sd, *error, *y, *last; /* [n] as in bnn_contestant, in one piece; the last one pit, of classes called */
-    double share, seconds; /* done of the fit, and what that took */
-    bool done, restored; /* restored: by a process before this one */
-    bool elsewhere;      /* it belongs to another part */
+    double share, seconds;         /* done of the fit, and what that took */
+    bool done, restored;           /* restored: by a process before this one */
+    bool elsewhere;                /* it belongs to another part */
 } task;
 
 /* What a fit adds to the comparison at its end. */
