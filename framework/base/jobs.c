@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * jobs.c: work on the threads of this process, and with the ranks that it is one of.
+ */
 #include <bnn/jobs.h>
 #include <bnn/ranks.h>
 
@@ -7,6 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const bnn_ranks alone = {.size = sizeof alone, .n = 1};
+static const bnn_ranks *used = &alone; /* a process is one rank, whatever it fits */
+
+void bnn_ranks_use(const bnn_ranks *ranks) { used = ranks ? ranks : &alone; }
+
+const bnn_ranks *bnn_ranks_used(void) { return used; }
+
 bool bnn_jobs_inside(void) { return bnn_team_at_work() || omp_in_parallel(); }
 
 bnn_status bnn_jobs_run(int n, bnn_status (*job)(void *context, int i), void *context) {
@@ -14,7 +24,7 @@ bnn_status bnn_jobs_run(int n, bnn_status (*job)(void *context, int i), void *co
     bnn_status status = BNN_OK;
     char *sentence = NULL;
     if (n == 1) return job(context, 0); /* a region, even of one thread, takes memory: more than a step of a small network needs */
-#pragma omp parallel for schedule(dynamic, 1) if (n > 1 && !bnn_jobs_inside() && bnn_ranks_used()->n == 1)
+#pragma omp parallel for schedule(dynamic, 1) if (n > 1 && !bnn_jobs_inside() && used->n == 1)
     for (int i = 0; i < n; i++) {
         bnn_status s = job(context, i);
         if (s == BNN_OK) continue;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "base/pace.h"
 #include "types/vtable.h"
 
 #include <bnn/engine.h>

@@ -4,7 +4,7 @@
  */
 #include <bnn/choose.h>
 
-#include "base/pace.h"
+#include <bnn/cost.h>
 #include <bnn/number.h>
 #include <math.h>
 

@@ -38,6 +38,10 @@ void bnn_cost_add(bnn_cost *to, const bnn_cost *from);
  * of its control groups leave. Engines that a holder opens together are asked for at once (bnn_holder_open). */
 bnn_status bnn_memory_check(double bytes, const char *what, const char *way_out);
 
+/* About how fast one core is: what predicted times are made of. */
+#define BNN_FLOPS_A_SECOND 20e9 /* in the products of small networks */
+#define BNN_SECONDS_A_PASS 4e-6 /* of a gradient on no rows */
+
 /* Refuses a job that cannot end: "WHAT takes about 9.1e+04 years of one core, ...; WAY_OUT". The seconds are those of one core; no more
  * than a century of them is begun. */
 bnn_status bnn_time_check(double seconds, const char *what, const char *way_out);

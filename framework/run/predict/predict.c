@@ -3,7 +3,6 @@
 #include "maps.h"
 #include "parts.h"
 
-#include "base/pace.h"
 #include "base/sized.h"
 #include <stdatomic.h>
 #include <stdlib.h>
