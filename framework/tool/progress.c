@@ -127,6 +127,8 @@ static void show_line(tool_progress *progress, double share, double now, double 
     fflush(stderr);
 }
 
+enum { PACE_SHOWS = 5 }; /* seconds: who was kept from the processor for a moment is not slow for good */
+
 /* Whom an hour or more awaits is told once. */
 static void announce(tool_progress *progress, double seconds, const char *how) {
     static const struct {
@@ -151,7 +153,7 @@ void tool_progress_left(tool_progress *progress, double share, double left) {
         double now = tool_seconds();
         if (isatty(STDERR_FILENO))
             show_line(progress, share, now, left);
-        else if (now - progress->started > 1)
+        else if (now - progress->started > PACE_SHOWS)
             announce(progress, left, "are left at this pace");
     }
 }

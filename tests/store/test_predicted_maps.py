@@ -220,10 +220,17 @@ def check_pictures(bnn):
 
 
 def check_others(bnn):
-    """What is made for rows of one class refuses maps in a sentence, and takes classes of images that are kept as bytes."""
-    no_maps = "for rows with one class or real targets, not for maps of classes"
-    for words in (["calibrate", "-o", "x.h5"], ["attack", "--eps", "0.1", "-o", "x.h5"]):
-        refused(bnn, [words[0], "run.h5", "-S", "3", *words[1:]], no_maps)
+    """What is made for rows of one class refuses maps in a sentence, or takes their pixels, and takes classes of images that are kept as bytes."""
+    for method in "isotonic", "lac", "aps", "raps":
+        refused(bnn, ["calibrate", "run.h5", "-S", "3", "--method", method, "-o", "x.h5"], "for rows with one class or real targets, not for maps of classes")
+    found = json.loads(bnn("calibrate", "run.h5", "-S", 3, "--method", "temperature", "-o", "cooled.h5", "--json"))
+    for run in "run", "cooled":
+        bnn("predict", run + ".h5", "-S", 3, "--probabilities", "-o", run + ".answer.h5")
+    warm, cooled = (answer(bnn.at(run + ".answer.h5"))["probability"] for run in ("run", "cooled"))
+    sharper = warm ** (1 / found["calibration"]["values"][0])
+    assert found["calibration"]["values"][0] < 0.9 and np.allclose(cooled, sharper / sharper.sum(axis=1, keepdims=True), atol=1e-5), found
+    bnn("attack", "run.h5", "-S", 3, "--eps", "0.1", "-o", "moved.h5")
+    assert "moved.h5" in bnn("evaluate", "run.h5", "-S", 3, "--also", "moved.h5")
     refused(bnn, ["shift", "maps.h5", "--rotate", "20", "-o", "x.h5"], "rotate would leave the maps of classes where they are")
     bnn("shift", "maps.h5", "--noise", "0.05", "-o", "noisy.h5")
     assert "noisy.h5" in bnn("evaluate", "run.h5", "-S", 3, "--also", "noisy.h5")
