@@ -21,11 +21,11 @@ sys.dont_write_bytecode = True
 BUILD, REAL = Path(sys.argv[1]).resolve(), sys.argv[2]
 TREE = Path(__file__).resolve().parent.parent
 MARK = "@@status "
-# Sends the signal once the program listens to it and has had a moment for its first steps: a second is none to a slow machine, and all that a fast one needs.
+# Sends the signal once the program listens to all that a fit does (SIGALRM is the last) and has had a moment for its first steps: a second is none to a slow machine, and all that a fast one needs.
 TIMEOUT = """timeout() {
     shift 2
     "$@" &
-    until grep -q '^SigCgt:.*[2367abef]..$' /proc/$!/status; do sleep 0.01; done
+    until grep -q '^SigCgt:.*[2367abef]...$' /proc/$!/status; do sleep 0.01; done
     sleep 0.1
     kill -INT $!
     wait $!

@@ -22,8 +22,11 @@ ended() {
     status=$?
 }
 
-# listens: waits until $pid catches SIGUSR1, the last signal that it comes to listen to.
-listens() { until grep -q '^SigCgt:.*[2367abef]..$' /proc/$pid/status; do sleep 0.01; done; }
+# answers: waits until $pid catches SIGUSR1, as any long command does from its beginning, to say how far it is.
+answers() { until grep -q '^SigCgt:.*[2367abef]..$' /proc/$pid/status; do sleep 0.01; done; }
+
+# listens: waits until $pid catches SIGALRM, the last signal that a fit or a comparison comes to listen to; before that signals are those of any long command.
+listens() { until grep -q '^SigCgt:.*[2367abef]...$' /proc/$pid/status; do sleep 0.01; done; }
 
 # delivered: waits until $pid has been given what was sent to it: of two signals of a kind that wait for it, it gets one.
 delivered() { while grep -q '^ShdPnd:.*[1-9a-f]' /proc/$pid/status; do sleep 0.01; done; }

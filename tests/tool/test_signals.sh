@@ -91,7 +91,7 @@ done
 
 # A step that does not end is not waited for: an alarm, here a signal, ends it.
 start fit -d r.h5 --net "$net" --engine hmc:steps=1000000000 --threads 1 -o slow.h5
-until [ $((0x$(sed -n 's/^SigCgt:\t//p' /proc/$pid/status) & 0x2000)) != 0 ]; do sleep 0.01; done
+listens
 after 0 TERM
 until [ $((0x$(sed -n 's/^SigCgt:\t//p' /proc/$pid/status) & 0x4000)) = 0 ]; do sleep 0.01; done
 after 0 ALRM
@@ -118,7 +118,7 @@ rm -f late.h5 late.log
 # Commands whose work is written as a whole say how far it is.
 fit works "$brief" -o brief.h5
 start predict brief.h5 --samples 10000000 --threads 1 -o far.h5
-listens
+answers
 tries=0
 until grep -q ' % done$' "$err" || [ $((tries += 1)) = 3000 ]; do after 0.02 USR1; done
 check 'a prediction says how far it is' grep -Eqx 'bnn predict: goes on after [0-9]+ s, [0-9]+\.[0-9] % done' "$err"
@@ -129,7 +129,7 @@ check 'with the status of the signal' [ $status = 143 ]
 check 'and no file' [ ! -e far.h5 ]
 rm -f far.h5.lock
 start sbc --net dense --engine hmc:steps=100000000 --likelihood gaussian:tau=4 --threads 1
-listens
+answers
 after 0 TERM
 ended
 check 'a test of an engine likewise' grep -Eq '^bnn sbc: stopped after [0-9]+ s.*; what was not written is lost$' "$err"
