@@ -38,7 +38,7 @@ static void catch_signal(int number) {
 static void give_up(int number) {
     static const char text[] = "bnn: stopped within a step that would not end: what was written before it stays\n";
     (void)number;
-    if (!caught || write(STDERR_FILENO, text, sizeof text - 1) < 0) return;
+    if (!caught || patience == 0 || write(STDERR_FILENO, text, sizeof text - 1) < 0) return;
     raise(caught);
 }
 

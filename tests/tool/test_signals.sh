@@ -90,12 +90,17 @@ for signals in 'INT INT' 'INT TERM' 'TERM INT'; do
 done
 
 # A step that does not end is not waited for: an alarm, here a signal, ends it.
-start fit -d r.h5 --net "$net" --engine hmc:steps=1000000000 --threads 1 -o slow.h5
-listens
-after 0 TERM
-until [ $((0x$(sed -n 's/^SigCgt:\t//p' /proc/$pid/status) & 0x4000)) = 0 ]; do sleep 0.01; done
-after 0 ALRM
-ended
+# One that comes before the step has begun finds none to end: it is sent again.
+tries=0
+while [ $((tries += 1)) -le 10 ] && ! grep -q 'would not end' "$err"; do
+    rm -f slow.h5
+    start fit -d r.h5 --net "$net" --engine hmc:steps=1000000000 --threads 1 -o slow.h5
+    listens
+    after 0.1 TERM
+    while grep -q '^SigCgt:.*[4567cdef]...$' /proc/$pid/status; do sleep 0.01; done
+    after 0 ALRM
+    ended
+done
 check 'the exit status is that of the first signal' [ $status = 143 ]
 check 'and a sentence' grep -qx 'bnn: stopped within a step that would not end: what was written before it stays' "$err"
 rm -f slow.h5.lock
