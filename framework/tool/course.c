@@ -195,10 +195,10 @@ static bool has_time(const tool_course *c, double longest) {
 static bnn_status look_on(const tool_course *c, double longest, bool *goes_on) {
     const bnn_run *run = c->run;
     const bnn_history *h = &run->history;
-    if (run->complete) return *goes_on = false, BNN_OK;
+    *goes_on = !run->complete && !tool_signals_caught() && has_time(c, longest);
+    if (run->complete || tool_ranks_count() == 1) return BNN_OK;
     const double state[] = {(double)(number_of(c) >> 12), run->steps, (double)run->cost.gradients, h->n > 0 ? h->nll[h->n - 1] : 0,
                             h->n > 0 ? h->prior[h->n - 1] : 0};
-    *goes_on = !tool_signals_caught() && has_time(c, longest);
     return tool_ranks_agree(sizeof state / sizeof *state, state, goes_on);
 }
 

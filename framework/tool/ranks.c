@@ -56,7 +56,6 @@ void tool_ranks_meet(void) {
 
 bnn_status tool_ranks_agree(int n, const double *state, bool *decision) {
     double number[TOOL_RANKS_STATE + 1];
-    if (tool_ranks_count() == 1) return BNN_OK;
     memcpy(number, state, (size_t)n * sizeof *number);
     number[n] = *decision;
     ranks->broadcast(ranks->context, number, (size_t)n + 1);

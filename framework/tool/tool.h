@@ -279,7 +279,7 @@ bool tool_ranks_first(void);          /* this one writes and prints */
 void tool_ranks_share(bool together); /* fits are made together, or by each rank for itself */
 void tool_ranks_meet(void);           /* waits until all have come to this */
 enum { TOOL_RANKS_STATE = 8 };        /* numbers of a state, at most */
-/* Fails on a rank whose state is not that of the first one; what that decides holds for all. */
+/* Of several ranks: fails on one whose state is not that of the first one; what that decides holds for all. */
 bnn_status tool_ranks_agree(int n, const double *state, bool *decision);
 /* Warns, after the first step of an engine, where ranks had nothing to share. */
 void tool_ranks_doubt(const char *engine);

@@ -48,8 +48,7 @@ static const struct {
     {{"linear", "on linear regression the draws have the mean and the covariance that it claims"}, CLAIM, bnn_rule_linear},
     {{"correlated", "the same where the parameters are strongly correlated"}, CLAIM, bnn_rule_correlated},
     {{"objective", "on every row three times the answer is that of three times the likelihood and one prior, under WEIGHS by weights, too; "
-                   "the reported U is the "
-                   "model's"},
+                   "the reported U is the model's"},
      CLAIM,
      bnn_rule_objective},
     {{"prior", "on rows that say nothing the answer is that of the prior alone"}, CLAIM, bnn_rule_prior},

@@ -128,10 +128,11 @@ bnn_status bnn_diagnosis_spread(const bnn_diagnosis *diagnosis, bnn_quantity_of 
  *   not_converged    U still fell over the last third of the fit, or a descent had few steps and was not level at half of them
  *   diverged         U or a log-likelihood is not finite, or far below that of an answer that does not look at x
  *   worse_than_mean  the log-likelihood is below that of the mean and sd of the training rows, or of the shares of the classes
- *   overconfident, underconfident    90 % intervals hold too few, too many of the targets; calls of classes fail more, less often than they
- * say noise_collapsed  the learned noise is far below what the mean is off by, and intervals hold too little improper         there is no
- * posterior: a flat noise with more weights than rows, or more weights with a flat prior than rows noise_small      it is far below what
- * the targets vary by, with more parameters than rows chains_apart, few_draws, divergent, slow_energy, saturated    what bnn_diagnose finds
+ *   overconfident, underconfident    90 % intervals hold too few, too many of the targets; classes are wrong more, less often than called
+ *   noise_collapsed  the learned noise is far below what the mean is off by, and intervals hold too little
+ *   improper         there is no posterior: a flat noise with more weights than rows, or more weights with a flat prior than rows
+ *   noise_small      it is far below what the targets vary by, with more parameters than rows
+ *   chains_apart, few_draws, divergent, slow_energy, saturated    what bnn_diagnose finds
  *   temperature_off, cap_reached    what engines say of themselves
  *   few_rows         too few rows were fitted, in all or of a class, or scored, to say much
  *

@@ -21,7 +21,7 @@ typedef struct {
     tool_reading reading;
     const char *engine[MOST_ENGINES], *splits, *out, *reference;
     int n_engines;
-    bool resume, json;
+    bool resume, json, partial; /* partial: it was stopped before all fits were done */
     tool_interval every;
     double deadline; /* of --max-time */
     tool_part part;  /* of the fits */
@@ -41,8 +41,7 @@ static const struct argp_option options[] = {
     {"checkpoint-every", EVERY, "TIME", 0, "write the fits that are done to FILE this often: 30s, 5min (default: 5min; 0s: never)", 3},
     {"max-time", MAX_TIME, "TIME", 0,
      "end before so much time has passed, such as 55min; the fits that are done then are in FILE, the exit status is 1, and the same "
-     "command "
-     "with --resume makes the others, each from its beginning: give the time of several",
+     "command with --resume makes the others, each from its beginning: give the time of several",
      3},
     {"part", PART, "I/N", 0, "make the I-th of N parts of the fits and write them to FILE: `bnn merge` joins the files of all parts", 3},
     {"slurm", SLURM, "N", 0,
@@ -120,7 +119,6 @@ typedef struct {
     tool_progress progress;
     double saved;   /* when */
     double longest; /* seconds that a step, or a prediction, took */
-    bool stopped;   /* before all fits were done */
 } contest;
 
 typedef struct {
@@ -587,9 +585,8 @@ static bnn_status work(contest *c) {
 }
 
 /* Writes a comparison that was stopped, and says how to go on. */
-static bnn_status stop(contest *c) {
+static bnn_status stop(const contest *c) {
     int done = count_done(c), all = count_own(c);
-    c->stopped = true;
     if (c->r->out && done > 0) BNN_TRY(save_part(c));
     fprintf(stderr, "bnn: stopped after %d of %d fits", done, all);
     if (!c->r->out)
@@ -777,7 +774,7 @@ static bnn_status compare_on(contest *c, int first, int last) {
     return c->r->part.n ? save_piece(c, was_complete) : show_and_save(c, was_complete);
 }
 
-static bnn_status compare(request *r, bool *stopped) {
+static bnn_status compare(request *r) {
     bnn_table *table;
     contest c = {.r = r, .reading = &r->reading};
     int first, last;
@@ -788,7 +785,7 @@ static bnn_status compare(request *r, bool *stopped) {
     if (s == BNN_OK) s = tool_reading_split(&r->reading, table, last_split(r->splits));
     if (s == BNN_OK && (s = read_splits(r->splits, table->n_splits, &first, &last)) < 0) bnn_note(s, "%s", r->job.data);
     if (s == BNN_OK) s = compare_on(&c, first, last);
-    *stopped = c.stopped;
+    r->partial = s == BNN_OK && c.task && count_done(&c) < count_own(&c);
     if (c.task) close_tasks(&c);
     bnn_comparison_free(c.c);
     bnn_table_free(table);
@@ -812,12 +809,11 @@ static int run(int argc, char **argv) {
                "  bnn compare -d boston.h5 --net 'dense:50; relu; dense' --engine hmc --engine laplace --part 2/7 -o far.2.h5\n"
                "  bnn report cmp.h5 -o report.html"};
     request r = {.every = {.seconds = 300}};
-    bool stopped;
     tool_job_open(&r.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);
-    if (compare(&r, &stopped) < 0) return tool_fail();
+    if (compare(&r) < 0) return tool_fail();
     tool_signals_obey();
-    return stopped;
+    return r.partial;
 }
 
 const command command_compare = {.name = "compare", .summary = "compare engines on the same network, data and splits", .run = run};
