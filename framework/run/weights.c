@@ -210,6 +210,47 @@ static bnn_status check_names(const bnn_weights *w) {
     return BNN_OK;
 }
 
+/* ---------------------------------------------------------------- an order by name */
+
+/* A name, the user's own, or the last part of a name; of several it is none. -1: none, -2: several. */
+static int find_layer(const bnn_weights *w, const char *name) {
+    for (int i = 0; i < w->n; i++)
+        if (strcmp(w->layer[i].name, name) == 0) return i;
+    int found = -1;
+    for (int i = 0; i < w->n; i++) {
+        const bnn_weights_layer *layer = &w->layer[i];
+        size_t shorter = strlen(layer->name) > strlen(name) ? strlen(layer->name) - strlen(name) : 0;
+        bool ends = shorter > 0 && strchr("/.", layer->name[shorter - 1]) && strcmp(layer->name + shorter, name) == 0;
+        if (!ends && !(layer->given && strcmp(layer->given, name) == 0)) continue;
+        if (found >= 0) return -2;
+        found = i;
+    }
+    return found;
+}
+
+/* One entry of the list: its layer moves to place k. */
+static bnn_status place(bnn_weights *w, int k, const char *name) {
+    int i = find_layer(w, name);
+    if (i == -2) return bnn_fail(BNN_ERR_NAME, "%s: the order names '%s', which is the end of several layers' names", w->path, name);
+    if (i < 0) return bnn_fail(BNN_ERR_NAME, "%s: the order names '%s', which is no layer with weights", w->path, name);
+    if (i < k) return bnn_fail(BNN_ERR_NAME, "%s: the order names '%s' twice", w->path, w->layer[i].name);
+    bnn_weights_layer layer = w->layer[i];
+    memmove(&w->layer[k + 1], &w->layer[k], (size_t)(i - k) * sizeof layer);
+    w->layer[k] = layer;
+    return bnn_weights_layer_dense(&w->layer[k]);
+}
+
+bnn_status bnn_weights_order(bnn_weights *w, const char *names) {
+    char *list = strdup(names), *rest = list;
+    bnn_status s = list ? BNN_OK : bnn_oom("an order of layers");
+    int k = 0;
+    for (char *name; s == BNN_OK && (name = strsep(&rest, ",")); k++) s = place(w, k, name + strspn(name, " "));
+    if (s == BNN_OK && k < w->n) s = bnn_fail(BNN_ERR_NAME, "%s: the order does not name layer '%s'", w->path, w->layer[k].name);
+    if (s == BNN_OK) w->by_name = false;
+    free(list);
+    return s;
+}
+
 /* ---------------------------------------------------------------- weights -> theta */
 
 static bnn_status check_shape(const bnn_weights *w, const bnn_weight *from, const bnn_turn *turn, const bnn_layer *l,

@@ -2,6 +2,7 @@
 #include "parts.h"
 
 #include <bnn/jobs.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +82,21 @@ static bnn_status hand_out(const bnn_work *w, const bnn_desk *d, int s, const bn
     return w->sink->take(w->sink->context, &drawn);
 }
 
+/* f = mean + root z, z ~ N(0, I), of the rows [at, at+n) of the stretch, under draw s. z and f are [n, out]; returns f. */
+static const bnn_real *draw_outputs(const bnn_work *w, int s, int at, int n, bnn_real *z, bnn_real *f) {
+    size_t out = (size_t)w->engine->model->likelihood.out_dim;
+    bnn_rng_normal(bnn_rng_split(w->draws, (uint64_t)s), (uint64_t)(w->from + at), n, (int)out, z);
+    for (size_t i = 0; i < (size_t)n; i++) {
+        const double *mean = w->f + ((size_t)at + i) * out, *root = w->root + ((size_t)at + i) * out * out;
+        for (size_t k = 0; k < out; k++) {
+            double sum = mean[k];
+            for (size_t j = 0; j <= k; j++) sum += root[k * out + j] * (double)z[i * out + j];
+            f[i * out + k] = (bnn_real)sum;
+        }
+    }
+    return f;
+}
+
 /* One draw over the rows [at, at+n) of the stretch. */
 static bnn_status add_piece(const bnn_work *w, const bnn_desk *d, bnn_tally *t, int s, int at, int n) {
     const bnn_model *m = w->engine->model;
@@ -88,7 +104,7 @@ static bnn_status add_piece(const bnn_work *w, const bnn_desk *d, bnn_tally *t, 
     size_t row = (size_t)(w->from + at), from = (size_t)at;
     const bnn_real *y = p->has_target ? w->data->y + row * (size_t)w->data->y_dim : NULL;
     const bnn_real *x = bnn_data_take(w->data, (int)row, n, d->x);
-    const bnn_real *f = w->how.by != BNN_BY_THETA ? bnn_work_draw_outputs(w, s, at, n, d->z, d->f)
+    const bnn_real *f = w->how.by != BNN_BY_THETA ? draw_outputs(w, s, at, n, d->z, d->f)
                         : w->prefix               ? bnn_net_forward_after(m->net, d->ws, n, row, x, w->prefix + from * w->prefix_size)
                                                   : bnn_net_forward(m->net, d->ws, n, row, x);
     bnn_observation seen = {.mean = d->mean, .var = d->var, .logp = y ? d->logp : NULL, .pit = p->pit ? d->pit : NULL};
@@ -111,6 +127,11 @@ static bnn_status draw_theta(const bnn_work *w, const bnn_desk *d, int s, bool f
     return BNN_OK;
 }
 
+/* A draw of so many rows is done; thread-safe. */
+static void keep_pace(bnn_pace *pace, int rows) {
+    if (pace->progress) pace->progress(pace->context, (double)(atomic_fetch_add(&pace->done, rows) + rows) / pace->all);
+}
+
 static bnn_status add_draws(const bnn_work *w, int b, const bnn_desk *d) {
     int first = (int)((int64_t)w->p->samples * b / w->blocks), end = (int)((int64_t)w->p->samples * (b + 1) / w->blocks);
     bnn_tally *t = &w->block[b];
@@ -118,7 +139,7 @@ static bnn_status add_draws(const bnn_work *w, int b, const bnn_desk *d) {
         if (w->how.by == BNN_BY_THETA) BNN_TRY(draw_theta(w, d, s, s == first));
         t->draws++;
         for (int at = 0; at < w->rows; at += w->piece) BNN_TRY(add_piece(w, d, t, s, at, bnn_work_rows(w, at)));
-        bnn_pace_add(w->pace, w->rows);
+        keep_pace(w->pace, w->rows);
     }
     return BNN_OK;
 }

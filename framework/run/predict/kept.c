@@ -3,6 +3,7 @@
 #include "parts.h"
 
 #include <bnn/jobs.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,6 +182,19 @@ static const bnn_kept_part *find_draw(const bnn_kept *kept, double u, int *s) {
     int draw = (int)(u / part->weight * part->S);
     *s = draw < part->S ? draw : part->S - 1;
     return part;
+}
+
+void bnn_covariance_root(size_t n, const double *cov, double *root) {
+    memset(root, 0, n * n * sizeof *root);
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = j; i < n; i++) {
+            double left = cov[i * n + j];
+            for (size_t k = 0; k < j; k++) left -= root[i * n + k] * root[j * n + k];
+            if (i == j)
+                root[j * n + j] = left > 1e-14 * cov[j * n + j] ? sqrt(left) : 0;
+            else if (root[j * n + j] > 0)
+                root[i * n + j] = left / root[j * n + j];
+        }
 }
 
 /* f[n, out] ~ N(mean, cov) */

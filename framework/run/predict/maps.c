@@ -3,14 +3,6 @@
 
 #include <bnn/jobs.h>
 #include <math.h>
-#include <stdlib.h>
-
-size_t bnn_map_sums_length(int classes) { return (sizeof(bnn_map_sums) + (size_t)classes * sizeof(bnn_map_class)) / sizeof(double); }
-
-bnn_status bnn_map_sums_new(bnn_prediction *p) {
-    p->map_sums = calloc((size_t)p->n * bnn_map_sums_length(p->mean_dim / p->sites) + 1, sizeof(double));
-    return p->map_sums ? BNN_OK : bnn_oom("scores of %d maps", p->n);
-}
 
 int bnn_map_level(double entropy, int classes) {
     int level = (int)(entropy / log(classes) * BNN_MAP_LEVELS);

@@ -25,8 +25,10 @@ typedef struct {
     bnn_map_class of[];              /* [classes] */
 } bnn_map_sums;
 
-size_t bnn_map_sums_length(int classes);        /* doubles of one image */
-bnn_status bnn_map_sums_new(bnn_prediction *p); /* makes room, of zeros, for all rows */
+/* Doubles of one image. */
+static inline size_t bnn_map_sums_length(int classes) {
+    return (sizeof(bnn_map_sums) + (size_t)classes * sizeof(bnn_map_class)) / sizeof(double);
+}
 /* Fills those of the rows of one, which are the rows from `from` on of data and of p. */
 bnn_status bnn_map_sums_add(const bnn_prediction *one, const bnn_data *data, int from, bnn_prediction *p);
 /* The class of a pixel: that of the largest of so many probabilities, `step` apart; the first of equal ones. */

@@ -3,12 +3,6 @@
 
 #include <math.h>
 
-int bnn_predict_share(const bnn_engine *engine, int samples) {
-    int members = 0;
-    while (bnn_engine_member(engine, members)) members++;
-    return samples < members ? 1 : samples / members;
-}
-
 /* Numbers the draws of a member behind those of the members before it. */
 typedef struct {
     const bnn_sink *sink;

@@ -2,36 +2,7 @@
 #include "parts.h"
 
 #include <bnn/jobs.h>
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
-
-void bnn_covariance_root(size_t n, const double *cov, double *root) {
-    memset(root, 0, n * n * sizeof *root);
-    for (size_t j = 0; j < n; j++)
-        for (size_t i = j; i < n; i++) {
-            double left = cov[i * n + j];
-            for (size_t k = 0; k < j; k++) left -= root[i * n + k] * root[j * n + k];
-            if (i == j)
-                root[j * n + j] = left > 1e-14 * cov[j * n + j] ? sqrt(left) : 0;
-            else if (root[j * n + j] > 0)
-                root[i * n + j] = left / root[j * n + j];
-        }
-}
-
-const bnn_real *bnn_work_draw_outputs(const bnn_work *w, int s, int at, int n, bnn_real *z, bnn_real *f) {
-    size_t out = (size_t)w->engine->model->likelihood.out_dim;
-    bnn_rng_normal(bnn_rng_split(w->draws, (uint64_t)s), (uint64_t)(w->from + at), n, (int)out, z);
-    for (size_t i = 0; i < (size_t)n; i++) {
-        const double *mean = w->f + ((size_t)at + i) * out, *root = w->root + ((size_t)at + i) * out * out;
-        for (size_t k = 0; k < out; k++) {
-            double sum = mean[k];
-            for (size_t j = 0; j <= k; j++) sum += root[k * out + j] * (double)z[i * out + j];
-            f[i * out + k] = (bnn_real)sum;
-        }
-    }
-    return f;
-}
 
 /* Outputs of one piece of the stretch. */
 static bnn_status run_outputs(void *context, int piece) {

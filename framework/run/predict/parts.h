@@ -79,6 +79,8 @@ bnn_status bnn_kept_room_open(const bnn_kept *kept, int n, bnn_kept_room *out);
 void bnn_kept_room_close(bnn_kept_room *room);
 /* F[n, k] = P(Y <= y) in the rows [at, at+n) of the range, y[n, k] standardised; real y alone. */
 void bnn_kept_cdf(const bnn_kept *kept, const bnn_kept_room *room, int at, int n, const bnn_real *y, double *F);
+/* Lower triangle root[n,n] of a covariance that may be singular: a variance that rounding cannot tell from 0 is 0. */
+void bnn_covariance_root(size_t n, const double *cov, double *root);
 /* Draws of y into p, whose row `base` is the first one of the range. */
 bnn_status bnn_kept_draw(const bnn_kept *kept, uint64_t seed, int base, bnn_prediction *p);
 
@@ -88,7 +90,15 @@ bnn_status bnn_kept_draw(const bnn_kept *kept, uint64_t seed, int base, bnn_pred
  * known. */
 bnn_status bnn_curve_answer(const bnn_kept *kept, const bnn_real *y, int base, bnn_prediction *p);
 
-/* ---- progress (predict.c) ---- */
+/* ---- how many draws (samples.c) ---- */
+
+/* The predictive of an engine, as far as its likelihood goes along. */
+bnn_predictive bnn_predict_how(const bnn_engine *engine);
+/* Says whether there are no draws at all: of classes they are still wanted for the entropies. */
+bool bnn_predict_is_closed(const bnn_engine *engine);
+int bnn_predict_share(const bnn_engine *engine, int samples); /* draws of each member of a mixture */
+
+/* ---- progress ---- */
 
 /* The draws of a whole prediction, times their rows. */
 typedef struct {
@@ -97,8 +107,6 @@ typedef struct {
     void (*progress)(void *context, double share); /* NULL: nobody asks */
     void *context;
 } bnn_pace;
-
-void bnn_pace_add(bnn_pace *pace, int rows); /* a draw of so many rows is done; thread-safe */
 
 /* ---- passes (draws.c, outputs.c) ---- */
 
@@ -143,10 +151,6 @@ int bnn_work_pieces(const bnn_work *w);       /* of the stretch */
 bnn_status bnn_work_run_draws(bnn_work *w);   /* the stretch, by draws */
 void bnn_work_close(bnn_work *w);             /* frees the buffers */
 bnn_status bnn_work_run_outputs(bnn_work *w); /* the stretch, of Gaussian outputs */
-/* f = mean + root z, z ~ N(0, I), of the rows [at, at+n) of the stretch, under draw s. z and f are [n, out]; returns f. */
-const bnn_real *bnn_work_draw_outputs(const bnn_work *w, int s, int at, int n, bnn_real *z, bnn_real *f);
-/* Lower triangle root[n,n] of a covariance that may be singular: a variance that rounding cannot tell from 0 is 0. */
-void bnn_covariance_root(size_t n, const double *cov, double *root);
 
 /* ---- whole engines (predict.c, mixture.c) ---- */
 
@@ -162,6 +166,5 @@ bnn_status bnn_predict_range(const bnn_engine *fitted, const bnn_data *data, con
                              const bnn_predict_part *range, bnn_prediction **out);
 bnn_status bnn_predict_mixture(const bnn_engine *fitted, const bnn_data *data, const bnn_predict_options *options,
                                const bnn_predict_part *range, bnn_prediction **out);
-int bnn_predict_share(const bnn_engine *engine, int samples); /* draws of each member of a mixture */
 
 #endif

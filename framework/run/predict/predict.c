@@ -4,7 +4,6 @@
 #include "parts.h"
 
 #include "base/sized.h"
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,18 +27,6 @@ static int blocks_of(const bnn_model *m, int samples) {
     return samples < blocks ? samples : blocks;
 }
 
-int bnn_predict_stored(const bnn_engine *engine, int s, int samples) {
-    const bnn_engine_type *type = bnn_engine_vtable(engine);
-    for (int k = 0; type->member; k++) { /* members stand behind each other */
-        int taken = bnn_predict_samples(bnn_engine_member(engine, k), bnn_predict_share(engine, samples));
-        if (s < taken) return bnn_predict_stored(bnn_engine_member(engine, k), s, taken);
-        s -= taken;
-    }
-    if (!type->n_draws) return s;
-    int chains = bnn_engine_chains(engine), length = type->n_draws(engine) / chains, taken = samples / chains;
-    return s / taken * length + (int)((int64_t)(s % taken) * length / taken);
-}
-
 static bnn_status check_fit(const bnn_model *m, const bnn_data *data) {
     char want[BNN_SHAPE_TEXT], have[BNN_SHAPE_TEXT];
     if (!bnn_shape_equal(m->x_shape, data->x_shape))
@@ -54,41 +41,17 @@ static bnn_status check_fit(const bnn_model *m, const bnn_data *data) {
     return BNN_OK;
 }
 
-static bnn_predictive how_of(const bnn_engine *engine) {
-    const bnn_engine_type *type = bnn_engine_vtable(engine);
-    bnn_predictive how = type->predictive ? type->predictive(engine) : (bnn_predictive){.by = BNN_BY_THETA};
-    if (how.by == BNN_BY_MARGINAL && !bnn_likelihood_vtable(&engine->model->likelihood)->marginal) how.by = BNN_BY_OUTPUTS;
-    return how;
-}
-
-/* No draws at all: of classes they are still wanted for the entropies. */
-static bool is_closed(const bnn_engine *engine) { return how_of(engine).by == BNN_BY_MARGINAL && engine->model->likelihood.n_classes == 0; }
-
-int bnn_predict_samples(const bnn_engine *engine, int samples) {
-    const bnn_engine_type *type = bnn_engine_vtable(engine);
-    int sum = 0;
-    for (int k = 0; bnn_engine_member(engine, k); k++)
-        sum += bnn_predict_samples(bnn_engine_member(engine, k), bnn_predict_share(engine, samples));
-    if (type->member) return sum;
-    if (type->type.caps & BNN_POINT) return 1;
-    if (is_closed(engine)) return 0;
-    if (!type->n_draws) return samples;
-    int chains = bnn_engine_chains(engine), stored = type->n_draws(engine);
-    if (stored < samples) samples = stored;
-    return samples < chains ? chains : samples / chains * chains;
-}
-
 bnn_status bnn_predict_keeps(const bnn_engine *engine) {
     const bnn_engine *fitted = bnn_engine_fitted(engine);
     for (int k = 0; fitted && bnn_engine_member(fitted, k); k++) BNN_TRY(bnn_predict_keeps(bnn_engine_member(fitted, k)));
-    if (!fitted || how_of(fitted).by == BNN_BY_THETA) return BNN_OK;
+    if (!fitted || bnn_predict_how(fitted).by == BNN_BY_THETA) return BNN_OK;
     return bnn_fail(BNN_ERR_OPTION, "engine '%s' as it is set predicts without draws of parameters: there are none to keep",
                     fitted->object.type->name);
 }
 
 static bnn_status check_samples(const bnn_engine *fitted, const bnn_predict_options *options) {
     const bnn_engine_type *type = bnn_engine_vtable(fitted);
-    if (is_closed(fitted)) return BNN_OK;
+    if (bnn_predict_is_closed(fitted)) return BNN_OK;
     if (!(type->type.caps & BNN_POINT) && options->samples < 1)
         return bnn_fail(BNN_ERR_OPTION, "%d samples were asked for: at least 1 is needed", options->samples);
     if (type->n_draws && type->n_draws(fitted) < 1) return bnn_fail(BNN_ERR_STATE, "engine '%s' has no draws yet", type->type.name);
@@ -157,7 +120,7 @@ static bnn_status predict_one(const bnn_engine *fitted, const bnn_data *data, co
                   .desks = {.lock = PTHREAD_MUTEX_INITIALIZER},
                   .blocks = blocks_of(fitted->model, samples),
                   .piece = piece_of(fitted->model, range->end - range->from),
-                  .how = how_of(fitted)};
+                  .how = bnn_predict_how(fitted)};
     bool no_noise = fitted->object.type->caps & BNN_POINT || w.how.by != BNN_BY_THETA;
     bnn_kept_part own = {0};
     BNN_TRY(check_samples(fitted, options));
@@ -226,10 +189,6 @@ static bnn_status answer(const bnn_kept *kept, const bnn_data *data, const bnn_p
     return p->drawn > 0 ? bnn_kept_draw(kept, options->seed, from, p) : BNN_OK;
 }
 
-void bnn_pace_add(bnn_pace *pace, int rows) {
-    if (pace->progress) pace->progress(pace->context, (double)(atomic_fetch_add(&pace->done, rows) + rows) / pace->all);
-}
-
 /* Predicts the rows [from, end) into p. */
 static bnn_status predict_range(const bnn_engine *fitted, const bnn_data *data, const bnn_predict_options *options,
                                 const bnn_changer *changer, int from, int end, bnn_pace *pace, bnn_prediction *p) {
@@ -250,10 +209,9 @@ static bnn_status predict_range(const bnn_engine *fitted, const bnn_data *data, 
 
 static bnn_status predict_ranges(const bnn_engine *fitted, const bnn_data *data, const bnn_predict_options *options,
                                  const bnn_changer *changer, bnn_prediction *p) {
-    bnn_pace pace = {.all = (double)bnn_predict_samples(fitted, options->samples) * data->n,
-                     .progress = options->progress,
-                     .context = options->context};
-    double seconds = (double)pace.all * bnn_model_forward_flops(fitted->model, 1) / BNN_FLOPS_A_SECOND;
+    bnn_pace pace = {
+        .all = (double)bnn_predict_samples(fitted, options->samples) * data->n, .progress = options->progress, .context = options->context};
+    double seconds = pace.all * bnn_model_forward_flops(fitted->model, 1) / BNN_FLOPS_A_SECOND;
     int rows = range_rows(fitted, options, p), from = 0;
     BNN_TRY(bnn_time_check(seconds, "the prediction", "take fewer draws, or fewer rows"));
     do {

@@ -47,6 +47,11 @@ static bnn_status copy_levels(bnn_prediction *p, const bnn_predict_options *aske
     return BNN_OK;
 }
 
+static bnn_status open_map_sums(bnn_prediction *p) {
+    p->map_sums = calloc((size_t)p->n * bnn_map_sums_length(bnn_prediction_width(p)) + 1, sizeof(double));
+    return p->map_sums ? BNN_OK : bnn_oom("scores of %d maps", p->n);
+}
+
 bnn_status bnn_prediction_new(const bnn_model *m, int n, bool has_target, const bnn_predict_options *asked, bnn_prediction **out) {
     column all[COLUMNS];
     size_t width = 0, rows = (size_t)n + 1;
@@ -59,7 +64,7 @@ bnn_status bnn_prediction_new(const bnn_model *m, int n, bool has_target, const 
     p->has_target = has_target;
     p->is_class = m->likelihood.n_classes > 0;
     p->taken = asked && asked->taker;
-    if (asked && has_target && p->sites > 1) BNN_TRY(bnn_map_sums_new(p));
+    if (asked && has_target && p->sites > 1) BNN_TRY(open_map_sums(p));
     if (p->taken) return BNN_OK;
     if (asked) p->drawn = asked->drawn;
     if (asked) BNN_TRY(copy_levels(p, asked));
