@@ -4,134 +4,17 @@
  */
 #include "lint.h"
 
-#include <bnn/escape.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- what rules share ---- */
-
-static bool out_of_memory(bnn_lint_walk *w, const void *room) {
-    if (!room && w->status == BNN_OK) w->status = bnn_fail(BNN_ERR_MEMORY, "%s: out of memory for its lint", w->file);
-    return !room;
-}
-
-static void add_finding(bnn_lint_walk *w, char *sentence) {
-    bnn_lint *l = w->lint;
-    char **more = sentence ? realloc(l->finding, (size_t)(l->n_findings + 1) * sizeof *more) : NULL;
-    if (out_of_memory(w, more)) {
-        free(sentence);
-        return;
-    }
-    l->finding = more;
-    l->finding[l->n_findings++] = sentence;
-}
-
-/* Names may hold anything; a finding is one line. Frees sentence; NULL: out of memory. */
-static char *in_one_line(char *sentence) {
-    size_t room = sentence ? 4 * strlen(sentence) + 1 : 0;
-    char *line = sentence ? malloc(room) : NULL;
-    if (line) bnn_escape(sentence, line, room);
-    free(sentence);
-    return line;
-}
-
-void bnn_lint_find(bnn_lint_walk *w, const char *format, ...) {
-    char *found = NULL, *sentence = NULL;
-    va_list args;
-    va_start(args, format);
-    if (vasprintf(&found, format, args) < 0) found = NULL;
-    va_end(args);
-    if (found && asprintf(&sentence, "%s: %s: %s", w->where, found, w->rule->text) < 0) sentence = NULL;
-    free(found);
-    add_finding(w, in_one_line(sentence));
-}
-
-static void close_attribute(bnn_lint_attribute *a) {
-    if (a->type >= 0) H5Tclose(a->type);
-    if (a->id >= 0) H5Aclose(a->id);
-}
-
-static bool open_attribute(hid_t object, const char *name, bnn_lint_attribute *a) {
-    *a = (bnn_lint_attribute){.name = name, .id = H5Aopen(object, name, H5P_DEFAULT), .type = -1};
-    hid_t space = a->id < 0 ? -1 : H5Aget_space(a->id);
-    hssize_t n = -1;
-    if (space >= 0) n = H5Sget_simple_extent_npoints(space), a->rank = H5Sget_simple_extent_ndims(space), H5Sclose(space);
-    if (n >= 0) a->n = (hsize_t)n, a->type = H5Aget_type(a->id);
-    if (a->type < 0) close_attribute(a);
-    return a->type >= 0;
-}
-
-static char *read_text(hid_t attribute, hid_t type) {
-    char *text = NULL;
-    if (H5Tis_variable_str(type) > 0) return H5Aread(attribute, type, &text) < 0 ? NULL : text; /* HDF5 allocates it with malloc */
-    text = calloc(H5Tget_size(type) + 1, 1);
-    if (text && H5Aread(attribute, type, text) >= 0) return text;
-    free(text);
-    return NULL;
-}
-
-/* An attribute of one entry of this class; closed by the caller if there is one. */
-static bool open_one(hid_t object, const char *name, H5T_class_t class, bnn_lint_attribute *a) {
-    if (H5Aexists(object, name) <= 0 || !open_attribute(object, name, a)) return false;
-    if (a->n == 1 && H5Tget_class(a->type) == class) return true;
-    close_attribute(a);
-    return false;
-}
-
-char *bnn_lint_text(hid_t object, const char *attribute) {
-    bnn_lint_attribute a;
-    if (!open_one(object, attribute, H5T_STRING, &a)) return NULL;
-    char *text = read_text(a.id, a.type);
-    close_attribute(&a);
-    return text;
-}
-
-int bnn_lint_int(hid_t object, const char *attribute) {
-    bnn_lint_attribute a;
-    int value;
-    if (!open_one(object, attribute, H5T_INTEGER, &a)) return -1;
-    if (H5Aread(a.id, H5T_NATIVE_INT, &value) < 0) value = -1;
-    close_attribute(&a);
-    return value;
-}
-
-int bnn_lint_member(const bnn_lint_walk *w, int group, const char *name) {
-    const bnn_lint_object *g = &w->object[group];
-    for (int i = g->first; i < g->first + g->members; i++)
-        if (strcmp(w->object[i].name, name) == 0) return i;
-    return -1;
-}
-
-/* Values from .. from + n of a 1-D dataset. */
-static bool read_part(const bnn_lint_object *o, hsize_t from, hsize_t n, double *out) {
-    hid_t file = H5Dget_space(o->id), memory = H5Screate_simple(1, &n, NULL);
-    bool read = !bnn_h5_leads_out(o->id) && H5Sselect_hyperslab(file, H5S_SELECT_SET, &from, NULL, &n, NULL) >= 0 &&
-                H5Dread(o->id, H5T_NATIVE_DOUBLE, memory, file, H5P_DEFAULT, out) >= 0;
-    H5Sclose(file), H5Sclose(memory);
-    return read;
-}
-
-bool bnn_lint_same_dimension(const bnn_lint_object *a, const bnn_lint_object *b) {
-    enum { PART = 1024, MOST = 1 << 24 };
-    if (a->rank != 1 || b->rank != 1 || a->extent[0] != b->extent[0]) return false;
-    if (a->info.addr == b->info.addr || a->extent[0] > MOST) return true;
-    for (hsize_t from = 0; from < a->extent[0]; from += PART) {
-        double x[PART], y[PART];
-        hsize_t n = a->extent[0] - from < PART ? a->extent[0] - from : PART;
-        if (!read_part(a, from, n, x) || !read_part(b, from, n, y) || memcmp(x, y, n * sizeof *x) != 0) return false;
-    }
-    return true;
-}
 
 /* ---- what is in the file ---- */
 
 static herr_t try_attribute(hid_t object, const char *name, const H5A_info_t *info, void *context) {
     (void)info, (void)context;
     bnn_lint_attribute a;
-    if (!open_attribute(object, name, &a)) return -1;
-    close_attribute(&a);
+    if (!bnn_lint_open(object, name, &a)) return -1;
+    bnn_lint_close(&a);
     return 0;
 }
 
@@ -187,12 +70,12 @@ static void close_object(bnn_lint_object *o) {
 
 static bool add_object(bnn_lint_walk *w, int group, hid_t from, const char *name, H5L_type_t link) {
     bnn_lint_object *more = realloc(w->object, (size_t)(w->n_objects + 1) * sizeof *more);
-    if (out_of_memory(w, more)) return false;
+    if (bnn_lint_lacks(w, more)) return false;
     w->object = more;
     bnn_lint_object *o = &more[w->n_objects];
     *o = (bnn_lint_object){.group = group, .link = link, .id = -1, .creation = -1, .type = -1, .kind = H5I_BADID, .dimid = -1, .rank = -1};
     if (asprintf(&o->path, "%s/%s", group > 0 ? more[group].path : "", group < 0 ? "" : name) < 0) o->path = NULL;
-    if (out_of_memory(w, o->path)) return false;
+    if (bnn_lint_lacks(w, o->path)) return false;
     o->name = o->path + strlen(o->path) - (group < 0 ? 0 : strlen(name));
     w->n_objects++;
     if (link == H5L_TYPE_HARD || link == H5L_TYPE_SOFT) open_object(o, from, name);
@@ -293,14 +176,14 @@ static herr_t take_attribute(hid_t object, const char *name, const H5A_info_t *i
     const owner *of = context;
     char *where;
     bnn_lint_attribute a;
-    if (!open_attribute(object, name, &a)) return 0; /* was found when it was tried */
+    if (!bnn_lint_open(object, name, &a)) return 0; /* was found when it was tried */
     if (asprintf(&where, "attribute '%s' of %s", name, of->object->path) < 0) where = NULL;
-    if (!out_of_memory(of->w, where)) {
+    if (!bnn_lint_lacks(of->w, where)) {
         of->w->where = where;
         check_attribute(of->w, of->object, &a);
     }
     free(where);
-    close_attribute(&a);
+    bnn_lint_close(&a);
     return of->w->status < 0;
 }
 
@@ -324,7 +207,7 @@ bnn_status bnn_file_lint(const char *path, bnn_lint **out) {
     *out = NULL;
     BNN_TRY(bnn_h5_open_unchecked(&r, path));
     bnn_lint_walk w = {.file = path, .lint = calloc(1, sizeof *w.lint)};
-    if (!out_of_memory(&w, w.lint)) gather(&w, r.file);
+    if (!bnn_lint_lacks(&w, w.lint)) gather(&w, r.file);
     for (int i = 0; w.status == BNN_OK && i < w.n_objects; i++) check_object(&w, &w.object[i]);
     for (int i = 0; w.lint && i < N_TABLES; i++) w.lint->n_rules += tables[i]->n;
     if (w.lint) w.lint->n_objects = w.n_objects;

@@ -78,6 +78,12 @@ extern const bnn_lint_rules bnn_lint_inferencedata; /* the groups of ArviZ's Inf
 /* For rules: what was found, a predicate such as "is of type f16", becomes "<where>: <found>: <text of the rule>". */
 void bnn_lint_find(bnn_lint_walk *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Says whether there is no room, which ends the walk. */
+bool bnn_lint_lacks(bnn_lint_walk *w, const void *room);
+/* Opens an attribute, to be closed; false: what it holds cannot be read, and nothing is open. */
+bool bnn_lint_open(hid_t object, const char *name, bnn_lint_attribute *a);
+void bnn_lint_close(bnn_lint_attribute *a);
+
 /* The text of an attribute of one entry, of fixed or variable length; owned, NULL: there is none. */
 char *bnn_lint_text(hid_t object, const char *attribute);
 /* The whole number of an attribute of one entry; -1: there is none. */
