@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * like.c: new rows, read by the schema of others: files of text, tables and columns in memory -> cells -> table. So names and levels are
- * matched in one place (schema.c), whatever the rows come from.
+ * matched in one place (sheet/match.c and sheet/fill.c), whatever the rows come from.
  */
 #include "base/sized.h"
 #include "import.h"
