@@ -36,11 +36,6 @@ bool bnn_calibration_find(const char *name, bnn_calibration_method *out) {
     return false;
 }
 
-bool bnn_calibration_ends(const bnn_calibration *c, double ends[2]) {
-    ends[0] = 0.5 * (1 - c->level), ends[1] = 0.5 * (1 + c->level);
-    return calibrators[c->method]->conformal && !calibrators[c->method]->classes;
-}
-
 const char *bnn_calibration_print(const bnn_calibration *c, char text[160]) {
     enum { LENGTH = 160 };
     if (calibrators[c->method]->conformal)

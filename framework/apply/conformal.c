@@ -29,6 +29,11 @@ static bnn_status take_quantile(int n, double *score, double level, double *q) {
 
 /* ---------------------------------------------------------------- intervals */
 
+bool bnn_calibration_ends(const bnn_calibration *c, double ends[2]) {
+    ends[0] = 0.5 * (1 - c->level), ends[1] = 0.5 * (1 + c->level);
+    return c->method == BNN_CALIBRATE_SPLIT || c->method == BNN_CALIBRATE_NORMALISED || c->method == BNN_CALIBRATE_CQR;
+}
+
 bool bnn_calibration_quantiles(const bnn_calibration *c, const bnn_prediction *p, int at[2]) {
     double ends[2];
     at[0] = at[1] = -1;
