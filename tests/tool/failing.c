@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,17 +55,31 @@ static _Bool is_named(const char *file) {
     return 0;
 }
 
-/* Finds the file that called, behind the C library. */
-static const char *caller_of(const void *address) {
+/* Says whether a file is named that called the C library, which was called back from address. */
+static _Bool is_named_behind(const void *address) {
     void *frames[DEPTH];
-    const char *file = file_of(address);
-    if (!begins(file, "libc.so", 7)) return file;
+    const char *file = "";
     looking = 1;
     int n = backtrace(frames, DEPTH), at = 0;
     looking = 0;
     while (at < n && frames[at] != address) at++;
     while (at < n && begins(file = file_of(frames[at]), "libc.so", 7)) at++;
-    return file;
+    return is_named(file);
+}
+
+/* Says whether the file that called is named, behind the C library; what it said of an address it remembers. */
+static _Bool is_wanted(const void *address) {
+    enum { PLACES = 4096, NO = 0, YES, BEHIND };
+    static _Thread_local struct {
+        const void *address;
+        int answer;
+    } known[PLACES];
+    __typeof__(&known[0]) place = &known[(uintptr_t)address % PLACES];
+    if (place->address != address) {
+        const char *file = file_of(address);
+        place->address = address, place->answer = begins(file, "libc.so", 7) ? BEHIND : is_named(file) ? YES : NO;
+    }
+    return place->answer == BEHIND ? is_named_behind(address) : place->answer == YES;
 }
 
 /* Counts a call, and says whether it is to fail. */
@@ -76,7 +91,7 @@ static _Bool fails_now(int number) {
     return 1;
 }
 
-static _Bool fails(const void *caller) { return names && !looking && is_named(caller_of(caller)) && fails_now(ENOMEM); }
+static _Bool fails(const void *caller) { return names && !looking && is_wanted(caller) && fails_now(ENOMEM); }
 
 void *malloc(size_t size) { return fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size); }
 void *calloc(size_t n, size_t size) { return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(n, size); }

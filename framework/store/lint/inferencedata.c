@@ -99,7 +99,7 @@ static void same_variables(bnn_lint_walk *w, const bnn_lint_object *o) {
 
 static void flags(bnn_lint_walk *w, const bnn_lint_object *o) {
     if (!is_sample_stats(w, o) || (strcmp(o->name, "diverging") != 0 && strcmp(o->name, "reached_max_treedepth") != 0)) return;
-    char *text = bnn_lint_text(o->id, "dtype");
+    char *text = bnn_lint_text(w, o->id, "dtype");
     if (!text || strcmp(text, "bool") != 0) bnn_lint_find(w, "is not marked as true or false");
     free(text);
 }

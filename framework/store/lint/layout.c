@@ -26,7 +26,7 @@ static void user_block(bnn_lint_walk *w, const bnn_lint_object *root) {
 static void root_attributes(bnn_lint_walk *w, const bnn_lint_object *root) {
     static const char *const names[] = {"schema", "creation_library", "creation_library_version"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *text = bnn_lint_text(root->id, names[i]);
+        char *text = bnn_lint_text(w, root->id, names[i]);
         if (!text)
             bnn_lint_find(w, "lacks the text '%s'", names[i]);
         else if (i == 0 && strncmp(text, "bnn-", 4) != 0)
@@ -99,7 +99,7 @@ static void group_name(bnn_lint_walk *w, const bnn_lint_object *o) {
 static const char no_variable[] = "This is a netCDF dimension but not a netCDF variable";
 
 static void scale_name(bnn_lint_walk *w, const bnn_lint_object *o) {
-    char *name = bnn_lint_text(o->id, "NAME");
+    char *name = bnn_lint_text(w, o->id, "NAME");
     if (!name || (strcmp(name, o->name) != 0 && strncmp(name, no_variable, strlen(no_variable)) != 0))
         bnn_lint_find(w, "has the NAME '%s'", name ? name : "");
     free(name);
@@ -107,7 +107,7 @@ static void scale_name(bnn_lint_walk *w, const bnn_lint_object *o) {
 
 static void scale_values(bnn_lint_walk *w, const bnn_lint_object *o) {
     H5D_space_status_t status = H5D_SPACE_STATUS_ERROR;
-    char *name = bnn_lint_text(o->id, "NAME");
+    char *name = bnn_lint_text(w, o->id, "NAME");
     H5Dget_space_status(o->id, &status);
     if (o->rank != 1)
         bnn_lint_find(w, "is of rank %d", o->rank);
@@ -142,7 +142,7 @@ static void dimid_once(bnn_lint_walk *w, const bnn_lint_object *o) {
 }
 
 static void no_root_dimension(bnn_lint_walk *w, const bnn_lint_object *o) {
-    char *schema = o->group == 0 ? bnn_lint_text(w->object[0].id, "schema") : NULL;
+    char *schema = o->group == 0 ? bnn_lint_text(w, w->object[0].id, "schema") : NULL;
     if (schema && strcmp(schema, "bnn-data") != 0) bnn_lint_find(w, "stands in the root of a file of schema '%s'", schema);
     free(schema);
 }

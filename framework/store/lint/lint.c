@@ -18,7 +18,7 @@ static herr_t try_attribute(hid_t object, const char *name, const H5A_info_t *in
     return 0;
 }
 
-static bool describe_dataset(bnn_lint_object *o) {
+static bool describe_dataset(bnn_lint_walk *w, bnn_lint_object *o) {
     hid_t space = H5Dget_space(o->id);
     o->creation = H5Dget_create_plist(o->id), o->type = H5Dget_type(o->id);
     if (space < 0 || o->creation < 0 || o->type < 0) {
@@ -27,17 +27,17 @@ static bool describe_dataset(bnn_lint_object *o) {
     }
     o->rank = H5Sget_simple_extent_type(space) == H5S_NULL ? -1 : H5Sget_simple_extent_dims(space, o->extent, NULL);
     H5Sclose(space);
-    char *class = bnn_lint_text(o->id, "CLASS");
+    char *class = bnn_lint_text(w, o->id, "CLASS");
     o->is_scale = class && strcmp(class, "DIMENSION_SCALE") == 0;
     free(class);
     o->dimid = bnn_lint_int(o->id, "_Netcdf4Dimid");
     return true;
 }
 
-static bool describe(bnn_lint_object *o) {
+static bool describe(bnn_lint_walk *w, bnn_lint_object *o) {
     o->kind = H5Iget_type(o->id);
     if (H5Oget_info2(o->id, &o->info, H5O_INFO_BASIC | H5O_INFO_TIME) < 0) return false;
-    if (o->kind == H5I_DATASET) return describe_dataset(o);
+    if (o->kind == H5I_DATASET) return describe_dataset(w, o);
     if (o->kind == H5I_GROUP) return (o->creation = H5Gget_create_plist(o->id)) >= 0;
     return true;
 }
@@ -49,13 +49,13 @@ static herr_t stay(const char *parent, const char *group, const char *child, con
     return -1;
 }
 
-static void open_object(bnn_lint_object *o, hid_t group, const char *name) {
+static void open_object(bnn_lint_walk *w, bnn_lint_object *o, hid_t group, const char *name) {
     hid_t access = H5Pcreate(H5P_LINK_ACCESS);
     o->id = access >= 0 && H5Pset_elink_cb(access, stay, NULL) >= 0 ? H5Oopen(group, name, access) : -1;
     if (access >= 0) H5Pclose(access);
     if (o->id < 0)
         o->trouble = o->link == H5L_TYPE_HARD ? "cannot be opened" : NULL; /* what a soft link lacks is for its own rule */
-    else if (!describe(o))
+    else if (!describe(w, o))
         o->trouble = "cannot be read", o->kind = H5I_BADID;
     else if (H5Aiterate2(o->id, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, try_attribute, NULL) < 0)
         o->trouble = "has attributes that cannot be read";
@@ -78,7 +78,7 @@ static bool add_object(bnn_lint_walk *w, int group, hid_t from, const char *name
     if (bnn_lint_lacks(w, o->path)) return false;
     o->name = o->path + strlen(o->path) - (group < 0 ? 0 : strlen(name));
     w->n_objects++;
-    if (link == H5L_TYPE_HARD || link == H5L_TYPE_SOFT) open_object(o, from, name);
+    if (link == H5L_TYPE_HARD || link == H5L_TYPE_SOFT) open_object(w, o, from, name);
     return true;
 }
 

@@ -85,7 +85,7 @@ bool bnn_lint_open(hid_t object, const char *name, bnn_lint_attribute *a);
 void bnn_lint_close(bnn_lint_attribute *a);
 
 /* The text of an attribute of one entry, of fixed or variable length; owned, NULL: there is none. */
-char *bnn_lint_text(hid_t object, const char *attribute);
+char *bnn_lint_text(bnn_lint_walk *w, hid_t object, const char *attribute);
 /* The whole number of an attribute of one entry; -1: there is none. */
 int bnn_lint_int(hid_t object, const char *attribute);
 /* A member of a group (an index of objects), -1: none. */

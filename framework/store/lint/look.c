@@ -61,11 +61,11 @@ bool bnn_lint_open(hid_t object, const char *name, bnn_lint_attribute *a) {
     return a->type >= 0;
 }
 
-static char *read_text(hid_t attribute, hid_t type) {
+static char *read_text(bnn_lint_walk *w, hid_t attribute, hid_t type) {
     char *text = NULL;
     if (H5Tis_variable_str(type) > 0) return H5Aread(attribute, type, &text) < 0 ? NULL : text; /* HDF5 allocates it with malloc */
     text = calloc(H5Tget_size(type) + 1, 1);
-    if (text && H5Aread(attribute, type, text) >= 0) return text;
+    if (!bnn_lint_lacks(w, text) && H5Aread(attribute, type, text) >= 0) return text;
     free(text);
     return NULL;
 }
@@ -78,10 +78,10 @@ static bool open_one(hid_t object, const char *name, H5T_class_t class, bnn_lint
     return false;
 }
 
-char *bnn_lint_text(hid_t object, const char *attribute) {
+char *bnn_lint_text(bnn_lint_walk *w, hid_t object, const char *attribute) {
     bnn_lint_attribute a;
     if (!open_one(object, attribute, H5T_STRING, &a)) return NULL;
-    char *text = read_text(a.id, a.type);
+    char *text = read_text(w, a.id, a.type);
     bnn_lint_close(&a);
     return text;
 }

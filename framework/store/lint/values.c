@@ -149,9 +149,9 @@ static void text_contents(bnn_lint_walk *w, const bnn_lint_object *o, const bnn_
     if (!is_text(a) || H5Tis_variable_str(a->type) <= 0) return;
     hid_t space = H5Aget_space(a->id);
     char **text = calloc(a->n + 1, sizeof *text);
-    if (!text || H5Aread(a->id, a->type, text) < 0)
+    if (!bnn_lint_lacks(w, text) && H5Aread(a->id, a->type, text) < 0)
         bnn_lint_find(w, "cannot be read");
-    else
+    else if (text)
         for (hsize_t i = 0; i < a->n; i++)
             if (!text[i] || !bnn_is_utf8(text[i]))
                 bnn_lint_find(w, "entry %llu is %s", (unsigned long long)i, text[i] ? "not UTF-8" : "NULL");
@@ -175,7 +175,7 @@ static void reserved_name(bnn_lint_walk *w, const bnn_lint_object *o, const bnn_
 
 static void units(bnn_lint_walk *w, const bnn_lint_object *o, const bnn_lint_attribute *a) {
     static const char *const times[] = {"days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"};
-    char *text = o->kind == H5I_DATASET && strcmp(a->name, "units") == 0 ? bnn_lint_text(o->id, a->name) : NULL;
+    char *text = o->kind == H5I_DATASET && strcmp(a->name, "units") == 0 ? bnn_lint_text(w, o->id, a->name) : NULL;
     if (!text) return;
     bool time = strstr(text, " since ") != NULL;
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) time |= strcmp(text, times[i]) == 0;
@@ -185,7 +185,7 @@ static void units(bnn_lint_walk *w, const bnn_lint_object *o, const bnn_lint_att
 
 static void dtype(bnn_lint_walk *w, const bnn_lint_object *o, const bnn_lint_attribute *a) {
     if (o->kind != H5I_DATASET || strcmp(a->name, "dtype") != 0) return;
-    char *text = bnn_lint_text(o->id, a->name);
+    char *text = bnn_lint_text(w, o->id, a->name);
     if (!text || strcmp(text, "bool") != 0)
         bnn_lint_find(w, "is '%s'", text ? text : "");
     else if (H5Tequal(o->type, H5T_STD_I8LE) <= 0)
@@ -197,7 +197,7 @@ static void unsigned_attribute(bnn_lint_walk *w, const bnn_lint_object *o, const
     char name[BNN_H5_PATH];
     if (H5Tequal(a->type, H5T_STD_U64LE) <= 0) return;
     snprintf(name, sizeof name, "%.200s_text", a->name);
-    char *text = bnn_lint_text(o->id, name);
+    char *text = bnn_lint_text(w, o->id, name);
     if (!text) bnn_lint_find(w, "is u64, and there is no '%s'", name);
     free(text);
 }

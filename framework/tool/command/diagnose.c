@@ -118,17 +118,18 @@ static bnn_status print_json(const request *r, const bnn_diagnosis *d) {
 }
 
 /* Without chains there is no verdict. */
-static void say_nothing_to_diagnose(const request *r) {
+static bnn_status say_nothing_to_diagnose(const request *r) {
     if (r->json) {
         json_t *o = json_object();
         tool_json_set(o, "engine", tool_json_text(r->rerun.run->engine_text));
         tool_json_set(o, "chains", json_integer(0));
-        print_object(o);
-    } else
-        printf("%s: engine '%s' runs no Markov chains, so there is nothing to diagnose: `bnn info` shows the course of its fit, `bnn "
-               "evaluate` "
-               "what its predictions are worth\n",
-               tool_line(r->rerun.run_path), r->rerun.run->engine->object.type->name);
+        return print_object(o);
+    }
+    printf("%s: engine '%s' runs no Markov chains, so there is nothing to diagnose: `bnn info` shows the course of its fit, `bnn "
+           "evaluate` "
+           "what its predictions are worth\n",
+           tool_line(r->rerun.run_path), r->rerun.run->engine->object.type->name);
+    return BNN_OK;
 }
 
 /* ---------------------------------------------------------------- the command */
@@ -138,11 +139,11 @@ static bnn_status diagnose(request *r, bool *good) {
     BNN_TRY(tool_rerun_open(&r->rerun));
     bnn_status s = BNN_OK;
     if (!bnn_has_chains(r->rerun.run->engine))
-        say_nothing_to_diagnose(r);
+        s = say_nothing_to_diagnose(r);
     else if ((s = bnn_diagnose(r->rerun.run->engine, r->rerun.rows, &r->how, &d)) < 0)
         bnn_note(s, "%s", r->rerun.run_path);
     else if (r->json)
-        print_json(r, d);
+        s = print_json(r, d);
     else
         s = print_text(r, d);
     if (s == BNN_OK) tool_rerun_say(&r->rerun, stderr);

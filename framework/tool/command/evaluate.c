@@ -156,7 +156,6 @@ static bnn_status evaluate(request *r) {
     if (s == BNN_OK) s = bnn_metrics_compute(p, r->rerun.rows, &m);
     if (s == BNN_OK) s = tool_referral_open(&r->referral, p, r->rerun.rows);
     if (s == BNN_OK) s = score_series(r, &m);
-    if (s == BNN_OK) s = draw(r);
     if (s == BNN_OK) s = judge(r, p);
     if (s == BNN_OK) tool_rerun_say(&r->rerun, r->json ? stderr : stdout);
     if (s == BNN_OK && r->json) s = print_json(r, p, &m);
@@ -169,6 +168,7 @@ static bnn_status evaluate(request *r) {
         tool_print_cost("fit", &r->rerun.run->cost);
         tool_print_cost("prediction", &p->cost);
     }
+    if (s == BNN_OK) s = draw(r); /* last: nothing fails once the page is there */
     bnn_prediction_free(p);
     bnn_selection_free(r->referral.selection);
     free(r->series.of);

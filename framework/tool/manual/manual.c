@@ -21,6 +21,5 @@ void manual_ask(const command *c, void (*tell)(const struct argp *argp)) {
     char name[64], *argv[] = {name, NULL};
     snprintf(name, sizeof name, "bnn %s", c->name);
     tool_listen(tell);
-    c->run(1, argv);
-    abort(); /* every command calls tool_parse first */
+    tool_leave(c->run(1, argv)); /* every command calls tool_parse first, but where memory is out */
 }

@@ -132,6 +132,7 @@ static bnn_status start_slurm(const job *j, bool at_once) {
     if (s == BNN_OK) printf("wrote %s: an array of %d parts%s", tool_line(path), j->parts, at_once ? "\n" : "; submit it by: sh ");
     if (s == BNN_OK && !at_once) tool_argument_write(stdout, path), putchar('\n');
     if (s == BNN_OK && at_once) s = submit(path);
+    tool_output_release(); /* while its name is there */
     free(text), free(path);
     return s;
 }

@@ -129,7 +129,7 @@ void report_plot_point(report_plot *p, double x, double y, double se) { report_p
 
 bool report_plot_empty(report_plot *p) {
     end_curve(p);
-    return p->n_curves == 0;
+    return p->n_curves == 0 && !p->lost; /* what is lost is not empty: drawing it fails */
 }
 
 /* ---------------------------------------------------------------- gnuplot */
