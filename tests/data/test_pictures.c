@@ -217,7 +217,7 @@ START_TEST(labels_are_of_the_turned_picture) {
     png("map/x.png", 8, 16, 8, PNG_COLOR_TYPE_GRAY, false, v, 8);
     bnn_table *t = import(one_map(), &r);
     ck_assert_double_eq(t->y[1], 1);
-    ck_assert(says(r, "pictures_turned", "one/x.jpg: their labels are taken for those of what is turned"));
+    ck_assert(says(r, "pictures_turned", "one/x.jpg: 1; their labels are taken for those of what is turned"));
     bnn_table_free(t), bnn_remarks_free(r);
     files_remove();
 }
@@ -374,7 +374,7 @@ START_TEST(pictures_of_several_sizes_want_one) {
     ck_assert(t->pixels[3 * 18] == 200 && t->pixels[4 * 18 + 17] == 50);
     ck_assert(says(r, "picture_sizes", "sizes: from 2x2 to 4x4, all brought to 3x2"));
     ck_assert(says(r, "picture_bent", "b/3.png is 8x2 and becomes 3x2, which changes its shape"));
-    ck_assert(says(r, "pictures_grey", "colours: 1 of 5 pictures are grey"));
+    ck_assert(says(r, "pictures_grey", "colours: pictures in grey, with the same in each channel: 1 of 5"));
     bnn_table_free(t), bnn_remarks_free(r);
     t = import((bnn_picture_folders){.folder = files_path("zoo"), .width = 3, .height = 2, .channels = 1}, &r);
     ck_assert(t->x_shape.d[0] == 1 && t->pixels[3 * 6] == 200);

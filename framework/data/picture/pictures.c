@@ -198,15 +198,15 @@ static bnn_status say_heads(const work *w) {
     }
     if (w->frame.channels == 3 && grey > 0)
         BNN_TRY(bnn_remarks_add(w->how->remarks, BNN_REMARK_NOTE, "pictures_grey",
-                                "colours: %d of %d pictures are grey, and have the same in each channel", grey, w->gallery.n));
+                                "colours: pictures in grey, with the same in each channel: %d of %d", grey, w->gallery.n));
     if (deep > 0)
         BNN_TRY(bnn_remarks_add(w->how->remarks, BNN_REMARK_NOTE, "pictures_rounded",
-                                "depth: %d pictures have 16 bits a number, and were rounded to 8", deep));
+                                "depth: pictures of 16 bits a number, rounded to 8: %d", deep));
     if (turned > 0)
         BNN_TRY(bnn_remarks_add(w->how->remarks, has_maps(w) ? BNN_REMARK_WARNING : BNN_REMARK_NOTE, "pictures_turned",
-                                "orientation: %d pictures were turned as they say (EXIF), such as %s%s", turned,
-                                w->gallery.picture[a_turned].path,
-                                has_maps(w) ? ": their labels are taken for those of what is turned" : ""));
+                                "orientation: pictures turned as they say (EXIF), such as %s: %d%s",
+                                w->gallery.picture[a_turned].path, turned,
+                                has_maps(w) ? "; their labels are taken for those of what is turned" : ""));
     return BNN_OK;
 }
 
@@ -214,7 +214,7 @@ static bnn_status say_files(const work *w) {
     const bnn_gallery *g = &w->gallery;
     if (g->skipped > 0)
         BNN_TRY(bnn_remarks_add(w->how->remarks, BNN_REMARK_NOTE, "files_skipped",
-                                "files: %d are not called like pictures, such as %s, and were left out", g->skipped, g->a_skipped));
+                                "files: left out, since they are not called like pictures, such as %s: %d", g->a_skipped, g->skipped));
     if (g->spare > 0)
         BNN_TRY(bnn_remarks_add(w->how->remarks, BNN_REMARK_WARNING, "maps_without_picture",
                                 "annotations: %d are of no picture, such as %s", g->spare, g->a_spare));
