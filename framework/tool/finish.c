@@ -56,7 +56,7 @@ bnn_status tool_finish(const tool_job *job, const bnn_table *table, int split, c
         if (test && (s = tool_scores_print("test", prediction, test, &metrics)) < 0)
             bnn_note(s, "%s was written, its scores are not said", path);
         tool_print_verdicts(verdicts);
-        printf("wrote %s\n", tool_line(path));
+        tool_print_wrote(path);
     }
     *bad = tool_count_bad(verdicts);
     bnn_remarks_free(verdicts);

@@ -172,6 +172,10 @@ bnn_status tool_output_claim(const char *path, const char *schemas, bnn_status (
     return bnn_fail(BNN_ERR_FILE, "%s: another process has written it since this one began", path);
 }
 
+void tool_print_wrote(const char *path) {
+    if (path) printf("wrote %s\n", tool_line(path));
+}
+
 bnn_status tool_save(const char *bytes, size_t size, const char *path) {
     BNN_TRY(tool_output_ready(path));
     return bnn_file_save(path, bytes, size);

@@ -112,12 +112,28 @@ bnn_status tool_rerun_training(const tool_rerun *rerun, bnn_table **table, bnn_d
 
 void tool_rerun_say(const tool_rerun *rerun, FILE *notes) { tool_print_remarks(rerun->reading.csv.remarks, notes); }
 
-bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, const bnn_sink *sink, bnn_prediction **out) {
-    bnn_predict_options how = {.mode = noise, .sink = sink, .crps = true};
+bnn_status tool_rerun_apart(const tool_rerun *rerun, const char *output) {
+    BNN_TRY(tool_output_apart(output, rerun->run_path, "the run file"));
+    return tool_output_apart(output, rerun->data_used ? rerun->data_used : rerun->data, "the data file");
+}
+
+bnn_provenance tool_rerun_provenance(const tool_rerun *rerun) {
+    bnn_provenance provenance = tool_provenance(&rerun->job, rerun->table, rerun->split_used);
+    provenance.run_path = rerun->run_path, provenance.run_sha256 = rerun->run_sha256;
+    return provenance;
+}
+
+bnn_status tool_rerun_score(const tool_rerun *rerun, bnn_prediction **out, bnn_metrics *metrics) {
+    bnn_predict_options how = {.mode = BNN_DRAW, .crps = true};
     const bnn_calibration *c = bnn_run_calibration(rerun->run);
     double ends[2];
+    *out = NULL;
+    if (!rerun->rows->y)
+        return bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted, not scored",
+                        strcmp(rerun->data_used, "-") == 0 ? "standard input" : rerun->data_used);
     if (c && bnn_calibration_ends(c, ends)) how.n_levels = 2, how.levels = ends;
-    return tool_rerun_ask(rerun, &how, out);
+    BNN_TRY(tool_rerun_ask(rerun, &how, out));
+    return bnn_metrics_compute(*out, rerun->rows, metrics);
 }
 
 const bnn_taker *tool_taker(const bnn_engine *engine) {

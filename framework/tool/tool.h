@@ -135,6 +135,7 @@ typedef struct {
     double mean, sd, min, max;
 } tool_column;
 tool_column tool_column_describe(const bnn_table *table, int column);
+const char *tool_column_role(bnn_column_role role); /* "feature", "target", "id" or "weight" */
 long long tool_class_count(const bnn_table *table, int class);
 double tool_table_weight(const bnn_table *table);
 
@@ -170,8 +171,12 @@ bnn_status tool_rerun_training(const tool_rerun *rerun, bnn_table **table, bnn_d
 void tool_rerun_say(const tool_rerun *rerun, FILE *notes); /* what is to be said of the rows, once the command has done its work */
 /* Drops rows of maps of classes once they are scored, so that no map is kept; NULL of any other y. */
 const bnn_taker *tool_taker(const bnn_engine *engine);
-/* With the scores of the mixture, where targets are known. A failure names the data file. sink may be NULL. */
-bnn_status tool_rerun_predict(const tool_rerun *rerun, bnn_mode noise, const bnn_sink *sink, bnn_prediction **out);
+/* Refuses an output (NULL: none) that is the run file or the data file, of which after tool_rerun_open is known which it is. */
+bnn_status tool_rerun_apart(const tool_rerun *rerun, const char *output);
+/* Who made a file of what the run says of the rows. Texts are borrowed. */
+bnn_provenance tool_rerun_provenance(const tool_rerun *rerun);
+/* Predicts and scores the rows; fails where they have no targets. A failure names the data file. *out is to be freed also after one. */
+bnn_status tool_rerun_score(const tool_rerun *rerun, bnn_prediction **out, bnn_metrics *metrics);
 /* With what `asked` asks for; samples and seed are the job's. */
 bnn_status tool_rerun_ask(const tool_rerun *rerun, const bnn_predict_options *asked, bnn_prediction **out);
 void tool_rerun_close(tool_rerun *rerun);
@@ -212,6 +217,7 @@ void tool_output_release(void); /* for who dies of a signal; elsewhere the end o
 bnn_status tool_output_claim_table(const char *path, const bnn_table *table);
 /* Writes a whole file under a temporary name and renames it: an old one is lost only to a whole new one. */
 bnn_status tool_save(const char *bytes, size_t size, const char *path);
+void tool_print_wrote(const char *path); /* "wrote FILE"; nothing where path is NULL */
 
 /* The progress line on a terminal, "what  45 %  0:12 left"; elsewhere a sentence, once, where an hour or more is left. Thread-safe. */
 typedef struct {

@@ -75,7 +75,7 @@ static bnn_status print_json(const request *r) {
     tool_json_set(o, "pool", tool_json_text(r->in.data_used));
     tool_json_set(o, "fitted", json_integer(r->in.fitted));
     tool_json_acquisition(o, &r->found);
-    return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    return tool_json_answer(o);
 }
 
 static bnn_status save_rows(const request *r) {
@@ -91,16 +91,14 @@ static bnn_status save_rows(const request *r) {
 }
 
 static bnn_status save_scores(const request *r) {
-    bnn_provenance provenance = tool_provenance(&r->in.job, r->in.table, r->in.split_used);
-    provenance.run_path = r->in.run_path, provenance.run_sha256 = r->in.run_sha256;
+    bnn_provenance provenance = tool_rerun_provenance(&r->in);
     return bnn_acquisition_save(&r->found, r->in.table, &provenance, r->scores);
 }
 
 static bnn_status check_output(const request *r, const char *out) {
     if (!out) return BNN_OK;
     BNN_TRY(tool_output_hdf5(out));
-    BNN_TRY(tool_output_apart(out, r->in.run_path, "the run file"));
-    return tool_output_apart(out, r->in.data, "the data file");
+    return tool_rerun_apart(&r->in, out);
 }
 
 static bnn_status choose(request *r) {
@@ -123,16 +121,16 @@ static bnn_status acquire(request *r) {
     BNN_TRY(tool_output_apart(r->scores, r->out, "the file of rows"));
     if (r->scores) BNN_TRY(tool_output_claim(r->scores, NULL, NULL, NULL));
     BNN_TRY(tool_rerun_open(&r->in));
-    BNN_TRY(tool_output_apart(r->out, r->in.data_used, "the data file"));
-    BNN_TRY(tool_output_apart(r->scores, r->in.data_used, "the data file"));
+    BNN_TRY(tool_rerun_apart(&r->in, r->out));
+    BNN_TRY(tool_rerun_apart(&r->in, r->scores));
     BNN_TRY(choose(r));
     if (r->out) BNN_TRY(save_rows(r));
     if (r->scores) BNN_TRY(save_scores(r));
     tool_rerun_say(&r->in, r->json ? stderr : stdout);
     if (r->json) return print_json(r);
     print_text(r);
-    if (r->out) printf("wrote %s\n", tool_line(r->out));
-    if (r->scores) printf("wrote %s\n", tool_line(r->scores));
+    tool_print_wrote(r->out);
+    tool_print_wrote(r->scores);
     return BNN_OK;
 }
 

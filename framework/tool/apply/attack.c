@@ -184,7 +184,7 @@ static bnn_status print_json(const request *r) {
     tool_json_append(list, object_of(0, NULL, &r->before, r->effect[0].before));
     for (int k = 0; k < r->n_eps; k++) tool_json_append(list, object_of(r->eps[k], &r->effect[k], &r->after[k], r->effect[k].after));
     tool_json_set(o, "lengths", list);
-    return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    return tool_json_answer(o);
 }
 
 /* Rows as they were stand at 0. */
@@ -220,11 +220,11 @@ static bnn_status save(const request *r) {
 
 static bnn_status attack(request *r) {
     if (r->out) BNN_TRY(tool_output_hdf5(r->out));
-    BNN_TRY(tool_output_apart(r->out ? r->out : r->plot, r->in.run_path, "the run file"));
+    BNN_TRY(tool_rerun_apart(&r->in, r->out ? r->out : r->plot));
     if (r->plot) BNN_TRY(tool_output_ready(r->plot));
     if (r->plot) BNN_TRY(tool_output_claim(r->plot, NULL, NULL, NULL));
     BNN_TRY(tool_rerun_open(&r->in));
-    BNN_TRY(tool_output_apart(r->out ? r->out : r->plot, r->in.data_used, "the data file"));
+    BNN_TRY(tool_rerun_apart(&r->in, r->out ? r->out : r->plot));
     r->how.seed = r->in.job.seed;
     BNN_TRY(attack_rows(r));
     if (r->plot) BNN_TRY(draw(r));
@@ -232,7 +232,7 @@ static bnn_status attack(request *r) {
     tool_rerun_say(&r->in, r->json ? stderr : stdout);
     if (r->json) return print_json(r);
     print_text(r);
-    if (r->out) printf("wrote %s\n", tool_line(r->out));
+    tool_print_wrote(r->out);
     return BNN_OK;
 }
 

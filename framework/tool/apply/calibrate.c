@@ -63,8 +63,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 static bnn_status check_output(const request *r) {
     BNN_TRY(tool_output_hdf5(r->out));
-    BNN_TRY(tool_output_apart(r->out, r->rerun.run_path, "the run file"));
-    return tool_output_apart(r->out, r->rerun.data, "the data file");
+    return tool_rerun_apart(&r->rerun, r->out);
 }
 
 static bnn_status check_rows(const request *r) {
@@ -79,10 +78,10 @@ static bnn_status check_rows(const request *r) {
 
 /* The run's own origin stays: its data are those that it was fitted to. */
 static bnn_status save(const request *r, const bnn_origin *origin) {
-    bnn_provenance made = tool_provenance(&r->rerun.job, r->rerun.table, origin->split);
+    bnn_provenance made = tool_rerun_provenance(&r->rerun);
+    made.split = origin->split;
     made.data_path = origin->data_path, made.data_sha256 = origin->data_sha256;
     made.weights_sha256 = origin->weights_sha256;
-    made.run_path = r->rerun.run_path, made.run_sha256 = r->rerun.run_sha256;
     BNN_TRY(tool_output_claim(r->out, "bnn-run", tool_output_same_command, &made));
     return bnn_run_save(r->rerun.run, NULL, &made, r->out);
 }
@@ -109,7 +108,7 @@ static bnn_status print_json(const request *r, const bnn_calibration *c) {
     tool_json_set(o, "split", json_integer(r->rerun.split_used));
     tool_json_set(o, "output", tool_json_text(r->out));
     tool_json_set(o, "remarks", tool_json_verdicts(r->remarks));
-    return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    return tool_json_answer(o);
 }
 
 static bnn_status calibrate(request *r) {
@@ -117,7 +116,7 @@ static bnn_status calibrate(request *r) {
     bnn_outline outline;
     BNN_TRY(check_output(r));
     BNN_TRY(tool_rerun_open(&r->rerun));
-    BNN_TRY(tool_output_apart(r->out, r->rerun.data_used, "the data file"));
+    BNN_TRY(tool_rerun_apart(&r->rerun, r->out));
     BNN_TRY(check_rows(r));
     BNN_TRY(calibrate_rows(r));
     BNN_TRY(bnn_outline_load(r->rerun.run_path, &outline));

@@ -85,7 +85,7 @@ static bnn_status open_training(request *r) {
 static bnn_status open_rows(request *r) {
     BNN_TRY(bnn_remarks_new(&r->remarks));
     BNN_TRY(tool_rerun_open(&r->in));
-    BNN_TRY(tool_output_apart(r->file, r->in.data_used, "the data file"));
+    BNN_TRY(tool_rerun_apart(&r->in, r->file));
     BNN_TRY(open_out(r));
     BNN_TRY(open_training(r));
     if (r->in.fitted == 0) return BNN_OK;
@@ -127,14 +127,13 @@ static bnn_status print_json(const request *r) {
     tool_json_set(o, "rows_out", json_integer(r->out_scores->n));
     tool_json_set(o, "scores", tool_json_detections(r->of));
     tool_json_set(o, "remarks", tool_json_verdicts(r->remarks));
-    return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    return tool_json_answer(o);
 }
 
 /* ---- the file ---- */
 
 static bnn_status save(const request *r) {
-    bnn_provenance provenance = tool_provenance(&r->in.job, r->in.table, r->in.split_used);
-    provenance.run_path = r->in.run_path, provenance.run_sha256 = r->in.run_sha256;
+    bnn_provenance provenance = tool_rerun_provenance(&r->in);
     bnn_detections all = {.in = r->in.rows, .out = r->out_rows, .in_scores = r->in_scores, .out_scores = r->out_scores};
     memcpy(all.of, r->of, sizeof all.of);
     return bnn_detections_save(&all, &provenance, r->file);
@@ -152,7 +151,7 @@ static void close_request(request *r) {
 static bnn_status check_output(const request *r) {
     if (!r->file) return BNN_OK;
     BNN_TRY(tool_output_hdf5(r->file));
-    BNN_TRY(tool_output_apart(r->file, r->in.run_path, "the run file"));
+    BNN_TRY(tool_rerun_apart(&r->in, r->file));
     BNN_TRY(tool_output_apart(r->file, r->out, "the data file"));
     return tool_output_claim(r->file, NULL, NULL, NULL);
 }
@@ -168,7 +167,7 @@ static bnn_status detect(request *r) {
     if (r->json) return print_json(r);
     print_text(r);
     tool_print_verdicts(bnn_remarks_count(r->remarks) > 0 ? r->remarks : NULL);
-    if (r->file) printf("wrote %s\n", tool_line(r->file));
+    tool_print_wrote(r->file);
     return BNN_OK;
 }
 

@@ -61,9 +61,7 @@ bnn_status tool_series_add(tool_series *s, const tool_rerun *rerun, const char *
     bnn_prediction *p = NULL;
     bnn_metrics metrics;
     BNN_TRY(open_other(rerun, file, &other));
-    bnn_status status = other.rows->y ? tool_rerun_predict(&other, BNN_DRAW, NULL, &p)
-                                      : bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted, not scored", file);
-    if (status == BNN_OK) status = bnn_metrics_compute(p, other.rows, &metrics);
+    bnn_status status = tool_rerun_score(&other, &p, &metrics);
     if (status == BNN_OK) status = tool_series_take(s, file, other.table, &metrics);
     bnn_prediction_free(p);
     tool_rerun_close(&other);

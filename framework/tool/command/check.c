@@ -111,7 +111,7 @@ static bnn_status print_json(const tool_findings *findings) {
     }
     tool_json_set(o, "ok", json_boolean(!broken));
     tool_json_set(o, "types", types);
-    return tool_json_print(o, JSON_INDENT(2));
+    return tool_json_answer(o);
 }
 
 /* ---------------------------------------------------------------- check */

@@ -737,7 +737,7 @@ static void print_table(const bnn_comparison *c) {
 static bnn_status print_json(const bnn_comparison *c) {
     json_t *o = json_object();
     tool_json_comparison(o, c);
-    return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    return tool_json_answer(o);
 }
 
 static bnn_status show_and_save(const contest *c, bool was_complete) {
@@ -746,7 +746,7 @@ static bnn_status show_and_save(const contest *c, bool was_complete) {
     if (!c->r->out || was_complete) return BNN_OK;
     bnn_provenance provenance = tool_provenance(&c->r->job, c->table, -1);
     BNN_TRY(bnn_comparison_save(c->c, &provenance, c->r->out));
-    if (!c->r->json) printf("wrote %s\n", tool_line(c->r->out));
+    if (!c->r->json) tool_print_wrote(c->r->out);
     return BNN_OK;
 }
 

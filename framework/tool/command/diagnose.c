@@ -98,8 +98,6 @@ static json_t *quantity_object(const bnn_quantity *q) {
     return o;
 }
 
-static bnn_status print_object(json_t *o) { return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12)); }
-
 static bnn_status print_json(const request *r, const bnn_diagnosis *d) {
     json_t *o = json_object(), *quantities = json_array(), *findings = json_array();
     tool_json_set(o, "engine", tool_json_text(r->rerun.run->engine_text));
@@ -114,7 +112,7 @@ static bnn_status print_json(const request *r, const bnn_diagnosis *d) {
     add(o, "share_at_max_depth", d->saturated);
     for (int i = 0; i < d->n; i++) tool_json_append(quantities, quantity_object(&d->quantity[i]));
     tool_json_set(o, "quantities", quantities);
-    return print_object(o);
+    return tool_json_answer(o);
 }
 
 /* Without chains there is no verdict. */
@@ -123,7 +121,7 @@ static bnn_status say_nothing_to_diagnose(const request *r) {
         json_t *o = json_object();
         tool_json_set(o, "engine", tool_json_text(r->rerun.run->engine_text));
         tool_json_set(o, "chains", json_integer(0));
-        return print_object(o);
+        return tool_json_answer(o);
     }
     printf("%s: engine '%s' runs no Markov chains, so there is nothing to diagnose: `bnn info` shows the course of its fit, `bnn "
            "evaluate` "

@@ -16,6 +16,8 @@ typedef struct {
     const char *plot; /* to be written, or NULL */
     tool_series series;
     bool json, strict;
+    bnn_prediction *prediction;
+    bnn_metrics metrics;
     bnn_remarks *verdicts;
 } request;
 
@@ -82,13 +84,14 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     }
 }
 
-static bnn_status print_json(const request *r, const bnn_prediction *p, const bnn_metrics *m) {
+static bnn_status print_json(const request *r) {
+    const bnn_prediction *p = r->prediction;
     json_t *o = json_object();
     tool_json_set(o, "engine", json_string(r->rerun.run->engine_text));
     tool_json_set(o, "samples", json_integer(p->samples));
     tool_json_set(o, "split", json_integer(r->rerun.split_used));
     tool_json_set(o, "fitted", json_integer(r->rerun.fitted));
-    bnn_status s = tool_scores_set(o, r->rerun.kind, p, r->rerun.rows, m);
+    bnn_status s = tool_scores_set(o, r->rerun.kind, p, r->rerun.rows, &r->metrics);
     tool_referral_set(o, &r->referral, p);
     if (s == BNN_OK) s = tool_calibration_set(o, bnn_run_calibration(r->rerun.run), p, r->rerun.rows);
     if (r->series.n > 0) tool_json_set(o, "series", tool_series_json(&r->series));
@@ -96,13 +99,13 @@ static bnn_status print_json(const request *r, const bnn_prediction *p, const bn
     bnn_cost cost = r->rerun.run->cost;
     bnn_cost_add(&cost, &p->cost);
     tool_json_set(o, "cost", tool_json_cost(&cost));
-    if (s == BNN_OK) return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    if (s == BNN_OK) return tool_json_answer(o);
     json_decref(o);
     return s;
 }
 
 /* Scores of rows that were fitted say nothing of others, and nor would verdicts on them. */
-static bnn_status judge(request *r, const bnn_prediction *p) {
+static bnn_status judge(request *r) {
     const tool_rerun *rerun = &r->rerun;
     int n = 0;
     const bnn_calibration *c = bnn_run_calibration(rerun->run);
@@ -116,13 +119,13 @@ static bnn_status judge(request *r, const bnn_prediction *p) {
                                "%d of the %d rows were fitted: their scores promise nothing of others; score rows that were held out",
                                rerun->fitted, rerun->rows->n);
     if (rerun->table->n_splits > 0 && rerun->split_used >= 0) n = bnn_table_count(rerun->table, rerun->split_used, BNN_TRAIN);
-    return bnn_run_judge(rerun->run, NULL, n, p, rerun->rows, r->verdicts);
+    return bnn_run_judge(rerun->run, NULL, n, r->prediction, rerun->rows, r->verdicts);
 }
 
 /* Scores the other files, too. */
-static bnn_status score_series(request *r, const bnn_metrics *m) {
+static bnn_status score_series(request *r) {
     if (r->n_also == 0) return BNN_OK;
-    BNN_TRY(tool_series_take(&r->series, r->rerun.data_used, r->rerun.table, m));
+    BNN_TRY(tool_series_take(&r->series, r->rerun.data_used, r->rerun.table, &r->metrics));
     for (int i = 0; i < r->n_also; i++) BNN_TRY(tool_series_add(&r->series, &r->rerun, r->also[i]));
     return BNN_OK;
 }
@@ -140,40 +143,32 @@ static bnn_status draw(const request *r) {
     return status;
 }
 
+static bnn_status answer(const request *r) {
+    const tool_rerun *rerun = &r->rerun;
+    const bnn_prediction *p = r->prediction;
+    tool_rerun_say(rerun, r->json ? stderr : stdout);
+    if (r->json) return print_json(r);
+    BNN_TRY(tool_scores_print(rerun->kind, p, rerun->rows, &r->metrics));
+    BNN_TRY(tool_calibration_print(bnn_run_calibration(rerun->run), p, rerun->rows));
+    tool_referral_print(&r->referral, p);
+    if (r->series.n > 0) tool_series_print(&r->series);
+    tool_print_verdicts(r->verdicts);
+    tool_print_cost("fit", &rerun->run->cost);
+    tool_print_cost("prediction", &p->cost);
+    return BNN_OK;
+}
+
 static bnn_status evaluate(request *r) {
-    bnn_prediction *p = NULL;
-    bnn_metrics m;
-    BNN_TRY(tool_output_apart(r->plot, r->rerun.run_path, "the run file"));
-    BNN_TRY(tool_output_apart(r->plot, r->rerun.data, "the data file"));
+    BNN_TRY(tool_rerun_apart(&r->rerun, r->plot));
     if (r->plot) BNN_TRY(tool_output_ready(r->plot));
     if (r->plot) BNN_TRY(tool_output_claim(r->plot, NULL, NULL, NULL));
     BNN_TRY(tool_rerun_open(&r->rerun));
-    bnn_status s = BNN_OK;
-    if (!r->rerun.rows->y)
-        s = bnn_fail(BNN_ERR_DATA, "%s: has no targets: its rows can be predicted, not scored",
-                     strcmp(r->rerun.data_used, "-") == 0 ? "standard input" : r->rerun.data_used);
-    if (s == BNN_OK) s = tool_rerun_predict(&r->rerun, BNN_DRAW, NULL, &p);
-    if (s == BNN_OK) s = bnn_metrics_compute(p, r->rerun.rows, &m);
-    if (s == BNN_OK) s = tool_referral_open(&r->referral, p, r->rerun.rows);
-    if (s == BNN_OK) s = score_series(r, &m);
-    if (s == BNN_OK) s = judge(r, p);
-    if (s == BNN_OK) tool_rerun_say(&r->rerun, r->json ? stderr : stdout);
-    if (s == BNN_OK && r->json) s = print_json(r, p, &m);
-    if (s == BNN_OK && !r->json) s = tool_scores_print(r->rerun.kind, p, r->rerun.rows, &m);
-    if (s == BNN_OK && !r->json) {
-        s = tool_calibration_print(bnn_run_calibration(r->rerun.run), p, r->rerun.rows);
-        tool_referral_print(&r->referral, p);
-        if (r->series.n > 0) tool_series_print(&r->series);
-        tool_print_verdicts(r->verdicts);
-        tool_print_cost("fit", &r->rerun.run->cost);
-        tool_print_cost("prediction", &p->cost);
-    }
-    if (s == BNN_OK) s = draw(r); /* last: nothing fails once the page is there */
-    bnn_prediction_free(p);
-    bnn_selection_free(r->referral.selection);
-    free(r->series.of);
-    tool_rerun_close(&r->rerun);
-    return s;
+    BNN_TRY(tool_rerun_score(&r->rerun, &r->prediction, &r->metrics));
+    BNN_TRY(tool_referral_open(&r->referral, r->prediction, r->rerun.rows));
+    BNN_TRY(score_series(r));
+    BNN_TRY(judge(r));
+    BNN_TRY(answer(r));
+    return draw(r); /* last: nothing fails once the page is there */
 }
 
 static int run(int argc, char **argv) {
@@ -193,9 +188,12 @@ static int run(int argc, char **argv) {
     tool_job_open(&r.rerun.job, argc, argv);
     tool_parse(&argp, argc, argv, &r);
     bnn_status s = evaluate(&r);
-    free(r.also);
     int bad = tool_count_bad(r.verdicts);
+    bnn_prediction_free(r.prediction);
+    bnn_selection_free(r.referral.selection);
     bnn_remarks_free(r.verdicts);
+    free(r.series.of), free(r.also);
+    tool_rerun_close(&r.rerun);
     return s < 0 ? tool_fail() : r.strict && bad > 0;
 }
 

@@ -30,10 +30,9 @@ static void print_columns(const bnn_table *t) {
 }
 
 static void print_classes(const bnn_table *t) {
-    for (int c = 0; c < t->n_classes; c++) {
+    for (int c = 0; c < t->n_classes; c++)
         printf("  class %-5d %-24s %lld %s\n", c, t->class_names ? tool_line(t->class_names[c]) : "", tool_class_count(t, c),
                bnn_is_map(t->y_shape) ? "pixels" : "rows");
-    }
 }
 
 static bnn_status print_data(const char *path) {
@@ -121,13 +120,12 @@ static void print_state(const char *path, const bnn_outline *o) {
 
 /* What new rows are read by: a column a line, with its levels and whether its values may be missing. */
 static void print_schema(const bnn_schema *s) {
-    static const char *const role[] = {"feature", "target", "id", "weight"};
     enum { MOST = 20, MOST_FEATURES = 50 };
     int features = 0;
     for (int k = 0; s && k < s->n; k++) {
         const bnn_schema_column *c = &s->column[k];
         if (c->role == BNN_COLUMN_FEATURE && ++features > MOST_FEATURES) continue;
-        printf("  %-11s %s", role[c->role], tool_line(c->name));
+        printf("  %-11s %s", tool_column_role(c->role), tool_line(c->name));
         for (int l = 0; l < c->n_levels && l < MOST; l++) printf("%s%s", l == 0 ? ": " : ", ", tool_line(c->level[l]));
         if (c->n_levels > MOST) printf(", ... and %d more", c->n_levels - MOST);
         printf("%s\n", c->indicator ? " (may be missing)" : "");
@@ -337,7 +335,7 @@ static bnn_status print_json(const request *r) {
         if ((s = tool_describe(r->file[i], &one)) == BNN_OK) tool_json_append(list, one);
     json_t *what = r->n == 1 ? json_incref(json_array_get(list, 0)) : json_incref(list);
     json_decref(list);
-    if (s == BNN_OK) return tool_json_print(what, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    if (s == BNN_OK) return tool_json_answer(what);
     json_decref(what);
     return s;
 }

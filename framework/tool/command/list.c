@@ -99,7 +99,7 @@ static bnn_status print_json(const char *want) {
         if (is_wanted(want, bnn_kind_name(kind))) tool_json_set(o, name, types_of(kind));
     }
     if (is_wanted(want, "plugin")) tool_json_set(o, "plugins", plugins());
-    return tool_json_print(o, JSON_INDENT(2));
+    return tool_json_answer(o);
 }
 
 static void print_lists(const char *want) {

@@ -71,24 +71,17 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 static bool is_csv(const request *r) { return !r->out || bnn_ends_with(r->out, ".csv"); }
 
-static bnn_provenance provenance_of(const tool_rerun *rerun) {
-    bnn_provenance provenance = tool_provenance(&rerun->job, rerun->table, rerun->split_used);
-    provenance.run_path = rerun->run_path, provenance.run_sha256 = rerun->run_sha256;
-    return provenance;
-}
-
 /* A CSV does not say what made it: one that is there stays without --force. */
 static bnn_status claim_output(const request *r) {
-    bnn_provenance provenance = provenance_of(&r->rerun);
+    bnn_provenance provenance = tool_rerun_provenance(&r->rerun);
     if (!r->out) return BNN_OK;
     if (is_csv(r)) return tool_output_claim(r->out, NULL, NULL, NULL);
     return tool_output_claim(r->out, "bnn-prediction", tool_output_same_command, &provenance);
 }
 
 static bnn_status write_file(const request *r, const bnn_results *results) {
-    const tool_rerun *rerun = &r->rerun;
-    bnn_provenance provenance = provenance_of(rerun);
-    return bnn_prediction_save(rerun->run, results, &provenance, r->out);
+    bnn_provenance provenance = tool_rerun_provenance(&r->rerun);
+    return bnn_prediction_save(r->rerun.run, results, &provenance, r->out);
 }
 
 static bnn_status write_csv(const request *r, const bnn_prediction *p) {
@@ -212,9 +205,9 @@ static void say_calibration(const request *r, FILE *notes) {
 static bnn_status predict(request *r) {
     bnn_prediction *p = NULL;
     BNN_TRY(check_output(r));
-    BNN_TRY(tool_output_apart(r->out, r->rerun.run_path, "the run file"));
+    BNN_TRY(tool_rerun_apart(&r->rerun, r->out));
     BNN_TRY(tool_rerun_open(&r->rerun));
-    bnn_status s = tool_output_apart(r->out, r->rerun.data_used, "the data file");
+    bnn_status s = tool_rerun_apart(&r->rerun, r->out);
     if (s == BNN_OK) s = cut_rows(r, &r->rerun);
     if (s == BNN_OK) s = predict_rows(r, &p);
     if (s == BNN_OK) tool_rerun_say(&r->rerun, r->out ? stdout : stderr);
@@ -239,9 +232,7 @@ static int run(int argc, char **argv) {
             "of the data (called id_NAME where NAME is a column of the answer), or the number of the row; mean_T, sd_T, lo90_T, hi90_T, "
             "var_epistemic_T, var_aleatoric_T, mcse_T of target T and "
             "y_T where it is known; p_LEVEL of each class, class, entropy, mutual_information. Maps of classes go to a file.h5: class, "
-            "entropy and mutual information of each pixel. "
-            "y_T where it is known; p_LEVEL of each class, class, entropy, mutual_information. Of a calibrated run (bnn calibrate) "
-            "probabilities, or intervals, "
+            "entropy and mutual information of each pixel. Of a calibrated run (bnn calibrate) probabilities, or intervals, "
             "are the calibrated ones, and of conformal sets in90_LEVEL is 1 where the class is in the set of level 0.9.\n\n"
             "SIGUSR1 has it say how far it is. What must end within a time, as on a cluster, is predicted in parts: --part.\n\n"
             "New rows come as a table of texts or as a data file. Columns are found by name, in any order; others are left out. Their "

@@ -146,7 +146,7 @@ static bnn_status print_object(json_t *o, double p, json_t *quantities) {
     add(o, "p", p);
     tool_json_set(o, "good", json_boolean(p >= BNN_SBC_LEVEL));
     tool_json_set(o, "quantities", quantities);
-    return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    return tool_json_answer(o);
 }
 
 static bnn_status print_sbc_json(const request *r, const bnn_sbc *s) {
@@ -178,7 +178,7 @@ static bnn_status print_alarms_json(const request *r, const bnn_alarms *a) {
                                          "warning", a->alarm[i].count[BNN_REMARK_WARNING], "note", a->alarm[i].count[BNN_REMARK_NOTE]));
     tool_json_set(o, "good", json_boolean(share_of(a) <= BNN_FALSE_ALARMS));
     tool_json_set(o, "verdicts", list);
-    return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    return tool_json_answer(o);
 }
 
 /* ---------------------------------------------------------------- the command */

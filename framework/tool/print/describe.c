@@ -18,13 +18,18 @@ static void put_whole(json_t *o, const char *name, long long x) { tool_json_set(
 
 /* ---- columns ---- */
 
+const char *tool_column_role(bnn_column_role role) {
+    static const char *const names[] = {"feature", "target", "id", "weight"};
+    return names[role];
+}
+
 /* A column with its role, kind, levels, and whether its values may be missing. */
 static json_t *column_of(const bnn_schema_column *c) {
-    static const char *const role[] = {"feature", "target", "id", "weight"}, *const kind[] = {"number", "levels", "text"};
+    static const char *const kind[] = {"number", "levels", "text"};
     json_t *o = json_object(), *levels = json_array();
     for (int l = 0; l < c->n_levels; l++) tool_json_append(levels, tool_json_text(c->level[l]));
     put_text(o, "name", c->name);
-    put_text(o, "role", role[c->role]);
+    put_text(o, "role", tool_column_role(c->role));
     put_text(o, "kind", kind[c->kind]);
     put_text(o, "unit", c->unit);
     tool_json_set(o, "levels", levels);

@@ -74,3 +74,5 @@ bnn_status tool_json_print(json_t *value, size_t flags) {
     free(text);
     return text ? BNN_OK : bnn_fail(BNN_ERR_MEMORY, "the JSON could not be made: out of memory, or a text is not UTF-8");
 }
+
+bnn_status tool_json_answer(json_t *value) { return tool_json_print(value, JSON_INDENT(2) | JSON_REAL_PRECISION(12)); }

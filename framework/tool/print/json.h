@@ -33,5 +33,7 @@ bnn_status tool_describe(const char *path, json_t **out);
 /* Prints and frees an object or a list, which may be NULL, with jansson's flags. Fails where a part of it, or of any other one, could not
  * be made. */
 bnn_status tool_json_print(json_t *value, size_t flags);
+/* The same, as answers of commands are printed: indented, with 12 digits. */
+bnn_status tool_json_answer(json_t *value);
 
 #endif

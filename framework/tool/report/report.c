@@ -92,7 +92,7 @@ static bnn_status write_out(const char *page, size_t size, const char *path) {
     if (strcmp(path, "-") == 0) return fwrite(page, 1, size, stdout), BNN_OK; /* main looks whether it has arrived */
     BNN_TRY(tool_output_claim(path, NULL, is_page, NULL));
     BNN_TRY(tool_save(page, size, path));
-    printf("wrote %s\n", tool_line(path));
+    tool_print_wrote(path);
     return BNN_OK;
 }
 
