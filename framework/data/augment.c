@@ -4,7 +4,6 @@
 #include <bnn/minibatch.h>
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *const bnn_augmentations[] = {"none", "flip", "crop", "shift", NULL};

@@ -9,7 +9,6 @@
 
 #include <bnn/file.h>
 #include <bnn/number.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,6 @@
 #include <bnn/kernels.h>
 #include <bnn/sgmcmc.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tgmath.h>

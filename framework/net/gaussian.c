@@ -13,7 +13,6 @@
 
 #include <limits.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const estimators[] = {"weight", "local", "flipout", NULL}, *const no_yes[] = {"no", "yes", NULL};

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <hdf5_hl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>

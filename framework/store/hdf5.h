@@ -12,7 +12,6 @@
 #define BNN_STORE_HDF5_H
 
 #include <bnn/file.h>
-#include <bnn/real.h>
 #include <bnn/status.h>
 #include <hdf5.h>
 

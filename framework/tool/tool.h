@@ -13,12 +13,9 @@
 #include <bnn/descent.h>
 #include <bnn/diagnose.h>
 #include <bnn/evidence.h>
-#include <bnn/gate.h>
 #include <bnn/gaussian.h>
-#include <bnn/gsl_rng.h>
 #include <bnn/holder.h>
 #include <bnn/import.h>
-#include <bnn/jobs.h>
 #include <bnn/remark.h>
 #include <bnn/sampler.h>
 #include <bnn/sbc.h>

@@ -2,7 +2,6 @@
 #include "builtin.h"
 #include "vtable.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

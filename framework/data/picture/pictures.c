@@ -5,7 +5,6 @@
 #include "data/sheet.h"
 
 #include "base/sized.h"
-#include "base/word.h"
 #include <bnn/file.h>
 #include <bnn/remark.h>
 #include <math.h>

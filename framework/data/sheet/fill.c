@@ -2,7 +2,6 @@
  *
  * fill.c: cells and what they mean -> table.
  */
-#include "base/word.h"
 #include "data/sheet.h"
 
 #include <bnn/data.h>

@@ -8,7 +8,6 @@
 #include <bnn/number.h>
 #include <bnn/remark.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

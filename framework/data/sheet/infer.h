@@ -7,7 +7,6 @@
 
 #include "data/sheet.h"
 
-#include <bnn/number.h>
 #include <stdint.h>
 
 /* ---- header ---- */

@@ -5,10 +5,8 @@
 #include "data/import.h"
 #include "infer.h"
 
-#include <bnn/number.h>
 #include <bnn/remark.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,6 @@
 #include <bnn/escape.h>
 #include <bnn/remark.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -5,7 +5,6 @@
 #include "tool/print/json.h"
 #include "tool/tool.h"
 
-#include <math.h>
 #include <stdio.h>
 
 static bool is_conformal(const bnn_calibration *c) { return c && bnn_calibration_is_conformal(c->method); }

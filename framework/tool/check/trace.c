@@ -4,7 +4,6 @@
  */
 #include "watch.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Where a child ends no code of it can say so: the name is there before the hook is called. */

@@ -4,7 +4,6 @@
 
 #include <argp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void print_kind(bnn_kind kind) {

@@ -4,7 +4,6 @@
 
 #include <bnn/engine.h>
 #include <argp.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 

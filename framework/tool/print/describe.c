@@ -7,7 +7,6 @@
 #include "tool/tool.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void put_text(json_t *o, const char *name, const char *text) { tool_json_set(o, name, tool_json_text(text)); }

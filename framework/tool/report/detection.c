@@ -5,8 +5,6 @@
 #include "report.h"
 #include "tool/tool.h"
 
-#include <stdlib.h>
-#include <string.h>
 
 enum { MOST_POINTS = 200 };
 

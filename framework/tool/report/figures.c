@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { GROUPS = 10, FEWEST_ROWS = 5, SHARES = 20, NAMED_GATES = 12 };
 
