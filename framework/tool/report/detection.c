@@ -5,7 +5,6 @@
 #include "report.h"
 #include "tool/tool.h"
 
-
 enum { MOST_POINTS = 200 };
 
 typedef struct {
