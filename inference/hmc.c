@@ -39,7 +39,8 @@ static const bnn_claim claims[] = {{"hmc:steps=8,chains=32,samples=200,warmup=15
 
 const bnn_engine_type bnn_engine_hmc = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "hmc", .summary = "draws from the posterior by Hamiltonian Monte Carlo",
-             .reference = "Neal 1995; Neal 2011", .caps = BNN_EXACT | BNN_WEIGHS, .conf_size = sizeof(conf), .options = options, .checks = checks},
+             .reference = "Neal 1995; Neal 2011", .caps = BNN_EXACT | BNN_WEIGHS | BNN_SPREADS,
+             .conf_size = sizeof(conf), .options = options, .checks = checks},
     BNN_SAMPLER_HOOKS,
     .open = open,
     .claims = claims,

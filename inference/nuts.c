@@ -37,8 +37,8 @@ static const bnn_claim claims[] = {{"nuts:chains=32,samples=200,warmup=150", BNN
 
 const bnn_engine_type bnn_engine_nuts = {
     .type = {BNN_TYPE(bnn_engine_type), .name = "nuts", .summary = "draws from the posterior by the no-U-turn sampler",
-             .reference = "Hoffman & Gelman 2014; Betancourt 2017", .caps = BNN_EXACT | BNN_WEIGHS, .conf_size = sizeof(conf), .options = options,
-             .checks = checks},
+             .reference = "Hoffman & Gelman 2014; Betancourt 2017", .caps = BNN_EXACT | BNN_WEIGHS | BNN_SPREADS,
+             .conf_size = sizeof(conf), .options = options, .checks = checks},
     BNN_SAMPLER_HOOKS,
     .open = open,
     .claims = claims,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/word.h"
+#include "spread.h"
 #include <bnn/cost.h>
-#include <bnn/data.h>
 
 #include <float.h>
 #include <math.h>
@@ -49,6 +49,12 @@ bnn_status bnn_table_new(int n, bnn_shape x_shape, int y_dim, int n_classes, bnn
     return give(s, t, out);
 }
 
+bnn_status bnn_table_new_without_x(int n, bnn_shape x_shape, int y_dim, int n_classes, bnn_table **out) {
+    bnn_table *t;
+    bnn_status s = new_table(n, x_shape, bnn_shape_vector(y_dim), n_classes, 0, &t);
+    return give(s, t, out);
+}
+
 bnn_status bnn_table_new_images(int n, bnn_shape x_shape, bnn_shape y_shape, int n_classes, bnn_table **out) {
     bnn_table *t;
     bnn_status s = new_table(n, x_shape, y_shape, n_classes, 1, &t);
@@ -77,6 +83,7 @@ void bnn_table_free(bnn_table *t) {
     for (int k = 0; t->ids && k < t->n_ids; k++)
         for (int row = 0; row < t->n; row++) free(t->ids[(size_t)k * (size_t)t->n + (size_t)row]);
     bnn_schema_free(t->schema);
+    if (t->x_file.close) t->x_file.close(t->x_file.context);
     free(t->ids), free(t->weight), free(t->pixels);
     free(t->title), free(t->source), free(t->license), free(t->split_origin);
     free(t->x), free(t->y), free(t->order), free(t->role);
@@ -99,16 +106,20 @@ static const char *column_name(const bnn_table *t, int i, char text[COLUMN_TEXT]
 
 static const char *target_name(const bnn_table *t, int j) { return t->y_names ? t->y_names[j] : "target"; }
 
-static bnn_status check_row(const bnn_table *t, int row) {
+static bnn_status check_x(const bnn_table *t, int row, const double *x) {
     char text[COLUMN_TEXT];
-    if (t->weight && !(t->weight[row] >= 0 && isfinite(t->weight[row])))
-        return bnn_fail(BNN_ERR_DATA, "row %d: the weight %g is not a finite number from 0 on", row + 1, t->weight[row]);
-    int width = bnn_shape_size(t->x_shape);
-    const double *x = t->x ? t->x + (size_t)row * (size_t)width : NULL, *y = t->y_dim ? t->y + (size_t)row * (size_t)t->y_dim : NULL;
-    const int least = bnn_is_map(t->y_shape) ? -1 : 0;
-    for (int i = 0; x && i < width; i++)
+    for (int i = 0; i < bnn_shape_size(t->x_shape); i++)
         if (!isfinite(x[i]))
             return bnn_fail(BNN_ERR_DATA, "row %d, column %s: %g is not a finite number", row + 1, column_name(t, i, text), x[i]);
+    return BNN_OK;
+}
+
+static bnn_status check_row(const bnn_table *t, int row) {
+    if (t->weight && !(t->weight[row] >= 0 && isfinite(t->weight[row])))
+        return bnn_fail(BNN_ERR_DATA, "row %d: the weight %g is not a finite number from 0 on", row + 1, t->weight[row]);
+    const double *y = t->y_dim ? t->y + (size_t)row * (size_t)t->y_dim : NULL;
+    const int least = bnn_is_map(t->y_shape) ? -1 : 0;
+    if (t->x) BNN_TRY(check_x(t, row, t->x + (size_t)row * (size_t)bnn_shape_size(t->x_shape)));
     for (int j = 0; j < t->y_dim; j++) {
         if (!isfinite(y[j]))
             return bnn_fail(BNN_ERR_DATA, "row %d, column '%s': %g is not a finite number", row + 1, target_name(t, j), y[j]);
@@ -156,56 +167,98 @@ void bnn_scaling_free(bnn_scaling *s) {
 
 static double weight_of(const bnn_table *t, int row) { return t->weight ? t->weight[row] : 1; }
 
+/* Rows whose moments are taken, in the listed order. Of those whose features stay in a file each rank has a stretch. */
+typedef struct {
+    const bnn_table *table;
+    int n, first;          /* rows; the first of them that has a weight */
+    const int *rows;       /* [n] of the table */
+    const double *stretch; /* [to - from, width] features that were read; NULL: they are the table's */
+    int from, to;          /* of this rank, or all */
+} sample;
+
+static bool is_spread(const sample *s) { return s->to - s->from < s->n; }
+
 /* Neighbouring columns of x or of y, with one mean and one sd. */
 typedef struct {
-    const double *v;       /* [n, width], or NULL */
-    const uint8_t *pixels; /* [n, width], where v is NULL */
+    const double *v;       /* [rows of the table, or of the stretch, width], or NULL */
+    const uint8_t *pixels; /* [rows of the table, width], where v is NULL */
     int width, from, many; /* the columns [from, from+many) */
+    double at_first;       /* what stands in the first of them, in the first row that has a weight */
 } columns;
 
-static double value_of(const columns *c, int row, int k) {
-    size_t at = (size_t)row * (size_t)c->width + (size_t)(c->from + k);
+static double value_of(const sample *s, const columns *c, int i, int k) {
+    size_t row = (size_t)(s->stretch ? i - s->from : s->rows[i]), at = row * (size_t)c->width + (size_t)(c->from + k);
     return c->v ? c->v[at] : c->pixels[at];
 }
 
-/* Mean and sd (divisor: the weight of the rows) of some columns. An sd of the size of rounding errors is that of a constant, which keeps
- * sd 1. Row `first` has a weight. */
-static void moments(const bnn_table *t, int n, const int *rows, int first, const columns *c, double *mean, double *sd) {
-    double sum = 0, squares = 0, all = 0, at_first = value_of(c, first, 0);
-    bool constant = true;
-    for (int i = 0; i < n; i++) {
-        double w = weight_of(t, rows[i]);
+/* Adds weights, weighted values, and weights of values unlike the first one. */
+static void add_values(const sample *s, const columns *c, double sums[3]) {
+    double all = sums[0], sum = sums[1], unlike = sums[2];
+    for (int i = s->from; i < s->to; i++) {
+        double w = weight_of(s->table, s->rows[i]);
         for (int k = 0; k < c->many; k++) {
-            double value = value_of(c, rows[i], k);
+            double value = value_of(s, c, i, k);
             all += w;
             sum += w * value;
-            constant = constant && (value == at_first || w == 0);
+            if (value != c->at_first) unlike += w;
         }
     }
-    *mean = constant ? at_first : sum / all;
-    for (int i = 0; i < n; i++)
+    sums[0] = all, sums[1] = sum, sums[2] = unlike;
+}
+
+static double add_squares(const sample *s, const columns *c, double mean, double sum) {
+    for (int i = s->from; i < s->to; i++)
         for (int k = 0; k < c->many; k++) {
-            double d = value_of(c, rows[i], k) - *mean;
-            squares += weight_of(t, rows[i]) * d * d;
+            double d = value_of(s, c, i, k) - mean;
+            sum += weight_of(s->table, s->rows[i]) * d * d;
         }
-    *sd = sqrt(squares / all);
-    if (*sd <= (double)n * c->many * DBL_EPSILON * fabs(*mean)) *sd = 1;
+    return sum;
+}
+
+/* Mean and sd (divisor: the weight of the rows) of some columns. An sd of the size of rounding errors is that of a constant, which keeps
+ * sd 1. Sums over stretches go on from rank to rank, so that they are added in the order of the rows. */
+static void moments(const sample *s, const columns *c, double *mean, double *sd) {
+    double sums[3] = {0}, squares = 0;
+    if (is_spread(s)) bnn_sums_receive(3, sums);
+    add_values(s, c, sums);
+    if (is_spread(s)) bnn_sums_hand_on(3, sums);
+    *mean = sums[2] == 0 ? c->at_first : sums[1] / sums[0];
+    if (is_spread(s)) bnn_sums_receive(1, &squares);
+    squares = add_squares(s, c, *mean, squares);
+    if (is_spread(s)) bnn_sums_hand_on(1, &squares);
+    *sd = sqrt(squares / sums[0]);
+    if (*sd <= (double)s->n * c->many * DBL_EPSILON * fabs(*mean)) *sd = 1;
 }
 
 /* Columns of x that have a scale in common: those of a channel, or each its own. */
 static int together(const bnn_table *t) { return t->scale == BNN_SCALE_CHANNEL ? bnn_shape_size(t->x_shape) / t->x_shape.d[0] : 1; }
 
-static bnn_status measure_x(const bnn_table *t, int n, const int *rows, int first, bnn_scaling *s) {
+/* x of the first row that has a weight; owned. */
+static bnn_status read_first(const sample *s, double **out) {
+    const bnn_table *t = s->table;
+    const size_t width = (size_t)bnn_shape_size(t->x_shape), row = (size_t)s->rows[s->first];
+    double *x = malloc(width * sizeof *x);
+    if (!x) return bnn_oom("a scaling");
+    bnn_status status = s->stretch ? bnn_x_file_read(t, 1, &s->rows[s->first], x) : BNN_OK;
+    for (size_t i = 0; i < width && !s->stretch; i++) x[i] = bnn_table_value(t, row * width + i);
+    if (status < 0) free(x), x = NULL;
+    *out = x;
+    return status;
+}
+
+static bnn_status measure_x(const sample *of, const double *at_first, bnn_scaling *s) {
     char text[COLUMN_TEXT];
+    const bnn_table *t = of->table;
     if (t->scale == BNN_SCALE_CHANNEL && t->x_shape.rank != 3)
         return bnn_fail(BNN_ERR_SHAPE, "the scale rule 'channel' is for images, and a row is a vector");
     const int many = together(t);
     for (int i = 0; i < s->x_size; i++) {
-        const columns c = {.v = t->x, .pixels = t->pixels, .width = s->x_size, .from = i, .many = many};
+        const columns c = {of->stretch ? of->stretch : t->x, t->pixels, .width = s->x_size, .from = i, .many = many,
+                           .at_first = at_first[i]};
         if (t->scale == BNN_SCALE_RANGE)
             s->x_mean[i] = 0, s->x_sd[i] = t->range;
         else if (i % many == 0)
-            moments(t, n, rows, first, &c, &s->x_mean[i], &s->x_sd[i]);
+            moments(of, &c, &s->x_mean[i], &s->x_sd[i]);
         else
             s->x_mean[i] = s->x_mean[i - 1], s->x_sd[i] = s->x_sd[i - 1];
         if (!isfinite(s->x_mean[i]) || !isfinite(s->x_sd[i]))
@@ -214,35 +267,48 @@ static bnn_status measure_x(const bnn_table *t, int n, const int *rows, int firs
     return BNN_OK;
 }
 
-static bnn_status measure_y(const bnn_table *t, int n, const int *rows, int first, bnn_scaling *s) {
+/* All ranks have all of y. */
+static bnn_status measure_y(const sample *of, bnn_scaling *s) {
+    const bnn_table *t = of->table;
+    const sample whole = {.table = t, .n = of->n, .rows = of->rows, .to = of->n};
     for (int j = 0; j < s->y_dim; j++) {
+        const double at_first = t->y[(size_t)of->rows[of->first] * (size_t)s->y_dim + (size_t)j];
         if (t->n_classes > 0)
             s->y_mean[j] = 0, s->y_sd[j] = 1;
         else
-            moments(t, n, rows, first, &(columns){.v = t->y, .width = s->y_dim, .from = j, .many = 1}, &s->y_mean[j], &s->y_sd[j]);
+            moments(&whole, &(columns){t->y, .width = s->y_dim, .from = j, .many = 1, .at_first = at_first}, &s->y_mean[j], &s->y_sd[j]);
         if (!isfinite(s->y_mean[j]) || !isfinite(s->y_sd[j]))
             return bnn_fail(BNN_ERR_DATA, "column '%s': its values are too large to be standardised", target_name(t, j));
     }
     return BNN_OK;
 }
 
-static bnn_status make_scaling(const bnn_table *t, int n, const int *rows, const bnn_scaling *given, bnn_scaling *out) {
+/* The scaling of the rows by their own moments. */
+static bnn_status measure(sample *of, bnn_scaling *out) {
+    const bnn_table *t = of->table;
+    double *at_first = NULL;
+    if (t->y_dim == 0)
+        return bnn_fail(BNN_ERR_DATA, "the rows have no targets, so they can only be predicted with the scaling of a fitted run");
+    if (of->n == 0) return bnn_fail(BNN_ERR_DATA, "no rows to take means and standard deviations from");
+    while (of->first < of->n && weight_of(t, of->rows[of->first]) == 0) of->first++;
+    if (of->first == of->n)
+        return bnn_fail(BNN_ERR_DATA, "no row has a weight above 0: there are no means and standard deviations to take");
+    BNN_TRY(scaling_new(bnn_shape_size(t->x_shape), t->y_dim, out));
+    BNN_TRY(read_first(of, &at_first));
+    bnn_status s = measure_x(of, at_first, out);
+    free(at_first);
+    return s < 0 ? s : measure_y(of, out);
+}
+
+static bnn_status make_scaling(sample *of, const bnn_scaling *given, bnn_scaling *out) {
+    const bnn_table *t = of->table;
     int width = bnn_shape_size(t->x_shape);
     if (given && t->y_dim == 0 && given->x_size != width)
         return bnn_fail(BNN_ERR_SHAPE, "the data have %d feature columns, those of the fit had %d", width, given->x_size);
     if (given && t->y_dim > 0 && (given->x_size != width || given->y_dim != t->y_dim))
         return bnn_fail(BNN_ERR_SHAPE, "the data have %d feature and %d target columns, the scaling has %d and %d", width, t->y_dim,
                         given->x_size, given->y_dim);
-    if (given) return bnn_scaling_copy(given, out);
-    if (t->y_dim == 0)
-        return bnn_fail(BNN_ERR_DATA, "the rows have no targets, so they can only be predicted with the scaling of a fitted run");
-    if (n == 0) return bnn_fail(BNN_ERR_DATA, "no rows to take means and standard deviations from");
-    int k = 0;
-    while (k < n && weight_of(t, rows[k]) == 0) k++;
-    if (k == n) return bnn_fail(BNN_ERR_DATA, "no row has a weight above 0: there are no means and standard deviations to take");
-    BNN_TRY(scaling_new(width, t->y_dim, out));
-    BNN_TRY(measure_x(t, n, rows, rows[k], out));
-    return measure_y(t, n, rows, rows[k], out);
+    return given ? bnn_scaling_copy(given, out) : measure(of, out);
 }
 
 /* ---- standardised rows ---- */
@@ -252,14 +318,15 @@ static bnn_status not_finite(const bnn_data *d, int row, int column, double v) {
     return bnn_fail(BNN_ERR_DATA, "row %d, column %s: %g is not finite once standardised", row + 1, column_name(d->table, column, text), v);
 }
 
-static bnn_status standardise_x(bnn_data *d) {
+/* The rows of the view from `from` on to to[n, width]; x: [n, width] of them, or NULL: they stand in the table. */
+static bnn_status standardise_x(const bnn_data *d, int from, int n, const double *x, bnn_real *to) {
     const bnn_scaling *s = &d->scaling;
-    for (int i = 0; i < d->n; i++) {
-        const double *x = d->table->x + (size_t)d->rows[i] * (size_t)s->x_size;
-        bnn_real *to = d->x + (size_t)i * (size_t)s->x_size;
+    for (int i = 0; i < n; i++, to += s->x_size) {
+        const int row = d->rows[from + i];
+        const double *value = x ? x + (size_t)i * (size_t)s->x_size : d->table->x + (size_t)row * (size_t)s->x_size;
         for (int k = 0; k < s->x_size; k++) {
-            to[k] = (bnn_real)((x[k] - s->x_mean[k]) / s->x_sd[k]);
-            if (!isfinite(to[k])) return not_finite(d, d->rows[i], k, x[k]);
+            to[k] = (bnn_real)((value[k] - s->x_mean[k]) / s->x_sd[k]);
+            if (!isfinite(to[k])) return not_finite(d, row, k, value[k]);
         }
     }
     return BNN_OK;
@@ -289,25 +356,52 @@ static bnn_status standardise_y(bnn_data *d) {
     return BNN_OK;
 }
 
-static bnn_status fill(bnn_data *d, const int *rows, const bnn_scaling *scaling) {
+/* Features of some rows of the view, which stay in a file: owned, checked. */
+static bnn_status read_stretch(const bnn_data *d, int from, int n, double **out) {
+    const size_t width = (size_t)bnn_shape_size(d->x_shape), cells = (size_t)n * width;
+    BNN_TRY(bnn_memory_check((double)cells * (sizeof **out + sizeof(bnn_real)), "reading the rows", "take fewer rows, or more ranks"));
+    double *x = malloc((cells + 1) * sizeof *x);
+    if (!x) return bnn_oom("%d rows", n);
+    bnn_status s = bnn_x_file_read(d->table, n, d->rows + from, x);
+    for (int i = 0; s == BNN_OK && i < n; i++) s = check_x(d->table, d->rows[from + i], x + (size_t)i * width);
+    if (s < 0) free(x), x = NULL;
+    *out = x;
+    return s;
+}
+
+static bnn_status fill_rows(bnn_data *d, const int *rows) {
     const bnn_table *t = d->table;
-    size_t n = (size_t)d->n, x = t->pixels ? 0 : (size_t)bnn_shape_size(t->x_shape), y = (size_t)t->y_dim;
-    BNN_TRY(bnn_memory_check((double)n * (double)(x + y) * sizeof(bnn_real), "standardising the rows", "take fewer rows"));
-    d->rows = malloc((n + 1) * sizeof *d->rows);
-    d->x = t->pixels ? NULL : malloc((n * x + 1) * sizeof *d->x), d->y = t->y_dim ? malloc((n * y + 1) * sizeof *d->y) : NULL;
-    d->weight = t->weight ? malloc((n + 1) * sizeof *d->weight) : NULL;
-    if (!d->rows || (!t->pixels && !d->x) || (t->y_dim && !d->y) || (t->weight && !d->weight)) return bnn_oom("%d standardised rows", d->n);
     for (int i = 0; i < d->n; i++) {
         if (rows[i] < 0 || rows[i] >= t->n) return bnn_fail(BNN_ERR_DATA, "row number %d is not from 0 to %d", rows[i], t->n - 1);
         d->rows[i] = rows[i];
         if (d->weight) d->weight[i] = t->weight[rows[i]];
     }
-    BNN_TRY(make_scaling(t, d->n, rows, scaling, &d->scaling));
-    BNN_TRY(t->pixels ? check_pixels(d) : standardise_x(d));
-    return standardise_y(d);
+    return BNN_OK;
 }
 
-/* ---- rows that are bytes ---- */
+/* The features of the rows [from, to) alone, where they stay in a file, else of all. */
+static bnn_status fill(bnn_data *d, const int *rows, const bnn_scaling *scaling, int from, int to) {
+    const bnn_table *t = d->table;
+    size_t n = (size_t)d->n, x = t->pixels ? 0 : (size_t)bnn_shape_size(t->x_shape), y = (size_t)t->y_dim, own = (size_t)(to - from);
+    double *read = NULL;
+    BNN_TRY(bnn_memory_check(((double)own * (double)x + (double)n * (double)y) * sizeof(bnn_real), "standardising the rows",
+                             "take fewer rows"));
+    d->rows = malloc((n + 1) * sizeof *d->rows);
+    bnn_real *to_x = t->pixels ? NULL : malloc((own * x + 1) * sizeof *to_x);
+    *(own < n ? &d->stretch : &d->x) = to_x;
+    d->y = t->y_dim ? malloc((n * y + 1) * sizeof *d->y) : NULL;
+    d->weight = t->weight ? malloc((n + 1) * sizeof *d->weight) : NULL;
+    if (!d->rows || (!t->pixels && !to_x) || (t->y_dim && !d->y) || (t->weight && !d->weight)) return bnn_oom("%d standardised rows", d->n);
+    BNN_TRY(fill_rows(d, rows));
+    if (t->x_file.read) BNN_TRY(read_stretch(d, from, to - from, &read));
+    bnn_status s =
+        make_scaling(&(sample){.table = t, .n = d->n, .rows = rows, .stretch = read, .from = from, .to = to}, scaling, &d->scaling);
+    if (s == BNN_OK) s = t->pixels ? check_pixels(d) : standardise_x(d, from, to - from, read, to_x);
+    free(read);
+    return s < 0 ? s : standardise_y(d);
+}
+
+/* ---- features to come ---- */
 
 size_t bnn_data_room(const bnn_data *d, int rows) {
     return __atomic_load_n(&d->x, __ATOMIC_ACQUIRE) ? 0 : (size_t)rows * (size_t)bnn_shape_size(d->x_shape);
@@ -330,12 +424,19 @@ static pthread_mutex_t filling = PTHREAD_MUTEX_INITIALIZER;
 static bnn_status fill_x(bnn_data *data) {
     size_t size = bnn_data_room(data, data->n);
     if (size == 0) return BNN_OK;
-    BNN_TRY(bnn_memory_check((double)size * sizeof(bnn_real), "standardising all images", "take fewer rows"));
+    BNN_TRY(bnn_memory_check((double)size * sizeof(bnn_real), "standardising all rows", "take fewer rows"));
     bnn_real *x = malloc(size * sizeof *x);
-    if (!x) return bnn_oom("%d standardised images", data->n);
-    bnn_data_take(data, 0, data->n, x);
-    __atomic_store_n(&data->x, x, __ATOMIC_RELEASE);
-    return BNN_OK;
+    if (!x) return bnn_oom("%d standardised rows", data->n);
+    double *read = NULL;
+    bnn_status s = data->stretch ? read_stretch(data, 0, data->n, &read) : BNN_OK;
+    if (s == BNN_OK && read) s = standardise_x(data, 0, data->n, read, x);
+    if (!data->stretch) bnn_data_take(data, 0, data->n, x);
+    free(read);
+    if (s < 0)
+        free(x);
+    else
+        __atomic_store_n(&data->x, x, __ATOMIC_RELEASE);
+    return s;
 }
 
 bnn_status bnn_data_fill(const bnn_data *data) {
@@ -347,13 +448,19 @@ bnn_status bnn_data_fill(const bnn_data *data) {
 
 /* ---- views ---- */
 
-bnn_status bnn_data_new(const bnn_table *table, int n, const int *rows, const bnn_scaling *scaling, bnn_data **out) {
+static bnn_status make(const bnn_table *table, int n, const int *rows, const bnn_scaling *scaling, int from, int to, bnn_data **out) {
     *out = NULL;
     bnn_data *d = calloc(1, sizeof *d);
     if (!d) return bnn_oom("data");
-    *d = (bnn_data){
-        .table = table, .n = n, .x_shape = table->x_shape, .y_dim = table->y_dim, .n_classes = table->n_classes, .y_shape = table->y_shape};
-    bnn_status s = fill(d, rows, scaling);
+    *d = (bnn_data){.table = table,
+                    .n = n,
+                    .x_shape = table->x_shape,
+                    .y_dim = table->y_dim,
+                    .n_classes = table->n_classes,
+                    .y_shape = table->y_shape,
+                    .first = from,
+                    .n_stretch = to - from};
+    bnn_status s = fill(d, rows, scaling, from, to);
     if (s < 0)
         bnn_data_free(d);
     else
@@ -361,13 +468,8 @@ bnn_status bnn_data_new(const bnn_table *table, int n, const int *rows, const bn
     return s;
 }
 
-static bnn_status every_row(const bnn_table *t, const bnn_scaling *scaling, bnn_data **out) {
-    int *rows = malloc(((size_t)t->n + 1) * sizeof(int));
-    if (!rows) return bnn_oom("%d row numbers", t->n);
-    for (int i = 0; i < t->n; i++) rows[i] = i;
-    bnn_status s = bnn_data_new(t, t->n, rows, scaling, out);
-    free(rows);
-    return s;
+bnn_status bnn_data_new(const bnn_table *table, int n, const int *rows, const bnn_scaling *scaling, bnn_data **out) {
+    return make(table, n, rows, scaling, 0, n, out);
 }
 
 double bnn_data_weight(const bnn_data *data) {
@@ -382,14 +484,48 @@ int bnn_table_count(const bnn_table *t, int split, bnn_split_role role) {
     return n;
 }
 
+/* Rows of a table: as they are listed for a role in one of its splits, or all. */
+typedef struct {
+    int n;
+    const int *rows; /* [n] of the table's own list, or `all` */
+    int *all;        /* owned, or NULL */
+} listing;
+
+static bnn_status list_rows(const bnn_table *t, int split, bnn_split_role role, listing *l) {
+    *l = (listing){.n = t->n};
+    if (split >= 0 && t->n_splits == 0) return bnn_fail(BNN_ERR_DATA, "there is no split %d: the data have no splits yet", split);
+    if (split >= 0 && split >= t->n_splits)
+        return bnn_fail(BNN_ERR_DATA, "there is no split %d: the data have splits 0 to %d", split, t->n_splits - 1);
+    if (split >= 0) {
+        l->n = bnn_table_count(t, split, role);
+        l->rows = t->order + (size_t)split * (size_t)t->n;
+        for (bnn_split_role before = BNN_TRAIN; before < role; before++) l->rows += bnn_table_count(t, split, before);
+        return BNN_OK;
+    }
+    l->rows = l->all = malloc(((size_t)t->n + 1) * sizeof *l->all);
+    if (!l->all) return bnn_oom("%d row numbers", t->n);
+    for (int i = 0; i < t->n; i++) l->all[i] = i;
+    return BNN_OK;
+}
+
 bnn_status bnn_data_split(const bnn_table *t, int split, bnn_split_role role, const bnn_scaling *scaling, bnn_data **out) {
+    listing l;
     *out = NULL;
-    if (split < 0) return every_row(t, scaling, out);
-    if (t->n_splits == 0) return bnn_fail(BNN_ERR_DATA, "there is no split %d: the data have no splits yet", split);
-    if (split >= t->n_splits) return bnn_fail(BNN_ERR_DATA, "there is no split %d: the data have splits 0 to %d", split, t->n_splits - 1);
-    const int *order = t->order + (size_t)split * (size_t)t->n;
-    for (bnn_split_role before = BNN_TRAIN; before < role; before++) order += bnn_table_count(t, split, before);
-    return bnn_data_new(t, bnn_table_count(t, split, role), order, scaling, out);
+    BNN_TRY(list_rows(t, split, role, &l));
+    bnn_status s = bnn_data_new(t, l.n, l.rows, scaling, out);
+    free(l.all);
+    return s;
+}
+
+bnn_status bnn_data_spread(const bnn_table *t, int split, const bnn_scaling *scaling, bnn_data **out) {
+    listing l;
+    *out = NULL;
+    BNN_TRY(list_rows(t, split, BNN_TRAIN, &l));
+    int from = 0, to = l.n;
+    if (t->x_file.read && l.n > BNN_SHARD_ROWS) bnn_shards_own(l.n, bnn_ranks_used(), &from, &to);
+    bnn_status s = make(t, l.n, l.rows, scaling, from, to, out);
+    free(l.all);
+    return s;
 }
 
 bnn_status bnn_data_slice(const bnn_data *data, int from, int to, const bnn_scaling *scaling, bnn_data **out) {
@@ -402,6 +538,6 @@ bnn_status bnn_data_slice(const bnn_data *data, int from, int to, const bnn_scal
 void bnn_data_free(bnn_data *d) {
     if (!d) return;
     bnn_scaling_free(&d->scaling);
-    free(d->rows), free(d->x), free(d->y), free(d->weight);
+    free(d->rows), free(d->x), free(d->stretch), free(d->y), free(d->weight);
     free(d);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "model/shards.h"
 #include "types/vtable.h"
 
 #include <bnn/engine.h>
@@ -61,9 +62,10 @@ static bnn_status check_weights(const bnn_engine *e, const bnn_data *data) {
                     type->type.name);
 }
 
-/* An engine that reads x itself finds it; engines around engines leave that to those. */
+/* An engine that reads x itself finds it; engines around engines leave that to those, unless rows are to be divided among these. */
 static bnn_status fill_rows(const bnn_engine *e, const bnn_data *data) {
     const bnn_engine_type *type = bnn_engine_vtable(e);
+    if (data->stretch) return type->type.caps & BNN_SPREADS && bnn_shards_may_cut(e->model->net) ? BNN_OK : bnn_data_fill(data);
     return type->type.caps & BNN_TAKES || type->fitted || type->member ? BNN_OK : bnn_data_fill(data);
 }
 

@@ -22,7 +22,7 @@ static double u(void *context, const bnn_real *q, bnn_real *grad) {
     bnn_posterior *p = context;
     const bnn_objective objective = {.n_total = p->data->n, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN, .weight = p->data->weight};
     const bnn_real *theta = p->noncentred ? bnn_gibbs_theta(p->noncentred, q, p->theta) : q;
-    p->terms = bnn_model_u(p->model, p->ws, &objective, (bnn_rng){0}, theta, p->data->n, p->data->x, p->data->y, grad);
+    p->terms = bnn_model_u_data(p->model, p->ws, &objective, (bnn_rng){0}, theta, p->data, grad);
     return bnn_terms_u(p->terms) + (p->noncentred ? bnn_gibbs_pull_back(p->noncentred, theta, grad) : 0);
 }
 
@@ -68,6 +68,7 @@ static bnn_status open_gibbs(bnn_sampler *s, const bnn_model *m, const bnn_data 
     if (data->weight && likelihood->draw_theta_given && !likelihood->draw_theta_weighted)
         return bnn_fail(BNN_ERR_OPTION, "likelihood '%s' cannot draw its parameters given rows with weights: use scales=joint",
                         m->likelihood.object.type->name);
+    BNN_TRY(bnn_data_fill(data)); /* draws given the rest see all rows */
     s->gibbs = calloc(1, sizeof *s->gibbs);
     if (!s->gibbs) return bnn_oom("sampling");
     BNN_TRY(bnn_gibbs_open(m, noncentred, s->gibbs));

@@ -456,6 +456,7 @@ typedef struct {
     bnn_workspace *ws;
     const bnn_objective *objective;
     const bnn_real *theta, *x, *y;
+    int origin;     /* x begins with this row, y with the first one */
     double per_row; /* weight of a row's nll in U */
     bool wanted;    /* gradients are */
     int first;      /* row in lane 0 */
@@ -466,7 +467,7 @@ typedef struct {
 static double run_rows(const batch *b, bnn_workspace *ws, int from, int n, bool back, bnn_real *grad) {
     const bnn_model *m = b->model;
     const size_t in = (size_t)bnn_shape_size(m->x_shape), y_dim = (size_t)m->likelihood.y_dim;
-    const bnn_real *f = bnn_net_forward(m->net, ws, n, (uint64_t)from, b->x + (size_t)from * in);
+    const bnn_real *f = bnn_net_forward(m->net, ws, n, (uint64_t)from, b->x + (size_t)(from - b->origin) * in);
     const double *weight = b->objective->weight ? b->objective->weight + from : NULL;
     double nll =
         bnn_likelihood_nll(&m->likelihood, n, weight, f, b->y + (size_t)from * y_dim, bnn_model_noise(m, b->theta),
@@ -512,19 +513,34 @@ static double run_stretch(void *context, int from, int m, bnn_real *grad) {
     return total;
 }
 
-bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta, int m,
-                      const bnn_real *x, const bnn_real *y, bnn_real *grad) {
+/* U on m rows of which the batch says where they stand. */
+static bnn_terms sum_up(batch *b, bnn_rng rng, int m, bnn_real *grad) {
+    const bnn_model *model = b->model;
+    const bnn_objective *objective = b->objective;
     const bnn_net *net = model->net;
-    double per_row = m > 0 ? (double)objective->n_total / m : 0, scale = objective->scale, share = scale * objective->kl_weight;
-    batch b = {.model = model, .ws = ws, .objective = objective, .theta = theta, .x = x, .y = y, .per_row = per_row, .wanted = grad};
+    bnn_workspace *ws = b->ws;
+    double scale = objective->scale, share = scale * objective->kl_weight;
     bnn_terms terms = {0};
-    terms.prior = objective->kl_weight * prior_all(model, theta, share, grad);
-    bnn_net_prepare(net, ws, theta, objective->mode, true, rng);
+    b->per_row = m > 0 ? (double)objective->n_total / m : 0, b->wanted = grad;
+    terms.prior = objective->kl_weight * prior_all(model, b->theta, share, grad);
+    bnn_net_prepare(net, ws, b->theta, objective->mode, true, rng);
     const bool score = grad && objective->estimator == BNN_SCORE_FUNCTION;
-    terms.nll = bnn_shards_cut(ws, m) ? bnn_shards_sum(model, ws, m, run_stretch, &b, grad) : run_stretch(&b, 0, m, grad);
+    terms.nll = bnn_shards_cut(ws, m) ? bnn_shards_sum(model, ws, m, run_stretch, b, grad) : run_stretch(b, 0, m, grad);
     if (score) bnn_net_score(net, ws, scale * (terms.nll - objective->baseline), grad);
     terms.kl = objective->kl_weight * bnn_net_penalty(net, ws, share, grad);
     return terms;
+}
+
+bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta, int m,
+                      const bnn_real *x, const bnn_real *y, bnn_real *grad) {
+    return sum_up(&(batch){.model = model, .ws = ws, .objective = objective, .theta = theta, .x = x, .y = y}, rng, m, grad);
+}
+
+bnn_terms bnn_model_u_data(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta,
+                           const bnn_data *data, bnn_real *grad) {
+    batch b = {.model = model, .ws = ws, .objective = objective, .theta = theta, .x = data->x, .y = data->y};
+    if (!data->x) b.x = data->stretch, b.origin = data->first;
+    return sum_up(&b, rng, data->n, grad);
 }
 
 double bnn_model_input_gradient(const bnn_model *model, bnn_workspace *ws, bnn_mode mode, bnn_rng rng, const bnn_real *theta, int n,

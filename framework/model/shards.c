@@ -4,14 +4,10 @@
 
 #include <bnn/jobs.h>
 #include <bnn/kernels.h>
-#include <bnn/ranks.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    MOST_NODES = 64,
-    UNIT = 192
-}; /* nodes that wait: no more than two ints have bits; rows: a multiple of 24 and of 64, tiles and panels */
+enum { MOST_NODES = 64 }; /* that wait: no more than two ints have bits */
 
 /* Leaves of a tree: `size` of them, a power of two, from a multiple of it on. What of them is behind the last shard is not there. */
 typedef struct {
@@ -97,8 +93,7 @@ static void add_shard(bnn_shards *t, int k, double nll) {
 
 /* ---- the ranks ---- */
 
-/* The first shard of a rank; behind the last rank, the number of shards. */
-static int first_of(const bnn_shards *t, const bnn_ranks *ranks, int rank) { return (int)((int64_t)t->shards * rank / ranks->n); }
+static int first_of(const bnn_shards *t, const bnn_ranks *ranks, int rank) { return bnn_shards_first(t->shards, ranks, rank); }
 
 /* The largest branch that begins with shard k and ends before `end`. */
 static branch largest(const bnn_shards *t, int k, int end) {
@@ -137,11 +132,6 @@ bool bnn_shards_may_cut(const bnn_net *net) {
     return bnn_net_stateful(net) < 0;
 }
 
-/* Shards of m rows, at most. */
-static int most_shards(int m) { return m / BNN_SHARD_ROWS + (m % BNN_SHARD_ROWS > 0); }
-
-int bnn_shards_length(int m) { return m > BNN_SHARD_ROWS ? (m - 1) / most_shards(m) / UNIT * UNIT + UNIT : m; }
-
 static size_t numbers_of_a_shard(const bnn_model *m) {
     size_t n = (size_t)m->n_theta;
     for (int i = 0; i < m->net->n_nodes; i++) n += (size_t)m->net->node[i].layer.plan.dpass;
@@ -152,7 +142,7 @@ static size_t numbers_of_a_shard(const bnn_model *m) {
  * there one on its way. */
 static size_t most_nodes(int rows) {
     size_t bits = 0;
-    for (int shards = most_shards(rows); shards > 0; shards /= 2) bits++;
+    for (int shards = bnn_shards_most(rows); shards > 0; shards /= 2) bits++;
     return bnn_ranks_used()->n > 1 ? 2 * bits + 1 : bits;
 }
 

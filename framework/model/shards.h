@@ -8,16 +8,13 @@
 #ifndef BNN_SHARDS_H
 #define BNN_SHARDS_H
 
+#include "data/spread.h"
 #include <bnn/model.h>
 
 typedef struct bnn_shards bnn_shards;
 
-enum { BNN_SHARD_ROWS = 4224 }; /* at most. Adding a gradient of P numbers is little beside the 6 P flops of each of so many rows. */
-
 /* Says whether the rows of a batch may go through the network in any pieces. */
 bool bnn_shards_may_cut(const bnn_net *net);
-/* Rows of all shards of m rows but the last: as even as multiples of the rows of tiles and panels (kernels.c) can be. */
-int bnn_shards_length(int m);
 /* Rows of m that go through a network together: those of a shard, or all where they may not be cut. */
 int bnn_shards_stretch(const bnn_net *net, int m);
 

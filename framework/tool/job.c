@@ -164,8 +164,8 @@ bnn_status tool_rows(const bnn_table *table, int split, const bnn_scaling *scali
     *train = *test = NULL;
     if (split >= table->n_splits)
         return bnn_fail(BNN_ERR_OPTION, "split %d was asked for, but the data have %d: `bnn split` makes more", split, table->n_splits);
-    BNN_TRY(bnn_data_split(table, split, BNN_TRAIN, scaling, train));
-    if (split < 0) return BNN_OK;
+    BNN_TRY(bnn_data_spread(table, split, scaling, train));
+    if (split < 0 || !tool_ranks_first()) return BNN_OK;
     bnn_status s = bnn_data_split(table, split, BNN_TEST, &(*train)->scaling, test);
     if (s == BNN_OK && (*test)->n == 0) {
         bnn_data_free(*test);

@@ -12,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const bnn_ranks *ranks; /* NULL: one process */
-static int own_error = -1;     /* where a rank that is silent says how it failed */
+static const bnn_ranks *ranks;    /* NULL: one process */
+static int own_error = -1;        /* where a rank that is silent says how it failed */
+static unsigned long long before; /* messages of sums, when the ranks met */
 
 /* What every end of the program comes to. Ranks that fail mostly fail of the same: the first one says it and ends the job, and the others
  * leave it the time to. */
@@ -52,7 +53,12 @@ void tool_ranks_share(bool together) { bnn_ranks_use(together ? ranks : NULL); }
 
 void tool_ranks_meet(void) {
     if (ranks) bnn_mpi_meet();
+    before = bnn_mpi_received();
 }
+
+static const char other[] =
+    "has other numbers than the first rank: ranks take the same program, data and files, and the same instructions, "
+    "which BNN_SIMD=avx2 gives to unlike processors";
 
 bnn_status tool_ranks_agree(int n, const double *state, bool *decision) {
     double number[TOOL_RANKS_STATE + 1];
@@ -61,16 +67,28 @@ bnn_status tool_ranks_agree(int n, const double *state, bool *decision) {
     ranks->broadcast(ranks->context, number, (size_t)n + 1);
     *decision = number[n] != 0;
     for (int i = 0; i < n; i++)
-        if (memcmp(&number[i], &state[i], sizeof *state) != 0)
-            return bnn_fail(
-                BNN_ERR_STATE,
-                "has other numbers than the first rank: ranks take the same program, data and files, and the same instructions, "
-                "which BNN_SIMD=avx2 gives to unlike processors");
+        if (memcmp(&number[i], &state[i], sizeof *state) != 0) return bnn_fail(BNN_ERR_STATE, "%s", other);
     return BNN_OK;
 }
 
+bnn_status tool_ranks_agree_on_data(const bnn_table *table) {
+    enum { DIGITS = sizeof table->sha256 - 1 };
+    double of_first[DIGITS / sizeof(double)], same, unlike = 0;
+    if (tool_ranks_count() == 1) return BNN_OK;
+    memcpy(of_first, table->sha256, DIGITS);
+    ranks->broadcast(ranks->context, of_first, sizeof of_first / sizeof *of_first);
+    same = memcmp(of_first, table->sha256, DIGITS) == 0;
+    if (ranks->rank > 0) ranks->send(ranks->context, 0, &same, 1);
+    for (int rank = 1; rank < ranks->n && ranks->rank == 0; rank++) {
+        ranks->receive(ranks->context, rank, &same, 1);
+        if (!same && unlike == 0) unlike = rank;
+    }
+    ranks->broadcast(ranks->context, &unlike, 1);
+    return unlike == 0 ? BNN_OK : bnn_fail(BNN_ERR_STATE, "rank %.0f: %s", unlike, other);
+}
+
 void tool_ranks_doubt(const char *engine) {
-    if (tool_ranks_count() == 1 || ranks->rank > 0 || bnn_mpi_received() > 0) return;
+    if (tool_ranks_count() == 1 || ranks->rank > 0 || bnn_mpi_received() > before) return;
     fprintf(
         stderr,
         "bnn: warning: engine '%s' has made a step without a sum over more than %d rows, which is what ranks share: so far all %d of them "

@@ -171,7 +171,7 @@ static bool fits(const bnn_run *run, const bnn_table *t) {
 
 static bnn_status load_like(const char *path, const bnn_run *like, const tool_reading *reading, bnn_table **out) {
     bnn_table *t;
-    BNN_TRY(bnn_table_load(path, &t));
+    BNN_TRY(reading->stays && !like ? bnn_table_open(path, &t) : bnn_table_load(path, &t));
     *out = t;
     if (!like || !like->schema || fits(like, t)) return BNN_OK;
     bnn_status s = bnn_table_like(t, like->schema, &reading->csv, out);

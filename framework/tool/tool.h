@@ -85,6 +85,7 @@ typedef struct {
     const char *used;    /* the first of the options that was given, such as "--target"; NULL: none was */
     const char *text;    /* set by tool_reading_table: the path of a table of texts; NULL: there was none */
     bool any_class;      /* folders of pictures may be of classes that the run does not know: nobody looks at them */
+    bool stays;          /* features stay in their data file (bnn_table_open): ranks read what they add */
 } tool_reading;
 extern const struct argp tool_reading_argp;
 
@@ -137,7 +138,7 @@ long long tool_class_count(const bnn_table *table, int class);
 double tool_table_weight(const bnn_table *table);
 
 /* Training and test rows of a split; split -1: all rows train, and *test is NULL. A split with no test rows gives NULL, too. scaling NULL:
- * that of the training rows. */
+ * that of the training rows. Ranks that share a fit call it together; test rows are for the first one. */
 bnn_status tool_rows(const bnn_table *table, int split, const bnn_scaling *scaling, bnn_data **train, bnn_data **test);
 
 /* Predicts and scores the test rows, if any, with the draws that are to be kept, writes the run and prints what it is. *bad
@@ -284,6 +285,8 @@ void tool_ranks_meet(void);           /* waits until all have come to this */
 enum { TOOL_RANKS_STATE = 8 };        /* numbers of a state, at most */
 /* Of several ranks: fails on one whose state is not that of the first one; what that decides holds for all. */
 bnn_status tool_ranks_agree(int n, const double *state, bool *decision);
+/* Fails on all ranks where one of them has read other data than the first, as they would wait for one another. */
+bnn_status tool_ranks_agree_on_data(const bnn_table *table);
 /* Warns, after the first step of an engine, where ranks had nothing to share. */
 void tool_ranks_doubt(const char *engine);
 

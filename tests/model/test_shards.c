@@ -231,6 +231,70 @@ START_TEST(ranks_do_not_change_bits) {
 }
 END_TEST
 
+/* Weighted rows, shuffled in a split: the first of them weigh nothing, and those of a rank are all over the file. */
+static bnn_table *scattered_table(int rows) {
+    bnn_table *t = table_new(rows, IN, 0, 1);
+    t->weight = uneven_weights(rows);
+    OK(bnn_table_split(t, BNN_SPLIT_HOLDOUT, 1, 7));
+    for (int i = 0; i < 5000; i++) t->weight[t->order[i]] = 0;
+    t->y_names = calloc(1, sizeof *t->y_names), t->y_names[0] = strdup("y");
+    return t;
+}
+
+/* U and its gradient of all rows, weights apart. */
+static double u_of(problem *p, const bnn_data *data, bnn_real *grad) {
+    const bnn_objective objective = {.n_total = data->n, .scale = 1, .kl_weight = 1, .mode = BNN_MEAN};
+    return bnn_terms_u(bnn_model_u_data(p->model, p->cut, &objective, bnn_rng_seed(4), p->theta, data, grad));
+}
+
+/* Whether an engine leaves x in the file, beyond the stretch that is here. */
+static bool leaves_x(const char *engine, const char *net, const bnn_data *data) {
+    bnn_engine *e;
+    if (bnn_engine_new(engine, &(bnn_texts){net, "gaussian", "gauss"}, data, bnn_rng_seed(1), &e) < 0) return false;
+    bnn_engine_free(e);
+    return data->x == NULL;
+}
+
+static _Noreturn void hold_stretch(int rank, talk *t, int split, problem *alone, double u) {
+    bnn_table *table;
+    bnn_data *data;
+    const bnn_data *whole = alone->data;
+    const size_t row = IN * sizeof(bnn_real), n_theta = (size_t)alone->model->n_theta * sizeof(bnn_real);
+    t->ranks = (bnn_ranks){sizeof t->ranks, t->ranks.n, rank, t, send_to, receive_from, broadcast};
+    bnn_ranks_use(&t->ranks);
+    if (bnn_table_open(files_path("rows.h5"), &table) < 0 || bnn_data_spread(table, split, NULL, &data) < 0) _exit(4);
+    if (table->x || data->x || data->n != whole->n || data->n_stretch > whole->n / 2) _exit(5);
+    if (memcmp(data->scaling.x_mean, whole->scaling.x_mean, 2 * (IN + 1) * sizeof(double)) != 0) _exit(6); /* all of one block */
+    if (memcmp(data->stretch, whole->x + (size_t)data->first * IN, (size_t)data->n_stretch * row) != 0) _exit(7);
+    if (u_of(alone, data, alone->grad) != u || memcmp(alone->grad, alone->expected, n_theta) != 0) _exit(8);
+    if (!leaves_x("hmc:chains=1", "dense:3; tanh; dense", data) || leaves_x("map", "dense:3; tanh; dense", data)) _exit(9);
+    _exit(memcmp(data->x, whole->x, (size_t)data->n * row) == 0 ? 0 : 10);
+}
+
+/* Of all rows in the order of the file, and of a split. */
+START_TEST(ranks_hold_the_rows_that_they_add) {
+    enum { RANKS = 3, ROWS = 3 * SHARD };
+    problem p;
+    talk t;
+    talk_open(RANKS, &t);
+    bnn_table *table = scattered_table(ROWS);
+    OK(bnn_table_save(table, files_path("rows.h5")));
+    problem_open(ROWS, IN, "dense:3; tanh; dense", "gauss", &p);
+    bnn_data_free(p.data);
+    OK(bnn_data_split(table, _i - 1, BNN_TRAIN, NULL, &p.data));
+    const double u = u_of(&p, p.data, p.expected);
+    for (int rank = 0; rank < RANKS; rank++)
+        if (fork() == 0) hold_stretch(rank, &t, _i - 1, &p, u);
+    for (int rank = 0, status; rank < RANKS; rank++) {
+        wait(&status);
+        ck_assert_msg(status == 0, "a rank ended with status %x", (unsigned)status);
+    }
+    bnn_table_free(table);
+    problem_close(&p);
+    files_remove();
+}
+END_TEST
+
 /* Residuals of the rows of the second shard are ten times as large: a noise that is drawn given all of them tells. */
 START_TEST(noise_is_drawn_given_the_rows_of_all_shards) {
     enum { ROWS = SHARD + 1, LENGTH = 2304 };
@@ -262,6 +326,7 @@ int main(void) {
     tcase_add_test(rows, rows_that_see_each_other_are_not_cut);
     tcase_add_test(rows, threads_do_not_change_bits);
     tcase_add_loop_test(rows, ranks_do_not_change_bits, 0, sizeof jobs / sizeof *jobs);
+    tcase_add_loop_test(rows, ranks_hold_the_rows_that_they_add, 0, 2);
     tcase_add_test(rows, noise_is_drawn_given_the_rows_of_all_shards);
     tcase_set_timeout(rows, 120);
     suite_add_tcase(suite, rows);

@@ -36,6 +36,16 @@ for engine in hmc:steps=4,samples=4,warmup=6,step=0.001,chains=2 hmc:steps=3,sam
     done
 done
 
+works split d.h5 --count 1 -o split.h5 # rows of a rank are all over the file, and there are test rows
+alone -d split.h5 -e hmc:steps=4,samples=4,warmup=6,step=0.001,chains=1 -o split.1.h5 --keep predictive
+for keep in '--keep predictive' ''; do
+    ranks 3 -d split.h5 -e hmc:steps=4,samples=4,warmup=6,step=0.001,chains=1 $keep -o split.3.h5
+    check "a split over 3 ranks ends: $keep" [ $status = 0 ]
+    [ "$keep" ] || alone -d split.h5 -e hmc:steps=4,samples=4,warmup=6,step=0.001,chains=1 --force -o split.1.h5
+    works diff split.1.h5 split.3.h5
+    rm split.3.h5
+done
+
 # ---------------------------------------------------------------- what ranks do not do
 
 alone -e map:epochs=3 -o same.h5

@@ -102,7 +102,7 @@ static bnn_status check_specs(bnn_checker *c, const bnn_engine_type *t, const bn
 bnn_status bnn_rule_engine_metadata(bnn_checker *c, const bnn_engine_case *k) {
     const bnn_engine_type *t = k->type;
     bnn_case_rows rows;
-    bnn_check_head(c, BNN_POINT | BNN_ONE_THETA | BNN_EXACT | BNN_ABSORBS | BNN_WEIGHS | BNN_TAKES);
+    bnn_check_head(c, BNN_POINT | BNN_ONE_THETA | BNN_EXACT | BNN_ABSORBS | BNN_WEIGHS | BNN_TAKES | BNN_SPREADS);
     if (bnn_checker_broken(c)) return BNN_OK;
     check_hooks(c, t);
     BNN_TRY(bnn_case_rows_open(FEW_ROWS, 1, 0, &rows));

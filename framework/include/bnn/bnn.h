@@ -89,7 +89,10 @@ typedef struct {
 
 /* Refuses values that are not finite, classes out of range and weights below 0. */
 bnn_status bnn_table_from(const bnn_arrays *arrays, bnn_table **out);
-bnn_status bnn_table_load(const char *path, bnn_table **out);        /* reads a bnn-data file, checked */
+bnn_status bnn_table_load(const char *path, bnn_table **out); /* reads a bnn-data file, checked */
+/* Likewise, but features that are vectors stay in the file, which is open until the table is freed: they are read, and checked, by those
+ * who make rows of it (bnn_data_split, bnn_data_spread and the like). Such a table is to be fitted, not to be changed, saved or printed. */
+bnn_status bnn_table_open(const char *path, bnn_table **out);
 bnn_status bnn_table_save(const bnn_table *table, const char *path); /* writes one: whole, or not at all */
 void bnn_table_free(bnn_table *table);                               /* with all it owns */
 
@@ -211,6 +214,12 @@ bnn_status bnn_data_unscaled(const bnn_table *table, int from, int to, bnn_data 
 
 /* The rows of a role in one split (split < 0: every row of the table), in listed order. */
 bnn_status bnn_data_split(const bnn_table *table, int split, bnn_split_role role, const bnn_scaling *scaling, bnn_data **out);
+
+/* The training rows of a split to fit with other ranks (ranks.h, bnn_ranks_use), all of which call this: of a table from bnn_table_open
+ * each rank keeps the features of the stretch of rows that it adds, and the targets of all rows; of any other, or where there are no more
+ * rows than a shard has, all of them. Means and standard deviations have the bits of bnn_data_split. What an engine may need beyond its
+ * stretch it has read: all but hmc and nuts do. */
+bnn_status bnn_data_spread(const bnn_table *table, int split, const bnn_scaling *scaling, bnn_data **out);
 
 /* Rows [from, to) of another view, in order, scaled anew by their own statistics (scaling NULL) or by `scaling`. */
 bnn_status bnn_data_slice(const bnn_data *data, int from, int to, const bnn_scaling *scaling, bnn_data **out);

@@ -22,6 +22,14 @@ typedef enum {
     BNN_SCALE_CHANNEL   /* of images (v - mean) / sd of all pixels of a channel; real targets as STANDARD */
 } bnn_scale_rule;
 
+/* Features that stay in a file (bnn_table_open). */
+typedef struct {
+    void *context;
+    /* Sets x[n, size(x_shape)] of the rows [from, from+n) of the table; NULL: none stay there. Thread-safe. */
+    bnn_status (*read)(void *context, int from, int n, double *x);
+    void (*close)(void *context); /* frees context */
+} bnn_x_file;
+
 /* A table in the units it was measured in: what a bnn-data file holds. Owns everything. */
 struct bnn_table {
     char *title, *source, *license; /* texts, never NULL */
@@ -29,7 +37,7 @@ struct bnn_table {
     bnn_shape x_shape;              /* of one row: a vector of features, or channels x height x width */
     int y_dim;                      /* numbers of y in a row; 0: the targets are not known, the rows can only be predicted */
     int n_classes;                  /* 0: regression; else y holds indices 0..n_classes-1, in one column or a map, there -1 for void, too */
-    double *x;                      /* [n, size(x_shape)]; NULL: the rows are in `pixels` */
+    double *x;                      /* [n, size(x_shape)]; NULL: the rows are in `pixels`, or stay in `x_file` */
     double *y;                      /* [n, y_dim], or NULL where y_dim is 0 */
     char **x_names;                 /* [size(x_shape)], or NULL for images */
     char **y_names;                 /* [y_dim], or NULL where y_dim is 0 and of maps */
@@ -49,6 +57,7 @@ struct bnn_table {
     double *weight;      /* [n] weights of the rows, >= 0: a row of weight w is as w equal rows; NULL: every row weighs 1 */
     uint8_t *pixels;     /* [n, size(x_shape)] of images as bytes, in place of x; NULL: there is x */
     bnn_shape y_shape;   /* of one row of y: [y_dim], or [H,W] of a map of classes */
+    bnn_x_file x_file;   /* of features that stay there, in place of x and pixels */
 };
 
 /* Number i of x[n, size(x_shape)], whether it is kept as a byte or not. */
@@ -97,14 +106,16 @@ struct bnn_data {
     int *rows;              /* [n] rows of the table, in the listed order */
     bnn_shape x_shape;      /* of one row of x */
     int y_dim, n_classes;   /* as in the table */
-    bnn_real *x;            /* [n, size(x_shape)] standardised; NULL: they are bytes, to be taken, or made by bnn_data_fill */
+    bnn_real *x;            /* [n, size(x_shape)] standardised; NULL: bytes to be taken, or a stretch; bnn_data_fill makes it */
     bnn_real *y;         /* [n, y_dim] standardised, or class indices; NULL, with y_dim = n_classes = 0, where the table has no targets */
     bnn_scaling scaling; /* by which x and y were standardised */
     double *weight;      /* [n] of the rows; NULL: every row weighs 1 */
     bnn_shape y_shape;   /* of one row of y, as in the table */
+    bnn_real *stretch;   /* [n_stretch, size(x_shape)] standardised rows from `first` on (bnn_data_spread); NULL: all are in x */
+    int first, n_stretch;
 };
 
-/* Numbers of room that bnn_data_take wants for so many rows: none where x is there. */
+/* Numbers of room that bnn_data_take wants for so many rows: none where x is there. Neither is for data that hold a stretch alone. */
 size_t bnn_data_room(const bnn_data *data, int rows);
 /* x[n, in] of the rows [from, from+n), standardised: where they stand in x, else in room. Thread-safe. */
 const bnn_real *bnn_data_take(const bnn_data *data, int from, int n, bnn_real *room);

@@ -22,7 +22,8 @@ enum {                    /* bnn_type.caps of an engine */
        BNN_EXACT = 4,     /* samples exp(-U) itself: no layer may be stochastic */
        BNN_ABSORBS = 8,   /* has layers fold batches into their state (bnn_net_absorb); others are refused where there are such layers */
        BNN_WEIGHS = 16,   /* counts rows by their weights (bnn_data.weight); others are refused where rows have some */
-       BNN_TAKES = 32     /* takes rows (bnn_minibatch_take, bnn_data_take); for others images are standardised all at once */
+       BNN_TAKES = 32,    /* takes rows (bnn_minibatch_take, bnn_data_take); for others images are standardised all at once */
+       BNN_SPREADS = 64   /* of x it asks bnn_model_u_data alone: ranks may hold a stretch of it each; for others all is read */
 };
 
 /* An inference engine at work on one model. */

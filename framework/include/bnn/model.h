@@ -133,6 +133,11 @@ size_t bnn_model_workspace_bytes(const bnn_model *model, int rows); /* bytes tha
 bnn_terms bnn_model_u(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta, int m,
                       const bnn_real *x, const bnn_real *y, bnn_real *grad);
 
+/* Likewise on all rows of the data, whose weights the objective has. Where there are several ranks and more rows than a shard has, each
+ * needs those of its stretch alone (bnn_data_spread). */
+bnn_terms bnn_model_u_data(const bnn_model *model, bnn_workspace *ws, const bnn_objective *objective, bnn_rng rng, const bnn_real *theta,
+                           const bnn_data *data, bnn_real *grad);
+
 /* Sum over n rows x[n, in], y[n, y_dim] of -log p(y | f(x)) in nats, one pass in this mode without the statistics of training; dx[n, in] is
  * set to its gradient. Rows have their own: dx of a row is that of its own nll, since no row sees another. ws: BNN_TO_X, of n rows or more.
  */

@@ -3,6 +3,7 @@
  * data.c: files of schema "bnn-data".
  */
 #include "base/word.h"
+#include "data/spread.h"
 #include "store/parts.h"
 
 #include <math.h>
@@ -119,7 +120,7 @@ static bnn_status check_map(const bnn_table *t) {
 }
 
 bnn_status bnn_table_save(const bnn_table *t, const char *path) {
-    bnn_status checked = bnn_table_check(t);
+    bnn_status checked = t->x || t->pixels ? bnn_table_check(t) : bnn_fail(BNN_ERR_STATE, "the features of the table stay in another file");
     if (checked == BNN_OK && bnn_is_map(t->y_shape)) checked = check_map(t);
     if (checked == BNN_OK && t->y_dim > 0 && !bnn_is_map(t->y_shape) && !t->y_names)
         checked = bnn_fail(BNN_ERR_STATE, "the targets have no names");
@@ -147,10 +148,44 @@ bnn_status bnn_table_save(const bnn_table *t, const char *path) {
 
 /* ---- reading ---- */
 
+/* The file of a table whose features stay there. */
+typedef struct {
+    bnn_h5_reader r;
+    int width;
+    char path[];
+} x_file;
+
+static bnn_status read_x(void *context, int from, int n, double *x) {
+    x_file *f = context;
+    f->r.status = bnn_h5_begin(f->path);
+    if (f->r.status == BNN_OK) bnn_h5_get_part(&f->r, "/x", BNN_H5_DOUBLE, 2, (const int[]){from, 0}, (const int[]){n, f->width}, x);
+    bnn_h5_end();
+    return f->r.status;
+}
+
+static void close_x(void *context) {
+    x_file *f = context;
+    bnn_h5_begin(f->path);
+    bnn_h5_close(&f->r);
+    free(f);
+}
+
+/* Takes the open file over from the reader, for the table. */
+static bnn_status keep_open(bnn_h5_reader *r, bnn_table *t) {
+    x_file *f = malloc(sizeof *f + strlen(r->path) + 1);
+    if (!f) return r->status = bnn_oom("%s", r->path);
+    *f = (x_file){.r = *r, .width = bnn_shape_size(t->x_shape)};
+    strcpy(f->path, r->path);
+    f->r.path = f->path;
+    t->x_file = (bnn_x_file){f, read_x, close_x};
+    r->file = -1;
+    return BNN_OK;
+}
+
 static bool has_targets(bnn_h5_reader *r) { return bnn_h5_has(r, "/y") || bnn_h5_has(r, "/output"); }
 
-/* Rows, shapes and classes, from which the table is made. */
-static bnn_table *get_size(bnn_h5_reader *r) {
+/* Rows, shapes and classes, from which the table is made. stays: features that are vectors have no room in it. */
+static bnn_table *get_size(bnn_h5_reader *r, bool stays) {
     int images = bnn_h5_has(r, "/channel"), extents[4], y[3] = {0}, n_classes = 0;
     int rank = images && has_targets(r) && bnn_h5_rank(r, "/y") == 3 ? 3 : 2;
     bnn_h5_extents(r, "/x", images ? 4 : 2, extents);
@@ -170,8 +205,9 @@ static bnn_table *get_size(bnn_h5_reader *r) {
         r->status = bnn_fail(BNN_ERR_FORMAT, "%s: /y is no map of classes of the pixels of /x", r->path);
     bnn_table *t = NULL;
     if (r->status < 0) return NULL;
-    r->status =
-        images ? bnn_table_new_images(extents[0], shape, y_shape, n_classes, &t) : bnn_table_new(extents[0], shape, y[1], n_classes, &t);
+    r->status = images  ? bnn_table_new_images(extents[0], shape, y_shape, n_classes, &t)
+                : stays ? bnn_table_new_without_x(extents[0], shape, y[1], n_classes, &t)
+                        : bnn_table_new(extents[0], shape, y[1], n_classes, &t);
     if (r->status == BNN_OK && images && !bnn_h5_has_bytes(r, "/x") && (r->status = bnn_table_numbers(t)) < 0) bnn_table_free(t), t = NULL;
     if (r->status < 0) bnn_note(r->status, "%s", r->path);
     return t;
@@ -205,7 +241,8 @@ static void get_root(bnn_h5_reader *r, bnn_table *t) {
 
 static void get_columns(bnn_h5_reader *r, bnn_table *t) {
     int width = bnn_shape_size(t->x_shape);
-    bnn_h5_get(r, "/x", t->pixels ? BNN_H5_PIXELS : BNN_H5_DOUBLE, (size_t)t->n * (size_t)width, t->pixels ? (void *)t->pixels : t->x);
+    if (t->x || t->pixels)
+        bnn_h5_get(r, "/x", t->pixels ? BNN_H5_PIXELS : BNN_H5_DOUBLE, (size_t)t->n * (size_t)width, t->pixels ? (void *)t->pixels : t->x);
     if (bnn_h5_has_attribute(r, "/feature", "labels")) t->x_names = bnn_h5_get_texts(r, "/feature", "labels", width);
     if (t->y_dim > 0) {
         bnn_h5_get(r, "/y", BNN_H5_DOUBLE, (size_t)t->n * (size_t)t->y_dim, t->y);
@@ -240,17 +277,18 @@ static void get_splits(bnn_h5_reader *r, bnn_table *t) {
     free(origin);
 }
 
-bnn_status bnn_table_load(const char *path, bnn_table **out) {
+static bnn_status load(const char *path, bool stays, bnn_table **out) {
     *out = NULL;
     bnn_h5_reader r;
     BNN_TRY(bnn_h5_open(&r, path, "bnn-data"));
-    bnn_table *t = get_size(&r);
+    bnn_table *t = get_size(&r, stays);
     if (t) get_root(&r, t);
     if (t) get_columns(&r, t);
     if (t) bnn_store_get_ids(&r, t);
     if (t && bnn_h5_has(&r, "/weight")) get_weight(&r, t);
     if (t && bnn_h5_has(&r, "/splits")) get_splits(&r, t);
     if (t) t->schema = bnn_store_get_schema(&r, bnn_shape_size(t->x_shape));
+    if (t && r.status == BNN_OK && !t->x && !t->pixels) keep_open(&r, t);
     bnn_status s = bnn_h5_close(&r);
     if (s == BNN_OK && (s = bnn_table_check(t)) < 0) bnn_note(s, "%s", path);
     if (s == BNN_OK) s = bnn_file_sha256(path, t->sha256);
@@ -260,3 +298,7 @@ bnn_status bnn_table_load(const char *path, bnn_table **out) {
         *out = t;
     return s;
 }
+
+bnn_status bnn_table_load(const char *path, bnn_table **out) { return load(path, false, out); }
+
+bnn_status bnn_table_open(const char *path, bnn_table **out) { return load(path, true, out); }

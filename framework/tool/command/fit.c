@@ -164,7 +164,6 @@ static bnn_status end_fit(request *r, bool was_complete, const bnn_data *train, 
 static bnn_status fit_rows(request *r, const bnn_table *table, const bnn_data *train, const bnn_data *test) {
     bnn_run *run;
     const bool writes = tool_ranks_first();
-    tool_ranks_share(true);
     BNN_TRY(open_run(r, table, train, &run));
     tool_course course = {.job = &r->job,
                           .table = table,
@@ -204,6 +203,7 @@ static bnn_status open_table(request *r, bnn_table **table) {
     if (tool_ranks_count() > 1 && strcmp(r->job.data, "-") == 0)
         return bnn_fail(BNN_ERR_OPTION, "--data -: standard input comes to one of %d ranks alone: write the rows to a file",
                         tool_ranks_count());
+    r->reading.stays = tool_ranks_count() > 1 && !r->keep;
     BNN_TRY(tool_table(r->job.data, r->origin, &r->reading, table));
     if (!r->split_given) r->split = (*table)->n_splits > 0 ? 0 : -1;
     if (r->resume && !*(*table)->sha256)
@@ -219,8 +219,10 @@ static bnn_status fit(request *r) {
     if (r->from) BNN_TRY(open_origin(r, &scaling));
     bnn_status s = open_table(r, &table);
     if (s == BNN_OK && r->origin) s = bnn_run_check_names(r->origin, table);
+    tool_ranks_share(true);
+    if (s == BNN_OK) s = tool_ranks_agree_on_data(table);
     if (s == BNN_OK && (s = tool_rows(table, r->split, scaling, &train, &test)) < 0) bnn_note(s, "%s", r->job.data);
-    if (s == BNN_OK && r->keep && !test) s = bnn_fail(BNN_ERR_OPTION, "--keep: there are no test rows to predict");
+    if (s == BNN_OK && r->keep && !test && tool_ranks_first()) s = bnn_fail(BNN_ERR_OPTION, "--keep: there are no test rows to predict");
     if (s == BNN_OK) s = fit_rows(r, table, train, test);
     bnn_data_free(test);
     bnn_data_free(train);
