@@ -28,7 +28,7 @@ BNN_LOOP static void take_larger(size_t n, size_t stride, const bnn_real *restri
         for (size_t i = 0; i < n; i++) y[i] = x[i * stride] > y[i] ? x[i * stride] : y[i];
 }
 
-/* What is left of dy goes where x is the largest. */
+/* Hands what is left of dy over where x is the largest. */
 BNN_LOOP static void hand_over(size_t n, size_t stride, const bnn_real *restrict x, const bnn_real *restrict y, bnn_real *restrict left,
                                bnn_real *restrict dx) {
     for (size_t i = 0; i < n; i++) {

@@ -78,7 +78,7 @@ static bnn_status take_any(uint64_t seed, choice *c) {
 
 /* ---------------------------------------------------------------- rows together */
 
-/* What the draws say of all rows: the same function of parameters for every row of a draw. */
+/* Draws of all rows: the same function of parameters for every row of a draw. */
 typedef struct {
     const bnn_engine *engine;
     const bnn_data *pool;

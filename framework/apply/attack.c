@@ -326,7 +326,7 @@ bnn_status bnn_attack(const bnn_run *run, const bnn_data *rows, const bnn_attack
 
 /* ---------------------------------------------------------------- what it has done */
 
-/* Of observation i: a row, or of maps a pixel. */
+/* Observation i is a row, or of maps a pixel. */
 static int class_of(const bnn_prediction *p, size_t i) {
     size_t sites = p->sites > 1 ? (size_t)p->sites : 1;
     return bnn_map_class_of(p->mean + i / sites * (size_t)p->mean_dim + i % sites, bnn_prediction_width(p), (int)sites);

@@ -44,7 +44,7 @@ static bnn_status raise_all(const powers *by, const bnn_data *rows, bnn_predicti
     return q ? BNN_OK : bnn_oom("probabilities");
 }
 
-/* What is minimised over w and b. */
+/* The loss that is minimised over w and b. */
 typedef struct {
     const bnn_prediction *p;
     const bnn_data *rows;

@@ -287,7 +287,7 @@ static char *name_beside(const char *path) {
     return asprintf(&beside, "%.*s.%s%s", (int)(ending - path), path, random, ending) < 0 ? NULL : beside;
 }
 
-/* What another process wrote stays; this one's is not lost either. */
+/* Leaves what another process wrote, and loses nothing of this one either. */
 static bnn_status put_beside(const bnn_draft *d, claim *c) {
     if (!c->beside && !(c->beside = name_beside(d->path))) return bnn_oom("%s", d->path);
     if (rename(d->name, c->beside) < 0) return cannot(c->beside);

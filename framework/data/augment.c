@@ -46,7 +46,7 @@ typedef struct {
     double start, step;
 } side;
 
-/* Of a side of n pixels a share of `cut` of what may be cut off is; u[2] are uniform: where the rest lies, and how far it is shifted. */
+/* Cuts off a share of `cut` of what a side of n pixels may lose; u[2] are uniform: where the rest lies, and how far it is shifted. */
 static side draw_side(int n, unsigned augmented, double cut, const bnn_real u[2]) {
     side s = {.n = n, .step = 1};
     if (augmented & CROP) s.step = 1 - cut / CROPPED, s.start = (double)u[0] * (1 - s.step) * n + 0.5 * s.step - 0.5;

@@ -101,7 +101,7 @@ static bnn_shape image_shape(const idx *f) {
 /* The label of pixels that nobody knows; -1: there is none. */
 static int void_of(const bnn_idx_files *files) { return files->has_void ? files->void_label : -1; }
 
-/* How often each label is there, apart from void; returns the largest. */
+/* Counts each label, apart from void; returns the largest. */
 static int count_labels(const idx *f, int void_label, size_t seen[256]) {
     int largest = 0;
     for (size_t i = 0; i < (size_t)f->extent[0] * f->bytes; i++) {

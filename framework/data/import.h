@@ -11,13 +11,13 @@
  * refuses an empty one and one that is no text. Remarks on the encoding. Owned by the caller. */
 bnn_status bnn_text_read(const char *path, bnn_remarks *remarks, char **text);
 
-/* What a path is called in sentences: "-" is standard input. */
+/* The name of a path in sentences: "-" is standard input. */
 const char *bnn_text_name(const char *path);
 
 /* A whole text as one number; false for anything else, also for hexadecimal numbers. "nan" and "inf" are numbers. */
 bool bnn_import_number(const char *text, double *value);
 
-/* What a caller says of a file, who may know of fewer fields. */
+/* Takes what a caller says of a file, who may know of fewer fields. */
 bnn_status bnn_import_read_about(const bnn_import_about *about, bnn_import_about *out);
 
 /* Sets title, source and license. */

@@ -257,7 +257,7 @@ static bool set_text(char **to, const char *text) {
     return (*to = strdup(text));
 }
 
-/* What is known of a table's rows beside their values. */
+/* Copies what is known of a table's rows beside their values. */
 static bnn_status copy_rest(const bnn_table *from, bnn_table *to) {
     size_t cells = (size_t)from->n_splits * (size_t)from->n;
     if (!set_text(&to->title, from->title) || !set_text(&to->source, from->source) || !set_text(&to->license, from->license))

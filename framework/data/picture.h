@@ -19,7 +19,7 @@ typedef struct {
     uint8_t *v;      /* [height, width, channels] owned, by malloc; NULL: the head alone was read */
 } bnn_picture;
 
-/* What is wanted of a file. */
+/* Parts of a file that are wanted. */
 typedef enum {
     BNN_PICTURE_HEAD,   /* all but v */
     BNN_PICTURE_PIXELS, /* colours from 0 to 255 */

@@ -50,7 +50,7 @@ static size_t most_on_a_sheet(const sheet *s) {
 
 /* ---------------------------------------------------------------- predictions and parameters */
 
-/* Of a map of classes, mean[classes, sites], their mean probabilities. */
+/* Takes the mean probabilities of a map of classes, mean[classes, sites]. */
 static void take_map(const sheet *s, const bnn_real *mean, size_t sites, double *x) {
     for (size_t c = 0; c < (size_t)s->width; c++) {
         double sum = 0;

@@ -44,7 +44,7 @@ static bnn_status check_layers(const bnn_engine *e) {
                     e->object.type->name, l->label, l->object.type->name);
 }
 
-/* What a layer remembers of batches would stay as it begins; engines around engines leave that to those. */
+/* Memory of batches would stay as it begins; engines around engines leave that to those. */
 static bnn_status check_state(const bnn_engine *e) {
     const bnn_engine_type *type = bnn_engine_vtable(e);
     int i = bnn_net_stateful(e->model->net);

@@ -77,7 +77,7 @@ static side forward_side(const bnn_conv *g, int length) {
     return (side){.n = bnn_conv_side(g, length), .step = 1, .source = -g->padding, .taps = g->kernel, .reach = (g->kernel - 1) / g->stride};
 }
 
-/* Of the pixels of x in this phase: those that are number u stride + phase - padding. */
+/* Pixels of x in this phase: those that are number u stride + phase - padding. */
 static side back_side(const bnn_conv *g, int length, int phase) {
     side s = {.step = g->stride, .tap = phase, .taps = phase < g->kernel ? (g->kernel - 1 - phase) / g->stride + 1 : 0};
     const int first = phase < g->padding ? up(g->padding - phase, g->stride) : 0, beyond = length + g->padding - phase;
@@ -248,7 +248,7 @@ static bool is_shared(const bnn_conv *g, int images) {
     return 2 * pixels * g->in * g->kernel * g->kernel * g->out >= PARALLEL_FLOPS && !bnn_jobs_inside();
 }
 
-/* Of a kernel of one pixel, whose shifts are none: products with the image itself. */
+/* A kernel of one pixel has no shifts: products with the image itself. */
 static bool is_plain(const bnn_conv *g) { return g->kernel == 1 && g->stride == 1; }
 
 static void run_pixels(void *context, int first, int n) {
@@ -297,7 +297,7 @@ void bnn_conv_add(const bnn_conv *g, int n, const bnn_real *x, const bnn_real *w
 
 /* ---------------------------------------------------------------- dy to dx of small images */
 
-/* Of an image whose y is much smaller than its x most of a sweep over x would meet zeros. There what each tap of the kernel gives all
+/* Where y is much smaller than x, most of a sweep over x would meet zeros. There what each tap of the kernel gives all
  * pixels of y, columns[plane, tap][pixel] = sum over o of w[o][plane, tap] dy[o][pixel], is a product, whose rows are then added where they
  * belong. */
 typedef struct {

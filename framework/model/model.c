@@ -555,7 +555,7 @@ double bnn_model_input_gradient(const bnn_model *model, bnn_workspace *ws, bnn_m
     return nll;
 }
 
-/* What is summed over rows in pass begins anew with each. */
+/* Begins anew with each row what is summed over rows in pass. */
 void bnn_model_row_gradients(const bnn_model *model, bnn_workspace *ws, bnn_mode mode, bnn_rng rng, const bnn_real *theta, int n,
                              const bnn_real *x, const bnn_real *y, bnn_real *grad) {
     const bnn_net *net = model->net;

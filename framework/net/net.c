@@ -16,7 +16,7 @@ typedef struct {
     int node;
 } named;
 
-/* What the nodes are made from. */
+/* The text and its surroundings that the nodes are made from. */
 typedef struct {
     const bnn_netspec *spec;
     const bnn_net_env *env;

@@ -7,7 +7,7 @@
 
 #include <bnn/metrics.h>
 
-/* Of all classes together, and of each. */
+/* Score all classes together, and each. */
 bnn_status bnn_map_scores(const bnn_prediction *p, const bnn_data *data, bnn_metrics *out);
 bnn_status bnn_map_scores_each(const bnn_prediction *p, const bnn_data *data, bnn_metrics *each);
 

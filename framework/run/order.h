@@ -7,7 +7,7 @@
 
 #include <bnn/weights.h>
 
-/* What two names say of which layer comes first: negative: a, positive: b, 0: nothing. Names are cut at '/' and '.'; the first parts that
+/* Compares two names by which layer comes first: negative: a, positive: b, 0: nothing. Names are cut at '/' and '.'; the first parts that
  * differ tell the order where they differ in the number at their end alone: "dense" is before "dense_1", "block2/fc" before "block10/fc".
  */
 int bnn_order_compare(const char *a, const char *b);

@@ -377,7 +377,7 @@ static bool has_turned(const bnn_weights *w, const bnn_net *net, int i, int node
     return turned;
 }
 
-/* What was done to the arrays of layer i beside copying them. A node with statistics has an eps of its own. */
+/* Says what was done to the arrays of layer i beside copying them. A node with statistics has an eps of its own. */
 static void write_change(const bnn_weights *w, const bnn_net *net, int i, int node, FILE *remark) {
     const bnn_layer *l = &net->node[node].layer;
     bnn_option eps;

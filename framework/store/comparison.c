@@ -475,7 +475,7 @@ static void get_points(bnn_h5_reader *r, bnn_comparison *c) {
     free(v);
 }
 
-/* Of maps of classes a point is an image: the doubt of its pixels, and the root of the share of wrong ones, whose mean square is read. */
+/* A point of maps of classes is an image: the doubt of its pixels, and the root of the share of wrong ones, whose mean square is read. */
 static void get_images(bnn_h5_reader *r, bnn_comparison *c) {
     bnn_contestant *k = &c->engine[0];
     int n = bnn_h5_length(r, "/prediction/confidence");

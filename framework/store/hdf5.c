@@ -22,7 +22,7 @@ static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool works; /* HDF5 has started */
 
-/* How often the lock is held, and who prints HDF5's errors otherwise: the host may use HDF5 too. */
+/* Number of times that the lock is held, and who prints HDF5's errors otherwise: the host may use HDF5 too. */
 static int depth;
 static H5E_auto2_t printer;
 static void *printer_context;
@@ -545,7 +545,7 @@ bnn_status bnn_h5_close(bnn_h5_reader *r) {
     return r->status;
 }
 
-/* What HDF5 says of something: that it is there, that it is not, or that this could not be told, which is a failure. */
+/* Takes what HDF5 says of something: that it is there, that it is not, or that this could not be told, which is a failure. */
 static bool is_there(bnn_h5_reader *r, htri_t answer, const char *object) {
     if (answer < 0 && r->status == BNN_OK && is_broken()) r->status = bnn_fail(BNN_ERR_FILE, "%s: %s cannot be read", r->path, object);
     return answer > 0;

@@ -51,7 +51,7 @@ void bnn_store_open_maps(bnn_h5_writer *w, const bnn_data *data, const bnn_likel
     if (classes <= MOST_OF_A_BYTE) bnn_h5_codes(w, "/prediction/y", "_FillValue", 1, (const int8_t[]){-1});
 }
 
-/* What there is to write of some rows, [rows, sites] each. */
+/* The numbers to write of some rows, [rows, sites] each. */
 typedef struct {
     double *class, *entropy, *information, *y;
 } pixels;

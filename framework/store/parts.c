@@ -163,7 +163,7 @@ void bnn_store_put_metrics(bnn_h5_writer *w, const char *group, int n, const bnn
     free(v), free(rows);
 }
 
-/* What the scores of a group are of. */
+/* Tells what the scores of a group are of. */
 static unsigned scores_of(bnn_h5_reader *r, const char *group) {
     char path[BNN_H5_PATH];
     bool maps = bnn_h5_has(r, bnn_h5_join(path, group, "iou"));

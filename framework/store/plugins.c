@@ -154,7 +154,7 @@ static bnn_status look_in_net(const char *net, wanted *w) {
     return s;
 }
 
-/* Whether a run made of these texts uses a type; every one without texts. */
+/* Says whether a run made of these texts uses a type; every one without texts. */
 static bnn_status is_named(const char *engine, const bnn_texts *texts, bnn_kind kind, const char *name, bool *named) {
     wanted w = {.kind = kind, .name = name, .found = !texts};
     if (texts) {

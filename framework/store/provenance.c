@@ -46,7 +46,7 @@ static char *libraries_json(void) {
     return text;
 }
 
-/* What the group says of a program and its machine. Where two files differ in what makes the bits, they do not go together. */
+/* Facts of a program and its machine in the group. Where two files differ in what makes the bits, they do not go together. */
 static const struct {
     const char *name;
     bool makes_bits;

@@ -87,7 +87,7 @@ bnn_status bnn_h5_check_seal(const char *path) {
 
 /* ---- what leads out of a file ---- */
 
-/* What is looked through, and the first offence. */
+/* The file that is looked through, and its first offence. */
 typedef struct {
     const char *path;
     bnn_status status;

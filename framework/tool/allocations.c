@@ -97,7 +97,7 @@ bool (*const tool_listed)(int i, const void **at, size_t *size) = on_list;
 
 void tool_watch_allocations(void) { __atomic_store_n(&watched, true, __ATOMIC_RELAXED); }
 
-/* What is not watched is passed on by a jump, so that who comes next sees who called. */
+/* Says whether a call is not watched: it is passed on by a jump, so that who comes next sees who called. */
 static bool passes_on(void) { return !__atomic_load_n(&watched, __ATOMIC_RELAXED); }
 
 /* Finds the next definition of a function, once; a pointer read or written by several threads at once is the same one. */

@@ -97,7 +97,7 @@ static bool is_plain_file(const char *path) {
     return stat(path, &about) == 0 && S_ISREG(about.st_mode);
 }
 
-/* What an older log holds: where the steps that are done end in it, and whether all its whole lines are this run's. */
+/* Findings in an older log: where the steps that are done end in it, and whether all its whole lines are this run's. */
 typedef struct {
     off_t end;
     bool own;

@@ -16,7 +16,7 @@ static const bnn_ranks *ranks;    /* NULL: one process */
 static int own_error = -1;        /* where a rank that is silent says how it failed */
 static unsigned long long before; /* messages of sums, when the ranks met */
 
-/* What every end of the program comes to. Ranks that fail mostly fail of the same: the first one says it and ends the job, and the others
+/* Comes at every end of the program. Ranks that fail mostly fail of the same: the first one says it and ends the job, and the others
  * leave it the time to. */
 static void leave(int status, void *nothing) {
     enum { SECONDS = 3 };

@@ -43,8 +43,8 @@ static bnn_status check_head(bnn_kind kind, const bnn_type *type) {
     return BNN_OK;
 }
 
-/* Whether an option before number i has a field that o would read as another type: *other. Two of one kind are safe, if hardly meant: bnn
- * check says so. */
+/* Looks whether an option before number i has a field that o would read as another type: *other. Two of one kind are safe, if hardly meant:
+ * bnn check says so. */
 static bool is_shared(const bnn_option *table, int i, const bnn_option *o, bnn_option *other) {
     while (--i >= 0 && bnn_options_at(table, i, other)) {
         bool overlap = o->offset < other->offset + bnn_option_size(other->kind) && other->offset < o->offset + bnn_option_size(o->kind);
@@ -62,7 +62,7 @@ static const char *wrong_with(const bnn_option *o, size_t conf_size) {
     return o->offset + size > conf_size ? "its field outside of conf: is conf_size set?" : NULL;
 }
 
-/* Whether groups hold groups deeper than anybody would write: one that holds itself has no end. */
+/* Says whether groups hold groups deeper than anybody would write: one that holds itself has no end. */
 static bool is_deep(const bnn_option *table, int left) {
     for (const bnn_option *o = table; o && o->name; o++)
         if (o->kind == BNN_OPTION_GROUP && (left == 0 || is_deep(o->group, left - 1))) return true;

@@ -21,7 +21,7 @@ typedef struct {
 
 static int most_reach(int from, int to) { return from / to + 3; }
 
-/* Of fewer pixels each is the mean of the stretch that it covers; of more it stands between two centres. */
+/* Fewer pixels are each the mean of the stretch that they cover; more of them stand between two centres. */
 static void find_reach(int from, int to, int i, reach *out) {
     if (to < from) {
         const double a = (double)i * from / to, b = (double)(i + 1) * from / to;

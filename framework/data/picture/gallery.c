@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* What is in a folder, sorted by bytes. */
+/* A folder and its entries, sorted by bytes. */
 typedef struct {
     const char *folder;
     int n;

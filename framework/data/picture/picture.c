@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* What a file begins with, of the kinds that people have pictures in. */
+/* The first bytes of a file of the kinds that people have pictures in. */
 typedef struct {
     const char *begin;
     size_t from, length;

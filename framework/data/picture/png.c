@@ -26,7 +26,7 @@ static void on_error(png_structp png, png_const_charp message) {
     png_longjmp(png, 1);
 }
 
-/* Of a damaged text or date in a file nothing depends. */
+/* Nothing depends on a damaged text or date in a file. */
 static void on_warning(png_structp png, png_const_charp message) { (void)png, (void)message; }
 
 static bnn_status check_labels(const char *path, int color) {

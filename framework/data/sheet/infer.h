@@ -17,14 +17,15 @@ bnn_status bnn_sheet_name_columns(bnn_sheet *sheet, int first, const bnn_csv_opt
 
 /* ---- sparse rows ---- */
 
-/* Whether the first row is one of "label index:value ..."; for a schema of such rows the label may be left out. NULL: there is none. */
+/* Looks whether the first row is one of "label index:value ..."; for a schema of such rows the label may be left out. NULL: there is none.
+ */
 bool bnn_libsvm_recognise(const char *text, const bnn_schema *like);
 /* Fills a sheet from its text; columns of `like` (NULL: none are known) are there even where no row names them. */
 bnn_status bnn_libsvm_read(const bnn_schema *like, bnn_sheet *sheet);
 
 /* ---- texts that people read as numbers or dates ---- */
 
-/* What a text is that is no number in the notation asked for. */
+/* The kind of a text that is no number in the notation asked for. */
 typedef enum {
     BNN_MARK_NONE,     /* a text */
     BNN_MARK_NOTATION, /* a number in another notation, such as "1,234" */
@@ -55,7 +56,7 @@ typedef struct {
 
 bnn_mark bnn_mark_of(const char *text);
 
-/* What is wrong with such a text and what to do, to stand behind it: "'12%' is a percentage: ...". */
+/* Says what is wrong with such a text and what to do, to stand behind it: "'12%' is a percentage: ...". */
 void bnn_mark_advice(const bnn_mark *mark, const char *text, char *advice, size_t size);
 
 /* ---- different texts ---- */
@@ -76,7 +77,7 @@ enum {
     BNN_FEW = 10 /* a target of no more whole numbers may be meant as classes */
 };
 
-/* What a number can be read as, beside a number. */
+/* The readings of a number beside that as a number. */
 enum {
     BNN_DATE_DAY = 1,         /* 20200131 */
     BNN_DATE_MONTH = 2,       /* 202001 */
@@ -84,7 +85,7 @@ enum {
     BNN_DATE_MILLISECONDS = 8 /* likewise */
 };
 
-/* What one pass over the rows finds in a column. */
+/* The findings of one pass over the rows in a column. */
 typedef struct {
     int numbers, missing, texts;
     int first_text, first_missing, first_infinite; /* rows; -1: there is none */

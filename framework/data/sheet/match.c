@@ -29,7 +29,7 @@ static int count_present(const bnn_schema *s, presence which) {
     return n;
 }
 
-/* What the number of columns says. */
+/* Says what follows from the number of columns. */
 static presence find_presence(const bnn_sheet *s, const bnn_schema *schema) {
     if (s->cols == schema->cols) return ALL;
     if (s->cols == count_present(schema, ALL_BUT_TARGETS)) return ALL_BUT_TARGETS;

@@ -190,7 +190,7 @@ static bool may_be_decimal(const char *line, const char *p) {
     return p[1] >= '0' && p[1] <= '9' && (p == line || strchr("0123456789+- \t;|", p[-1]));
 }
 
-/* How often c stands outside quotes in one line; *at goes on to the next. The mark of decimals is a delimiter where no number has it. */
+/* Counts c outside quotes in one line; *at goes on to the next. The mark of decimals is a delimiter where no number has it. */
 static int count_in_line(const reader *r, const char **at, char c) {
     int count = 0;
     bool quoted = false, begin = true;
@@ -204,7 +204,7 @@ static int count_in_line(const reader *r, const char **at, char c) {
     return count;
 }
 
-/* How often c stands in each of the first lines; 0: not in each alike. The first, which may be a header above rows with names, may have one
+/* Counts c in each of the first lines; 0: not in each alike. The first, which may be a header above rows with names, may have one
  * less. */
 static int count_alike(const reader *r, char c) {
     enum { LINES = 50 };
@@ -225,7 +225,7 @@ static int count_alike(const reader *r, char c) {
     return other == first || (first > 0 && other == first + 1) ? other : 0;
 }
 
-/* What stands in each line alike; else what is most frequent in the first; else blanks. */
+/* Takes what stands in each line alike; else what is most frequent in the first; else blanks. */
 static char guess_delimiter(const reader *r) {
     static const char candidates[] = "\t;|,";
     for (const char *c = candidates; *c; c++)
@@ -257,7 +257,7 @@ static int count_names(const reader *r, const char *line, char c) {
     return count;
 }
 
-/* What parts the names that a schema knows, if anything does; else `guess`. */
+/* Finds what parts the names that a schema knows, if anything does; else `guess`. */
 static char delimiter_of_names(const reader *r, char guess) {
     static const char candidates[] = "\t;|, ";
     const char *line = r->at + strspn(r->at, " \n");

@@ -121,7 +121,7 @@ static void skip(bytes *b, size_t n) {
     memmove(b->at, b->at + n, b->size + 1);
 }
 
-/* What other programs may have written in the place of a table. */
+/* Files that other programs may have written in the place of a table. */
 typedef struct {
     const char *begin;
     size_t size;

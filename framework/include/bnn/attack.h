@@ -58,7 +58,7 @@ typedef struct {
  * finite, naming the row. */
 bnn_status bnn_attack(const bnn_run *run, const bnn_data *rows, const bnn_attack_options *options, bnn_table **out);
 
-/* What an attack has done, of rows with targets. */
+/* The effect of an attack, on rows with targets. */
 typedef struct {
     int tried;      /* rows, or of maps pixels whose class is known, that could be lost: predicted right before; of targeted attacks, those
                        that are not of the class and were not predicted as it */

@@ -96,7 +96,7 @@ bnn_status bnn_table_open(const char *path, bnn_table **out);
 bnn_status bnn_table_save(const bnn_table *table, const char *path); /* writes one: whole, or not at all */
 void bnn_table_free(bnn_table *table);                               /* with all it owns */
 
-/* What a file does not say about itself; NULL, in part or in whole: the file's name, "", "". */
+/* Facts that a file does not say about itself; NULL, in part or in whole: the file's name, "", "". */
 typedef struct {
     size_t size;          /* of this struct */
     const char *title;    /* what the data are */
@@ -112,14 +112,14 @@ typedef enum {
     BNN_HEADER_NO     /* it does not */
 } bnn_header;
 
-/* What is done about missing values. */
+/* The way of dealing with missing values. */
 typedef enum {
     BNN_MISSING_REFUSE, /* they are refused, by their cell */
     BNN_MISSING_DROP,   /* rows with one are left out, and counted */
     BNN_MISSING_MEAN    /* a feature's is its mean, beside a column "name=missing" that is 1 there; a target's is refused */
 } bnn_missing;
 
-/* What a table of texts is. */
+/* The format of a table of texts. */
 typedef enum {
     BNN_TEXT_GUESS, /* rows of libsvm where it begins with one, else fields between delimiters */
     BNN_TEXT_CSV,   /* fields between delimiters */
@@ -237,7 +237,7 @@ const double *bnn_scaling_y_sd(const bnn_scaling *scaling);   /* [targets]; 1 of
 
 /* ---- fits ---- */
 
-/* What a run is made of. */
+/* The texts and numbers that a run is made of. */
 typedef struct {
     size_t size;            /* of this struct */
     const char *net;        /* layers; NULL or "auto": chosen by the size of the data and the budget (choose.h) */
@@ -372,7 +372,7 @@ int bnn_prediction_samples(const bnn_prediction *prediction);        /* draws it
 bool bnn_prediction_is_class(const bnn_prediction *prediction);      /* targets are classes */
 int bnn_prediction_sites(const bnn_prediction *prediction);          /* pixels of a map of classes; of any other y 1 */
 const double *bnn_prediction_mean(const bnn_prediction *prediction); /* [n, dim] in the units of y, or class probabilities */
-/* Of maps of classes, which are [n, classes, sites], these three are NULL: */
+/* Moments of real targets and of classes; of maps of classes, which are [n, classes, sites], these three are NULL: */
 const double *bnn_prediction_var_epistemic(const bnn_prediction *prediction); /* [n, dim] variance of the mean over draws */
 const double *bnn_prediction_var_aleatoric(const bnn_prediction *prediction); /* [n, dim] mean variance of the noise; 0 of classes */
 const double *bnn_prediction_mean_mcse(const bnn_prediction *prediction);     /* [n, dim] Monte Carlo standard error of mean */
@@ -384,7 +384,7 @@ const double *bnn_prediction_crps(const bnn_prediction *prediction); /* [n, dim]
  * other levels, and classes. */
 bnn_status bnn_prediction_quantile(const bnn_prediction *prediction, double level, double *out);
 const double *bnn_prediction_drawn(const bnn_prediction *prediction); /* [n, targets, drawn] draws of y; NULL where none were asked for */
-/* Of one row, or of one pixel of all pixels of all rows: */
+/* Numbers of one row, or of one pixel of all pixels of all rows: */
 double bnn_prediction_entropy(const bnn_prediction *prediction, int row);            /* of the mean probabilities, nats; classes only */
 double bnn_prediction_mutual_information(const bnn_prediction *prediction, int row); /* entropy - expected entropy, nats, >= 0 */
 double bnn_prediction_cost(const bnn_prediction *prediction, bnn_cost_item item);    /* of this prediction */

@@ -64,7 +64,7 @@ typedef struct {
     int rank;                      /* of raps: ranks up to it are free */
 } bnn_calibrate_options;
 
-/* What was found: one block, which free() frees. */
+/* A calibration that was found: one block, which free() frees. */
 struct bnn_calibration {
     bnn_calibration_method method; /* that it is of */
     int dim;                       /* targets, or classes */
@@ -107,14 +107,14 @@ bnn_status bnn_calibration_check(const bnn_calibration *calibration);
 /* [n, classes] 1: the class is in the conformal set of the row; NULL: the prediction has no such sets. */
 const int8_t *bnn_prediction_set(const bnn_prediction *prediction);
 
-/* What conformal intervals or sets do on rows with targets. */
+/* The effect of conformal intervals or sets on rows with targets. */
 typedef struct {
     double coverage; /* share that holds the target; over all targets */
     double se;       /* binomial standard error of it where the level is right */
     double width;    /* mean width of the intervals in the units of y, of several targets in their sd in training; mean size of the sets */
     double empty;    /* share of sets without a class; 0 of intervals */
 } bnn_conformity;
-/* Of a prediction that has been calibrated by a conformal method, with the quantiles of its ends. */
+/* Measures a prediction that has been calibrated by a conformal method, with the quantiles of its ends. */
 bnn_status bnn_calibration_measure(const bnn_calibration *calibration, const bnn_prediction *prediction, const bnn_data *rows,
                                    bnn_conformity *out);
 

@@ -40,7 +40,7 @@ bnn_status bnn_convolution_new(const bnn_layer *l, const bnn_convolution_conf *c
 /* The same of a layer that is bound. */
 bnn_convolution bnn_convolution_of(const bnn_layer *l, const bnn_convolution_conf *conf, bool transposed);
 
-/* Of n rows, y = ; dx += ; dw, db += , where b, dw and db may be NULL: */
+/* Map n rows: y = ; dx += ; dw, db += , where b, dw and db may be NULL: */
 void bnn_convolution_y(const bnn_convolution *g, int n, const bnn_real *x, const bnn_real *w, const bnn_real *b, bnn_real *y);
 void bnn_convolution_dx(const bnn_convolution *g, int n, const bnn_real *dy, const bnn_real *w, bnn_real *dx);
 void bnn_convolution_dw(const bnn_convolution *g, int n, const bnn_real *x, const bnn_real *dy, bnn_real *dw, bnn_real *db);

@@ -53,7 +53,7 @@ void bnn_file_release(const char *path); /* one that is not claimed is allowed *
 
 /* SHA-256 of a file in lower-case hex. */
 bnn_status bnn_file_sha256(const char *path, char hex[65]);
-/* Of several files: the SHA-256 of the lines that sha256sum prints of them, under these names. */
+/* Sums several files: the SHA-256 of the lines that sha256sum prints of them, under these names. */
 bnn_status bnn_files_sha256(int n, const char *const *paths, const char *const *names, char hex[65]);
 
 #ifdef __cplusplus

@@ -52,9 +52,9 @@ struct bnn_run {
     bnn_calibration *calibration;
 };
 
-/* What should be known before a run is fitted to rows: a note "few_rows" where there are fewer of them than weights of one unit of the
- * network. That unit is a linear model of its inputs, which so few rows leave open whatever the other layers do; more parameters than rows
- * are no doubt by themselves, since the prior is there for them. */
+/* Remarks on what should be known before a run is fitted to rows: a note "few_rows" where there are fewer of them than weights of one unit
+ * of the network. That unit is a linear model of its inputs, which so few rows leave open whatever the other layers do; more parameters
+ * than rows are no doubt by themselves, since the prior is there for them. */
 bnn_status bnn_run_doubt(const bnn_run *run, const bnn_data *data, bnn_remarks *remarks);
 
 #ifdef __cplusplus

@@ -52,7 +52,7 @@ static inline int bnn_conv_side(const bnn_conv *g, int length) {
     return length + 2 * g->padding < g->kernel ? 0 : (length + 2 * g->padding - g->kernel) / g->stride + 1;
 }
 
-/* Of n images, each for itself: y[n,out,..] = the convolution of x[n,in,height,width]; b[out] may be NULL. */
+/* Convolves n images, each for itself: y[n,out,..] = the convolution of x[n,in,height,width]; b[out] may be NULL. */
 void bnn_conv_y(const bnn_conv *g, int n, const bnn_real *x, const bnn_real *w, const bnn_real *b, bnn_real *y);
 /* y += that without b. */
 void bnn_conv_add(const bnn_conv *g, int n, const bnn_real *x, const bnn_real *w, bnn_real *y);
@@ -75,16 +75,16 @@ double bnn_sum(size_t n, const bnn_real *x);                             /* of x
 double bnn_sum_squares(size_t n, const bnn_real *x);                     /* of x[i]^2 */
 double bnn_sum_products(size_t n, const bnn_real *x, const bnn_real *y); /* of x[i] y[i] */
 
-/* Runs n rounds of independent fused multiply-adds and nothing else, or, loading, with as many loads from the first cache beside them as the
- * tiles of products have; returns their number of floating-point operations. What products can be measured against. */
+/* Runs n rounds of independent fused multiply-adds and nothing else, or, loading, with as many loads from the first cache beside them as
+ * the tiles of products have; returns their number of floating-point operations. What products can be measured against. */
 double bnn_fma_flops(int n, bool loading);
 
 /* The version of the library that large products go to (BNN_GEMM) as it is loaded, into text; of our own tiles that of bnn. Returns text.
  */
 const char *bnn_gemm_version(char text[32]);
 
-/* Lets the inner loops use no wider instructions than those of this name, "base" or "avx2"; another name changes nothing. To be called before
- * any other call of the library: results differ in rounding from one set to another. */
+/* Lets the inner loops use no wider instructions than those of this name, "base" or "avx2"; another name changes nothing. To be called
+ * before any other call of the library: results differ in rounding from one set to another. */
 void bnn_kernels_limit(const char *set);
 
 /* Scalars in double, for hyper-parameters, tests and set-up: */

@@ -21,7 +21,7 @@ enum {                      /* bnn_type.caps of a likelihood */
        BNN_LOG_VARIANCE = 1 /* its parameters are log variances of Gaussian noise, one for each output of the network */
 };
 
-/* What the data say of y. */
+/* The targets, as the data have them. */
 typedef struct {
     bnn_shape shape;    /* of one row: [columns], or [H,W] of a map of classes */
     int n_classes;      /* 0: y is real; else y holds class indices 0..n_classes-1, or -1 */
@@ -32,7 +32,7 @@ typedef struct {
 /* An observation model bound to data. */
 typedef struct bnn_likelihood {
     bnn_object object; /* type and options */
-    /* What the data say, set before bind; see bnn_targets: */
+    /* Facts of the data, set before bind; see bnn_targets: */
     bnn_shape y_shape;    /* of one row of y */
     int y_dim;            /* numbers in it */
     int n_classes;        /* 0: y is real */

@@ -15,7 +15,7 @@ extern "C" {
 #define BNN_CALIBRATION_LEVELS 19 /* nominal coverages 0.05, 0.10, ..., 0.95 */
 #define BNN_ECE_BINS 15           /* equal width on the largest probability (Guo et al. 2017) */
 
-/* What scores are of, bits. Scores with a unit are of one target, since several need not have the same. */
+/* Kinds of answers that scores are of, bits. Scores with a unit are of one target, since several need not have the same. */
 enum {
     BNN_SCORE_TARGETS = 1, /* all real targets together */
     BNN_SCORE_TARGET = 2,  /* one real target */
@@ -53,16 +53,17 @@ typedef struct {
  where the difference is below 0: nothing beyond chance */
     double mean_entropy, mean_mutual_information; /* over rows, nats */
 
-    /* Of one class, and means over the classes that have it: */
+    /* Scores of one class, and means over the classes that have it: */
     double auc; /* of rows of the class above others by its probability, ties count half (Mann-Whitney) */
     double f1;  /* harmonic mean of precision and recall */
-    /* Of one class: */
+    /* Scores of one class: */
     double precision;  /* share of the rows called so that are of it; NaN where none is called so */
     double recall;     /* share of the rows of it that are called so; NaN where there are none */
     double confidence; /* mean probability of the class in rows called so: what precision should be */
 
-    /* Of maps of classes all shares and means are over pixels that are not void, ll is per pixel, and standard errors are over images,
-     * since pixels of an image depend on each other: jackknife, one image left out at a time. An image of weight w counts as w equal ones.
+    /* Scores of maps of classes: all shares and means are over pixels that are not void, ll is per pixel, and standard errors are over
+     * images, since pixels of an image depend on each other: jackknife, one image left out at a time. An image of weight w counts as w
+     * equal ones.
      */
     double pixels; /* that are not void; of one class those that are of it */
     double iou;    /* of one class: pixels of it and called so, over those that are of it or called so, both summed over images;

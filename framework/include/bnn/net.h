@@ -63,7 +63,8 @@ typedef enum {
 
 /* Memory of one thread's passes over up to `rows` rows. */
 typedef struct bnn_workspace bnn_workspace;
-/* Of passes over at most `rows` rows, with room for gradients that reach so far. The net is borrowed; fails where memory does not suffice:
+/* A workspace of passes over at most `rows` rows, with room for gradients that reach so far. The net is borrowed; fails where memory does
+ * not suffice:
  */
 bnn_status bnn_workspace_new(const bnn_net *net, int rows, bnn_reach reach, bnn_workspace **out); /* makes one */
 size_t bnn_workspace_bytes(const bnn_net *net, int rows, bnn_reach reach);                        /* bytes that it takes */

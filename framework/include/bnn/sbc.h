@@ -89,7 +89,7 @@ typedef struct {
 bnn_status bnn_geweke_run(const bnn_sbc_config *config, bnn_geweke **out);
 void bnn_geweke_free(bnn_geweke *geweke); /* NULL is allowed */
 
-/* How often a verdict (diagnose.h) was said, by its severity. */
+/* A verdict (diagnose.h) and how often it was said, by its severity. */
 typedef struct {
     char code[32]; /* "overconfident" */
     int count[3];  /* of worlds, by the severity of the worst one of that code: [BNN_REMARK_BAD], ... */

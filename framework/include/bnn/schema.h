@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-/* What a column is for. */
+/* The use of a column. */
 typedef enum {
     BNN_COLUMN_FEATURE, /* part of x */
     BNN_COLUMN_TARGET,  /* part of y */

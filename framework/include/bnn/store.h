@@ -39,7 +39,7 @@ struct bnn_provenance {
     const bnn_makers *makers;                  /* of a file that is joined of others; NULL: this program on this machine */
 };
 
-/* What is kept, bits; parts of each draw: */
+/* Parts of each draw that are kept, bits: */
 enum {
     BNN_KEEP_POSTERIOR = 1,  /* weights: the group posterior of InferenceData */
     BNN_KEEP_PREDICTIVE = 2, /* predictions: posterior_predictive, log_likelihood, constant_data */
@@ -120,8 +120,8 @@ void bnn_outline_free(bnn_outline *outline); /* frees what is inside */
  * LAYER/kernel [in, out] and bias, or of a run of bnn. Layers without weights are left out. */
 bnn_status bnn_weights_load(const char *path, bnn_weights **out);
 
-/* What the columns meant that a bnn-data, bnn-run or bnn-model holds or was fitted to, owned (bnn_schema_free); a file without names of
- * columns is refused. */
+/* Loads what the columns meant that a bnn-data, bnn-run or bnn-model holds or was fitted to, owned (bnn_schema_free); a file without names
+ * of columns is refused. */
 bnn_status bnn_schema_load(const char *path, bnn_schema **out);
 
 /* Predictions alone: schema "bnn-prediction". run made them. */
@@ -129,11 +129,11 @@ bnn_status bnn_prediction_save(const bnn_run *run, const bnn_results *results, c
 
 enum { BNN_MOST_PARTS = 100000 }; /* that work is cut into */
 
-/* Which of n files holds which part of a prediction: file[n_parts], owned, the number of the file of each, -1: none does. A part may be there twice, as long as both files
- * are equal; files of other cuts, programs or instruction sets are refused. */
+/* Which of n files holds which part of a prediction: file[n_parts], owned, the number of the file of each, -1: none does. A part may be
+ * there twice, as long as both files are equal; files of other cuts, programs or instruction sets are refused. */
 bnn_status bnn_prediction_parts(int n, char *const *paths, int *n_parts, int **file, bnn_makers **makers);
-/* Joins files of parts, in the order of their rows, into one at path. Of provenance command, times and makers are used. Files of another run, of other data or other options
- * are refused, with the names of both. */
+/* Joins files of parts, in the order of their rows, into one at path. Of provenance command, times and makers are used. Files of another
+ * run, of other data or other options are refused, with the names of both. */
 bnn_status bnn_prediction_merge(int n, char *const *paths, const bnn_provenance *provenance, const char *path);
 
 /* Maps of classes in a file of predictions. Owns its arrays. */
@@ -155,22 +155,22 @@ bnn_status bnn_maps_image(const char *path, const bnn_maps *maps, int image, int
 
 /* One engine of a comparison. Owns its arrays. */
 typedef struct {
-    char *label;            /* the engine text as it was asked for */
-    bnn_metrics *metrics;   /* [n_splits] on the test rows */
-    bnn_cost *cost;         /* [n_splits] of fit and prediction */
-    bnn_history history;    /* of the first split */
-    char *remark;           /* of the first split; "" if none */
-    int n_points;           /* test rows of all splits, first target */
-    double *sd, *error;     /* [n_points] sqrt(var_total), and y - mean; of classes: 1 - largest probability, and 0 or 1 for a wrong
-                               class; of maps an image is a point: means over pixels of the first, root of that of the second */
-    double *y;              /* [n_points] the target, of classes its number; NULL: not known */
-    double *pit;            /* [n_points] P(Y <= y); NULL: not known, and of classes */
-    double *called;         /* [n_points] the most probable class; NULL: not known, and of numbers */
-    bnn_remarks *verdicts;  /* of the first split; NULL: nobody has judged */
-    bnn_distance *distance; /* [n_splits] from the engine that is the reference; NULL: none is */
-    char *spec_json;        /* of the first split: network, engine, likelihood and prior as they were fitted (spec_json.h) */
-    bnn_metrics *target;    /* [n_splits, n_targets] of each target, or class, alone; NULL: they are not known */
-    bnn_traces *traces;     /* of its chains on the first split; NULL: it has none, or they are not known */
+    char *label;               /* the engine text as it was asked for */
+    bnn_metrics *metrics;      /* [n_splits] on the test rows */
+    bnn_cost *cost;            /* [n_splits] of fit and prediction */
+    bnn_history history;       /* of the first split */
+    char *remark;              /* of the first split; "" if none */
+    int n_points;              /* test rows of all splits, first target */
+    double *sd, *error;        /* [n_points] sqrt(var_total), and y - mean; of classes: 1 - largest probability, and 0 or 1 for a wrong
+                                  class; of maps an image is a point: means over pixels of the first, root of that of the second */
+    double *y;                 /* [n_points] the target, of classes its number; NULL: not known */
+    double *pit;               /* [n_points] P(Y <= y); NULL: not known, and of classes */
+    double *called;            /* [n_points] the most probable class; NULL: not known, and of numbers */
+    bnn_remarks *verdicts;     /* of the first split; NULL: nobody has judged */
+    bnn_distance *distance;    /* [n_splits] from the engine that is the reference; NULL: none is */
+    char *spec_json;           /* of the first split: network, engine, likelihood and prior as they were fitted (spec_json.h) */
+    bnn_metrics *target;       /* [n_splits, n_targets] of each target, or class, alone; NULL: they are not known */
+    bnn_traces *traces;        /* of its chains on the first split; NULL: it has none, or they are not known */
     bnn_marginals **marginals; /* [n_splits] those that a distance waits for; NULL: distances are not measured */
 } bnn_contestant;
 
@@ -202,8 +202,9 @@ bnn_status bnn_comparison_load(const char *path, bnn_comparison **out);
 /* BNN_OK where a comparison, that of the file at path, is of the same work as the one that is asked for now: engines, network, likelihood,
  * prior, seed, samples, splits, reference and data. Else a sentence says the first that differs. */
 bnn_status bnn_comparison_same_work(const char *path, const bnn_comparison *then, const bnn_comparison *now);
-/* Joins files of the same work, in any order, into one comparison, owned, which is partial as long as fits are missing. A fit that is in several files must be
- * the same in all of them. Files of other work, other data, or another program or instruction set are refused, with the names of both. */
+/* Joins files of the same work, in any order, into one comparison, owned, which is partial as long as fits are missing. A fit that is in
+ * several files must be the same in all of them. Files of other work, other data, or another program or instruction set are refused, with
+ * the names of both. */
 bnn_status bnn_comparison_merge(int n, char *const *paths, bnn_comparison **out, bnn_makers **makers);
 /* Measures the distances on split number k of the comparison that can be, and drops marginals that nobody waits for any more. An engine
  * whose metrics have no rows is still to come. */
@@ -219,23 +220,23 @@ typedef struct {
 
 /* Schema "bnn-detection". */
 bnn_status bnn_detections_save(const bnn_detections *detections, const bnn_provenance *provenance, const char *path);
-/* What such a file has of each score, owned (bnn_detection_free); NULL: it was not measured. */
+/* Loads what such a file has of each score, owned (bnn_detection_free); NULL: it was not measured. */
 bnn_status bnn_detections_load(const char *path, bnn_detection *of[BNN_ROW_SCORES]);
 
 /* How an agent fared (bnn/bandit.h). Texts are never NULL where it is loaded; NULL is saved as "". */
 typedef struct {
-    char *game;           /* the world in which it acted */
-    char *policy;         /* how it chose: a name of bnn_policy_names */
-    double epsilon;       /* probability of an action at random; NaN: its policy has none */
-    char *engine, *head;  /* how it was fitted; "": not at all, and without a head */
-    uint64_t seed;        /* of all that is random */
-    bnn_regret *regret;   /* of its runs */
+    char *game;          /* the world in which it acted */
+    char *policy;        /* how it chose: a name of bnn_policy_names */
+    double epsilon;      /* probability of an action at random; NaN: its policy has none */
+    char *engine, *head; /* how it was fitted; "": not at all, and without a head */
+    uint64_t seed;       /* of all that is random */
+    bnn_regret *regret;  /* of its runs */
 } bnn_played;
 
 /* Schema "bnn-regret". */
 bnn_status bnn_played_save(const bnn_played *played, const bnn_provenance *provenance, const char *path);
 bnn_status bnn_played_load(const char *path, bnn_played **out); /* from such a file, owned */
-void bnn_played_free(bnn_played *played); /* frees it with all it owns; NULL is allowed */
+void bnn_played_free(bnn_played *played);                       /* frees it with all it owns; NULL is allowed */
 
 /* Rows that were chosen from a pool (bnn/acquire.h). */
 typedef struct {
@@ -249,7 +250,7 @@ typedef struct {
 bnn_status bnn_acquisition_save(const bnn_acquisition *acquisition, const bnn_table *table, const bnn_provenance *provenance,
                                 const char *path);
 bnn_status bnn_acquisition_load(const char *path, bnn_acquisition **out); /* from such a file, owned */
-void bnn_acquisition_free(bnn_acquisition *acquisition); /* frees it with all it owns; NULL is allowed */
+void bnn_acquisition_free(bnn_acquisition *acquisition);                  /* frees it with all it owns; NULL is allowed */
 
 /* "bnn-data", "bnn-run", ... into schema[32], or a failure that says what the file is not. */
 bnn_status bnn_file_schema(const char *path, char schema[32]);

@@ -236,7 +236,7 @@ static double mean_weight(const bnn_likelihood *l, const bnn_real *p) {
     return weight ? sum : 1;
 }
 
-/* Of each site diag(p) - p p^T = sum_c p_c (e_c - p) (e_c - p)^T; sites have nothing to do with each other. */
+/* Each site has diag(p) - p p^T = sum_c p_c (e_c - p) (e_c - p)^T; sites have nothing to do with each other. */
 static void curvature(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_real *theta, bnn_real *root) {
     const sites one = {.lane = 1, .step = (size_t)l->sites, .n = 1, .classes = l->n_classes};
     size_t out = (size_t)l->out_dim;

@@ -11,7 +11,7 @@
 
 /* ---- predictions (prediction.c) ---- */
 
-/* Of n rows, all zeros. asked: what is wanted beside moments; NULL: nothing. */
+/* Makes a prediction of n rows, all zeros. asked: what is wanted beside moments; NULL: nothing. */
 bnn_status bnn_prediction_new(const bnn_model *model, int n, bool has_target, const bnn_predict_options *asked, bnn_prediction **out);
 /* Copies the rows of one to those of p from row `at` on, where p has any, and counts its cost. */
 void bnn_prediction_place(bnn_prediction *p, int at, const bnn_prediction *one);

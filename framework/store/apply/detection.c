@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is known of each score, beside its curves. */
+/* Numbers that are known of each score, beside its curves. */
 static const struct {
     const char *name, *meaning;
     size_t offset;

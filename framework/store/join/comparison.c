@@ -63,7 +63,7 @@ static bool equal_points(const merger *m, int a, int b, int e, int k) {
     return equal;
 }
 
-/* Of an engine the file that knows its distance is better, of the reference the one that still has the marginals. */
+/* The file that knows the distance of an engine is better, and, of the reference, the one that still has the marginals. */
 static bool is_better(const merger *m, int i, int e, int k) {
     const bnn_comparison *c = m->piece[i];
     return c->engine[e].marginals && !c->engine[e].marginals[k] == (e != c->reference);

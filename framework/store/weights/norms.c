@@ -59,7 +59,7 @@ static bnn_status rename_array(bnn_weight *array, const char *name) {
     return BNN_OK;
 }
 
-/* What PyTorch counts is no weight. */
+/* Drops the number of batches that PyTorch counts, which is no weight. */
 static void drop_count(bnn_weights_layer *l) {
     for (int k = 0; k < l->n; k++) {
         if (l->weight[k].shape.rank != 0) continue;

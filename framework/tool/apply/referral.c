@@ -34,7 +34,7 @@ bnn_status tool_referral_open(tool_referral *asked, const bnn_prediction *p, con
     return status == BNN_OK ? refer(asked, asked->selection, &asked->found) : status;
 }
 
-/* Of maps every picture counts once, however many of its pixels are known. */
+/* Every picture of maps counts once, however many of its pixels are known. */
 static const char *name_of(const bnn_prediction *p) {
     if (p->is_class) return p->sites > 1 ? "mean accuracy" : "accuracy";
     return p->mean_dim > 1 ? "rmse (in sd)" : "rmse";

@@ -54,7 +54,7 @@ static double bandwidth_of(report *r) {
     return r->bandwidth;
 }
 
-/* What the arithmetic of a job is held against. flops 0: it is not a matter of arithmetic. */
+/* The peak that the arithmetic of a job is held against. flops 0: it is not a matter of arithmetic. */
 typedef struct {
     double flops; /* a second */
     int cores;    /* whose peak the share is of */

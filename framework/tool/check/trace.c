@@ -25,7 +25,7 @@ static void leave(const char *outer) {
     if (outer || __atomic_sub_fetch(&inside, 1, __ATOMIC_RELAXED) == 0) __atomic_store_n(&running->now, outer, __ATOMIC_RELAXED);
 }
 
-/* Of each kind the hooks: those that return something, and those that do not. */
+/* Hooks of each kind: those that return something, and those that do not. */
 #define LAYER_HOOKS(VALUE, ACTION)                                                                        \
     VALUE(layer, bnn_status, bind, (bnn_layer * l), (l))                                                  \
     ACTION(layer, forward, (const bnn_layer *l, bnn_io *io), (l, io))                                     \

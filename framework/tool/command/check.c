@@ -127,7 +127,7 @@ static int list_rules(const request *r) {
     return any ? 0 : tool_refuse("check: there are no rules for %ss yet", bnn_kind_name((bnn_kind)r->of.kind));
 }
 
-/* What else is to be said of plugins; returns the exit status. */
+/* Says what else is to be said of plugins; returns the exit status. */
 static int conclude(const request *r, const tool_findings *findings) {
     const char *of = tool_is_file(r->of.name) ? r->of.name : "plugins";
     bool broken = false;

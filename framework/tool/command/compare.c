@@ -103,7 +103,7 @@ typedef struct {
     bool elsewhere;                /* it belongs to another part */
 } task;
 
-/* What a fit adds to the comparison at its end. */
+/* The findings that a fit adds to the comparison at its end. */
 typedef struct {
     bool made; /* it came to its end */
     bnn_metrics metrics;
@@ -167,7 +167,7 @@ static bool show(void *context, double share) {
     return is_over(c);
 }
 
-/* Of maps of classes a point is an image: doubt, and the root of the share of wrong pixels, whose mean square is read. */
+/* A point of maps of classes is an image: doubt, and the root of the share of wrong pixels, whose mean square is read. */
 static void keep_images(task *t, const bnn_prediction *p) {
     for (int i = 0; i < p->n; i++) {
         bnn_image_scores image;
@@ -205,7 +205,7 @@ static bnn_status keep_targets(const bnn_comparison *c, bnn_contestant *who, int
     return BNN_OK;
 }
 
-/* What is known of the first split alone. */
+/* Keeps what is known of the first split alone. */
 static bnn_status keep_first(bnn_contestant *who, bnn_run *run, const bnn_data *train, const bnn_prediction *p, const bnn_data *test) {
     const char *remark = bnn_run_remark(run);
     bnn_history_free(&who->history), free(who->remark), free(who->spec_json); /* empty ones, of a file */
@@ -334,7 +334,7 @@ static void free_points(bnn_contestant *who) {
     who->sd = who->error = who->y = who->pit = who->called = NULL;
 }
 
-/* What of an engine is kept, as it stands; its texts and its course are those of the first split. */
+/* Copies what is kept of an engine, as it stands; its texts and its course are those of the first split. */
 static bnn_status keep_engine(const contest *c, int e, bnn_contestant *out) {
     const bnn_contestant *who = &c->c->engine[e];
     *out = *who;
@@ -681,7 +681,7 @@ static void print_each(const bnn_comparison *c) {
             print_one(c, i, !c->is_class ? of_target : c->engine[0].metrics->of & BNN_SCORE_MAPS ? of_map : of_class);
 }
 
-/* What speaks against an engine, notes left out, by its fit of the first split. */
+/* Says what speaks against an engine, notes left out, by its fit of the first split. */
 static void print_doubts(const bnn_comparison *c, int e) {
     const bnn_remarks *verdicts = c->engine[e].verdicts;
     for (int i = 0; i < bnn_remarks_count(verdicts); i++)

@@ -118,7 +118,7 @@ static void print_state(const char *path, const bnn_outline *o) {
         printf("%s: checkpoint after step %d", tool_line(path), o->steps);
 }
 
-/* What new rows are read by: a column a line, with its levels and whether its values may be missing. */
+/* Says what new rows are read by: a column a line, with its levels and whether its values may be missing. */
 static void print_schema(const bnn_schema *s) {
     enum { MOST = 20, MOST_FEATURES = 50 };
     int features = 0;

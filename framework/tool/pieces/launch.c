@@ -15,7 +15,7 @@
 
 static const char *const without[] = {"--part=", "--output=", "--slurm=", "--submit", "--parallel=", NULL};
 
-/* What the texts of a job are made of. */
+/* The parts that the texts of a job are made of. */
 typedef struct {
     const char *command; /* behind the program's name */
     const char *stem;    /* of the output, without its ending */

@@ -36,7 +36,7 @@ static json_t *column_of(const bnn_schema_column *c) {
     return o;
 }
 
-/* What new rows are read by; null where the columns had no names. */
+/* Columns that new rows are read by; null where they had no names. */
 static json_t *columns_of(const bnn_schema *s) {
     if (!s) return json_null();
     json_t *list = json_array();

@@ -14,7 +14,7 @@
 
 enum { SHOWN = 3 /* of each kind */, RGB = 3 };
 
-/* What there is of one image. */
+/* The maps of one image. */
 typedef struct {
     int height, width, n, n_classes;
     int *class, *truth;                        /* [n] */

@@ -216,7 +216,7 @@ static void write_verdict(FILE *html, const bnn_comparison *c, int e, int i) {
     fputs("</p></li>\n", html);
 }
 
-/* What speaks against the answers, the worst first, before any number of them. */
+/* Says what speaks against the answers, the worst first, before any number of them. */
 static void write_verdicts(FILE *html, const bnn_comparison *c) {
     int n = 0, judged = 0;
     for (int e = 0; e < c->n_engines; e++) judged += c->engine[e].verdicts != NULL, n += bnn_remarks_count(c->engine[e].verdicts);
@@ -261,7 +261,7 @@ static double value(const bnn_comparison *c, const bnn_contestant *who, int spli
     }
 }
 
-/* What an engine has more of than the other one in a split; without the other (NULL) all of it. */
+/* The excess of an engine over the other one in a split; without the other (NULL) all of it. */
 static double excess(const bnn_comparison *c, const bnn_contestant *who, const bnn_contestant *other, int split, report_quantity what) {
     return value(c, who, split, what) - (other ? value(c, other, split, what) : 0);
 }
