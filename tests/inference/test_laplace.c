@@ -1021,6 +1021,69 @@ START_TEST(what_laplace_cannot_do_it_says) {
 }
 END_TEST
 
+/* Two classes of a straight line: on either side of 0, or by the toss of a coin. */
+static bnn_table *two_classes(bool sure, uint64_t seed) {
+    enum { MANY = 120 };
+    bnn_table *t;
+    bnn_real e[2 * MANY];
+    OK(bnn_table_new(MANY, bnn_shape_vector(1), 1, 2, &t));
+    bnn_rng_normal(bnn_rng_seed(seed), 0, 1, 2 * MANY, e);
+    for (int i = 0; i < MANY; i++) t->x[i] = (double)e[i], t->y[i] = e[sure ? i : MANY + i] > 0;
+    return t;
+}
+
+/* Mean log p of rows that are not fitted. */
+static double tell_classes(bool sure, const char *engine) {
+    fitted f = fit_on(two_classes(sure, 1), engine, "dense:8; tanh; dense", "categorical");
+    bnn_table *t = two_classes(sure, 2);
+    bnn_data *data = data_new(t);
+    bnn_prediction *p = predict(f.run->engine, data, 500);
+    double sum = 0;
+    for (int i = 0; i < p->n; i++) sum += p->logp[i] / p->n;
+    bnn_prediction_free(p);
+    bnn_data_free(data);
+    bnn_table_free(t);
+    fitted_free(&f);
+    return sum;
+}
+
+/* Where all rows are sure the curvature is next to 0, and the Gaussian as wide as the prior on the side where rows would be wrong, too. */
+START_TEST(classes_are_as_sure_as_rows_left_out_are) {
+    double map = tell_classes(true, "map:epochs=400,lr=0.02");
+    for (int s = BNN_DIAG; s <= BNN_FULL; s++) {
+        char spec[2][160];
+        for (int k = 0; k < 2; k++)
+            snprintf(spec[k], sizeof spec[k], "laplace:engine=map{epochs=400,lr=0.02},evidence=none,structure=%s,scale=%d", structures[s],
+                     k);
+        double chosen = tell_classes(true, spec[0]), untouched = tell_classes(true, spec[1]);
+        ck_assert_msg(chosen > map - 0.01 && chosen > untouched, "%s: %.4f of sure classes, with the whole Gaussian %.4f, map %.4f",
+                      structures[s], chosen, untouched, map);
+        chosen = tell_classes(false, spec[0]), untouched = tell_classes(false, spec[1]);
+        ck_assert_msg(chosen > untouched - 0.005, "%s: %.4f of coins, with the whole Gaussian %.4f", structures[s], chosen, untouched);
+    }
+}
+END_TEST
+
+START_TEST(the_covariance_has_its_factor) {
+    for (int s = BNN_DIAG; s <= BNN_FULL; s++) {
+        bnn_prediction *p[2];
+        for (int k = 0; k < 2; k++) {
+            char spec[128];
+            snprintf(spec, sizeof spec, "laplace:engine=map{epochs=20},structure=%s,scale=%s", structures[s], k ? "0.25" : "0");
+            fitted f = fit_on(table_new(ROWS, IN, 0, 1), spec, "dense:4; tanh; dense", "gaussian");
+            p[k] = predict(f.run->engine, f.data, 0);
+            fitted_free(&f);
+        }
+        for (int r = 0; r < ROWS; r++) {
+            ck_assert_double_eq(p[0]->mean[r], p[1]->mean[r]);
+            ck_assert_double_eq_tol(p[1]->var_epistemic[r] / p[0]->var_epistemic[r], 0.25, 1e-9);
+            ck_assert_double_eq(p[0]->var_aleatoric[r], p[1]->var_aleatoric[r]);
+        }
+        bnn_prediction_free(p[0]), bnn_prediction_free(p[1]);
+    }
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {full_and_diag_are_gauss_newton,
                                   gauss_newton_is_positive_semidefinite,
@@ -1048,6 +1111,8 @@ int main(void) {
                                   a_saved_gaussian_predicts_alike,
                                   a_run_begins_with_the_parameters_of_another,
                                   outputs_are_drawn_with_their_covariance,
+                                  classes_are_as_sure_as_rows_left_out_are,
+                                  the_covariance_has_its_factor,
                                   what_laplace_cannot_do_it_says,
                                   NULL};
     return run_tests("laplace", tests);
