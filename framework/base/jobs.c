@@ -19,6 +19,8 @@ const bnn_ranks *bnn_ranks_used(void) { return used; }
 
 bool bnn_jobs_inside(void) { return bnn_team_at_work() || omp_in_parallel(); }
 
+int bnn_jobs_threads(void) { return bnn_jobs_inside() ? 1 : omp_get_max_threads(); }
+
 bnn_status bnn_jobs_run(int n, bnn_status (*job)(void *context, int i), void *context) {
     int first = n;
     bnn_status status = BNN_OK;
@@ -55,5 +57,5 @@ static void run_part(void *context, int i) {
 
 void bnn_parts_run(int n, int length, void (*part)(void *context, int from, int count), void *context) {
     cut c = {.n = n, .length = length, .part = part, .context = context};
-    bnn_team_run(n / length + (n % length > 0), bnn_jobs_inside() ? 1 : omp_get_max_threads(), run_part, &c);
+    bnn_team_run(n / length + (n % length > 0), bnn_jobs_threads(), run_part, &c);
 }

@@ -486,29 +486,31 @@ static void run_lanes(void *context, int first, int n) {
 }
 
 /* m rows from `from` on, in rounds of as many as there are lanes. */
-static double run_rounds(batch *b, int from, int m, bnn_real *grad) {
+static double run_rounds(const batch *of, int from, int m, bnn_real *grad) {
     enum { MOST = 16 };
     double nll[MOST], total = 0;
-    const int lanes = bnn_workspace_lanes(b->ws);
-    b->nll = nll;
-    for (b->first = from; b->first < from + m; b->first += lanes) {
-        int left = from + m - b->first, n = left < lanes ? left : lanes;
-        bnn_parts_run(n, 1, run_lanes, b);
-        for (int k = 0; k < n; k++) total += b->per_row * nll[k];
-        if (grad) bnn_workspace_gather(b->model->net, b->ws, n, grad);
+    batch b = *of;
+    const int lanes = bnn_workspace_lanes(b.ws);
+    b.nll = nll;
+    for (b.first = from; b.first < from + m; b.first += lanes) {
+        int left = from + m - b.first, n = left < lanes ? left : lanes;
+        bnn_parts_run(n, 1, run_lanes, &b);
+        for (int k = 0; k < n; k++) total += b.per_row * nll[k];
+        if (grad) bnn_workspace_gather(b.model->net, b.ws, n, grad);
     }
     return total;
 }
 
-/* m rows from `from` on. The score function takes the nll of all rows before any goes back. */
-static double run_stretch(void *context, int from, int m, bnn_real *grad) {
-    batch *b = context;
+/* m rows from `from` on, through the batch's workspace or one beside it. The score function takes the nll of all rows before any goes back.
+ */
+static double run_stretch(const void *context, bnn_workspace *ws, int from, int m, bnn_real *grad) {
+    const batch *b = context;
     const bool score = grad && b->objective->estimator == BNN_SCORE_FUNCTION;
     double total = 0;
-    if (bnn_workspace_lanes(b->ws) > 0) return run_rounds(b, from, m, grad);
+    if (bnn_workspace_lanes(ws) > 0) return run_rounds(b, from, m, grad);
     for (int first = from, piece = score ? m : rows_together(b->model->net, m); first < from + m; first += piece) {
         int left = from + m - first;
-        total += b->per_row * run_rows(b, b->ws, first, left < piece ? left : piece, grad && !score, grad);
+        total += b->per_row * run_rows(b, ws, first, left < piece ? left : piece, grad && !score, grad);
     }
     return total;
 }
@@ -525,7 +527,7 @@ static bnn_terms sum_up(batch *b, bnn_rng rng, int m, bnn_real *grad) {
     terms.prior = objective->kl_weight * prior_all(model, b->theta, share, grad);
     bnn_net_prepare(net, ws, b->theta, objective->mode, true, rng);
     const bool score = grad && objective->estimator == BNN_SCORE_FUNCTION;
-    terms.nll = bnn_shards_cut(ws, m) ? bnn_shards_sum(model, ws, m, run_stretch, b, grad) : run_stretch(b, 0, m, grad);
+    terms.nll = bnn_shards_cut(ws, m) ? bnn_shards_sum(model, ws, m, run_stretch, b, grad) : run_stretch(b, ws, 0, m, grad);
     if (score) bnn_net_score(net, ws, scale * (terms.nll - objective->baseline), grad);
     terms.kl = objective->kl_weight * bnn_net_penalty(net, ws, share, grad);
     return terms;

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_NODES = 64 }; /* that wait: no more than two ints have bits */
+enum {
+    MOST_NODES = 64,  /* that wait: no more than two ints have bits */
+    MOST_AT_ONCE = 64 /* shards that go side by side */
+};
 
 /* Leaves of a tree: `size` of them, a power of two, from a multiple of it on. What of them is behind the last shard is not there. */
 typedef struct {
@@ -81,11 +84,11 @@ static void grow(bnn_shards *t) {
     }
 }
 
-/* Takes in what stands in the leaf, and its nll. Beside a node that is a leaf, too, it needs none of its own. */
-static void add_shard(bnn_shards *t, int k, double nll) {
+/* Takes in a leaf, and its nll. Beside a node that is a leaf, too, it needs none of its own. */
+static void add_shard(bnn_shards *t, int k, const bnn_real *leaf, double nll) {
     bool beside = k % 2 == 1 && t->n > 0 && t->branch[t->n - 1].size == 1;
     if (!beside) memset(push(t, (branch){k, 1}), 0, t->length * sizeof *t->node);
-    add(t->length - 1, (addition){.to = last_node(t), .leaf = t->leaf});
+    add(t->length - 1, (addition){.to = last_node(t), .leaf = leaf});
     last_node(t)[t->length - 1] += nll;
     if (beside) t->branch[t->n - 1].size = 2;
     grow(t);
@@ -208,19 +211,74 @@ static void give(const bnn_model *m, bnn_workspace *ws, bnn_real *grad) {
         for (int k = 0; k < m->net->node[i].layer.plan.dpass; k++) ws->io[i].dpass[k] = (bnn_real)*from++;
 }
 
-double bnn_shards_sum(const bnn_model *model, bnn_workspace *ws, int m, bnn_rows_nll *nll, void *context, bnn_real *grad) {
+/* Makes one more workspace beside this one; false: there is no memory for it. */
+static bool open_beside(const bnn_model *model, bnn_workspace *ws) {
+    bnn_workspace **more = realloc(ws->beside, (size_t)(ws->n_beside + 1) * sizeof(bnn_workspace *)), *one;
+    if (!more) return false;
+    ws->beside = more;
+    if (bnn_workspace_new(model->net, BNN_SHARD_ROWS, BNN_TO_THETA, &one) < 0) return false;
+    more[ws->n_beside++] = one;
+    one->row_grad = malloc((numbers_of_a_shard(model) + 1) * sizeof *one->row_grad);
+    if (one->row_grad) return true;
+    bnn_workspace_free(one);
+    ws->n_beside--;
+    return false;
+}
+
+/* Shards of so many that go side by side. Rows that are wide keep all threads busy on their own. */
+static int shards_at_once(const bnn_model *model, bnn_workspace *ws, int shards) {
+    enum { NARROW = 32 << 20 }; /* bytes */
+    const int threads = bnn_jobs_threads() < MOST_AT_ONCE ? bnn_jobs_threads() : MOST_AT_ONCE;
+    const size_t each = bnn_workspace_bytes(model->net, BNN_SHARD_ROWS, BNN_TO_THETA) + numbers_of_a_shard(model) * sizeof(bnn_real);
+    if (threads < 2 || shards < threads || each > NARROW || bnn_workspace_lanes(ws) > 0) return 1;
+    if (ws->n_beside + 1 < threads &&
+        bnn_memory_check((double)each * (threads - 1 - ws->n_beside), "shards side by side", "take fewer threads") < 0)
+        return ws->n_beside + 1;
+    while (ws->n_beside + 1 < threads && open_beside(model, ws)) {
+    }
+    return ws->n_beside + 1 < threads ? ws->n_beside + 1 : threads;
+}
+
+/* Shards k..k+n-1 of a sum over m rows. */
+typedef struct {
+    const bnn_model *model;
+    bnn_workspace *ws;
+    bnn_rows_nll *nll;
+    const void *context;
+    int m, length, k;
+    bool wanted;              /* gradients are */
+    double own[MOST_AT_ONCE]; /* nll of each */
+} round;
+
+static bnn_workspace *workspace_of(const round *r, int i) { return i == 0 ? r->ws : r->ws->beside[i - 1]; }
+static bnn_real *leaf_of(const round *r, int i) { return i == 0 ? r->ws->shards->leaf : r->ws->beside[i - 1]->row_grad; }
+
+static void pass_shards(void *context, int first, int n) {
+    round *r = context;
+    for (int i = first; i < first + n; i++) {
+        const int from = (r->k + i) * r->length;
+        bnn_workspace *ws = workspace_of(r, i);
+        bnn_real *leaf = leaf_of(r, i);
+        if (r->wanted) memset(leaf, 0, (size_t)r->model->n_theta * sizeof *leaf);
+        r->own[i] = r->nll(r->context, ws, from, r->m - from < r->length ? r->m - from : r->length, r->wanted ? leaf : NULL);
+        if (r->wanted) take_pass(r->model->net, ws, leaf + r->model->n_theta);
+    }
+}
+
+double bnn_shards_sum(const bnn_model *model, bnn_workspace *ws, int m, bnn_rows_nll *nll, const void *context, bnn_real *grad) {
     bnn_shards *t = ws->shards;
     const bnn_ranks *ranks = bnn_ranks_used();
-    const int length = bnn_shards_length(m);
+    round r = {.model = model, .ws = ws, .nll = nll, .context = context, .m = m, .length = bnn_shards_length(m), .wanted = grad};
     t->n = 0;
-    t->shards = (m - 1) / length + 1;
+    t->shards = (m - 1) / r.length + 1;
     t->length = (grad ? numbers_of_a_shard(model) : 0) + 1;
-    for (int k = first_of(t, ranks, ranks->rank), end = first_of(t, ranks, ranks->rank + 1); k < end; k++) {
-        const int from = k * length;
-        if (grad) memset(t->leaf, 0, (size_t)model->n_theta * sizeof *t->leaf);
-        double own = nll(context, from, m - from < length ? m - from : length, grad ? t->leaf : NULL);
-        if (grad) take_pass(model->net, ws, t->leaf + model->n_theta);
-        add_shard(t, k, own);
+    const int first = first_of(t, ranks, ranks->rank), end = first_of(t, ranks, ranks->rank + 1);
+    const int most = shards_at_once(model, ws, end - first);
+    for (int i = 1; i < most; i++) bnn_workspace_follow(model->net, ws, workspace_of(&r, i));
+    for (r.k = first; r.k < end; r.k += most) {
+        const int n = end - r.k < most ? end - r.k : most;
+        bnn_parts_run(n, 1, pass_shards, &r);
+        for (int i = 0; i < n; i++) add_shard(t, r.k + i, leaf_of(&r, i), r.own[i]);
     }
     gather(t, ranks);
     if (grad) give(model, ws, grad);

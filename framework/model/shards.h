@@ -27,11 +27,14 @@ size_t bnn_shards_workspace_bytes(const bnn_model *model, int rows); /* bytes th
 bnn_status bnn_shards_open(const bnn_model *model, int rows, bnn_workspace **ws);
 size_t bnn_shards_bytes(const bnn_model *model, int rows); /* bytes that it takes */
 
-/* The nll of n rows from `from` on; grad[n_theta] += its gradient, or NULL: not wanted. */
-typedef double bnn_rows_nll(void *context, int from, int n, bnn_real *grad);
+/* The nll of n rows from `from` on, which go through ws; grad[n_theta] += its gradient, or NULL: not wanted. Thread-safe, each with a ws of
+ * its own. */
+typedef double bnn_rows_nll(const void *context, bnn_workspace *ws, int from, int n, bnn_real *grad);
 /* Says whether m rows are cut in this workspace. */
 bool bnn_shards_cut(const bnn_workspace *ws, int m);
-/* The sum over m rows that are; what the passes of the shards leave for finish is their sum, too. */
-double bnn_shards_sum(const bnn_model *model, bnn_workspace *ws, int m, bnn_rows_nll *nll, void *context, bnn_real *grad);
+/* The sum over m rows that are; what the passes of the shards leave for finish is their sum, too. Narrow shards go side by side where there
+ * are at least as many as threads, in workspaces that are made when they are needed first and stay; where there is no memory for these, one
+ * after the other. */
+double bnn_shards_sum(const bnn_model *model, bnn_workspace *ws, int m, bnn_rows_nll *nll, const void *context, bnn_real *grad);
 
 #endif

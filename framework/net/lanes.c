@@ -33,16 +33,20 @@ size_t bnn_workspace_lanes_bytes(const bnn_net *net, int lanes, size_t n_theta) 
 
 int bnn_workspace_lanes(const bnn_workspace *ws) { return ws->n_lanes; }
 
+void bnn_workspace_follow(const bnn_net *net, const bnn_workspace *from, bnn_workspace *ws) {
+    for (int i = 0; i < net->n_nodes; i++) {
+        const bnn_io *of = &from->io[i];
+        bnn_io *io = &ws->io[i];
+        io->mode = of->mode, io->train = of->train, io->theta = of->theta, io->rng = of->rng, io->pass = of->pass;
+        if (io->dpass) memset(io->dpass, 0, (size_t)net->node[i].layer.plan.dpass * sizeof *io->dpass);
+    }
+}
+
 bnn_workspace *bnn_workspace_lane(const bnn_net *net, const bnn_workspace *ws, int k, bnn_real **grad) {
     bnn_workspace *lane = ws->lane[k];
     *grad = ws->row_grad + (size_t)k * ws->n_theta;
     memset(*grad, 0, ws->n_theta * sizeof **grad);
-    for (int i = 0; i < net->n_nodes; i++) {
-        const bnn_io *from = &ws->io[i];
-        bnn_io *io = &lane->io[i];
-        io->mode = from->mode, io->train = from->train, io->theta = from->theta, io->rng = from->rng, io->pass = from->pass;
-        if (io->dpass) memset(io->dpass, 0, (size_t)net->node[i].layer.plan.dpass * sizeof *io->dpass);
-    }
+    bnn_workspace_follow(net, ws, lane);
     return lane;
 }
 

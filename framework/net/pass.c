@@ -107,10 +107,16 @@ static void free_lanes(bnn_workspace *ws) {
     free(ws->lane), free(ws->row_grad);
 }
 
+static void free_beside(bnn_workspace *ws) {
+    for (int k = 0; k < ws->n_beside; k++) bnn_workspace_free(ws->beside[k]);
+    free(ws->beside);
+}
+
 void bnn_workspace_free(bnn_workspace *ws) {
     if (!ws) return;
     bnn_prune_free(ws);
     free_lanes(ws);
+    free_beside(ws);
     free(ws->shards);
     free(ws->block);
     free(ws->io);

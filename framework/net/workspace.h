@@ -35,7 +35,12 @@ struct bnn_workspace {
     bnn_real *row_grad; /* [n_lanes, n_theta] of the rows in the lanes */
     size_t n_theta;
     struct bnn_shards *shards; /* one block of memory of model/shards.c; NULL: no rows are cut into shards */
+    bnn_workspace **beside; /* [n_beside] of shards that go beside one in this, each with room for a gradient in row_grad; or NULL */
+    int n_beside;
 };
+
+/* Lets a workspace pass rows beside those of another, by what that has prepared; its dpass begins at 0. */
+void bnn_workspace_follow(const bnn_net *net, const bnn_workspace *from, bnn_workspace *ws);
 
 /* Makes room, if a pass without gradients can leave anything out of this network. */
 bnn_status bnn_prune_new(const bnn_net *net, bnn_workspace *ws);

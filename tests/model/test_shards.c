@@ -5,6 +5,7 @@
  */
 #include "files.h"
 #include "model/shards.h"
+#include "net/workspace.h"
 
 #include <bnn/engine.h>
 #include <bnn/ranks.h>
@@ -161,6 +162,32 @@ START_TEST(threads_do_not_change_bits) {
 }
 END_TEST
 
+/* Weights of rows that leave few digits to one another tell another order of the sum. */
+static double *uneven_weights(int rows) {
+    double *weight = malloc((size_t)rows * sizeof *weight);
+    for (int i = 0; i < rows; i++) weight[i] = pow(10, i * 37 % 9);
+    return weight;
+}
+
+/* Rounds of 2 to 7 of seven narrow shards, whose passes leave something for finish. Eight threads have none each. */
+START_TEST(narrow_shards_go_side_by_side) {
+    problem p;
+    problem_open(7 * SHARD - 1, IN, nets[2], "gauss", &p);
+    p.weight = uneven_weights(p.rows);
+    const size_t bytes = (size_t)p.model->n_theta * sizeof *p.grad;
+    omp_set_num_threads(1);
+    const double alone = nll(&p, p.cut, 0, p.rows, p.expected);
+    for (int threads = 2; threads <= 8; threads++) {
+        omp_set_num_threads(threads);
+        ck_assert(nll(&p, p.cut, 0, p.rows, p.grad) == alone && nll(&p, p.cut, 0, p.rows, NULL) == alone);
+        ck_assert_mem_eq(p.grad, p.expected, bytes);
+        ck_assert_int_eq(p.cut->n_beside, threads < 8 ? threads - 1 : 6);
+    }
+    free(p.weight);
+    problem_close(&p);
+}
+END_TEST
+
 /* Ranks that talk through sockets, a pair of them for two ranks. */
 enum { MOST_RANKS = 9 };
 typedef struct {
@@ -191,13 +218,6 @@ static void broadcast(void *context, double *number, size_t length) {
     const talk *t = context;
     for (int rank = 1; rank < t->ranks.n && t->ranks.rank == 0; rank++) send_to(context, rank, number, length);
     if (t->ranks.rank > 0) receive_from(context, 0, number, length);
-}
-
-/* Weights of rows that leave few digits to one another tell another order of the sum. */
-static double *uneven_weights(int rows) {
-    double *weight = malloc((size_t)rows * sizeof *weight);
-    for (int i = 0; i < rows; i++) weight[i] = pow(10, i * 37 % 9);
-    return weight;
 }
 
 static _Noreturn void be_rank(int rank, talk *t, const problem *alone, double sum) {
@@ -325,6 +345,7 @@ int main(void) {
     tcase_add_loop_test(rows, one_shard_has_the_bits_of_one_sum, 0, 3);
     tcase_add_test(rows, rows_that_see_each_other_are_not_cut);
     tcase_add_test(rows, threads_do_not_change_bits);
+    tcase_add_test(rows, narrow_shards_go_side_by_side);
     tcase_add_loop_test(rows, ranks_do_not_change_bits, 0, sizeof jobs / sizeof *jobs);
     tcase_add_loop_test(rows, ranks_hold_the_rows_that_they_add, 0, 2);
     tcase_add_test(rows, noise_is_drawn_given_the_rows_of_all_shards);

@@ -15,6 +15,9 @@ extern "C" {
 /* Tells whether the caller is inside a job or a part, so that what it cuts runs serially. */
 bool bnn_jobs_inside(void);
 
+/* Threads that bnn_parts_run would take here for many parts: 1 inside a job or a part. */
+int bnn_jobs_threads(void);
+
 /* Cuts 0..n-1 into parts of `length`, the last one maybe shorter, and runs part(context, from, count) for each, once, in parallel, under
  * the same rules. For many short parts in a row that cannot fail. */
 void bnn_parts_run(int n, int length, void (*part)(void *context, int from, int count), void *context);
