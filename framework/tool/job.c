@@ -45,6 +45,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 }
 
 const struct argp tool_job_argp = {.options = options, .parser = parse};
+const struct argp_child tool_job_children[] = {
+    {&tool_job_argp, 0, NULL, 0}, {&tool_reading_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
 
 enum { TIME_TEXT = 32 };
 

@@ -36,6 +36,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 static const struct argp_option options[] = {
     {"force", 'f', NULL, 0, "replace a file that is there, whatever it holds (default: only what the same settings made)", 9}, {0}};
 const struct argp tool_output_argp = {.options = options, .parser = parse};
+const struct argp_child tool_output_children[] = {{&tool_output_argp, 0, NULL, 0}, {0}};
 
 bool tool_output_forced(void) { return force; }
 

@@ -34,6 +34,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 static const struct argp_child children[] = {{&tool_reading_argp, 0, NULL, 0}, {0}};
 const struct argp tool_rerun_argp = {.options = options, .parser = parse, .children = children};
+const struct argp_child tool_rerun_children[] = {{&tool_rerun_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
 
 static bnn_status refuse_changed(const tool_rerun *r, const bnn_origin *origin) {
     return bnn_fail(BNN_ERR_DATA, "%s has changed since %s was fitted to it: name the data with --data", origin->data_path, r->run_path);

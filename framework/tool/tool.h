@@ -115,6 +115,7 @@ typedef struct {
     const bnn_weights *weights;       /* of a run that is imported, not fitted: for the provenance; else NULL */
 } tool_job;
 extern const struct argp tool_job_argp;
+extern const struct argp_child tool_job_children[]; /* of an argp: this, tool_reading_argp and tool_output_argp */
 /* Writes one argument as a shell reads it. */
 void tool_argument_write(FILE *out, const char *text);
 void tool_job_open(tool_job *job, int argc, char **argv); /* defaults; remembers command line and time */
@@ -161,7 +162,8 @@ typedef struct {
     int fitted;       /* rows that the run was fitted to */
     const char *kind; /* of the rows: "training" where any was fitted; "test": others of the same file; "new": of another file */
 } tool_rerun;
-extern const struct argp tool_rerun_argp; /* for an argp's children, with a tool_rerun as its input */
+extern const struct argp tool_rerun_argp;             /* for an argp's children, with a tool_rerun as its input */
+extern const struct argp_child tool_rerun_children[]; /* of an argp: this and tool_output_argp */
 bnn_status tool_rerun_open(tool_rerun *rerun);
 /* The rows that the run was fitted to, in the units that it knows, and the table that they are of; both owned. Fails where the data have
  * gone or changed. */
@@ -198,7 +200,8 @@ bool tool_output_is_hdf5(const char *path); /* the name ends so */
 bnn_status tool_output_appends(const char *path);
 /* Refuses an output that is also `other`, which is called `what`: the data would be lost to what was made of them. NULLs are apart. */
 bnn_status tool_output_apart(const char *path, const char *other, const char *what);
-extern const struct argp tool_output_argp; /* --force, for an argp's children; it has no input */
+extern const struct argp tool_output_argp;             /* --force, for an argp's children; it has no input */
+extern const struct argp_child tool_output_children[]; /* of an argp: this alone */
 bool tool_output_forced(void);
 /* Takes an output for this process, after tool_output_ready and once it is known what goes there; until tool_output_release or the end.
  * Refuses one that another process is writing or has written since, and without --force one that is there, unless it is of one of these

@@ -135,11 +135,10 @@ static bnn_status acquire(request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_rerun_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
-        .children = children,
+        .children = tool_rerun_children,
         .args_doc = "RUN.h5",
         .doc =
             "Chooses the rows of a pool whose targets a fitted run would learn most from: active learning. Rows are counted from 1.\v"

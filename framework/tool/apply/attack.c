@@ -237,11 +237,10 @@ static bnn_status attack(request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_rerun_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
-        .children = children,
+        .children = tool_rerun_children,
         .args_doc = "RUN.h5",
         .doc =
             "Moves rows with known targets a little, within a length and within the range of their columns, so that a fitted run predicts "

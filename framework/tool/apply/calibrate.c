@@ -134,11 +134,10 @@ static bnn_status calibrate(request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_rerun_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
-        .children = children,
+        .children = tool_rerun_children,
         .args_doc = "RUN.h5",
         .doc =
             "Puts the predictions of a fitted run right by rows that were not fitted, and writes a run that predicts so: predict and "

@@ -172,11 +172,10 @@ static bnn_status detect(request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_rerun_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
-        .children = children,
+        .children = tool_rerun_children,
         .args_doc = "RUN.h5",
         .doc = "Says how well a fitted run tells rows of another kind from those of its own, by what it does not know: area under the ROC "
                "curve with DeLong's standard error, average precision, and the share of its own rows that are called out where 95 % of the "

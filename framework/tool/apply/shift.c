@@ -77,11 +77,10 @@ static bnn_status shift(const request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_output_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,
-        .children = children,
+        .children = tool_output_children,
         .args_doc = "FILE.h5",
         .doc = "Shifts the rows of a data file, as they might come from another place or time, to see what a run says of them.\v"
                "Its title says what was done; `bnn evaluate --also` scores a run on several such files.\n\n"

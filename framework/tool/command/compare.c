@@ -794,12 +794,10 @@ static bnn_status compare(request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {
-        {&tool_job_argp, 0, NULL, 0}, {&tool_reading_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
-        .children = children,
+        .children = tool_job_children,
         .doc = "Fits the same network by several engines on several splits of the data, and prints how good each is "
                "and what it costs. Split K takes the seed N + K, for every engine.\v"
                "Examples:\n"

@@ -172,11 +172,10 @@ static bnn_status evaluate(request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_rerun_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
-        .children = children,
+        .children = tool_rerun_children,
         .args_doc = "RUN.h5",
         .doc = "Scores a fitted run on rows with known targets: log-likelihood and coverage, and of each target in its "
                "units rmse, mae, r2 and crps; of classes accuracy, auc, Brier score, calibration error and entropies, "

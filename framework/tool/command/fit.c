@@ -233,12 +233,10 @@ static bnn_status fit(request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {
-        {&tool_job_argp, 0, NULL, 0}, {&tool_reading_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
-        .children = children,
+        .children = tool_job_children,
         .doc =
             "Fits a network to a table of data and writes a run file; test rows of the split, if any, are predicted and scored.\v"
             "Text is read as `bnn import csv` reads it, and the run keeps what its columns mean: `bnn predict` reads new rows by that.\n"

@@ -161,12 +161,10 @@ static bnn_status import(request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {
-        {&tool_job_argp, 0, NULL, 0}, {&tool_reading_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
-        .children = children,
+        .children = tool_job_children,
         .args_doc = "WEIGHTS",
         .doc = "Makes a run of a network that was trained elsewhere, so that its uncertainty can be asked for: of Keras (.keras, .h5, "
                ".weights.h5, .weights.json with its shards), of NumPy (.npz), of safetensors (also .index.json with "

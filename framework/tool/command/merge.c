@@ -176,11 +176,10 @@ static bnn_status merge(const request *r, bool *missing) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
-        .children = children,
+        .children = tool_output_children,
         .args_doc = "PART.h5...",
         .doc =
             "Joins files that --part has made, in any order, into the file that one process would have written. A part may be there twice. "

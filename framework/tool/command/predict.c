@@ -219,11 +219,10 @@ static bnn_status predict(request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_rerun_argp, 0, NULL, 0}, {&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
-        .children = children,
+        .children = tool_rerun_children,
         .args_doc = "RUN.h5",
         .doc =
             "Predicts rows with a fitted run: mean, standard deviation and interval of each target, its epistemic and aleatoric variance "

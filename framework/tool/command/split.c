@@ -65,11 +65,10 @@ static bnn_status split(const request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_output_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,
-        .children = children,
+        .children = tool_output_children,
         .args_doc = "FILE.h5",
         .doc = "Splits the rows of a data file into training and test rows, in place of the splits it has.\v"
                "holdout: each time 10 % of the rows at random are test rows. kfold: every row is a test row in one of the folds. pbp: the "

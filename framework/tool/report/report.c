@@ -148,11 +148,10 @@ static bnn_status check_output(const request *r) {
 }
 
 static int run(int argc, char **argv) {
-    static const struct argp_child children[] = {{&tool_output_argp, 0, NULL, 0}, {0}};
     const struct argp argp = {
         .options = options,
         .parser = parse,
-        .children = children,
+        .children = tool_output_children,
         .args_doc = "FILE.h5...",
         .doc = "Writes one HTML page that shows what comparisons found: a table of scores and costs, and figures of calibration, of the "
                "predictive sd against the errors made, of the course of training and of the cost. A run with predictions is shown as a "
