@@ -26,37 +26,22 @@ static const bnn_option options[] = {BNN_OPT_GROUP(conf, convolution, bnn_convol
 
 static bnn_status bind(bnn_layer *l) {
     const conf *c = l->object.conf;
-    bnn_convolution g;
-    BNN_TRY(bnn_convolution_new(l, &c->convolution, true, &g));
-    l->plan = (bnn_plan){
-        .out = g.out,
-        .n_params = c->bias ? 2 : 1,
-        .param = {{.name = "kernel", .role = BNN_WEIGHT, .rows = g.rows, .cols = g.cols, .fan_in = g.fan_in},
-                  {.name = "bias", .role = BNN_BIAS, .cols = g.out.d[0], .fan_in = g.fan_in}},
-        .flops_row = g.flops,
-        .back_flops_row = 2 * g.flops,
-    };
-    return BNN_OK;
+    return bnn_convolution_bind(l, &c->convolution, true, c->bias);
 }
 
 static bnn_convolution convolution_of(const bnn_layer *l) {
     return bnn_convolution_of(l, &((const conf *)l->object.conf)->convolution, true);
 }
 
-static const bnn_real *bias(const bnn_layer *l, const bnn_real *theta) {
-    const conf *c = l->object.conf;
-    return c->bias ? theta + bnn_param_size(&l->plan.param[0]) : NULL;
-}
-
 static void forward(const bnn_layer *l, bnn_io *io) {
     const bnn_convolution g = convolution_of(l);
-    bnn_convolution_y(&g, io->n, io->x[0], io->theta, bias(l, io->theta), io->y);
+    bnn_convolution_y(&g, io->n, io->x[0], io->theta, bnn_layer_bias(l, io->theta), io->y);
 }
 
 static void backward(const bnn_layer *l, bnn_io *io) {
     const bnn_convolution g = convolution_of(l);
     if (io->dx[0]) bnn_convolution_dx(&g, io->n, io->dy, io->theta, io->dx[0]);
-    if (io->dtheta) bnn_convolution_dw(&g, io->n, io->x[0], io->dy, io->dtheta, (bnn_real *)bias(l, io->dtheta));
+    if (io->dtheta) bnn_convolution_dw(&g, io->n, io->x[0], io->dy, io->dtheta, (bnn_real *)bnn_layer_bias(l, io->dtheta));
 }
 
 static const char *const checks[] = {

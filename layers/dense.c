@@ -42,19 +42,14 @@ static bnn_status bind(bnn_layer *l) {
     return BNN_OK;
 }
 
-static const bnn_real *bias(const bnn_layer *l, const bnn_real *theta) {
-    const conf *c = l->object.conf;
-    return c->bias ? theta + (size_t)bnn_layer_size_in(l) * bnn_layer_size_out(l) : NULL;
-}
-
 static void forward(const bnn_layer *l, bnn_io *io) {
-    bnn_affine(io->n, bnn_layer_size_in(l), bnn_layer_size_out(l), io->x[0], io->theta, bias(l, io->theta), io->y);
+    bnn_affine(io->n, bnn_layer_size_in(l), bnn_layer_size_out(l), io->x[0], io->theta, bnn_layer_bias(l, io->theta), io->y);
 }
 
 static void backward(const bnn_layer *l, bnn_io *io) {
     int in = bnn_layer_size_in(l), out = bnn_layer_size_out(l);
     if (io->dx[0]) bnn_affine_dx(io->n, in, out, io->dy, io->theta, io->dx[0]);
-    if (io->dtheta) bnn_affine_dw(io->n, in, out, io->x[0], io->dy, io->dtheta, (bnn_real *)bias(l, io->dtheta));
+    if (io->dtheta) bnn_affine_dw(io->n, in, out, io->x[0], io->dy, io->dtheta, (bnn_real *)bnn_layer_bias(l, io->dtheta));
 }
 
 static void init(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {

@@ -56,6 +56,20 @@ bnn_status bnn_convolution_new(const bnn_layer *l, const bnn_convolution_conf *c
     return BNN_OK;
 }
 
+bnn_status bnn_convolution_bind(bnn_layer *l, const bnn_convolution_conf *c, bool transposed, bool bias) {
+    bnn_convolution g;
+    BNN_TRY(bnn_convolution_new(l, c, transposed, &g));
+    l->plan = (bnn_plan){
+        .out = g.out,
+        .n_params = bias ? 2 : 1,
+        .param = {{.name = "kernel", .role = BNN_WEIGHT, .rows = g.rows, .cols = g.cols, .fan_in = g.fan_in},
+                  {.name = "bias", .role = BNN_BIAS, .cols = g.out.d[0], .fan_in = g.fan_in}},
+        .flops_row = g.flops,
+        .back_flops_row = 2 * g.flops,
+    };
+    return BNN_OK;
+}
+
 static size_t pixels_of(const bnn_convolution *g) { return (size_t)g->out.d[1] * (size_t)g->out.d[2]; }
 
 void bnn_convolution_y(const bnn_convolution *g, int n, const bnn_real *x, const bnn_real *w, const bnn_real *b, bnn_real *y) {

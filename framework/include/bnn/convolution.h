@@ -37,7 +37,9 @@ typedef struct {
 
 /* For bind: refuses an input that is no image, a kernel that does not fit it, and too many weights. */
 bnn_status bnn_convolution_new(const bnn_layer *l, const bnn_convolution_conf *conf, bool transposed, bnn_convolution *out);
-/* The same of a layer that is bound. */
+/* The same of a layer whose weights are its parameters: plans the blocks kernel (WEIGHT) and, where it has one, bias (BIAS). */
+bnn_status bnn_convolution_bind(bnn_layer *l, const bnn_convolution_conf *conf, bool transposed, bool bias);
+/* The convolution of a layer that is bound. */
 bnn_convolution bnn_convolution_of(const bnn_layer *l, const bnn_convolution_conf *conf, bool transposed);
 
 /* Map n rows: y = ; dx += ; dw, db += , where b, dw and db may be NULL: */

@@ -121,6 +121,11 @@ static inline const bnn_layer_type *bnn_layer_vtable(const bnn_layer *l) { retur
 static inline int bnn_layer_size_in(const bnn_layer *l) { return bnn_shape_size(l->in[0]); }     /* D of the first input */
 static inline int bnn_layer_size_out(const bnn_layer *l) { return bnn_shape_size(l->plan.out); } /* U */
 
+/* The bias behind the kernel, the first of two blocks, in an array [n_theta]; NULL: the layer has a kernel alone. */
+static inline const bnn_real *bnn_layer_bias(const bnn_layer *l, const bnn_real *theta) {
+    return l->plan.n_params > 1 ? theta + bnn_param_size(&l->plan.param[0]) : NULL;
+}
+
 /* A block of this layer as its prior sees it. */
 static inline bnn_prior_block bnn_layer_prior_block(const bnn_layer *l, const bnn_param *p) {
     const bool channels = p->rows > 0 && (l->object.type->caps & BNN_CONV) != 0;
