@@ -40,9 +40,6 @@ static inline size_t bnn_class_at(const bnn_prediction *p, size_t i, int c) {
 /* Observations of a prediction: rows, or of maps pixels. */
 static inline size_t bnn_observations(const bnn_prediction *p) { return (size_t)p->n * (size_t)(p->sites > 1 ? p->sites : 1); }
 
-/* Where a prediction has the quantiles at the two ends of the interval; false: it does not have both. */
-bool bnn_calibration_quantiles(const bnn_calibration *c, const bnn_prediction *p, int at[2]);
-
 /* Sets the probabilities q[classes] of observation i and what follows from them; its mutual information stays. */
 void bnn_calibration_set(const bnn_data *rows, bnn_prediction *p, size_t i, const double *q);
 

@@ -34,7 +34,8 @@ bool bnn_calibration_ends(const bnn_calibration *c, double ends[2]) {
     return c->method == BNN_CALIBRATE_SPLIT || c->method == BNN_CALIBRATE_NORMALISED || c->method == BNN_CALIBRATE_CQR;
 }
 
-bool bnn_calibration_quantiles(const bnn_calibration *c, const bnn_prediction *p, int at[2]) {
+/* Finds where a prediction has the quantiles at the two ends of the interval; false: it does not have both. */
+static bool find_quantiles(const bnn_calibration *c, const bnn_prediction *p, int at[2]) {
     double ends[2];
     at[0] = at[1] = -1;
     if (!bnn_calibration_ends(c, ends)) return false;
@@ -62,7 +63,7 @@ static size_t one_for_each(const bnn_prediction *p) { return (size_t)p->mean_dim
 
 static bnn_status fit_intervals(const bnn_prediction *p, const bnn_data *rows, bnn_calibration *c) {
     int at[2];
-    if (!bnn_calibration_quantiles(c, p, at) && c->method == BNN_CALIBRATE_CQR)
+    if (!find_quantiles(c, p, at) && c->method == BNN_CALIBRATE_CQR)
         return bnn_fail(BNN_ERR_OPTION, "cqr needs predictive quantiles at the ends of the interval of level %g", c->level);
     double *score = malloc((size_t)p->n * sizeof *score);
     bnn_status s = score ? BNN_OK : bnn_oom("scores of %d rows", p->n);
@@ -87,7 +88,7 @@ static bnn_status apply_intervals(const bnn_calibration *c, const bnn_data *rows
     double z = gsl_cdf_ugaussian_Pinv(0.5 * (1 + c->level));
     int at[2];
     (void)rows;
-    if (!bnn_calibration_quantiles(c, p, at)) return BNN_OK;
+    if (!find_quantiles(c, p, at)) return BNN_OK;
     for (int i = 0; i < p->n * p->mean_dim; i++) {
         core inner = core_of(c, p, i, at);
         double out = c->value[i % p->mean_dim] * inner.unit, middle = 0.5 * (inner.lo + inner.hi), error = z * p->mean_mcse[i];
@@ -178,7 +179,7 @@ bnn_status bnn_calibration_measure(const bnn_calibration *c, const bnn_predictio
     int at[2];
     *out = (bnn_conformity){.se = bnn_coverage_se(c->level, p->n)};
     if (!p->has_target) return bnn_fail(BNN_ERR_DATA, "coverage is measured on rows with targets");
-    if (p->is_class ? !p->set : !bnn_calibration_quantiles(c, p, at))
+    if (p->is_class ? !p->set : !find_quantiles(c, p, at))
         return bnn_fail(BNN_ERR_STATE, "the prediction has no conformal %s", p->is_class ? "sets" : "intervals");
     if (p->is_class)
         measure_sets(p, rows, out);

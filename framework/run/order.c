@@ -29,7 +29,10 @@ static int compare_parts(const char *a, size_t a_length, const char *b, size_t b
     return strncmp(a_number, b_number, a_digits);
 }
 
-int bnn_order_compare(const char *a, const char *b) {
+/* Compares two names by which layer comes first: negative: a, positive: b, 0: nothing. Names are cut at '/' and '.'; the first parts that
+ * differ tell the order where they differ in the number at their end alone: "dense" is before "dense_1", "block2/fc" before "block10/fc".
+ */
+static int compare(const char *a, const char *b) {
     for (;;) {
         size_t a_length = strcspn(a, separators), b_length = strcspn(b, separators);
         if (a_length != b_length || strncmp(a, b, a_length) != 0) return compare_parts(a, a_length, b, b_length);
@@ -48,14 +51,14 @@ static int common_depth(const char *a, const char *b) {
 bool bnn_order_agrees(const bnn_weights *w) {
     for (int i = 0; i < w->n; i++)
         for (int j = i + 1; j < w->n; j++)
-            if (bnn_order_compare(w->layer[i].name, w->layer[j].name) > 0) return false;
+            if (compare(w->layer[i].name, w->layer[j].name) > 0) return false;
     return true;
 }
 
 bool bnn_order_is_told(const bnn_weights *w) {
     for (int i = 0; i < w->n; i++)
         for (int j = i + 1; j < w->n; j++)
-            if (bnn_order_compare(w->layer[i].name, w->layer[j].name) == 0) return false;
+            if (compare(w->layer[i].name, w->layer[j].name) == 0) return false;
     return true;
 }
 
@@ -78,7 +81,7 @@ static bool is_next(const search *s, int c) {
     const char *last = s->n > 0 ? layer[s->order[s->n - 1]].name : "";
     int depth = common_depth(last, layer[c].name);
     for (int i = 0; i < s->w->n; i++)
-        if (i != c && !s->placed[i] && (bnn_order_compare(layer[i].name, layer[c].name) < 0 || common_depth(last, layer[i].name) > depth))
+        if (i != c && !s->placed[i] && (compare(layer[i].name, layer[c].name) < 0 || common_depth(last, layer[i].name) > depth))
             return false;
     return true;
 }

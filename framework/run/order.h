@@ -7,11 +7,6 @@
 
 #include <bnn/weights.h>
 
-/* Compares two names by which layer comes first: negative: a, positive: b, 0: nothing. Names are cut at '/' and '.'; the first parts that
- * differ tell the order where they differ in the number at their end alone: "dense" is before "dense_1", "block2/fc" before "block10/fc".
- */
-int bnn_order_compare(const char *a, const char *b);
-
 /* Says whether the numbers in the names are in the order of the layers, as far as they tell one. */
 bool bnn_order_agrees(const bnn_weights *w);
 
