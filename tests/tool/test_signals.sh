@@ -40,6 +40,18 @@ check 'what takes days is announced' grep -Eqx 'bnn: fit: about [0-9.]+ (hours|d
 rm far.h5
 refuses "--max-time: '0s' is no time" fit -d r.h5 --net "$net" --engine map --max-time 0s -o new.h5
 
+# A prediction that is to end in time is made as ever, or not at all: the time that a program takes to begin is over before its first draw.
+works predict whole.h5 -o calm.h5
+works predict whole.h5 --max-time 10h -o soon.h5
+check 'in time: the same prediction' equal calm.h5 soon.h5
+cp calm.h5 older.h5
+for keep in '' '--keep predictive'; do
+    refuses 'the time of --max-time is over before the prediction is made, and nothing is written' predict whole.h5 --max-time 0.000001s $keep -f -o soon.h5
+    check 'out of time: what was there stays' equal older.h5 soon.h5
+    check 'and nothing is left beside it' no_leftovers
+done
+rm calm.h5 soon.h5 older.h5
+
 whole "$short"
 rm -f part.h5 part.log
 fit start "$short" --log part.log -o part.h5

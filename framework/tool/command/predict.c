@@ -19,9 +19,10 @@ typedef struct {
     double interval[MOST_LEVELS], quantile[MOST_LEVELS], level[3 * MOST_LEVELS]; /* level: the ends of the intervals, then the quantiles */
     bool named;                                                                  /* intervals or quantiles were asked for by name */
     tool_part part;                                                              /* of the rows */
+    double deadline;                                                             /* of --max-time */
 } request;
 
-enum { NOISE = 256, KEEP, INTERVAL, QUANTILES, DRAWS, PROBABILITIES, PART };
+enum { NOISE = 256, KEEP, INTERVAL, QUANTILES, DRAWS, PROBABILITIES, PART, MAX_TIME };
 
 static const struct argp_option options[] = {
     {"noise", NOISE, "draw|rows", 0, "one draw shared by all rows (default), or fresh noise for every row", 0},
@@ -31,6 +32,10 @@ static const struct argp_option options[] = {
     {"draws", DRAWS, "N", 0, "N draws of the target for each row, too: columns draw1, draw2, ... of a CSV", 0},
     {"probabilities", PROBABILITIES, NULL, 0, "of maps of classes the probability of every class, too", 0},
     {"part", PART, "I/N", 0, "predict the I-th of N parts of the rows, into file.h5: `bnn merge` joins the files of all parts", 0},
+    {"max-time", MAX_TIME, "TIME", 0,
+     "end before so much time has passed, such as 55min, with exit status 2 and nothing written where the prediction is not made by then: "
+     "--part makes it piece by piece",
+     0},
     {"output", 'o', "FILE", 0, "file.h5 (or .hdf5, .nc) or file.csv; - is CSV to standard output (default)", 0},
     {0}};
 
@@ -60,6 +65,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case DRAWS: r->drawn = (int)tool_number("--draws", arg, 1, 1000000); return 0;
     case KEEP: r->keep = tool_keep_parse(arg); return 0;
     case PART: r->part = tool_part_parse(arg); return 0;
+    case MAX_TIME: r->deadline = tool_deadline_parse("--max-time", arg); return 0;
     case PROBABILITIES: r->probabilities = true; return 0;
     case NOISE:
         if (strcmp(arg, "draw") != 0 && strcmp(arg, "rows") != 0) tool_misuse(state, "--noise: '%s' is neither draw nor rows", arg);
@@ -133,6 +139,22 @@ static bnn_status find_maps(request *r) {
     return BNN_OK;
 }
 
+/* A prediction that is to end in time. */
+typedef struct {
+    double deadline;
+    const bnn_sink *next; /* takes the draws, or NULL */
+} hourglass;
+
+/* Hands a draw on as long as there is time. */
+static bnn_status take_in_time(void *context, const bnn_drawn *drawn) {
+    const hourglass *h = context;
+    if (tool_seconds() >= h->deadline)
+        return bnn_fail(BNN_ERR_STATE,
+                        "the time of --max-time is over before the prediction is made, and nothing is written: give it more, "
+                        "fewer draws, or pieces by --part");
+    return h->next ? h->next->take(h->next->context, drawn) : BNN_OK;
+}
+
 /* Predicts and writes. Draws that are kept go to the file on the way. */
 static bnn_status predict_rows(request *r, bnn_prediction **p) {
     const tool_rerun *rerun = &r->rerun;
@@ -142,7 +164,9 @@ static bnn_status predict_rows(request *r, bnn_prediction **p) {
     BNN_TRY(find_levels(r));
     how.n_levels = r->n_levels, how.levels = r->level, how.drawn = r->drawn, how.crps = !is_csv(r);
     if (r->keep) BNN_TRY(bnn_draws_open(r->out, r->keep, rerun->run->engine, rerun->rows, &how, &draws));
-    how.sink = bnn_draws_sink(draws), how.taker = bnn_draws_taker(draws);
+    hourglass in_time = {r->deadline, bnn_draws_sink(draws)};
+    const bnn_sink watched = {take_in_time, &in_time};
+    how.sink = r->deadline > 0 ? &watched : in_time.next, how.taker = bnn_draws_taker(draws);
     bnn_status s = claim_output(r);
     if (s == BNN_OK) s = tool_rerun_ask(rerun, &how, p);
     if (s == BNN_OK)
@@ -233,7 +257,8 @@ static int run(int argc, char **argv) {
             "y_T where it is known; p_LEVEL of each class, class, entropy, mutual_information. Maps of classes go to a file.h5: class, "
             "entropy and mutual information of each pixel. Of a calibrated run (bnn calibrate) probabilities, or intervals, "
             "are the calibrated ones, and of conformal sets in90_LEVEL is 1 where the class is in the set of level 0.9.\n\n"
-            "SIGUSR1 has it say how far it is. What must end within a time, as on a cluster, is predicted in parts: --part.\n\n"
+            "SIGUSR1 has it say how far it is. What must end within a time, as on a cluster, is predicted in parts: --part, each with its "
+            "--max-time.\n\n"
             "New rows come as a table of texts or as a data file. Columns are found by name, in any order; others are left out. Their "
             "target may be there or not. What the fit did not know is refused by row and column; --unknown-level takes a level that it "
             "knew for those that it did not.\n\n"
