@@ -222,13 +222,13 @@ on_its_way() {
 # first SIGNAL STATUS: the same from the beginning, until there is something to go on with: this test may be kept from its processor for as long as the whole takes.
 first() {
     tries=0
-    while rm -f parts.h5 && on_its_way $1 && [ $status != $2 ] && [ $((tries += 1)) -lt 10 ]; do :; done
+    while rm -f parts.h5 parts.h5.fit.* && on_its_way $1 && [ $status != $2 ] && [ $((tries += 1)) -lt 10 ]; do :; done
 }
 compared start -o parts.h5 --json
 listens
 after 0 TERM
 ended
-check 'a comparison that is asked to end before its first fit is done says how far it is' grep -Eqx 'bnn: stopped after [0-9]+ of 10 fits; (wrote parts.h5 \(partial\): the same command with --resume goes on|there is nothing to write yet)' "$err"
+check 'a comparison that is asked to end before its first fit is done says how far it is' grep -Eqx 'bnn: stopped after [0-9]+ of 10 fits; (wrote parts.h5 \(partial\): the same command with --resume goes on|of 1 the beginning is beside parts.h5: the same command with --resume goes on|there is nothing to write yet)' "$err"
 first TERM 143
 check 'one sentence says how far it is' grep -Eqx 'bnn: stopped after [0-9]+ of 10 fits; wrote parts.h5 \(partial\): the same command with --resume goes on' "$err"
 check 'what is there can be read' readable parts.h5
@@ -267,6 +267,32 @@ if python3 -c 'import h5py' 2>/dev/null; then # killed after the last fit is kep
     works info --json parts.h5
     says '"status": "complete"'
 fi
+# A fit on its way goes on from its file, which is removed once the fit is kept: of three steps each process makes one, where time is over before it begins.
+brief() {
+    what=$1
+    shift
+    $what compare -d r.h5 --net "$net" --engine map:epochs=3 --samples 5 --splits 0 "$@"
+}
+brief works -o anew.h5
+for step in 1 2; do
+    brief run --max-time 0.000001s --resume -o on.h5
+    check "step $step: exit status 1" [ $status = 1 ]
+    check 'and a sentence' grep -qx 'bnn: stopped after 0 of 1 fits; of 1 the beginning is beside on.h5: the same command with --resume goes on' "$err"
+    works info on.h5.fit.0.0
+    says "on.h5.fit.0.0: checkpoint after step $step of about 3 "
+done
+brief works --max-time 0.000001s --resume -o on.h5
+check 'as if it had never stopped' equal anew.h5 on.h5
+works fit -d r.h5 --net "$net" --engine map:epochs=3 -o damaged.h5.fit.0.0.h5
+for text in 'no run' ''; do
+    if [ "$text" ]; then echo "$text" >damaged.h5.fit.0.0; else mv damaged.h5.fit.0.0.h5 damaged.h5.fit.0.0; fi
+    brief run --resume -f -o damaged.h5
+    check 'what is no fit on its way begins anew, and says so' grep -q '^bnn: a fit begins anew: damaged.h5.fit.0.0: ' "$err"
+    check 'and is made' equal anew.h5 damaged.h5
+    rm damaged.h5
+done
+check 'nothing is left of them' [ -z "$(ls ./*.fit.* 2>/dev/null)" ]
+rm anew.h5 on.h5
 # A fit is not waited for.
 lengthy() {
     what=$1
@@ -276,7 +302,7 @@ lengthy() {
 lengthy run --max-time 0.2s -o long.h5
 check 'out of time within a fit: exit status 1' [ $status = 1 ]
 check 'and a sentence' grep -q '^bnn: stopped after [01] of 10 fits; ' "$err"
-rm -f long.h5
+rm -f long.h5 long.h5.fit.*
 compared_refuses "--max-time: '0s' is no time, such as 55min" --max-time 0s -o long.h5
 lengthy start -o long.h5
 until grep -q . "$err"; do sleep 0.01; done
@@ -288,7 +314,8 @@ after 0 TERM
 ended
 check 'until it is asked to end' [ $status = 143 ]
 check 'and one sentence more' grep -qx 'bnn: stopped after 1 of 10 fits; wrote long.h5 (partial): the same command with --resume goes on' "$err"
-rm long.h5
+check 'with the beginning of another beside it' readable long.h5.fit.1.0
+rm long.h5 long.h5.fit.1.0
 compared_refuses '--checkpoint-every: fits have no epochs in common' --checkpoint-every 3epochs -o parts.h5
 compared_refuses "parts.h5: was begun with samples '20', now '21' is asked for" --samples 21 --resume -o parts.h5
 compared_refuses "parts.h5: was begun with seed '1', now '2' is asked for: --force replaces it" --samples 20 --seed 2 -o parts.h5

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tool/pieces/launch.h"
 #include "tool/pieces/part.h"
+#include "tool/pieces/unfinished.h"
 #include "tool/print/json.h"
 #include "tool/report/report.h"
 #include "tool/report/scores.h"
@@ -9,6 +10,7 @@
 #include <bnn/jobs.h>
 #include <bnn/spec_json.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +40,13 @@ static const struct argp_option options[] = {
      "one is compared)",
      0},
     {"output", 'o', "FILE", 0, "comparison file to write, for `bnn report`", 0},
-    {"checkpoint-every", EVERY, "TIME", 0, "write the fits that are done to FILE this often: 30s, 5min (default: 5min; 0s: never)", 3},
+    {"checkpoint-every", EVERY, "TIME", 0,
+     "write the fits that are done to FILE, and those on their way to files beside it, FILE.fit.*, this often: 30s, 5min (default: 5min; "
+     "0s: never)",
+     3},
     {"max-time", MAX_TIME, "TIME", 0,
-     "end before so much time has passed, such as 55min; the fits that are done then are in FILE, the exit status is 1, and the same "
-     "command with --resume makes the others, each from its beginning: give the time of several",
+     "end before so much time has passed, such as 55min; the fits that are done then are in FILE, the others as far as they have come "
+     "beside it, the exit status is 1, and the same command with --resume goes on",
      3},
     {"part", PART, "I/N", 0, "make the I-th of N parts of the fits and write them to FILE: `bnn merge` joins the files of all parts", 3},
     {"slurm", SLURM, "N", 0,
@@ -98,9 +103,10 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 typedef struct {
     int n;                         /* test rows */
     double *sd, *error, *y, *last; /* [n] as in bnn_contestant, in one piece; the last one pit, of classes called */
-    double share, seconds;         /* done of the fit, and what that took */
+    double from, share, seconds;   /* done of the fit, by a process before this one and in all, and what this one took */
     bool done, restored;           /* restored: by a process before this one */
     bool elsewhere;                /* it belongs to another part */
+    bool begun;                    /* it was stopped on its way, and kept */
 } task;
 
 /* The findings that a fit adds to the comparison at its end. */
@@ -117,22 +123,27 @@ typedef struct {
     bnn_comparison *c;
     task *task; /* [n_engines, n_splits] */
     tool_progress progress;
-    double saved;   /* when */
-    double longest; /* seconds that a step, or a prediction, took */
+    double saved;     /* when */
+    double longest;   /* seconds that a step, or a prediction, took */
+    atomic_int asked; /* how often a signal has asked for what there is */
 } contest;
 
 typedef struct {
     contest *contest;
     task *task;
     double began; /* the step */
+    tool_unfinished unfinished;
+    double saved; /* when it was */
+    int asked;    /* how often that had been asked for then */
 } watch;
 
-/* Says whether nothing more is to be begun: a signal came, or there is no time for a step and for the file. */
+/* Says whether nothing more is to be begun: a signal came, or there is no time for a step and for the file. A first step is always made, so
+ * that who comes back often comes to the end. */
 static bool is_over(const contest *c) {
     double longest;
 #pragma omp critical(compare_share)
     longest = c->longest;
-    return tool_signals_caught() || (c->r->deadline > 0 && tool_seconds() + 2 * longest >= c->r->deadline);
+    return tool_signals_caught() || (c->r->deadline > 0 && longest > 0 && tool_seconds() + 2 * longest >= c->r->deadline);
 }
 
 static void save_asked(contest *c);
@@ -143,13 +154,13 @@ static double seconds_left(const task *t, int n) {
     for (int k = 0; k < n; k++) {
         if (t[k].restored || t[k].elsewhere) continue;
         open += 1 - t[k].share;
-        if (t[k].share > 0) whole = fmax(whole, t[k].seconds / t[k].share);
+        if (t[k].share > t[k].from) whole = fmax(whole, t[k].seconds / (t[k].share - t[k].from));
     }
     return open * whole;
 }
 
-static bool show(void *context, double share) {
-    watch *w = context;
+/* Shows a share that is done; says whether nothing more is to be begun. */
+static bool show(watch *w, double share) {
     contest *c = w->contest;
     int n = c->c->n_engines * c->c->n_splits;
     double sum = 0, seconds = 0, now = tool_seconds();
@@ -163,7 +174,7 @@ static bool show(void *context, double share) {
         for (int i = 0; i < n; i++) sum += c->task[i].share, left += !c->task[i].restored && !c->task[i].elsewhere;
     }
     tool_progress_left(&c->progress, sum / left, seconds / fmin(c->r->job.threads, left));
-    if (tool_signals_asked()) save_asked(c);
+    if (tool_signals_asked()) atomic_fetch_add(&c->asked, 1), save_asked(c);
     return is_over(c);
 }
 
@@ -278,22 +289,57 @@ static bnn_status open_distances(const request *r, bnn_comparison *c) {
 
 /* ---------------------------------------------------------------- one fit */
 
+/* Keeps a fit on its way: now and then, where it is asked for, and where it stops. */
+static void keep_unfinished(watch *w, const bnn_run *run, bool stops) {
+    const contest *c = w->contest;
+    int asked = atomic_load(&c->asked);
+    bool due = c->r->every.seconds > 0 && tool_seconds() - w->saved >= c->r->every.seconds;
+    if (run->complete || !(stops || due || asked != w->asked)) return;
+    tool_unfinished_save(&w->unfinished, run);
+    w->task->begun = true;
+    w->asked = asked, w->saved = tool_seconds();
+}
+
+/* Steps a run, new or one that was stopped, until it is complete or time is over. */
+static bnn_status fit(watch *w, const bnn_config *config, const bnn_data *train, bnn_run **out) {
+    bnn_run *run;
+    double share;
+    BNN_TRY(tool_unfinished_open(&w->unfinished, w->contest->r->resume, config, train, &run));
+#pragma omp critical(compare_share)
+    w->task->from = run->progress;
+    bnn_status s = BNN_OK;
+    for (bool stops = false; s == BNN_OK && !run->complete && !stops;) {
+        if ((s = bnn_run_step(run, train, &share)) < 0) break;
+        stops = show(w, share);
+        keep_unfinished(w, run, stops);
+    }
+    if (s < 0)
+        bnn_run_free(run);
+    else
+        *out = run;
+    return s;
+}
+
+static tool_unfinished unfinished(const contest *c, int e, int k) {
+    return (tool_unfinished){.out = c->r->out, .engine = e, .split = c->c->split[k], .job = &c->r->job, .table = c->table};
+}
+
 static bnn_status fit_and_predict(contest *c, int e, int k, const bnn_data *train, const bnn_data *test, finding *found) {
     const tool_job *job = &c->r->job;
-    watch w = {.contest = c, .task = &c->task[e * c->c->n_splits + k], .began = tool_seconds()};
+    double now = tool_seconds();
+    watch w = {.contest = c,
+               .task = &c->task[e * c->c->n_splits + k],
+               .began = now,
+               .unfinished = unfinished(c, e, k),
+               .saved = now,
+               .asked = atomic_load(&c->asked)};
     uint64_t seed = job->seed + (uint64_t)c->c->split[k]; /* the same for all engines of a split, another for every split: what chance adds
                                                              averages out */
-    bnn_config config = {.net = job->net,
-                         .engine = c->r->engine[e],
-                         .likelihood = job->likelihood,
-                         .prior = job->prior,
-                         .seed = seed,
-                         .progress = show,
-                         .context = &w};
+    bnn_config config = {.net = job->net, .engine = c->r->engine[e], .likelihood = job->likelihood, .prior = job->prior, .seed = seed};
     bnn_predict_options how = {.samples = job->samples, .seed = seed};
     bnn_run *run;
     bnn_prediction *p = NULL;
-    BNN_TRY(bnn_fit(&config, train, &run));
+    BNN_TRY(fit(&w, &config, train, &run));
     found->made = run->complete;
     bnn_status s = found->made ? predict(&c->c->engine[e], run->engine, test, how, &p, &found->marginals) : BNN_OK;
     if (s == BNN_OK && found->made) s = keep(c, e, k, run, train, p, test, &found->metrics);
@@ -350,6 +396,13 @@ static bnn_status keep_engine(const contest *c, int e, bnn_contestant *out) {
     return out->metrics && out->cost ? s : bnn_oom("a comparison");
 }
 
+/* Fits that are done, and kept so, need their files no longer. */
+static void clear_unfinished(const contest *c) {
+    for (int e = 0; e < c->c->n_engines; e++)
+        for (int k = 0; k < c->c->n_splits; k++)
+            if (is_done(c, e, k)) tool_unfinished_clear(unfinished(c, e, k));
+}
+
 /* Writes the fits that are done. */
 static bnn_status save_part(const contest *c) {
     bnn_comparison part = *c->c;
@@ -359,6 +412,7 @@ static bnn_status save_part(const contest *c) {
     for (int e = 0; s == BNN_OK && e < part.n_engines; e++) s = keep_engine(c, e, &part.engine[e]);
     bnn_provenance provenance = tool_provenance(&c->r->job, c->table, -1);
     if (s == BNN_OK) s = bnn_comparison_save(&part, &provenance, c->r->out);
+    if (s == BNN_OK) clear_unfinished(c);
     for (int e = 0; part.engine && e < part.n_engines; e++) {
         bnn_contestant *who = &part.engine[e];
         free(who->metrics), free(who->cost), free_points(who);
@@ -586,13 +640,16 @@ static bnn_status work(contest *c) {
 
 /* Writes a comparison that was stopped, and says how to go on. */
 static bnn_status stop(const contest *c) {
-    int done = count_done(c), all = count_own(c);
+    int done = count_done(c), all = count_own(c), begun = 0;
+    for (int i = 0; i < c->c->n_engines * c->c->n_splits; i++) begun += c->task[i].begun && !c->task[i].done;
     if (c->r->out && done > 0) BNN_TRY(save_part(c));
     fprintf(stderr, "bnn: stopped after %d of %d fits", done, all);
     if (!c->r->out)
         fprintf(stderr, "; without -o they are lost\n");
     else if (done > 0)
         fprintf(stderr, "; wrote %s (partial): the same command with --resume goes on\n", tool_line(c->r->out));
+    else if (begun > 0)
+        fprintf(stderr, "; of %d the beginning is beside %s: the same command with --resume goes on\n", begun, tool_line(c->r->out));
     else
         fprintf(stderr, "; there is nothing to write yet\n");
     return BNN_OK;
@@ -746,6 +803,7 @@ static bnn_status show_and_save(const contest *c, bool was_complete) {
     if (!c->r->out || was_complete) return BNN_OK;
     bnn_provenance provenance = tool_provenance(&c->r->job, c->table, -1);
     BNN_TRY(bnn_comparison_save(c->c, &provenance, c->r->out));
+    clear_unfinished(c);
     if (!c->r->json) tool_print_wrote(c->r->out);
     return BNN_OK;
 }
