@@ -211,8 +211,7 @@ static bnn_status begin(bnn_chains *c, int k, bnn_rng rng) {
     return BNN_OK;
 }
 
-static bnn_status advance(void *context, int k) {
-    bnn_chains *c = context;
+static bnn_status advance(bnn_chains *c, int k) {
     uint64_t t = c->transitions, warmup = (uint64_t)c->conf->warmup, thin = (uint64_t)c->conf->thin;
     bnn_rng rng = bnn_rng_split(bnn_rng_split(c->rng, (uint64_t)k), t);
     bnn_transition made;
@@ -238,8 +237,22 @@ void bnn_chains_place(bnn_chains *c, const bnn_real *theta) {
     }
 }
 
-bnn_status bnn_chains_step(bnn_chains *c) {
-    BNN_TRY(bnn_jobs_run(c->conf->chains, advance, c));
+/* Chains of which each `every`-th moves. */
+typedef struct {
+    bnn_chains *c;
+    int first, every;
+} some;
+
+static bnn_status advance_some(void *context, int i) {
+    const some *s = context;
+    return advance(s->c, s->first + i * s->every);
+}
+
+bnn_status bnn_chains_step_some(bnn_chains *c, int first, int every) {
+    const int n = c->conf->chains > first ? (c->conf->chains - 1 - first) / every + 1 : 0;
+    BNN_TRY(bnn_jobs_run(n, advance_some, &(some){c, first, every}));
     c->transitions++;
     return BNN_OK;
 }
+
+bnn_status bnn_chains_step(bnn_chains *c) { return bnn_chains_step_some(c, 0, 1); }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gibbs.h"
 #include "model/shards.h"
+#include <bnn/ranks.h>
 #include <bnn/sampler.h>
 
 #include <math.h>
@@ -140,13 +141,99 @@ static void write_remark(bnn_sampler *s) {
               c->conf->chains, accept / n, divergences, n, shortest, longest, leapfrogs / n, bfmi);
 }
 
+/* ---- chains that ranks divide ---- */
+
+enum { STATE = sizeof(bnn_chain_state) / sizeof(double), TERMS = 3, COUNTS = 1 };
+
+/* Numbers of a chain: position, metric, both sums of a window, last draw, its statistics, state, terms of U, evaluations. */
+static size_t length_of(const bnn_chains *c) { return 5 * (size_t)c->n + BNN_N_STATS + STATE + TERMS + COUNTS; }
+
+/* The last draw that is kept of a chain, and its statistics; zeros where none is. */
+static double *put_draw(const bnn_chains *c, int k, double *to) {
+    const int draw = bnn_chains_kept(c) - 1;
+    const bnn_stored *s = &c->stored;
+    for (int i = 0; i < c->n; i++) *to++ = draw < 0 ? 0 : (double)bnn_stored_at(s, k, draw)[i];
+    for (int i = 0; i < BNN_N_STATS; i++) *to++ = draw < 0 ? 0 : s->stat[((size_t)i * s->chains + k) * s->samples + draw];
+    return to;
+}
+
+static const double *take_draw(bnn_chains *c, int k, const double *from) {
+    const int draw = bnn_chains_kept(c) - 1;
+    for (int i = 0; i < c->n && draw >= 0; i++) bnn_stored_at(&c->stored, k, draw)[i] = (bnn_real)from[i];
+    if (draw >= 0) bnn_stored_note(&c->stored, k, draw, from + c->n);
+    return from + c->n + BNN_N_STATS;
+}
+
+static void put(const bnn_sampler *s, int k, double *to) {
+    const bnn_chains *c = &s->chains;
+    const bnn_terms *terms = &s->posterior[k].terms;
+    const double *const array[] = {c->q, c->var, c->mean, c->squares};
+    const size_t n = (size_t)c->n;
+    for (int i = 0; i < 4; i++, to += n) memcpy(to, array[i] + (size_t)k * n, n * sizeof *to);
+    to = put_draw(c, k, to);
+    memcpy(to, &c->chain[k], sizeof c->chain[k]);
+    to += STATE;
+    *to++ = terms->nll, *to++ = terms->prior, *to++ = terms->kl;
+    *to = (double)c->h[k].evaluations;
+}
+
+/* The phase of a chain that another rank moves is not here. */
+static void take(bnn_sampler *s, int k, const double *from) {
+    bnn_chains *c = &s->chains;
+    double *const array[] = {c->q, c->var, c->mean, c->squares};
+    const size_t n = (size_t)c->n;
+    for (int i = 0; i < 4; i++, from += n) memcpy(array[i] + (size_t)k * n, from, n * sizeof *from);
+    from = take_draw(c, k, from);
+    memcpy(&c->chain[k], from, sizeof c->chain[k]);
+    from += STATE;
+    s->posterior[k].terms = (bnn_terms){.nll = from[0], .prior = from[1], .kl = from[2]};
+    c->h[k].evaluations = (uint64_t)from[TERMS];
+    c->z[k].u = NAN;
+}
+
+/* The first rank gathers the numbers of all chains, and hands them to all. */
+static void exchange(const bnn_ranks *ranks, int chains, size_t length, double *number) {
+    for (int k = 0; k < chains; k++) {
+        const int of = k % ranks->n;
+        if (of > 0 && of == ranks->rank) ranks->send(ranks->context, 0, number + (size_t)k * length, length);
+        if (of > 0 && ranks->rank == 0) ranks->receive(ranks->context, of, number + (size_t)k * length, length);
+    }
+    ranks->broadcast(ranks->context, number, (size_t)chains * length);
+}
+
+/* One transition of every chain: chain k by rank k % ranks, whose U shares no sums. All ranks end with positions, metrics, draws and counts
+ * of all chains. */
+static bnn_status divide(bnn_sampler *s) {
+    const bnn_ranks *ranks = bnn_ranks_used();
+    bnn_chains *c = &s->chains;
+    const int chains = c->conf->chains;
+    const size_t length = length_of(c);
+    double *number = calloc((size_t)chains * length, sizeof *number);
+    if (!number) return bnn_oom("chains of other ranks");
+    bnn_status status = bnn_chains_step_some(c, ranks->rank, ranks->n);
+    for (int k = ranks->rank; k < chains; k += ranks->n) put(s, k, number + (size_t)k * length);
+    if (status == BNN_OK) exchange(ranks, chains, length, number);
+    for (int k = 0; k < chains && status == BNN_OK; k++)
+        if (k % ranks->n != ranks->rank) take(s, k, number + (size_t)k * length);
+    free(number);
+    return status;
+}
+
+/* Ranks divide the rows where these are many, else the chains. Draws of scales given the rest have more to hand on, and are made by all. */
+static bool divides_chains(const bnn_sampler *s, const bnn_model *m, const bnn_data *data) {
+    const bool divides_rows = data->n > BNN_SHARD_ROWS && bnn_shards_may_cut(m->net);
+    return bnn_ranks_used()->n > 1 && s->chains.conf->chains > 1 && !divides_rows && !s->gibbs;
+}
+
+/* ---- steps ---- */
+
 bnn_status bnn_sampler_step(bnn_engine *engine, const bnn_data *data, bnn_step *out) {
     bnn_sampler *s = engine->state;
     bnn_chains *c = &s->chains;
     int chains = c->conf->chains;
     uint64_t before = evaluations(c);
     for (int k = 0; k < chains; k++) s->posterior[k].data = data;
-    BNN_TRY(bnn_chains_step(c));
+    BNN_TRY(divides_chains(s, engine->model, data) ? divide(s) : bnn_chains_step(c));
     uint64_t made = evaluations(c) - before;
     engine->cost.gradients += made;
     engine->cost.flops += (double)made * bnn_model_gradient_flops(engine->model, data->n);

@@ -11,6 +11,7 @@
 #include <bnn/ranks.h>
 #include <math.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -315,6 +316,70 @@ START_TEST(ranks_hold_the_rows_that_they_add) {
 }
 END_TEST
 
+/* All state of a run of hmc on few rows, transition after transition: [steps, numbers of all blocks]. */
+static double *course_of(const bnn_data *data, int chains, int *n) {
+    char text[80];
+    bnn_engine *e;
+    bnn_step step = {0};
+    bnn_block block[BNN_MAX_BLOCKS];
+    double *all = NULL;
+    *n = 0;
+    snprintf(text, sizeof text, "hmc:chains=%d,steps=2,samples=4,warmup=10,thin=2", chains);
+    if (bnn_engine_new(text, &(bnn_texts){"dense:3; tanh; dense", "gaussian", "gauss"}, data, bnn_rng_seed(1), &e) < 0) _exit(4);
+    while (!step.done) {
+        if (bnn_engine_step(e, data, &step) < 0) _exit(5);
+        const int blocks = bnn_engine_vtable(e)->blocks(e, block);
+        for (int b = 0; b < blocks; b++) {
+            all = realloc(all, ((size_t)*n + block[b].length + 2) * sizeof *all);
+            for (size_t i = 0; i < block[b].length; i++)
+                all[(*n)++] = block[b].kind == BNN_BLOCK_REAL     ? (double)((bnn_real *)block[b].data)[i]
+                              : block[b].kind == BNN_BLOCK_DOUBLE ? ((double *)block[b].data)[i]
+                                                                  : (double)((uint64_t *)block[b].data)[i];
+        }
+        all[(*n)++] = bnn_terms_u(step.terms), all[(*n)++] = (double)e->cost.gradients;
+    }
+    bnn_engine_free(e);
+    return all;
+}
+
+static int received;
+
+static void count_received(void *context, int from, double *number, size_t length) {
+    received++;
+    receive_from(context, from, number, length);
+}
+
+/* Each rank has the whole course; the first one has received a chain of another at each transition. */
+static _Noreturn void be_rank_of_chains(int rank, talk *t, const bnn_data *data, int chains, const double *expected, int length) {
+    int n;
+    t->ranks = (bnn_ranks){sizeof t->ranks, t->ranks.n, rank, t, send_to, count_received, broadcast};
+    bnn_ranks_use(&t->ranks);
+    const double *course = course_of(data, chains, &n);
+    if (n != length || memcmp(course, expected, (size_t)n * sizeof *course) != 0) _exit(6);
+    _exit(rank > 0 || received >= 18 ? 0 : 7);
+}
+
+static const struct { int chains, ranks; } groups[] = {{3, 2}, {2, 3}, {4, 4}};
+
+START_TEST(ranks_divide_chains_where_rows_are_few) {
+    talk t;
+    int n;
+    talk_open(groups[_i].ranks, &t);
+    bnn_table *table = table_new(40, IN, 0, 1);
+    bnn_data *data = data_new(table);
+    double *expected = course_of(data, groups[_i].chains, &n);
+    for (int rank = 0; rank < groups[_i].ranks; rank++)
+        if (fork() == 0) be_rank_of_chains(rank, &t, data, groups[_i].chains, expected, n);
+    for (int rank = 0, status; rank < groups[_i].ranks; rank++) {
+        wait(&status);
+        ck_assert_msg(status == 0, "a rank ended with status %x", (unsigned)status);
+    }
+    free(expected);
+    bnn_data_free(data);
+    bnn_table_free(table);
+}
+END_TEST
+
 /* Residuals of the rows of the second shard are ten times as large: a noise that is drawn given all of them tells. */
 START_TEST(noise_is_drawn_given_the_rows_of_all_shards) {
     enum { ROWS = SHARD + 1, LENGTH = 2304 };
@@ -348,6 +413,7 @@ int main(void) {
     tcase_add_test(rows, narrow_shards_go_side_by_side);
     tcase_add_loop_test(rows, ranks_do_not_change_bits, 0, sizeof jobs / sizeof *jobs);
     tcase_add_loop_test(rows, ranks_hold_the_rows_that_they_add, 0, 2);
+    tcase_add_loop_test(rows, ranks_divide_chains_where_rows_are_few, 0, sizeof groups / sizeof *groups);
     tcase_add_test(rows, noise_is_drawn_given_the_rows_of_all_shards);
     tcase_set_timeout(rows, 120);
     suite_add_tcase(suite, rows);

@@ -46,6 +46,15 @@ for keep in '--keep predictive' ''; do
     rm split.3.h5
 done
 
+head -61 d.csv >few.csv
+works import csv few.csv --target y -o few.h5 # too few rows for ranks to divide: they divide chains
+alone -d few.h5 -e hmc:steps=4,samples=4,warmup=6,chains=3 -o few.1.h5
+for n in 2 5; do
+    ranks $n -d few.h5 -e hmc:steps=4,samples=4,warmup=6,chains=3 -o few.$n.h5
+    check "chains over $n ranks end without a doubt" [ "$status $(cat "$err")" = '0 ' ]
+    works diff few.1.h5 few.$n.h5
+done
+
 # ---------------------------------------------------------------- what ranks do not do
 
 alone -e map:epochs=3 -o same.h5

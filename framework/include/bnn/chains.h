@@ -104,6 +104,8 @@ void bnn_chains_close(bnn_chains *c); /* frees what is inside */
 void bnn_chains_place(bnn_chains *c, const bnn_real *theta);
 /* One transition of every chain, in parallel. U that is not finite where a chain stands is an error that names the chain. */
 bnn_status bnn_chains_step(bnn_chains *c);
+/* Likewise of the chains first, first + every, ... alone; the others are taken for moved, by whoever has them. */
+bnn_status bnn_chains_step_some(bnn_chains *c, int first, int every);
 bool bnn_chains_done(const bnn_chains *c);       /* all draws are there */
 double bnn_chains_progress(const bnn_chains *c); /* share of all transitions that is made, 0..1 */
 /* Draws kept so far of each chain. */

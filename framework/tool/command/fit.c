@@ -240,7 +240,7 @@ static int run(int argc, char **argv) {
         .doc =
             "Fits a network to a table of data and writes a run file; test rows of the split, if any, are predicted and scored.\v"
             "Text is read as `bnn import csv` reads it, and the run keeps what its columns mean: `bnn predict` reads new rows by that.\n"
-            "Built with MPI, `mpirun -n N bnn fit ...` shares sums over more than 4224 rows among N ranks: the run is the same, bit for bit.\n\n"
+            "Built with MPI, `mpirun -n N bnn fit ...` shares sums over more than 4224 rows, or chains, among N ranks, bit for bit.\n\n"
             "Examples:\n"
             "  bnn fit -d boston.csv --target medv -o run.h5\n"
             "  bnn fit -d patients.csv --target outcome --id name --missing mean --split 0 -o run.h5\n"
