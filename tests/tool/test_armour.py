@@ -4,7 +4,7 @@
 
 HARM is one of
   memory[:LIBRARY]  the n-th allocation fails: bnn's own, or the library's (libhdf5, libgsl, libjansson)
-  calls             the n-th call of the system about a file fails: input or output error, no space, quota, read only, no such file in turn
+  calls[:ERROR]     the n-th call of the system about a file fails: input or output error, no space, quota, read only, no such file in turn, or always so (EIO)
   disk              files may hold n bytes
   writers           a neighbour writes the same file at the same time, on a file system without locks: EVERY pairs of fits
   kill              SIGKILL at a moment of a seeded generator; what the next call leaves is as if nothing had been
@@ -27,10 +27,11 @@ import time
 import zipfile
 import zlib
 
-harm, every, bnn, facade, failing, plugin = sys.argv[1], int(sys.argv[2]), *map(os.path.abspath, sys.argv[3:7])
+harm, _, of = sys.argv[1].partition(':')
+every, bnn, facade, failing, plugin = int(sys.argv[2]), *map(os.path.abspath, sys.argv[3:7])
 chosen = sys.argv[7:]
-library = harm.split(':')[1] if ':' in harm else 'libbnn:bnn:facade'
-errors = [errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT]
+library = of or 'libbnn:bnn:facade'
+errors = [getattr(errno, of)] if harm == 'calls' and of else [errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT]
 failed = runs = 0
 
 small = ['-n', 'dense:3; tanh; dense', '-t', '1', '-S', '5']
@@ -87,6 +88,7 @@ commands = [
     ('compare_far', ['compare', '-d', 't.h5', *small, '-e', 'map:epochs=2', '-e', 'hmc:chains=2,warmup=2,samples=4,steps=1', '-k', '0', '--json', '-f', '-o', 'out.h5'], 'out.h5'),
     ('compare_part', ['compare', '-d', 't.h5', *small, *two, '--part', '2/2', '-f', '-o', 'out.h5'], 'out.h5'),
     ('compare_resume', ['compare', '-d', 't.h5', *small, *two, '--resume', '-o', 'out.h5'], 'out.h5'),
+    ('compare_begun', ['compare', '-d', 't.h5', *small, *two, '--resume', '-f', '-o', 'out.h5'], 'out.h5'),
     ('compare_slurm', ['compare', '-d', 't.h5', *small, *two, '--slurm', '2', '-f', '-o', 'out.h5'], 'out.slurm'),
     ('merge', ['merge', 'part1.h5', 'part2.h5', '-f', '-o', 'out.h5'], 'out.h5'),
     ('merge_predicted', ['merge', 'rows1.h5', 'rows2.h5', '-f', '-o', 'out.h5'], 'out.h5'),
@@ -173,7 +175,8 @@ def prepare_others():
     for i in '12':
         works('compare', '-d', 't.h5', *small, *two, '--part', i + '/2', '-o', f'part{i}.h5')
         works('predict', 'run.h5', '-t', '1', '-S', '5', '--part', i + '/2', '-o', f'rows{i}.h5')
-    works('merge', 'part1.h5', '--partial', '-o', 'begun.h5')
+    run('', ['fit', '-d', 't.h5', *small, '-e', 'map:epochs=2', '--max-time', '0.000001s', '-o', 'first.h5'])
+    works('merge', 'part2.h5', '--partial', '-o', 'begun.h5')
 
 
 def prepare():
@@ -200,13 +203,15 @@ def prepare():
         if '.tmp.' in name or name.endswith('.lock'): os.remove(name)
 
 
-begun = {'resume': 'part.h5', 'compare_resume': 'begun.h5'}  # what a command goes on with
+BESIDE = 'out.h5.fit.0.0'  # a fit on its way, of a comparison
+begun = {'resume': 'part.h5', 'compare_resume': 'begun.h5', 'compare_begun': 'begun.h5'}  # what a command goes on with
 
 
 def place(name, output):
     """Puts what the command is to replace, or to go on with, at its output."""
     if output == 'mine': shutil.rmtree('mine', ignore_errors=True)
     elif output: shutil.copy(begun.get(name, 'older.h5'), output)
+    if name == 'compare_begun': shutil.copy('first.h5', BESIDE)
 
 
 def content(path):
@@ -264,7 +269,7 @@ def was_harmed(n, done, output):
 def tell(name, n, wrong, done):
     global failed
     failed += 1
-    print(f'{name}, {harm} {n}: {wrong}\n    {done.stderr[:300]!r}', flush=True)
+    print(f'{name}, {sys.argv[1]} {n}: {wrong}\n    {done.stderr[:300]!r}', flush=True)
 
 
 def walk(name, words, output):
@@ -332,7 +337,7 @@ for name, words, output in [c for c in commands if harm != 'writers' and (not ch
     if output and output.endswith('.html') and not shutil.which('gnuplot'): continue
     if name == 'lint' and harm == 'calls': continue  # what cannot be read is what it is to find
     place(name, output)
-    here = set(os.listdir('.')) | {output, 'note', 'good.h5'}
+    here = set(os.listdir('.')) | {output, 'note', 'good.h5', BESIDE}
     began, good = time.time(), run(name, words)
     took = time.time() - began
     assert good.returncode < 2, (name, good.stderr)
