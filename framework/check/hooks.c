@@ -122,6 +122,16 @@ static bnn_status look_for_effect(bnn_checker *c, const bnn_option *o, bnn_exerc
     return BNN_OK;
 }
 
+bnn_status bnn_object_attempt(bnn_checker *c, bnn_exercise *exercise, const char *spec, const char *key, const char *value) {
+    uint64_t unused;
+    char *text;
+    if (!key) return BNN_OK;
+    if (asprintf(&text, "%s%c%s=%s", spec, strchr(spec, ':') ? ',' : ':', key, value) < 0) return bnn_oom("a rule");
+    bnn_status s = exercise(c, text, 0, &unused);
+    free(text);
+    return s == BNN_ERR_MEMORY ? s : BNN_OK;
+}
+
 bnn_status bnn_object_rule_values(bnn_checker *c, bnn_exercise *exercise, bnn_status (*run)(bnn_checker *c, const char *spec, void *of),
                                   void *of) {
     char text[BNN_NUMBER_TEXT];

@@ -91,9 +91,8 @@ static bnn_status compare_bits(bnn_checker *c, const bnn_layer_case *k, bnn_mode
 /* ---------------------------------------------------------------- the law of one row */
 
 /* What is measured of each draw. r: the distance of a unit from its y in MEAN, in sd, cut at 4, where a Gaussian has nothing to lose. */
-enum { N_LAGS = 6 };
+enum { N_LAGS = 64 };
 enum { SQUARE, FOURTH, TAIL, APART, PAIRS = APART + N_LAGS, N_MEASURED = PAIRS + MOST_UNITS - 1 };
-static const size_t lags[N_LAGS] = {2, 4, 8, 16, 32, 64}; /* of units further apart than the next */
 static const double gaussian[] = {1, 3, 0.0026998};
 static const char *const measured_names[] = {"mean square", "mean fourth power", "share beyond 3 sd"};
 
@@ -102,6 +101,12 @@ typedef struct {
     const double *centre, *sd;
     moments m[N_MEASURED];
 } law;
+
+/* Distance i of units further apart than the next: every one where there are few units. */
+static size_t lag_of(const bnn_layer_pass *p, int i) {
+    enum { FEW = 131 };
+    return p->d_out <= FEW ? (size_t)i + 2 : i < 8 ? (size_t)2 << i : p->d_out;
+}
 
 static double away(const bnn_layer_pass *p, const law *w, size_t u) {
     double r = w->sd[u] > 0 ? ((double)p->y[u] - w->centre[u]) / w->sd[u] : 0;
@@ -115,7 +120,8 @@ static void add_draw(const bnn_layer_pass *p, law *w) {
         sum[SQUARE] += r * r / units, sum[FOURTH] += r * r * r * r / units, sum[TAIL] += (fabs(r) > 3) / units;
         if (u > 0 && u < MOST_UNITS) moments_add(&w->m[PAIRS + u - 1], last * r);
         last = r;
-        for (int i = 0; i < N_LAGS && u >= lags[i]; i++) sum[APART + i] += r * away(p, w, u - lags[i]) / (units - (double)lags[i]);
+        for (int i = 0; i < N_LAGS && u >= lag_of(p, i); i++)
+            sum[APART + i] += r * away(p, w, u - lag_of(p, i)) / (units - (double)lag_of(p, i));
     }
     for (int i = 0; i < PAIRS; i++) moments_add(&w->m[i], sum[i]);
 }
@@ -131,14 +137,15 @@ static void draw_law(bnn_layer_pass *p, bnn_mode mode, int draws, law *w) {
 }
 
 /* Of a spread what is told is the sd. */
-static void break_measure(bnn_checker *c, int i, const char *mode, const moments *m, double should, const char *of) {
+static void break_measure(bnn_checker *c, const bnn_layer_pass *p, int i, const char *mode, const moments *m, double should,
+                          const char *of) {
     double error = sqrt(moments_var(m) / m->n);
     if (i == SQUARE)
         bnn_checker_break(c, "in %s y is spread %.4g times as wide as %s (standard error %.2g)", mode, sqrt(m->mean / should), of,
                           error / (2 * sqrt(m->mean * should)));
     else if (i >= APART && i < PAIRS)
         bnn_checker_break(c, "in %s units that are %zu apart have the correlation %.3g (standard error %.2g), of %s it is %.3g", mode,
-                          lags[i - APART], m->mean, error, of, should);
+                          lag_of(p, i - APART), m->mean, error, of, should);
     else if (i < PAIRS)
         bnn_checker_break(c, "in %s the %s of y - E[y] in sd is %.4g (standard error %.2g), of %s it is %.4g", mode, measured_names[i],
                           m->mean, error, of, should);
@@ -147,19 +154,20 @@ static void break_measure(bnn_checker *c, int i, const char *mode, const moments
                           i - PAIRS + 1, m->mean, error, of, should);
 }
 
-static void compare_with_gaussian(bnn_checker *c, const law *w, const char *mode, const double *correlation, int pairs) {
+static void compare_with_gaussian(bnn_checker *c, const bnn_layer_pass *p, const law *w, const char *mode, const double *correlation,
+                                  int pairs) {
     for (int i = 0; i < PAIRS + pairs; i++) {
         if (i >= APART && i < PAIRS) continue; /* compared with the other mode */
         double should = i < PAIRS ? gaussian[i] : correlation[i - PAIRS], off = fabs(w->m[i].mean - should);
         if (off > bnn_most_z(N_MEASURED) * sqrt(moments_var(&w->m[i]) / w->m[i].n) + 100 * ROUNDING)
-            break_measure(c, i, mode, &w->m[i], should, "the sd of the weights imply");
+            break_measure(c, p, i, mode, &w->m[i], should, "the sd of the weights imply");
     }
 }
 
-static void compare_modes(bnn_checker *c, const law *rows, const law *draw, int pairs) {
+static void compare_modes(bnn_checker *c, const bnn_layer_pass *p, const law *rows, const law *draw, int pairs) {
     for (int i = 0; i < PAIRS + pairs; i++)
         if (fabs(bnn_moments_z_between(&rows->m[i], &draw->m[i])) > bnn_most_z(N_MEASURED))
-            break_measure(c, i, "ROWS", &rows->m[i], draw->m[i].mean, "DRAW");
+            break_measure(c, p, i, "ROWS", &rows->m[i], draw->m[i].mean, "DRAW");
 }
 
 /* The spread of each unit where the weights do not tell it: over the first draws of DRAW. */
@@ -187,8 +195,11 @@ static void compare_laws(bnn_checker *c, bnn_layer_pass *p, double *centre, doub
     law rows = {.centre = centre, .sd = sd}, draw = rows;
     draw_law(p, BNN_ROWS, draws, &rows);
     draw_law(p, BNN_DRAW, draws, &draw);
-    if (known) compare_with_gaussian(c, &rows, "ROWS", correlation, pairs), compare_with_gaussian(c, &draw, "DRAW", correlation, pairs);
-    compare_modes(c, &rows, &draw, pairs);
+    if (known) {
+        compare_with_gaussian(c, p, &rows, "ROWS", correlation, pairs);
+        compare_with_gaussian(c, p, &draw, "DRAW", correlation, pairs);
+    }
+    compare_modes(c, p, &rows, &draw, pairs);
 }
 
 static bnn_status compare_law(bnn_checker *c, const bnn_layer_case *k) {

@@ -77,14 +77,31 @@ static bnn_status at_once(bnn_checker *c, const bnn_layer_case *k, int n, int n_
     return s;
 }
 
+/* Rows that interact are no sum: gradients of many are those of differences. Gradients to y of one sign leave sums over rows large. */
+static bnn_status coupled_rows(bnn_checker *c, const bnn_layer_case *k) {
+    enum { ROWS = 130, LEAST = 12 };
+    bnn_layer_pass p;
+    bnn_layer_case some = *k;
+    char note[32];
+    some.most_entries = LEAST;
+    BNN_TRY(bnn_case_open(k, bnn_case_times(bnn_case_layer(k), 10 * LEAST, LEAST, ROWS), 131, &p));
+    for (size_t i = 0; i < (size_t)p.n * p.d_out; i++) p.c[i] = (bnn_real)fabs((double)p.c[i]);
+    p.guarded = true;
+    snprintf(note, sizeof note, "with %d rows", p.n);
+    c->note = note;
+    bnn_layer_pass_gradient(&p);
+    if (*p.overrun) bnn_checker_break(c, "%s", p.overrun);
+    bnn_status s = bnn_checker_broken(c) ? BNN_OK : bnn_check_differences(c, &some, &p);
+    c->note = NULL;
+    bnn_layer_pass_close(&p);
+    return s;
+}
+
 bnn_status bnn_rule_sizes(bnn_checker *c, const bnn_layer_case *k) {
     static const int numbers[] = {19, 257, 4097, 100000};
     static const int pieces[][3] = {{1, 5, 7}, {1, 5, 7}, {17, 241}, {1000}};
     static const int n_pieces[] = {3, 3, 2, 1};
-    if (bnn_case_is_coupled(k)) {
-        bnn_checker_skip(c, "COUPLED: the rows interact in training");
-        return BNN_OK;
-    }
+    if (bnn_case_is_coupled(k)) return coupled_rows(c, k);
     for (int i = 0; i < 4 && !bnn_checker_broken(c); i++)
         if (i == 0 || bnn_case_times(bnn_case_layer(k), 6, 0, numbers[i]) == numbers[i])
             BNN_TRY(at_once(c, k, numbers[i], n_pieces[i], pieces[i]));
@@ -140,6 +157,7 @@ static bnn_status at_text(bnn_checker *c, const bnn_layer_case *k, const char *t
         s = works(c, &wide);
         if (s == BNN_OK && !bnn_checker_broken(c) && there->n_theta > 0 && k->mode == BNN_MEAN) s = bnn_check_kl_by_quadrature(c, &wide);
         if (s == BNN_OK && !bnn_checker_broken(c) && quick && k->mode == BNN_DRAW) s = bnn_case_ask(c, &wide, bnn_rule_joint);
+        if (s == BNN_OK && !bnn_checker_broken(c) && quick && k->mode == BNN_DRAW) s = bnn_case_ask(c, &wide, bnn_rule_entropy);
         c->note = NULL;
     }
     bnn_spec_net_close(&net);

@@ -4,6 +4,7 @@
  */
 #include "layer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool has_state(const bnn_plan *plan) {
@@ -48,6 +49,103 @@ static void run(bnn_checker *c, bnn_layer_pass *p, bnn_real *kept) {
     check_moves(c, p, kept);
 }
 
+/* ---------------------------------------------------------------- what is remembered */
+
+/* theta after one call, where row `moved` of the inputs is another (-1: none). theta is put back. */
+static void absorb_with(bnn_layer_pass *p, int moved, const bnn_real *kept, bnn_real *after) {
+    size_t bytes = (size_t)p->l->n_theta * sizeof *kept;
+    for (int k = 0; moved >= 0 && k < p->l->n_in; k++)
+        for (size_t i = 0; i < p->d_in[k]; i++) p->x[k][(size_t)moved * p->d_in[k] + i] += 5;
+    bnn_layer_pass_forward(p, p->n);
+    bnn_layer_pass_absorb(p, p->n);
+    memcpy(after, p->theta, bytes);
+    memcpy(p->theta, kept, bytes);
+    for (int k = 0; moved >= 0 && k < p->l->n_in; k++)
+        for (size_t i = 0; i < p->d_in[k]; i++) p->x[k][(size_t)moved * p->d_in[k] + i] -= 5;
+}
+
+/* Who looks at one row of a batch looks at all. */
+static void every_row_counts(bnn_checker *c, bnn_layer_pass *p, const bnn_real *kept, bnn_real *room) {
+    size_t bytes = (size_t)p->l->n_theta * sizeof *kept;
+    bnn_real *still = room, *after = room + p->l->n_theta;
+    int first = -1, missing = -1;
+    absorb_with(p, -1, kept, still);
+    for (int j = 0; j < 4; j++) {
+        int row = j * (p->n - 1) / 3;
+        absorb_with(p, row, kept, after);
+        bool counts = memcmp(still, after, bytes) != 0;
+        if (counts && first < 0) first = row;
+        if (!counts && missing < 0) missing = row;
+    }
+    if (first >= 0 && missing >= 0) bnn_checker_break(c, "absorb looks at row %d of %d, and not at row %d", first, p->n, missing);
+}
+
+/* Absorbs the batch until nothing moves. */
+static bool comes_to_rest(bnn_layer_pass *p, int times, bnn_real *before) {
+    size_t n = (size_t)p->l->n_theta;
+    bool rests = false;
+    for (int t = 0; t < times && !rests; t++) {
+        memcpy(before, p->theta, n * sizeof *before);
+        bnn_layer_pass_forward(p, p->n);
+        bnn_layer_pass_absorb(p, p->n);
+        rests = true;
+        for (size_t i = 0; i < n; i++) rests &= fabs((double)p->theta[i] - (double)before[i]) <= 1e-5 * (1 + fabs((double)before[i]));
+    }
+    return rests;
+}
+
+/* Mean and mean square of unit u over the rows. */
+static void measure_unit(const bnn_layer_pass *p, size_t u, double *mean, double *square) {
+    *mean = *square = 0;
+    for (size_t r = 0; r < (size_t)p->n; r++) {
+        double y = (double)p->y[r * p->d_out + u];
+        *mean += y / p->n, *square += y * y / p->n;
+    }
+}
+
+/* A layer that has seen one batch only does to it out of training nearly what it does in training, on average over its rows. */
+static void compare_predictions(bnn_checker *c, bnn_layer_pass *p, double *mean, double *square) {
+    const double off = 0.2;
+    bnn_layer_pass_forward(p, p->n);
+    for (size_t u = 0; u < p->d_out; u++) measure_unit(p, u, &mean[u], &square[u]);
+    p->io.train = false;
+    bnn_layer_pass_forward(p, p->n);
+    p->io.train = true;
+    for (size_t u = 0; u < p->d_out; u++) {
+        double m, s, size = sqrt(square[u]);
+        measure_unit(p, u, &m, &s);
+        if (!(fabs(m - mean[u]) <= off * size + ROUNDING && fabs(sqrt(s) - size) <= off * size + ROUNDING))
+            bnn_checker_break(c,
+                              "once one batch alone is absorbed y[%zu] of it has the mean %.4g and the mean square %.4g without training, "
+                              "in training %.4g and %.4g: is what is kept what is read?",
+                              u, m, s, mean[u], square[u]);
+    }
+}
+
+/* Many rows with a mean and a variance of their own; not where that takes long. */
+static bnn_status remembers(bnn_checker *c, const bnn_layer_case *k) {
+    enum { ROWS = 128, TIMES = 2000, FEWEST = 100 };
+    const int times = bnn_case_times(bnn_case_layer(k), ROWS, 0, TIMES);
+    bnn_layer_pass p;
+    if (times < FEWEST) return BNN_OK;
+    BNN_TRY(bnn_layer_pass_open(k->net->net, k->node, ROWS, BNN_MEAN, bnn_rng_seed(32), &p));
+    size_t n = (size_t)p.l->n_theta;
+    for (int i = 0; i < p.l->n_in; i++)
+        for (size_t j = 0; j < ROWS * p.d_in[i]; j++) p.x[i][j] = 3 + 2 * p.x[i][j];
+    bnn_real *room = calloc(3 * n, sizeof *room);
+    double *measured = calloc(2 * p.d_out, sizeof *measured);
+    bool ok = room && measured;
+    if (ok) {
+        memcpy(room, p.theta, n * sizeof *room);
+        every_row_counts(c, &p, room, room + n);
+        if (bnn_case_has_cap(k, BNN_COUPLED) && !bnn_checker_broken(c) && comes_to_rest(&p, times, room))
+            compare_predictions(c, &p, measured, measured + p.d_out);
+    }
+    free(room), free(measured);
+    bnn_layer_pass_close(&p);
+    return ok ? BNN_OK : bnn_oom("a rule");
+}
+
 bnn_status bnn_rule_absorb(bnn_checker *c, const bnn_layer_case *k) {
     bool state = has_state(&bnn_case_layer(k)->plan);
     bnn_layer_pass p;
@@ -66,5 +164,5 @@ bnn_status bnn_rule_absorb(bnn_checker *c, const bnn_layer_case *k) {
     bnn_status s = kept ? BNN_OK : bnn_oom("a rule");
     bnn_guarded_free(kept);
     bnn_layer_pass_close(&p);
-    return s;
+    return s == BNN_OK && !bnn_checker_broken(c) ? remembers(c, k) : s;
 }

@@ -38,6 +38,17 @@ static void interleave(bnn_layer_pass *a, bnn_layer_pass *b) {
     bnn_layer_pass_penalty(a), bnn_layer_pass_penalty(b);
 }
 
+/* Backward twice after one forward, as the curvature of several outputs is made: the second time leaves what a first one does. */
+static void repeat_backward(bnn_layer_pass *p) {
+    bnn_layer_pass_start(p, true);
+    bnn_layer_pass_rows(p, 0, p->n, false);
+    bnn_layer_pass_rows(p, 0, p->n, true);
+    bnn_layer_pass_zero_gradients(p);
+    bnn_layer_pass_rows(p, 0, p->n, true);
+    bnn_layer_pass_finish(p);
+    bnn_layer_pass_penalty(p);
+}
+
 /* A alone, then A and another node B in turns, then A again: the same bits. */
 static void compare_calls(bnn_checker *c, bnn_layer_pass *first, bnn_layer_pass *again, bnn_layer_pass *other) {
     const char *what;
@@ -52,6 +63,9 @@ static void compare_calls(bnn_checker *c, bnn_layer_pass *first, bnn_layer_pass 
     bnn_layer_pass_zero_gradients(again);
     bnn_layer_pass_gradient(again);
     if ((what = bnn_difference_of_passes(first, again))) bnn_checker_break(c, "%s depends on the calls before", what);
+    repeat_backward(again);
+    if ((what = bnn_difference_of_passes(first, again)))
+        bnn_checker_break(c, "a second backward after one forward leaves another %s: does backward spoil its cache?", what);
 }
 
 static bnn_status with_other(bnn_checker *c, const bnn_layer_case *k, const bnn_layer_case *other) {

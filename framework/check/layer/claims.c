@@ -108,6 +108,48 @@ bnn_status bnn_rule_options(bnn_checker *c, const bnn_layer_case *k) {
 
 /* ---------------------------------------------------------------- initial values and capabilities */
 
+/* Says whether numbers look like draws: all are different, and about two thirds of them above or below both their neighbours, which of a
+ * grid or a wave few are. */
+static bool look_drawn(const bnn_real *a, int n) {
+    enum { FEWEST = 10 };
+    int turns = 0;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < i && n < 256; j++)
+            if (a[i] == a[j]) return false;
+    for (int i = 1; i + 1 < n; i++) turns += (a[i] > a[i - 1]) == (a[i] > a[i + 1]);
+    return n >= FEWEST && turns > 0.45 * (n - 2) && turns < 0.9 * (n - 2);
+}
+
+/* Two columns of a matrix [rows, cols] that are drawn alike, and so stay for ever; -1: there are none. */
+static int twin_of(const bnn_real *a, const bnn_param *block, int column) {
+    for (int other = 0; other < column; other++) {
+        bool same = true, constant = true;
+        for (int i = 0; i < block->rows && same; i++) {
+            same = a[i * block->cols + column] == a[i * block->cols + other];
+            constant &= a[i * block->cols + column] == a[column];
+        }
+        if (same && !constant) return other;
+    }
+    return -1;
+}
+
+/* theta and what another stream made. What no stream moves may be set as it likes, unless it looks like draws. */
+static void check_draws(bnn_checker *c, const bnn_layer *l, const bnn_real *theta, const bnn_real *other) {
+    enum { MOST_COLUMNS = 16 };
+    const bnn_plan *plan = &l->plan;
+    if (memcmp(theta, other, (size_t)l->n_theta * sizeof *theta) == 0 && look_drawn(theta, l->n_theta))
+        bnn_checker_break(c, "the initial parameters look drawn, but are the same in two streams: is rng used?");
+    for (int b = 0; b < plan->n_params; theta += bnn_param_size(&plan->param[b]), other += bnn_param_size(&plan->param[b]), b++) {
+        const bnn_param *block = &plan->param[b];
+        int n = bnn_param_size(block), columns = block->rows > 1 && block->cols < MOST_COLUMNS ? block->cols : 0;
+        bool moves = memcmp(theta, other, (size_t)n * sizeof *theta) != 0;
+        for (int j = 1; moves && j < columns && block->role != BNN_STATE; j++)
+            if (twin_of(theta, block, j) >= 0)
+                bnn_checker_break(c, "columns %d and %d of block '%s' are drawn alike, so that their units stay one",
+                                  twin_of(theta, block, j), j, block->name);
+    }
+}
+
 bnn_status bnn_rule_init(bnn_checker *c, const bnn_layer_case *k) {
     const bnn_layer *l = bnn_case_layer(k);
     size_t n = (size_t)l->n_theta;
@@ -120,6 +162,7 @@ bnn_status bnn_rule_init(bnn_checker *c, const bnn_layer_case *k) {
         for (size_t i = 0; i < n; i++) theta[i] = again[i] = (bnn_real)NAN;
         k->type->init(l, bnn_rng_seed(20), theta);
         k->type->init(l, bnn_rng_seed(21), again);
+        check_draws(c, l, theta, again);
         k->type->init(l, bnn_rng_seed(20), again);
         for (size_t i = 0; i < n; i++)
             if (!isfinite(theta[i])) bnn_checker_break(c, "theta[%zu] is initially %g: is it set?", i, (double)theta[i]);
@@ -166,6 +209,8 @@ static void reverse(size_t n, bnn_real *v) {
 static void check_elementwise(bnn_checker *c, bnn_layer_pass *p) {
     size_t n = BNN_CASE_ROWS * p->d_in[0];
     bnn_real *before = bnn_guarded_new(n);
+    if (p->l->n_theta > 0 || p->l->object.type->caps & BNN_STOCHASTIC)
+        bnn_checker_break(c, "ELEMENTWISE, but there %s", p->l->n_theta > 0 ? "are parameters" : "is noise");
     if (!before || p->d_in[0] != p->d_out) {
         bnn_checker_break(c, "ELEMENTWISE, but a row of %zu numbers gives %zu", p->d_in[0], p->d_out);
         bnn_guarded_free(before);
@@ -274,12 +319,20 @@ bnn_status bnn_rule_flops(bnn_checker *c, const bnn_layer_case *k) {
     bool copies = only_copies(&p);
     for (int i = 0; i < l->n_in; i++) in += (double)p.d_in[i];
     bnn_layer_pass_close(&p);
-    for (int b = 0; b < plan->n_params; b++) weights += plan->param[b].role == BNN_HYPER || plan->param[b].role == BNN_STATE ? 0 : bnn_param_size(&plan->param[b]);
+    for (int b = 0; b < plan->n_params; b++)
+        weights += plan->param[b].role == BNN_HYPER || plan->param[b].role == BNN_STATE ? 0 : bnn_param_size(&plan->param[b]);
     double forward = plan->flops_row + plan->flops_pass, back = plan->back_flops_row + plan->back_flops_pass;
     if (bnn_case_has_cap(k, BNN_AFFINE)) {
         double product = 2 * in * out;
         within(c, "flops of a row", forward, 0.9 * product, 1.1 * (product + out));
         within(c, "back_flops of a row", back, 1.8 * product, 2.2 * (product + out));
+        return BNN_OK;
+    }
+    if (bnn_case_has_cap(k, BNN_CONV)) {
+        double pixels_in = in / l->in[0].d[0], pixels_out = out / plan->out.d[0], product = 2 * (double)bnn_param_size(&plan->param[0]);
+        double low = 0.4 * product * fmin(pixels_in, pixels_out), high = 1.1 * (product * fmax(pixels_in, pixels_out) + out);
+        within(c, "flops of a row", forward, low, high);
+        within(c, "back_flops of a row", back, 2 * low, 2 * high);
         return BNN_OK;
     }
     double most = 32 * (fmax(in, out) + 1) + weights * (64 + 4 * out);

@@ -59,6 +59,7 @@ static void break_gradient(bnn_checker *c, const bnn_layer_pass *p, const piece 
 }
 
 enum { FEWEST_ENTRIES = 24 };
+static const double least_slope = 1e-30; /* slopes below it, of outputs that have all but vanished, are not told from 0 */
 
 /* The entry that is furthest off, if one is off at all. Where a pass takes long only some are looked at. */
 static bnn_status compare_piece(bnn_checker *c, const bnn_layer_case *k, bnn_layer_pass *p, const piece *of) {
@@ -74,7 +75,7 @@ static bnn_status compare_piece(bnn_checker *c, const bnn_layer_case *k, bnn_lay
         at.size = 0;
         slope[j] = bnn_difference(moved_j, &at, &of->at[bnn_case_pick(j, m, of->n)], &kinked[j]);
         largest = fmax(largest, fabs(slope[j]));
-        floor[j] = 4 * REAL_EPSILON * at.size / DIFFERENCE_STEP;
+        floor[j] = 4 * REAL_EPSILON * at.size / DIFFERENCE_STEP + least_slope;
     }
     for (int j = 0; ok && j < m; j++) {
         double off = fabs((double)of->gradient[bnn_case_pick(j, m, of->n)] - slope[j]);
@@ -111,11 +112,40 @@ static bnn_status compare_inputs(bnn_checker *c, const bnn_layer_case *k, bnn_la
     return BNN_OK;
 }
 
+bnn_status bnn_check_differences(bnn_checker *c, const bnn_layer_case *k, bnn_layer_pass *p) {
+    BNN_TRY(compare_theta(c, k, p));
+    return compare_inputs(c, k, p);
+}
+
+enum { SOME = 12 }; /* entries of an array that are looked at far away */
+
+static bnn_layer_case far_case(const bnn_layer_case *k) {
+    bnn_layer_case far = *k;
+    far.most_entries = k->most_entries > 0 && k->most_entries < SOME ? k->most_entries : SOME;
+    far.far = true;
+    return far;
+}
+
+/* At 10 times its inputs, beyond where tables, cuts and thresholds begin. */
+static bnn_status far_inputs(bnn_checker *c, const bnn_layer_case *k) {
+    bnn_layer_pass p;
+    const bnn_layer_case far = far_case(k);
+    const char *note = c->note;
+    BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 5, &p));
+    for (int i = 0; i < p.l->n_in; i++)
+        for (size_t j = 0; j < BNN_CASE_ROWS * p.d_in[i]; j++) p.x[i][j] *= 10;
+    if (!note) c->note = "at 10 times the inputs";
+    bnn_layer_pass_gradient(&p);
+    bnn_status s = bnn_check_differences(c, &far, &p);
+    c->note = note;
+    bnn_layer_pass_close(&p);
+    return s;
+}
+
 /* At `times` its own parameters; not where that leaves numbers too large for differences. */
 static bnn_status far_gradient(bnn_checker *c, const bnn_layer_case *k, int times) {
-    enum { SOME = 12 };
     bnn_layer_pass p;
-    bnn_layer_case far = *k;
+    const bnn_layer_case far = far_case(k);
     char note[64];
     BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 2, &p));
     for (int b = 0, i = 0; b < p.l->plan.n_params; b++)
@@ -123,8 +153,6 @@ static bnn_status far_gradient(bnn_checker *c, const bnn_layer_case *k, int time
             if (p.l->plan.param[b].role != BNN_STATE) p.theta[i] *= (bnn_real)times;
     snprintf(note, sizeof note, "at %d times the parameters", times);
     if (!c->note) c->note = note;
-    far.most_entries = k->most_entries > 0 && k->most_entries < SOME ? k->most_entries : SOME;
-    far.far = true;
     bnn_layer_pass_gradient(&p);
     bnn_status s = compare_theta(c, &far, &p);
     if (c->note == note) c->note = NULL;
@@ -132,16 +160,23 @@ static bnn_status far_gradient(bnn_checker *c, const bnn_layer_case *k, int time
     return s;
 }
 
+/* Where kinks like to be: an input is 0, and two that stand side by side are equal. Not a whole row of zeros, where sqrt(x^2 v) has one,
+ * nor a whole line of equal ones, whose variance is 0. */
+static void put_on_kinks(const bnn_shape *shape, size_t d, bnn_real *x) {
+    enum { LINE = 3 };
+    if (d > 1) x[d] = 0;
+    if (shape->d[shape->rank - 1] >= LINE) x[2 * d] = x[2 * d + 1];
+}
+
 bnn_status bnn_rule_gradient(bnn_checker *c, const bnn_layer_case *k) {
     bnn_layer_pass p;
     BNN_TRY(bnn_case_open(k, BNN_CASE_ROWS, 1, &p));
-    for (int i = 0; i < p.l->n_in; i++)
-        if (p.d_in[i] > 1) p.x[i][p.d_in[i]] = 0; /* where kinks like to be; not a whole row of zeros, where sqrt(x^2 v) has one */
+    for (int i = 0; i < p.l->n_in; i++) put_on_kinks(&p.l->in[i], p.d_in[i], p.x[i]);
     bnn_layer_pass_gradient(&p);
-    bnn_status s = compare_theta(c, k, &p);
-    if (s == BNN_OK) s = compare_inputs(c, k, &p);
+    bnn_status s = bnn_check_differences(c, k, &p);
     for (int sign = -1; sign <= 1 && s == BNN_OK && p.l->n_theta > 0 && !bnn_checker_broken(c); sign += 2)
         s = far_gradient(c, k, 10 * sign);
+    if (s == BNN_OK && !bnn_checker_broken(c) && k->most_entries == 0) s = far_inputs(c, k);
     bnn_layer_pass_close(&p);
     return s;
 }
@@ -231,6 +266,7 @@ static void take_one_away(bnn_checker *c, const bnn_layer_pass *p, bnn_layer_pas
     q->dx[unwanted] = NULL;
     bnn_layer_pass_gradient(q);
     q->dx[unwanted] = dx;
+    compare_wanted(c, "dtheta", "one dx", (size_t)p->l->n_theta, p->dtheta, q->dtheta);
     for (int i = 0; i < q->l->n_in; i++)
         if (i != unwanted) compare_wanted(c, "dx", "another dx", BNN_CASE_ROWS * q->d_in[i], p->dx[i], q->dx[i]);
 }
@@ -270,6 +306,21 @@ static void compare_scales(bnn_checker *c, const bnn_layer_pass *one, const bnn_
                           other->scale, one->penalty, bnn_ratio_guess(other->penalty, one->penalty, NAN, 0, guess));
 }
 
+static double penalty_of_stream(bnn_layer_pass *p, bnn_mode mode, uint64_t stream) {
+    p->io.mode = mode;
+    p->io.rng = bnn_rng_split(bnn_rng_seed(6), stream);
+    bnn_layer_pass_forward(p, p->n);
+    return p->penalty;
+}
+
+/* A penalty that no noise moves is a function of theta alone, in every mode. */
+static void compare_penalties(bnn_checker *c, const bnn_layer_case *k, bnn_layer_pass *p) {
+    double is = penalty_of_stream(p, k->mode, 0), should = penalty_of_stream(p, BNN_ROWS, 0);
+    bool random = is != penalty_of_stream(p, k->mode, 1) || should != penalty_of_stream(p, BNN_ROWS, 1);
+    if (!random && !(fabs(is - should) <= 10 * ROUNDING * (1 + fabs(should))))
+        bnn_checker_break(c, "the penalty is %.6g in %s and %.6g in ROWS", is, bnn_mode_names[k->mode], should);
+}
+
 bnn_status bnn_rule_penalty(bnn_checker *c, const bnn_layer_case *k) {
     bnn_layer_pass one, other;
     if (!k->type->penalty) {
@@ -282,6 +333,7 @@ bnn_status bnn_rule_penalty(bnn_checker *c, const bnn_layer_case *k) {
     penalty_at(&other, 0.3);
     compare_scales(c, &one, &other);
     bnn_status s = compare_theta(c, k, &one);
+    compare_penalties(c, k, &one);
     bnn_layer_pass_close(&other), bnn_layer_pass_close(&one);
     return s;
 }

@@ -216,9 +216,110 @@ static bnn_status under_prior(bnn_checker *c, const bnn_layer_case *k, const cha
     return s;
 }
 
+static const char *const other_priors[] = {"gauss:sd=0.3,bias_sd=2", "gauss:sd=3,scale=fan_in", "scale_mixture"};
+
 static bnn_status under_other_priors(bnn_checker *c, const bnn_layer_case *k) {
-    static const char *const priors[] = {"gauss:sd=0.3,bias_sd=2", "gauss:sd=3,scale=fan_in", "scale_mixture"};
-    for (size_t i = 0; i < sizeof priors / sizeof *priors && !bnn_checker_broken(c); i++) BNN_TRY(under_prior(c, k, priors[i]));
+    for (size_t i = 0; i < sizeof other_priors / sizeof *other_priors && !bnn_checker_broken(c); i++)
+        BNN_TRY(under_prior(c, k, other_priors[i]));
+    return BNN_OK;
+}
+
+/* ---------------------------------------------------------------- weights of any other law */
+
+/* The block of theta that is called after a drawn one: NAME_... of role VARIATIONAL for NAME. NULL: there is none. */
+static const bnn_param *origin_of(const bnn_plan *plan, const bnn_param *drawn) {
+    size_t length = strlen(drawn->name);
+    for (int b = 0; b < plan->n_params; b++) {
+        const bnn_param *block = &plan->param[b];
+        if (block->role == BNN_VARIATIONAL && strncmp(block->name, drawn->name, length) == 0 && block->name[length] == '_') return block;
+    }
+    return NULL;
+}
+
+/* Says whether every VARIATIONAL block is called after a drawn one, so that what is drawn is all that has a prior. */
+static bool draws_all(const bnn_plan *plan) {
+    int variational = 0, called = 0;
+    for (int b = 0; b < plan->n_params; b++) {
+        const bnn_param *block = &plan->param[b];
+        if (block->role != BNN_VARIATIONAL) continue;
+        variational++;
+        for (int d = 0, found = 0; d < plan->n_drawn && !found; d++) {
+            size_t length = strlen(plan->drawn[d].name);
+            called += found = strncmp(block->name, plan->drawn[d].name, length) == 0 && block->name[length] == '_';
+        }
+    }
+    return variational > 0 && called == variational;
+}
+
+/* log p of what the pass has drawn. */
+static double logp_of_draw(const bnn_layer_pass *p, const bnn_prior *prior) {
+    const bnn_plan *plan = &p->l->plan;
+    double sum = 0;
+    for (int d = 0; d < plan->n_drawn; d++) {
+        const bnn_param *origin = origin_of(plan, &plan->drawn[d]);
+        if (!origin) continue;
+        bnn_prior_block block = bnn_layer_prior_block(p->l, origin);
+        block.weight = strncmp(plan->drawn[d].name, "bias", 4) != 0;
+        block.name = plan->drawn[d].name;
+        sum += bnn_prior_vtable(prior)->logp(prior, &block, bnn_param_size(&plan->drawn[d]), p->pass + plan->drawn_at[d], NULL);
+    }
+    return sum;
+}
+
+static double mean_penalty(bnn_layer_pass *p, double *error) {
+    moments m = {0};
+    bool random = penalty_of(p, 0) != penalty_of(p, 1);
+    for (uint64_t s = 0; s < (random ? DRAWS : 1); s++) moments_add(&m, penalty_of(p, s));
+    *error = random ? moments_var(&m) / DRAWS : 0;
+    return m.mean;
+}
+
+/* KL from one prior less that from another is E[log p - log p'] of what is drawn, whatever q is. A penalty that no prior moves is that of
+ * a prior of the layer's own. */
+static void compare_priors(bnn_checker *c, bnn_layer_pass *p, bnn_layer_pass *other) {
+    double error[2], change = mean_penalty(other, &error[1]) - mean_penalty(p, &error[0]);
+    moments m = {0};
+    char guess[BNN_GUESS_TEXT];
+    for (uint64_t s = 0; s < DRAWS; s++) {
+        p->io.rng = bnn_rng_split(bnn_rng_seed(95), s);
+        bnn_layer_pass_start(p, false);
+        moments_add(&m, logp_of_draw(p, p->l->prior) - logp_of_draw(p, other->l->prior));
+    }
+    double sd = sqrt(moments_var(&m) / m.n + error[0] + error[1]);
+    if (change == 0 || fabs(change - m.mean) <= MOST_Z * sd + 100 * ROUNDING * (1 + fabs(m.mean))) return;
+    bnn_checker_break(c, "the penalty is %.6g more than under the prior gauss, by what is drawn it should be %.6g more%s", change, m.mean,
+                      bnn_ratio_guess(change, m.mean, NAN, 0, guess));
+}
+
+static bnn_status move_prior(bnn_checker *c, const bnn_layer_case *k, const char *prior) {
+    bnn_spec_net net;
+    bnn_layer_pass p, other;
+    char note[80];
+    bnn_status s = bnn_spec_net_open_with(k->spec, prior, &net);
+    if (s < 0) return s == BNN_ERR_MEMORY ? s : BNN_OK;
+    snprintf(note, sizeof note, "under the prior %s", prior);
+    c->note = note;
+    s = bnn_layer_pass_open(k->net->net, k->node, 1, BNN_DRAW, bnn_rng_seed(96), &p);
+    if (s == BNN_OK && (s = bnn_layer_pass_open(net.net, k->node, 1, BNN_DRAW, bnn_rng_seed(96), &other)) < 0) bnn_layer_pass_close(&p);
+    if (s == BNN_OK) {
+        memcpy(other.theta, p.theta, (size_t)p.l->n_theta * sizeof *p.theta);
+        compare_priors(c, &p, &other);
+        bnn_layer_pass_close(&other), bnn_layer_pass_close(&p);
+    }
+    c->note = NULL;
+    bnn_spec_net_close(&net);
+    return s;
+}
+
+/* Of weights whose law is not known: how the penalty moves with the prior. */
+static bnn_status of_other_law(bnn_checker *c, const bnn_layer_case *k) {
+    const bnn_layer *l = bnn_case_layer(k);
+    if (!k->type->penalty || !draws_all(&l->plan) || prior_of(l) != l->prior || !l->prior) {
+        bnn_checker_skip(c, "there are no VARIATIONAL blocks NAME_mu and NAME_rho, nor others whose weights are drawn as NAME");
+        return BNN_OK;
+    }
+    for (size_t i = 0; i < sizeof other_priors / sizeof *other_priors && !bnn_checker_broken(c); i++)
+        BNN_TRY(move_prior(c, k, other_priors[i]));
     return BNN_OK;
 }
 
@@ -227,14 +328,13 @@ bnn_status bnn_rule_kl(bnn_checker *c, const bnn_layer_case *k) {
     weights w[MOST_BLOCKS];
     BNN_TRY(bnn_case_open(k, 1, 92, &p));
     int blocks = find_weights(&p, prior_of(p.l), w);
-    if (blocks == 0)
-        bnn_checker_skip(c, "there are no VARIATIONAL blocks NAME_mu and NAME_rho");
-    else if (!k->type->penalty)
+    if (blocks > 0 && !k->type->penalty)
         bnn_checker_break(c, "there are Gaussian weights, but no penalty hook to tell their KL");
-    else
+    else if (blocks > 0)
         check_kl(c, &p, w, blocks), check_far(c, &p, w, blocks);
     bnn_layer_pass_close(&p);
-    return blocks > 0 && !bnn_checker_broken(c) ? under_other_priors(c, k) : BNN_OK;
+    if (blocks == 0) return of_other_law(c, k);
+    return !bnn_checker_broken(c) ? under_other_priors(c, k) : BNN_OK;
 }
 
 /* ---------------------------------------------------------------- gates */
@@ -286,6 +386,7 @@ static bnn_status count_gates(const bnn_layer_case *k, int *distinct) {
 }
 
 bnn_status bnn_rule_entropy(bnn_checker *c, const bnn_layer_case *k) {
+    static const double places[] = {-2, -1, 0, 1, 2, -12, -6, 6, 12}; /* of the parameters: the last ones where few gates drop, or stay */
     bnn_layer_pass p;
     double gates = 0;
     int distinct = 0;
@@ -295,8 +396,8 @@ bnn_status bnn_rule_entropy(bnn_checker *c, const bnn_layer_case *k) {
     }
     BNN_TRY(bnn_case_open(k, 1, 93, &p));
     check_entropy(c, &p, &gates);
-    for (double at = -2; at <= 2; at++) {
-        for (int i = 0; i < p.l->n_theta; i++) p.theta[i] = (bnn_real)at;
+    for (size_t j = 0; j < sizeof places / sizeof *places; j++) {
+        for (int i = 0; i < p.l->n_theta; i++) p.theta[i] = (bnn_real)places[j];
         check_entropy(c, &p, &gates);
     }
     bnn_status s = p.d_in[0] == p.d_out ? count_gates(k, &distinct) : BNN_OK;

@@ -5,6 +5,9 @@
 #include "layer.h"
 #include "check/statics.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 enum {
     TYPE = 0,
     MEAN = 1 << BNN_MEAN,
@@ -34,7 +37,10 @@ static const struct {
     {{"bounds", "no hook writes outside its arrays or into what it is only lent"}, MODES, bnn_rule_bounds},
     {{"reload", "a network made of the printed text gives the same bits with the same theta"}, SPEC, bnn_rule_reload},
     {{"shapes", "bind refuses an input with a sentence that names node and shape, or the layer works on it"}, SPEC, bnn_rule_shapes},
-    {{"init", "initial parameters are all set, finite, and the same for the same stream"}, NODE, bnn_rule_init},
+    {{"init", "initial parameters are all set, finite, the same for the same stream, and where they are drawn others for another one and "
+              "for each unit"},
+     NODE,
+     bnn_rule_init},
     {{"capabilities", "AFFINE is x kernel + bias, CONV a convolution with kernel and bias, and RESHAPE leaves every number"},
      NODE,
      bnn_rule_capabilities},
@@ -44,7 +50,9 @@ static const struct {
     {{"flops", "the declared operations are those of the product, or a plausible number for each unit"}, NODE, bnn_rule_flops},
     {{"finite", "values and gradients are finite at extreme parameters, at huge inputs and for one row"}, MODES, bnn_rule_finite},
     {{"empty", "a call with no rows changes nothing"}, MODES, bnn_rule_empty},
-    {{"state", "the same call gives the same bits, whatever was called in between"}, MODES, bnn_rule_state},
+    {{"state", "the same call gives the same bits, whatever was called in between, and a second backward after one forward"},
+     MODES,
+     bnn_rule_state},
     {{"threads", "1, 2 and 4 threads at once get the bits of one alone"}, MODES, bnn_rule_threads},
     {{"function", "without noise for each row, equal rows give equal outputs"}, MEAN | DRAW, bnn_rule_function},
     {{"rows", "the rows may be cut anywhere and come in any order"}, MODES, bnn_rule_rows},
@@ -58,15 +66,19 @@ static const struct {
      bnn_rule_gradient},
     {{"adds", "every gradient is added to what is there"}, MODES, bnn_rule_adds},
     {{"unwanted", "gradients that are not wanted do not change the others"}, MODES, bnn_rule_unwanted},
-    {{"penalty", "the penalty is not scaled, its gradient is"}, MODES, bnn_rule_penalty},
+    {{"penalty", "the penalty is not scaled, its gradient is, and it is the same in every mode"}, MODES, bnn_rule_penalty},
     {{"roles", "blocks have the roles of their names, and the penalty is of those whose prior the layer owns"}, NODE, bnn_rule_roles},
+    {{"fan_in", "a matrix of weights that the output is linear in says how many of them an output is a sum of"}, NODE, bnn_rule_fan_in},
     {{"quiet", "a layer whose plan says quiet does not depend on the noise"}, ROWS | DRAW, bnn_rule_quiet},
-    {{"drawn", "the drawn blocks are those that y in DRAW depends on"}, NODE, bnn_rule_drawn},
+    {{"drawn", "the drawn blocks are those that y in DRAW depends on, and of Gaussian weights the weights"}, NODE, bnn_rule_drawn},
     {{"kl",
-      "the penalty of Gaussian weights is the KL of q from the prior, whichever it is: by quadrature, by Monte Carlo, and 0 at the prior"},
+      "the penalty of Gaussian weights is the KL of q from the prior, whichever it is: by quadrature, by Monte Carlo, and 0 at the prior; "
+      "that of others moves with the prior as what is drawn says"},
      NODE,
      bnn_rule_kl},
-    {{"entropy", "the penalty of gates is minus the entropy of K of them"}, NODE, bnn_rule_entropy},
+    {{"entropy", "the penalty of gates is minus the entropy of K of them, where nearly all drop and where nearly all stay, too"},
+     NODE,
+     bnn_rule_entropy},
     {{"keep", "keep is the share of units that stay, and has its gradient"}, NODE, bnn_rule_keep},
     {{"limit", "with its noise turned down to nothing the layer is that of MEAN"}, ROWS | DRAW, bnn_rule_limit},
     {{"moments", "mean and variance of the output are the same in ROWS and DRAW, and those that MEAN and the parameters imply"},
@@ -80,7 +92,11 @@ static const struct {
     {{"score", "the score has mean 0, times y it has the mean gradient of y, and of Gaussian weights it is that of their density"},
      NODE,
      bnn_rule_score},
-    {{"absorb", "STATE blocks get no gradient, and absorb moves them and nothing else, not for no rows"}, NODE, bnn_rule_absorb},
+    {{"absorb", "STATE blocks get no gradient, and absorb moves them and nothing else, not for no rows; every row counts, and once it has "
+                "seen one batch "
+                "only the layer does out of training what it does in training"},
+     NODE,
+     bnn_rule_absorb},
 };
 
 enum { N_RULES = sizeof rules / sizeof *rules };
@@ -206,4 +222,31 @@ static bnn_status share(bnn_checker *c, const char *spec) {
     return s;
 }
 
-const bnn_suite bnn_suite_layer = {.rule = rule_at, .run = run, .exercise = exercise, .share = share};
+static bnn_status open_and_close(const char *text) {
+    bnn_spec_net net;
+    bnn_status s = bnn_spec_net_open(text, &net);
+    if (s == BNN_OK) bnn_spec_net_close(&net);
+    return s == BNN_ERR_MEMORY ? s : BNN_OK;
+}
+
+static bnn_status attempt(bnn_checker *c, const char *spec, const char *key, const char *value) {
+    static const char *const inputs[] = {"a = input:6; b = a", "a = input:2x3; b = a", "a = input:2x3x4; b = a",
+                                         "a = input:2x3; b = flatten(a)"};
+    const bool two = ((const bnn_layer_type *)c->type)->min_in > 1;
+    char *text;
+    if (key) {
+        BNN_TRY(bnn_spec_with_option(c->type, spec, key, value, &text));
+        bnn_status s = open_and_close(text);
+        free(text);
+        return s;
+    }
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+        if (asprintf(&text, "%s; %s%s", inputs[i], c->type->name, two ? "(a, b)" : "(a)") < 0) return bnn_oom("a rule");
+        bnn_status s = open_and_close(text);
+        free(text);
+        if (s < 0) return s;
+    }
+    return BNN_OK;
+}
+
+const bnn_suite bnn_suite_layer = {.rule = rule_at, .run = run, .exercise = exercise, .share = share, .attempt = attempt};

@@ -89,9 +89,8 @@ static void compare_gates(bnn_checker *c, const bnn_layer_pass *p, const sample 
                               bnn_ratio_guess(ratio, 1, 1 - keep, 0, guess));
 }
 
-/* Says whether y in MEAN is linear in the weights: its second difference along one direction vanishes. Leaves MEAN and theta as they are.
- */
-static bool is_linear(bnn_layer_pass *p, const double *sd, bnn_real *theta) {
+/* Its second difference along one direction vanishes. Leaves theta as it is. */
+bool bnn_is_linear(bnn_layer_pass *p, const double *sd, bnn_real *theta) {
     size_t n = (size_t)p->l->n_theta;
     double bend = 0, size = 0;
     memcpy(theta, p->theta, n * sizeof *theta);
@@ -140,7 +139,7 @@ bool bnn_implied_law(bnn_layer_pass *p, double *y_sd, int pairs, double *correla
     size_t n = (size_t)p->l->n_theta;
     double *sd = calloc(n + 1, sizeof *sd);
     bnn_real *kept = calloc(2 * n + 1, sizeof *kept);
-    bool known = sd && kept && find_spread(p, sd) && is_linear(p, sd, kept);
+    bool known = sd && kept && find_spread(p, sd) && bnn_is_linear(p, sd, kept);
     p->io.mode = BNN_MEAN;
     for (size_t u = 0; known && u < p->d_out; u++) {
         double product = 0;
@@ -156,7 +155,7 @@ bool bnn_implied_law(bnn_layer_pass *p, double *y_sd, int pairs, double *correla
 static void compare_weights(bnn_checker *c, bnn_layer_pass *p, const sample *s, const char *mode, double *sd, bnn_real *theta) {
     double most = bnn_most_z(2 * s->n);
     p->io.mode = BNN_MEAN;
-    if (!find_spread(p, sd) || !is_linear(p, sd, theta)) return;
+    if (!find_spread(p, sd) || !bnn_is_linear(p, sd, theta)) return;
     for (size_t u = 0; u < s->n; u++) {
         double mean = s->centre[u], var = implied_var(p, u, sd), z = moments_z(&s->m[u], mean), z2 = moments_z(&s->m2[u], var);
         char guess[BNN_GUESS_TEXT];
@@ -168,6 +167,22 @@ static void compare_weights(bnn_checker *c, bnn_layer_pass *p, const sample *s, 
                               bnn_ratio_guess(s->m2[u].mean, var, NAN, 0, guess));
     }
 }
+
+/* Gaussian weights with other sd, from narrow to wide. false: there are none. */
+static bool set_spreads(bnn_layer_pass *p) {
+    static const double spreads[] = {4, 0.03, 0.5, 1.5};
+    const bnn_plan *plan = &p->l->plan;
+    bool found = false;
+    for (int b = 0; b < plan->n_params; b++) {
+        int rho = bnn_rho_of(p->l, b);
+        for (int i = 0; rho >= 0 && i < bnn_param_size(&plan->param[b]); i++)
+            p->theta[rho + i] = (bnn_real)bnn_softplus_inverse(spreads[i % 4]);
+        found |= rho >= 0;
+    }
+    return found;
+}
+
+static void sample_clear(sample *s) { memset(s->m, 0, s->n * sizeof *s->m), memset(s->m2, 0, s->n * sizeof *s->m2); }
 
 static void compare_all(bnn_checker *c, bnn_layer_pass *p, sample s[2], double *sd, bnn_real *theta) {
     draw_outputs(p, BNN_ROWS, &s[0]);
@@ -190,6 +205,13 @@ bnn_status bnn_rule_moments(bnn_checker *c, const bnn_layer_case *k) {
     if (status == BNN_OK) status = sample_new(p.d_out, &s[1]);
     if (status == BNN_OK && (!sd || !theta)) status = bnn_oom("a rule");
     if (status == BNN_OK) compare_all(c, &p, s, sd, theta);
+    if (status == BNN_OK && !bnn_checker_broken(c) && set_spreads(&p)) {
+        sample_clear(&s[0]), sample_clear(&s[1]);
+        const char *note = c->note;
+        c->note = "with weights of sd 0.03 to 4";
+        compare_all(c, &p, s, sd, theta);
+        c->note = note;
+    }
     free(sd);
     free(theta);
     sample_free(&s[0]);

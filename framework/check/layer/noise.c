@@ -104,25 +104,35 @@ static bool share_that_stays(const bnn_layer_pass *p, double keep, moments *shar
     return true;
 }
 
+/* At the parameters as they are. */
+static void compare_share(bnn_checker *c, bnn_layer_pass *p) {
+    moments share = {0};
+    bnn_layer_pass_forward(p, p->n);
+    double keep = keep_of(p->l, p->theta);
+    if (p->l->n_in != 1 || p->d_in[0] != p->d_out || !share_that_stays(p, keep, &share)) return;
+    char guess[BNN_GUESS_TEXT];
+    double off = share.mean - keep, sd = sqrt(fmax(moments_var(&share), keep * (1 - keep) / (double)p->d_out) / p->n);
+    if (fabs(off) > MOST_Z * sd + 10 * ROUNDING)
+        bnn_checker_break(c, "keep says that %.4g of the units stay, %.4g of %d rows of %zu did (standard error %.2g)%s", keep, share.mean,
+                          p->n, p->d_out, sd, bnn_ratio_guess(share.mean, keep, 1 - keep, 0, guess));
+}
+
 bnn_status bnn_rule_keep(bnn_checker *c, const bnn_layer_case *k) {
     const int rows = k->most_entries > 0 ? 5000 : bnn_case_times(bnn_case_layer(k), 1, 5000, 60000);
     bnn_layer_pass p;
-    moments share = {0};
     if (!k->type->keep) {
         bnn_checker_skip(c, "there is no keep hook");
         return BNN_OK;
     }
     check_keep_gradient(c, bnn_case_layer(k));
     BNN_TRY(bnn_layer_pass_open(k->net->net, k->node, rows, BNN_ROWS, bnn_rng_seed(82), &p));
-    bnn_layer_pass_forward(&p, rows);
-    double keep = keep_of(p.l, p.theta);
-    if (p.l->n_in == 1 && p.d_in[0] == p.d_out && share_that_stays(&p, keep, &share)) {
-        char guess[BNN_GUESS_TEXT];
-        double off = share.mean - keep, sd = sqrt(fmax(moments_var(&share), keep * (1 - keep) / (double)p.d_out) / rows);
-        if (fabs(off) > MOST_Z * sd + 10 * ROUNDING)
-            bnn_checker_break(c, "keep says that %.4g of the units stay, %.4g of %d rows of %zu did (standard error %.2g)%s", keep,
-                              share.mean, rows, p.d_out, sd, bnn_ratio_guess(share.mean, keep, 1 - keep, 0, guess));
+    compare_share(c, &p);
+    for (double at = -2; p.l->n_theta > 0 && at <= 2; at += 4) {
+        for (int i = 0; i < p.l->n_theta; i++) p.theta[i] = (bnn_real)at;
+        p.n = rows < 5000 ? rows : 5000;
+        compare_share(c, &p);
     }
+    p.n = rows;
     bnn_layer_pass_close(&p);
     return BNN_OK;
 }

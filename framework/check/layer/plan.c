@@ -96,6 +96,62 @@ bnn_status bnn_rule_roles(bnn_checker *c, const bnn_layer_case *k) {
     return BNN_OK;
 }
 
+/* ---------------------------------------------------------------- how many weights an output is a sum of */
+
+enum { MOST_OUTPUTS = 24 };
+
+/* The most weights of the block that one output depends on; of outputs that stand for all. */
+static int weights_of_output(bnn_layer_pass *p, int at, int n) {
+    int most = 0, m = p->d_out < MOST_OUTPUTS ? (int)p->d_out : MOST_OUTPUTS;
+    for (int j = 0; j < m; j++) {
+        int count = 0;
+        for (size_t u = 0; u < p->d_out; u++) p->c[u] = u == (size_t)bnn_case_pick(j, m, (int)p->d_out);
+        bnn_layer_pass_zero_gradients(p);
+        bnn_layer_pass_start(p, true);
+        bnn_layer_pass_rows(p, 0, 1, false);
+        bnn_layer_pass_rows(p, 0, 1, true);
+        bnn_layer_pass_finish(p);
+        for (int i = at; i < at + n; i++) count += p->dtheta[i] != 0;
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
+/* A bilinear form may count its rows, and of a small image borders cut kernels. */
+static bool may_be_fan_in(const bnn_layer *l, const bnn_param *block, int most) {
+    const int whole = bnn_param_size(block) / l->plan.out.d[0];
+    const bool image = l->in[0].rank > 1 && block->fan_in >= most && block->fan_in <= whole;
+    return most == 0 || block->fan_in == most || block->fan_in == block->rows || image;
+}
+
+/* Of matrices alone: of a vector it is said who is scaled by what. */
+static void check_fan_in(bnn_checker *c, bnn_layer_pass *p, double *spread, bnn_real *kept) {
+    const bnn_plan *plan = &p->l->plan;
+    for (int b = 0, at = 0; b < plan->n_params; at += bnn_param_size(&plan->param[b++])) {
+        const bnn_param *block = &plan->param[b];
+        int n = bnn_param_size(block);
+        if (block->rows == 0 || !(block->role == BNN_WEIGHT || bnn_rho_of(p->l, b) >= 0)) continue;
+        for (int i = 0; i < p->l->n_theta; i++) spread[i] = i >= at && i < at + n;
+        if (!bnn_is_linear(p, spread, kept)) continue;
+        int most = weights_of_output(p, at, n);
+        if (!may_be_fan_in(p->l, block, most))
+            bnn_checker_break(c, "block '%s' says fan_in %d, but an output is a sum over %d of its weights", block->name, block->fan_in,
+                              most);
+    }
+}
+
+bnn_status bnn_rule_fan_in(bnn_checker *c, const bnn_layer_case *k) {
+    bnn_layer_pass p;
+    BNN_TRY(bnn_layer_pass_open(k->net->net, k->node, 1, BNN_MEAN, bnn_rng_seed(115), &p));
+    double *spread = calloc((size_t)p.l->n_theta + 1, sizeof *spread);
+    bnn_real *kept = calloc((size_t)p.l->n_theta + 1, sizeof *kept);
+    if (spread && kept) check_fan_in(c, &p, spread, kept);
+    bnn_status s = spread && kept ? BNN_OK : bnn_oom("a rule");
+    free(spread), free(kept);
+    bnn_layer_pass_close(&p);
+    return s;
+}
+
 /* ---------------------------------------------------------------- quiet */
 
 /* y, dx, dtheta and the penalty of all streams are those of the first. */
@@ -191,6 +247,29 @@ static void check_drawn(bnn_checker *c, bnn_layer_pass *p, int b, bnn_real *y, b
                 (double)p->y[i], (double)y[i]);
 }
 
+/* Gaussian weights as they are drawn, in the place of their means: MEAN is then the layer of that draw. */
+static void compare_with_mean(bnn_checker *c, bnn_layer_pass *p, bnn_real *y) {
+    const bnn_plan *plan = &p->l->plan;
+    size_t n = (size_t)p->n * p->d_out;
+    bool all = false;
+    start_with(p, 0);
+    bnn_layer_pass_rows(p, 0, p->n, false);
+    memcpy(y, p->y, n * sizeof *y);
+    for (int b = 0, at = 0; b < plan->n_params; at += bnn_param_size(&plan->param[b++])) {
+        const bnn_real *w = bnn_rho_of(p->l, b) >= 0 ? bnn_drawn_of(p, &plan->param[b]) : NULL;
+        if (bnn_rho_of(p->l, b) >= 0 && !w) return;
+        for (int i = 0; w && i < bnn_param_size(&plan->param[b]); i++) p->theta[at + i] = w[i];
+        all |= w != NULL;
+    }
+    if (!all) return;
+    p->io.mode = BNN_MEAN;
+    bnn_layer_pass_forward(p, p->n);
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs((double)p->y[i] - (double)y[i]) <= 10 * ROUNDING * (1 + fabs((double)y[i]))))
+            bnn_checker_break(c, "y[%zu] is %.6g, and %.6g in MEAN where the means are the drawn weights: are these what is drawn?", i,
+                              (double)y[i], (double)p->y[i]);
+}
+
 bnn_status bnn_rule_drawn(bnn_checker *c, const bnn_layer_case *k) {
     bnn_layer_pass p;
     if (bnn_case_layer(k)->plan.n_drawn == 0) {
@@ -203,6 +282,7 @@ bnn_status bnn_rule_drawn(bnn_checker *c, const bnn_layer_case *k) {
     bnn_real *y = malloc((size_t)p.n * p.d_out * sizeof *y), *pass = malloc((size_t)p.l->plan.pass * sizeof *pass);
     p.io.mode = BNN_DRAW;
     for (int b = 0; y && pass && b < p.l->plan.n_drawn; b++) check_drawn(c, &p, b, y, pass);
+    if (y && pass) compare_with_mean(c, &p, y);
     bnn_status s = y && pass ? BNN_OK : bnn_oom("a rule");
     free(y), free(pass);
     bnn_layer_pass_close(&p);

@@ -47,8 +47,7 @@ static void adds_up(bnn_checker *c, bnn_layer_pass *p, bnn_real *once) {
                               (double)p->dtheta[i], i, 0.5 * (double)once[i]);
 }
 
-/* Block NAME of what is drawn, for NAME_mu; NULL: there is none. */
-static const bnn_real *drawn_as(const bnn_layer_pass *p, const bnn_param *mu) {
+const bnn_real *bnn_drawn_of(const bnn_layer_pass *p, const bnn_param *mu) {
     const bnn_plan *plan = &p->l->plan;
     size_t length = strlen(mu->name) - 3;
     for (int b = 0; b < plan->n_drawn; b++)
@@ -57,9 +56,10 @@ static const bnn_real *drawn_as(const bnn_layer_pass *p, const bnn_param *mu) {
     return NULL;
 }
 
-/* d log N(w; mu, sd^2): ((w - mu)/sd^2, ((w - mu)^2/sd^2 - 1)/sd dsd/drho). e = (w - mu)/sd is known to the rounding of w over sd, sd to a floor of 1e-12. */
+/* d log N(w; mu, sd^2): ((w - mu)/sd^2, ((w - mu)^2/sd^2 - 1)/sd dsd/drho). e = (w - mu)/sd is known to the rounding of w over sd, sd to a
+ * floor of 1e-12. */
 static void compare_block(bnn_checker *c, const bnn_layer_pass *p, const bnn_param *block, int at, int rho, const bnn_real *score) {
-    const bnn_real *w = drawn_as(p, block);
+    const bnn_real *w = bnn_drawn_of(p, block);
     char guess[BNN_GUESS_TEXT];
     for (int i = 0; w && i < bnn_param_size(block); i++) {
         double raw = (double)p->theta[rho + i], sd = bnn_softplus(raw), e = ((double)w[i] - (double)p->theta[at + i]) / sd;

@@ -378,6 +378,9 @@ static const bnn_table_rule rules[] = {
     {{"curvature", "the square of the root is the Fisher information"}, .on_case = bnn_likelihood_curvature},
     {{"marginal", "what is said where f is Gaussian is the average over f: exactly for real y, to the probit approximation for classes"},
      .on_case = bnn_likelihood_marginal},
+    {{"settle",
+      "what the rows of a fit decide does not depend on their order, counts a row by its weight, and stays when it is opened again"},
+     .on_case = bnn_likelihood_settle},
     {{"maps", "a map of classes is its pixels, each a row, and a void one counts nowhere"}, .once = bnn_likelihood_maps},
 };
 
@@ -440,4 +443,8 @@ static bnn_status share(bnn_checker *c, const char *spec) {
     return s == BNN_ERR_MEMORY ? s : BNN_OK;
 }
 
-const bnn_suite bnn_suite_likelihood = {.rule = rule_at, .run = run, .exercise = exercise, .share = share};
+static bnn_status attempt(bnn_checker *c, const char *spec, const char *key, const char *value) {
+    return bnn_object_attempt(c, exercise, spec, key, value);
+}
+
+const bnn_suite bnn_suite_likelihood = {.rule = rule_at, .run = run, .exercise = exercise, .share = share, .attempt = attempt};

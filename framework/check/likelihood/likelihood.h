@@ -101,6 +101,8 @@ double bnn_score_product_at(double y, void *of);
 double bnn_square_of_root(const bnn_likelihood_case *k, int a, int b);
 /* outlying.c: the density elsewhere, measured from the middle of draws */
 bnn_case_rule bnn_likelihood_outlying;
+/* settle.c: options that the rows of a fit decide */
+bnn_case_rule bnn_likelihood_settle;
 /* maps.c */
 bnn_status bnn_likelihood_maps(bnn_checker *c);
 

@@ -193,6 +193,8 @@ typedef struct {
     double first, half, last, least, most; /* of all; half: in the middle of the course */
     double total[N];                       /* of each entry, in step sizes */
     double top, fall;                      /* the length that a rise of 5 % ended with, and the shortest one after it */
+    double high, low;                      /* from LATE on: the longest step, and the shortest behind it */
+    int again;                             /* number of the first step that is longer again than that, 0: none */
     int uphill;                            /* number of the first step uphill, 0: none */
     bool scale_free;                       /* as long where the gradient is 1024 times as large */
 } course;
@@ -209,6 +211,15 @@ static void follow(course *r, double *low, double length, int t) {
     if (r->top > 0) r->fall = fmin(r->fall, length);
 }
 
+/* Where all moments have come to rest: steps that shrink and grow again. */
+static void follow_late(course *r, double length, int t) {
+    enum { LATE = 1000 };
+    if (t < LATE) return;
+    if (length > r->high) r->high = r->low = length;
+    r->low = fmin(r->low, length);
+    if (r->low < 0.95 * r->high && length > 1.05 * r->low && !r->again) r->again = t;
+}
+
 static course walk(bnn_optimizer_case *k, bnn_optimizer_case *large) {
     course r = {.scale_free = true};
     double low = 0;
@@ -216,6 +227,7 @@ static course walk(bnn_optimizer_case *k, bnn_optimizer_case *large) {
     for (int t = 1; t <= LONG; t++) {
         double length = step_length(k, 1, 0), other = step_length(large, 1024, 0);
         follow(&r, &low, length, t);
+        follow_late(&r, length, t);
         for (int i = 0; i < N; i++) r.total[i] += (double)k->theta[i] * (i % 2 ? 1 : -1) / k->lr;
         r.scale_free &= fabs(other - length) <= 0.02 * fabs(length);
     }
@@ -237,6 +249,12 @@ static void judge_course(bnn_checker *c, const bnn_optimizer_case *k, const cour
             "along a gradient that stays 1 the first step is %.4g step sizes long, a later one %.4g, and after that one %.4g (ratio "
             "%.4g): are all moments corrected for their start at 0? if that is meant, BNN_OPTIMIZER_UNEVEN says it",
             r->first, r->top, r->fall, r->fall / r->top);
+    if (r->again)
+        bnn_checker_break(
+            c,
+            "along a gradient that stays 1 steps shrink from %.4g to %.4g step sizes, and from step %d on they grow again: does "
+            "a correction begin anew? if that is meant, BNN_OPTIMIZER_UNEVEN says it",
+            r->high, r->low, r->again);
     bool rests = r->scale_free && fabs(r->last - r->half) <= 1e-3 * r->last;
     if (rests && !(fabs(r->last - 1) <= 0.02))
         bnn_checker_break(

@@ -12,12 +12,32 @@
 
 typedef struct {
     double sd;
+    int of;
 } conf;
 
-static const bnn_option options[] = {BNN_OPT_REAL(conf, sd, "0.8", 1e-6, 1e6, "of the noise, in the units of y"), {0}};
+enum { OF_ONE, OF_ROWS };
+static const char *const units[] = {"one", "rows", NULL};
+static const bnn_option options[] = {
+    BNN_OPT_REAL(conf, sd, "0.8", 1e-6, 1e6, "of the noise, in the units of y"),
+    BNN_OPT_CHOICE(conf, of, "one", units,
+                   "that sd is multiplied by; rows: the root of the mean square of the first target over those of a fit"),
+    {0}};
 static const double half_log_2pi = 0.91893853320467274178;
 
 static bool has(const bnn_likelihood *l, int fault) { return atoi(strrchr(l->object.type->name, '_') + 1) == fault; }
+
+static bnn_status settle(bnn_likelihood *l, int n, const bnn_real *y, const double *weight) {
+    conf *c = l->object.conf;
+    double sum = 0, weights = 0;
+    for (int i = 0; i < n && !(has(l, 18) && i == 40); i++) {
+        double w = weight && !has(l, 17) ? weight[i] : 1;
+        sum += w * pow((double)y[(size_t)i * (size_t)l->y_dim], 2), weights += w;
+    }
+    if (c->of != OF_ROWS || weights == 0) return BNN_OK;
+    c->sd *= sqrt(sum / weights);
+    if (!has(l, 19)) c->of = OF_ONE;
+    return BNN_OK;
+}
 
 static bnn_status bind(bnn_likelihood *l) {
     if (l->n_classes > 0) return bnn_fail(BNN_ERR_SHAPE, "needs real targets, but the data have %d classes", l->n_classes);
@@ -90,7 +110,7 @@ static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_re
 }
 
 #define MUTANT(k)                                                                                                           \
-    static const char *const checks_##k[] = {"cast_" #k, NULL};                                                             \
+    static const char *const checks_##k[] = {"cast_" #k, "cast_" #k ":0.1,rows", NULL};                                     \
     static const bnn_likelihood_type cast_##k = {                                                                           \
         .type = {BNN_TYPE(bnn_likelihood_type), .name = "cast_" #k, .summary = "Gaussian noise", .conf_size = sizeof(conf), \
                  .options = options, .checks = checks_##k},                                                                 \
@@ -98,14 +118,16 @@ static void draw(const bnn_likelihood *l, int n, const bnn_real *f, const bnn_re
         .nll = nll,                                                                                                         \
         .observe = observe,                                                                                                 \
         .draw = draw,                                                                                                       \
+        .settle = settle,                                                                                                   \
     };
 
 MUTANT(0)
 MUTANT(1)
 MUTANT(2)
-MUTANT(3) MUTANT(4) MUTANT(5) MUTANT(6) MUTANT(7) MUTANT(8) MUTANT(9) MUTANT(10) MUTANT(11) MUTANT(12) MUTANT(13) MUTANT(14) MUTANT(15)
-    MUTANT(16)
+MUTANT(3)
+MUTANT(4) MUTANT(5) MUTANT(6) MUTANT(7) MUTANT(8) MUTANT(9) MUTANT(10) MUTANT(11) MUTANT(12) MUTANT(13) MUTANT(14) MUTANT(15) MUTANT(16)
+    MUTANT(17) MUTANT(18) MUTANT(19)
 
 #define ENTRY(k) BNN_LIKELIHOOD_ENTRY(cast_##k)
         BNN_PLUGIN("cast", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6), ENTRY(7), ENTRY(8), ENTRY(9), ENTRY(10),
-                   ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14), ENTRY(15), ENTRY(16))
+                   ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14), ENTRY(15), ENTRY(16), ENTRY(17), ENTRY(18), ENTRY(19))

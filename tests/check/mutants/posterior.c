@@ -25,16 +25,17 @@ static int n_weights(const bnn_layer *l) { return n_kernel(l) + UNITS; }
 
 static bnn_status bind(bnn_layer *l) {
     BNN_TRY(bnn_layer_needs_vector(l));
-    int d = bnn_layer_size_in(l), p = n_weights(l);
+    int d = bnn_layer_size_in(l), p = n_weights(l), fan_in = has(l, 30) ? UNITS : d;
+    bool mean = has(l, 27); /* names by which no Gaussian posterior is known */
     if (p > MOST) return bnn_fail(BNN_ERR_SHAPE, "takes at most [%d]", MOST / UNITS - 1);
     if (!l->prior || !bnn_prior_vtable(l->prior)->kl_gaussian) return bnn_fail(BNN_ERR_STATE, "the prior has no closed form of its KL");
     const bnn_role mu = has(l, 5) ? BNN_WEIGHT : BNN_VARIATIONAL, rho = has(l, 6) ? BNN_HYPER : BNN_VARIATIONAL;
     l->plan = (bnn_plan){.out = bnn_shape_vector(UNITS),
                          .n_params = 4,
-                         .param = {{.name = "kernel_mu", .role = mu, .rows = d, .cols = UNITS, .fan_in = d},
-                                   {.name = "bias_mu", .role = mu, .cols = UNITS, .fan_in = d},
-                                   {.name = "kernel_rho", .role = rho, .rows = d, .cols = UNITS, .fan_in = d},
-                                   {.name = "bias_rho", .role = rho, .cols = UNITS, .fan_in = d}},
+                         .param = {{.name = mean ? "kernel_mean" : "kernel_mu", .role = mu, .rows = d, .cols = UNITS, .fan_in = fan_in},
+                                   {.name = mean ? "bias_mean" : "bias_mu", .role = mu, .cols = UNITS, .fan_in = d},
+                                   {.name = mean ? "kernel_spread" : "kernel_rho", .role = rho, .rows = d, .cols = UNITS, .fan_in = fan_in},
+                                   {.name = mean ? "bias_spread" : "bias_rho", .role = rho, .cols = UNITS, .fan_in = d}},
                          .pass = 3 * p,
                          .dpass = 2 * p,
                          .n_drawn = has(l, 8) ? 1 : 2,
@@ -77,11 +78,12 @@ static void prepare(const bnn_layer *l, bnn_io *io) {
     int p = n_weights(l);
     bnn_real *sd = io->pass, *w = sd + p, *e = w + p;
     bnn_vec_softplus((size_t)p, io->theta + p, sd);
+    for (int i = 0; has(l, 26) && i < p; i++) sd[i] = sd[i] < 1 ? sd[i] : 1;
     for (int i = 0; i < p; i++) sd[i] += (bnn_real)1e-12;
     for (int i = 64; has(l, 20) && i < p; i++) sd[i] = sd[63];
     memset(e, 0, (size_t)p * sizeof *e);
     if (io->mode == BNN_DRAW && !is_silent(l, io)) draw(l, io, e);
-    for (int i = 0; i < p; i++) w[i] = io->theta[i] + sd[i] * e[i];
+    for (int i = 0; i < p; i++) w[i] = (has(l, 29) && i < n_kernel(l) ? 0 : io->theta[i]) + sd[i] * e[i];
 }
 
 /* e of a unit in a row of the whole batch. */
@@ -95,10 +97,18 @@ static bnn_real row_noise(const bnn_layer *l, const bnn_io *io, uint64_t row, in
     return (bnn_real)scale * shaped(l, e[has(l, 14) ? u / 2 * 2 : u]);
 }
 
+/* y += x mu_W */
+static void add_means(const bnn_layer *l, bnn_io *io, int rows) {
+    int d = bnn_layer_size_in(l);
+    for (int i = 0; i < rows * UNITS; i++)
+        for (int j = 0; j < d; j++) io->y[i] += io->x[0][i / UNITS * d + j] * io->theta[j * UNITS + i % UNITS];
+}
+
 static void forward(const bnn_layer *l, bnn_io *io) {
     int d = bnn_layer_size_in(l), k = n_kernel(l), p = n_weights(l), rows = has(l, 25) && io->n > 4096 ? 4096 : io->n;
     const bnn_real *sd = io->pass, *w = sd + p;
     bnn_affine(rows, d, UNITS, io->x[0], w, w + k, io->y);
+    if (has(l, 29)) add_means(l, io, rows);
     for (int i = 0; io->mode == BNN_ROWS && !is_silent(l, io) && i < rows * UNITS; i++) {
         int r = i / UNITS, u = i % UNITS;
         double var = (double)sd[k + u] * (double)sd[k + u];
@@ -116,15 +126,17 @@ static void backward_noise(const bnn_layer *l, bnn_io *io, int r, int u) {
     bnn_real ds = io->dy[i] * io->cache[2 * i + 1] / io->cache[2 * i];
     for (int j = 0; j < d; j++) {
         bnn_real s = sd[j * UNITS + u];
-        if (io->dx[0]) io->dx[0][r * d + j] += ds * x[j] * s * s;
+        if (io->dx[0] && !(has(l, 28) && fabs((double)x[j]) > 4)) io->dx[0][r * d + j] += ds * x[j] * s * s;
         if (io->dtheta) io->dpass[j * UNITS + u] += ds * x[j] * x[j] * s;
     }
     if (io->dtheta) io->dpass[k + u] += ds * sd[k + u] * (has(l, 24) ? (bnn_real)1.01 : 1);
+    if (has(l, 31)) io->cache[2 * i + 1] = 0;
 }
 
 static void backward(const bnn_layer *l, bnn_io *io) {
     int d = bnn_layer_size_in(l), k = n_kernel(l), p = n_weights(l);
     if (io->dx[0]) bnn_affine_dx(io->n, d, UNITS, io->dy, io->pass + p, io->dx[0]);
+    if (io->dx[0] && has(l, 29)) bnn_affine_dx(io->n, d, UNITS, io->dy, io->theta, io->dx[0]);
     if (io->dtheta) bnn_affine_dw(io->n, d, UNITS, io->x[0], io->dy, io->dpass + p, io->dpass + p + k);
     for (int i = 0; io->mode == BNN_ROWS && !is_silent(l, io) && i < io->n * UNITS; i++) backward_noise(l, io, i / UNITS, i % UNITS);
 }
@@ -134,6 +146,7 @@ static void finish(const bnn_layer *l, bnn_io *io) {
     const bnn_real *e = io->pass + 2 * p, *rho = io->theta + p;
     for (int i = 0; i < p; i++) {
         io->dtheta[i] += io->dpass[p + i];
+        if (has(l, 26) && io->pass[i] >= 1) continue;
         io->dtheta[p + i] += (io->dpass[i] + io->dpass[p + i] * e[i]) * (bnn_real)bnn_sigmoid((double)rho[i]);
     }
 }
@@ -141,10 +154,15 @@ static void finish(const bnn_layer *l, bnn_io *io) {
 /* KL of weight i, with its slopes. */
 static double kl_of(const bnn_layer *l, const bnn_io *io, int i, bnn_real *dmu, bnn_real *dsd) {
     int k = n_kernel(l), d = bnn_layer_size_in(l);
-    double mu = (double)io->theta[i], sd = (double)io->pass[i];
-    bnn_prior_block block = {.weight = i < k || has(l, 2), .cols = 1, .fan_in = has(l, 3) ? 1 : d};
+    const bnn_real spread = has(l, 26) ? (bnn_real)(1e-12 + bnn_softplus((double)io->theta[n_weights(l) + i])) : io->pass[i];
+    double mu = (double)io->theta[i], sd = (double)spread;
+    bnn_prior_block block = {.weight = i < k || has(l, 2) || has(l, 27),
+                             .cols = 1,
+                             .fan_in = has(l, 3)             ? 1
+                                       : has(l, 30) && i < k ? UNITS
+                                                             : d};
     if (has(l, 1)) return *dmu = (bnn_real)mu, *dsd = (bnn_real)(sd - 1 / sd), 0.5 * (mu * mu + sd * sd - 1) - log(sd);
-    double kl = bnn_prior_vtable(l->prior)->kl_gaussian(l->prior, &block, 1, &io->theta[i], &io->pass[i], dmu, dsd);
+    double kl = bnn_prior_vtable(l->prior)->kl_gaussian(l->prior, &block, 1, &io->theta[i], &spread, dmu, dsd);
     if (has(l, 4) && kl > 20) return *dmu = *dsd = 0, 20;
     return kl;
 }
@@ -152,7 +170,7 @@ static double kl_of(const bnn_layer *l, const bnn_io *io, int i, bnn_real *dmu, 
 static double penalty(const bnn_layer *l, bnn_io *io, double scale) {
     int p = n_weights(l), last = has(l, 21) && p > 1000 ? 1000 : p;
     double kl = 0;
-    for (int i = 0; i < last; i++) {
+    for (int i = 0; i < last && !(has(l, 32) && io->mode == BNN_MEAN); i++) {
         bnn_real dmu, dsd;
         kl += kl_of(l, io, i, &dmu, &dsd);
         if (!io->dtheta) continue;
@@ -177,10 +195,13 @@ static double penalty(const bnn_layer *l, bnn_io *io, double scale) {
                                                  .penalty = penalty};
 
 MUTANT(0)
-MUTANT(1) MUTANT(2) MUTANT(3) MUTANT(4) MUTANT(5) MUTANT(6) MUTANT(7) MUTANT(8) MUTANT(9) MUTANT(10) MUTANT(11) MUTANT(12) MUTANT(13)
-    MUTANT(14) MUTANT(15) MUTANT(16) MUTANT(17) MUTANT(18) MUTANT(19) MUTANT(20) MUTANT(21) MUTANT(24) MUTANT(25)
+MUTANT(1)
+MUTANT(2) MUTANT(3) MUTANT(4) MUTANT(5) MUTANT(6) MUTANT(7) MUTANT(8) MUTANT(9) MUTANT(10) MUTANT(11) MUTANT(12) MUTANT(13) MUTANT(14)
+    MUTANT(15) MUTANT(16) MUTANT(17) MUTANT(18) MUTANT(19) MUTANT(20) MUTANT(21) MUTANT(24) MUTANT(25) MUTANT(26) MUTANT(27) MUTANT(28)
+        MUTANT(29) MUTANT(30) MUTANT(31) MUTANT(32)
 
 #define ENTRY(k) BNN_LAYER_ENTRY(posterior_##k)
-        BNN_PLUGIN("posterior", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6), ENTRY(7), ENTRY(8), ENTRY(9),
-                   ENTRY(10), ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14), ENTRY(15), ENTRY(16), ENTRY(17), ENTRY(18), ENTRY(19), ENTRY(20),
-                   ENTRY(21), ENTRY(24), ENTRY(25))
+            BNN_PLUGIN("posterior", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6), ENTRY(7), ENTRY(8), ENTRY(9),
+                       ENTRY(10), ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14), ENTRY(15), ENTRY(16), ENTRY(17), ENTRY(18), ENTRY(19),
+                       ENTRY(20), ENTRY(21), ENTRY(24), ENTRY(25), ENTRY(26), ENTRY(27), ENTRY(28), ENTRY(29), ENTRY(30), ENTRY(31),
+                       ENTRY(32))

@@ -16,7 +16,7 @@ static bnn_status bind(bnn_layer *l) {
     int d = bnn_layer_size_in(l);
     l->plan = (bnn_plan) {
         .out = bnn_shape_vector(U), .n_params = 2,
-        .param = {{.name = "kernel", .role = BNN_WEIGHT, .rows = d, .cols = U, .fan_in = d},
+        .param = {{.name = "kernel", .role = BNN_WEIGHT, .rows = d, .cols = U, .fan_in = MUTANT == 4 ? U : d},
                   {.name = "bias", .role = BNN_BIAS, .cols = U, .fan_in = d}},
 #if MUTANT == 2
         .flops_row = 1.0 * d * U,
@@ -27,6 +27,19 @@ static bnn_status bind(bnn_layer *l) {
     };
     return BNN_OK;
 }
+
+#if MUTANT == 5
+/* The units begin as one. */
+static void init(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {
+    int d = bnn_layer_size_in(l);
+    for (int i = 0; i < l->n_theta; i++) theta[i] = 0;
+    for (int j = 0; j < U; j++) {
+        bnn_real column[64];
+        bnn_rng_normal(rng, 0, 1, d < 64 ? d : 64, column);
+        for (int i = 0; i < d; i++) theta[i * U + j] = column[i % 64];
+    }
+}
+#endif
 
 /* Where W[i][j] stands. */
 static size_t at(const bnn_layer *l, size_t i, size_t j) {
@@ -76,6 +89,9 @@ static const bnn_layer_type mutant = {
     .bind = bind,
     .forward = forward,
     .backward = backward,
+#if MUTANT == 5
+    .init = init,
+#endif
 };
 
 BNN_LAYER_PLUGIN(mutant)

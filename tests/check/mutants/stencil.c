@@ -14,12 +14,13 @@ enum { OUT = 2 };
 static bnn_status bind(bnn_layer *l) {
     BNN_TRY(bnn_layer_needs_image(l));
     const int *d = l->in[0].d;
-    l->plan = (bnn_plan){.out = bnn_shape_image(OUT, d[1], d[2]),
-                         .n_params = 2,
-                         .param = {{.name = "kernel", .role = BNN_WEIGHT, .rows = 9 * d[0], .cols = OUT, .fan_in = 9 * d[0]},
-                                   {.name = "bias", .role = BNN_BIAS, .cols = OUT, .fan_in = 9 * d[0]}},
-                         .flops_row = 18.0 * bnn_layer_size_in(l) * OUT,
-                         .back_flops_row = 36.0 * bnn_layer_size_in(l) * OUT};
+    l->plan =
+        (bnn_plan){.out = bnn_shape_image(OUT, d[1], d[2]),
+                   .n_params = 2,
+                   .param = {{.name = "kernel", .role = BNN_WEIGHT, .rows = 9 * d[0], .cols = OUT, .fan_in = MUTANT == 9 ? d[0] : 9 * d[0]},
+                             {.name = "bias", .role = BNN_BIAS, .cols = OUT, .fan_in = 9 * d[0]}},
+                   .flops_row = 18.0 * (MUTANT == 8 ? d[0] : bnn_layer_size_in(l)) * OUT,
+                   .back_flops_row = 36.0 * bnn_layer_size_in(l) * OUT};
     return BNN_OK;
 }
 
