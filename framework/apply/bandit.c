@@ -3,6 +3,7 @@
 #include <bnn/bandit.h>
 #include <bnn/fit.h>
 #include <bnn/metrics.h>
+#include <bnn/number.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -61,19 +62,53 @@ static bnn_status go_on(bnn_run *run, const bnn_run *from) {
 }
 
 /* Engines that do not work on one parameter vector cannot go on. */
-static bool begins_anew(const agent *a, const bnn_run *run) {
-    return a->how->anew || !(run->engine->object.type->caps & (BNN_POINT | BNN_ONE_THETA));
+static bool begins_anew(const agent *a, const bnn_object *engine) {
+    return a->how->anew || !(engine->type->caps & (BNN_POINT | BNN_ONE_THETA));
+}
+
+static double minibatches_due(const bnn_bandit_config *how) { return how->budget * how->every; }
+
+/* The epochs are those that are due, or fewer that were asked for: the schedule of step sizes ends with them. */
+static bnn_status shorten(const bnn_bandit_config *how, int n, bnn_object *engine) {
+    const bnn_option *table = engine->type->options;
+    bnn_option epochs, batch;
+    char text[16];
+    if (!bnn_options_find(table, "epochs", &epochs) || !bnn_options_find(table, "batch", &batch)) return BNN_OK;
+    const int asked = *(const int *)((const char *)engine->conf + epochs.offset),
+              rows = *(const int *)((const char *)engine->conf + batch.offset);
+    double due = ceil(minibatches_due(how) / ceil((double)n / rows));
+    bnn_print(text, sizeof text, "%.0f", fmin(due, asked > 0 ? asked : 1e9));
+    return bnn_options_set(table, engine->conf, "epochs", text);
+}
+
+/* The engine of one fit to n rows, as text; caller frees. What is chosen by the data stays open. */
+static bnn_status engine_of(const agent *a, int n, char **out) {
+    bnn_object engine = {0};
+    bnn_status s = BNN_OK;
+    if (!a->how->settle || strcmp(a->how->engine, "auto") == 0) {
+        *out = strdup(a->how->engine);
+    } else {
+        BNN_TRY(bnn_object_parse(BNN_ENGINE, a->how->engine, &engine));
+        if (!begins_anew(a, &engine)) s = shorten(a->how, n, &engine);
+        *out = s == BNN_OK ? bnn_object_print(&engine, false) : NULL;
+        bnn_object_free(&engine);
+    }
+    return s < 0 || *out ? s : bnn_oom("an agent");
 }
 
 /* Fits an engine to data: to its end where it begins anew, else for the minibatches that are due. */
 static bnn_status fit_engine(agent *a, const bnn_data *data, uint64_t seed, bnn_run **out) {
     const bnn_bandit_config *how = a->how;
-    const bnn_config config = {sizeof config,       .net = how->net, .engine = how->engine, .likelihood = how->likelihood,
-                               .prior = how->prior, .seed = seed};
-    double share, due = how->budget * how->every;
-    BNN_TRY(bnn_run_new(&config, data, out));
-    bool anew = begins_anew(a, *out);
-    bnn_status s = a->run && !anew ? go_on(*out, a->run) : BNN_OK;
+    bnn_config config = {sizeof config, .net = how->net, .likelihood = how->likelihood, .prior = how->prior, .seed = seed};
+    char *engine;
+    double share, due = minibatches_due(how);
+    BNN_TRY(engine_of(a, data->n, &engine));
+    config.engine = engine;
+    bnn_status s = bnn_run_new(&config, data, out);
+    free(engine);
+    BNN_TRY(s);
+    bool anew = begins_anew(a, &(*out)->engine->object);
+    if (a->run && !anew) s = go_on(*out, a->run);
     while (s == BNN_OK && !bnn_run_complete(*out) && (anew || (double)(*out)->cost.gradients < due)) s = bnn_run_step(*out, data, &share);
     a->gradients += (double)(*out)->cost.gradients;
     a->pause = anew ? 0 : (double)(*out)->cost.gradients / how->budget;

@@ -235,7 +235,31 @@ START_TEST(fits_keep_the_budget) {
                       "%g gradients for a budget of %d a step", r->gradients[0], budget);
         bnn_regret_free(r);
     }
+    /* unless the engine asks for less: 26 fits to 8 minibatches of 13 rows at most */
+    bnn_regret *r =
+        act(&world,
+            (bnn_bandit_config){.engine = "map:batch=13,epochs=1", .settle = true, .net = "dense", .steps = 104, .every = 4, .budget = 99});
+    ck_assert_double_le(r->gradients[0], 26 * 8);
+    bnn_regret_free(r);
     bnn_table_free(t);
+}
+END_TEST
+
+/* Steps as large as those of the beginning leave the mean of noisy rewards where the last ones were, and the worse arm looks better after
+ * some fits: a schedule that ends with each of them counts all rewards. */
+START_TEST(fits_that_settle_end_with_small_steps) {
+    arms a = {.mean = {0, 0.4}};
+    bnn_environment world = arms_of(&a);
+    bnn_regret_free(act(&world, (bnn_bandit_config){.policy = BNN_POLICY_GREEDY,
+                                                    .net = "dense",
+                                                    .engine = "map:lr=0.1,batch=16",
+                                                    .settle = true,
+                                                    .steps = 2000,
+                                                    .first = 400,
+                                                    .every = 20,
+                                                    .budget = 5,
+                                                    .seed = 4}));
+    ck_assert_int_eq(a.taken[0], 200);
 }
 END_TEST
 
@@ -281,6 +305,7 @@ int main(void) {
                                   epsilon_is_the_share_of_chance,
                                   agents_learn_what_can_be_eaten,
                                   fits_keep_the_budget,
+                                  fits_that_settle_end_with_small_steps,
                                   any_number_of_threads_gives_the_same_regret,
                                   what_makes_no_sense_is_refused,
                                   NULL};

@@ -37,6 +37,8 @@ else
     echo "skipped: gnuplot is not installed"
 fi
 works bandit m.csv --target kind $agent -e 'last_layer:engine=map{steps=50}' --anew
+works bandit m.h5 $agent --runs 3 --settle --json
+check 'steps that end small lead elsewhere' sh -c '! cmp -s "$1" one.json' - "$out"
 refuses '--good: which class of c2.csv can be eaten?' bandit c2.csv --target kind
 refuses "--good: 'cat' is none of the classes" bandit c2.csv --target kind --good cat
 refuses 'a table with two classes is needed, not one with 3' bandit c3.csv --target kind --good x

@@ -13,8 +13,10 @@
  *
  * The first steps try the actions in turn. Then the agent is fitted: every so many steps, and while it knows few rows as soon as it knows
  * twice as many, to the last rows of its experience. Engines that descend go on from the parameters that they had, for so many minibatches
- * a step of the agent (whole epochs); engines that have to reach their end are fitted anew. With a head (laplace, last_layer) the engine
- * finds the features, and the head what is uncertain around them.
+ * a step of the agent (whole epochs), in steps as large as those that a fit begins with; or they settle, in steps that end small. Large
+ * steps get further where the budget is small, and their jitter is a choice by chance of its own, for greedy agents, too. Engines that have
+ * to reach their end are fitted anew. With a head (laplace, last_layer) the engine finds the features, and the head what is uncertain
+ * around them.
  */
 #ifndef BNN_BANDIT_H
 #define BNN_BANDIT_H
@@ -83,6 +85,7 @@ typedef struct {
     /* Called from the threads that work; may be NULL. share: of run r, 0..1. */
     void (*progress)(void *context, int r, double share);
     void *context; /* handed to progress */
+    bool settle;   /* a fit that goes on takes its engine's whole schedule of step sizes, not its beginning */
 } bnn_bandit_config;
 
 /* How runs went. Owns its arrays. */

@@ -28,7 +28,7 @@ typedef struct {
 enum { MUSHROOMS, GUESSES, WHEEL };
 static const char *const games[] = {"mushrooms", "guesses", "wheel", NULL};
 
-enum { GAME = 256, GOOD, DELTA, POLICY, EPSILON, HEAD, DRAWS, STEPS, FIRST, EVERY, BUDGET, BUFFER, ANEW, RUNS, JSON };
+enum { GAME = 256, GOOD, DELTA, POLICY, EPSILON, HEAD, DRAWS, STEPS, FIRST, EVERY, BUDGET, BUFFER, ANEW, SETTLE, RUNS, JSON };
 
 static const struct argp_option options[] = {
     {"game", GAME, "NAME", 0, "mushrooms (two classes: eat or leave), guesses (name the class) or wheel (no table)", 0},
@@ -48,6 +48,7 @@ static const struct argp_option options[] = {
     {"budget", BUDGET, "N", 0, "minibatches a step, of engines that go on (default: 1)", 0},
     {"buffer", BUFFER, "N", 0, "rows of experience that are fitted, the last ones (default: all)", 0},
     {"anew", ANEW, NULL, 0, "every fit begins anew and goes to its end", 0},
+    {"settle", SETTLE, NULL, 0, "fits that go on end with small steps, as the schedule of the engine has them", 0},
     {"runs", RUNS, "N", 0, "runs that do not know of each other (default: 1)", 0},
     {"seed", 's', "N", 0, "seed (default: 1); contexts and rewards are the same for every agent", 0},
     {"threads", 't', "N", 0, "threads (default: all cores); the same seed gives the same bits at any number", 0},
@@ -83,6 +84,7 @@ static error_t parse_agent(int key, char *arg, const struct argp_state *state, b
     case BUDGET: how->budget = number(state, "budget", arg, 1e9); return 0;
     case BUFFER: how->buffer = count("--buffer", arg, 100000000); return 0;
     case ANEW: how->anew = true; return 0;
+    case SETTLE: how->settle = true; return 0;
     case RUNS: how->runs = count("--runs", arg, 100000); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
