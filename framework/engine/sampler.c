@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The learned curvature weighs transition t by t^2 or so: the first ones are far from where the chain will be. */
 #define LEARNING 3.0

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "data/spread.h"
+#include "spread.h"
 
 #include <stdlib.h>
 #include <string.h>
