@@ -48,6 +48,9 @@ static bnn_status bind(bnn_layer *l) {
 
 static void close(bnn_layer *l) { free(l->derived); }
 
+/* Where the parameters of number i of y stand; of bend_7 all have one. */
+static int place_of(const bnn_layer *l, int i) { return has(l, 7) ? 0 : i % bnn_layer_size_in(l); }
+
 /* The unit whose f stands in unit i; of bend_6 the larger one of a pair. */
 static int unit_of(const bnn_layer *l, const bnn_real *a, int i) {
     int d = bnn_layer_size_in(l), other = i / d * d + ((i % d) ^ 1);
@@ -58,7 +61,8 @@ static void forward(const bnn_layer *l, bnn_io *io) {
     int d = bnn_layer_size_in(l);
     const bnn_real *a = io->x[0], *b = io->x[l->n_in - 1];
     for (int i = 0; i < io->n * d; i++)
-        io->y[i] = io->theta[i % d] * (bnn_real)(factor(l) * bnn_softplus((double)a[unit_of(l, a, i)])) + b[i] * io->theta[d + i % d];
+        io->y[i] = io->theta[place_of(l, i)] * (bnn_real)(factor(l) * bnn_softplus((double)a[unit_of(l, a, i)])) +
+                   b[i] * io->theta[d + place_of(l, i)];
 }
 
 /* Slope of f. */
@@ -72,11 +76,11 @@ static void backward(const bnn_layer *l, bnn_io *io) {
     for (int i = 0; i < io->n * d; i++) {
         int of = unit_of(l, io->x[0], i);
         double a = (double)io->x[0][of];
-        if (io->dx[0]) io->dx[0][of] += io->dy[i] * io->theta[i % d] * (bnn_real)slope(l, a);
-        if (io->dx[last]) io->dx[last][i] += io->dy[i] * io->theta[d + i % d];
-        if (!io->dtheta || (has(l, 2) && !io->dx[last] && last > 0)) continue;
-        io->dtheta[i % d] += io->dy[i] * (bnn_real)(factor(l) * bnn_softplus(a));
-        io->dtheta[d + i % d] += io->dy[i] * io->x[last][i];
+        if (io->dx[0]) io->dx[0][of] += io->dy[i] * io->theta[place_of(l, i)] * (bnn_real)slope(l, a);
+        if (io->dx[last]) io->dx[last][i] += io->dy[i] * io->theta[d + place_of(l, i)];
+        if (!io->dtheta || (has(l, 2) && !io->dx[last] && io->dx[0])) continue;
+        io->dtheta[place_of(l, i)] += io->dy[i] * (bnn_real)(factor(l) * bnn_softplus(a));
+        io->dtheta[d + place_of(l, i)] += io->dy[i] * io->x[last][i];
     }
 }
 
@@ -86,10 +90,10 @@ static void init(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {
     for (int i = 0; i < l->n_theta; i++) theta[i] = 1 + theta[i] / 2;
 }
 
-#define MUTANT(k)                                                                                                                         \
-    static const char *const checks_##k[] = {"a = input:6; b = tanh(a); bend_" #k "(a, b)", "input:2x3; bend_" #k ":1; flatten", NULL};   \
+#define MUTANT_OF(k, said, first)                                                                                                         \
+    static const char *const checks_##k[] = {first, "input:2x3; bend_" #k ":1; flatten", NULL};                                           \
     static const bnn_layer_type bend_##k = {.type = {BNN_TYPE(bnn_layer_type), .name = "bend_" #k, .summary = "one unit bent by another", \
-                                                     .conf_size = sizeof(conf), .options = options, .checks = checks_##k},                \
+                                                     .caps = said, .conf_size = sizeof(conf), .options = options, .checks = checks_##k},  \
                                             .min_in = 1,                                                                                  \
                                             .max_in = 2,                                                                                  \
                                             .bind = bind,                                                                                 \
@@ -97,11 +101,12 @@ static void init(const bnn_layer *l, bnn_rng rng, bnn_real *theta) {
                                             .backward = backward,                                                                         \
                                             .init = init,                                                                                 \
                                             .close = close};
+#define MUTANT(k) MUTANT_OF(k, 0, "a = input:6; b = tanh(a); bend_" #k "(a, b)")
 
 MUTANT(0)
 MUTANT(1)
 MUTANT(2)
-MUTANT(3) MUTANT(4) MUTANT(5) MUTANT(6)
+MUTANT(3) MUTANT(4) MUTANT(5) MUTANT(6) MUTANT_OF(7, BNN_ELEMENTWISE, "input:6; bend_7")
 
 #define ENTRY(k) BNN_LAYER_ENTRY(bend_##k)
-    BNN_PLUGIN("bend", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6))
+    BNN_PLUGIN("bend", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6), ENTRY(7))

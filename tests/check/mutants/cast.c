@@ -41,6 +41,10 @@ static bnn_status settle(bnn_likelihood *l, int n, const bnn_real *y, const doub
 
 static bnn_status bind(bnn_likelihood *l) {
     if (l->n_classes > 0) return bnn_fail(BNN_ERR_SHAPE, "needs real targets, but the data have %d classes", l->n_classes);
+    if (has(l, 20) && ((const conf *)l->object.conf)->sd > 1e5) {
+        l->own = malloc(sizeof(double));
+        return l->own = NULL, bnn_fail(BNN_ERR_OPTION, "option 'sd' is above 1e5");
+    }
     if (l->y_dim > 4) return bnn_fail(BNN_ERR_SHAPE, "takes up to 4 targets, but the data have %d", l->y_dim);
     l->out_dim = l->mean_dim = l->pit_dim = l->y_dim;
     for (int k = 0; k < l->y_dim; k++) l->data[k] = ((const conf *)l->object.conf)->sd / l->y_sd[has(l, 14) && k > 1 ? 1 : k];
@@ -125,9 +129,11 @@ MUTANT(0)
 MUTANT(1)
 MUTANT(2)
 MUTANT(3)
-MUTANT(4) MUTANT(5) MUTANT(6) MUTANT(7) MUTANT(8) MUTANT(9) MUTANT(10) MUTANT(11) MUTANT(12) MUTANT(13) MUTANT(14) MUTANT(15) MUTANT(16)
-    MUTANT(17) MUTANT(18) MUTANT(19)
+MUTANT(4)
+MUTANT(5)
+MUTANT(6) MUTANT(7) MUTANT(8) MUTANT(9) MUTANT(10) MUTANT(11) MUTANT(12) MUTANT(13) MUTANT(14) MUTANT(15) MUTANT(16) MUTANT(17) MUTANT(18)
+    MUTANT(19) MUTANT(20)
 
 #define ENTRY(k) BNN_LIKELIHOOD_ENTRY(cast_##k)
         BNN_PLUGIN("cast", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6), ENTRY(7), ENTRY(8), ENTRY(9), ENTRY(10),
-                   ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14), ENTRY(15), ENTRY(16), ENTRY(17), ENTRY(18), ENTRY(19))
+                   ENTRY(11), ENTRY(12), ENTRY(13), ENTRY(14), ENTRY(15), ENTRY(16), ENTRY(17), ENTRY(18), ENTRY(19), ENTRY(20))

@@ -49,7 +49,7 @@ static void draw(const bnn_layer *l, const bnn_io *io, uint64_t row, bnn_real *g
     int d = bnn_layer_size_in(l);
     double a = logit_of(l, io);
     bnn_rng_uniform(io->rng, row, 1, d, g);
-    for (int i = d - 1; has(l, 3) && i >= 0; i--) g[i] = g[i % 10];
+    for (int i = d - 1; (has(l, 3) || (has(l, 4) && io->mode == BNN_DRAW)) && i >= 0; i--) g[i] = g[i % 10];
     for (int i = 0; i < d; i++) {
         double u = (double)g[i];
         g[i] = (bnn_real)(bnn_sigmoid(-(a + log(u / (1 - u))) / t) / bnn_sigmoid(-a));
@@ -117,7 +117,9 @@ static double keep(const bnn_layer *l, const bnn_real *theta, bnn_real *dkeep) {
 
 MUTANT(0)
 MUTANT(1)
-MUTANT(2) MUTANT(3)
+MUTANT(2)
+MUTANT(3)
+MUTANT(4)
 
 #define ENTRY(k) BNN_LAYER_ENTRY(relaxed_##k)
-    BNN_PLUGIN("relaxed", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3))
+BNN_PLUGIN("relaxed", ENTRY(0), ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4))
