@@ -71,7 +71,8 @@ compared() {
     $what compare -d d.h5 --net 'dense:8; relu; dense' -e map:epochs=20000 -e mc_dropout:epochs=10000 -e 'hmc:samples=300,warmup=300,steps=20,chains=1' -e 'laplace:engine=map{epochs=20000}' \
         --samples 100 -t 1 "$@"
 }
-compared works -o whole.h5
+compared run -o whole.h5 # which says how long it takes where that is long
+check 'one process makes the whole' [ $status = 0 ]
 compared works -o all.h5 --slurm 20 --submit
 says 'submitted array '
 killed=0

@@ -24,7 +24,7 @@ typedef enum {
 
 /* Features that stay in a file (bnn_table_open). */
 typedef struct {
-    void *context;
+    void *context; /* handed to both */
     /* Sets x[n, size(x_shape)] of the rows [from, from+n) of the table; NULL: none stay there. Thread-safe. */
     bnn_status (*read)(void *context, int from, int n, double *x);
     void (*close)(void *context); /* frees context */
@@ -107,12 +107,12 @@ struct bnn_data {
     bnn_shape x_shape;      /* of one row of x */
     int y_dim, n_classes;   /* as in the table */
     bnn_real *x;            /* [n, size(x_shape)] standardised; NULL: bytes to be taken, or a stretch; bnn_data_fill makes it */
-    bnn_real *y;         /* [n, y_dim] standardised, or class indices; NULL, with y_dim = n_classes = 0, where the table has no targets */
-    bnn_scaling scaling; /* by which x and y were standardised */
-    double *weight;      /* [n] of the rows; NULL: every row weighs 1 */
-    bnn_shape y_shape;   /* of one row of y, as in the table */
-    bnn_real *stretch;   /* [n_stretch, size(x_shape)] standardised rows from `first` on (bnn_data_spread); NULL: all are in x */
-    int first, n_stretch;
+    bnn_real *y;          /* [n, y_dim] standardised, or class indices; NULL, with y_dim = n_classes = 0, where the table has no targets */
+    bnn_scaling scaling;  /* by which x and y were standardised */
+    double *weight;       /* [n] of the rows; NULL: every row weighs 1 */
+    bnn_shape y_shape;    /* of one row of y, as in the table */
+    bnn_real *stretch;    /* [n_stretch, size(x_shape)] standardised rows from `first` on (bnn_data_spread); NULL: all are in x */
+    int first, n_stretch; /* of the view; all of it where x holds all rows */
 };
 
 /* Numbers of room that bnn_data_take wants for so many rows: none where x is there. Neither is for data that hold a stretch alone. */
