@@ -248,13 +248,13 @@ typedef struct {
     int m, length, k;
     bool wanted;              /* gradients are */
     double own[MOST_AT_ONCE]; /* nll of each */
-} round;
+} few_shards;
 
-static bnn_workspace *workspace_of(const round *r, int i) { return i == 0 ? r->ws : r->ws->beside[i - 1]; }
-static bnn_real *leaf_of(const round *r, int i) { return i == 0 ? r->ws->shards->leaf : r->ws->beside[i - 1]->row_grad; }
+static bnn_workspace *workspace_of(const few_shards *r, int i) { return i == 0 ? r->ws : r->ws->beside[i - 1]; }
+static bnn_real *leaf_of(const few_shards *r, int i) { return i == 0 ? r->ws->shards->leaf : r->ws->beside[i - 1]->row_grad; }
 
 static void pass_shards(void *context, int first, int n) {
-    round *r = context;
+    few_shards *r = context;
     for (int i = first; i < first + n; i++) {
         const int from = (r->k + i) * r->length;
         bnn_workspace *ws = workspace_of(r, i);
@@ -268,7 +268,7 @@ static void pass_shards(void *context, int first, int n) {
 double bnn_shards_sum(const bnn_model *model, bnn_workspace *ws, int m, bnn_rows_nll *nll, const void *context, bnn_real *grad) {
     bnn_shards *t = ws->shards;
     const bnn_ranks *ranks = bnn_ranks_used();
-    round r = {.model = model, .ws = ws, .nll = nll, .context = context, .m = m, .length = bnn_shards_length(m), .wanted = grad};
+    few_shards r = {.model = model, .ws = ws, .nll = nll, .context = context, .m = m, .length = bnn_shards_length(m), .wanted = grad};
     t->n = 0;
     t->shards = (m - 1) / r.length + 1;
     t->length = (grad ? numbers_of_a_shard(model) : 0) + 1;

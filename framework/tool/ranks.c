@@ -81,7 +81,7 @@ bnn_status tool_ranks_agree_on_data(const bnn_table *table) {
     if (ranks->rank > 0) ranks->send(ranks->context, 0, &same, 1);
     for (int rank = 1; rank < ranks->n && ranks->rank == 0; rank++) {
         ranks->receive(ranks->context, rank, &same, 1);
-        if (!same && unlike == 0) unlike = rank;
+        if (same == 0 && unlike == 0) unlike = rank;
     }
     ranks->broadcast(ranks->context, &unlike, 1);
     return unlike == 0 ? BNN_OK : bnn_fail(BNN_ERR_STATE, "rank %.0f: %s", unlike, other);
