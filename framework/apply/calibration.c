@@ -6,6 +6,7 @@
 
 #include "base/sized.h"
 #include "run/predict/change.h"
+#include <bnn/diagnose.h>
 #include <bnn/fit.h>
 #include <bnn/number.h>
 #include <bnn/remark.h>
@@ -152,6 +153,10 @@ static bnn_status doubt_temperature(double temperature, bnn_remarks *remarks) {
 
 bnn_status bnn_calibration_remark(const bnn_calibration *c, const bnn_data *rows, bnn_remarks *remarks) {
     int absent = 0, first = -1;
+    bool maps = rows->n_classes > 0 && rows->y_dim > 1; /* pixels count, not rows */
+    if (rows->n < BNN_FEW_ROWS && !maps)
+        BNN_TRY(bnn_remarks_add(remarks, BNN_REMARK_WARNING, "few_rows",
+                                "calibrated on %d rows: another choice of them would give another calibration", rows->n));
     if (!calibrators[c->method]->classes) return BNN_OK;
     if (c->method == BNN_CALIBRATE_TEMPERATURE) BNN_TRY(doubt_temperature(c->value[0], remarks));
     for (int k = c->dim - 1; k >= 0; k--) {

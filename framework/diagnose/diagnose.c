@@ -289,8 +289,9 @@ static bnn_status find_all(bnn_diagnosis *d) {
         find(d, BNN_REMARK_WARNING, "one_chain", "one chain cannot show that others would go elsewhere; run more (chains=4)");
     BNN_TRY(find_in(d, BNN_OF_PREDICTIONS, "predictions"));
     BNN_TRY(find_in(d, BNN_OF_PARAMETERS, "norms and scales"));
+    double draws = (double)d->chains * d->draws, chance = 3 * sqrt(BNN_CHANCE * (1 - BNN_CHANCE) * draws);
     if (d->divergences > 0)
-        find(d, d->divergences > BNN_CHANCE * d->chains * d->draws ? BNN_REMARK_WARNING : BNN_REMARK_NOTE, "divergent",
+        find(d, d->divergences > BNN_CHANCE * draws + chance ? BNN_REMARK_WARNING : BNN_REMARK_NOTE, "divergent",
              "%.0f transition%s diverged: regions of high curvature were not entered; take a smaller step size (target_accept=0.95), or "
              "another prior or likelihood that has no such corners",
              d->divergences, d->divergences > 1 ? "s" : "");

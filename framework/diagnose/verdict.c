@@ -293,6 +293,16 @@ static double coverage_error(double weight, int training, double level) {
     return hypot(bnn_coverage_se(level, weight), training > 0 ? slope / sqrt(2.0 * training) : 0);
 }
 
+/* A share that leaves the range of a good answer, but not that of chance: only more rows could tell. */
+static bnn_status note_coverage(const bnn_prediction *p, const bnn_data *data, int training, bnn_remarks *out) {
+    double inside = bnn_metrics_coverage(p, data, 0.9), band = BNN_COVERAGE_ERRORS * coverage_error(bnn_data_weight(data), training, 0.9);
+    if (inside >= BNN_LEAST_INSIDE && inside <= BNN_MOST_INSIDE) return BNN_OK;
+    return bnn_remarks_add(out, BNN_REMARK_NOTE, inside < 0.9 ? "overconfident" : "underconfident",
+                           "90 %% intervals hold %.0f %% of the targets in %d rows, and chance alone gives %.0f to %.0f %%: whether they "
+                           "are too %s only more rows would tell",
+                           100 * inside, p->n, 100 * fmax(0.9 - band, 0), 100 * fmin(0.9 + band, 1), inside < 0.9 ? "narrow" : "wide");
+}
+
 static bnn_status judge_coverage(const bnn_prediction *p, const bnn_data *data, int training, bnn_remarks *out) {
     static const double levels[] = {0.9, 0.5};
     double worst = 0, level = 0;
@@ -300,7 +310,7 @@ static bnn_status judge_coverage(const bnn_prediction *p, const bnn_data *data, 
         double z = (bnn_metrics_coverage(p, data, levels[i]) - levels[i]) / coverage_error(bnn_data_weight(data), training, levels[i]);
         if (fabs(z) > fabs(worst)) worst = z, level = levels[i];
     }
-    if (fabs(worst) < BNN_COVERAGE_ERRORS) return BNN_OK;
+    if (fabs(worst) < BNN_COVERAGE_ERRORS) return note_coverage(p, data, training, out);
     double inside = bnn_metrics_coverage(p, data, level),
            band = BNN_COVERAGE_ERRORS * coverage_error(bnn_data_weight(data), training, level);
     bool far = level - inside > 0.2;

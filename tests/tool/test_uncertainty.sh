@@ -142,10 +142,11 @@ works info --json raps.h5
 check 'a file says of its penalty' json 'd["calibration"]["penalty"] == 0.2 and d["calibration"]["rank"] == 2'
 awk -F, 'NR == 1 || ($3 == "x" && n++ < 12)' moved.csv >x_alone.csv
 works calibrate c.h5 --on x_alone.csv --method isotonic -o alone.h5
+says 'warning: few_rows: calibrated on 12 rows: another choice of them would give another calibration'
 says "warning: absent_class: 2 of 3 classes, the first of them 'y', have no row to calibrate on"
 awk -F, 'NR > 1 { $3 = $3 == "x" ? "y" : "x" } 1' OFS=, x_alone.csv >wrong.csv
 works calibrate c.h5 --on wrong.csv -o hot.h5 --json
-check 'a temperature at the end of the range is said' json '[r["code"] for r in d["remarks"]] == ["temperature_at_end", "absent_class"] and abs(d["calibration"]["values"][0] - 20) < 1e-6'
+check 'a temperature at the end of the range is said' json '[r["code"] for r in d["remarks"]] == ["few_rows", "temperature_at_end", "absent_class"] and abs(d["calibration"]["values"][0] - 20) < 1e-6'
 refuses 'fit.csv: 200 of the 200 rows were fitted, and say nothing of others' calibrate y.h5 -d fit.csv --split all -o no.h5
 refuses "held.csv: 'lac' calibrates classes, and these are real targets" calibrate y.h5 --on held.csv --method lac -o no.h5
 refuses 'held.csv: the run is calibrated already (cqr at level 0.9 on 200 rows)' calibrate cqr.h5 --on held.csv -o no.h5

@@ -85,7 +85,8 @@ bnn_status bnn_calibrate(const bnn_run *run, const bnn_data *rows, const bnn_cal
 /* The same from a prediction of the rows, which for cqr has the quantiles of bnn_calibration_ends. */
 bnn_status bnn_calibration_fit(const bnn_prediction *prediction, const bnn_data *rows, const bnn_calibrate_options *options,
                                bnn_calibration **out);
-/* Says what makes a calibration on these rows doubtful: a temperature at an end of those that are looked at, and classes without a row. */
+/* Says what makes a calibration on these rows doubtful: that they are few, a temperature at an end of those that are looked at, and classes
+ * without a row. */
 bnn_status bnn_calibration_remark(const bnn_calibration *calibration, const bnn_data *rows, bnn_remarks *remarks);
 /* Puts a prediction right: probabilities, moments, quantiles, draws of y; the quantiles of bnn_calibration_ends, where it has them, become
  * the ends of the conformal interval. Probabilities have their logp; that of a stretched distribution comes with bnn_run_predict. What is

@@ -143,6 +143,8 @@ bnn_status bnn_diagnosis_spread(const bnn_diagnosis *diagnosis, bnn_quantity_of 
 #define BNN_LEAST_NOISE 0.01    /* of the sd of the targets */
 #define BNN_FAR_BELOW 1         /* nats a row below an answer that does not look at x */
 #define BNN_COVERAGE_ERRORS 3.3 /* standard errors: a thousandth of the good fits lies outside */
+#define BNN_LEAST_INSIDE 0.85   /* share of the targets that 90 % intervals of a good answer hold, */
+#define BNN_MOST_INSIDE 0.97    /* and the most: beyond, a note says so where chance explains it */
 #define BNN_COLLAPSE 5          /* times the noise that a mean may be off by */
 enum {
     BNN_FEW_ROWS = 30,   /* fitted or scored */
