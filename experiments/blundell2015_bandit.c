@@ -16,8 +16,8 @@
  *   published: a figure without numbers; the regret of Bayes by Backprop stays below that of epsilon-greedy, of which 5 % is worst
  *   by chance: 4.91 a step, 2.455e5 in 50,000
  *   ours, three runs of 20,000 steps on other seeds (301 to 303), means (standard errors): 0 % 8897 (3532), of which one run has 15920;
- *   1 % 8740 (1268); Bayes by Backprop 6580 (854), in each run less than 1 %, in two of three less than 0 %. The last layer, on seed 301
- *   alone: 7810, where 0 % has 15920, 1 % 11190 and Bayes by Backprop 8260
+ *   1 % 8740 (1268); Bayes by Backprop 6580 (854), the last layer 6628 (598), both in each run less than 1 %, and in one and two of them
+ *   more than 0 %
  *
  * What greedy agents lose depends on how they are fitted, and by chance: with one minibatch a step of size .003, 0 % lost 9640 (2033) on
  * the same seeds, but without settling 5623 (444), less than any agent here: weights that jitter explore.
