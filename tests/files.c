@@ -97,3 +97,11 @@ void files_remove(void) {
     rmdir(folder);
     *folder = '\0';
 }
+
+FILE *files_beside(const char *name) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", getenv("BNN_TESTS"), name);
+    FILE *f = fopen(path, "r");
+    ck_assert_msg(f != NULL, "%s cannot be opened", path);
+    return f;
+}

@@ -7,6 +7,8 @@
 
 #include "helpers.h"
 
+#include <stdio.h>
+
 #define OK(call) ck_assert_msg((call) == BNN_OK, "%s", bnn_error())
 
 /* The call fails, and its sentence, without the folder of the test, is this one. */
@@ -26,5 +28,7 @@ void files_unseal(const char *path); /* cuts off the checksum, so that HDF5 sees
 bool files_equal(const char *a, const char *b);
 int files_count(void); /* in the folder */
 void files_remove(void);
+
+FILE *files_beside(const char *name); /* a file of the folder that the test's source stands in, for reading */
 
 #endif

@@ -64,6 +64,17 @@ bnn_data *data_new(const bnn_table *table) {
     return d;
 }
 
+test_rows test_rows_new(int n, int d, int n_classes) {
+    test_rows r = {.table = table_new(n, d, n_classes, 1)};
+    r.data = data_new(r.table);
+    return r;
+}
+
+void test_rows_free(test_rows *r) {
+    bnn_data_free(r->data);
+    bnn_table_free(r->table);
+}
+
 void linear_posterior_of(const bnn_data *data, double tau, double weight, double bias, double more, linear_posterior *out) {
     enum { W = LINEAR, IN = W - 1 };
     double *factor = out->cov;

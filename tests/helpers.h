@@ -34,6 +34,14 @@ bnn_table *table_new(int n, int d, int n_classes, uint64_t seed);
 /* All rows of a table, scaled by themselves. */
 bnn_data *data_new(const bnn_table *table);
 
+/* A table_new with seed 1, and all its rows. */
+typedef struct {
+    bnn_table *table;
+    bnn_data *data;
+} test_rows;
+test_rows test_rows_new(int n, int d, int n_classes);
+void test_rows_free(test_rows *r);
+
 /* The posterior of linear regression on data of table_new with LINEAR - 1 features, weights and bias as theta of 'dense' has them: priors
  * with precisions `weight` and `bias`, noise precision tau (of standardised y), and `more` tau x_d^2 on top for each weight. */
 enum { LINEAR = 4 };

@@ -16,18 +16,10 @@
 
 enum { MOST_ROWS = 200 };
 
-static FILE *open_beside(const char *name) {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", getenv("BNN_TESTS"), name);
-    FILE *f = fopen(path, "r");
-    ck_assert_msg(f != NULL, "%s cannot be opened", path);
-    return f;
-}
-
 /* The scores of one case by kind; n[2] are their numbers. */
 static void read_case(const char *name, double score[2][MOST_ROWS], int n[2]) {
     char line[256], of[32];
-    FILE *f = open_beside("detect_scores.csv");
+    FILE *f = files_beside("detect_scores.csv");
     n[0] = n[1] = 0;
     while (fgets(line, sizeof line, f)) {
         int kind;
@@ -41,7 +33,7 @@ static void read_case(const char *name, double score[2][MOST_ROWS], int n[2]) {
 /* tests/apply/detect_reference.py made both files. */
 START_TEST(numbers_are_those_of_proc_and_scikit_learn) {
     char line[256];
-    FILE *f = open_beside("detect_reference.csv");
+    FILE *f = files_beside("detect_reference.csv");
     int cases = 0;
     ck_assert(fgets(line, sizeof line, f) != NULL);
     for (; fgets(line, sizeof line, f); cases++) {

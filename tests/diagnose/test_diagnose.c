@@ -24,18 +24,10 @@ static bnn_convergence convergence(int chains, int n, const double *x) {
 
 enum { MOST_DRAWS = 1000, MOST_LINE = 20000 };
 
-static FILE *open_beside(const char *name) {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", getenv("BNN_TESTS"), name);
-    FILE *f = fopen(path, "r");
-    ck_assert_msg(f != NULL, "%s cannot be opened", path);
-    return f;
-}
-
 /* The chains of one case, chain after chain; returns their number. */
 static int read_case(const char *name, double *x, int *n) {
     static char line[MOST_LINE];
-    FILE *f = open_beside("diagnose_draws.csv");
+    FILE *f = files_beside("diagnose_draws.csv");
     int chains = 0, all = 0;
     size_t length = strlen(name);
     while (fgets(line, sizeof line, f)) {
@@ -58,7 +50,7 @@ static void close_to(const char *name, const char *what, double is, double refer
 START_TEST(numbers_are_those_of_the_package_posterior) {
     static char line[MOST_LINE];
     static double x[MOST_DRAWS];
-    FILE *f = open_beside("diagnose_reference.csv");
+    FILE *f = files_beside("diagnose_reference.csv");
     int cases = 0;
     ck_assert(fgets(line, sizeof line, f) != NULL);
     for (; fgets(line, sizeof line, f); cases++) {

@@ -16,22 +16,6 @@
 
 enum { ROWS = 40, IN = 3 };
 
-typedef struct {
-    bnn_table *table;
-    bnn_data *data;
-} rows;
-
-static rows rows_new(int n_classes) {
-    rows r = {.table = table_new(ROWS, IN, n_classes, 1)};
-    r.data = data_new(r.table);
-    return r;
-}
-
-static void rows_free(rows *r) {
-    bnn_data_free(r->data);
-    bnn_table_free(r->table);
-}
-
 /* Strong enough to be seen beside the data: see the closed forms. */
 static const char prior_text[] = "gauss:sd=0.15,bias_sd=0.5";
 static const double prec_w = 1 / (0.15 * 0.15), prec_b = 1 / (0.5 * 0.5);
@@ -87,7 +71,7 @@ START_TEST(point_estimates_are_ridge_regression) {
     static const char *const engines[] = {"map:epochs=1500,lr=0.05,optimizer=sgd{momentum=0.9}",
                                           "mc_dropout:p=0,epochs=1500,lr=0.05,optimizer=sgd{momentum=0.9}",
                                           "map:epochs=3000,lr=0.02,schedule=cosine"};
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     linear_posterior p;
     linear_posterior_of(r.data, tau_of(r.data), prec_w, prec_b, 0, &p);
     for (size_t k = 0; k < sizeof engines / sizeof *engines; k++) {
@@ -100,7 +84,7 @@ START_TEST(point_estimates_are_ridge_regression) {
         reals_free(theta);
         bnn_run_free(run);
     }
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -168,19 +152,19 @@ START_TEST(steps_are_counted_in_epochs) {
                  {"map:epochs=3,steps=100,batch=16", 3},
                  {"svgd:steps=70,batch=16", 24},
                  {"swag:steps=99,batch=16", 33}};
-    rows r = rows_new(0); /* three minibatches of sixteen */
+    test_rows r = test_rows_new(ROWS, IN, 0); /* three minibatches of sixteen */
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         bnn_run *run = fit(cases[k].engine, "dense", 1, r.data);
         ck_assert_msg(run->history.epochs == cases[k].epochs, "%s: %d epochs", cases[k].engine, run->history.epochs);
         bnn_run_free(run);
     }
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
 /* Where U is level descent has found what the whole length finds; where it falls, or is too noisy to tell, it goes on. */
 START_TEST(descent_ends_where_u_is_level) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     linear_posterior p;
     linear_posterior_of(r.data, tau_of(r.data), prec_w, prec_b, 0, &p);
     bnn_run *run = fit("map:epochs=20000,lr=0.05,batch=100,level=100,schedule=constant", "dense", 1, r.data);
@@ -202,7 +186,7 @@ START_TEST(descent_ends_where_u_is_level) {
     SAYS(bnn_fit(&(bnn_config){.net = "dense", .engine = "map:level=9"}, r.data, &none), "windows of 9 epochs tell nothing, 10 are needed");
     SAYS(bnn_fit(&(bnn_config){.net = "dense", .engine = "swag:level=20"}, r.data, &none),
          "takes the parameters of all epochs: leave it out");
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -232,13 +216,13 @@ static void is_stationary(const char *spec, const bnn_data *data, const bnn_real
 /* Gates in front of a linear model add p/(1-p) x^2 w^2 to its squares and make the prior keep/2 (w/keep)^2 / sd^2: ridge regression again.
  */
 START_TEST(dropout_on_linear_regression_is_stationary_where_it_should) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     linear_posterior p;
     bnn_real theta[W];
     linear_posterior_of(r.data, tau_of(r.data), prec_w / 0.7, prec_b, 0.3 / 0.7, &p);
     for (int i = 0; i < W; i++) theta[i] = (bnn_real)p.mean[i];
     is_stationary("mc_dropout:p=0.3", r.data, theta);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -246,7 +230,7 @@ static const char *const estimators[] = {"weight", "local", "flipout"};
 
 /* The mean-field optimum has the mean of the posterior and variances 1 / Precision_ii. */
 START_TEST(mean_field_is_stationary_where_it_should) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     linear_posterior p;
     bnn_real theta[2 * W];
     linear_posterior_of(r.data, tau_of(r.data), prec_w, prec_b, 0, &p);
@@ -257,13 +241,13 @@ START_TEST(mean_field_is_stationary_where_it_should) {
         snprintf(spec, sizeof spec, "bayes_by_backprop:estimator=%s", estimators[k]);
         is_stationary(spec, r.data, theta);
     }
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
 /* And there its fit ends, which has noise of its own: without it the minimum of U would be elsewhere. */
 START_TEST(mc_dropout_finds_the_ridge_regression_of_dropout) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     linear_posterior noisy, plain;
     bnn_real *theta;
     linear_posterior_of(r.data, tau_of(r.data), prec_w / 0.7, prec_b, 0.3 / 0.7, &noisy);
@@ -279,7 +263,7 @@ START_TEST(mc_dropout_finds_the_ridge_regression_of_dropout) {
     ck_assert_msg(excess < 0.02 && apart > 0.1, "%g nats above the closed form; that without noise is %g above", excess, apart);
     reals_free(theta);
     bnn_run_free(run);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -296,7 +280,7 @@ static double excess(const linear_posterior *p, const bnn_real *theta) {
 }
 
 START_TEST(bayes_by_backprop_finds_the_mean_field_posterior) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     linear_posterior p;
     linear_posterior_of(r.data, tau_of(r.data), prec_w, prec_b, 0, &p);
     for (int k = 0; k < 4; k++) {
@@ -310,7 +294,7 @@ START_TEST(bayes_by_backprop_finds_the_mean_field_posterior) {
         reals_free(theta);
         bnn_run_free(run);
     }
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -346,7 +330,7 @@ static void step_by_hand(const bnn_engine *e, bnn_workspace *ws, const bnn_data 
 
 /* Order, noise, N/M, share of KL, two step sizes and their schedule: two epochs written out. */
 START_TEST(two_epochs_are_those_by_hand) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_engine *e =
         open_engine("bayes_by_backprop:kl=geometric,epochs=2,batch=16,lr=0.01,lr_hyper=0.03,schedule=cosine,optimizer=sgd{momentum=0}",
                     "concrete_dropout:0.2,0.5; dense:4; tanh; dense", bnn_rng_seed(5), r.data);
@@ -368,13 +352,13 @@ START_TEST(two_epochs_are_those_by_hand) {
     reals_free(hand), reals_free(theta);
     bnn_workspace_free(ws);
     bnn_engine_free(e);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
 /* With lr = 0 KL stands still: the mean over the minibatches is KL itself, however it is shared out. */
 START_TEST(kl_weights_sum_to_one) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     double kl[2];
     for (int k = 0; k < 2; k++) {
         bnn_engine *e = open_engine(k ? "bayes_by_backprop:kl=geometric,batch=3,lr=0" : "bayes_by_backprop:kl=uniform,batch=1000,lr=0",
@@ -384,7 +368,7 @@ START_TEST(kl_weights_sum_to_one) {
     }
     ck_assert_double_gt(kl[0], 0);
     ck_assert_double_eq_tol(kl[1] / kl[0], 1, 1e-12);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -394,7 +378,7 @@ START_TEST(the_ledger_is_exact) {
         const char *engine;
         int forward, back;
     } cases[] = {{"map:epochs=5,batch=16", 32, 64}, {"mc_dropout:epochs=5,batch=16", 39, 71}};
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         bnn_run *run = fit(cases[k].engine, "dense:4; dense", 1, r.data);
         bnn_prediction *p;
@@ -410,12 +394,12 @@ START_TEST(the_ledger_is_exact) {
         bnn_prediction_free(p);
         bnn_run_free(run);
     }
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
 START_TEST(an_objective_that_is_not_finite_is_an_error) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_run *run;
     bnn_engine *e = open_engine("map:batch=16", plain_net, bnn_rng_seed(1), r.data);
     bnn_block block[BNN_MAX_BLOCKS];
@@ -429,7 +413,7 @@ START_TEST(an_objective_that_is_not_finite_is_an_error) {
     ck_assert_int_eq(bnn_fit(&(bnn_config){.net = plain_net, .engine = "mc_dropout:lr=1e9,optimizer=sgd"}, r.data, &run), BNN_ERR_NUMERIC);
     ck_assert_ptr_nonnull(strstr(bnn_error(), "engine 'mc_dropout': the objective is not finite in epoch "));
     bnn_engine_free(e);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -492,7 +476,7 @@ END_TEST
 /* An engine that says so predicts with what is put into its first block, never stepped. */
 static void predicts_with_its_first_block(const char *spec, const bnn_engine_type *type) {
     if (!(type->type.caps & (BNN_POINT | BNN_ONE_THETA))) return;
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_engine *e = open_engine(spec, plain_net, bnn_rng_seed(1), r.data);
     bnn_block block[BNN_MAX_BLOCKS];
     size_t n = (size_t)e->model->n_theta;
@@ -506,7 +490,7 @@ static void predicts_with_its_first_block(const char *spec, const bnn_engine_typ
     }
     reals_free(theta);
     bnn_engine_free(e);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 
 START_TEST(one_theta_is_every_draw) { for_all_engines(predicts_with_its_first_block); }
@@ -534,7 +518,7 @@ static bnn_engine *open_if_taken(const bnn_type *type, const char *spec, const c
 
 /* Plain, and as any other engine has adapted and printed it. */
 static void takes_every_net(const char *spec, const bnn_engine_type *type) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
         bnn_engine *first = open_if_taken(&type->type, spec, nets[i], r.data);
         ck_assert((first != NULL) == (i < WITHOUT_NOISE || !(type->type.caps & BNN_EXACT)));
@@ -548,7 +532,7 @@ static void takes_every_net(const char *spec, const bnn_engine_type *type) {
         ck_assert_str_eq(again->texts.net, first->texts.net);
         bnn_engine_free(first), bnn_engine_free(again);
     }
-    rows_free(&r);
+    test_rows_free(&r);
 }
 
 START_TEST(every_engine_takes_every_net) { for_all_engines(takes_every_net); }
@@ -557,7 +541,7 @@ END_TEST
 /* ---------------------------------------------------------------- fits */
 
 START_TEST(long_histories_are_thinned_evenly) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_run *run = fit("mc_dropout:gates=concrete,epochs=1207", "dense", 1, r.data);
     const bnn_history *h = &run->history;
     ck_assert(h->n > BNN_HISTORY_MOST / 2 && h->n <= BNN_HISTORY_MOST && h->epoch[0] == 1 && h->epoch[h->n - 1] == 1207);
@@ -570,7 +554,7 @@ START_TEST(long_histories_are_thinned_evenly) {
     ck_assert_double_eq_tol(h->noise_sd[0], 1 / sqrt(tau_of(r.data)), ROUNDING);
     reals_free(theta);
     bnn_run_free(run);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -580,13 +564,13 @@ static bool stop_at_third(void *context, double share) {
 }
 
 START_TEST(a_fit_stops_when_asked) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_run *run;
     int calls = 0;
     OK(bnn_fit(&(bnn_config){.net = plain_net, .engine = "map", .progress = stop_at_third, .context = &calls}, r.data, &run));
     ck_assert(!run->complete && run->history.n == 3);
     bnn_run_free(run);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -632,7 +616,7 @@ static void cell_spec(int i, char spec[96]) {
 
 /* Every cell is a fit of its options to the first rows, scored on the others; the best one is fitted again to all. */
 START_TEST(a_grid_is_its_cells) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     halves h = cut(r.data);
     bnn_run *run = fit(grid_spec, plain_net, 1, r.data);
     bnn_column c[BNN_MAX_COLUMNS];
@@ -669,12 +653,12 @@ START_TEST(a_grid_is_its_cells) {
     bnn_engine_free(refit);
     bnn_run_free(run);
     halves_free(&h);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
 START_TEST(a_grid_has_the_same_bits_at_any_number_of_threads) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_run *run[3];
     bnn_column c[3][BNN_MAX_COLUMNS];
     for (int k = 0; k < 3; k++) {
@@ -687,14 +671,14 @@ START_TEST(a_grid_has_the_same_bits_at_any_number_of_threads) {
         for (int j = 0; j < KEYS + 2; j++) ck_assert_mem_eq(c[0][j].data, c[k][j].data, CELLS * sizeof(double));
     }
     for (int k = 0; k < 3; k++) bnn_run_free(run[k]);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
 /* Keys of the likelihood, the prior and a labelled layer reach them; the model of the refit has the chosen values. */
 START_TEST(a_grid_reaches_every_owner) {
     static const char *const keys[] = {"likelihood.tau", "prior.sd", "d.p", "temperature"};
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_run *run = fit("grid_search:engine=mc_dropout{epochs=3,gates=concrete},grid={likelihood.tau=0.1|5,prior.sd=0.25|4;d.p=0.125|0.375, "
                        "temperature=0.5},samples=3",
                        "d = dropout:0.3; dense:3; tanh; dense", 1, r.data);
@@ -715,7 +699,7 @@ START_TEST(a_grid_reaches_every_owner) {
     ck_assert_ptr_nonnull(strstr(chosen->texts.net, text[2]));
     ck_assert_ptr_nonnull(strstr(chosen->texts.net, text[3]));
     bnn_run_free(run);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -724,7 +708,7 @@ START_TEST(diverging_cells_are_out_of_the_race) {
     static const char *const specs[] = {"grid_search:engine=map{epochs=10,optimizer=sgd},grid={lr=1e9|1e-6},samples=2",
                                         "grid_search:engine=map{epochs=10,optimizer=sgd},grid={lr=1e-6|1e9},samples=2",
                                         "grid_search:engine=mc_dropout{epochs=1,optimizer=sgd},grid={lr=1e9|1e-6},samples=4"};
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_run *run;
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
         bnn_column c[BNN_MAX_COLUMNS];
@@ -738,7 +722,7 @@ START_TEST(diverging_cells_are_out_of_the_race) {
     }
     SAYS(bnn_fit(&(bnn_config){.net = plain_net, .engine = "grid_search:engine=map{optimizer=sgd},grid={lr=1e9},samples=2"}, r.data, &run),
          "engine 'grid_search': no cell of the grid has a finite validation log-likelihood");
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -757,7 +741,7 @@ START_TEST(grids_are_refused_with_the_key) {
         {"engine=mc_drop", "unknown engine 'mc_drop': there are "},
         {"engine=mc_dropout{p=2}", "engine 'mc_dropout': option 'p': '2' is not a number from 0 to 0.999"},
     };
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         char spec[96];
         bnn_run *run;
@@ -767,7 +751,7 @@ START_TEST(grids_are_refused_with_the_key) {
     bnn_run *run;
     SAYS(bnn_fit(&(bnn_config){.net = plain_net, .engine = "early_stopping:engine=grid_search"}, r.data, &run),
          "'grid_search' cannot be scored on its way");
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -785,7 +769,7 @@ START_TEST(searches_need_rows_to_cut) {
 END_TEST
 
 /* The probe run again by hand, scored every 5 steps until 3 scores in a row are no better or its 200 epochs are over. */
-static int best_step_by_hand(const char *inner, const rows *r, int *n_scores, double *ll) {
+static int best_step_by_hand(const char *inner, const test_rows *r, int *n_scores, double *ll) {
     halves h = cut(r->data);
     bnn_engine *e = open_engine(inner, "dense:20; tanh; dense", inner_stream(CELL_STREAM), h.fit);
     int best = -1;
@@ -801,7 +785,7 @@ static int best_step_by_hand(const char *inner, const rows *r, int *n_scores, do
 
 START_TEST(early_stopping_is_its_probe_and_its_refit) {
     static const char inner[] = "mc_dropout{gates=concrete,epochs=200,batch=16,lr=0.01}";
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     char spec[160], sentence[160];
     double ll[64];
     int n, best = best_step_by_hand(inner, &r, &n, ll);
@@ -823,7 +807,7 @@ START_TEST(early_stopping_is_its_probe_and_its_refit) {
     ck_assert_uint_eq(run->cost.forwards, (unsigned)n * SAMPLES);
     bnn_engine_free(refit);
     bnn_run_free(run);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 

@@ -23,22 +23,6 @@ static const char *const inner[] = {"map{epochs=20,batch=16}",
                                     "grid_search{engine=mc_dropout{epochs=20},grid={p=0.1|0.2},samples=10}"};
 enum { KINDS = sizeof inner / sizeof *inner, GRID = KINDS - 1, LAPLACE = 4, MAP = 0, SGLD = 3 };
 
-typedef struct {
-    bnn_table *table;
-    bnn_data *data;
-} rows;
-
-static rows rows_new(int n_classes) {
-    rows r = {.table = table_new(ROWS, IN, n_classes, 1)};
-    r.data = data_new(r.table);
-    return r;
-}
-
-static void rows_free(rows *r) {
-    bnn_data_free(r->data);
-    bnn_table_free(r->table);
-}
-
 static bnn_run *fit(const char *spec, const bnn_data *data) {
     bnn_run *run;
     OK(bnn_fit(&(bnn_config){.net = NET, .engine = spec, .seed = 1}, data, &run));
@@ -142,15 +126,15 @@ static void is_its_members(const char *of, const bnn_data *data) {
 }
 
 START_TEST(an_ensemble_is_the_mixture_of_its_members) {
-    rows real = rows_new(0), classes = rows_new(3);
+    test_rows real = test_rows_new(ROWS, IN, 0), classes = test_rows_new(ROWS, IN, 3);
     for (int i = 0; i < KINDS; i++) is_its_members(inner[i], real.data), is_its_members(inner[i], classes.data);
-    rows_free(&real), rows_free(&classes);
+    test_rows_free(&real), test_rows_free(&classes);
 }
 END_TEST
 
 /* In closed form the density is a sum of Gaussians with the members' means and variances. */
 START_TEST(laplace_members_mix_their_gaussians) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_run *run = fit_ensemble(inner[LAPLACE], r.data);
     bnn_prediction *p = predict(run->engine, r.data, 10, SEED);
     double density[ROWS] = {0};
@@ -166,7 +150,7 @@ START_TEST(laplace_members_mix_their_gaussians) {
     for (int i = 0; i < ROWS; i++) ck_assert_double_eq_tol(p->logp[i], log(density[i]), 10 * ROUNDING);
     bnn_prediction_free(p);
     bnn_run_free(run);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -199,18 +183,18 @@ static void comes_back(const char *of, const bnn_data *data) {
 }
 
 START_TEST(a_file_has_all_members) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     for (int i = 0; i < KINDS; i++) comes_back(inner[i], r.data);
     comes_back("ensemble{engine=map{epochs=3},members=2}", r.data);
     comes_back("grid_search{engine=map{epochs=3},grid={dense_1.units=2|4}}", r.data);
-    rows_free(&r);
+    test_rows_free(&r);
     files_remove();
 }
 END_TEST
 
 /* Asked for more draws than its members have stored, an ensemble gives them again. */
 START_TEST(stored_draws_come_again) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_run *run = fit_ensemble(inner[SGLD], r.data);
     size_t n = (size_t)run->engine->model->n_theta;
     bnn_real *first = reals_new(n), *again = reals_new(n), *own = reals_new(n);
@@ -222,7 +206,7 @@ START_TEST(stored_draws_come_again) {
     }
     reals_free(first), reals_free(again), reals_free(own);
     bnn_run_free(run);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -248,7 +232,7 @@ static bnn_status take(void *context, const bnn_drawn *drawn) {
 
 START_TEST(draws_are_numbered_member_after_member) {
     static const int kinds[] = {MAP, SGLD}, per_member[] = {1, SAMPLES / MEMBERS};
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     for (int i = 0; i < 2; i++) {
         bnn_run *run = fit_ensemble(inner[kinds[i]], r.data);
         register_of seen = {.e = run->engine, .per_member = per_member[i]};
@@ -260,7 +244,7 @@ START_TEST(draws_are_numbered_member_after_member) {
         bnn_prediction_free(p);
         bnn_run_free(run);
     }
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -276,7 +260,7 @@ static bnn_status keep(const bnn_run *run, const bnn_data *data, bnn_prediction 
 }
 
 START_TEST(members_are_the_chains_of_kept_draws) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_prediction *p;
     bnn_lint *lint;
     for (int i = 0; i < LAPLACE; i++) {
@@ -294,7 +278,7 @@ START_TEST(members_are_the_chains_of_kept_draws) {
     run = fit_ensemble("grid_search{engine=map{epochs=3},grid={dense_1.units=2|4}}", r.data);
     SAYS(keep(run, r.data, &p), "member 1 has chosen another network: there is no one posterior to keep");
     bnn_run_free(run);
-    rows_free(&r);
+    test_rows_free(&r);
     files_remove();
 }
 END_TEST
@@ -302,7 +286,7 @@ END_TEST
 /* ---------------------------------------------------------------- refusals */
 
 START_TEST(what_an_ensemble_cannot_do_is_refused) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_run *run, *ensemble = fit_ensemble(inner[MAP], r.data);
     bnn_prediction *p;
     SAYS(bnn_predict(ensemble->engine, r.data, &(bnn_predict_options){0}, &p), "0 samples were asked for: at least 1 is needed");
@@ -324,7 +308,7 @@ START_TEST(what_an_ensemble_cannot_do_is_refused) {
     SAYS(bnn_fit(&(bnn_config){.net = "dense:100000; tanh; dense", .engine = "ensemble:engine=map,members=100000"}, r.data, &run),
          "engine 'ensemble': engine 'map': training of 100000 engines together needs ");
     bnn_run_free(ensemble);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 

@@ -53,22 +53,6 @@ static bnn_weights *two_dense(void) {
     return w;
 }
 
-typedef struct {
-    bnn_table *table;
-    bnn_data *data;
-} rows;
-
-static rows rows_new(int n_classes) {
-    rows r = {.table = table_new(ROWS, IN, n_classes, 1)};
-    r.data = data_new(r.table);
-    return r;
-}
-
-static void rows_free(rows *r) {
-    bnn_data_free(r->data);
-    bnn_table_free(r->table);
-}
-
 static bnn_run *run_of(const bnn_weights *w, const char *net, const char *engine, const bnn_data *data) {
     bnn_run *run;
     OK(bnn_weights_run(w, &(bnn_config){.net = net, .engine = engine}, data, &run));
@@ -85,7 +69,7 @@ static bnn_prediction *prediction_of(const bnn_run *run, const bnn_data *data) {
 /* ---------------------------------------------------------------- what is predicted */
 
 START_TEST(a_missing_bias_is_zero) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_weights *w = weights_new();
     add_layer(w, "one", 1, array("kernel", 2, IN, 4));
     add_dense(w, "two", 4, 1);
@@ -102,7 +86,7 @@ START_TEST(a_missing_bias_is_zero) {
         ck_assert_msg(fabs(p->mean[i] - y) < 10 * ROUNDING, "row %d: %.9g, not %.9g", i, p->mean[i], y);
     }
     bnn_prediction_free(p), bnn_run_free(run), bnn_weights_free(w);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -110,7 +94,7 @@ END_TEST
  */
 START_TEST(noise_is_that_of_the_residuals) {
     static const char *const engines[] = {"map", "mc_dropout:p=0.4"};
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_weights *w = two_dense();
     bnn_run *map = run_of(w, "dense:4; relu; dense", "map", r.data);
     bnn_prediction *p = prediction_of(map, r.data);
@@ -130,7 +114,7 @@ START_TEST(noise_is_that_of_the_residuals) {
     ck_assert_msg(strstr(map->remark, noise) != NULL, "'%s' lacks '%s'", map->remark, noise);
     ck_assert_ptr_nonnull(strstr(map->remark, "weights of w.h5: dense_1 from 'one', dense_2 from 'two'; "));
     bnn_prediction_free(p), bnn_run_free(map), bnn_weights_free(w);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
@@ -228,7 +212,7 @@ static void comes_back(const bnn_data *data, const char *net, const char *engine
 }
 
 START_TEST(runs_of_bnn_come_back) {
-    rows r = rows_new(0), classes = rows_new(3), two = rows_new(2);
+    test_rows r = test_rows_new(ROWS, IN, 0), classes = test_rows_new(ROWS, IN, 3), two = test_rows_new(ROWS, IN, 2);
     comes_back(r.data, "dense:4; tanh; dense", "map:epochs=5", NULL);
     comes_back(r.data, "dense:4; tanh; dense", "map:epochs=5", "heteroscedastic");
     comes_back(r.data, "dense:4,bias=no; tanh; dense", "mc_dropout:p=0.3,epochs=5", NULL);
@@ -236,13 +220,13 @@ START_TEST(runs_of_bnn_come_back) {
     comes_back(r.data, "dense:4; tanh; dense", "bayes_by_backprop:epochs=5", NULL);
     comes_back(classes.data, "a = dense:4; relu; b = dense:4; add(a, b); dense", "mc_dropout:epochs=5", NULL);
     comes_back(two.data, "dense:4; tanh; dense", "map:epochs=5", "bernoulli");
-    rows_free(&r), rows_free(&classes), rows_free(&two);
+    test_rows_free(&r), test_rows_free(&classes), test_rows_free(&two);
     files_remove();
 }
 END_TEST
 
 START_TEST(remarks_come_back) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_weights *w = two_dense();
     bnn_run *run = run_of(w, "dense:4; relu; dense", "map", r.data), *back;
     OK(bnn_run_save(run, NULL, &(bnn_provenance){.weights_path = "w.h5", .split = -1}, files_path("run.h5")));
@@ -250,7 +234,7 @@ START_TEST(remarks_come_back) {
     ck_assert(back->complete);
     ck_assert_str_eq(back->remark, run->remark);
     bnn_run_free(run), bnn_run_free(back), bnn_weights_free(w);
-    rows_free(&r);
+    test_rows_free(&r);
     files_remove();
 }
 END_TEST
@@ -298,7 +282,7 @@ END_TEST
 START_TEST(several_orders_are_refused) {
     static const char *const names[] = {"in", "mid", "more", "out"};
     static const int place[] = {0, 1, 2, 3}, ends[] = {1, 1};
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_table *made;
     bnn_run *run;
     bnn_weights *w = unordered(4, names, place);
@@ -323,19 +307,19 @@ START_TEST(several_orders_are_refused) {
     }
     SAYS(bnn_weights_table(w, &config, &made), "is not in the file, and several would do");
     bnn_weights_free(w);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 END_TEST
 
 /* ---------------------------------------------------------------- weights that do not fit */
 
 static void refused(bnn_weights *w, const char *net, const char *engine, const char *sentence) {
-    rows r = rows_new(0);
+    test_rows r = test_rows_new(ROWS, IN, 0);
     bnn_run *run;
     REFUSED(bnn_weights_run(w, &(bnn_config){.net = net, .engine = engine}, r.data, &run), sentence);
     ck_assert_ptr_null(run);
     bnn_weights_free(w);
-    rows_free(&r);
+    test_rows_free(&r);
 }
 
 START_TEST(layers_without_a_node_are_refused) {
