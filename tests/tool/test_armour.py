@@ -25,7 +25,9 @@ import sys
 import tempfile
 import time
 import zipfile
-import zlib
+
+sys.dont_write_bytecode = True
+from pictures import write_png
 
 harm, _, of = sys.argv[1].partition(':')
 every, bnn, facade, failing, plugin = int(sys.argv[2]), *map(os.path.abspath, sys.argv[3:7])
@@ -122,20 +124,12 @@ def works(*words):
     assert done.returncode == 0, (words, done.stderr)
 
 
-def write_picture(path, grey):
-    """Writes 6 x 6 pixels as PNG."""
-    def chunk(kind, body): return struct.pack('>I', len(body)) + kind + body + struct.pack('>I', zlib.crc32(kind + body))
-    rows = b''.join(b'\0' + bytes(grey(row, column) for column in range(6)) for row in range(6))
-    with open(path, 'wb') as f:
-        f.write(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', 6, 6, 8, 0, 0, 0, 0)) + chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b''))
-
-
 def write_pictures():
     """Writes pictures with their label maps, and others in IDX."""
     os.mkdir('pictures'), os.mkdir('drawn')
     for i in range(6):
-        write_picture(f'pictures/{i}.png', lambda row, column: (40 + 37 * i + 90 * (row > i % 4) + 11 * column) % 256)
-        write_picture(f'drawn/{i}.png', lambda row, column: row > i % 4)
+        write_png(f'pictures/{i}.png', [[(40 + 37 * i + 90 * (row > i % 4) + 11 * column) % 256 for column in range(6)] for row in range(6)])
+        write_png(f'drawn/{i}.png', [[row > i % 4] * 6 for row in range(6)])
     with gzip.open('images.gz', 'wb') as images, gzip.open('labels.gz', 'wb') as labels:
         images.write(struct.pack('>IIII', 0x803, 6, 3, 3) + bytes(i * i % 251 for i in range(54)))
         labels.write(struct.pack('>II', 0x801, 6) + bytes(i % 2 for i in range(6)))

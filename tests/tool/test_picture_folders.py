@@ -4,12 +4,13 @@
 import csv
 import json
 import random
-import struct
 import subprocess
 import sys
 import tempfile
-import zlib
 from pathlib import Path
+
+sys.dont_write_bytecode = True
+from pictures import write_png
 
 CLASSES = ("dark", "light", "middle")
 
@@ -17,12 +18,7 @@ CLASSES = ("dark", "light", "middle")
 def png(path, width, height, value):
     """A grey picture around a value."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = b"".join(b"\0" + bytes(max(0, min(255, value + random.randint(-9, 9))) for _ in range(width)) for _ in range(height))
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    write_png(path, [[max(0, min(255, value + random.randint(-9, 9))) for _ in range(width)] for _ in range(height)])
 
 
 class Folder:

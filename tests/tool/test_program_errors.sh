@@ -223,7 +223,7 @@ refuses 'whole.h5: split 0 was asked for, but the data have 0' predict run.h5 --
 refuses 'r.h5: split 5 was asked for, but the data have 5: `bnn split` makes more' fit -d r.h5 --net dense --engine map -o new.h5 --split 5
 refuses 'r.h5: --splits: 3-9 is not within 0-4' compare -d r.h5 --net dense --engine map --splits 3-9
 refuses 'r.h5: --splits: 3-1 is not within 0-4' compare -d r.h5 --net dense --engine map --splits 3-1
-refuses "r.h5: --splits: 'x' is not all, K or A-B" compare -d r.h5 --net dense --engine map --splits x
+for text in x 0,1 0-1x; do refuses "r.h5: --splits: '$text' is not all, K or A-B" compare -d r.h5 --net dense --engine map --splits $text; done
 refuses 'whole.h5: the data have no splits, and a comparison needs test rows: `bnn split` makes them' compare -d whole.h5 --net dense --engine map
 
 # ---------------------------------------------------------------- texts

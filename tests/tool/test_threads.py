@@ -14,9 +14,13 @@ import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
+from pictures import write_png
+
 bnn, how = os.path.abspath(sys.argv[1]), sys.argv[2]
 failed = runs = 0
 
+MAPS = 'conv2d:channels=2,kernel=3,padding=1; tanh; conv2d:kernel=1'
 NET, IMAGES = 'dense:16; tanh; dense', 'conv2d:channels=3,kernel=3,padding=1; batchnorm2d; relu; maxpool2d:2; flatten; dense'
 # Name, data, and the words of a fit, to which `small` is added.
 FITS = [
@@ -48,11 +52,11 @@ SETTINGS = {
 
 
 def run(words, environment, statuses=(0,)):
-    """What a command prints; it may end with one of these statuses, and says no more than warnings."""
+    """What a command prints; it may end with one of these statuses, and says no more than warnings and why it stopped."""
     global failed, runs
     runs += 1
     done = subprocess.run([bnn, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, env={**os.environ, 'LC_ALL': 'C', **environment})
-    if done.returncode not in statuses or any(not line.startswith('bnn: warning: ') for line in done.stderr.splitlines()):
+    if done.returncode not in statuses or any(not line.startswith(('bnn: warning: ', 'bnn: stopped after ')) for line in done.stderr.splitlines()):
         failed += 1
         print(f'bnn {" ".join(words)} {environment}: exit status {done.returncode}\n{done.stderr[:3000]}')
     return done.stdout
@@ -70,7 +74,12 @@ def write_tables():
         images.write(bytes([0, 0, 8, 3, 0, 0, 0, 60, 0, 0, 0, 6, 0, 0, 0, 6]) + bytes(i * i % 251 for i in range(60 * 36)))
         labels.write(bytes([0, 0, 8, 1, 0, 0, 0, 60]) + bytes(i * i % 3 for i in range(60)))
     run(['import', 'idx', 'images', 'labels', '-o', 'i.h5'], {})
-    for name in 'rcbi': run(['split', name + '.h5', '--kind', 'kfold', '--count', '3'], {})
+    os.mkdir('pictures'), os.mkdir('drawn')
+    for i in range(9):
+        write_png(f'pictures/{i}.png', [[(40 + 37 * i + 90 * (row > i % 4) + 11 * column) % 256 for column in range(6)] for row in range(6)])
+        write_png(f'drawn/{i}.png', [[row > i % 4] * 6 for row in range(6)])
+    run(['import', 'images', 'pictures', '--annotations', 'drawn', '-o', 'm.h5'], {})
+    for name in 'rcbim': run(['split', name + '.h5', '--kind', 'kfold', '--count', '3'], {})
 
 
 def untimed(answer):
@@ -93,8 +102,25 @@ def follow(name, data, net, engine, more, threads, environment):
 
 
 def compare(threads, environment):
-    run(['compare', '-d', 'r.h5', '-n', NET, *[w for n, d, _, e, m in FITS if d == 'r' and not m and n in ('map', 'ensemble', 'laplace', 'nuts') for w in ('-e', e)], '-k', '0,1', '-S', '8', '-f',
+    run(['compare', '-d', 'r.h5', '-n', NET, *[w for n, d, _, e, m in FITS if d == 'r' and not m and n in ('map', 'ensemble', 'laplace', 'nuts') for w in ('-e', e)], '-k', '0-1', '-S', '8', '-f',
          '-t', str(threads), '-o', 'compare.h5'], environment)
+
+
+def follow_maps(threads, environment):
+    """Calibrates and attacks what predicts maps of classes."""
+    at = ['-S', '8', '-f', '-t', str(threads), '-o']
+    run(['fit', '-d', 'm.h5', '-n', MAPS, '-e', 'mc_dropout:epochs=2,augment=flip', *at, 'maps.h5'], environment)
+    run(['predict', 'maps.h5', '--probabilities', *at, 'predicted.h5'], environment)
+    run(['calibrate', 'maps.h5', '--method', 'vector', *at, 'calibrated.h5'], environment)
+    run(['attack', 'maps.h5', '--eps', '0.1', '--method', 'pgd', *at, 'attacked.h5'], environment)
+
+
+def compare_in_time(threads, environment):
+    """Compares in processes whose time is over at once, so that each makes a step of some fits."""
+    for _ in range(8):
+        said = run(['compare', '-d', 'r.h5', '-n', NET, '-e', 'map:epochs=2', '-e', 'mc_dropout:epochs=2', '-k', '0-1', '-S', '8', '--max-time', '0.000001s', '--resume',
+                    '-t', str(threads), '-o', 'in_time.h5'], environment, (0, 1))
+        if 'wrote in_time.h5' in said: return
 
 
 def same_file(name, what):
@@ -119,7 +145,9 @@ for threads, environment in SETTINGS[how]:
             failed += 1
             print(f'{name}: another answer with {what}')
     compare(threads, environment)
-    same_file('compare.h5', what)
+    follow_maps(threads, environment)
+    compare_in_time(threads, environment)
+    for name in ('compare', 'maps', 'predicted', 'calibrated', 'attacked', 'in_time'): same_file(name + '.h5', what)
 missing = set(re.findall(r'^  (\w+)', run(['list'], {}).split('engines\n')[1].split('likelihoods\n')[0], re.M)) - {f[3].split(':')[0] for f in FITS}
 if missing: print('engines that are not tried:', *missing)
 print(f'{runs} commands, {failed} failed')

@@ -538,7 +538,7 @@ static bnn_status read_splits(const char *text, int n, int *first, int *last) {
     if (n == 0) return bnn_fail(BNN_ERR_DATA, "the data have no splits, and a comparison needs test rows: `bnn split` makes them");
     if (text && strcmp(text, "all") != 0) {
         int read = sscanf(text, "%d-%d%c", first, last, &end);
-        if (read == 1 && strchr(text, '-') == NULL)
+        if (sscanf(text, "%d%c", first, &end) == 1)
             *last = *first;
         else if (read != 2)
             return bnn_fail(BNN_ERR_OPTION, "--splits: '%s' is not all, K or A-B", text);
