@@ -124,10 +124,11 @@ static bnn_status acquire(request *r) {
     BNN_TRY(tool_rerun_apart(&r->in, r->out));
     BNN_TRY(tool_rerun_apart(&r->in, r->scores));
     BNN_TRY(choose(r));
+    tool_rerun_say(&r->in, r->json ? stderr : stdout);
+    if (r->json) BNN_TRY(print_json(r)); /* what can fail comes before the files */
     if (r->out) BNN_TRY(save_rows(r));
     if (r->scores) BNN_TRY(save_scores(r));
-    tool_rerun_say(&r->in, r->json ? stderr : stdout);
-    if (r->json) return print_json(r);
+    if (r->json) return BNN_OK;
     print_text(r);
     tool_print_wrote(r->out);
     tool_print_wrote(r->scores);

@@ -227,10 +227,11 @@ static bnn_status attack(request *r) {
     BNN_TRY(tool_rerun_apart(&r->in, r->out ? r->out : r->plot));
     r->how.seed = r->in.job.seed;
     BNN_TRY(attack_rows(r));
+    tool_rerun_say(&r->in, r->json ? stderr : stdout);
+    if (r->json) BNN_TRY(print_json(r)); /* what can fail comes before the files */
     if (r->plot) BNN_TRY(draw(r));
     if (r->out) BNN_TRY(save(r));
-    tool_rerun_say(&r->in, r->json ? stderr : stdout);
-    if (r->json) return print_json(r);
+    if (r->json) return BNN_OK;
     print_text(r);
     tool_print_wrote(r->out);
     return BNN_OK;

@@ -198,9 +198,10 @@ static bnn_status act(request *r) {
     tool_progress_end(&r->progress);
     BNN_TRY(s);
     const bnn_played played = played_of(r);
-    if (r->out) BNN_TRY(save(r, &played));
     tool_reading_say(&r->reading, NULL, r->json ? stderr : stdout);
-    if (r->json) return print_json(r, &played);
+    if (r->json) BNN_TRY(print_json(r, &played)); /* what can fail comes before the file */
+    if (r->out) BNN_TRY(save(r, &played));
+    if (r->json) return BNN_OK;
     tool_print_played(&played);
     if (r->out) printf("wrote %s\n", tool_line(r->out));
     return BNN_OK;

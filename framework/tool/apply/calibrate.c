@@ -119,15 +119,15 @@ static bnn_status calibrate(request *r) {
     BNN_TRY(tool_rerun_apart(&r->rerun, r->out));
     BNN_TRY(check_rows(r));
     BNN_TRY(calibrate_rows(r));
-    BNN_TRY(bnn_outline_load(r->rerun.run_path, &outline));
-    bnn_status s = save(r, &outline.origin);
-    bnn_outline_free(&outline);
-    if (s < 0) return s;
     tool_rerun_say(&r->rerun, r->json ? stderr : stdout);
     const bnn_calibration *c = bnn_run_calibration(r->rerun.run);
     BNN_TRY(bnn_remarks_new(&r->remarks));
     BNN_TRY(bnn_calibration_remark(c, r->rerun.rows, r->remarks));
-    if (r->json) return print_json(r, c);
+    if (r->json) BNN_TRY(print_json(r, c)); /* what can fail comes before the file */
+    BNN_TRY(bnn_outline_load(r->rerun.run_path, &outline));
+    bnn_status s = save(r, &outline.origin);
+    bnn_outline_free(&outline);
+    if (s < 0 || r->json) return s;
     printf("calibrated by %s of %s, wrote %s\n", bnn_calibration_print(c, text), tool_line(r->rerun.data_used), tool_line(r->out));
     tool_print_verdicts(bnn_remarks_count(r->remarks) > 0 ? r->remarks : NULL);
     return BNN_OK;

@@ -161,10 +161,11 @@ static bnn_status detect(request *r) {
     BNN_TRY(check_output(r));
     BNN_TRY(open_rows(r));
     BNN_TRY(measure(r));
-    if (r->file) BNN_TRY(save(r));
     tool_rerun_say(&r->in, notes);
     tool_print_remarks(r->reading.csv.remarks, notes);
-    if (r->json) return print_json(r);
+    if (r->json) BNN_TRY(print_json(r)); /* what can fail comes before the file */
+    if (r->file) BNN_TRY(save(r));
+    if (r->json) return BNN_OK;
     print_text(r);
     tool_print_verdicts(bnn_remarks_count(r->remarks) > 0 ? r->remarks : NULL);
     tool_print_wrote(r->file);
