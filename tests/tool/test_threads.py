@@ -78,7 +78,7 @@ def write_tables():
     for i in range(9):
         write_png(f'pictures/{i}.png', [[(40 + 37 * i + 90 * (row > i % 4) + 11 * column) % 256 for column in range(6)] for row in range(6)])
         write_png(f'drawn/{i}.png', [[row > i % 4] * 6 for row in range(6)])
-    run(['import', 'images', 'pictures', '--annotations', 'drawn', '-o', 'm.h5'], {})
+    run(['import', 'images', 'pictures', '--annotations', 'drawn', '-o', 'm.h5'], SETTINGS[how][0][1])
     for name in 'rcbim': run(['split', name + '.h5', '--kind', 'kfold', '--count', '3'], {})
 
 
