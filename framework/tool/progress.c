@@ -146,9 +146,9 @@ void tool_progress_expect(tool_progress *progress, double seconds) {
 }
 
 void tool_progress_left(tool_progress *progress, double share, double left) {
-    permille = (sig_atomic_t)(1000 * share);
 #pragma omp critical(tool_progress)
     {
+        permille = (sig_atomic_t)(1000 * share);
         double now = tool_seconds();
         if (isatty(STDERR_FILENO))
             show_line(progress, share, now, left);
