@@ -46,8 +46,10 @@ works predict whole.h5 --max-time 10h -o soon.h5
 check 'in time: the same prediction' equal calm.h5 soon.h5
 cp calm.h5 older.h5
 for keep in '' '--keep predictive'; do
-    refuses 'the time of --max-time is over before the prediction is made, and nothing is written' predict whole.h5 --max-time 0.000001s $keep -f -o soon.h5
-    check 'out of time: what was there stays' equal older.h5 soon.h5
+    run predict whole.h5 --max-time 0.000001s $keep -f -o soon.h5
+    check 'out of time: exit status 2' [ $status = 2 ]
+    check 'and a sentence' grep -Eqx 'bnn: r.h5: the time of --max-time is over before the prediction is made, and nothing is written: .*' "$err"
+    check 'what was there stays' equal older.h5 soon.h5
     check 'and nothing is left beside it' no_leftovers
 done
 rm calm.h5 soon.h5 older.h5
