@@ -559,7 +559,6 @@ void report_section(FILE *html, const bnn_comparison *c, int number, int heading
     write_table(html, &t);
     write_meanings(html, &t);
     write_targets(html, c);
-    report_pairs(html, c);
 }
 
 bnn_status report_sections(FILE *html, const char *title, char *const *file, int n,

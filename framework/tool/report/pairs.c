@@ -56,10 +56,11 @@ static void write_matrix(FILE *html, const bnn_comparison *c, const int *order, 
     fputs("</tbody></table></div>\n", html);
 }
 
-void report_pairs(FILE *html, const bnn_comparison *c) {
+bnn_status report_pairs(FILE *html, const bnn_comparison *c) {
     const bnn_score *first = tool_scores_first(c->engine[0].metrics);
     int *order = malloc((size_t)c->n_engines * sizeof *order);
-    if (order && c->n_splits > 1 && c->n_engines > 1) {
+    if (!order) return bnn_oom("pairs of a report");
+    if (c->n_splits > 1 && c->n_engines > 1) {
         order_engines(c, order);
         write_matrix(html, c, order, "log-likelihood", offsetof(bnn_metrics, ll));
         write_matrix(html, c, order, first->name, first->offset);
@@ -69,4 +70,5 @@ void report_pairs(FILE *html, const bnn_comparison *c) {
                 c->n_engines > MOST_COLUMNS ? "Columns are the six best by log-likelihood. " : "");
     }
     free(order);
+    return BNN_OK;
 }

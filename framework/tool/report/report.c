@@ -59,8 +59,9 @@ static bnn_status write_section(FILE *html, const request *r, const shown *of, i
     const int heading = r->n_files == 1 ? 1 : 2;
     if (of->maps) return report_maps(html, r->file[i], of->maps, i + 1, heading);
     report_section(html, of->comparison, i + 1, heading);
+    BNN_TRY(report_pairs(html, of->comparison));
     BNN_TRY(report_figures(html, of->comparison, i + 1));
-    report_rows(html, of->comparison);
+    BNN_TRY(report_rows(html, of->comparison));
     BNN_TRY(report_chains(html, of->comparison, i + 1));
     fputs("</section>\n", html);
     return BNN_OK;

@@ -53,9 +53,9 @@ void report_number(FILE *html, double x, int decimals);
 /* How many decimals give x four digits. */
 int report_decimals(double x);
 /* Differences of the engines from split to split, where there are several of both. */
-void report_pairs(FILE *html, const bnn_comparison *c);
+bnn_status report_pairs(FILE *html, const bnn_comparison *c);
 /* Test rows that the best engine was furthest off in, and of classes which are taken for which. */
-void report_rows(FILE *html, const bnn_comparison *c);
+bnn_status report_rows(FILE *html, const bnn_comparison *c);
 /* Chains of each engine that has them: a table, traces and ranks. */
 bnn_status report_chains(FILE *html, const bnn_comparison *c, int number);
 /* The engine of the largest mean log-likelihood. */

@@ -99,11 +99,12 @@ static void write_surprise(FILE *html, const bnn_comparison *c, const bnn_contes
 }
 
 /* The rows that an engine was furthest off in; of classes wrong ones, by its confidence in them. */
-static void write_surprises(FILE *html, const bnn_comparison *c, int e) {
+static bnn_status write_surprises(FILE *html, const bnn_comparison *c, int e) {
     const bnn_contestant *who = &c->engine[e];
     surprise *s = malloc(((size_t)who->n_points + 1) * sizeof *s);
     int n = 0;
-    for (int i = 0; s && i < who->n_points; i++) {
+    if (!s) return bnn_oom("rows of a report");
+    for (int i = 0; i < who->n_points; i++) {
         double size = c->is_class ? 1 - who->sd[i] : fabs(who->error[i] / who->sd[i]);
         if (isfinite(size) && (!c->is_class || who->error[i] != 0)) s[n++] = (surprise){size, i};
     }
@@ -121,6 +122,7 @@ static void write_surprises(FILE *html, const bnn_comparison *c, int e) {
         fputs("</tbody></table></div>\n", html);
     }
     free(s);
+    return BNN_OK;
 }
 
 /* ---------------------------------------------------------------- classes */
@@ -133,10 +135,10 @@ static double *count_classes(const bnn_contestant *who, int n) {
     return count;
 }
 
-static void write_confusion(FILE *html, const bnn_comparison *c, int e) {
+static bnn_status write_confusion(FILE *html, const bnn_comparison *c, int e) {
     int n = c->n_classes;
     double *count = count_classes(&c->engine[e], n);
-    if (!count) return;
+    if (!count) return bnn_oom("classes of a report");
     fprintf(html, "<figure class=\"of e%d\">\n<h3>Confusion, ", e);
     report_chip(html, e);
     fputs("</h3>\n<div class=\"wide\"><table class=\"confusion\">\n<thead><tr><th scope=\"col\" class=\"who\">is \\ called</th>", html);
@@ -154,20 +156,22 @@ static void write_confusion(FILE *html, const bnn_comparison *c, int e) {
           "shade is the share of the line.</figcaption>\n</figure>\n",
           html);
     free(count);
+    return BNN_OK;
 }
 
-void report_rows(FILE *html, const bnn_comparison *c) {
+bnn_status report_rows(FILE *html, const bnn_comparison *c) {
     int best = report_best(c);
-    if (c->engine[best].metrics->of & BNN_SCORE_MAPS) return; /* an image has not one class */
-    if (c->engine[best].y && (!c->is_class || c->engine[best].called)) write_surprises(html, c, best);
+    if (c->engine[best].metrics->of & BNN_SCORE_MAPS) return BNN_OK; /* an image has not one class */
+    if (c->engine[best].y && (!c->is_class || c->engine[best].called)) BNN_TRY(write_surprises(html, c, best));
     if (c->n_classes > MOST_CLASSES)
         fprintf(html,
                 "<p class=\"note\">Which of the %d classes are taken for which is not drawn: `bnn evaluate --json` has the scores of "
                 "each.</p>\n",
                 c->n_classes);
-    if (!c->is_class || c->n_classes > MOST_CLASSES) return;
+    if (!c->is_class || c->n_classes > MOST_CLASSES) return BNN_OK;
     fputs("<div class=\"figures\">\n", html);
     for (int e = 0; e < c->n_engines; e++)
-        if (c->engine[e].called && c->engine[e].y) write_confusion(html, c, e);
+        if (c->engine[e].called && c->engine[e].y) BNN_TRY(write_confusion(html, c, e));
     fputs("</div>\n", html);
+    return BNN_OK;
 }
