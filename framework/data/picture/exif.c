@@ -2,7 +2,7 @@
  *
  * exif.c: how a picture is to be turned when it is looked at, and its turning.
  */
-#include "data/picture.h"
+#include "picture.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "data/gallery.h"
+#include "gallery.h"
 #include "data/sheet.h"
 
 #include "base/word.h"

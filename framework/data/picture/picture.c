@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "data/picture.h"
+#include "picture.h"
 
 #include <bnn/import.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "data/gallery.h"
+#include "gallery.h"
 #include "data/import.h"
-#include "data/picture.h"
+#include "picture.h"
 #include "data/sheet.h"
 
 #include "base/sized.h"
