@@ -455,6 +455,7 @@ bnn_status bnn_run_same_work(const char *path, const bnn_run *run, const bnn_ori
     return bnn_h5_close(&r);
 }
 
+/* A run that is complete comes as it is read to predict: nothing is left to go on with. */
 bnn_status bnn_run_resume(const char *path, const bnn_config *config, const bnn_data *train, const bnn_origin *origin, bnn_run **out) {
     *out = NULL;
     bnn_h5_reader r;
@@ -463,7 +464,11 @@ bnn_status bnn_run_resume(const char *path, const bnn_config *config, const bnn_
     bnn_store_need_plugins(&r, NULL, NULL);
     if (r.status == BNN_OK) r.status = bnn_run_new(config, train, &run);
     if (run) check_same_work(&r, run, origin);
-    if (run && r.status == BNN_OK && !bnn_store_is_complete(&r)) bnn_store_get_resumed(&r, run->engine, train);
-    if (run) get_course(&r, run), check_history(&r, run);
-    return close_run(&r, run, out);
+    const bool complete = bnn_store_is_complete(&r);
+    if (run && r.status == BNN_OK && !complete) bnn_store_get_resumed(&r, run->engine, train);
+    if (run && !complete) get_course(&r, run), check_history(&r, run);
+    BNN_TRY(close_run(&r, run, out));
+    if (!complete) return BNN_OK;
+    bnn_run_free(run);
+    return bnn_run_load(path, out, NULL);
 }
