@@ -4,11 +4,11 @@
  * DenseNet that makes maps of classes? Here a slim FC-DenseNet (Jegou et al. 2017): growth 12, stem 24, 2, 3, 3 | 4 | 3, 3, 2 layers,
  * instance norm. Pictures are flipped by chance. Arms, and published IoU (Table 1): none 65.8; spatial dropout of probability P, 67.2 at P
  * = 0.2; concrete, its p learned, 67.4. Reported: scores, means over seeds, standard errors over frames; ll less that of the first arm,
- * frame by frame; the p's that were learned. Pixels of a frame depend on each other: in training it counts as WEIGHT times its pixels, as
- * the weight .01 N H W of the entropies in the authors' code has it. By the bound for independent pixels p would vanish.
- * ours, 101 frames of 120x96, `camvid120.h5 24 1 none`: IoU .526 (.004), ll -.337 (.009), ECE .027, 437 s on two cores.
+ * frame by frame; the p's that were learned. Pixels of a frame depend on each other: it counts as WEIGHT times its pixels, as .01 N H
+ * W in the entropies of the authors' code. By the bound for independent pixels p would vanish. Ours, `camvid120.h5 24 1`, 101 frames: none
+ * IoU .526 (.004), ll -.337 (.009), ECE .027, 437 s; concrete .502, -.327, .013. WEIGHT .001: .446, -.397, .017; 0.2 .434, -.449, .008.
  *
- * usage: gal2017_camvid DATA.h5 [EPOCHS SEEDS ARM,ARM... WEIGHT]     preset: 60 3 none,0.2,concrete 0.001; rows that validate are scored
+ * usage: gal2017_camvid DATA.h5 [EPOCHS SEEDS ARM,ARM... WEIGHT]     preset: 60 3 none,0.2,concrete 0.01; rows that validate are scored
  *        gal2017_camvid --smoke                                      on pictures that it makes
  */
 #include <bnn/data.h>
@@ -143,7 +143,7 @@ int main(int argc, char **argv) {
     const bnn_scaling *by = train ? &train->scaling : NULL;
     if (s == BNN_OK) s = smoke ? bnn_data_range(t, 16, 24, by, &test) : bnn_data_split(t, 0, BNN_VALIDATION, by, &test);
     if (s == BNN_OK) train->weight = calloc((size_t)train->n, sizeof(double)), first = calloc((size_t)test->n, sizeof(double));
-    for (int i = 0; s == BNN_OK && i < train->n; i++) train->weight[i] = argc > 5 ? atof(argv[5]) : 0.001;
+    for (int i = 0; s == BNN_OK && i < train->n; i++) train->weight[i] = argc > 5 ? atof(argv[5]) : 0.01;
     while (s == BNN_OK && (arm = strsep(&arms, ","))) s = run_arm(arm, epochs, seeds, train, test, first, n++ == 0);
     free(first), bnn_data_free(train), bnn_data_free(test), bnn_table_free(t);
     return s < 0 ? fprintf(stderr, "%s\n", bnn_error()), 2 : 0;
