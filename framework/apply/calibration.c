@@ -153,8 +153,7 @@ static bnn_status doubt_temperature(double temperature, bnn_remarks *remarks) {
 
 bnn_status bnn_calibration_remark(const bnn_calibration *c, const bnn_data *rows, bnn_remarks *remarks) {
     int absent = 0, first = -1;
-    bool maps = rows->n_classes > 0 && rows->y_dim > 1; /* pixels count, not rows */
-    if (rows->n < BNN_FEW_ROWS && !maps)
+    if (rows->n < BNN_FEW_ROWS && !bnn_is_map(rows->y_shape)) /* of maps pixels count, not rows */
         BNN_TRY(bnn_remarks_add(remarks, BNN_REMARK_WARNING, "few_rows",
                                 "calibrated on %d rows: another choice of them would give another calibration", rows->n));
     if (!calibrators[c->method]->classes) return BNN_OK;

@@ -49,16 +49,18 @@ typedef bnn_status bnn_exercise(bnn_checker *c, const char *spec, int turn, uint
  * memory has changed (statics.h). */
 typedef bnn_status bnn_share(bnn_checker *c, const char *spec);
 
-/* Makes an object of the spec with key=value, or, without a key, with inputs of other shapes, and frees it; it may be refused. */
-typedef bnn_status bnn_attempt(bnn_checker *c, const char *spec, const char *key, const char *value);
+typedef struct bnn_suite bnn_suite;
 
-typedef struct {
+/* Makes an object of the spec with key=value, or, without a key, with inputs of other shapes, and frees it; it may be refused. */
+typedef bnn_status bnn_attempt(bnn_checker *c, const bnn_suite *suite, const char *spec, const char *key, const char *value);
+
+struct bnn_suite {
     const bnn_rule *(*rule)(int i); /* NULL behind the last */
     bnn_status (*run)(bnn_checker *c);
     bnn_exercise *exercise; /* on one check spec */
     bnn_share *share;       /* likewise */
     bnn_attempt *attempt;   /* likewise; NULL: it takes too long */
-} bnn_suite;
+};
 
 extern const bnn_suite bnn_suite_engine;
 extern const bnn_suite bnn_suite_layer;

@@ -78,10 +78,15 @@ bnn_status bnn_object_rule_print(bnn_checker *c, const bnn_object *object) {
     return ok ? BNN_OK : bnn_oom("a text");
 }
 
+/* The check spec with an option; the caller frees it. */
+static bnn_status spec_with(const char *spec, const char *key, const char *value, char **text) {
+    return asprintf(text, "%s%c%s=%s", spec, strchr(spec, ':') ? ',' : ':', key, value) < 0 ? bnn_oom("a rule") : BNN_OK;
+}
+
 static bnn_status at_value(bnn_checker *c, const char *spec, const bnn_option *o, const char *value,
                            bnn_status (*run)(bnn_checker *c, const char *spec, void *of), void *of) {
     char *text, note[128];
-    if (asprintf(&text, "%s%c%s=%s", spec, strchr(spec, ':') ? ',' : ':', o->name, value) < 0) return bnn_oom("a rule");
+    BNN_TRY(spec_with(spec, o->name, value, &text));
     snprintf(note, sizeof note, "with option '%s' at %s", o->name, value);
     c->note = note;
     bnn_status s = run(c, text, of);
@@ -122,12 +127,12 @@ static bnn_status look_for_effect(bnn_checker *c, const bnn_option *o, bnn_exerc
     return BNN_OK;
 }
 
-bnn_status bnn_object_attempt(bnn_checker *c, bnn_exercise *exercise, const char *spec, const char *key, const char *value) {
+bnn_status bnn_object_attempt(bnn_checker *c, const bnn_suite *suite, const char *spec, const char *key, const char *value) {
     uint64_t unused;
     char *text;
     if (!key) return BNN_OK;
-    if (asprintf(&text, "%s%c%s=%s", spec, strchr(spec, ':') ? ',' : ':', key, value) < 0) return bnn_oom("a rule");
-    bnn_status s = exercise(c, text, 0, &unused);
+    BNN_TRY(spec_with(spec, key, value, &text));
+    bnn_status s = suite->exercise(c, text, 0, &unused);
     free(text);
     return s == BNN_ERR_MEMORY ? s : BNN_OK;
 }

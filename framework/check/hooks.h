@@ -38,7 +38,7 @@ bnn_status bnn_object_rule_values(bnn_checker *c, bnn_exercise *exercise, bnn_st
 bnn_status bnn_object_rule_print(bnn_checker *c, const bnn_object *object);
 
 /* An attempt of suites whose objects are made from their texts: the exercise on the spec with key=value. */
-bnn_status bnn_object_attempt(bnn_checker *c, bnn_exercise *exercise, const char *spec, const char *key, const char *value);
+bnn_attempt bnn_object_attempt;
 
 /* Breaks the verdict unless draws x[n], which are sorted, follow a density; fan_in: of weights, 0 where there is none. */
 void bnn_check_draws(bnn_checker *c, double (*density)(double x, void *of), void *of, int fan_in, int n, double *x);

@@ -25,12 +25,12 @@ static bnn_status attempt_all(bnn_checker *c, const bnn_suite *suite, const char
     for (int i = 0; bnn_options_at(c->type->options, i, &o); i++) {
         for (int v = 0; v < BNN_MOST_VALUES; v++) {
             const char *value = bnn_option_value(&o, v, text);
-            if (value) BNN_TRY(suite->attempt(c, spec, o.name, value));
+            if (value) BNN_TRY(suite->attempt(c, suite, spec, o.name, value));
         }
         for (int above = 0; o.kind == BNN_OPTION_REAL && above < 2; above++)
-            if (isfinite(above ? o.max : o.min)) BNN_TRY(suite->attempt(c, spec, o.name, bnn_number_print(above ? o.max : o.min, text)));
+            if (isfinite(above ? o.max : o.min)) BNN_TRY(suite->attempt(c, suite, spec, o.name, bnn_number_print(above ? o.max : o.min, text)));
     }
-    return suite->attempt(c, spec, NULL, NULL);
+    return suite->attempt(c, suite, spec, NULL, NULL);
 }
 
 /* The first time may set up what stays. */

@@ -83,13 +83,20 @@ static bnn_status copy_ids(const bnn_table *from, const int *rows, bnn_table *t)
     return t->ids ? BNN_OK : bnn_oom("the ids of a table");
 }
 
+static bnn_status copy_x(const bnn_table *from, const int *rows, bnn_table *t) {
+    const size_t width = (size_t)bnn_shape_size(t->x_shape);
+    if (from->x_file.read) return bnn_x_file_read(from, t->n, rows, t->x);
+    for (size_t i = 0; i < (size_t)t->n; i++)
+        for (size_t k = 0; k < width; k++) t->x[i * width + k] = bnn_table_value(from, (size_t)rows[i] * width + k);
+    return BNN_OK;
+}
+
 static bnn_status copy_rows(const bnn_table *from, const int *rows, bnn_table *t) {
-    if (from->x_file.read) BNN_TRY(bnn_x_file_read(from, t->n, rows, t->x));
-    size_t width = (size_t)bnn_shape_size(t->x_shape), y_dim = (size_t)t->y_dim;
+    BNN_TRY(copy_x(from, rows, t));
+    size_t y_dim = (size_t)t->y_dim;
     if (from->weight && !(t->weight = malloc(((size_t)t->n + 1) * sizeof *t->weight))) return bnn_oom("the weights of a table");
     for (size_t i = 0; i < (size_t)t->n; i++) {
         size_t row = (size_t)rows[i];
-        for (size_t k = 0; k < width && !from->x_file.read; k++) t->x[i * width + k] = bnn_table_value(from, row * width + k);
         if (y_dim > 0) memcpy(t->y + i * y_dim, from->y + row * y_dim, y_dim * sizeof *t->y);
         if (t->weight) t->weight[i] = from->weight[row];
     }

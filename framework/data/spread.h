@@ -23,9 +23,10 @@ bnn_status bnn_table_new_without_x(int n, bnn_shape x_shape, int y_dim, int n_cl
 /* x[n, size(x_shape)] of the listed rows of a table whose features stay in a file, which is walked through once. */
 bnn_status bnn_x_file_read(const bnn_table *table, int n, const int *rows, double *x);
 
-/* Sums over rows that go on from rank to rank, in the order of the rows: what the ranks before this one have added; */
+/* Sums over rows go on from rank to rank, in the order of the rows. Sets sums[n] to those of the ranks before this one; the first one keeps
+ * its own. */
 void bnn_sums_receive(int n, double *sums);
-/* and what this one has, too. All of them end with the sums of the last one. */
+/* Hands on sums[n] with this rank's rows in them. All ranks end with those of the last one. */
 void bnn_sums_hand_on(int n, double *sums);
 
 #endif

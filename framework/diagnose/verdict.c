@@ -294,31 +294,30 @@ static double coverage_error(double weight, int training, double level) {
 }
 
 /* A share that leaves the range of a good answer, but not that of chance: only more rows could tell. */
-static bnn_status note_coverage(const bnn_prediction *p, const bnn_data *data, int training, bnn_remarks *out) {
-    double inside = bnn_metrics_coverage(p, data, 0.9), band = BNN_COVERAGE_ERRORS * coverage_error(bnn_data_weight(data), training, 0.9);
+static bnn_status note_coverage(int rows, double inside, double band, bnn_remarks *out) {
     if (inside >= BNN_LEAST_INSIDE && inside <= BNN_MOST_INSIDE) return BNN_OK;
     return bnn_remarks_add(out, BNN_REMARK_NOTE, inside < 0.9 ? "overconfident" : "underconfident",
                            "90 %% intervals hold %.0f %% of the targets in %d rows, and chance alone gives %.0f to %.0f %%: whether they "
                            "are too %s only more rows would tell",
-                           100 * inside, p->n, 100 * fmax(0.9 - band, 0), 100 * fmin(0.9 + band, 1), inside < 0.9 ? "narrow" : "wide");
+                           100 * inside, rows, 100 * fmax(0.9 - band, 0), 100 * fmin(0.9 + band, 1), inside < 0.9 ? "narrow" : "wide");
 }
 
 static bnn_status judge_coverage(const bnn_prediction *p, const bnn_data *data, int training, bnn_remarks *out) {
     static const double levels[] = {0.9, 0.5};
-    double worst = 0, level = 0;
+    double share[2], error[2], off[2];
     for (int i = 0; i < 2; i++) {
-        double z = (bnn_metrics_coverage(p, data, levels[i]) - levels[i]) / coverage_error(bnn_data_weight(data), training, levels[i]);
-        if (fabs(z) > fabs(worst)) worst = z, level = levels[i];
+        share[i] = bnn_metrics_coverage(p, data, levels[i]), error[i] = coverage_error(bnn_data_weight(data), training, levels[i]);
+        off[i] = (share[i] - levels[i]) / error[i];
     }
-    if (fabs(worst) < BNN_COVERAGE_ERRORS) return note_coverage(p, data, training, out);
-    double inside = bnn_metrics_coverage(p, data, level),
-           band = BNN_COVERAGE_ERRORS * coverage_error(bnn_data_weight(data), training, level);
+    const int worst = fabs(off[1]) > fabs(off[0]);
+    if (!(fabs(off[worst]) >= BNN_COVERAGE_ERRORS)) return note_coverage(p->n, share[0], BNN_COVERAGE_ERRORS * error[0], out);
+    double level = levels[worst], inside = share[worst], band = BNN_COVERAGE_ERRORS * error[worst];
     bool far = level - inside > 0.2;
     return bnn_remarks_add(
-        out, far ? BNN_REMARK_BAD : BNN_REMARK_WARNING, worst < 0 ? "overconfident" : "underconfident",
+        out, far ? BNN_REMARK_BAD : BNN_REMARK_WARNING, inside < level ? "overconfident" : "underconfident",
         "%.0f %% intervals hold %.0f %% of the targets in %d rows, where chance alone gives %.0f to %.0f %%: they are too "
         "%s; compare with another engine (bnn compare), hmc if it is within reach",
-        100 * level, 100 * inside, p->n, 100 * fmax(level - band, 0), 100 * fmin(level + band, 1), worst < 0 ? "narrow" : "wide");
+        100 * level, 100 * inside, p->n, 100 * fmax(level - band, 0), 100 * fmin(level + band, 1), inside < level ? "narrow" : "wide");
 }
 
 /* Rows whose class is not the called one against those that the probabilities of the called classes let expect. Their number has the

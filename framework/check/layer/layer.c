@@ -229,11 +229,12 @@ static bnn_status open_and_close(const char *text) {
     return s == BNN_ERR_MEMORY ? s : BNN_OK;
 }
 
-static bnn_status attempt(bnn_checker *c, const char *spec, const char *key, const char *value) {
+static bnn_status attempt(bnn_checker *c, const bnn_suite *suite, const char *spec, const char *key, const char *value) {
     static const char *const inputs[] = {"a = input:6; b = a", "a = input:2x3; b = a", "a = input:2x3x4; b = a",
                                          "a = input:2x3; b = flatten(a)"};
     const bool two = ((const bnn_layer_type *)c->type)->min_in > 1;
     char *text;
+    (void)suite;
     if (key) {
         BNN_TRY(bnn_spec_with_option(c->type, spec, key, value, &text));
         bnn_status s = open_and_close(text);

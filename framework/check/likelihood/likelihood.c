@@ -443,8 +443,4 @@ static bnn_status share(bnn_checker *c, const char *spec) {
     return s == BNN_ERR_MEMORY ? s : BNN_OK;
 }
 
-static bnn_status attempt(bnn_checker *c, const char *spec, const char *key, const char *value) {
-    return bnn_object_attempt(c, exercise, spec, key, value);
-}
-
-const bnn_suite bnn_suite_likelihood = {.rule = rule_at, .run = run, .exercise = exercise, .share = share, .attempt = attempt};
+const bnn_suite bnn_suite_likelihood = {.rule = rule_at, .run = run, .exercise = exercise, .share = share, .attempt = bnn_object_attempt};

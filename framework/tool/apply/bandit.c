@@ -168,7 +168,7 @@ static bnn_status print_json(const request *r, const bnn_played *played) {
     json_t *o = json_object();
     tool_json_set(o, "data", tool_json_text(r->path));
     tool_json_played(o, played);
-    return tool_json_print(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    return tool_json_answer(o);
 }
 
 static bnn_status save(const request *r, const bnn_played *played) {
@@ -203,7 +203,7 @@ static bnn_status act(request *r) {
     if (r->out) BNN_TRY(save(r, &played));
     if (r->json) return BNN_OK;
     tool_print_played(&played);
-    if (r->out) printf("wrote %s\n", tool_line(r->out));
+    tool_print_wrote(r->out);
     return BNN_OK;
 }
 
