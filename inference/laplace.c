@@ -114,6 +114,7 @@ static void print_precs(FILE *out, const state *s, bnn_prec_sharing sharing) {
 
 static bnn_status write_remark(const bnn_engine *e, state *s) {
     const bnn_likelihood *l = &e->model->likelihood;
+    const bool least = ((const conf *)e->object.conf)->scale == 0 && s->scale == ldexp(1, -BNN_MOST_HALVINGS);
     double determined = 0;
     free(s->remark);
     s->remark = NULL;
@@ -125,6 +126,10 @@ static bnn_status write_remark(const bnn_engine *e, state *s) {
     if (bnn_likelihood_vtable(l)->noise_sd && l->y_dim == 1)
         bnn_print_to(out, "; noise sd %.4g", bnn_likelihood_vtable(l)->noise_sd(l, bnn_model_noise(e->model, s->theta)) * l->y_sd[0]);
     if (s->scale != 1) bnn_print_to(out, "; covariance times %.4g", s->scale);
+    if (least)
+        bnn_print_to(out, "%s",
+                     ", the least: rows left out are predicted best by the mode alone, which is as sure far from the data as map is "
+                     "(scale=1 takes the whole Gaussian)");
     return bnn_text_close(out, &s->remark) ? BNN_OK : out_of_memory();
 }
 

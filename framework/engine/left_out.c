@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCALES = 11 /* 1, 1/2, ... 1/1024 */, MOST_ROWS = 1000, LEAST_ROWS = 100 };
+enum { SCALES = BNN_MOST_HALVINGS + 1 /* 1, 1/2, ... */, MOST_ROWS = 1000, LEAST_ROWS = 100 };
 static const double most_work = 2e8;         /* rows times outputs cubed */
 static const double most_determined = 0.999; /* of the variance of an output, by one row */
 

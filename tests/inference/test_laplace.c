@@ -1038,7 +1038,9 @@ static double tell_classes(bool sure, const char *engine) {
     bnn_table *t = two_classes(sure, 2);
     bnn_data *data = data_new(t);
     bnn_prediction *p = predict(f.run->engine, data, 500);
+    const char *remark = bnn_run_remark(f.run);
     double sum = 0;
+    ck_assert_int_eq(remark && strstr(remark, "times 0.0009766"), remark && strstr(remark, "by the mode alone"));
     for (int i = 0; i < p->n; i++) sum += p->logp[i] / p->n;
     bnn_prediction_free(p);
     bnn_data_free(data);

@@ -60,6 +60,8 @@ bnn_status bnn_evidence_evaluate(bnn_evidence *e);
 /* Moves the precisions of the groups, and var where noise is learned, to a maximum of value + log_noise; then evaluates there. */
 bnn_status bnn_evidence_maximise(bnn_evidence *e);
 
+enum { BNN_MOST_HALVINGS = 10 }; /* of S, by bnn_curvature_left_out */
+
 /* After posterior: the factor on S, of 1, 1/2, ... 1/1024, under which rows of the fit, at most 1000 of them, are predicted best when each
  * is left out. For classes: where rows are sure of theirs their curvature at the mode is next to 0, and S is far wider than the posterior,
  * which falls steeply to the side where rows would be wrong. The likelihood needs the hooks curvature and marginal. */
